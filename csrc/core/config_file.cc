@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a configuration reads from outside: files and environment.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "core/config_parser.h"
+#include "core/net.h"
+
+namespace dsmsg {
+namespace {
+
+constexpr size_t kLongestSecret = size_t{64} << 10;
+
+std::string ErrnoText(int error) { return std::generic_category().message(error); }
+
+Result<std::string> SecretFromEnvironment(const std::string& name) {
+  const char* text = std::getenv(name.c_str());
+  if (text == nullptr) {
+    return Status(Code::kInvalidArgument, "environment variable " + name + " is not set");
+  }
+  return std::string(text);
+}
+
+Result<std::string> SecretFromFile(const std::string& path) {
+  Result<std::string> text = ReadTextFile(path, kLongestSecret);
+  if (!text.ok()) {
+    return Status(Code::kInvalidArgument, "file \"" + path + "\": " + text.status().message());
+  }
+  // Editors and echo end a file with a line break that is no part of the secret.
+  std::string& secret = text.value();
+  if (!secret.empty() && secret.back() == '\n') secret.pop_back();
+  if (!secret.empty() && secret.back() == '\r') secret.pop_back();
+  if (secret.find('\0') != std::string::npos) {
+    return Status(Code::kInvalidArgument, "file \"" + path + "\": holds a NUL byte");
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
+  const auto fail = [](const std::string& why) { return Status(Code::kInvalidArgument, why); };
+  // Non-blocking: opening a named pipe would else wait for a writer.
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.valid()) return fail("cannot be opened: " + ErrnoText(errno) + " (check the path)");
+  struct stat facts {};
+  if (::fstat(file.get(), &facts) != 0) return fail("cannot be read: " + ErrnoText(errno));
+  if (S_ISDIR(facts.st_mode)) return fail("is a directory (name a file in it)");
+  if (!S_ISREG(facts.st_mode) && !S_ISCHR(facts.st_mode)) return fail("is no regular file");
+  std::string text;
+  char block[16384];
+  for (;;) {
+    const ssize_t count = ::read(file.get(), block, sizeof block);
+    if (count == 0) return text;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return fail("cannot be read: " + ErrnoText(errno));
+    }
+    text.append(block, static_cast<size_t>(count));
+    if (text.size() > limit) {
+      return fail("is larger than " + std::to_string(limit) + " bytes (is it the right file?)");
+    }
+  }
+}
+
+Result<std::string> ExpandSecret(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    if (rest.substr(0, 3) == "$${") {
+      out += "${";
+      at += 3;
+      continue;
+    }
+    const bool from_environment = rest.substr(0, 6) == "${env:";
+    const bool from_file = rest.substr(0, 7) == "${file:";
+    if (!from_environment && !from_file) {
+      out += text[at++];
+      continue;
+    }
+    const size_t begin = from_environment ? 6 : 7, end = rest.find('}');
+    if (end == std::string_view::npos || end == begin) {
+      return Status(Code::kInvalidArgument,
+                    "write ${env:NAME} or ${file:/path}, with a name and a closing brace");
+    }
+    const std::string name(rest.substr(begin, end - begin));
+    const Result<std::string> value =
+        from_environment ? SecretFromEnvironment(name) : SecretFromFile(name);
+    if (!value.ok()) return value.status();
+    out += value.value();
+    at += end + 1;
+  }
+  return out;
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an adaptor implements (Driver) and what it gets from the core (DriverHost). A driver maps
+// one client library's calls and error codes; queueing, retries, reconnecting, timeouts, callbacks
+// and metrics are the session's.
+//
+// Threads: Configure runs on the thread that connects, before anything else. Everything else runs
+// on one I/O thread of the core, one call at a time, with SIGPIPE blocked. Exception: with
+// DriverInfo::submit_from_host, Submit may also run on host threads, one call at a time, never
+// together with Open or Close (but together with Poll).
+#ifndef DSMSG_CORE_DRIVER_H_
+#define DSMSG_CORE_DRIVER_H_
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/config.h"
+#include "core/conn_string.h"
+#include "core/log.h"
+#include "core/message.h"
+#include "core/net.h"
+#include "core/options.h"
+#include "core/status.h"
+
+namespace dsmsg {
+
+/// What a connection is for. Drivers with separate roles get one instance (and I/O thread) for
+/// each.
+enum class Role { kProducer, kConsumer, kBoth };
+
+/// Who sends a message again whose fate is unknown after a lost link.
+enum class RetryOwner {
+  kCore,     // the session submits it again after the next Open
+  kLibrary,  // the client library does, by itself; Open is called once, the driver reports
+             // LinkDown/LinkUp
+};
+
+/// Static facts about an adaptor.
+struct DriverInfo {
+  const char* protocol;    // "KAFKA": what nvds_msgapi_get_protocol_name answers
+  const char* env_suffix;  // USER_<suffix>, PASSWORD_<suffix>
+  const char* delivery;    // one sentence for describe: what OK means
+  const char* library;     // "librdkafka": for describe and messages
+  std::span<const OptionSpec> options;
+  ConnRules conn_rules;
+  bool separate_roles = true;
+  RetryOwner retry = RetryOwner::kCore;
+  bool submit_from_host = false;
+};
+
+/// Given to the driver's constructor; outlives it. Every function may be called from any thread,
+/// including from inside Submit, Poll and Open, never blocks and takes no lock that a driver could
+/// hold.
+class DriverHost {
+ public:
+  /// Ends a submitted message: ok = acknowledged. A retryable status gives it back to the queue (to
+  /// be submitted again, after a pause); any other ends it with an error. A second call for a token
+  /// is ignored.
+  virtual void Complete(Token token, const Status& status) noexcept = 0;
+  /// Hands over a received message. kWouldBlock: there is no room, `message` is unchanged; stop
+  /// reading and offer it again in a later Poll (the wake descriptor becomes readable when there is
+  /// room).
+  virtual Status Deliver(InMessage&& message, AckToken token) noexcept = 0;
+  /// For RetryOwner::kLibrary: the broker is reachable again / no broker can be reached (once per
+  /// failed attempt; the core counts attempts). Core-retried drivers only return a status from
+  /// Poll.
+  virtual void LinkUp() noexcept = 0;
+  virtual void LinkDown(const Status& reason) noexcept = 0;
+  virtual Logger& log() noexcept = 0;
+
+ protected:
+  ~DriverHost() = default;
+};
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+
+  /// Checks and keeps the settings; no I/O. An error makes connect() fail in every connect mode.
+  virtual Status Configure(const Endpoints& endpoints, const Config& config) = 0;
+
+  /// One attempt to get a working link (name, TCP, TLS, authentication, first answer of the
+  /// broker), ended by `deadline` (kTimeout) or by cancel_fd becoming readable (kCancelled). The
+  /// error names the step that failed. kAuth and other permanent codes mean that trying again soon
+  /// is pointless. May be called again after Close.
+  virtual Status Open(Role role, Deadline deadline, int cancel_fd) = 0;
+
+  /// Takes one message. Never blocks. kWouldBlock: not taken, offered again after the next Poll.
+  /// Any other error ends this message only (as Complete would). Ok: the driver will call Complete
+  /// once, perhaps inside Submit.
+  virtual Status Submit(const Message& message, Token token) = 0;
+
+  /// Does I/O: writes out what was submitted, reads, completes. Waits at most `budget` for
+  /// something to do and returns early when wake_fd is readable (the core drains it). An error
+  /// means that the link is lost and the core is to Close and Open again.
+  virtual Status Poll(Millis budget, int wake_fd) = 0;
+
+  /// Replaces the set of topics. Called after every Open of a consumer role while there is a
+  /// subscription.
+  virtual Status Subscribe(std::span<const std::string> topics) = 0;
+
+  /// The host's callback for a delivered message has returned.
+  virtual void Ack(AckToken token) noexcept = 0;
+
+  /// Ends the link. Waits at most `drain` for acknowledgements of the consumer side to get out;
+  /// bounded otherwise by half a second whatever the broker does. Afterwards the driver touches no
+  /// submitted message. Tokens not completed by then stay with the core. May be called when not
+  /// open.
+  virtual void Close(Millis drain, int cancel_fd) noexcept = 0;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_DRIVER_H_

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C functions of the contract, compiled into every adaptor: argument checks, handles, exception
+// barrier.
+#include "core/export.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+
+#include "core/session.h"
+#include "dsmsg_ext.h"
+#include "nvds_msgapi.h"
+
+#define DSMSG_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+using dsmsg::Code;
+using dsmsg::SendRequest;
+using dsmsg::Session;
+using dsmsg::Settings;
+using dsmsg::Status;
+
+/// Handle values and their sessions. A value is never given out twice: not by this library, because
+/// it counts, and not by another adaptor in the process, because the upper half comes from this
+/// library's own address.
+class Registry {
+ public:
+  static Registry& Get() {
+    static Registry* const registry =
+        new Registry;  // used by host threads until the very end of the process
+    return *registry;
+  }
+  NvDsMsgApiHandle NextHandle() {
+    static const char address = 0;
+    const auto upper = (reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff;
+    return reinterpret_cast<NvDsMsgApiHandle>((upper << 32) | next_.fetch_add(1));
+  }
+  void Add(NvDsMsgApiHandle handle, std::shared_ptr<Session> session) {
+    std::unique_lock lock(mutex_);
+    sessions_[handle] = std::move(session);
+  }
+  std::shared_ptr<Session> Find(NvDsMsgApiHandle handle) {
+    std::shared_lock lock(mutex_);
+    const auto found = sessions_.find(handle);
+    return found == sessions_.end() ? nullptr : found->second;
+  }
+  std::shared_ptr<Session> Remove(NvDsMsgApiHandle handle) {
+    std::unique_lock lock(mutex_);
+    const auto found = sessions_.find(handle);
+    if (found == sessions_.end()) return nullptr;
+    std::shared_ptr<Session> session = std::move(found->second);
+    sessions_.erase(found);
+    return session;
+  }
+
+ private:
+  std::shared_mutex mutex_;
+  std::map<NvDsMsgApiHandle, std::shared_ptr<Session>> sessions_;
+  std::atomic<uintptr_t> next_{1};
+};
+
+thread_local std::string last_error;
+
+// Logs, keeps for dsmsg_last_error, and answers ERR.
+NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
+                           dsmsg::Logger* logger = nullptr) {
+  last_error = std::string(function) + ": " + reason;
+  if (logger != nullptr) {
+    logger->Limited(dsmsg::LogLevel::kError, last_error, last_error);
+  } else {
+    dsmsg::Logger(dsmsg::AdaptorFactory().info->protocol).Error(last_error);
+  }
+  return NVDS_MSGAPI_ERR;
+}
+
+// No exception crosses the C boundary; running out of memory is all that may throw.
+template <class Body>
+auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) noexcept
+    -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    try {
+      Refuse(function, error.what());
+    } catch (...) {
+    }
+  } catch (...) {
+  }
+  return failure;
+}
+
+std::string Text(const char* text) { return text == nullptr ? std::string() : std::string(text); }
+
+template <class Body>
+NvDsMsgApiErrorType Send(const char* function, NvDsMsgApiHandle handle, const SendRequest& request,
+                         bool arguments_ok, Body send) {
+  const std::shared_ptr<Session> session = Registry::Get().Find(handle);
+  if (!session) return Refuse(function, "this handle is not connected");
+  if (!arguments_ok || request.payload.empty()) {
+    return Refuse(function, "the payload is NULL or empty, or an argument is malformed",
+                  &session->logger());
+  }
+  const Status status = send(*session);
+  if (!status.ok()) last_error = std::string(function) + ": " + status.message();
+  return dsmsg::ToApi(status);
+}
+
+size_t CopyOut(const std::string& text, char* buffer, size_t size) {
+  if (buffer != nullptr && size > 0) {
+    const size_t copied = std::min(size - 1, text.size());
+    std::memcpy(buffer, text.data(), copied);
+    buffer[copied] = '\0';
+  }
+  return text.size();
+}
+
+std::string_view Bytes(const uint8_t* data, size_t size) {
+  return data == nullptr ? std::string_view()
+                         : std::string_view(reinterpret_cast<const char*>(data), size);
+}
+
+}  // namespace
+
+DSMSG_EXPORT NvDsMsgApiHandle nvds_msgapi_connect(char* connection_str,
+                                                  nvds_msgapi_connect_cb_t connect_cb,
+                                                  char* config_path) {
+  return Guard("connect", NvDsMsgApiHandle{nullptr}, [&]() -> NvDsMsgApiHandle {
+    NvDsMsgApiHandle handle = Registry::Get().NextHandle();
+    auto session = Session::Connect(dsmsg::AdaptorFactory(), Text(connection_str),
+                                    Text(config_path), connect_cb, handle);
+    if (!session.ok()) {
+      Refuse("connect", session.status().message());
+      return nullptr;
+    }
+    Registry::Get().Add(handle, session.value());
+    session.value()->notifier().ConnectReturning();
+    return handle;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_send(NvDsMsgApiHandle h_ptr, char* topic,
+                                                  const uint8_t* payload, size_t nbuf) {
+  return Guard("send", NVDS_MSGAPI_ERR, [&] {
+    SendRequest request;
+    if (topic != nullptr) request.topic = topic;
+    request.payload = Bytes(payload, nbuf);
+    return Send("send", h_ptr, request, true,
+                [&](Session& session) { return session.Send(request); });
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_send_async(NvDsMsgApiHandle h_ptr, char* topic,
+                                                        const uint8_t* payload, size_t nbuf,
+                                                        nvds_msgapi_send_cb_t send_callback,
+                                                        void* user_ptr) {
+  return Guard("send_async", NVDS_MSGAPI_ERR, [&] {
+    SendRequest request;
+    if (topic != nullptr) request.topic = topic;
+    request.payload = Bytes(payload, nbuf);
+    return Send("send_async", h_ptr, request, true, [&](Session& session) {
+      return session.SendAsync(request, send_callback, user_ptr);
+    });
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle h_ptr, char** topics,
+                                                       int num_topics,
+                                                       nvds_msgapi_subscribe_request_cb_t cb,
+                                                       void* user_ctx) {
+  return Guard("subscribe", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return Refuse("subscribe", "this handle is not connected");
+    if (topics == nullptr || num_topics <= 0 || cb == nullptr) {
+      return Refuse("subscribe", "topics, their number and the callback are required",
+                    &session->logger());
+    }
+    std::vector<std::string> names;
+    for (int i = 0; i < num_topics; ++i) {
+      if (topics[i] == nullptr || *topics[i] == '\0') {
+        return Refuse("subscribe", "topic " + std::to_string(i) + " is NULL or empty",
+                      &session->logger());
+      }
+      names.emplace_back(topics[i]);
+    }
+    const Status status = session->Subscribe(std::move(names), cb, user_ctx);
+    return status.ok() ? NVDS_MSGAPI_OK : Refuse("subscribe", status.message(), &session->logger());
+  });
+}
+
+DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
+  Guard("do_work", false, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (session) session->DoWork();
+    if (!session) Refuse("do_work", "this handle is not connected");
+    return true;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) {
+  return Guard("disconnect", NVDS_MSGAPI_ERR, [&] {
+    std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return Refuse("disconnect", "this handle is not connected");
+    if (session->InCallback()) {
+      return Refuse("disconnect", "refused from inside a callback of the same connection",
+                    &session->logger());
+    }
+    session = Registry::Get().Remove(h_ptr);
+    if (!session) return Refuse("disconnect", "this handle is not connected");
+    const Status status = session->Disconnect();
+    return status.ok() ? NVDS_MSGAPI_OK
+                       : Refuse("disconnect", status.message(), &session->logger());
+  });
+}
+
+DSMSG_EXPORT char* nvds_msgapi_getversion(void) {
+  static char version[sizeof dsmsg::kContractVersion];
+  std::memcpy(version, dsmsg::kContractVersion, sizeof version);
+  return version;
+}
+
+DSMSG_EXPORT char* nvds_msgapi_get_protocol_name(void) {
+  return const_cast<char*>(dsmsg::AdaptorFactory().info->protocol);
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* broker_str, char* cfg,
+                                                                  char* output_str, int max_len) {
+  return Guard("connection_signature", NVDS_MSGAPI_ERR, [&] {
+    constexpr int kNeeded = 65;
+    if (output_str == nullptr || max_len <= 0)
+      return Refuse("connection_signature", "the output is NULL or has no room");
+    output_str[0] = '\0';
+    if (max_len < kNeeded)
+      return Refuse("connection_signature", "the output needs room for 65 bytes");
+    const dsmsg::DriverInfo& info = *dsmsg::AdaptorFactory().info;
+    const dsmsg::Result<Settings> settings = Settings::Load(info, Text(broker_str), Text(cfg));
+    if (!settings.ok()) return Refuse("connection_signature", settings.status().message());
+    CopyOut(settings->Signature(info), output_str, static_cast<size_t>(max_len));
+    return NVDS_MSGAPI_OK;
+  });
+}
+
+// ---------------------------------------------------------------- extensions
+
+DSMSG_EXPORT const char* dsmsg_describe(void) {
+  return Guard("describe", static_cast<const char*>(""), [] {
+    static const std::string text = dsmsg::DescribeJson(*dsmsg::AdaptorFactory().info);
+    return text.c_str();
+  });
+}
+
+DSMSG_EXPORT size_t dsmsg_stats(NvDsMsgApiHandle h_ptr, char* buffer, size_t size) {
+  return Guard("stats", size_t{0}, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    return CopyOut(session ? session->StatsJson() : "", buffer, size);
+  });
+}
+
+DSMSG_EXPORT size_t dsmsg_last_error(NvDsMsgApiHandle h_ptr, char* buffer, size_t size) {
+  return Guard("last_error", size_t{0}, [&] {
+    if (h_ptr == nullptr) return CopyOut(last_error, buffer, size);
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    return CopyOut(session ? session->LastError() : "", buffer, size);
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr,
+                                                         DsmsgLinkCallback callback,
+                                                         void* user_ptr) {
+  return Guard("set_link_callback", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return Refuse("set_link_callback", "this handle is not connected");
+    session->SetLinkCallback(callback, user_ptr);
+    return NVDS_MSGAPI_OK;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms) {
+  return Guard("flush", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return Refuse("flush", "this handle is not connected");
+    return session->Flush(dsmsg::Millis(std::max(0, timeout_ms))) ? NVDS_MSGAPI_OK
+                                                                  : NVDS_MSGAPI_ERR;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
+                                                    const DsmsgMessage* message,
+                                                    nvds_msgapi_send_cb_t send_callback,
+                                                    void* user_ptr) {
+  return Guard("send_message", NVDS_MSGAPI_ERR, [&] {
+    if (message == nullptr || message->size < sizeof(DsmsgMessage)) {
+      return Refuse("send_message", "the message is NULL or its size field is too small");
+    }
+    SendRequest request;
+    if (message->topic != nullptr) request.topic = message->topic;
+    request.payload = Bytes(message->payload, message->payload_len);
+    request.has_key = message->key != nullptr;
+    request.key = Bytes(message->key, message->key_len);
+    request.timestamp_ms = message->timestamp_ms;
+    bool ok = message->headers != nullptr || message->num_headers == 0;
+    for (size_t i = 0; ok && i < message->num_headers; ++i) {
+      const DsmsgHeader& header = message->headers[i];
+      ok = header.name != nullptr && header.value != nullptr;
+      if (ok) request.headers.emplace_back(header.name, header.value);
+    }
+    return Send("send_message", h_ptr, request, ok, [&](Session& session) {
+      return session.SendAsync(request, send_callback, user_ptr);
+    });
+  });
+}

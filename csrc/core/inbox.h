@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Received messages between the I/O thread and the subscribe callback: a bounded queue, the
+// dispatch thread that calls the callback one message at a time, and the acknowledgements on their
+// way back to the I/O thread.
+//
+// Threads: every function from any thread. The callback runs on the dispatch thread with no lock
+// held. The dispatch thread owns this object together with the session, so that a callback which
+// never returns cannot keep disconnect from returning.
+#ifndef DSMSG_CORE_INBOX_H_
+#define DSMSG_CORE_INBOX_H_
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/message.h"
+#include "core/net.h"
+#include "core/status.h"
+#include "nvds_msgapi.h"
+
+namespace dsmsg {
+
+class Inbox : public std::enable_shared_from_this<Inbox> {
+ public:
+  static constexpr size_t kMaxMessages = 1000;
+  static constexpr size_t kMaxBytes = size_t{64} << 20;
+
+  struct Ack {
+    uint64_t epoch;
+    AckToken token;
+  };
+  /// Runs around every callback on the dispatch thread (marks the thread as being inside one).
+  using CallbackFrame = std::function<void(const std::function<void()>&)>;
+
+  /// `wake` tells the I/O thread that there is room or an acknowledgement. It is called with the
+  /// inbox's lock held, so that it is never called after Close; it must not block.
+  Inbox(std::function<void()> wake, CallbackFrame frame);
+
+  /// Sets the callback and starts the thread if it does not run. When this returns, the previous
+  /// callback is not running any more (except when called from inside it).
+  void SetCallback(nvds_msgapi_subscribe_request_cb_t callback, void* user_ctx);
+
+  /// kWouldBlock and `message` unchanged when full. `epoch`: which opening of the link it came
+  /// from.
+  Status Deliver(InMessage&& message, uint64_t epoch, AckToken token);
+  /// Acknowledgements due, oldest first.
+  void TakeAcks(std::vector<Ack>* acks);
+
+  /// Stops dispatching: no callback starts after this. Waits for a running one until `deadline`.
+  void Close(Deadline deadline);
+  size_t messages() const;
+
+ private:
+  struct Item {
+    InMessage message;
+    Ack ack;
+  };
+  void Run();
+
+  const std::function<void()> wake_;
+  const CallbackFrame frame_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_cv_, idle_cv_;
+  std::deque<Item> items_;
+  size_t bytes_ = 0;
+  std::vector<Ack> acks_;
+  nvds_msgapi_subscribe_request_cb_t callback_ = nullptr;
+  void* user_ctx_ = nullptr;
+  bool started_ = false, closed_ = false, calling_ = false, refused_ = false;
+  std::thread::id thread_;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_INBOX_H_

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/link.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <random>
+
+#include "core/thread.h"
+
+namespace dsmsg {
+namespace {
+
+constexpr size_t kSubmitBatch = 64;    // how long the submit lock may be held
+constexpr Millis kIdleBudget{1000};    // for drivers that have something to do now and then
+constexpr Millis kBlockedBudget{100};  // offered again at the latest
+constexpr Millis kRetryFirst{20}, kRetryMax{2000};
+constexpr Millis kStable{5000};  // a link that lasted this long starts the backoff anew
+constexpr Millis kHopelessAfter{1000};
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+}  // namespace
+
+Link::Link(Role role, const LinkParts& parts)
+    : role_(role),
+      parts_(parts),
+      reconnect_backoff_(parts.settings.reconnect_interval, parts.settings.reconnect_max_interval,
+                         RandomSeed()),
+      slow_backoff_(parts.settings.reconnect_max_interval / 2,
+                    parts.settings.reconnect_max_interval / 2, RandomSeed()),
+      retry_backoff_(kRetryFirst, kRetryMax, RandomSeed()) {}
+
+Link::~Link() {
+  RequestStop(Millis(0));
+  Join();
+}
+
+Status Link::Configure() {
+  driver_ = parts_.factory.create(*this);
+  return driver_->Configure(parts_.settings.endpoints, parts_.settings.config);
+}
+
+// ---------------------------------------------------------------- any thread
+
+void Link::Start() {
+  thread_ = StartThread(role_ == Role::kConsumer ? "dsmsg-receive" : "dsmsg-io", [this] { Run(); });
+}
+
+Status Link::WaitFirstAttempt(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  if (!state_cv_.wait_until(lock, deadline, [this] { return attempted_; })) {
+    return {Code::kTimeout,
+            "no answer from " + parts_.settings.endpoints.ToString() + " within connect-timeout"};
+  }
+  return established_ ? Status() : last_error_;
+}
+
+Status Link::WaitUp(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  state_cv_.wait_until(lock, deadline, [this] {
+    return established_ || last_error_.permanent() || given_up_.load();
+  });
+  if (established_) return {};
+  if (!last_error_.ok()) return last_error_;
+  return {Code::kTimeout, "no answer from " + parts_.settings.endpoints.ToString() +
+                              " within connect-wait-timeout"};
+}
+
+bool Link::SubmitDirect(Outgoing&& outgoing, Token* token) {
+  std::lock_guard lock(submit_mutex_);
+  SendQueue::Submission submission;
+  if (!direct_ok_ || !up() || !parts_.queue->PushDirect(std::move(outgoing), &submission))
+    return false;
+  if (token != nullptr) *token = submission.token;
+  const Status status = driver_->Submit(submission.message, submission.token);
+  if (status.ok()) {
+    Metrics::Add(parts_.metrics.submitted);
+  } else if (status.code() == Code::kWouldBlock) {
+    parts_.queue->Return({&submission, 1});
+    Wake();
+  } else {
+    Complete(submission.token, status);
+  }
+  return true;
+}
+
+void Link::Wake() {
+  if (want_wake_.exchange(false)) {
+    wake_.Signal();
+    signalled_ = true;  // after the write: a drain between the two would leave the descriptor
+                        // readable for ever
+  }
+}
+
+void Link::Signal() {
+  wake_.Signal();
+  signalled_ = true;
+}
+
+Status Link::Subscribe(std::vector<std::string> topics, Deadline deadline) {
+  const bool lazy = parts_.settings.connect == ConnectMode::kLazy;
+  std::unique_lock lock(mutex_);
+  topics_ = std::move(topics);
+  subscribe_pending_ = true;
+  subscribe_result_.reset();
+  const uint64_t attempts = attempts_ended_;
+  retry_now_ = true;
+  Signal();
+  state_cv_.wait_until(lock, deadline, [&] {
+    const bool refused = !up() && attempts_ended_ > attempts && (lazy || last_error_.permanent());
+    return subscribe_result_.has_value() || refused;
+  });
+  if (subscribe_result_) return *subscribe_result_;
+  if (lazy && !up() && !given_up_) return {};  // made when the link comes up
+  topics_.clear();
+  subscribe_pending_ = false;
+  if (!last_error_.ok() && !up()) return last_error_;
+  return {Code::kTimeout, "the broker did not answer the subscription within connect-timeout"};
+}
+
+void Link::BeginFlush() {
+  {
+    std::lock_guard lock(mutex_);
+    flushing_ = true;
+    flush_began_ = Clock::now();
+    flush_attempts_ = attempts_ended_;
+  }
+  retry_now_ = true;
+  Signal();
+}
+
+bool Link::FlushIsHopeless() const {
+  if (given_up_) return true;
+  std::lock_guard lock(mutex_);
+  return flushing_ && !up() && attempts_ended_ > flush_attempts_ &&
+         Clock::now() - flush_began_ > kHopelessAfter;
+}
+
+void Link::RequestStop(Millis drain) {
+  {
+    std::lock_guard lock(mutex_);
+    drain_ = drain;
+  }
+  stop_ = true;
+  cancel_.Signal();
+  Signal();
+}
+
+void Link::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Link::Complete(Token token, const Status& status) noexcept {
+  if (std::this_thread::get_id() == io_thread_.load(std::memory_order_relaxed)) {
+    outcomes_.push_back({token, status});
+    return;
+  }
+  std::vector<SendQueue::Outcome> outcomes{{token, status}};
+  HandleOutcomes(&outcomes);
+}
+
+Status Link::Deliver(InMessage&& message, AckToken token) noexcept {
+  Status status = parts_.inbox->Deliver(std::move(message), epoch_.load(), token);
+  if (status.ok()) Metrics::Add(parts_.metrics.received);
+  return status;
+}
+
+// While Open runs, its result is what counts: one of several addresses may fail and the next one
+// work.
+void Link::LinkUp() noexcept {
+  if (open_) ReportUp();
+}
+
+void Link::LinkDown(const Status& reason) noexcept {
+  if (open_) ReportDown(reason, true);
+}
+
+void Link::ReportUp() {
+  bool again = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (up_) return;
+    again = established_;
+    attempted_ = established_ = true;
+    failures_ = 0;
+    ++attempts_ended_;
+    told_down_ = false;
+    last_error_ = Status();
+    up_ = true;
+  }
+  state_cv_.notify_all();
+  if (again) {
+    Metrics::Add(parts_.metrics.reconnects);
+    parts_.logger.Warn("connected to " + parts_.settings.endpoints.ToString() + " again");
+  } else {
+    parts_.logger.Info("connected to " + parts_.settings.endpoints.ToString());
+  }
+  if (parts_.queue != nullptr) parts_.queue->SetLinkUp(true);
+  parts_.observer.OnLinkUp(role_);
+  Signal();
+}
+
+void Link::ReportDown(const Status& reason, bool failed_attempt) {
+  const Settings& settings = parts_.settings;
+  bool gives_up = false, first = false, quiet = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping() || given_up_) return;
+    up_ = false;
+    attempted_ = true;
+    last_error_ = reason;
+    // Before a strict connect succeeded, connect() itself tells the host.
+    quiet = !established_ && settings.connect != ConnectMode::kLazy;
+    first = !told_down_;
+    told_down_ = true;
+    if (failed_attempt) {
+      ++failures_;
+      ++attempts_ended_;
+      Metrics::Add(parts_.metrics.failed_attempts);
+    }
+    const bool used_up =
+        settings.reconnect_attempts > 0 && failures_ >= settings.reconnect_attempts;
+    gives_up = !quiet && (!settings.reconnect || used_up);
+    given_up_ = gives_up;
+  }
+  state_cv_.notify_all();
+  parts_.metrics.RecordFailureReason(reason);
+  if (parts_.queue != nullptr) parts_.queue->SetLinkUp(false);
+  if (gives_up) Signal();
+  if (quiet) return;
+  const char* next = gives_up ? "; gave up (reconnect, reconnect-attempts)" : "; trying again";
+  if (first || gives_up) {
+    parts_.logger.Warn(reason.message() + next);
+  } else {
+    parts_.logger.Limited(LogLevel::kWarn, "link", reason.message() + next);
+  }
+  parts_.observer.OnLinkDown(role_, reason);
+  if (gives_up) parts_.observer.OnGaveUp(role_, reason);
+}
+
+void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
+  if (outcomes->empty()) return;
+  std::vector<Finished> finished;
+  finished.reserve(outcomes->size());
+  const size_t retried = parts_.queue->Complete(*outcomes, &finished);
+  for (const SendQueue::Outcome& outcome : *outcomes) {
+    if (outcome.status.ok()) continue;
+    parts_.logger.Limited(
+        LogLevel::kWarn, CodeName(outcome.status.code()),
+        (outcome.status.retryable() ? "not taken, will be sent again: " : "message refused: ") +
+            outcome.status.message());
+  }
+  outcomes->clear();
+  if (retried > 0) {
+    hold_requested_ = true;
+    Wake();
+  }
+  parts_.completions.Push(&finished);
+}
+
+void Link::Tell(std::vector<Finished>* finished) { parts_.completions.Push(finished); }
+
+// ---------------------------------------------------------------- I/O thread
+
+void Link::Run() {
+  io_thread_ = std::this_thread::get_id();
+  while (!stopping()) {
+    if (given_up_) {
+      AnswerGivenUp();
+    } else if (open_) {
+      Drive();
+    } else if (!TryOpen()) {
+      bool permanent;
+      {
+        std::lock_guard lock(mutex_);
+        permanent = last_error_.permanent();
+      }
+      Pause(permanent);
+    }
+  }
+  Millis drain;
+  {
+    std::lock_guard lock(mutex_);
+    drain = drain_;
+  }
+  if (open_ && parts_.inbox != nullptr) HandleAcks();
+  CloseDriver(drain);
+}
+
+bool Link::TryOpen() {
+  const Status status =
+      driver_->Open(role_, Clock::now() + parts_.settings.connect_timeout, cancel_.fd());
+  if (!status.ok()) {
+    driver_->Close(Millis(0), -1);
+    HandleOutcomes(&outcomes_);
+    if (status.code() != Code::kCancelled) ReportDown(status, true);
+    return false;
+  }
+  open_ = true;
+  ++epoch_;
+  up_since_ = Clock::now();
+  {
+    std::lock_guard lock(submit_mutex_);
+    direct_ok_ = parts_.factory.info->submit_from_host && parts_.queue != nullptr;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    subscribe_pending_ = !topics_.empty();
+  }
+  ReportUp();
+  return true;
+}
+
+// Whatever the driver still reports belongs to messages in flight; the rest of those waits again.
+void Link::CloseDriver(Millis drain) {
+  {
+    std::lock_guard lock(submit_mutex_);
+    direct_ok_ = false;
+  }
+  open_ = false;
+  driver_->Close(drain, -1);
+  if (parts_.queue == nullptr) return;
+  HandleOutcomes(&outcomes_);
+  parts_.queue->Recover();
+}
+
+void Link::LinkLost(const Status& reason) {
+  if (Clock::now() - up_since_ > kStable) reconnect_backoff_.Reset();
+  CloseDriver(Millis(0));
+  ReportDown(reason, false);
+  Pause(false);
+}
+
+// Waits for the next attempt; messages expire meanwhile.
+void Link::Pause(bool slowly) {
+  const Settings& settings = parts_.settings;
+  const Millis pause = slowly ? settings.reconnect_max_interval / 2 + slow_backoff_.Next()
+                              : reconnect_backoff_.Next();
+  const Deadline end = Clock::now() + pause;
+  while (!stopping() && !given_up_ && !retry_now_.exchange(false) && Clock::now() < end) {
+    Deadline next = end;
+    if (parts_.queue != nullptr && settings.queue.message_timeout.count() > 0) {
+      std::vector<Finished> finished;
+      // A message accepted after this look cannot expire before a whole message-timeout from now.
+      const auto now = Clock::now();
+      const auto due = parts_.queue->Expire(now, &finished);
+      next = std::min({end, due, now + settings.queue.message_timeout});
+      Tell(&finished);
+    }
+    pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
+    poll(fds, 2, PollTimeout(next));
+    if (signalled_.exchange(false)) wake_.Drain();
+  }
+}
+
+// Sends are still accepted and answered with ERR, because a refused send ends a host's pipeline.
+void Link::AnswerGivenUp() {
+  if (open_) CloseDriver(Millis(0));
+  want_wake_ = true;
+  Status reason;
+  {
+    std::lock_guard lock(mutex_);
+    reason = last_error_;
+    if (subscribe_pending_) subscribe_result_ = reason;
+    subscribe_pending_ = false;
+  }
+  state_cv_.notify_all();
+  if (parts_.queue != nullptr) {
+    std::vector<Finished> finished;
+    parts_.queue->CloseAll({Code::kRejected, "gave up: " + reason.message()}, DropReason::kGaveUp,
+                           &finished);
+    Tell(&finished);
+  }
+  pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
+  poll(fds, 2, -1);
+  if (signalled_.exchange(false)) wake_.Drain();
+}
+
+void Link::Drive() {
+  bool blocked = true;
+  if (parts_.inbox != nullptr) {
+    HandleSubscription();
+    HandleAcks();
+  }
+  if (parts_.queue != nullptr) {
+    if (hold_requested_.exchange(false)) hold_until_ = Clock::now() + retry_backoff_.Next();
+    blocked = SubmitWaiting();
+    HandleOutcomes(&outcomes_);
+    // From here on a host that adds a message wakes us; what came before is seen by the look at the
+    // queue.
+    if (!blocked) want_wake_ = true;
+  }
+  const Status status = driver_->Poll(PollBudget(blocked), wake_.fd());
+  want_wake_ = false;
+  if (signalled_.exchange(false)) wake_.Drain();
+  if (parts_.queue != nullptr) {
+    for (const SendQueue::Outcome& outcome : outcomes_) {
+      if (outcome.status.ok()) {
+        retry_backoff_.Reset();
+        break;
+      }
+    }
+    HandleOutcomes(&outcomes_);
+  }
+  if (!status.ok()) LinkLost(status);
+}
+
+bool Link::SubmitWaiting() {
+  if (Clock::now() < hold_until_ || !up()) return true;
+  while (true) {
+    std::lock_guard lock(submit_mutex_);
+    submissions_.clear();
+    const bool full = parts_.queue->Take(kSubmitBatch, &submissions_);
+    for (size_t i = 0; i < submissions_.size(); ++i) {
+      const Status status = driver_->Submit(submissions_[i].message, submissions_[i].token);
+      if (status.ok()) continue;
+      if (status.code() == Code::kWouldBlock) {
+        parts_.queue->Return({submissions_.data() + i, submissions_.size() - i});
+        Metrics::Add(parts_.metrics.submitted, i);
+        return true;
+      }
+      outcomes_.push_back({submissions_[i].token, status});
+    }
+    Metrics::Add(parts_.metrics.submitted, submissions_.size());
+    if (full || submissions_.size() < kSubmitBatch) return full;
+  }
+}
+
+Millis Link::PollBudget(bool blocked) {
+  if (parts_.queue == nullptr) return kIdleBudget;
+  const auto now = Clock::now();
+  Deadline end = now + (blocked ? kBlockedBudget : kIdleBudget);
+  if (hold_until_ > now) end = std::min(end, hold_until_);
+  if (parts_.settings.queue.message_timeout.count() > 0) {
+    std::vector<Finished> finished;
+    next_expiry_ = parts_.queue->Expire(now, &finished);
+    end = std::min({end, next_expiry_, now + parts_.settings.queue.message_timeout});
+    Tell(&finished);
+  }
+  if (!blocked && parts_.queue->has_waiting()) return Millis(0);
+  return Millis(PollTimeout(end));
+}
+
+void Link::HandleSubscription() {
+  std::vector<std::string> topics;
+  {
+    std::lock_guard lock(mutex_);
+    if (!subscribe_pending_) return;
+    subscribe_pending_ = false;
+    topics = topics_;
+  }
+  const Status status = driver_->Subscribe(topics);
+  {
+    std::lock_guard lock(mutex_);
+    if (topics != topics_) return;   // replaced meanwhile: the newer one is pending
+    if (status.retryable()) return;  // the link is going: Open brings it back
+    if (!status.ok()) topics_.clear();
+    subscribe_result_ = status;
+  }
+  if (!status.ok()) parts_.logger.Warn("cannot subscribe: " + status.message());
+  state_cv_.notify_all();
+}
+
+void Link::HandleAcks() {
+  parts_.inbox->TakeAcks(&acks_);
+  const uint64_t epoch = epoch_.load();
+  for (const Inbox::Ack& ack : acks_) {
+    // After a reconnect the broker delivers what was not acknowledged again, under new names.
+    if (ack.epoch == epoch) driver_->Ack(ack.token);
+  }
+}
+
+}  // namespace dsmsg

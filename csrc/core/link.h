@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// One driver and the I/O thread that runs it: opening, reconnecting with backoff, submitting from
+// the queue, completing, subscribing, giving up. A connection has one link, or two where producer
+// and consumer are separate.
+//
+// Threads: the public functions from any thread, except Start, Stop (once each, by the owner). The
+// private ones run on the I/O thread unless they say otherwise. Lock order: submit_mutex_ before
+// everything else; mutex_ is a leaf, never held while calling out.
+#ifndef DSMSG_CORE_LINK_H_
+#define DSMSG_CORE_LINK_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/backoff.h"
+#include "core/completion.h"
+#include "core/driver.h"
+#include "core/export.h"
+#include "core/inbox.h"
+#include "core/metrics.h"
+#include "core/send_queue.h"
+#include "core/settings.h"
+
+namespace dsmsg {
+
+/// Told about the state of a link, on any thread, without locks. Must not block.
+class LinkObserver {
+ public:
+  virtual void OnLinkUp(Role role) noexcept = 0;
+  virtual void OnLinkDown(Role role, const Status& reason) noexcept = 0;
+  virtual void OnGaveUp(Role role, const Status& reason) noexcept = 0;
+
+ protected:
+  ~LinkObserver() = default;
+};
+
+/// What a link works with; all of it outlives the link. `queue` is null for a consumer, `inbox` for
+/// a producer.
+struct LinkParts {
+  const DriverFactory& factory;
+  const Settings& settings;
+  CompletionQueue& completions;
+  Metrics& metrics;
+  Logger& logger;
+  LinkObserver& observer;
+  SendQueue* queue;
+  Inbox* inbox;
+};
+
+class Link final : public DriverHost {
+ public:
+  Link(Role role, const LinkParts& parts);
+  ~Link();
+
+  /// Creates the driver and gives it the settings.
+  Status Configure();
+  void Start();
+  /// Waits until the first attempt ended (ok or its error), or the deadline.
+  Status WaitFirstAttempt(Deadline deadline);
+  /// Waits until the link is up, a permanent refusal came, or the deadline passed (then: the last
+  /// error).
+  Status WaitUp(Deadline deadline);
+  bool up() const { return up_.load(std::memory_order_acquire); }
+
+  /// Submits on the caller's thread if nothing waits before the message. False: `outgoing` is
+  /// unchanged.
+  bool SubmitDirect(Outgoing&& outgoing, Token* token);
+  /// There is something in the queue: wakes the I/O thread if it sleeps for want of work.
+  void Wake();
+  /// Makes the I/O thread look around whatever it waits for (inbox room, acknowledgements).
+  void Signal();
+
+  /// Replaces the topics and waits for the driver's answer; on failure no topic stays subscribed.
+  /// With connect=lazy and the broker away: ok, and made when the link comes up.
+  Status Subscribe(std::vector<std::string> topics, Deadline deadline);
+
+  /// A flush begins: a link that is down tries again at once.
+  void BeginFlush();
+  /// The link has been down for a second of the flush and an attempt failed: waiting longer helps
+  /// nobody.
+  bool FlushIsHopeless() const;
+
+  /// Ends the thread after closing the driver. RequestStop and Join apart, so that two links stop
+  /// side by side.
+  void RequestStop(Millis drain);
+  void Join();
+
+  // DriverHost
+  void Complete(Token token, const Status& status) noexcept override;
+  Status Deliver(InMessage&& message, AckToken token) noexcept override;
+  void LinkUp() noexcept override;
+  void LinkDown(const Status& reason) noexcept override;
+  Logger& log() noexcept override { return parts_.logger; }
+
+ private:
+  void Run();
+  bool TryOpen();
+  void CloseDriver(Millis drain);
+  void LinkLost(const Status& reason);
+  void Pause(bool slowly);
+  void AnswerGivenUp();
+
+  void Drive();
+  bool SubmitWaiting();  // true: something waits that cannot be submitted now
+  Millis PollBudget(bool blocked);
+  void HandleSubscription();
+  void HandleAcks();
+  void HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes);  // any thread
+  void Tell(std::vector<Finished>* finished);                      // any thread
+  void ReportUp();                                                 // any thread
+  void ReportDown(const Status& reason, bool failed_attempt);      // any thread
+  bool stopping() const { return stop_.load(std::memory_order_acquire); }
+
+  const Role role_;
+  const LinkParts parts_;
+  std::unique_ptr<Driver> driver_;
+  std::thread thread_;
+  WakeFd wake_, cancel_;
+  std::atomic<bool> stop_{false}, want_wake_{false}, signalled_{false}, retry_now_{false};
+  std::atomic<bool> up_{false}, given_up_{false}, hold_requested_{false};
+  std::atomic<uint64_t> epoch_{0};
+  std::atomic<std::thread::id> io_thread_{};
+
+  std::mutex submit_mutex_;  // Take/PushDirect together with Submit
+  bool direct_ok_ = false;   // guarded by submit_mutex_
+
+  mutable std::mutex mutex_;  // guards the following
+  std::condition_variable state_cv_;
+  bool attempted_ = false, established_ = false, told_down_ = false;
+  Status last_error_;
+  int64_t failures_ = 0;  // failed attempts in this outage
+  uint64_t attempts_ended_ = 0, flush_attempts_ = 0;
+  Clock::time_point flush_began_{};
+  bool flushing_ = false;
+  std::vector<std::string> topics_;
+  bool subscribe_pending_ = false;
+  std::optional<Status> subscribe_result_;
+  Millis drain_{0};
+
+  std::atomic<bool> open_{false};  // written by the I/O thread
+  // I/O thread only.
+  Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
+  Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
+  std::vector<SendQueue::Outcome> outcomes_;
+  std::vector<SendQueue::Submission> submissions_;
+  std::vector<Inbox::Ack> acks_;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_LINK_H_

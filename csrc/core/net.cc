@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/net.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace dsmsg {
+namespace {
+
+// A dead name server keeps a lookup for half a minute or more, and an adaptor tries again every few
+// seconds.
+constexpr int kMostLookups = 16;
+std::atomic<int> lookups_running{0};
+
+std::string ErrnoText(int error) { return std::generic_category().message(error); }
+
+// kOk: `fd` is ready for `events`; else kTimeout or kCancelled.
+Code WaitFor(int fd, short events, Deadline deadline, int cancel_fd) {
+  for (;;) {
+    pollfd fds[2] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
+    const int count = ::poll(fds, 2, PollTimeout(deadline));
+    if (count < 0 && errno != EINTR) return Code::kInternal;
+    if (count > 0 && fds[1].revents != 0) return Code::kCancelled;
+    if (count > 0 && fds[0].revents != 0) return Code::kOk;
+    if (Clock::now() >= deadline) return Code::kTimeout;
+  }
+}
+
+struct AddrinfoFree {
+  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
+};
+
+struct LookupAnswer {
+  int error = 0;         // EAI_*
+  int system_error = 0;  // errno of EAI_SYSTEM
+  std::vector<Address> addresses;
+};
+
+LookupAnswer LookUp(const HostPort& endpoint, int flags) {
+  LookupAnswer answer;
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  errno = 0;
+  answer.error =
+      ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &list);
+  answer.system_error = errno;
+  const std::unique_ptr<addrinfo, AddrinfoFree> owner(answer.error == 0 ? list : nullptr);
+  for (const addrinfo* entry = owner.get(); entry != nullptr; entry = entry->ai_next) {
+    if (entry->ai_addrlen > sizeof(sockaddr_storage)) continue;
+    Address& address = answer.addresses.emplace_back();
+    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
+    address.length = entry->ai_addrlen;
+  }
+  if (answer.error == 0 && answer.addresses.empty()) answer.error = EAI_NONAME;
+  return answer;
+}
+
+/// Shared by the waiting thread and the detached one; whoever is last frees it.
+struct Lookup {
+  explicit Lookup(HostPort wanted) : endpoint(std::move(wanted)) {}
+  const HostPort endpoint;
+  WakeFd done;
+  std::mutex mutex;  // guards answer
+  LookupAnswer answer;
+};
+
+// The thread inherits this mask: a signal meant for the host's threads must not end up there.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+void RunLookup(const std::shared_ptr<Lookup>& lookup) noexcept {
+  LookupAnswer answer;
+  try {
+    answer = LookUp(lookup->endpoint, AI_ADDRCONFIG);
+    // AI_ADDRCONFIG does not count loopback addresses: without a network, "localhost" needs a
+    // second try.
+    if (answer.error != 0) {
+      LookupAnswer second = LookUp(lookup->endpoint, 0);
+      if (second.error == 0) answer = std::move(second);
+    }
+  } catch (...) {
+    answer.error = EAI_MEMORY;
+  }
+  {
+    const std::lock_guard<std::mutex> lock(lookup->mutex);
+    lookup->answer = std::move(answer);
+  }
+  lookup->done.Signal();
+  lookups_running.fetch_sub(1);
+}
+
+Status StartLookup(const std::shared_ptr<Lookup>& lookup) {
+  if (lookups_running.fetch_add(1) >= kMostLookups) {
+    lookups_running.fetch_sub(1);
+    return {Code::kUnavailable, "too many earlier lookups still wait for the name server"};
+  }
+  try {
+    const AllSignalsBlocked blocked;
+    std::thread([lookup] { RunLookup(lookup); }).detach();
+  } catch (const std::system_error& error) {
+    lookups_running.fetch_sub(1);
+    return {Code::kUnavailable, std::string("cannot start a thread: ") + error.what()};
+  }
+  return {};
+}
+
+Status LookupFailed(const HostPort& endpoint, Code code, const std::string& why, const char* hint) {
+  return {code, "name lookup: cannot find broker host \"" + endpoint.host + "\": " + why + hint};
+}
+
+Result<std::vector<Address>> ToResult(const HostPort& endpoint, LookupAnswer answer) {
+  if (answer.error == 0) return std::move(answer.addresses);
+  const std::string why =
+      answer.error == EAI_SYSTEM ? ErrnoText(answer.system_error) : ::gai_strerror(answer.error);
+  return LookupFailed(endpoint, Code::kUnavailable, why,
+                      " (check the host name and this machine's name server)");
+}
+
+Status ConnectFailed(const HostPort& endpoint, Code code, const std::string& why,
+                     const char* hint) {
+  return {code, "connect: cannot reach broker " + endpoint.ToString() + ": " + why + hint};
+}
+
+Status ConnectError(const HostPort& endpoint, int error) {
+  switch (error) {
+    case ECONNREFUSED:
+      return ConnectFailed(endpoint, Code::kUnavailable, "connection refused",
+                           " (is the broker running, and is this its port?)");
+    case ETIMEDOUT:
+      return ConnectFailed(endpoint, Code::kTimeout, "no answer",
+                           " (is the machine up, does a firewall drop the packets?)");
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return ConnectFailed(endpoint, Code::kUnavailable, ErrnoText(error),
+                           " (check the network and the address)");
+    case EACCES:
+    case EPERM:
+      return ConnectFailed(endpoint, Code::kUnavailable, ErrnoText(error),
+                           " (does a local firewall forbid it?)");
+    default:
+      return ConnectFailed(endpoint, Code::kUnavailable, ErrnoText(error), "");
+  }
+}
+
+void SetOption(int fd, int level, int name, int value) {
+  // Best effort: the connection works without any of them.
+  (void)::setsockopt(fd, level, name, &value, sizeof value);
+}
+
+// A port of the ephemeral range that nobody listens on may be picked for our own end: TCP then
+// connects the socket to itself, which looks like a broker that echoes.
+bool ConnectedToItself(int fd) {
+  sockaddr_storage own{}, peer{};
+  socklen_t own_length = sizeof own, peer_length = sizeof peer;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_length) != 0) return false;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) return false;
+  return own_length == peer_length && std::memcmp(&own, &peer, own_length) == 0;
+}
+
+Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Deadline deadline,
+                           int cancel_fd) {
+  UniqueFd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return ConnectError(endpoint, errno);
+  SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetOption(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  SetOption(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  SetOption(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, 3);
+  const auto* target = reinterpret_cast<const sockaddr*>(&address.storage);
+  int error = ::connect(fd.get(), target, address.length) == 0 ? 0 : errno;
+  if (error == EINPROGRESS || error == EINTR) {
+    switch (WaitFor(fd.get(), POLLOUT, deadline, cancel_fd)) {
+      case Code::kOk:
+        break;
+      case Code::kCancelled:
+        return ConnectFailed(endpoint, Code::kCancelled, "cancelled", "");
+      case Code::kTimeout:
+        return ConnectError(endpoint, ETIMEDOUT);
+      default:
+        return ConnectError(endpoint, errno);
+    }
+    socklen_t length = sizeof error;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  }
+  if (error == 0 && ConnectedToItself(fd.get())) error = ECONNREFUSED;
+  if (error != 0) return ConnectError(endpoint, error);
+  return fd;
+}
+
+}  // namespace
+
+int PollTimeout(Deadline deadline) {
+  const Deadline now = Clock::now();
+  if (deadline <= now) return 0;
+  // Compared before the subtraction, which overflows for Deadline::max() on a clock below zero
+  // only.
+  const auto left = std::chrono::ceil<Millis>(deadline - now).count();
+  return static_cast<int>(std::min<Millis::rep>(left, std::numeric_limits<int>::max()));
+}
+
+UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+void UniqueFd::Reset() {
+  if (fd_ < 0) return;
+  const int saved_errno = errno;
+  ::close(std::exchange(fd_, -1));  // on Linux closed even when it says EINTR
+  errno = saved_errno;
+}
+
+WakeFd::WakeFd() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (!fd_.valid()) {
+    throw std::system_error(errno, std::generic_category(), "cannot make a wake-up descriptor");
+  }
+}
+
+void WakeFd::Signal() noexcept {
+  const int saved_errno = errno;
+  const uint64_t one = 1;
+  // Fails only when the counter is full, and then it is readable already.
+  while (::write(fd_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+  errno = saved_errno;
+}
+
+void WakeFd::Drain() noexcept {
+  const int saved_errno = errno;
+  uint64_t count = 0;
+  while (::read(fd_.get(), &count, sizeof count) < 0 && errno == EINTR) {
+  }
+  errno = saved_errno;
+}
+
+Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline, int cancel_fd) {
+  LookupAnswer numeric = LookUp(endpoint, AI_NUMERICHOST);
+  if (numeric.error == 0) return std::move(numeric.addresses);
+
+  std::shared_ptr<Lookup> lookup;
+  try {
+    lookup = std::make_shared<Lookup>(endpoint);
+  } catch (const std::system_error& error) {
+    return LookupFailed(endpoint, Code::kUnavailable, error.what(), "");
+  }
+  if (const Status status = StartLookup(lookup); !status.ok()) {
+    return LookupFailed(endpoint, status.code(), status.message(), "");
+  }
+  switch (WaitFor(lookup->done.fd(), POLLIN, deadline, cancel_fd)) {
+    case Code::kOk:
+      break;
+    case Code::kCancelled:
+      return LookupFailed(endpoint, Code::kCancelled, "cancelled", "");
+    case Code::kTimeout:
+      return LookupFailed(endpoint, Code::kTimeout, "no answer in time",
+                          " (is this machine's name server reachable?)");
+    default:
+      return LookupFailed(endpoint, Code::kInternal, ErrnoText(errno), "");
+  }
+  const std::lock_guard<std::mutex> lock(lookup->mutex);
+  return ToResult(endpoint, std::move(lookup->answer));
+}
+
+Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd) {
+  const Result<std::vector<Address>> addresses = Resolve(endpoint, deadline, cancel_fd);
+  if (!addresses.ok()) return addresses.status();
+  Status status(Code::kTimeout, "");
+  const std::vector<Address>& list = addresses.value();
+  for (size_t i = 0; i < list.size(); ++i) {
+    // An address that does not answer leaves time for the others.
+    const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
+    const auto tries = static_cast<Clock::rep>(list.size() - i);
+    const Deadline until = tries == 1 ? deadline : Clock::now() + left / tries;
+    Result<UniqueFd> fd = ConnectTo(endpoint, list[i], until, cancel_fd);
+    if (fd.ok() || fd.status().code() == Code::kCancelled) return fd;
+    status = fd.status();
+  }
+  return status;
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/notifier.h"
+
+#include <utility>
+
+#include "core/thread.h"
+
+namespace dsmsg {
+
+void Notifier::Post(Event event) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return;
+  events_.push_back(std::move(event));
+  if (!started_) {
+    started_ = true;
+    StartThread("dsmsg-notify", [self = shared_from_this()] { self->Run(); }).detach();
+  }
+  changed_cv_.notify_all();
+}
+
+void Notifier::ConnectReturning() {
+  std::lock_guard lock(mutex_);
+  returning_ = true;
+  returned_by_ = Clock::now() + Millis(100);
+  changed_cv_.notify_all();
+}
+
+void Notifier::MarkHostCalled() {
+  std::lock_guard lock(mutex_);
+  host_called_ = true;
+  changed_cv_.notify_all();
+}
+
+void Notifier::Close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  events_.clear();
+  changed_cv_.notify_all();
+}
+
+bool Notifier::WaitUntilAllowed(std::unique_lock<std::mutex>& lock) {
+  changed_cv_.wait(lock, [this] { return closed_ || returning_; });
+  changed_cv_.wait_until(lock, returned_by_, [this] { return closed_ || host_called_; });
+  return !closed_;
+}
+
+void Notifier::Run() {
+  std::unique_lock lock(mutex_);
+  if (!WaitUntilAllowed(lock)) return;
+  while (true) {
+    changed_cv_.wait(lock, [this] { return closed_ || !events_.empty(); });
+    if (closed_) return;
+    Event event = std::move(events_.front());
+    events_.pop_front();
+    lock.unlock();
+    event();
+    lock.lock();
+  }
+}
+
+}  // namespace dsmsg

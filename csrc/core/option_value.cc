@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/option_value.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "core/topic_template.h"
+
+namespace dsmsg {
+namespace {
+
+using Kind = OptionType::Kind;
+
+struct Unit {
+  std::string_view name;
+  int64_t factor;
+};
+
+// The first unit of a kind is the one to print.
+constexpr Unit kMillisUnits[] = {{"", 1},       {"ms", 1},       {"s", 1000},
+                                 {"m", 60'000}, {"min", 60'000}, {"h", 3'600'000}};
+constexpr Unit kSecondsUnits[] = {{"", 1000},    {"ms", 1},       {"s", 1000},
+                                  {"m", 60'000}, {"min", 60'000}, {"h", 3'600'000}};
+constexpr int64_t kKilo = 1024;
+constexpr Unit kBytesUnits[] = {{"", 1},
+                                {"b", 1},
+                                {"k", kKilo},
+                                {"kb", kKilo},
+                                {"kib", kKilo},
+                                {"m", kKilo* kKilo},
+                                {"mb", kKilo* kKilo},
+                                {"mib", kKilo* kKilo},
+                                {"g", kKilo* kKilo* kKilo},
+                                {"gb", kKilo* kKilo* kKilo},
+                                {"gib", kKilo* kKilo* kKilo}};
+constexpr Unit kIntUnits[] = {{"", 1}};
+
+std::span<const Unit> UnitsOf(Kind kind) {
+  switch (kind) {
+    case Kind::kMillis:
+      return kMillisUnits;
+    case Kind::kSeconds:
+      return kSecondsUnits;
+    case Kind::kBytes:
+      return kBytesUnits;
+    default:
+      return kIntUnits;
+  }
+}
+
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool EqualIgnoringCase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return Lower(x) == Lower(y); });
+}
+
+bool SameChoice(std::string_view a, std::string_view b) {
+  const auto fold = [](char c) { return c == '_' ? '-' : Lower(c); };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [&](char x, char y) { return fold(x) == fold(y); });
+}
+
+// A whole number with a unit ("5s", "256 M").
+std::optional<int64_t> ParseNumber(std::string_view text, std::span<const Unit> units) {
+  text = TrimBlanks(text);
+  if (!text.empty() && text.front() == '+') {
+    text.remove_prefix(1);
+    if (!text.empty() && text.front() == '-') return std::nullopt;
+  }
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  const std::string_view name = TrimBlanks(text);
+  for (const Unit& unit : units) {
+    if (!EqualIgnoringCase(name, unit.name)) continue;
+    int64_t value = 0;
+    if (__builtin_mul_overflow(number, unit.factor, &value)) return std::nullopt;
+    return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<int64_t> ParseBool(std::string_view text) {
+  for (const std::string_view yes : {"1", "true", "yes", "on"}) {
+    if (EqualIgnoringCase(text, yes)) return 1;
+  }
+  for (const std::string_view no : {"0", "false", "no", "off"}) {
+    if (EqualIgnoringCase(text, no)) return 0;
+  }
+  return std::nullopt;
+}
+
+// A bound as a person would write it: 60000 -> "1m" for a time, 1024 -> "1k" for a size.
+std::string ToText(Kind kind, int64_t value) {
+  if (value != 0) {
+    const std::span<const Unit> units = UnitsOf(kind);
+    const Unit* best = nullptr;
+    for (const Unit& unit : units) {
+      const bool plain = unit.name.size() == 1 || unit.name == "ms";
+      if (plain && unit.name != "b" && value % unit.factor == 0 &&
+          (best == nullptr || unit.factor > best->factor)) {
+        best = &unit;
+      }
+    }
+    if (best != nullptr) return std::to_string(value / best->factor) + std::string(best->name);
+  }
+  return std::to_string(value);
+}
+
+std::string Allowed(const OptionType& type) {
+  std::string range;
+  if (type.min && type.max) {
+    range = " from " + ToText(type.kind, *type.min) + " to " + ToText(type.kind, *type.max);
+  } else if (type.min) {
+    range = " of at least " + ToText(type.kind, *type.min);
+  } else if (type.max) {
+    range = " of at most " + ToText(type.kind, *type.max);
+  }
+  switch (type.kind) {
+    case Kind::kBool:
+      return "allowed are 1 or 0, true or false, yes or no, on or off";
+    case Kind::kInt:
+      return "allowed is a whole number" + range;
+    case Kind::kMillis:
+      return "allowed is a time" + range +
+             ", written 500ms, 5s, 2m or 1h; a bare number is milliseconds";
+    case Kind::kSeconds:
+      return "allowed is a time" + range +
+             ", written 500ms, 5s, 2m or 1h; a bare number is seconds";
+    case Kind::kBytes:
+      return "allowed is a size" + range + ", written 4096, 64k, 256M or 1G";
+    case Kind::kEnum: {
+      std::string text = "allowed is one of";
+      const char* separator = " ";
+      for (const std::string& choice : type.choices) {
+        text += separator + choice;
+        separator = ", ";
+      }
+      return text;
+    }
+    default:
+      return "allowed is any text";
+  }
+}
+
+std::optional<Kind> KindOf(std::string_view name) {
+  constexpr std::pair<std::string_view, Kind> kNames[] = {
+      {"string", Kind::kString},     {"path", Kind::kPath},   {"bool", Kind::kBool},
+      {"template", Kind::kTemplate}, {"pairs", Kind::kPairs}, {"enum", Kind::kEnum},
+      {"int", Kind::kInt},           {"ms", Kind::kMillis},   {"s", Kind::kSeconds},
+      {"bytes", Kind::kBytes}};
+  for (const auto& [text, kind] : kNames) {
+    if (text == name) return kind;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> SplitArguments(std::string_view text) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const size_t comma = text.find(',');
+    parts.emplace_back(TrimBlanks(text.substr(0, comma)));
+    if (comma == std::string_view::npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Status BadTable(const OptionSpec& spec, const std::string& what) {
+  return {Code::kInternal,
+          "option table: " + std::string(spec.name) + ": type \"" + spec.type + "\": " + what};
+}
+
+}  // namespace
+
+std::string_view TrimBlanks(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+Result<OptionType> ParseOptionType(const OptionSpec& spec) {
+  const std::string_view text = spec.type;
+  const size_t open = text.find('(');
+  std::vector<std::string> arguments;
+  if (open != std::string_view::npos) {
+    if (text.back() != ')') return BadTable(spec, "no closing parenthesis");
+    arguments = SplitArguments(text.substr(open + 1, text.size() - open - 2));
+  }
+  const std::optional<Kind> kind = KindOf(text.substr(0, open));
+  if (!kind) return BadTable(spec, "there is no such type");
+  OptionType type;
+  type.kind = *kind;
+  if (type.kind == Kind::kEnum) {
+    if (arguments.empty()) return BadTable(spec, "an enum needs values");
+    type.choices = std::move(arguments);
+  } else if (!arguments.empty()) {
+    if (!type.numeric() || type.kind == Kind::kBool) return BadTable(spec, "takes no bounds");
+    if (arguments.size() != 2) return BadTable(spec, "bounds are (min,max)");
+    for (size_t i = 0; i < 2; ++i) {
+      if (arguments[i].empty()) continue;
+      const std::optional<int64_t> bound = ParseNumber(arguments[i], UnitsOf(type.kind));
+      if (!bound) return BadTable(spec, "a bound is no number");
+      (i == 0 ? type.min : type.max) = *bound;
+    }
+  }
+  if (type.kind == Kind::kBytes && !type.min) type.min = 0;
+  return type;
+}
+
+Result<OptionValue> ParseOptionValue(const OptionType& type, std::string_view text) {
+  const auto refused = [&] { return Status(Code::kInvalidArgument, Allowed(type)); };
+  OptionValue value{std::string(text), 0};
+  if (type.numeric() || type.kind == Kind::kEnum) {
+    text = TrimBlanks(text);
+    value.text = text;
+    if (text.empty()) return value;
+  }
+  switch (type.kind) {
+    case Kind::kBool: {
+      const std::optional<int64_t> parsed = ParseBool(text);
+      if (!parsed) return refused();
+      value.number = *parsed;
+      break;
+    }
+    case Kind::kInt:
+    case Kind::kMillis:
+    case Kind::kSeconds:
+    case Kind::kBytes: {
+      const std::optional<int64_t> parsed = ParseNumber(text, UnitsOf(type.kind));
+      if (!parsed || (type.min && *parsed < *type.min) || (type.max && *parsed > *type.max)) {
+        return refused();
+      }
+      value.number = *parsed;
+      break;
+    }
+    case Kind::kEnum: {
+      const auto same = [&](const std::string& choice) { return SameChoice(choice, text); };
+      const auto found = std::find_if(type.choices.begin(), type.choices.end(), same);
+      if (found == type.choices.end()) return refused();
+      value.text = *found;
+      break;
+    }
+    case Kind::kTemplate: {
+      const Result<Template> compiled = Template::Compile(text);
+      if (!compiled.ok()) return compiled.status();
+      break;
+    }
+    case Kind::kPairs: {
+      const auto pairs = ParsePairs(text);
+      if (!pairs.ok()) return pairs.status();
+      break;
+    }
+    case Kind::kString:
+    case Kind::kPath:
+      break;
+  }
+  return value;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> ParsePairs(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (size_t position = 1, begin = 0; begin <= text.size(); ++position) {
+    std::string element;
+    size_t at = begin;
+    for (; at < text.size() && text[at] != ';'; ++at) {
+      if (text[at] == '\\' && at + 1 < text.size() && text[at + 1] == ';') ++at;
+      element += text[at];
+    }
+    begin = at + 1;
+    const std::string_view trimmed = TrimBlanks(element);
+    if (trimmed.empty()) continue;
+    const size_t equals = trimmed.find('=');
+    const std::string_view key = TrimBlanks(trimmed.substr(0, equals));
+    if (equals == std::string_view::npos || key.empty()) {
+      return Status(Code::kInvalidArgument,
+                    "element " + std::to_string(position) +
+                        " is not key=value; allowed are pairs such as \"key=value;key=value\"");
+    }
+    pairs.emplace_back(key, TrimBlanks(trimmed.substr(equals + 1)));
+  }
+  return pairs;
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// An accepted message on its way through the core: its bytes and what is owed to the host for it.
+// Values: owned by one thread or by the queue at a time.
+#ifndef DSMSG_CORE_OUTGOING_H_
+#define DSMSG_CORE_OUTGOING_H_
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/message.h"
+#include "core/net.h"
+#include "core/status.h"
+#include "nvds_msgapi.h"
+
+namespace dsmsg {
+
+/// Where a synchronous send waits. Shared by the sender and the queue; thread-safe.
+class SyncWaiter {
+ public:
+  void Finish(Status status);
+  /// False when `deadline` passed first.
+  bool WaitUntil(Deadline deadline);
+  Status status() const;  // after WaitUntil returned true
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable done_cv_;
+  bool done_ = false;
+  Status status_;
+};
+
+/// To whom the outcome of a message is told: a callback (may be null) or a waiting sender.
+struct Recipient {
+  nvds_msgapi_send_cb_t callback = nullptr;
+  void* user_ptr = nullptr;
+  std::shared_ptr<SyncWaiter> waiter;
+};
+
+/// An outcome to tell.
+struct Finished {
+  Recipient recipient;
+  Status status;
+};
+
+struct Outgoing {
+  Buffer buffer;    // payload, topic, NUL, key, headers: the views of `message` point into it
+  Message message;  // without attempt
+  std::vector<Header> headers;
+  Recipient recipient;
+  Clock::time_point accepted_at;
+
+  size_t bytes() const { return buffer.size(); }
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_OUTGOING_H_

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/send_queue.h"
+
+#include <algorithm>
+
+namespace dsmsg {
+namespace {
+
+std::chrono::microseconds Since(Clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+}
+
+}  // namespace
+
+SendQueue::SendQueue(const QueueLimits& limits, Metrics& metrics)
+    : limits_(limits), metrics_(metrics) {}
+
+// ---------------------------------------------------------------- host side
+
+Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token,
+                       Deadline patience) {
+  if (token != nullptr) *token = 0;
+  std::unique_lock lock(mutex_);
+  if (!closed_ && Full(outgoing.bytes())) {
+    if (limits_.overflow == Overflow::kReject) {
+      return {Code::kWouldBlock, "the queue is full (overflow=reject)"};
+    }
+    if (!MakeRoom(lock, outgoing, finished, patience) && !closed_) {
+      metrics_.CountDrop(DropReason::kNewest);
+      finished->push_back(
+          {std::move(outgoing.recipient), {Code::kWouldBlock, "the queue is full"}});
+      return {};
+    }
+  }
+  if (closed_) return {Code::kCancelled, "the connection is being closed"};
+  const uint32_t index = Allocate(std::move(outgoing), State::kWaiting, &waiting_);
+  if (token != nullptr) *token = NameOf(index);
+  return {};
+}
+
+bool SendQueue::PushDirect(Outgoing&& outgoing, Submission* submission) {
+  std::lock_guard lock(mutex_);
+  if (closed_ || waiting_.count > 0 || Full(outgoing.bytes()) || !FlightRoom(outgoing.bytes()))
+    return false;
+  const uint32_t index = Allocate(std::move(outgoing), State::kInFlight, &flight_);
+  *submission = SubmissionOf(index);
+  ++slots_[index].outgoing.message.attempt;
+  return true;
+}
+
+void SendQueue::Withdraw(Token token, FinishedList* finished) {
+  std::lock_guard lock(mutex_);
+  Slot* slot = Lookup(token);
+  if (slot == nullptr || (slot->state != State::kWaiting && slot->state != State::kInFlight))
+    return;
+  Drop(static_cast<uint32_t>(token & kNone),
+       {Code::kTimeout, "not acknowledged within send-timeout"}, DropReason::kExpired, finished);
+}
+
+bool SendQueue::MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& incoming,
+                         FinishedList* finished, Deadline patience) {
+  const size_t bytes = incoming.bytes();
+  if (bytes > limits_.bytes || limits_.overflow == Overflow::kDropNewest) return false;
+  const Deadline deadline = std::min(Clock::now() + limits_.overflow_timeout, patience);
+  while (!closed_ && Full(bytes)) {
+    if (Clock::now() >= patience) return false;
+    if (limits_.overflow == Overflow::kBlock && link_up_ && !stalled_ && Clock::now() < deadline) {
+      WaitForRoom(lock, bytes, deadline);
+    } else if (!EvictOne(incoming, finished)) {
+      return false;
+    }
+  }
+  return !closed_;
+}
+
+// Waits while the broker acknowledges. A whole timeout without an acknowledgement means that
+// waiting is pointless until the next one: a live pipeline must not stall once for every message.
+void SendQueue::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes,
+                            Deadline deadline) {
+  const uint64_t before = acknowledgements_;
+  ++blocked_;
+  const bool woken = room_cv_.wait_until(
+      lock, deadline, [&] { return closed_ || !link_up_ || stalled_ || !Full(more_bytes); });
+  --blocked_;
+  if (!woken && acknowledgements_ == before) {
+    stalled_ = true;
+    room_cv_.notify_all();
+  }
+}
+
+bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
+  if (limits_.overflow == Overflow::kLatestPerKey) {
+    const auto older = by_key_.lower_bound({std::string(incoming.message.key), 0});
+    if (older != by_key_.end() && older->first.first == incoming.message.key) {
+      Drop(older->second, {Code::kWouldBlock, "superseded by a newer message with the same key"},
+           DropReason::kSuperseded, finished);
+      return true;
+    }
+  }
+  if (waiting_.head == kNone) return false;
+  Drop(waiting_.head,
+       {Code::kWouldBlock, "evicted: the queue is full and this was its oldest message"},
+       DropReason::kEvicted, finished);
+  return true;
+}
+
+// ---------------------------------------------------------------- I/O side
+
+bool SendQueue::Take(size_t max, std::vector<Submission>* submissions) {
+  std::lock_guard lock(mutex_);
+  while (submissions->size() < max && waiting_.head != kNone) {
+    const uint32_t index = waiting_.head;
+    if (!FlightRoom(slots_[index].outgoing.bytes())) return true;
+    MoveToFlight(index);
+    submissions->push_back(SubmissionOf(index));
+    ++slots_[index].outgoing.message.attempt;
+  }
+  return false;
+}
+
+void SendQueue::Return(std::span<const Submission> submissions) {
+  std::lock_guard lock(mutex_);
+  for (auto it = submissions.rbegin(); it != submissions.rend(); ++it) {
+    Slot* slot = Lookup(it->token);
+    const auto index = static_cast<uint32_t>(it->token & kNone);
+    if (slot == nullptr) continue;
+    if (slot->state == State::kAbandoned) {
+      Release(index, nullptr);
+    } else if (slot->state == State::kInFlight) {
+      --slot->outgoing.message.attempt;
+      MoveToWaiting(index);
+    }
+  }
+}
+
+size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* finished) {
+  size_t retried = 0;
+  std::lock_guard lock(mutex_);
+  for (const Outcome& outcome : outcomes) {
+    Slot* slot = Lookup(outcome.token);
+    const auto index = static_cast<uint32_t>(outcome.token & kNone);
+    if (slot == nullptr || (slot->state != State::kInFlight && slot->state != State::kAbandoned)) {
+      Metrics::Add(metrics_.late_completions);
+      continue;
+    }
+    if (slot->state == State::kAbandoned) {
+      Metrics::Add(metrics_.late_completions);
+      Release(index, nullptr);
+      continue;
+    }
+    if (outcome.status.ok()) {
+      ++acknowledgements_;
+      stalled_ = false;
+      metrics_.RecordSuccess(Since(slot->outgoing.accepted_at));
+    } else if (outcome.status.retryable()) {
+      ++retried;
+      Metrics::Add(metrics_.retried);
+      MoveToWaiting(index);
+      continue;
+    } else {
+      metrics_.CountFailure(outcome.status.code());
+      metrics_.RecordFailureReason(outcome.status);
+    }
+    End(*slot, outcome.status, finished);
+    Release(index, &flight_);
+  }
+  NotifyRoom();
+  return retried;
+}
+
+void SendQueue::Recover() {
+  std::lock_guard lock(mutex_);
+  while (flight_.tail != kNone) {  // from the newest back, so that each finds its place at the head
+    Metrics::Add(metrics_.retried);
+    MoveToWaiting(flight_.tail);
+  }
+  for (uint32_t index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].state == State::kAbandoned) Release(index, nullptr);
+  }
+  NotifyRoom();
+}
+
+Clock::time_point SendQueue::Expire(Clock::time_point now, FinishedList* finished) {
+  auto due = Clock::time_point::max();
+  if (limits_.message_timeout.count() == 0) return due;
+  std::lock_guard lock(mutex_);
+  for (List* list : {&waiting_, &flight_}) {
+    for (uint32_t index = list->head; index != kNone;) {
+      const uint32_t next = slots_[index].next;
+      const auto ends = slots_[index].outgoing.accepted_at + limits_.message_timeout;
+      if (ends > now) {
+        due = std::min(due, ends);
+        break;  // sequence order is the order of acceptance
+      }
+      Drop(index, {Code::kTimeout, "not acknowledged within message-timeout"}, DropReason::kExpired,
+           finished);
+      index = next;
+    }
+  }
+  NotifyRoom();
+  return due;
+}
+
+// ---------------------------------------------------------------- life
+
+void SendQueue::SetLinkUp(bool up) {
+  std::lock_guard lock(mutex_);
+  link_up_ = up;
+  if (up) stalled_ = false;
+  room_cv_.notify_all();
+}
+
+void SendQueue::Close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  room_cv_.notify_all();
+}
+
+void SendQueue::CloseAll(const Status& status, DropReason reason, FinishedList* finished) {
+  std::lock_guard lock(mutex_);
+  for (uint32_t index = 0; index < slots_.size(); ++index) {
+    const State state = slots_[index].state;
+    if (state == State::kWaiting || state == State::kInFlight)
+      Drop(index, status, reason, finished);
+    if (slots_[index].state == State::kAbandoned) Release(index, nullptr);
+  }
+  room_cv_.notify_all();
+}
+
+bool SendQueue::WaitIdle(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  return idle_cv_.wait_until(lock, deadline, [this] { return open_ == 0; });
+}
+
+size_t SendQueue::messages() const {
+  std::lock_guard lock(mutex_);
+  return open_;
+}
+
+size_t SendQueue::bytes() const {
+  std::lock_guard lock(mutex_);
+  return held_bytes_;
+}
+
+size_t SendQueue::in_flight() const {
+  std::lock_guard lock(mutex_);
+  return flight_messages_;
+}
+
+bool SendQueue::has_waiting() const {
+  std::lock_guard lock(mutex_);
+  return waiting_.count > 0;
+}
+
+// ---------------------------------------------------------------- slots
+
+bool SendQueue::Full(size_t more_bytes) const {
+  return held_messages_ >= limits_.messages || held_bytes_ + more_bytes > limits_.bytes;
+}
+
+// Half of the queue at most, so that there is always something that can be evicted; one message
+// always.
+bool SendQueue::FlightRoom(size_t more_bytes) const {
+  if (flight_messages_ == 0) return true;
+  return flight_messages_ < limits_.messages / 2 && flight_bytes_ + more_bytes <= limits_.bytes / 2;
+}
+
+uint32_t SendQueue::Allocate(Outgoing&& outgoing, State state, List* list) {
+  uint32_t index;
+  if (free_.empty()) {
+    index = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  Slot& slot = slots_[index];
+  const size_t bytes = outgoing.bytes();
+  slot.outgoing = std::move(outgoing);
+  slot.outgoing.message.headers = slot.outgoing.headers;
+  slot.sequence = next_sequence_++;
+  slot.state = state;
+  Link(index, list);
+  ++open_;
+  ++held_messages_;
+  held_bytes_ += bytes;
+  if (state == State::kInFlight) {
+    ++flight_messages_;
+    flight_bytes_ += bytes;
+  }
+  return index;
+}
+
+// Frees a slot that was told (or abandoned); `list` is where it is linked, or null.
+void SendQueue::Release(uint32_t index, List* list) {
+  if (list != nullptr) Unlink(index, list);
+  Slot& slot = slots_[index];
+  const size_t bytes = slot.outgoing.bytes();
+  if (slot.state != State::kWaiting) {
+    --flight_messages_;
+    flight_bytes_ -= bytes;
+  }
+  --held_messages_;
+  held_bytes_ -= bytes;
+  slot.outgoing = Outgoing();
+  slot.state = State::kFree;
+  if (++slot.generation == 0) slot.generation = 1;  // a token is never 0
+  free_.push_back(index);
+}
+
+// Keeps the list ordered by sequence; the place is nearly always at one of the ends.
+void SendQueue::Link(uint32_t index, List* list) {
+  Slot& slot = slots_[index];
+  if (limits_.overflow == Overflow::kLatestPerKey && list == &waiting_) {
+    by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.sequence), index);
+  }
+  uint32_t after = list->tail;
+  if (list->head != kNone && slots_[list->head].sequence > slot.sequence) {
+    after = kNone;
+  } else {
+    while (after != kNone && slots_[after].sequence > slot.sequence) after = slots_[after].previous;
+  }
+  slot.previous = after;
+  slot.next = after == kNone ? list->head : slots_[after].next;
+  (slot.previous == kNone ? list->head : slots_[slot.previous].next) = index;
+  (slot.next == kNone ? list->tail : slots_[slot.next].previous) = index;
+  ++list->count;
+}
+
+void SendQueue::Unlink(uint32_t index, List* list) {
+  Slot& slot = slots_[index];
+  if (limits_.overflow == Overflow::kLatestPerKey && list == &waiting_) {
+    by_key_.erase({std::string(slot.outgoing.message.key), slot.sequence});
+  }
+  (slot.previous == kNone ? list->head : slots_[slot.previous].next) = slot.next;
+  (slot.next == kNone ? list->tail : slots_[slot.next].previous) = slot.previous;
+  slot.previous = slot.next = kNone;
+  --list->count;
+}
+
+void SendQueue::MoveToFlight(uint32_t index) {
+  Unlink(index, &waiting_);
+  slots_[index].state = State::kInFlight;
+  Link(index, &flight_);
+  ++flight_messages_;
+  flight_bytes_ += slots_[index].outgoing.bytes();
+}
+
+void SendQueue::MoveToWaiting(uint32_t index) {
+  Unlink(index, &flight_);
+  slots_[index].state = State::kWaiting;
+  Link(index, &waiting_);
+  --flight_messages_;
+  flight_bytes_ -= slots_[index].outgoing.bytes();
+}
+
+void SendQueue::End(Slot& slot, Status status, FinishedList* finished) {
+  finished->push_back({std::move(slot.outgoing.recipient), std::move(status)});
+  if (--open_ == 0) idle_cv_.notify_all();
+}
+
+// Ends a message that the core gives up on. In flight, its memory stays until the driver lets go of
+// it.
+void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
+  Slot& slot = slots_[index];
+  metrics_.CountDrop(reason);
+  metrics_.RecordFailureReason(status);
+  End(slot, std::move(status), finished);
+  if (slot.state == State::kInFlight) {
+    Unlink(index, &flight_);
+    slot.state = State::kAbandoned;
+  } else {
+    Release(index, &waiting_);
+  }
+}
+
+// A sender that waits is woken when there is room for more than one message: waking it for each
+// would cost a context switch a message.
+void SendQueue::NotifyRoom() {
+  if (blocked_ == 0) return;
+  const size_t messages_mark = limits_.messages - std::max<size_t>(1, limits_.messages / 16);
+  const size_t bytes_mark = limits_.bytes - limits_.bytes / 16;
+  if (held_messages_ <= messages_mark && (held_bytes_ <= bytes_mark || waiting_.count == 0)) {
+    room_cv_.notify_all();
+  }
+}
+
+SendQueue::Slot* SendQueue::Lookup(Token token) {
+  const auto index = static_cast<uint32_t>(token & kNone);
+  const auto generation = static_cast<uint32_t>(token >> 32);
+  if (index >= slots_.size() || slots_[index].generation != generation) return nullptr;
+  return &slots_[index];
+}
+
+Token SendQueue::NameOf(uint32_t index) const {
+  return (static_cast<Token>(slots_[index].generation) << 32) | index;
+}
+
+SendQueue::Submission SendQueue::SubmissionOf(uint32_t index) const {
+  return {NameOf(index), slots_[index].outgoing.message};
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bounded queue between host threads and the I/O thread. It holds every accepted message until
+// the driver completed it, decides what happens when it is full, and takes messages back that have
+// to be sent again.
+//
+// Threads: every function from any thread; one mutex, never held while calling out. Take/Return and
+// the submission they belong to are done under the link's submit lock, so that order is kept.
+//
+// Ownership: a message's memory stays valid from Take or PushDirect until Complete, or until
+// Recover/CloseAll, which may only be called when the driver is closed. What is owed to the host is
+// handed out as Finished, once for each message, by whichever function ends it; a message ended
+// early (timeout) keeps its memory as "abandoned" while the client library may still read it.
+#ifndef DSMSG_CORE_SEND_QUEUE_H_
+#define DSMSG_CORE_SEND_QUEUE_H_
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/metrics.h"
+#include "core/outgoing.h"
+
+namespace dsmsg {
+
+enum class Overflow { kBlock, kDropOldest, kDropNewest, kLatestPerKey, kReject };
+
+struct QueueLimits {
+  size_t messages = 100000;
+  size_t bytes = size_t{256} << 20;
+  Overflow overflow = Overflow::kBlock;
+  Millis overflow_timeout{5000};
+  Millis message_timeout{0};  // 0: never
+};
+
+class SendQueue {
+ public:
+  using FinishedList = std::vector<Finished>;
+  struct Submission {
+    Token token = 0;
+    Message message;
+  };
+  struct Outcome {
+    Token token = 0;
+    Status status;
+  };
+
+  SendQueue(const QueueLimits& limits, Metrics& metrics);
+
+  /// Accepts a message at the end of the queue, waiting for room where the policy says so. Not ok:
+  /// refused (kWouldBlock with overflow=reject, kCancelled when closed). Messages that had to go,
+  /// perhaps this one, are added to `finished`. `token`, if not null, gets the message's name (0
+  /// when it was ended at once). `patience` bounds the wait beside overflow_timeout: past it this
+  /// message goes, not an older one.
+  Status Push(Outgoing&& outgoing, FinishedList* finished, Token* token = nullptr,
+              Deadline patience = Deadline::max());
+
+  /// Accepts a message straight into flight if nothing waits before it and there is room; else
+  /// leaves it untouched.
+  bool PushDirect(Outgoing&& outgoing, Submission* submission);
+
+  /// Moves up to `max` waiting messages, oldest first, into flight. True when the in-flight bounds
+  /// kept some back.
+  bool Take(size_t max, std::vector<Submission>* submissions);
+
+  /// The driver had no room: back to their places.
+  void Return(std::span<const Submission> submissions);
+
+  /// The driver's outcomes. Retryable ones go back to their places and are counted in the return
+  /// value.
+  size_t Complete(std::span<const Outcome> outcomes, FinishedList* finished);
+
+  /// After the driver was closed: everything in flight waits again, in its old order.
+  void Recover();
+
+  /// Ends messages older than message_timeout. Returns when the next one is due (time_point::max():
+  /// none).
+  Clock::time_point Expire(Clock::time_point now, FinishedList* finished);
+
+  /// A synchronous sender stops waiting. Its message is taken back, or abandoned when in flight.
+  void Withdraw(Token token, FinishedList* finished);
+
+  /// Whether a full queue may hope for room.
+  void SetLinkUp(bool up);
+
+  /// Refuses new messages and wakes blocked senders; those already accepted stay.
+  void Close();
+
+  /// Ends everything that is left. For messages in flight only when the driver is closed.
+  void CloseAll(const Status& status, DropReason reason, FinishedList* finished);
+
+  /// Waits until every message accepted so far is told to its recipient; false at `deadline`.
+  bool WaitIdle(Deadline deadline);
+
+  size_t messages() const;  // accepted and not ended
+  size_t bytes() const;     // held, abandoned ones included
+  size_t in_flight() const;
+  bool has_waiting() const;  // something to Take, bounds aside
+
+ private:
+  enum class State : uint8_t { kFree, kWaiting, kInFlight, kAbandoned };
+  static constexpr uint32_t kNone = ~uint32_t{0};
+
+  struct Slot {
+    Outgoing outgoing;
+    uint64_t sequence = 0;
+    uint32_t generation = 1;
+    uint32_t previous = kNone, next = kNone;
+    State state = State::kFree;
+  };
+  /// A doubly linked list through the slots' previous/next, ordered by sequence.
+  struct List {
+    uint32_t head = kNone, tail = kNone;
+    size_t count = 0;
+  };
+
+  // All private functions expect mutex_ to be held.
+  bool Full(size_t more_bytes) const;
+  bool FlightRoom(size_t more_bytes) const;
+  uint32_t Allocate(Outgoing&& outgoing, State state, List* list);
+  void Release(uint32_t index, List* list);
+  void Link(uint32_t index, List* list);
+  void Unlink(uint32_t index, List* list);
+  void MoveToFlight(uint32_t index);
+  void MoveToWaiting(uint32_t index);
+  bool MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& incoming,
+                FinishedList* finished, Deadline patience);
+  bool EvictOne(const Outgoing& incoming, FinishedList* finished);
+  void WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes, Deadline deadline);
+  void End(Slot& slot, Status status, FinishedList* finished);
+  void Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished);
+  void NotifyRoom();
+  Slot* Lookup(Token token);
+  Token NameOf(uint32_t index) const;
+  Submission SubmissionOf(uint32_t index) const;
+
+  const QueueLimits limits_;
+  Metrics& metrics_;
+  mutable std::mutex mutex_;
+  std::condition_variable room_cv_, idle_cv_;
+  std::deque<Slot> slots_;  // references stay valid while it grows
+  std::vector<uint32_t> free_;
+  List waiting_, flight_;
+  std::map<std::pair<std::string, uint64_t>, uint32_t>
+      by_key_;  // waiting ones, only for kLatestPerKey
+  uint64_t next_sequence_ = 1;
+  size_t open_ = 0;  // waiting or in flight: a recipient is still to be told
+  size_t held_messages_ = 0, held_bytes_ = 0, flight_messages_ = 0,
+         flight_bytes_ = 0;  // abandoned included
+  size_t blocked_ = 0;       // senders in WaitForRoom
+  uint64_t acknowledgements_ = 0;
+  bool link_up_ = false, stalled_ = false, closed_ = false;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_SEND_QUEUE_H_

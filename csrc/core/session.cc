@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/session.h"
+
+#include <cstdlib>
+
+#include "core/dump_driver.h"
+
+namespace dsmsg {
+namespace {
+
+constexpr Millis kStopGrace{
+    500};  // for acknowledgements of received messages, and a callback in progress
+
+// The sessions whose callbacks this thread is inside of, innermost first.
+class CallbackFrame {
+ public:
+  explicit CallbackFrame(const Session* session) : session_(session), outer_(innermost_) {
+    innermost_ = this;
+  }
+  ~CallbackFrame() { innermost_ = outer_; }
+  CallbackFrame(const CallbackFrame&) = delete;
+  CallbackFrame& operator=(const CallbackFrame&) = delete;
+
+  static bool Inside(const Session* session) {
+    for (const CallbackFrame* frame = innermost_; frame != nullptr; frame = frame->outer_) {
+      if (frame->session_ == session) return true;
+    }
+    return false;
+  }
+
+ private:
+  static thread_local const CallbackFrame* innermost_;
+  const Session* session_;
+  const CallbackFrame* outer_;
+};
+thread_local const CallbackFrame* CallbackFrame::innermost_ = nullptr;
+
+// With NVDS_JSON_DUMP_FILE no broker is contacted, whatever the protocol.
+DriverFactory ChooseFactory(const DriverFactory& factory) {
+  const char* path = std::getenv("NVDS_JSON_DUMP_FILE");
+  if (path == nullptr || *path == '\0') return factory;
+  return {factory.info, [](DriverHost& host) -> std::unique_ptr<Driver> {
+            const char* file = std::getenv("NVDS_JSON_DUMP_FILE");
+            return std::make_unique<DumpDriver>(host, file == nullptr ? "" : file);
+          }};
+}
+
+}  // namespace
+
+Session::Session(const DriverFactory& factory, Settings settings,
+                 nvds_msgapi_connect_cb_t connect_cb, NvDsMsgApiHandle handle)
+    : factory_(ChooseFactory(factory)),
+      settings_(std::move(settings)),
+      connect_cb_(connect_cb),
+      handle_(handle),
+      logger_(factory.info->protocol),
+      queue_(settings_.queue, metrics_),
+      notifier_(std::make_shared<Notifier>()),
+      inbox_(std::make_shared<Inbox>(
+          [this] {
+            if (Link* link = receiver_.load()) link->Signal();
+          },
+          [this](const std::function<void()>& body) {
+            const CallbackFrame frame(this);
+            body();
+          })) {
+  logger_.SetLevel(ParseLogLevel(settings_.config.GetString("log-level"), LogLevel::kWarn));
+  for (const std::string& warning : settings_.config.warnings()) logger_.Warn(warning);
+}
+
+Session::~Session() { StopLinks(); }
+
+// ---------------------------------------------------------------- connect
+
+Result<std::shared_ptr<Session>> Session::Connect(const DriverFactory& factory,
+                                                  const std::string& conn_str,
+                                                  const std::string& config_path,
+                                                  nvds_msgapi_connect_cb_t connect_cb,
+                                                  NvDsMsgApiHandle handle) {
+  Result<Settings> settings = Settings::Load(*factory.info, conn_str, config_path);
+  if (!settings.ok()) return settings.status();
+  std::shared_ptr<Session> session(
+      new Session(factory, std::move(settings.value()), connect_cb, handle));
+  const Status status = session->Start();
+  if (!status.ok()) {
+    session->notifier_->Close();
+    session->StopLinks();
+    return status;
+  }
+  return session;
+}
+
+LinkParts Session::PartsFor(Role role) {
+  return {factory_,
+          settings_,
+          completions_,
+          metrics_,
+          logger_,
+          *this,
+          role == Role::kConsumer ? nullptr : &queue_,
+          role == Role::kProducer ? nullptr : inbox_.get()};
+}
+
+Status Session::Start() {
+  Result<MessageBuilder> builder = MessageBuilder::Create(settings_);
+  if (!builder.ok()) return builder.status();
+  builder_ = std::move(builder.value());
+
+  const Role role = factory_.info->separate_roles ? Role::kProducer : Role::kBoth;
+  producer_ = std::make_unique<Link>(role, PartsFor(role));
+  if (role == Role::kBoth) receiver_ = producer_.get();
+  const Status configured = producer_->Configure();
+  if (!configured.ok()) return configured;
+  producer_->Start();
+  switch (settings_.connect) {
+    case ConnectMode::kLazy:
+      return {};
+    case ConnectMode::kWait:
+      return producer_->WaitUp(Clock::now() + settings_.connect_wait_timeout);
+    case ConnectMode::kStrict:
+      break;
+  }
+  // The driver keeps to connect-timeout itself and says which step failed; the grace lets it.
+  return producer_->WaitFirstAttempt(Clock::now() + settings_.connect_timeout + kStopGrace);
+}
+
+// ---------------------------------------------------------------- send
+
+Status Session::Accept(const SendRequest& request, Recipient recipient, Token* token,
+                       Deadline patience) {
+  notifier_->HostCalled();
+  Outgoing outgoing;
+  const Status built = builder_.Build(request, metrics_, logger_, &outgoing);
+  if (built.code() == Code::kInvalidArgument) {
+    Metrics::Add(metrics_.refused);
+    logger_.Limited(LogLevel::kError, "refused", built.message());
+    return built;
+  }
+  outgoing.recipient = std::move(recipient);
+  std::vector<Finished> finished;
+  const size_t bytes = request.payload.size();
+  if (!built.ok()) {
+    metrics_.CountFailure(built.code());
+    if (built.code() == Code::kTooLarge) metrics_.CountDrop(DropReason::kTooLarge);
+    metrics_.RecordFailureReason(built);
+    logger_.Limited(LogLevel::kWarn, "not sent", built.message());
+    finished.push_back({std::move(outgoing.recipient), built});
+  } else if (!factory_.info->submit_from_host ||
+             !producer_->SubmitDirect(std::move(outgoing), token)) {
+    const Status pushed = queue_.Push(std::move(outgoing), &finished, token, patience);
+    if (!pushed.ok()) {
+      Metrics::Add(metrics_.refused);
+      return pushed;
+    }
+    producer_->Wake();
+  }
+  Metrics::Add(metrics_.accepted);
+  Metrics::Add(metrics_.accepted_bytes, bytes);
+  completions_.Push(&finished);
+  return {};
+}
+
+Status Session::SendAsync(const SendRequest& request, nvds_msgapi_send_cb_t callback,
+                          void* user_ptr) {
+  return Accept(request, {callback, user_ptr, nullptr}, nullptr, Deadline::max());
+}
+
+Status Session::Send(const SendRequest& request) {
+  const Deadline deadline = Clock::now() + settings_.send_timeout;
+  const auto waiter = std::make_shared<SyncWaiter>();
+  Token token = 0;
+  const Status accepted = Accept(request, {nullptr, nullptr, waiter}, &token, deadline);
+  if (!accepted.ok()) return accepted;
+  if (!waiter->WaitUntil(deadline)) {
+    std::vector<Finished> finished;
+    queue_.Withdraw(token, &finished);
+    completions_.Push(&finished);
+    // Either withdrawn now, or it ended in this moment and its outcome is on its way.
+    waiter->WaitUntil(Deadline::max());
+  }
+  return waiter->status();
+}
+
+// ---------------------------------------------------------------- receive
+
+Result<Link*> Session::ConsumerLink() {
+  if (!factory_.info->separate_roles) return producer_.get();
+  if (!consumer_) {
+    auto link = std::make_unique<Link>(Role::kConsumer, PartsFor(Role::kConsumer));
+    const Status configured = link->Configure();
+    if (!configured.ok()) return configured;
+    consumer_ = std::move(link);
+    receiver_ = consumer_.get();
+    consumer_->Start();
+  }
+  return consumer_.get();
+}
+
+Status Session::Subscribe(std::vector<std::string> topics,
+                          nvds_msgapi_subscribe_request_cb_t callback, void* user_ctx) {
+  notifier_->HostCalled();
+  std::lock_guard lock(subscribe_mutex_);
+  const Result<Link*> link = ConsumerLink();
+  if (!link.ok()) return link.status();
+  inbox_->SetCallback(callback, user_ctx);
+  return link.value()->Subscribe(std::move(topics), Clock::now() + settings_.connect_timeout);
+}
+
+// ---------------------------------------------------------------- completions
+
+void Session::Dispatch(Millis wait) {
+  const CallbackFrame frame(this);
+  completions_.Dispatch(wait);
+}
+
+void Session::DoWork() {
+  notifier_->HostCalled();
+  Dispatch(settings_.work_wait);
+}
+
+bool Session::InCallback() const { return CallbackFrame::Inside(this); }
+
+bool Session::FlushUntil(Deadline deadline) {
+  constexpr Millis kLook{50};  // how often hopelessness is looked for while waiting
+  producer_->BeginFlush();
+  while (true) {
+    const Deadline next = std::min(deadline, Clock::now() + kLook);
+    if (queue_.WaitIdle(next)) return true;
+    if (Clock::now() >= deadline || producer_->FlushIsHopeless()) return false;
+  }
+}
+
+bool Session::Flush(Millis timeout) {
+  notifier_->HostCalled();
+  return queue_.WaitIdle(Clock::now() + timeout);
+}
+
+// ---------------------------------------------------------------- end
+
+Status Session::Disconnect() {
+  if (InCallback()) {
+    return {Code::kInvalidArgument,
+            "disconnect from inside a callback of the same connection is refused"};
+  }
+  notifier_->Close();
+  queue_.Close();
+  const bool flushed = FlushUntil(Clock::now() + settings_.flush_timeout);
+  StopLinks();
+  std::vector<Finished> finished;
+  queue_.CloseAll({Code::kCancelled, "disconnected before the broker acknowledged"},
+                  DropReason::kShutdown, &finished);
+  if (!flushed) {
+    logger_.Warn("disconnect: " + std::to_string(finished.size()) +
+                 " messages were not acknowledged by the broker and end with ERR");
+  }
+  completions_.Push(&finished);
+  Dispatch(Millis(0));
+  return {};
+}
+
+void Session::StopLinks() {
+  inbox_->Close(Clock::now() + kStopGrace);
+  for (Link* link : {producer_.get(), consumer_.get()}) {
+    if (link != nullptr) link->RequestStop(kStopGrace);
+  }
+  for (Link* link : {producer_.get(), consumer_.get()}) {
+    if (link != nullptr) link->Join();
+  }
+}
+
+// ---------------------------------------------------------------- events
+
+void Session::PostConnectEvent(NvDsMsgApiEventType event) {
+  if (connect_cb_ == nullptr) return;
+  // No reference to the session's members: the notifier may outlive them. The address is only
+  // compared.
+  notifier_->Post([callback = connect_cb_, handle = handle_, session = this, event] {
+    const CallbackFrame frame(session);
+    callback(handle, event);
+  });
+}
+
+void Session::PostLinkState(DsmsgLinkState state, const std::string& reason) {
+  if (link_callback_ == nullptr) return;
+  notifier_->Post(
+      [callback = link_callback_, user_ptr = link_user_ptr_, session = this, state, reason] {
+        const CallbackFrame frame(session);
+        callback(user_ptr, state, reason.c_str());
+      });
+}
+
+void Session::SetLinkCallback(DsmsgLinkCallback callback, void* user_ptr) {
+  notifier_->HostCalled();
+  std::lock_guard lock(event_mutex_);
+  link_callback_ = callback;
+  link_user_ptr_ = user_ptr;
+  PostLinkState(producer_->up() ? DSMSG_LINK_UP : DSMSG_LINK_DOWN, LastError());
+}
+
+void Session::OnLinkUp(Role role) noexcept {
+  if (role == Role::kConsumer) return;
+  std::lock_guard lock(event_mutex_);
+  const bool first_lazily = !up_told_ && settings_.connect == ConnectMode::kLazy;
+  if (service_down_told_ || first_lazily) PostConnectEvent(NVDS_MSGAPI_EVT_SUCCESS);
+  service_down_told_ = false;
+  up_told_ = true;
+  PostLinkState(DSMSG_LINK_UP, "");
+}
+
+void Session::OnLinkDown(Role role, const Status& reason) noexcept {
+  if (role == Role::kConsumer) return;
+  std::lock_guard lock(event_mutex_);
+  PostLinkState(DSMSG_LINK_DOWN, reason.message());
+  if (!reason.permanent() || service_down_told_) return;
+  service_down_told_ = true;
+  PostConnectEvent(NVDS_MSGAPI_EVT_SERVICE_DOWN);
+}
+
+void Session::OnGaveUp(Role role, const Status&) noexcept {
+  if (role == Role::kConsumer) return;
+  std::lock_guard lock(event_mutex_);
+  if (service_down_told_) return;
+  service_down_told_ = true;
+  PostConnectEvent(NVDS_MSGAPI_EVT_SERVICE_DOWN);
+}
+
+std::string Session::StatsJson() const {
+  Metrics::Gauges gauges;
+  gauges.protocol = factory_.info->protocol;
+  gauges.endpoint = settings_.endpoints.ToString();
+  gauges.link_up = producer_->up();
+  gauges.queue_messages = queue_.messages();
+  gauges.queue_bytes = queue_.bytes();
+  gauges.in_flight = queue_.in_flight();
+  gauges.completions_waiting = completions_.waiting();
+  gauges.inbox_messages = inbox_->messages();
+  return metrics_.ToJson(gauges);
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection as a host sees it: accepts messages, hands out completions, subscribes,
+// disconnects.
+//
+// Threads: every function from any thread, except Disconnect, which must not run together with
+// another call on the same session. The session owns its links (I/O threads), inbox (dispatch
+// thread) and notifier.
+#ifndef DSMSG_CORE_SESSION_H_
+#define DSMSG_CORE_SESSION_H_
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/completion.h"
+#include "core/inbox.h"
+#include "core/link.h"
+#include "core/message_builder.h"
+#include "core/notifier.h"
+#include "core/settings.h"
+#include "dsmsg_ext.h"
+
+namespace dsmsg {
+
+class Session final : public LinkObserver {
+ public:
+  /// Loads the settings and connects as `connect` says. `handle` is what the host will know the
+  /// session by.
+  static Result<std::shared_ptr<Session>> Connect(const DriverFactory& factory,
+                                                  const std::string& conn_str,
+                                                  const std::string& config_path,
+                                                  nvds_msgapi_connect_cb_t connect_cb,
+                                                  NvDsMsgApiHandle handle);
+  ~Session();
+
+  /// Not ok: refused, there will be no callback.
+  Status SendAsync(const SendRequest& request, nvds_msgapi_send_cb_t callback, void* user_ptr);
+  /// Waits for the outcome, at most send-timeout.
+  Status Send(const SendRequest& request);
+  Status Subscribe(std::vector<std::string> topics, nvds_msgapi_subscribe_request_cb_t callback,
+                   void* user_ctx);
+  void DoWork();
+  bool Flush(Millis timeout);
+  /// Refused with kInvalidArgument from inside a callback of this session.
+  Status Disconnect();
+
+  void SetLinkCallback(DsmsgLinkCallback callback, void* user_ptr);
+  std::string StatsJson() const;
+  std::string LastError() const { return metrics_.LastFailureReason(); }
+  Logger& logger() { return logger_; }
+  Notifier& notifier() { return *notifier_; }
+  /// True on a thread that runs a callback of this session.
+  bool InCallback() const;
+
+  // LinkObserver
+  void OnLinkUp(Role role) noexcept override;
+  void OnLinkDown(Role role, const Status& reason) noexcept override;
+  void OnGaveUp(Role role, const Status& reason) noexcept override;
+
+ private:
+  Session(const DriverFactory& factory, Settings settings, nvds_msgapi_connect_cb_t connect_cb,
+          NvDsMsgApiHandle handle);
+  Status Start();
+  Status Accept(const SendRequest& request, Recipient recipient, Token* token, Deadline patience);
+  Result<Link*> ConsumerLink();
+  LinkParts PartsFor(Role role);
+  void Dispatch(Millis wait);
+  bool FlushUntil(Deadline deadline);
+  void StopLinks();
+  void PostConnectEvent(NvDsMsgApiEventType event);
+  void PostLinkState(DsmsgLinkState state, const std::string& reason);
+
+  const DriverFactory factory_;
+  const Settings settings_;
+  const nvds_msgapi_connect_cb_t connect_cb_;
+  const NvDsMsgApiHandle handle_;
+  Logger logger_;
+  Metrics metrics_;
+  MessageBuilder builder_;
+  CompletionQueue completions_;
+  SendQueue queue_;
+  std::shared_ptr<Notifier> notifier_;
+  std::shared_ptr<Inbox> inbox_;
+  std::unique_ptr<Link> producer_;
+  std::unique_ptr<Link> consumer_;        // only with separate roles, made by the first Subscribe
+  std::atomic<Link*> receiver_{nullptr};  // the link that the inbox wakes
+  std::mutex subscribe_mutex_;
+  std::mutex event_mutex_;  // guards the following
+  bool service_down_told_ = false, up_told_ = false;
+  DsmsgLinkCallback link_callback_ = nullptr;
+  void* link_user_ptr_ = nullptr;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_SESSION_H_

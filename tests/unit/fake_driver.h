@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// A broker and a driver for it that live in the test: the test decides whether the broker is up,
+// acknowledges, refuses or keeps silent. Thread-safe.
+#ifndef DSMSG_TESTS_UNIT_FAKE_DRIVER_H_
+#define DSMSG_TESTS_UNIT_FAKE_DRIVER_H_
+
+#include <poll.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/export.h"
+
+namespace dsmsg::testing {
+
+class FakeBroker {
+ public:
+  enum class Answer { kAck, kSilent, kRetryOnce, kReject };
+  static FakeBroker& Get() {
+    static FakeBroker broker;
+    return broker;
+  }
+
+  void Reset() {
+    std::lock_guard lock(mutex);
+    open_status = Status();
+    answer = Answer::kAck;
+    received.clear();
+    acked.clear();
+    incoming.clear();
+    topics.clear();
+    opens = 0;
+    cut = false;
+  }
+  void SetAnswer(Answer value) {
+    std::lock_guard lock(mutex);
+    answer = value;
+  }
+  void SetDown(Status status) {
+    std::lock_guard lock(mutex);
+    open_status = std::move(status);
+    cut = true;
+  }
+  void SetUp() {
+    std::lock_guard lock(mutex);
+    open_status = Status();
+    cut = false;
+  }
+  size_t Received() {
+    std::lock_guard lock(mutex);
+    return received.size();
+  }
+
+  std::mutex mutex;
+  Status open_status;
+  Answer answer = Answer::kAck;
+  bool cut = false;
+  int opens = 0;
+  std::vector<std::string> received;  // "topic|key|payload"
+  std::vector<AckToken> acked;
+  std::vector<std::string> topics;
+  std::deque<InMessage> incoming;
+};
+
+class FakeDriver final : public Driver {
+ public:
+  explicit FakeDriver(DriverHost& host) : host_(host) {}
+  static const DriverInfo& Info() {
+    static const std::string_view schemes[] = {"fake"};
+    static const DriverInfo info = {
+        .protocol = "FAKE",
+        .env_suffix = "FAKE",
+        .delivery = "in the test",
+        .library = "none",
+        .options = {},
+        .conn_rules = {.protocol = "fake", .schemes = schemes, .default_port = 1}};
+    return info;
+  }
+  static const DriverFactory& Factory() {
+    static const DriverFactory factory = {&Info(), [](DriverHost& host) -> std::unique_ptr<Driver> {
+                                            return std::make_unique<FakeDriver>(host);
+                                          }};
+    return factory;
+  }
+
+  Status Configure(const Endpoints&, const Config&) override { return {}; }
+
+  Status Open(Role role, Deadline, int) override {
+    receives_ = role != Role::kProducer;
+    FakeBroker& broker = FakeBroker::Get();
+    std::lock_guard lock(broker.mutex);
+    ++broker.opens;
+    if (broker.open_status.ok()) broker.cut = false;
+    return broker.open_status;
+  }
+
+  Status Submit(const Message& message, Token token) override {
+    if (pending_.size() >= 100) return {Code::kWouldBlock, ""};
+    pending_.emplace_back(token, std::string(message.topic) + "|" + std::string(message.key) + "|" +
+                                     std::string(message.payload));
+    return {};
+  }
+
+  Status Poll(Millis budget, int wake_fd) override {
+    if (Work()) return {};
+    pollfd fd = {wake_fd, POLLIN, 0};
+    poll(&fd, 1, static_cast<int>(std::min<int64_t>(budget.count(), 2)));
+    Work();
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().cut ? Status(Code::kUnavailable, "fake: cut") : Status();
+  }
+
+  Status Subscribe(std::span<const std::string> topics) override {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().topics.assign(topics.begin(), topics.end());
+    return {};
+  }
+
+  void Ack(AckToken token) noexcept override {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().acked.push_back(token);
+  }
+
+  void Close(Millis, int) noexcept override { pending_.clear(); }
+
+ private:
+  bool Work() {
+    FakeBroker& broker = FakeBroker::Get();
+    std::lock_guard lock(broker.mutex);
+    if (broker.cut) return false;
+    while (receives_ && !broker.incoming.empty() && !broker.topics.empty()) {
+      if (!host_.Deliver(std::move(broker.incoming.front()), ++delivered_).ok()) break;
+      broker.incoming.pop_front();
+    }
+    if (broker.answer == FakeBroker::Answer::kSilent) return false;
+    bool worked = false;
+    for (auto& [token, text] : pending_) {
+      worked = true;
+      if (broker.answer == FakeBroker::Answer::kRetryOnce) {
+        host_.Complete(token, {Code::kUnavailable, "fake: later"});
+      } else if (broker.answer == FakeBroker::Answer::kReject) {
+        host_.Complete(token, {Code::kUnknownTopic, "fake: no such topic"});
+      } else {
+        broker.received.push_back(text);
+        host_.Complete(token, {});
+      }
+    }
+    if (worked && broker.answer == FakeBroker::Answer::kRetryOnce)
+      broker.answer = FakeBroker::Answer::kAck;
+    pending_.clear();
+    return worked;
+  }
+
+  DriverHost& host_;
+  std::vector<std::pair<Token, std::string>> pending_;
+  AckToken delivered_ = 0;
+  bool receives_ = false;
+};
+
+}  // namespace dsmsg::testing
+
+#endif  // DSMSG_TESTS_UNIT_FAKE_DRIVER_H_

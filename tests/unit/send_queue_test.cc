@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/send_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+namespace dsmsg {
+namespace {
+
+using ::testing::ElementsAre;
+
+class SendQueueTest : public ::testing::Test {
+ protected:
+  static Outgoing Make(const std::string& payload, const std::string& key = "") {
+    static BufferPool pool;
+    Outgoing outgoing;
+    outgoing.buffer = pool.Get(payload.size() + key.size());
+    std::memcpy(outgoing.buffer.data(), payload.data(), payload.size());
+    const char* start = reinterpret_cast<const char*>(outgoing.buffer.data());
+    if (!key.empty()) std::memcpy(outgoing.buffer.data() + payload.size(), key.data(), key.size());
+    outgoing.message.payload = {start, payload.size()};
+    outgoing.message.key = {start + payload.size(), key.size()};
+    outgoing.message.has_key = !key.empty();
+    outgoing.accepted_at = Clock::now();
+    return outgoing;
+  }
+
+  static QueueLimits Limits(size_t messages, Overflow overflow) {
+    QueueLimits limits;
+    limits.messages = messages;
+    limits.overflow = overflow;
+    limits.overflow_timeout = Millis(50);
+    return limits;
+  }
+
+  static std::vector<std::string> TakeAll(SendQueue* queue,
+                                          std::vector<SendQueue::Submission>* taken) {
+    queue->Take(1000, taken);
+    std::vector<std::string> payloads;
+    for (const auto& submission : *taken) payloads.emplace_back(submission.message.payload);
+    return payloads;
+  }
+
+  Metrics metrics_;
+  std::vector<Finished> finished_;
+};
+
+TEST_F(SendQueueTest, KeepsOrderThroughReturnAndRetry) {
+  SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
+  for (const char* payload : {"a", "b", "c", "d"})
+    ASSERT_TRUE(queue.Push(Make(payload), &finished_).ok());
+  std::vector<SendQueue::Submission> taken;
+  ASSERT_FALSE(queue.Take(3, &taken));
+  ASSERT_EQ(taken.size(), 3u);
+  queue.Return({taken.data() + 2, 1});  // c was not taken by the driver
+  const SendQueue::Outcome retry{taken[0].token, {Code::kUnavailable, "later"}};
+  EXPECT_EQ(queue.Complete({&retry, 1}, &finished_), 1u);
+  std::vector<SendQueue::Submission> again;
+  EXPECT_THAT(TakeAll(&queue, &again), ElementsAre("a", "c", "d"));
+  EXPECT_EQ(again[0].message.attempt, 1u);
+  EXPECT_EQ(again[1].message.attempt, 0u);
+  EXPECT_TRUE(finished_.empty());
+}
+
+TEST_F(SendQueueTest, RecoverPutsWhatWasInFlightBackInOldOrder) {
+  SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
+  for (const char* payload : {"a", "b", "c"})
+    ASSERT_TRUE(queue.Push(Make(payload), &finished_).ok());
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(2, &taken);
+  queue.Recover();
+  EXPECT_EQ(queue.in_flight(), 0u);
+  std::vector<SendQueue::Submission> again;
+  EXPECT_THAT(TakeAll(&queue, &again), ElementsAre("a", "b", "c"));
+}
+
+TEST_F(SendQueueTest, LateAndSecondCompletionsAreIgnored) {
+  SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
+  ASSERT_TRUE(queue.Push(Make("a"), &finished_).ok());
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(10, &taken);
+  const SendQueue::Outcome done{taken[0].token, {}};
+  queue.Complete({&done, 1}, &finished_);
+  queue.Complete({&done, 1}, &finished_);
+  EXPECT_EQ(finished_.size(), 1u);
+  EXPECT_EQ(metrics_.late_completions, 1u);
+  EXPECT_EQ(queue.messages(), 0u);
+}
+
+TEST_F(SendQueueTest, HalfOfTheQueueMayBeInFlight) {
+  SendQueue queue(Limits(8, Overflow::kBlock), metrics_);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(queue.Push(Make("x"), &finished_).ok());
+  std::vector<SendQueue::Submission> taken;
+  EXPECT_TRUE(queue.Take(100, &taken));
+  EXPECT_EQ(taken.size(), 4u);
+}
+
+TEST_F(SendQueueTest, LinkDownEvictsTheOldestUnsubmitted) {
+  SendQueue queue(Limits(4, Overflow::kBlock), metrics_);
+  for (const char* payload : {"a", "b", "c", "d"})
+    ASSERT_TRUE(queue.Push(Make(payload), &finished_).ok());
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(1, &taken);
+  ASSERT_TRUE(queue.Push(Make("e"), &finished_).ok());  // the link never came up: does not wait
+  ASSERT_EQ(finished_.size(), 1u);
+  EXPECT_FALSE(finished_[0].status.ok());
+  std::vector<SendQueue::Submission> rest;
+  queue.Recover();
+  EXPECT_TRUE(queue.Take(100, &rest));
+  ASSERT_EQ(rest.size(), 2u);
+  EXPECT_EQ(rest[0].message.payload, "a");  // was in flight: could not be evicted
+  EXPECT_EQ(rest[1].message.payload, "c");
+}
+
+TEST_F(SendQueueTest, BlockWaitsForAnAcknowledgement) {
+  SendQueue queue(
+      [] {
+        QueueLimits limits = Limits(2, Overflow::kBlock);
+        limits.overflow_timeout = Millis(60000);
+        return limits;
+      }(),
+      metrics_);
+  queue.SetLinkUp(true);
+  for (const char* payload : {"a", "b"}) ASSERT_TRUE(queue.Push(Make(payload), &finished_).ok());
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(1, &taken);
+  std::thread sender([&queue] {
+    std::vector<Finished> finished;
+    EXPECT_TRUE(queue.Push(Make("c"), &finished).ok());
+    EXPECT_TRUE(finished.empty());
+  });
+  const SendQueue::Outcome done{taken[0].token, {}};
+  queue.Complete({&done, 1}, &finished_);
+  sender.join();
+  EXPECT_EQ(queue.messages(), 2u);
+}
+
+TEST_F(SendQueueTest, AWholeTimeoutWithoutAcknowledgementStopsTheWaitingUntilTheNext) {
+  SendQueue queue(Limits(2, Overflow::kBlock), metrics_);
+  queue.SetLinkUp(true);
+  for (const char* payload : {"a", "b"}) ASSERT_TRUE(queue.Push(Make(payload), &finished_).ok());
+  auto start = Clock::now();
+  ASSERT_TRUE(queue.Push(Make("c"), &finished_).ok());
+  EXPECT_GE(Clock::now() - start, Millis(50));
+  EXPECT_EQ(finished_.size(), 1u);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(queue.Push(Make("d"), &finished_).ok());
+  EXPECT_LT(Clock::now() - start, Millis(2000)) << "each send waited again";
+  EXPECT_EQ(finished_.size(), 101u);
+}
+
+TEST_F(SendQueueTest, Policies) {
+  {
+    SendQueue queue(Limits(1, Overflow::kReject), metrics_);
+    ASSERT_TRUE(queue.Push(Make("a"), &finished_).ok());
+    EXPECT_EQ(queue.Push(Make("b"), &finished_).code(), Code::kWouldBlock);
+    EXPECT_TRUE(finished_.empty());
+  }
+  {
+    SendQueue queue(Limits(1, Overflow::kDropNewest), metrics_);
+    ASSERT_TRUE(queue.Push(Make("a"), &finished_).ok());
+    ASSERT_TRUE(queue.Push(Make("b"), &finished_).ok());
+    EXPECT_EQ(finished_.size(), 1u);
+    std::vector<SendQueue::Submission> taken;
+    EXPECT_THAT(TakeAll(&queue, &taken), ElementsAre("a"));
+  }
+}
+
+TEST_F(SendQueueTest, LatestPerKeySupersedesTheSameKeyFirst) {
+  SendQueue queue(Limits(3, Overflow::kLatestPerKey), metrics_);
+  ASSERT_TRUE(queue.Push(Make("1", "x"), &finished_).ok());
+  ASSERT_TRUE(queue.Push(Make("2", "y"), &finished_).ok());
+  ASSERT_TRUE(queue.Push(Make("3", "y"), &finished_).ok());
+  ASSERT_TRUE(queue.Push(Make("4", "y"), &finished_).ok());  // the older y goes
+  ASSERT_TRUE(queue.Push(Make("5", "z"), &finished_).ok());  // no z: the oldest goes
+  EXPECT_EQ(finished_.size(), 2u);
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(1, &taken);
+  EXPECT_EQ(taken[0].message.payload, "3");
+}
+
+TEST_F(SendQueueTest, AbandonedMessageKeepsItsMemoryUntilTheDriverLetsGo) {
+  SendQueue queue(Limits(10, Overflow::kBlock), metrics_);
+  Token token = 0;
+  ASSERT_TRUE(queue.Push(Make("payload"), &finished_, &token).ok());
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(1, &taken);
+  queue.Withdraw(token, &finished_);
+  ASSERT_EQ(finished_.size(), 1u);
+  EXPECT_EQ(queue.messages(), 0u);
+  EXPECT_GT(queue.bytes(), 0u);
+  EXPECT_EQ(taken[0].message.payload, "payload");
+  const SendQueue::Outcome done{token, {}};
+  queue.Complete({&done, 1}, &finished_);
+  EXPECT_EQ(finished_.size(), 1u) << "told twice";
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+TEST_F(SendQueueTest, ExpireEndsOldMessagesWaitingOrInFlight) {
+  QueueLimits limits = Limits(10, Overflow::kBlock);
+  limits.message_timeout = Millis(1000);
+  SendQueue queue(limits, metrics_);
+  for (const char* payload : {"a", "b"}) ASSERT_TRUE(queue.Push(Make(payload), &finished_).ok());
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(1, &taken);
+  EXPECT_NE(queue.Expire(Clock::now(), &finished_), Clock::time_point::max());
+  EXPECT_TRUE(finished_.empty());
+  EXPECT_EQ(queue.Expire(Clock::now() + Millis(1001), &finished_), Clock::time_point::max());
+  EXPECT_EQ(finished_.size(), 2u);
+}
+
+TEST_F(SendQueueTest, ClosedQueueRefusesAndWakesSenders) {
+  SendQueue queue(
+      [] {
+        QueueLimits limits = Limits(1, Overflow::kBlock);
+        limits.overflow_timeout = Millis(60000);
+        return limits;
+      }(),
+      metrics_);
+  queue.SetLinkUp(true);
+  ASSERT_TRUE(queue.Push(Make("a"), &finished_).ok());
+  std::thread sender([&queue] {
+    std::vector<Finished> finished;
+    EXPECT_EQ(queue.Push(Make("b"), &finished).code(), Code::kCancelled);
+  });
+  queue.Close();
+  sender.join();
+  queue.CloseAll({Code::kCancelled, "bye"}, DropReason::kShutdown, &finished_);
+  EXPECT_EQ(finished_.size(), 1u);
+  EXPECT_TRUE(queue.WaitIdle(Clock::now()));
+}
+
+TEST_F(SendQueueTest, BytesAreBounded) {
+  QueueLimits limits = Limits(1000, Overflow::kDropNewest);
+  limits.bytes = 100;
+  SendQueue queue(limits, metrics_);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(queue.Push(Make(std::string(10, 'x')), &finished_).ok());
+  EXPECT_EQ(queue.messages(), 10u);
+  EXPECT_EQ(finished_.size(), 10u);
+  EXPECT_EQ(queue.bytes(), 100u);
+}
+
+}  // namespace
+}  // namespace dsmsg

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <thread>
+
+#include "unit/fake_driver.h"
+
+namespace dsmsg {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::FakeBroker;
+using testing::FakeDriver;
+using ::testing::HasSubstr;
+
+struct Counts {
+  std::atomic<int> ok{0}, failed{0}, unknown_topic{0};
+  int total() const { return ok + failed + unknown_topic; }
+};
+
+void CountOutcome(void* user_ptr, NvDsMsgApiErrorType outcome) {
+  auto* counts = static_cast<Counts*>(user_ptr);
+  ++(outcome == NVDS_MSGAPI_OK    ? counts->ok
+     : outcome == NVDS_MSGAPI_ERR ? counts->failed
+                                  : counts->unknown_topic);
+}
+
+std::vector<std::pair<NvDsMsgApiHandle, NvDsMsgApiEventType>> events;
+std::mutex events_mutex;
+void CollectEvent(NvDsMsgApiHandle handle, NvDsMsgApiEventType event) {
+  std::lock_guard lock(events_mutex);
+  events.emplace_back(handle, event);
+}
+
+class SessionTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    FakeBroker::Get().Reset();
+    std::lock_guard lock(events_mutex);
+    events.clear();
+  }
+
+  std::shared_ptr<Session> Open(const std::string& options) {
+    const std::string path = ::testing::TempDir() + "session_" +
+                             ::testing::UnitTest::GetInstance()->current_test_info()->name() +
+                             ".txt";
+    std::ofstream(path) << "[message-broker]\nreconnect-interval=1ms\nreconnect-max-interval=5ms\n"
+                        << options;
+    auto session =
+        Session::Connect(FakeDriver::Factory(), "localhost;1", path, &CollectEvent, &handle_);
+    if (!session.ok()) {
+      connect_error_ = session.status();
+      return nullptr;
+    }
+    session.value()->notifier().ConnectReturning();
+    return session.value();
+  }
+
+  static SendRequest Request(std::string_view payload, std::string_view topic = "t") {
+    SendRequest request;
+    request.topic = topic;
+    request.payload = payload;
+    return request;
+  }
+
+  template <class Condition>
+  static bool WaitFor(Condition condition) {
+    const Deadline deadline = Clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+      if (Clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  int handle_ = 0;
+  Status connect_error_;
+  Counts counts_;
+};
+
+TEST_F(SessionTest, CallbacksRunInDoWorkOnly) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+  ASSERT_TRUE(session->Flush(Millis(10000)));
+  EXPECT_EQ(counts_.total(), 0);
+  session->DoWork();
+  EXPECT_EQ(counts_.ok, 1);
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.total(), 1);
+}
+
+TEST_F(SessionTest, StrictFailsWithTheReasonAndLazyWaits) {
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
+  EXPECT_FALSE(Open(""));
+  EXPECT_THAT(connect_error_.message(), HasSubstr("connection refused"));
+  auto session = Open("connect=lazy\n");
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(session->Flush(Millis(10000)));
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, 1);
+}
+
+TEST_F(SessionTest, WaitModeSucceedsWhenTheBrokerComes) {
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
+  std::thread starter([] {
+    WaitFor([] {
+      std::lock_guard lock(FakeBroker::Get().mutex);
+      return FakeBroker::Get().opens > 3;
+    });
+    FakeBroker::Get().SetUp();
+  });
+  auto session = Open("connect=wait\n");
+  starter.join();
+  ASSERT_TRUE(session);
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(SessionTest, NothingIsLostWhenTheLinkIsCut) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  std::atomic<bool> stop{false};
+  std::thread worker([&] {
+    while (!stop) session->DoWork();
+  });
+  constexpr int kMessages = 5000;
+  for (int i = 0; i < kMessages; ++i) {
+    if (i % 1000 == 500) FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+    if (i % 1000 == 900) FakeBroker::Get().SetUp();
+    ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
+  }
+  ASSERT_TRUE(session->Flush(Millis(20000)));
+  stop = true;
+  worker.join();
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, kMessages);
+  EXPECT_EQ(counts_.total(), kMessages);
+  std::vector<std::string> expected;
+  for (int i = 0; i < kMessages; ++i) expected.push_back("t||" + std::to_string(i));
+  std::lock_guard lock(FakeBroker::Get().mutex);
+  EXPECT_EQ(FakeBroker::Get().received, expected)
+      << "the fake broker sees each message once, in order";
+}
+
+TEST_F(SessionTest, RetryableAnswersAreSentAgain) {
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kRetryOnce);
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  EXPECT_TRUE(session->Send(Request("x")).ok());
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_THAT(FakeBroker::Get().received, ElementsAre("t||x"));
+}
+
+TEST_F(SessionTest, UnknownTopicReachesTheCallback) {
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kReject);
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.unknown_topic, 1);
+}
+
+TEST_F(SessionTest, SynchronousSendTimesOutAndTheRestIsToldAtDisconnect) {
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+  auto session = Open("send-timeout=30ms\nflush-timeout=50ms\n");
+  ASSERT_TRUE(session);
+  EXPECT_EQ(session->Send(Request("x")).code(), Code::kTimeout);
+  for (int i = 0; i < 10; ++i)
+    ASSERT_TRUE(session->SendAsync(Request("y"), &CountOutcome, &counts_).ok());
+  const auto start = Clock::now();
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_LT(Clock::now() - start, Millis(1050));
+  EXPECT_EQ(counts_.failed, 10);
+}
+
+TEST_F(SessionTest, MessageTimeoutEndsMessagesWhileTheBrokerIsAway) {
+  auto session = Open("message-timeout=40ms\n");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+  EXPECT_TRUE(WaitFor([&] {
+    session->DoWork();
+    return counts_.failed == 1;
+  }));
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.total(), 1);
+}
+
+TEST_F(SessionTest, GivesUpWhenToldToAndSendsAreAnsweredWithErr) {
+  auto session = Open("reconnect=0\n");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(events_mutex);
+    return !events.empty();
+  }));
+  {
+    std::lock_guard lock(events_mutex);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].first, &handle_);
+    EXPECT_EQ(events[0].second, NVDS_MSGAPI_EVT_SERVICE_DOWN);
+  }
+  ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+  EXPECT_TRUE(WaitFor([&] {
+    session->DoWork();
+    return counts_.failed == 1;
+  }));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(SessionTest, PermanentRefusalIsToldOnceAndSuccessFollows) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kAuth, "fake: wrong password"});
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(events_mutex);
+    return !events.empty();
+  }));
+  ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(events_mutex);
+    return events.size() == 2;
+  }));
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, 1);
+  std::lock_guard lock(events_mutex);
+  EXPECT_EQ(events[0].second, NVDS_MSGAPI_EVT_SERVICE_DOWN);
+  EXPECT_EQ(events[1].second, NVDS_MSGAPI_EVT_SUCCESS);
+}
+
+TEST_F(SessionTest, TransientOutagesTellTheHostNothing) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens > 5;
+  }));
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(session->Flush(Millis(10000)));
+  EXPECT_TRUE(session->Disconnect().ok());
+  std::lock_guard lock(events_mutex);
+  EXPECT_TRUE(events.empty());
+}
+
+struct Received {
+  std::mutex mutex;
+  std::vector<std::string> messages;
+  Session* session = nullptr;
+  Status disconnect_status;
+};
+void CollectMessage(NvDsMsgApiErrorType, void* message, int size, char* topic, void* user_ptr) {
+  auto* received = static_cast<Received*>(user_ptr);
+  Status status;
+  if (received->session != nullptr) status = received->session->Disconnect();
+  std::lock_guard lock(received->mutex);
+  received->messages.push_back(std::string(topic) + "|" +
+                               std::string(static_cast<char*>(message), static_cast<size_t>(size)));
+  received->disconnect_status = status;
+}
+
+TEST_F(SessionTest, SubscribeDeliversInOrderAndAcknowledgesAfterTheCallback) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Received received;
+  ASSERT_TRUE(session->Subscribe({"a", "b"}, &CollectMessage, &received).ok());
+  constexpr size_t kMessages = 3000;  // more than the inbox holds
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    EXPECT_THAT(FakeBroker::Get().topics, ElementsAre("a", "b"));
+    for (size_t i = 0; i < kMessages; ++i)
+      FakeBroker::Get().incoming.push_back({"a", std::to_string(i)});
+  }
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().acked.size() == kMessages;
+  }));
+  EXPECT_TRUE(session->Disconnect().ok());
+  ASSERT_EQ(received.messages.size(), kMessages);
+  for (size_t i = 0; i < kMessages; ++i) ASSERT_EQ(received.messages[i], "a|" + std::to_string(i));
+}
+
+TEST_F(SessionTest, DisconnectFromInsideACallbackIsRefused) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Received received;
+  received.session = session.get();
+  ASSERT_TRUE(session->Subscribe({"a"}, &CollectMessage, &received).ok());
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().incoming.push_back({"a", "x"});
+  }
+  ASSERT_TRUE(WaitFor([&] {
+    std::lock_guard lock(received.mutex);
+    return !received.messages.empty();
+  }));
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_FALSE(received.disconnect_status.ok());
+}
+
+TEST_F(SessionTest, ManyThreadsShareOneSession) {
+  auto session = Open("queue-size=64\n");
+  ASSERT_TRUE(session);
+  constexpr int kThreads = 4, kEach = 500;
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) session->DoWork();
+    });
+  }
+  std::vector<std::thread> senders;
+  std::atomic<int> synchronous_ok{0};
+  for (int t = 0; t < kThreads; ++t) {
+    senders.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        EXPECT_TRUE(session->SendAsync(Request("m"), &CountOutcome, &counts_).ok());
+        if (i % 50 == t && session->Send(Request("s")).ok()) ++synchronous_ok;
+        if (i % 100 == 0) {
+          EXPECT_THAT(session->StatsJson(), HasSubstr("\"protocol\":\"FAKE\""));
+        }
+      }
+    });
+  }
+  for (auto& sender : senders) sender.join();
+  EXPECT_TRUE(session->Flush(Millis(20000)));
+  stop = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, kThreads * kEach);
+  EXPECT_EQ(synchronous_ok, kThreads * kEach / 50);
+}
+
+TEST_F(SessionTest, KeyHeadersAndTopicComeFromTemplates) {
+  auto session = Open("topic-template=events/${sensor.id}/${topic}\nkey=${place}-${sensor.id}\n");
+  ASSERT_TRUE(session);
+  EXPECT_TRUE(session->Send(Request(R"({"place":"p","sensor":{"id":"cam1"}})", "x")).ok());
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_THAT(FakeBroker::Get().received,
+              ElementsAre(R"(events/cam1/x|p-cam1|{"place":"p","sensor":{"id":"cam1"}})"));
+}
+
+TEST_F(SessionTest, TooLargeIsAcceptedAndCompletedWithErrAndNoTopicIsRefused) {
+  auto session = Open("max-message-bytes=10\n");
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(session->SendAsync(Request("12345678901"), &CountOutcome, &counts_).ok());
+  EXPECT_EQ(session->SendAsync(Request("x", ""), &CountOutcome, &counts_).code(),
+            Code::kInvalidArgument);
+  // Host A passes the last field of the connection string, here the port.
+  EXPECT_EQ(session->SendAsync(Request("x", "1"), &CountOutcome, &counts_).code(),
+            Code::kInvalidArgument);
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.failed, 1);
+  EXPECT_EQ(counts_.total(), 1);
+}
+
+TEST_F(SessionTest, IdleDoWorkWaitsInsteadOfSpinning) {
+  auto session = Open("work-wait=50ms\n");
+  ASSERT_TRUE(session);
+  const auto start = Clock::now();
+  session->DoWork();
+  EXPECT_GE(Clock::now() - start, Millis(49));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+}  // namespace
+}  // namespace dsmsg
