@@ -30,6 +30,7 @@ struct Endpoints {
   std::string default_topic;   // third field of host;port;topic
   /// Last field after ';' that is not a topic (a port, an AMQP password): a host may pass it as the
   /// topic, where it counts as absent and must not be logged.
+  /// Without blanks at its ends: trim what it is compared with.
   std::string not_a_topic;
   std::string ToString() const;  // hosts only: safe to log
 };

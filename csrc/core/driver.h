@@ -4,9 +4,11 @@
 // and metrics are the session's.
 //
 // Threads: Configure runs on the thread that connects, before anything else. Everything else runs
-// on one I/O thread of the core, one call at a time, with SIGPIPE blocked. Exception: with
-// DriverInfo::submit_from_host, Submit may also run on host threads, one call at a time, never
-// together with Open or Close (but together with Poll).
+// on one I/O thread of the core, one call at a time, with SIGPIPE blocked.
+//
+// An option `linger` in a driver's table is the core's: messages are submitted together, the first
+// of them at most so much later than it was accepted. At some hundred messages a second the
+// wake-ups of the threads on the way are what costs, and a burst shares them.
 #ifndef DSMSG_CORE_DRIVER_H_
 #define DSMSG_CORE_DRIVER_H_
 
@@ -46,7 +48,6 @@ struct DriverInfo {
   ConnRules conn_rules;
   bool separate_roles = true;
   RetryOwner retry = RetryOwner::kCore;
-  bool submit_from_host = false;
 };
 
 /// Given to the driver's constructor; outlives it. Every function may be called from any thread,

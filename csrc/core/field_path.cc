@@ -10,6 +10,7 @@
 #include <charconv>
 #include <optional>
 #include <protozero/pbf_reader.hpp>
+#include <utility>
 
 namespace dsmsg {
 namespace {
@@ -26,9 +27,13 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
  public:
   using Size = rapidjson::SizeType;
 
-  JsonFinder(const std::vector<Path>& paths, const rapidjson::MemoryStream& stream,
+  JsonFinder(const std::vector<Path>& paths, bool first_only, const rapidjson::MemoryStream& stream,
              std::vector<FieldValue>* values)
-      : paths_(paths), stream_(stream), values_(values), alive_(paths.size()) {}
+      : paths_(paths),
+        first_only_(first_only),
+        stream_(stream),
+        values_(values),
+        alive_(paths.size()) {}
 
   bool Null() { return Scalar(std::nullopt); }
   bool Bool(bool value) { return Scalar(value ? "true" : "false"); }
@@ -96,6 +101,7 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
       if (text && paths_[i].size() == depth_) {
         (*values_)[i].found = true;
         (*values_)[i].text.assign(text->data(), text->size());
+        if (first_only_) return false;
       }
       Kill(&state);
     }
@@ -142,6 +148,7 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
   }
 
   const std::vector<Path>& paths_;
+  const bool first_only_;
   const rapidjson::MemoryStream& stream_;
   std::vector<FieldValue>* const values_;
   size_t alive_;
@@ -163,11 +170,11 @@ bool IsJson(std::string_view payload) {
   return !text.empty() && (text.front() == '{' || text.front() == '[');
 }
 
-void ExtractJson(std::string_view payload, const std::vector<Path>& paths,
+void ExtractJson(std::string_view payload, const std::vector<Path>& paths, bool first_only,
                  std::vector<FieldValue>* values) {
   const std::string_view text = WithoutSpace(payload);
   rapidjson::MemoryStream stream(text.data(), text.size());
-  JsonFinder finder(paths, stream, values);
+  JsonFinder finder(paths, first_only, stream, values);
   // Strings are decoded and containers noted in this memory; only longer ones need the heap.
   alignas(8) char memory[2048];
   rapidjson::MemoryPoolAllocator<> allocator(memory, sizeof memory, 4096);
@@ -246,23 +253,43 @@ Result<size_t> FieldReader::Add(std::string_view path) {
   return paths_.size() - 1;
 }
 
+void FieldReader::Read(std::string_view payload, bool first_only,
+                       std::vector<FieldValue>* values) const {
+  values->resize(paths_.size());
+  for (FieldValue& value : *values) {
+    value.found = false;
+    value.text.clear();
+  }
+  if (paths_.empty() || payload.empty()) return;
+  if (IsJson(payload)) {
+    ExtractJson(payload, paths_, first_only, values);
+  } else {
+    ExtractFrame(payload, paths_, values);
+  }
+}
+
 void FieldReader::Extract(std::string_view payload,
                           std::vector<FieldValue>* values) const noexcept {
   try {
-    values->resize(paths_.size());
-    for (FieldValue& value : *values) {
-      value.found = false;
-      value.text.clear();
-    }
-    if (paths_.empty() || payload.empty()) return;
-    if (IsJson(payload)) {
-      ExtractJson(payload, paths_, values);
-    } else {
-      ExtractFrame(payload, paths_, values);
-    }
+    Read(payload, false, values);
   } catch (...) {
     // Out of memory: as if the rest had not been there.
   }
+}
+
+bool FieldReader::ExtractFirst(std::string_view payload, std::string* text) const noexcept {
+  try {
+    std::vector<FieldValue> values;
+    Read(payload, true, &values);
+    for (FieldValue& value : values) {
+      if (!value.found) continue;
+      *text = std::move(value.text);
+      return true;
+    }
+  } catch (...) {
+    // Out of memory: as if it had not been there.
+  }
+  return false;
 }
 
 }  // namespace dsmsg

@@ -47,7 +47,14 @@ class FieldReader {
   /// Never throws.
   void Extract(std::string_view payload, std::vector<FieldValue>* values) const noexcept;
 
+  /// For alternatives such as `sensor.id` and `sensorId`: reads only up to the first of them in the
+  /// payload (whatever the order of Add) and no further. False, and `text` untouched, if there is
+  /// none. Never throws.
+  bool ExtractFirst(std::string_view payload, std::string* text) const noexcept;
+
  private:
+  void Read(std::string_view payload, bool first_only, std::vector<FieldValue>* values) const;
+
   std::vector<Path> paths_;
 };
 

@@ -11,7 +11,7 @@
 namespace dsmsg {
 namespace {
 
-constexpr size_t kSubmitBatch = 64;    // how long the submit lock may be held
+constexpr size_t kSubmitBatch = 64;    // so many do not linger
 constexpr Millis kIdleBudget{1000};    // for drivers that have something to do now and then
 constexpr Millis kBlockedBudget{100};  // offered again at the latest
 constexpr Millis kRetryFirst{20}, kRetryMax{2000};
@@ -28,6 +28,8 @@ uint64_t RandomSeed() {
 Link::Link(Role role, const LinkParts& parts)
     : role_(role),
       parts_(parts),
+      linger_(parts.settings.config.Has("linger") ? parts.settings.config.GetMillis("linger")
+                                                  : Millis(0)),
       reconnect_backoff_(parts.settings.reconnect_interval, parts.settings.reconnect_max_interval,
                          RandomSeed()),
       slow_backoff_(parts.settings.reconnect_max_interval / 2,
@@ -70,33 +72,19 @@ Status Link::WaitUp(Deadline deadline) {
                               " within connect-wait-timeout"};
 }
 
-bool Link::SubmitDirect(Outgoing&& outgoing, Token* token) {
-  std::lock_guard lock(submit_mutex_);
-  SendQueue::Submission submission;
-  if (!direct_ok_ || !up() || !parts_.queue->PushDirect(std::move(outgoing), &submission))
-    return false;
-  if (token != nullptr) *token = submission.token;
-  const Status status = driver_->Submit(submission.message, submission.token);
-  if (status.ok()) {
-    Metrics::Add(parts_.metrics.submitted);
-  } else if (status.code() == Code::kWouldBlock) {
-    parts_.queue->Return({&submission, 1});
-    Wake();
-  } else {
-    Complete(submission.token, status);
-  }
-  return true;
+void Link::Wake(bool urgent) {
+  if (urgent) urgent_ = true;
+  const Sleep sleep = sleep_.load();
+  if (sleep == Sleep::kAwake) return;
+  if (sleep == Sleep::kLingering && !urgent && parts_.queue->waiting().count < kSubmitBatch) return;
+  if (sleep_.exchange(Sleep::kAwake) != Sleep::kAwake) Signal();
 }
 
-void Link::Wake() {
-  if (want_wake_.exchange(false)) {
-    wake_.Signal();
-    signalled_ = true;  // after the write: a drain between the two would leave the descriptor
-                        // readable for ever
-  }
-}
-
+// The flag is set on both sides of the write. Before: the I/O thread, woken at once, must see it or
+// it would not drain the descriptor. After: a drain of an earlier signal may have taken the flag
+// before the write.
 void Link::Signal() {
+  signalled_ = true;
   wake_.Signal();
   signalled_ = true;
 }
@@ -257,7 +245,7 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
   outcomes->clear();
   if (retried > 0) {
     hold_requested_ = true;
-    Wake();
+    Wake(true);
   }
   parts_.completions.Push(&finished);
 }
@@ -304,10 +292,6 @@ bool Link::TryOpen() {
   ++epoch_;
   up_since_ = Clock::now();
   {
-    std::lock_guard lock(submit_mutex_);
-    direct_ok_ = parts_.factory.info->submit_from_host && parts_.queue != nullptr;
-  }
-  {
     std::lock_guard lock(mutex_);
     subscribe_pending_ = !topics_.empty();
   }
@@ -317,10 +301,6 @@ bool Link::TryOpen() {
 
 // Whatever the driver still reports belongs to messages in flight; the rest of those waits again.
 void Link::CloseDriver(Millis drain) {
-  {
-    std::lock_guard lock(submit_mutex_);
-    direct_ok_ = false;
-  }
   open_ = false;
   driver_->Close(drain, -1);
   if (parts_.queue == nullptr) return;
@@ -360,7 +340,7 @@ void Link::Pause(bool slowly) {
 // Sends are still accepted and answered with ERR, because a refused send ends a host's pipeline.
 void Link::AnswerGivenUp() {
   if (open_) CloseDriver(Millis(0));
-  want_wake_ = true;
+  sleep_ = Sleep::kIdle;
   Status reason;
   {
     std::lock_guard lock(mutex_);
@@ -391,11 +371,11 @@ void Link::Drive() {
     blocked = SubmitWaiting();
     HandleOutcomes(&outcomes_);
     // From here on a host that adds a message wakes us; what came before is seen by the look at the
-    // queue.
-    if (!blocked) want_wake_ = true;
+    // queue in PollBudget.
+    if (!blocked) sleep_ = Sleep::kIdle;
   }
   const Status status = driver_->Poll(PollBudget(blocked), wake_.fd());
-  want_wake_ = false;
+  sleep_ = Sleep::kAwake;
   if (signalled_.exchange(false)) wake_.Drain();
   if (parts_.queue != nullptr) {
     for (const SendQueue::Outcome& outcome : outcomes_) {
@@ -409,10 +389,15 @@ void Link::Drive() {
   if (!status.ok()) LinkLost(status);
 }
 
+bool Link::Lingering(const SendQueue::Waiting& waiting, Clock::time_point now) const {
+  return waiting.count < kSubmitBatch && waiting.oldest + linger_ > now;
+}
+
 bool Link::SubmitWaiting() {
-  if (Clock::now() < hold_until_ || !up()) return true;
+  const auto now = Clock::now();
+  if (now < hold_until_ || !up()) return true;
+  if (Lingering(parts_.queue->waiting(), now) && !urgent_.exchange(false)) return false;
   while (true) {
-    std::lock_guard lock(submit_mutex_);
     submissions_.clear();
     const bool full = parts_.queue->Take(kSubmitBatch, &submissions_);
     for (size_t i = 0; i < submissions_.size(); ++i) {
@@ -441,7 +426,14 @@ Millis Link::PollBudget(bool blocked) {
     end = std::min({end, next_expiry_, now + parts_.settings.queue.message_timeout});
     Tell(&finished);
   }
-  if (!blocked && parts_.queue->has_waiting()) return Millis(0);
+  if (!blocked) {
+    const SendQueue::Waiting waiting = parts_.queue->waiting();
+    if (waiting.count > 0) {
+      if (urgent_ || !Lingering(waiting, now)) return Millis(0);
+      end = std::min(end, waiting.oldest + linger_);
+      sleep_ = Sleep::kLingering;
+    }
+  }
   return Millis(PollTimeout(end));
 }
 

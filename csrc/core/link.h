@@ -4,8 +4,8 @@
 // and consumer are separate.
 //
 // Threads: the public functions from any thread, except Start, Stop (once each, by the owner). The
-// private ones run on the I/O thread unless they say otherwise. Lock order: submit_mutex_ before
-// everything else; mutex_ is a leaf, never held while calling out.
+// private ones run on the I/O thread unless they say otherwise. mutex_ is a leaf, never
+// held while calling out.
 #ifndef DSMSG_CORE_LINK_H_
 #define DSMSG_CORE_LINK_H_
 
@@ -68,11 +68,9 @@ class Link final : public DriverHost {
   Status WaitUp(Deadline deadline);
   bool up() const { return up_.load(std::memory_order_acquire); }
 
-  /// Submits on the caller's thread if nothing waits before the message. False: `outgoing` is
-  /// unchanged.
-  bool SubmitDirect(Outgoing&& outgoing, Token* token);
-  /// There is something in the queue: wakes the I/O thread if it sleeps for want of work.
-  void Wake();
+  /// There is something in the queue: wakes the I/O thread if it sleeps for want of work. `urgent`:
+  /// somebody waits for the answer, so the message is not to linger.
+  void Wake(bool urgent);
   /// Makes the I/O thread look around whatever it waits for (inbox room, acknowledgements).
   void Signal();
 
@@ -107,6 +105,7 @@ class Link final : public DriverHost {
   void AnswerGivenUp();
 
   void Drive();
+  bool Lingering(const SendQueue::Waiting& waiting, Clock::time_point now) const;
   bool SubmitWaiting();  // true: something waits that cannot be submitted now
   Millis PollBudget(bool blocked);
   void HandleSubscription();
@@ -122,13 +121,13 @@ class Link final : public DriverHost {
   std::unique_ptr<Driver> driver_;
   std::thread thread_;
   WakeFd wake_, cancel_;
-  std::atomic<bool> stop_{false}, want_wake_{false}, signalled_{false}, retry_now_{false};
+  // What the I/O thread has to be woken for.
+  enum class Sleep { kAwake, kLingering, kIdle };
+  std::atomic<Sleep> sleep_{Sleep::kAwake};
+  std::atomic<bool> stop_{false}, urgent_{false}, signalled_{false}, retry_now_{false};
   std::atomic<bool> up_{false}, given_up_{false}, hold_requested_{false};
   std::atomic<uint64_t> epoch_{0};
   std::atomic<std::thread::id> io_thread_{};
-
-  std::mutex submit_mutex_;  // Take/PushDirect together with Submit
-  bool direct_ok_ = false;   // guarded by submit_mutex_
 
   mutable std::mutex mutex_;  // guards the following
   std::condition_variable state_cv_;
@@ -145,6 +144,7 @@ class Link final : public DriverHost {
 
   std::atomic<bool> open_{false};  // written by the I/O thread
   // I/O thread only.
+  const Millis linger_;
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
   std::vector<SendQueue::Outcome> outcomes_;

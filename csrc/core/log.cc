@@ -68,7 +68,7 @@ class Line {
  private:
   std::array<char, kLongestLine + 16> bytes_;
   size_t size_ = 0;
-  std::string_view end_;
+  std::string_view end_ = "";
   bool cut_ = false;
 };
 

@@ -38,16 +38,6 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
   return {};
 }
 
-bool SendQueue::PushDirect(Outgoing&& outgoing, Submission* submission) {
-  std::lock_guard lock(mutex_);
-  if (closed_ || waiting_.count > 0 || Full(outgoing.bytes()) || !FlightRoom(outgoing.bytes()))
-    return false;
-  const uint32_t index = Allocate(std::move(outgoing), State::kInFlight, &flight_);
-  *submission = SubmissionOf(index);
-  ++slots_[index].outgoing.message.attempt;
-  return true;
-}
-
 void SendQueue::Withdraw(Token token, FinishedList* finished) {
   std::lock_guard lock(mutex_);
   Slot* slot = Lookup(token);
@@ -247,9 +237,10 @@ size_t SendQueue::in_flight() const {
   return flight_messages_;
 }
 
-bool SendQueue::has_waiting() const {
+SendQueue::Waiting SendQueue::waiting() const {
   std::lock_guard lock(mutex_);
-  return waiting_.count > 0;
+  if (waiting_.head == kNone) return {};
+  return {waiting_.count, slots_[waiting_.head].outgoing.accepted_at};
 }
 
 // ---------------------------------------------------------------- slots

@@ -6,7 +6,7 @@
 // Threads: every function from any thread; one mutex, never held while calling out. Take/Return and
 // the submission they belong to are done under the link's submit lock, so that order is kept.
 //
-// Ownership: a message's memory stays valid from Take or PushDirect until Complete, or until
+// Ownership: a message's memory stays valid from Take until Complete, or until
 // Recover/CloseAll, which may only be called when the driver is closed. What is owed to the host is
 // handed out as Finished, once for each message, by whichever function ends it; a message ended
 // early (timeout) keeps its memory as "abandoned" while the client library may still read it.
@@ -58,10 +58,6 @@ class SendQueue {
   Status Push(Outgoing&& outgoing, FinishedList* finished, Token* token = nullptr,
               Deadline patience = Deadline::max());
 
-  /// Accepts a message straight into flight if nothing waits before it and there is room; else
-  /// leaves it untouched.
-  bool PushDirect(Outgoing&& outgoing, Submission* submission);
-
   /// Moves up to `max` waiting messages, oldest first, into flight. True when the in-flight bounds
   /// kept some back.
   bool Take(size_t max, std::vector<Submission>* submissions);
@@ -98,7 +94,12 @@ class SendQueue {
   size_t messages() const;  // accepted and not ended
   size_t bytes() const;     // held, abandoned ones included
   size_t in_flight() const;
-  bool has_waiting() const;  // something to Take, bounds aside
+  /// What is there to Take, bounds aside.
+  struct Waiting {
+    size_t count = 0;
+    Clock::time_point oldest;  // accepted_at of the first, if any
+  };
+  Waiting waiting() const;
 
  private:
   enum class State : uint8_t { kFree, kWaiting, kInFlight, kAbandoned };

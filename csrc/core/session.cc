@@ -137,6 +137,7 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
     return built;
   }
   outgoing.recipient = std::move(recipient);
+  const bool urgent = outgoing.recipient.waiter != nullptr;  // a synchronous send
   std::vector<Finished> finished;
   const size_t bytes = request.payload.size();
   if (!built.ok()) {
@@ -145,14 +146,13 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
     metrics_.RecordFailureReason(built);
     logger_.Limited(LogLevel::kWarn, "not sent", built.message());
     finished.push_back({std::move(outgoing.recipient), built});
-  } else if (!factory_.info->submit_from_host ||
-             !producer_->SubmitDirect(std::move(outgoing), token)) {
+  } else {
     const Status pushed = queue_.Push(std::move(outgoing), &finished, token, patience);
     if (!pushed.ok()) {
       Metrics::Add(metrics_.refused);
       return pushed;
     }
-    producer_->Wake();
+    producer_->Wake(urgent);
   }
   Metrics::Add(metrics_.accepted);
   Metrics::Add(metrics_.accepted_bytes, bytes);

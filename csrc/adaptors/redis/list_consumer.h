@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receives from lists (command=rpush) with BLPOP, one element at a time, because an element leaves
+// the server when it is read: what was not given to the host when the connection or the process
+// ends is lost, except what waited in here at an orderly Close, which is put back.
+//
+// Threads: the connection's I/O thread only.
+#ifndef DSMSG_ADAPTORS_REDIS_LIST_CONSUMER_H_
+#define DSMSG_ADAPTORS_REDIS_LIST_CONSUMER_H_
+
+#include <string>
+#include <vector>
+
+#include "redis_consumer.h"
+
+namespace dsmsg {
+
+class ListConsumer final : public RedisConsumer {
+ public:
+  ListConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+      : RedisConsumer(settings, link, host) {}
+
+  void Drain(Deadline deadline, int cancel_fd) noexcept override;
+
+ private:
+  Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) override;
+  void Ask(bool room) override;
+  Status Answer(const Asked& asked, const Reply& reply) override;
+  bool may_interrupt() const override { return false; }
+
+  std::vector<std::string> topics_;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_ADAPTORS_REDIS_LIST_CONSUMER_H_

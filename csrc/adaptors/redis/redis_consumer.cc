@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis_consumer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "channel_consumer.h"
+#include "list_consumer.h"
+#include "redis_errors.h"
+#include "stream_consumer.h"
+
+namespace dsmsg {
+
+EntryId EntryId::Parse(std::string_view text) {
+  EntryId id;
+  const char* end = text.data() + text.size();
+  const char* dash = std::from_chars(text.data(), end, id.ms).ptr;
+  if (dash < end) std::from_chars(dash + 1, end, id.sequence);
+  return id;
+}
+
+std::unique_ptr<RedisConsumer> RedisConsumer::Create(const RedisSettings& settings, RedisLink& link,
+                                                     DriverHost& host) {
+  switch (settings.command) {
+    case RedisSettings::Command::kPublish:
+      return std::make_unique<ChannelConsumer>(settings, link, host);
+    case RedisSettings::Command::kRpush:
+      return std::make_unique<ListConsumer>(settings, link, host);
+    case RedisSettings::Command::kXadd:
+      break;
+  }
+  return std::make_unique<StreamConsumer>(settings, link, host);
+}
+
+void RedisConsumer::Reset(bool) {
+  asked_.clear();
+  reads_ = 0;
+  broken_ = Status();
+}
+
+void RedisConsumer::Push(Kind kind, size_t count) {
+  if (asked_.empty()) link_.BeginExpecting();
+  if (kind == Kind::kRead) ++reads_;
+  asked_.push_back({kind, count});
+}
+
+Status RedisConsumer::ReplyError(const std::string& what, std::string_view text) const {
+  return {ErrorReplyCode(text), "cannot " + what + " at " + link_.name() + ": " +
+                                    std::string(text) + std::string(ErrorReplyAdvice(text))};
+}
+
+Status RedisConsumer::Subscribe(std::span<const std::string> topics, int cancel_fd) {
+  const Deadline deadline = Clock::now() + settings_.connect_timeout;
+  Status status;
+  // A read that the server holds back would delay the new topics: a new connection is quicker than
+  // its end.
+  if (!asked_.empty() && may_interrupt()) {
+    link_.Close();
+    Reset(/*keep_tokens=*/true);
+    status = link_.Open(deadline, cancel_fd);
+  }
+  if (status.ok()) status = Begin(topics, deadline, cancel_fd);
+  if (status.retryable() || status.code() == Code::kCancelled) broken_ = status;
+  return status;
+}
+
+bool RedisConsumer::DeliverPending() {
+  while (!pending_.empty()) {
+    Pending& next = pending_.front();
+    const Status status = host_.Deliver(std::move(next.message), NextToken());
+    if (status.code() == Code::kWouldBlock) return false;
+    if (!status.ok()) {
+      // The connection is being closed: what is left stays with the server where it can.
+      pending_.clear();
+      return false;
+    }
+    Delivered(next);
+    pending_.pop_front();
+  }
+  return true;
+}
+
+Status RedisConsumer::OnReply(const Reply& reply) {
+  if (asked_.empty()) {
+    return {Code::kUnavailable, link_.name() + " sent an answer that nothing was asked for: " +
+                                    std::string(reply.text())};
+  }
+  const Asked asked = asked_.front();
+  asked_.pop_front();
+  if (asked.kind == Kind::kRead) --reads_;
+  if (reply.is(Reply::Type::kError) && IsLoginLost(reply.text())) {
+    return ReplyError("read", reply.text());
+  }
+  return asked.kind == Kind::kPing ? Status() : Answer(asked, reply);
+}
+
+Status RedisConsumer::ReadReplies(bool* got) {
+  Status status = link_.Receive(got);
+  while (status.ok() && *got) {
+    bool have = false;
+    status = link_.NextReply(&have);
+    if (!status.ok() || !have) break;
+    status = OnReply(link_.reply());
+  }
+  return status;
+}
+
+Status RedisConsumer::Poll(Millis budget, int wake_fd) {
+  if (!broken_.ok()) return broken_;
+  bool room = DeliverPending();
+  Ask(room);
+  if (asked_.empty() && link_.PingDue()) {
+    link_.out().Command({"PING"});
+    Push(Kind::kPing);
+  }
+  if (Status status = link_.Flush(); !status.ok()) return status;
+  const unsigned ready =
+      link_.Wait(std::min(budget, kBlock), wake_fd,
+                 RedisLink::kWritable | (room || reads_when_full() ? RedisLink::kReadable : 0U));
+  if ((ready & RedisLink::kWritable) != 0) {
+    if (Status status = link_.Flush(); !status.ok()) return status;
+  }
+  bool got = false;
+  if ((ready & RedisLink::kReadable) != 0) {
+    if (Status status = ReadReplies(&got); !status.ok()) return status;
+    // The next read goes out before the core looks at what came.
+    room = DeliverPending();
+    Ask(room);
+    return link_.Flush();
+  }
+  if (asked_.empty() || !(room || reads_when_full())) return {};
+  return link_.CheckSilence(reading() ? kBlock : Millis(0));
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the three ways of receiving (streams, channels, lists) have in common: a list of the
+// commands that are not answered yet, and received messages that the core had no room for.
+//
+// Threads: the connection's I/O thread only. Settings, link and host outlive it.
+#ifndef DSMSG_ADAPTORS_REDIS_REDIS_CONSUMER_H_
+#define DSMSG_ADAPTORS_REDIS_REDIS_CONSUMER_H_
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/driver.h"
+#include "redis_link.h"
+#include "redis_settings.h"
+
+namespace dsmsg {
+
+/// Name of a stream entry: milliseconds and sequence, "1700000000000-0".
+struct EntryId {
+  uint64_t ms = 0, sequence = 0;
+  auto operator<=>(const EntryId&) const = default;
+  std::string ToString() const { return std::to_string(ms) + "-" + std::to_string(sequence); }
+  static EntryId Parse(std::string_view text);
+};
+
+class RedisConsumer {
+ public:
+  static std::unique_ptr<RedisConsumer> Create(const RedisSettings& settings, RedisLink& link,
+                                               DriverHost& host);
+  virtual ~RedisConsumer() = default;
+
+  /// Replaces the topics. When it returns ok, what is sent from now on will be received.
+  /// `cancel_fd` ends it early.
+  Status Subscribe(std::span<const std::string> topics, int cancel_fd);
+  Status Poll(Millis budget, int wake_fd);
+  virtual void Ack(AckToken) noexcept {}
+  /// Gets acknowledgements out before the link is closed.
+  virtual void Drain(Deadline, int /*cancel_fd*/) noexcept {}
+  /// The link was closed. `keep_tokens`: acknowledgements for messages delivered before will still
+  /// come.
+  virtual void Reset(bool keep_tokens);
+
+ protected:
+  enum class Kind { kPing, kRead, kAck, kCreateGroup };
+  struct Asked {
+    Kind kind;
+    size_t count = 0;  // entries in an acknowledgement
+  };
+  /// A message that waits for room in the core.
+  struct Pending {
+    InMessage message;
+    const std::string* stream = nullptr;
+    EntryId id;
+  };
+
+  RedisConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+      : settings_(settings), link_(link), host_(host) {}
+
+  /// Makes the server send what arrives on `topics`; nothing is unanswered when it is called.
+  virtual Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) = 0;
+  /// Appends the commands that are due. `room`: the core takes more messages.
+  virtual void Ask(bool room) = 0;
+  /// A reply to the oldest unanswered command.
+  virtual Status Answer(const Asked& asked, const Reply& reply) = 0;
+  /// The name under which the core acknowledges the next message, and that it was taken.
+  virtual AckToken NextToken() { return 1; }
+  virtual void Delivered(const Pending&) {}
+  /// Every reply; channels override it because their messages come unasked.
+  virtual Status OnReply(const Reply& reply);
+  virtual bool reads_when_full() const { return true; }
+  /// A read under way may be ended by closing the connection, because the server keeps what it
+  /// would have brought.
+  virtual bool may_interrupt() const { return true; }
+
+  void Push(Kind kind, size_t count = 0);
+  bool reading() const { return reads_ > 0; }
+  /// Reads once and answers what came.
+  Status ReadReplies(bool* got);
+  bool DeliverPending();
+  Status ReplyError(const std::string& what, std::string_view text) const;
+
+  const RedisSettings& settings_;
+  RedisLink& link_;
+  DriverHost& host_;
+  std::deque<Asked> asked_;
+  size_t reads_ = 0;  // reads among asked_
+  std::deque<Pending> pending_;
+  Status broken_;  // Subscribe lost the link: Poll reports it
+
+  // How long the server may hold a read back when there is nothing to read.
+  static constexpr Millis kBlock{1000};
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_ADAPTORS_REDIS_REDIS_CONSUMER_H_

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis_driver.h"
+
+#include "core/export.h"
+
+namespace dsmsg {
+
+const DriverInfo& RedisDriver::Info() {
+  static constexpr std::string_view kSchemes[] = {"redis", "rediss"};
+  static const DriverInfo info = [] {
+    DriverInfo made{};
+    made.protocol = "REDIS";
+    made.env_suffix = "REDIS";
+    made.delivery =
+        "OK: the server has executed the command (XADD answered with an entry id); what a server "
+        "keeps after a "
+        "crash is decided by its appendfsync setting";
+    made.library = "hiredis";
+    made.options = RedisOptions();
+    made.conn_rules.protocol = "redis";
+    made.conn_rules.schemes = kSchemes;
+    made.conn_rules.default_port = 6379;
+    made.separate_roles = true;
+    made.retry = RetryOwner::kCore;
+    return made;
+  }();
+  return info;
+}
+
+Status RedisDriver::Configure(const Endpoints& endpoints, const Config& config) {
+  Result<RedisSettings> settings = ReadSettings(endpoints, config);
+  if (!settings.ok()) return settings.status();
+  settings_ = std::move(settings.value());
+  link_ = std::make_unique<RedisLink>(settings_, host_.log());
+  return {};
+}
+
+Status RedisDriver::Open(Role role, Deadline deadline, int cancel_fd) {
+  cancel_fd_ = cancel_fd;
+  if (role == Role::kConsumer) {
+    if (consumer_ == nullptr) consumer_ = RedisConsumer::Create(settings_, *link_, host_);
+    consumer_->Reset(/*keep_tokens=*/false);
+  } else {
+    if (producer_ == nullptr) producer_ = std::make_unique<RedisProducer>(settings_, *link_, host_);
+    producer_->Reset();
+  }
+  return link_->Open(deadline, cancel_fd);
+}
+
+Status RedisDriver::Submit(const Message& message, Token token) {
+  if (producer_ == nullptr) return {Code::kInternal, "this connection only receives"};
+  return producer_->Submit(message, token);
+}
+
+Status RedisDriver::Poll(Millis budget, int wake_fd) {
+  const Status status =
+      consumer_ != nullptr ? consumer_->Poll(budget, wake_fd) : producer_->Poll(budget, wake_fd);
+  if (!status.ok()) link_->PreferNextServer();
+  return status;
+}
+
+Status RedisDriver::Subscribe(std::span<const std::string> topics) {
+  if (consumer_ == nullptr) return {Code::kInternal, "this connection only sends"};
+  return consumer_->Subscribe(topics, cancel_fd_);
+}
+
+void RedisDriver::Ack(AckToken token) noexcept {
+  if (consumer_ != nullptr) consumer_->Ack(token);
+}
+
+void RedisDriver::Close(Millis drain, int cancel_fd) noexcept {
+  if (link_ == nullptr) return;
+  if (link_->open() && consumer_ != nullptr && drain.count() > 0) {
+    consumer_->Drain(Clock::now() + drain, cancel_fd);
+  }
+  link_->Close();
+  if (producer_ != nullptr) producer_->Reset();
+  if (consumer_ != nullptr) consumer_->Reset(/*keep_tokens=*/false);
+}
+
+}  // namespace dsmsg
+
+DSMSG_DEFINE_ADAPTOR(dsmsg::RedisDriver);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis_errors.h"
+
+namespace dsmsg {
+namespace {
+
+struct KnownError {
+  std::string_view name;
+  Code code;
+  std::string_view advice;
+};
+
+constexpr KnownError kKnown[] = {
+    {"OOM", Code::kUnavailable,
+     " (the server's memory is full: raise maxmemory or lower streamsize; the message is kept)"},
+    {"LOADING", Code::kUnavailable, " (the server is still reading its data from disk)"},
+    {"READONLY", Code::kUnavailable, " (this server is a replica: connect to the master)"},
+    {"MASTERDOWN", Code::kUnavailable, " (this replica has lost its master)"},
+    {"NOREPLICAS", Code::kUnavailable, " (min-replicas-to-write is not met)"},
+    {"BUSY", Code::kUnavailable, " (a script is running on the server)"},
+    {"TRYAGAIN", Code::kUnavailable, ""},
+    {"CLUSTERDOWN", Code::kUnavailable, ""},
+    // Not in the contract's list, but of its kind: writes are refused until the disk has room
+    // again.
+    {"MISCONF", Code::kUnavailable,
+     " (the server cannot write its data to disk; the message is kept)"},
+    {"NOAUTH", Code::kAuth, " (set PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
+    {"WRONGPASS", Code::kAuth, " (check PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
+    {"NOPERM", Code::kAuth, " (give the user the right with ACL SETUSER)"},
+    {"DENIED", Code::kAuth, " (set a password on the server, or protected-mode no)"},
+    {"WRONGTYPE", Code::kRejected,
+     " (a key of that name holds another type: choose another topic or delete the key)"},
+    {"MOVED", Code::kRejected,
+     " (Redis Cluster is not supported: the key belongs to another node)"},
+    {"ASK", Code::kRejected, " (Redis Cluster is not supported: the key belongs to another node)"},
+};
+
+const KnownError* FindKnown(std::string_view reply) {
+  const std::string_view name = ErrorReplyName(reply);
+  for (const KnownError& known : kKnown) {
+    if (known.name == name) return &known;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string_view ErrorReplyName(std::string_view reply) { return reply.substr(0, reply.find(' ')); }
+
+Code ErrorReplyCode(std::string_view reply) {
+  if (const KnownError* known = FindKnown(reply)) return known->code;
+  if (reply.starts_with("ERR Protocol error: invalid bulk length")) return Code::kTooLarge;
+  if (reply.starts_with("ERR max number of clients reached")) return Code::kUnavailable;
+  if (reply.starts_with("ERR invalid password")) return Code::kAuth;
+  return Code::kRejected;
+}
+
+bool IsLoginLost(std::string_view reply) {
+  return ErrorReplyName(reply) == "NOAUTH" || ErrorReplyName(reply) == "DENIED";
+}
+
+std::string_view ErrorReplyAdvice(std::string_view reply) {
+  const KnownError* known = FindKnown(reply);
+  return known == nullptr ? std::string_view() : known->advice;
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection to a Redis server: dialling and login, output buffer, replies, and noticing that
+// the other side is silent. It does not know what the commands mean; producer and consumers keep
+// their own list of what they asked, because replies come in order.
+//
+// Threads: the connection's I/O thread only. Settings outlive it.
+#ifndef DSMSG_ADAPTORS_REDIS_REDIS_LINK_H_
+#define DSMSG_ADAPTORS_REDIS_REDIS_LINK_H_
+
+#include <memory>
+#include <string>
+
+#include "core/log.h"
+#include "core/net.h"
+#include "redis_reply.h"
+#include "redis_settings.h"
+#include "resp_writer.h"
+#include "transport.h"
+
+namespace dsmsg {
+
+class RedisLink {
+ public:
+  RedisLink(const RedisSettings& settings, Logger& log);
+
+  /// Tries the servers in turn, beginning with the one after the last that worked and then failed:
+  /// dial, AUTH, SELECT, PING. Each gets its share of the time.
+  Status Open(Deadline deadline, int cancel_fd);
+  bool open() const { return transport_.open(); }
+  void Close();
+  /// The next Open begins with another server (this one turned out to be a replica, or went away).
+  void PreferNextServer() { ++first_; }
+  /// "localhost:6379": the server in use.
+  const std::string& name() const { return name_; }
+
+  /// Commands to be sent; Flush sends them.
+  RespWriter& out() { return out_; }
+  /// Writes what the socket takes now; ok also if some is left.
+  Status Flush();
+
+  enum WaitResult : unsigned { kReadable = 1, kWoken = 2, kWritable = 4 };
+  /// Waits for replies, for room to write if something is unsent (each as far as `want` says), and
+  /// for wake_fd
+  /// (-1: none).
+  unsigned Wait(Millis budget, int wake_fd, unsigned want = kReadable | kWritable);
+
+  /// Reads once, without waiting. *got: something came.
+  Status Receive(bool* got);
+  /// *have: reply() is the next reply. An error means that the other side does not speak RESP.
+  Status NextReply(bool* have);
+  const Reply& reply() const { return reader_.reply(); }
+
+  /// Sends what out() holds and waits for one reply. Only while nothing else is unanswered.
+  Status Call(Deadline deadline, int cancel_fd, const char* step);
+
+  /// To be called when the first command after a pause is sent.
+  void BeginExpecting() { expecting_since_ = Clock::now(); }
+  /// kTimeout when nothing was received for the silence limit and `grace`. Call after Receive found
+  /// nothing.
+  Status CheckSilence(Millis grace = Millis(0)) const;
+  /// Nothing was sent or received for so long that a PING is due.
+  bool PingDue() const { return Clock::now() - last_receive_ > kPingInterval; }
+
+  static constexpr Millis kPingInterval{15000};
+
+ private:
+  Status OpenOne(const HostPort& host, Deadline deadline, int cancel_fd);
+  Status Authenticate(Deadline deadline, int cancel_fd);
+  Status CheckVersion(Deadline deadline, int cancel_fd);
+  Status StepError(const char* step) const;
+  Status Lost(const std::string& why) const;
+
+  const RedisSettings& settings_;
+  Logger& log_;
+  Transport transport_;
+  RespWriter out_;
+  ReplyReader reader_;
+  std::string name_;
+  size_t first_ = 0;  // index of the server to begin with
+  static constexpr size_t kReceiveSize = 64 * 1024;
+  std::unique_ptr<char[]> received_;
+  size_t received_begin_ = 0, received_end_ = 0;
+  Deadline last_receive_{}, expecting_since_{};
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_ADAPTORS_REDIS_REDIS_LINK_H_

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream_consumer.h"
+
+#include <algorithm>
+
+#include "redis_errors.h"
+
+namespace dsmsg {
+namespace {
+
+// How long the server holds a read back while acknowledgements are to be expected: they wait at
+// most so long.
+constexpr Millis kShortBlock{50};
+constexpr size_t kAcksPerCommand = 1000;
+
+}  // namespace
+
+const std::string* StreamConsumer::Intern(std::string_view name) {
+  return &*names_.emplace(name).first;
+}
+
+void StreamConsumer::Reset(bool keep_tokens) {
+  RedisConsumer::Reset(keep_tokens);
+  pending_.clear();  // the server gives them again, as entries delivered before
+  // Whether the server got them is unknown; twice does no harm.
+  to_ack_.insert(to_ack_.begin(), acks_sent_.begin(), acks_sent_.end());
+  acks_sent_.clear();
+  recovering_ = false;
+  streams_.clear();
+  if (keep_tokens) return;
+  first_token_ += delivered_.size();
+  delivered_.clear();
+}
+
+void StreamConsumer::AppendCreateGroup(const std::string& stream) {
+  // A new group begins with what comes from now on. One that has vanished (the stream was deleted,
+  // the server lost its data) begins with everything there is: what was written since must not be
+  // lost.
+  const bool vanished = joined_.contains(Intern(stream));
+  link_.out().Command(
+      {"XGROUP", "CREATE", stream, settings_.group, vanished ? "0" : "$", "MKSTREAM"});
+}
+
+Status StreamConsumer::Begin(std::span<const std::string> topics, Deadline deadline,
+                             int cancel_fd) {
+  pending_.clear();
+  streams_.clear();
+  held_.clear();
+  for (const Entry& entry : delivered_) held_.emplace(entry.stream, entry.id);
+  for (const std::string& topic : topics) {
+    const std::string* name = Intern(topic);
+    const bool known = std::any_of(streams_.begin(), streams_.end(),
+                                   [name](const Stream& stream) { return stream.name == name; });
+    if (known) continue;
+    AppendCreateGroup(topic);
+    Status status = link_.Call(deadline, cancel_fd, "XGROUP CREATE");
+    const Reply& reply = link_.reply();
+    if (status.ok() && reply.is(Reply::Type::kError) &&
+        ErrorReplyName(reply.text()) != "BUSYGROUP") {
+      status =
+          ReplyError("join consumer group \"" + settings_.group + "\" of stream \"" + topic + "\"",
+                     reply.text());
+    }
+    if (!status.ok()) {
+      streams_.clear();
+      return status;
+    }
+    joined_.insert(name);
+    streams_.push_back({name, "0"});
+  }
+  return {};
+}
+
+void StreamConsumer::Ask(bool room) {
+  // A read under way may be held back by the server, and acknowledgements behind it would not be
+  // seen sooner.
+  if (reading()) return;
+  AppendAcks();
+  if (room && !streams_.empty()) AppendRead();
+}
+
+void StreamConsumer::AppendRead() {
+  const auto before = [](const Stream& stream) { return stream.cursor != ">"; };
+  recovering_ = std::any_of(streams_.begin(), streams_.end(), before);
+  std::vector<const Stream*> asked;
+  for (const Stream& stream : streams_) {
+    if (!recovering_ || before(stream)) asked.push_back(&stream);
+  }
+  const Millis block = delivered_.empty() ? kBlock : kShortBlock;
+  RespWriter& out = link_.out();
+  out.Begin(9 + 2 * asked.size());
+  out.Argument("XREADGROUP");
+  out.Argument("GROUP");
+  out.Argument(settings_.group);
+  out.Argument(settings_.consumer);
+  out.Argument("COUNT");
+  out.Number(settings_.batch_read);
+  out.Argument("BLOCK");
+  out.Number(block.count());
+  out.Argument("STREAMS");
+  for (const Stream* stream : asked) out.Argument(*stream->name);
+  for (const Stream* stream : asked) out.Argument(stream->cursor);
+  Push(Kind::kRead);
+}
+
+void StreamConsumer::AppendAcks() {
+  if (to_ack_.empty()) return;
+  std::stable_sort(to_ack_.begin(), to_ack_.end(),
+                   [](const Entry& a, const Entry& b) { return a.stream < b.stream; });
+  for (size_t i = 0; i < to_ack_.size();) {
+    size_t end = i;
+    while (end < to_ack_.size() && to_ack_[end].stream == to_ack_[i].stream &&
+           end - i < kAcksPerCommand) {
+      ++end;
+    }
+    RespWriter& out = link_.out();
+    out.Begin(3 + end - i);
+    out.Argument("XACK");
+    out.Argument(*to_ack_[i].stream);
+    out.Argument(settings_.group);
+    Push(Kind::kAck, end - i);
+    for (; i < end; ++i) {
+      out.Argument(to_ack_[i].id.ToString());
+      acks_sent_.push_back(to_ack_[i]);
+    }
+  }
+  to_ack_.clear();
+}
+
+Status StreamConsumer::Answer(const Asked& asked, const Reply& reply) {
+  const bool error = reply.is(Reply::Type::kError);
+  switch (asked.kind) {
+    case Kind::kAck:
+      acks_sent_.erase(acks_sent_.begin(),
+                       acks_sent_.begin() + static_cast<std::ptrdiff_t>(asked.count));
+      if (error) {
+        host_.log().Limited(LogLevel::kWarn, "xack",
+                            ReplyError("acknowledge entries", reply.text()).message());
+      }
+      return {};
+    case Kind::kCreateGroup:
+      if (!error || ErrorReplyName(reply.text()) == "BUSYGROUP") return {};
+      return ReplyError("create consumer group \"" + settings_.group + "\" again", reply.text());
+    case Kind::kPing:
+      return {};
+    case Kind::kRead:
+      break;
+  }
+  if (!error) return TakeEntries(reply);
+  const std::string_view name = ErrorReplyName(reply.text());
+  if (name != "NOGROUP" && name != "UNBLOCKED") {
+    Status status = ReplyError("read streams", reply.text());
+    // The topics are right or wrong when subscribing; from here on it is the link that is started
+    // again.
+    return status.code() == Code::kRejected ? Status(Code::kUnavailable, status.message()) : status;
+  }
+  host_.log().Limited(LogLevel::kWarn, "nogroup",
+                      "a stream or its consumer group \"" + settings_.group +
+                          "\" was deleted; it is created again (" + std::string(reply.text()) +
+                          ")");
+  for (const Stream& stream : streams_) {
+    AppendCreateGroup(*stream.name);
+    Push(Kind::kCreateGroup);
+  }
+  return {};
+}
+
+// [[stream, [[id, [field, value, ...]], ...]], ...], or nil when nothing came in time.
+Status StreamConsumer::TakeEntries(const Reply& reply) {
+  if (!reply.is(Reply::Type::kArray)) return {};
+  std::set<const std::string*> answered;
+  size_t part = Reply::First(0);
+  for (size_t n = reply.count(); n-- > 0; part = reply.Next(part)) {
+    if (reply.count(part) != 2) continue;
+    const std::string* name = Intern(reply.text(Reply::First(part)));
+    const auto stream = std::find_if(streams_.begin(), streams_.end(),
+                                     [name](const Stream& s) { return s.name == name; });
+    if (stream == streams_.end()) continue;
+    const size_t entries = reply.At(part, 1);
+    if (reply.count(entries) > 0) answered.insert(name);
+    size_t entry = Reply::First(entries);
+    for (size_t left = reply.count(entries); left-- > 0; entry = reply.Next(entry)) {
+      if (reply.count(entry) == 2) TakeEntry(reply, entry, *stream);
+    }
+  }
+  if (!recovering_) return {};
+  for (Stream& stream : streams_) {
+    if (stream.cursor != ">" && !answered.contains(stream.name)) stream.cursor = ">";
+  }
+  return {};
+}
+
+void StreamConsumer::TakeEntry(const Reply& reply, size_t entry, Stream& stream) {
+  const std::string_view id_text = reply.text(Reply::First(entry));
+  const EntryId id = EntryId::Parse(id_text);
+  if (recovering_) {
+    stream.cursor.assign(id_text);
+    if (held_.contains({stream.name, id})) return;
+  }
+  const size_t fields = reply.At(entry, 1);
+  if (!reply.is(Reply::Type::kArray, fields)) {
+    host_.log().Limited(LogLevel::kWarn, "trimmed",
+                        "entries of stream \"" + *stream.name +
+                            "\" were trimmed before they were acknowledged (raise streamsize)");
+    to_ack_.push_back({stream.name, id});
+    return;
+  }
+  Pending pending;
+  pending.message.topic = *stream.name;
+  pending.message.payload.assign(PayloadOf(reply, fields));
+  pending.stream = stream.name;
+  pending.id = id;
+  pending_.push_back(std::move(pending));
+}
+
+// The field `payloadkey`, else `value` (DeepStream 9's layout), else the first one: entries of
+// others are shown too.
+std::string_view StreamConsumer::PayloadOf(const Reply& reply, size_t fields) const {
+  std::string_view fallback, value_field;
+  bool has_value = false;
+  size_t node = Reply::First(fields);
+  for (size_t i = 0; i + 1 < reply.count(fields); i += 2) {
+    const std::string_view name = reply.text(node);
+    node = reply.Next(node);
+    const std::string_view value = reply.text(node);
+    node = reply.Next(node);
+    if (name == settings_.payload_key) return value;
+    if (i == 0) fallback = value;
+    if (name == "value" && !has_value) {
+      has_value = true;
+      value_field = value;
+    }
+  }
+  return has_value ? value_field : fallback;
+}
+
+void StreamConsumer::Delivered(const Pending& pending) {
+  delivered_.push_back({pending.stream, pending.id});
+}
+
+void StreamConsumer::Ack(AckToken token) noexcept {
+  if (token < first_token_ || token - first_token_ >= delivered_.size()) return;
+  Entry& entry = delivered_[token - first_token_];
+  if (entry.acked) return;
+  entry.acked = true;
+  to_ack_.push_back(entry);
+  while (!delivered_.empty() && delivered_.front().acked) {
+    delivered_.pop_front();
+    ++first_token_;
+  }
+}
+
+void StreamConsumer::Drain(Deadline deadline, int cancel_fd) noexcept {
+  while (!to_ack_.empty() || !acks_sent_.empty()) {
+    Ask(/*room=*/false);
+    bool got = false;
+    if (!link_.Flush().ok()) return;
+    const int left = PollTimeout(deadline);
+    const unsigned ready = link_.Wait(Millis(left), cancel_fd);
+    // Entries that come now stay unacknowledged: they are read again next time.
+    if ((ready & RedisLink::kReadable) != 0) {
+      if (!ReadReplies(&got).ok()) return;
+      pending_.clear();
+    }
+    if ((ready & RedisLink::kWoken) != 0 || left == 0) return;
+  }
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receives from streams through a consumer group, at least once. After every (re)connect the
+// entries that were delivered to this consumer and not acknowledged are read first, then new ones.
+//
+// Acknowledgements share the connection with the reads. The server answers nothing else while it
+// holds a read back, so that while acknowledgements are to be expected it is asked to do so for a
+// short time only; a second connection would cost every consumer a socket and a login to gain these
+// 50 ms.
+//
+// Threads: the connection's I/O thread only.
+#ifndef DSMSG_ADAPTORS_REDIS_STREAM_CONSUMER_H_
+#define DSMSG_ADAPTORS_REDIS_STREAM_CONSUMER_H_
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "redis_consumer.h"
+
+namespace dsmsg {
+
+class StreamConsumer final : public RedisConsumer {
+ public:
+  StreamConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+      : RedisConsumer(settings, link, host) {}
+
+  void Ack(AckToken token) noexcept override;
+  void Drain(Deadline deadline, int cancel_fd) noexcept override;
+  void Reset(bool keep_tokens) override;
+
+ private:
+  struct Stream {
+    const std::string* name;
+    /// Where to go on among the entries delivered before and not acknowledged; ">": new ones.
+    std::string cursor;
+  };
+  struct Entry {
+    const std::string* stream = nullptr;
+    EntryId id;
+    bool acked = false;
+  };
+
+  Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) override;
+  void Ask(bool room) override;
+  Status Answer(const Asked& asked, const Reply& reply) override;
+  AckToken NextToken() override { return first_token_ + delivered_.size(); }
+  void Delivered(const Pending& pending) override;
+
+  void AppendCreateGroup(const std::string& stream);
+  void AppendRead();
+  void AppendAcks();
+  Status TakeEntries(const Reply& reply);
+  void TakeEntry(const Reply& reply, size_t entry, Stream& stream);
+  std::string_view PayloadOf(const Reply& reply, size_t fields) const;
+  const std::string* Intern(std::string_view name);
+
+  std::set<std::string> names_;          // every stream ever subscribed to: entries point here
+  std::set<const std::string*> joined_;  // those whose group existed once
+  std::vector<Stream> streams_;
+  bool recovering_ = false;  // the read under way is for entries delivered before
+
+  std::deque<Entry> delivered_;  // not acknowledged by the core, in order of delivery
+  AckToken first_token_ = 1;     // the name of delivered_.front()
+  std::set<std::pair<const std::string*, EntryId>>
+      held_;  // delivered before the recovery: not again
+  std::vector<Entry> to_ack_;
+  std::deque<Entry> acks_sent_;  // not confirmed by the server
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_ADAPTORS_REDIS_STREAM_CONSUMER_H_

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receiving, against a real server.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+#include "redis_fixture.h"
+
+namespace dsmsg::redis_test {
+namespace {
+
+std::vector<std::string> Payloads(const FakeHost& host) {
+  std::vector<std::string> payloads;
+  for (const InMessage& message : host.delivered) payloads.push_back(message.payload);
+  return payloads;
+}
+
+Status PumpDelivered(Connection& connection, size_t count) {
+  return connection.PumpUntil([&] { return connection.host.delivered.size() >= count; });
+}
+
+/// Entries delivered to the group and not acknowledged.
+int64_t PendingEntries(Client& client, const std::string& stream) {
+  return client.Integer({"EVAL", "return redis.call('XPENDING', KEYS[1], ARGV[1])[1]", "1", stream,
+                         "redis-consumer-group"});
+}
+
+TEST(RedisStreams, WhatIsSentAfterSubscribeArrivesFromAllTopics) {
+  RedisServer server;
+  Client client(server.port());
+  client.Run({"XADD", "a", "*", "metadata", "before"});
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a", "b", "a"}).ok());
+  const std::string bytes("\0\xff\r\n", 4);
+  client.Run({"XADD", "a", "*", "x", "1", "metadata", bytes});
+  client.Run({"XADD", "b", "*", "first", "1", "value", "deepstream 9", "third", "2"});
+  client.Run({"XADD", "b", "*", "other", "first field", "b", "2"});
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  std::vector<std::string> payloads = Payloads(connection.host);
+  std::sort(payloads.begin(), payloads.end());
+  EXPECT_EQ(payloads, (std::vector<std::string>{bytes, "deepstream 9", "first field"}));
+  for (const InMessage& message : connection.host.delivered) {
+    EXPECT_EQ(message.topic, message.payload == bytes ? "a" : "b");
+  }
+}
+
+TEST(RedisStreams, AcknowledgementsGoOutWithinASecond) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  for (int i = 0; i < 250; ++i) client.Run({"XADD", "a", "*", "metadata", std::to_string(i)});
+  ASSERT_TRUE(PumpDelivered(connection, 250).ok());
+  EXPECT_EQ(PendingEntries(client, "a"), 250);
+  // The read behind the last reply is held back by the server by now.
+  ASSERT_TRUE(connection.driver.Poll(Millis(10), connection.wake.fd()).ok());
+  connection.AckAll();
+  const auto start = Clock::now();
+  ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "a") == 0; }).ok());
+  EXPECT_LT(Clock::now() - start, Millis(1000));
+}
+
+TEST(RedisStreams, CloseFlushesAcknowledgements) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
+  for (const char* stream : {"a", "b", "a"}) client.Run({"XADD", stream, "*", "metadata", "x"});
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  connection.AckAll();
+  const auto start = Clock::now();
+  connection.driver.Close(Millis(5000), -1);
+  EXPECT_LT(Clock::now() - start, Millis(1000));
+  EXPECT_EQ(PendingEntries(client, "a"), 0);
+  EXPECT_EQ(PendingEntries(client, "b"), 0);
+}
+
+TEST(RedisStreams, CloseOfAnIdleConsumerIsImmediate) {
+  RedisServer server;
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  ASSERT_TRUE(connection.driver.Poll(Millis(10), connection.wake.fd()).ok());
+  const auto start = Clock::now();
+  connection.driver.Close(Millis(5000), -1);
+  EXPECT_LT(Clock::now() - start, Millis(200));
+}
+
+TEST(RedisStreams, UnacknowledgedEntriesComeAgainAfterReconnect) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server), "batch-read=7");
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
+  for (int i = 0; i < 40; ++i) {
+    client.Run({"XADD", i % 2 == 0 ? "a" : "b", "*", "metadata", std::to_string(i)});
+  }
+  ASSERT_TRUE(PumpDelivered(connection, 40).ok());
+  for (size_t i = 0; i < 10; ++i) connection.driver.Ack(connection.host.tokens[i]);
+  std::vector<std::string> expected = Payloads(connection.host);
+  expected.erase(expected.begin(), expected.begin() + 10);
+  connection.driver.Close(Millis(2000), -1);
+  connection.host.delivered.clear();
+  connection.host.tokens.clear();
+  client.Run({"XADD", "a", "*", "metadata", "while away"});
+  expected.push_back("while away");
+
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
+  ASSERT_TRUE(PumpDelivered(connection, 31).ok());
+  std::vector<std::string> payloads = Payloads(connection.host);
+  std::sort(payloads.begin(), payloads.end());
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(payloads, expected);
+  connection.AckAll();
+  ASSERT_TRUE(
+      connection
+          .PumpUntil([&] { return PendingEntries(client, "a") + PendingEntries(client, "b") == 0; })
+          .ok());
+  EXPECT_EQ(connection.host.delivered.size(), 31u);
+}
+
+TEST(RedisStreams, AFullHostStopsReadingAndLosesNothing) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server), "batch-read=10");
+  connection.host.room = 5;
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  for (int i = 0; i < 100; ++i) client.Run({"XADD", "a", "*", "metadata", std::to_string(i)});
+  ASSERT_TRUE(PumpDelivered(connection, 5).ok());
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(connection.driver.Poll(Millis(5), connection.wake.fd()).ok());
+  }
+  EXPECT_LE(PendingEntries(client, "a"), 20);  // read on demand, not all of it
+  // Acknowledgements go out although nothing is read.
+  connection.AckAll();
+  ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "a") <= 15; }).ok());
+  connection.host.room = SIZE_MAX;
+  ASSERT_TRUE(PumpDelivered(connection, 100).ok());
+  const std::vector<std::string> payloads = Payloads(connection.host);
+  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(payloads[i], std::to_string(i));
+}
+
+TEST(RedisStreams, ANewSubscriptionReplacesTheOldOneAtOnce) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
+  client.Run({"XADD", "b", "*", "metadata", "held by the host"});
+  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.driver.Poll(Millis(10), connection.wake.fd()).ok());
+  const auto start = Clock::now();
+  ASSERT_TRUE(connection.Subscribe({"b", "c"}).ok());
+  EXPECT_LT(Clock::now() - start, Millis(500));
+  client.Run({"XADD", "a", "*", "metadata", "not wanted"});
+  client.Run({"XADD", "c", "*", "metadata", "wanted c"});
+  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  client.Run({"XADD", "b", "*", "metadata", "wanted b"});
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  // What the host still holds is not given to it a second time, and its name stays good.
+  EXPECT_EQ(Payloads(connection.host),
+            (std::vector<std::string>{"held by the host", "wanted c", "wanted b"}));
+  connection.AckAll();
+  ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "b") == 0; }).ok());
+}
+
+TEST(RedisStreams, ADeletedStreamIsJoinedAgain) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
+  client.Run({"XADD", "a", "*", "metadata", "1"});
+  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  connection.AckAll();
+  ASSERT_TRUE(connection.driver.Poll(Millis(100), connection.wake.fd()).ok());
+  client.Run({"DEL", "a"});
+  client.Run({"XADD", "a", "1-1", "metadata", "2"});
+  client.Run({"XADD", "b", "*", "metadata", "3"});
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  client.Run({"FLUSHALL"});
+  client.Run({"XADD", "b", "1-1", "metadata", "4"});
+  ASSERT_TRUE(PumpDelivered(connection, 4).ok());
+  std::vector<std::string> payloads = Payloads(connection.host);
+  std::sort(payloads.begin(), payloads.end());
+  EXPECT_EQ(payloads, (std::vector<std::string>{"1", "2", "3", "4"}));
+}
+
+TEST(RedisStreams, ARestartedServerWithoutItsDataLosesNothingNew) {
+  RedisServer server;
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  server.Restart();
+  Client(server.port()).Run({"XADD", "a", "*", "metadata", "before we are back"});
+  const Status lost = connection.PumpUntil([] { return false; });
+  EXPECT_EQ(lost.code(), Code::kUnavailable) << lost.message();
+  connection.driver.Close(Millis(0), -1);
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  EXPECT_EQ(Payloads(connection.host), (std::vector<std::string>{"before we are back"}));
+}
+
+TEST(RedisStreams, AnEntryTrimmedBeforeItsAcknowledgementIsForgotten) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  client.Run({"XADD", "a", "*", "metadata", "1"});
+  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  connection.driver.Close(Millis(0), -1);
+  client.Run({"XTRIM", "a", "MAXLEN", "0"});
+  client.Run({"XADD", "a", "*", "metadata", "2"});
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  connection.AckAll();
+  ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "a") == 0; }).ok());
+  EXPECT_EQ(Payloads(connection.host), (std::vector<std::string>{"1", "2"}));
+}
+
+TEST(RedisStreams, AKeyOfAnotherTypeRefusesTheSubscription) {
+  RedisServer server;
+  Client(server.port()).Run({"SET", "plain", "x"});
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  const Status status = connection.Subscribe({"plain"});
+  EXPECT_EQ(status.code(), Code::kRejected);
+  EXPECT_NE(status.message().find("\"plain\""), std::string::npos) << status.message();
+}
+
+TEST(RedisStreams, AFrozenServerIsNoticedWhileReading) {
+  RedisServer server;
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  ASSERT_TRUE(connection.driver.Poll(Millis(10), connection.wake.fd()).ok());
+  server.Freeze();
+  EXPECT_EQ(connection.PumpUntil([] { return false; }).code(), Code::kTimeout);
+  const auto start = Clock::now();
+  connection.driver.Close(Millis(200), -1);
+  EXPECT_LT(Clock::now() - start, Millis(1000));
+}
+
+TEST(RedisChannels, TopicsAndPatterns) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server), "command=publish");
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"news", "cam.*"}).ok());
+  const std::string bytes("\0\xff", 2);
+  EXPECT_EQ(client.Integer({"PUBLISH", "news", bytes}), 1);
+  EXPECT_EQ(client.Integer({"PUBLISH", "cam.1", "x"}), 1);
+  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  EXPECT_EQ(connection.host.delivered[0].topic, "news");
+  EXPECT_EQ(connection.host.delivered[0].payload, bytes);
+  EXPECT_EQ(connection.host.delivered[1].topic, "cam.1");
+  ASSERT_TRUE(connection.Subscribe({"other"}).ok());
+  EXPECT_EQ(client.Integer({"PUBLISH", "news", "x"}), 0);
+  EXPECT_EQ(client.Integer({"PUBLISH", "cam.1", "x"}), 0);
+  EXPECT_EQ(client.Integer({"PUBLISH", "other", "y"}), 1);
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  EXPECT_EQ(connection.host.delivered[2].payload, "y");
+}
+
+TEST(RedisChannels, AFullHostKeepsMessagesInOrder) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server), "command=publish");
+  connection.host.room = 3;
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"c"}).ok());
+  for (int i = 0; i < 2000; ++i) client.Run({"PUBLISH", "c", std::to_string(i)});
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.driver.Poll(Millis(5), connection.wake.fd()).ok());
+  connection.host.room = SIZE_MAX;
+  ASSERT_TRUE(PumpDelivered(connection, 2000).ok());
+  for (size_t i = 0; i < 2000; ++i) {
+    EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
+  }
+}
+
+TEST(RedisLists, ElementsArriveAndUndeliveredOnesArePutBack) {
+  RedisServer server;
+  Client client(server.port());
+  for (int i = 0; i < 10; ++i) client.Run({"RPUSH", "l", std::to_string(i)});
+  Connection connection(AddressOf(server), "command=rpush");
+  connection.host.room = 4;
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"k", "l"}).ok());
+  ASSERT_TRUE(PumpDelivered(connection, 4).ok());
+  // One more is read and finds no room.
+  ASSERT_TRUE(connection.PumpUntil([&] { return client.Integer({"LLEN", "l"}) == 5; }).ok());
+  connection.driver.Close(Millis(3000), -1);
+  EXPECT_EQ(client.Integer({"LLEN", "l"}), 6);
+  EXPECT_EQ(client.Text({"LINDEX", "l", "0"}), "4");
+  connection.host.room = SIZE_MAX;
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"l"}).ok());
+  ASSERT_TRUE(PumpDelivered(connection, 10).ok());
+  for (size_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
+  }
+}
+
+}  // namespace
+}  // namespace dsmsg::redis_test

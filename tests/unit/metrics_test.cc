@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/metrics.h"
+
+#include <gtest/gtest.h>
+#include <rapidjson/document.h>
+
+namespace dsmsg {
+namespace {
+
+using std::chrono::microseconds;
+
+TEST(LatencyHistogram, PercentilesAreWithinABucket) {
+  LatencyHistogram histogram;
+  for (int value = 1; value <= 1000; ++value) histogram.Record(microseconds(value));
+  const LatencyHistogram::Summary summary = histogram.Summarize();
+  EXPECT_EQ(summary.count, 1000u);
+  EXPECT_EQ(summary.sum, 500500u);
+  EXPECT_EQ(summary.max, 1000u);
+  EXPECT_GE(summary.p50, 500u);
+  EXPECT_LE(summary.p50, 640u);
+  EXPECT_GE(summary.p99, 990u);
+  EXPECT_LE(summary.p99, 1000u);
+}
+
+TEST(LatencyHistogram, ExtremesDoNotOverflow) {
+  LatencyHistogram histogram;
+  histogram.Record(microseconds(-5));
+  histogram.Record(microseconds(0));
+  histogram.Record(microseconds::max());
+  const LatencyHistogram::Summary summary = histogram.Summarize();
+  EXPECT_EQ(summary.count, 3u);
+  EXPECT_EQ(summary.p50, 0u);
+  EXPECT_EQ(summary.max, static_cast<uint64_t>(microseconds::max().count()));
+}
+
+TEST(Metrics, JsonHoldsCountersReasonsAndEscapesText) {
+  Metrics metrics;
+  Metrics::Add(metrics.accepted, 3);
+  metrics.RecordSuccess(microseconds(10));
+  metrics.CountFailure(Code::kRejected);
+  metrics.CountDrop(DropReason::kEvicted);
+  metrics.RecordFailureReason({Code::kRejected, "said \"no\"\n"});
+  Metrics::Gauges gauges;
+  gauges.protocol = "FAKE";
+  gauges.link_up = true;
+  gauges.in_flight = 7;
+  rapidjson::Document json;
+  json.Parse(metrics.ToJson(gauges).c_str());
+  ASSERT_FALSE(json.HasParseError());
+  EXPECT_STREQ(json["protocol"].GetString(), "FAKE");
+  EXPECT_STREQ(json["link"].GetString(), "up");
+  EXPECT_EQ(json["accepted"].GetUint64(), 3u);
+  EXPECT_EQ(json["acknowledged"].GetUint64(), 1u);
+  EXPECT_EQ(json["in_flight"].GetUint64(), 7u);
+  EXPECT_EQ(json["failed"][CodeName(Code::kRejected)].GetUint64(), 1u);
+  EXPECT_EQ(json["dropped"]["evicted"].GetUint64(), 1u);
+  EXPECT_STREQ(json["last_failure_reason"].GetString(), "said \"no\"\n");
+  EXPECT_EQ(json["latency_us"]["count"].GetUint64(), 1u);
+}
+
+}  // namespace
+}  // namespace dsmsg
