@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lifetime, callbacks and threads of a connection; `connection` adds the messages."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, TypeVar
+
+from dsmsg._abi import EventSlot, Library, collect_errors, ffi, forget, register, report
+from dsmsg._types import ConnectionEvent, DsmsgError, Result, SendCallback
+
+__all__ = ["ConnectionCore"]
+
+_C = TypeVar("_C", bound="ConnectionCore")
+
+_CALLS_TIMEOUT_S = 120.0  # longest wait of disconnect for calls of other threads
+_thread = threading.local()
+
+
+class _ClosedError(DsmsgError):
+    """A call after `disconnect`."""
+
+
+class ConnectionCore:
+    """What `Connection` says of threads, exceptions and lifetime is done here."""
+
+    def __init__(self, library: Library, protocol: str) -> None:
+        """Makes a closed connection; `Adaptor.connect` opens it."""
+        self._library = library
+        self._protocol = protocol
+        self._handle: Any = ffi.NULL
+        self._slot: EventSlot | None = None
+        self._on_event: Callable[[ConnectionEvent], None] | None = None
+        self._early_events: list[int] = []
+        self._condition = threading.Condition()  # guards _open, _calls
+        self._open = False
+        self._calls = 0
+        self._pending: dict[int, Any] = {}  # number -> user pointer of a send not called back yet
+        self._subscription: Any = None
+        self._link: Any = None
+        self._wake = threading.Event()
+        self._worker: threading.Thread | None = None
+
+    # For Adaptor.
+
+    def open(
+        self,
+        handle: Any,  # noqa: ANN401 - a void pointer
+        slot: EventSlot,
+        on_event: Callable[[ConnectionEvent], None] | None,
+        *,
+        work_thread: bool,
+    ) -> None:
+        """Takes over a handle."""
+        self._handle, self._slot = handle, slot
+        self._open = True
+        _connections.add(self)
+        self._on_event = on_event
+        early, self._early_events = self._early_events, []
+        for event in early:
+            self.handle_event(handle, event)
+        if work_thread:
+            name = f"dsmsg-{self._protocol.lower()}-work"
+            self._worker = threading.Thread(target=self._work, name=name, daemon=True)
+            self._worker.start()
+
+    def handle_event(self, handle: Any, event: int) -> None:  # noqa: ANN401 - a void pointer
+        """Passes an event on; one that comes before `open` (which ours never send) waits for it."""
+        if not self._handle:
+            self._early_events.append(event)
+        elif handle == self._handle and self._on_event is not None:
+            with self._inside():
+                self._on_event(ConnectionEvent(event))
+
+    # For users.
+
+    @property
+    def protocol(self) -> str:
+        """Protocol name of the adaptor."""
+        return self._protocol
+
+    @property
+    def closed(self) -> bool:
+        """True after `disconnect`."""
+        return not self._open
+
+    @property
+    def pending(self) -> int:
+        """Number of asynchronous sends that were not called back yet."""
+        return len(self._pending)
+
+    def do_work(self) -> None:
+        """Runs the callbacks that are due; waits for one at most `work-wait` when none is.
+
+        Raises:
+            BaseException: the first exception of a callback.
+        """
+        with self._call() as handle, collect_errors() as errors:
+            self._library.do_work(handle)
+        _raise_first(errors)
+
+    def work_until_done(self, timeout: float) -> bool:
+        """Calls `do_work` until every asynchronous send was called back.
+
+        Args:
+            timeout: seconds.
+
+        Returns:
+            False when some are still pending.
+        """
+        deadline = time.monotonic() + timeout
+        while self._pending:
+            if time.monotonic() >= deadline:
+                return False
+            began, before = time.monotonic(), len(self._pending)
+            self.do_work()
+            self._pause_if_idle(began, before)
+        return True
+
+    def disconnect(self) -> None:
+        """Flushes (at most `flush-timeout`), calls back for what is left and ends the connection.
+
+        A second call does nothing.
+
+        Raises:
+            DsmsgError: called from inside a callback of this connection, or the adaptor refused.
+            BaseException: the first exception of a callback.
+        """
+        if self in getattr(_thread, "inside", ()):
+            raise DsmsgError(
+                "cannot disconnect from inside a callback of the same connection "
+                "(let it return, then disconnect on another thread)"
+            )
+        with self._condition:
+            if not self._open:
+                return
+            self._open = False
+        self._wake.set()
+        if self._worker is not None and self._worker is not threading.current_thread():
+            self._worker.join(_CALLS_TIMEOUT_S)
+        with self._condition:
+            if not self._condition.wait_for(lambda: self._calls == 0, _CALLS_TIMEOUT_S):
+                self._open = True
+                raise DsmsgError(
+                    f"cannot disconnect: {self._calls} calls of other threads did not return "
+                    f"within {_CALLS_TIMEOUT_S:g} s"
+                )
+        with collect_errors() as errors:
+            code = self._library.disconnect(self._handle)
+        self._release()
+        _raise_first(errors)
+        if code != Result.OK:
+            raise DsmsgError("the adaptor refused to disconnect (see its log)", Result.of(code))
+
+    def __enter__(self: _C) -> _C:
+        """Returns the connection itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Disconnects."""
+        self.disconnect()
+
+    # For Connection.
+
+    @contextlib.contextmanager
+    def _call(self) -> Iterator[Any]:
+        """Keeps `disconnect` out during a call into the adaptor."""
+        with self._condition:
+            if not self._open:
+                raise _ClosedError("the connection is closed")
+            self._calls += 1
+        try:
+            yield self._handle
+        finally:
+            with self._condition:
+                self._calls -= 1
+                if self._calls == 0:
+                    self._condition.notify_all()
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Marks the thread as running a callback of this connection."""
+        before: tuple[ConnectionCore, ...] = getattr(_thread, "inside", ())
+        _thread.inside = (*before, self)
+        try:
+            yield
+        finally:
+            _thread.inside = before
+
+    def _submit(
+        self, submit: Callable[[Any, Any], int], topic: str | None, callback: SendCallback | None
+    ) -> Future[Result] | None:
+        future: Future[Result] | None = None
+        if callback is None:
+            future = Future()
+            future.set_running_or_notify_cancel()  # the adaptor cannot take a message back
+
+        def complete(code: int) -> None:
+            self._pending.pop(number, None)
+            result = Result.of(code)
+            with self._inside():
+                if callback is not None:
+                    callback(result)
+                elif future is not None and result is Result.OK:
+                    future.set_result(result)
+                elif future is not None:
+                    text = f"a message to {topic!r} failed with {result.name}"
+                    future.set_exception(DsmsgError(text + self._reason(self._handle), result))
+
+        with self._call() as handle:
+            user_ptr = register(complete)
+            number = int(ffi.cast("uintptr_t", user_ptr))
+            self._pending[number] = user_ptr
+            self._wake.set()
+            code = submit(handle, user_ptr)
+            if code != Result.OK:
+                self._pending.pop(number, None)
+                forget(user_ptr)
+                raise self._error(f"cannot queue a message to {topic!r}", code)
+        return future
+
+    def _work(self) -> None:
+        always = self._protocol == "MQTT"  # hosts drive that protocol without pending sends, too
+        while self._open:
+            if not self._pending and not always:
+                self._wake.clear()
+                if not self._pending and self._open:
+                    self._wake.wait(1.0)
+                continue
+            began, before = time.monotonic(), len(self._pending)
+            try:
+                with self._call() as handle, collect_errors() as errors:
+                    self._library.do_work(handle)
+            except _ClosedError:
+                return
+            for error in errors:
+                report(error)
+            self._pause_if_idle(began, before)
+
+    def _pause_if_idle(self, began: float, before: int) -> None:
+        """Waits a little after a `do_work` that neither waited nor completed anything."""
+        if len(self._pending) == before and time.monotonic() - began < 0.001:
+            time.sleep(0.005)
+
+    def _release(self) -> None:
+        _connections.discard(self)
+        for user_ptr in (self._subscription, self._link):
+            if user_ptr is not None:
+                forget(user_ptr)
+        if self._slot is not None:
+            self._slot.give_back()
+        left = list(self._pending.values())
+        for user_ptr in left:  # an adaptor that breaks the contract
+            target = forget(user_ptr)
+            if target is not None:
+                try:
+                    target(int(Result.ERROR))
+                except BaseException as error:
+                    report(error)
+
+    def _need(self, function: str) -> None:
+        if not self._library.has(function):
+            prefix = "nvds_msgapi_" if function == "subscribe" else "dsmsg_"
+            raise DsmsgError(f"the adaptor {self._library.path.name} has no {prefix}{function}")
+
+    def _reason(self, handle: Any) -> str:  # noqa: ANN401 - a void pointer
+        reason = self._library.read_text("last_error", handle)
+        return f": {reason}" if reason else ""
+
+    def _error(self, what: str, code: int) -> DsmsgError:
+        """Makes the exception for a call of this thread that the adaptor has just refused."""
+        reason = self._reason(ffi.NULL) or self._reason(self._handle)
+        result = Result.of(code)
+        return DsmsgError(f"{self._library.path.name}: {what}: {result.name}{reason}", result)
+
+
+_connections: set[ConnectionCore] = set()
+
+
+@atexit.register
+def _disconnect_all() -> None:
+    """Ends what is still open, before the interpreter goes and callbacks could no longer run."""
+    for connection in list(_connections):
+        try:
+            connection.disconnect()
+        except BaseException as error:
+            report(error)
+
+
+# A child process has the handles, but none of the threads behind them.
+os.register_at_fork(after_in_child=_connections.clear)
+
+
+def _raise_first(errors: list[BaseException]) -> None:
+    for error in errors[1:]:
+        report(error)
+    if errors:
+        raise errors[0]

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The adaptor contract from Python, for any adaptor library, ours or not.
+
+    with dsmsg.Adaptor("kafka").connect("localhost;9092") as connection:
+        connection.send("events", b"hello")
+
+Nothing is added to the contract but types, exceptions and lifetimes; `include/nvds_msgapi.h` says
+what each function promises. The interpreter lock is released during every call into the adaptor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Union
+
+from dsmsg._abi import EventSlot, Library, ffi
+from dsmsg._find import AdaptorNotFoundError, find
+from dsmsg._inifile import ConfigSource, config_file
+from dsmsg._types import ConnectionEvent, DsmsgError, Message, Result, c_string
+from dsmsg.connection import Connection
+
+__all__ = [
+    "Adaptor",
+    "AdaptorNotFoundError",
+    "ConfigLike",
+    "Connection",
+    "ConnectionEvent",
+    "DsmsgError",
+    "Message",
+    "Result",
+]
+
+ConfigLike = Union[str, "os.PathLike[str]", ConfigSource, Mapping[str, object], None]
+"""A path of an INI file, a config object such as `KafkaConfig`, option names with values, or
+None."""
+
+
+class Adaptor:
+    """A loaded adaptor library.
+
+    Threads: any thread may call any method. The library stays loaded until the process ends.
+    """
+
+    def __init__(self, name: str | os.PathLike[str]) -> None:
+        """Loads an adaptor.
+
+        Args:
+            name: "kafka", "redis", ... or a path. Short names are looked up in the folders of
+                DSMSG_LIB_DIR, beside this package, in the build folders of the source tree and in
+                DeepStream's.
+
+        Raises:
+            AdaptorNotFoundError: there is no such file.
+            OSError: the file cannot be loaded (a library it needs is missing) or is no adaptor.
+        """
+        self.path: Path = find(name)
+        self._library = Library(self.path)
+
+    def __repr__(self) -> str:
+        return f"Adaptor({str(self.path)!r})"
+
+    @property
+    def protocol(self) -> str:
+        """What the library calls itself: "KAFKA", "REDIS", ...; "" when it does not say."""
+        return self._text("get_protocol_name")
+
+    @property
+    def version(self) -> str:
+        """Version of the contract that it implements, "major.minor"; "" when it does not say."""
+        return self._text("getversion")
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """The dsmsg_* functions that it has: "describe", "stats", "flush", "send_message", ..."""
+        return self._library.extensions
+
+    def describe(self) -> dict[str, Any]:
+        """Returns protocol, versions, delivery semantics and the table of options.
+
+        Raises:
+            DsmsgError: the library has no dsmsg_describe.
+        """
+        if "describe" not in self.extensions:
+            raise DsmsgError(f"the adaptor {self.path.name} has no dsmsg_describe")
+        table: dict[str, Any] = json.loads(self._text("describe"))
+        return table
+
+    def signature(self, conn_str: str | None, config: ConfigLike = None) -> str:
+        """Returns the connection's signature: equal ones mean that a connection may be shared.
+
+        Args:
+            conn_str: connection string.
+            config: settings.
+
+        Returns:
+            64 hex digits, or "" unless the settings say `share-connection=1`.
+
+        Raises:
+            DsmsgError: the settings are wrong, or the library has no such function.
+        """
+        if not self._library.has("connection_signature"):
+            raise DsmsgError(
+                f"the adaptor {self.path.name} has no nvds_msgapi_connection_signature"
+            )
+        output = ffi.new("char[]", 256)
+        with config_file(config) as path:
+            code = self._library.connection_signature(
+                c_string(conn_str, "conn_str"), c_string(path, "config"), output, 256
+            )
+        if code != Result.OK:
+            raise self._refused("cannot make a connection signature", code)
+        text: bytes = ffi.string(output)
+        return text.decode("ascii", "replace")
+
+    def connect(
+        self,
+        conn_str: str | None = None,
+        config: ConfigLike = None,
+        *,
+        on_event: Callable[[ConnectionEvent], None] | None = None,
+        on_link: Callable[[bool, str], None] | None = None,
+        work_thread: bool = False,
+    ) -> Connection:
+        """Connects to a broker.
+
+        Args:
+            conn_str: `host;port`, `host;port;topic`, `host:port,...` or a URL; None takes
+                `hostname` and `port` from the settings.
+            config: a path of an INI file, a config object such as `KafkaConfig`, or option names
+                with values; None for defaults.
+            on_event: the contract's connect callback; runs on a thread of the adaptor's.
+            on_link: called with up (True) or down (False) and a reason on every change of the link;
+                runs on a thread of the adaptor's. Needs dsmsg_set_link_callback.
+            work_thread: runs a thread that calls `do_work` while sends are pending, so that
+                callbacks and futures complete by themselves.
+
+        Returns:
+            The connection; end it with `disconnect` or use it as a context manager.
+
+        Raises:
+            DsmsgError: the adaptor refused; the text is its last error.
+        """
+        connection = Connection(self._library, self.protocol)
+        with config_file(config) as path:
+            slot = EventSlot.take(connection.handle_event)
+            handle = self._library.connect(
+                c_string(conn_str, "conn_str"),
+                slot.callback if on_event is not None else ffi.NULL,
+                c_string(path, "config"),
+            )
+        if not handle:
+            slot.give_back()
+            raise self._refused(f"cannot connect to {conn_str!r}", None)
+        connection.open(handle, slot, on_event, work_thread=work_thread)
+        if on_link is not None:
+            try:
+                connection.set_link_callback(on_link)
+            except BaseException:
+                connection.disconnect()
+                raise
+        return connection
+
+    def _text(self, function: str) -> str:
+        if not self._library.has(function):
+            return ""
+        text = getattr(self._library, function)()
+        return ffi.string(text).decode("utf-8", "replace") if text else ""
+
+    def _refused(self, what: str, code: int | None) -> DsmsgError:
+        reason = self._library.read_text("last_error", ffi.NULL)
+        return DsmsgError(
+            f"{self.path.name}: {what}: {reason or 'the adaptor gave no reason (see its log)'}",
+            None if code is None else Result.of(code),
+        )

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real brokers for tests and trials, on free loopback ports.
+
+They end with the process that started them, however it ends. Only the standard library is needed.
+From Python:
+
+    with dsmsg.brokers.make("redis") as broker:
+        print(broker.conn_str)
+
+From a shell: `python -m dsmsg.brokers start redis`; from a program in another language:
+`python -m dsmsg.brokers serve kafka` (see `dsmsg.brokers.__main__`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dsmsg.brokers._base import Broker, BrokerError
+from dsmsg.brokers.kafka import KafkaBroker
+from dsmsg.brokers.redis import RedisBroker
+
+__all__ = ["KINDS", "Broker", "BrokerError", "KafkaBroker", "RedisBroker", "make"]
+
+KINDS: dict[str, type[Broker]] = {"redis": RedisBroker, "kafka": KafkaBroker}
+
+
+def make(kind: str, *, port: int | None = None, folder: Path | str | None = None) -> Broker:
+    """Makes a broker, not yet started.
+
+    Args:
+        kind: "redis" or "kafka".
+        port: port to listen on; None finds a free one.
+        folder: for configuration, data and log, kept at the end; None makes a temporary one.
+
+    Raises:
+        BrokerError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise BrokerError(f"there is no broker kind {kind!r} (known: {', '.join(KINDS)})")
+    return KINDS[kind](port=port, folder=folder)

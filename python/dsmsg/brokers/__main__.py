@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command line of `dsmsg.brokers`.
+
+    python -m dsmsg.brokers start redis|kafka [--port N] [--print-json] [--set LINE]...
+    python -m dsmsg.brokers fetch kafka
+    python -m dsmsg.brokers serve redis|kafka [--port N]
+
+`serve` is for test programs in any language: one JSON object a line on standard input, one line of
+answer to each on standard output.
+
+    {"cmd": "start", "args": {"config": ["maxmemory 10mb"]}}        redis: lines of redis.conf
+    {"cmd": "start", "args": {"properties": {"num.partitions": "1"}}}  kafka
+    {"cmd": "stop" | "kill" | "restart" | "pause" | "resume" | "keep" | "quit"}
+    -> {"ok": true, "host": "127.0.0.1", "port": 23456, "pid": 4711, "dir": "...", "log": "..."}
+    -> {"ok": false, "error": "..."}
+
+The port and the data stay the same over kill and start; `args` replace those of an earlier start;
+`pid` is null while nothing runs; `keep` leaves the folder with the log when everything ends. The
+end of standard input, SIGINT, SIGTERM or `quit` stop the broker and remove its folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from dsmsg.brokers import KINDS, Broker, BrokerError, KafkaBroker, RedisBroker, make
+from dsmsg.brokers.kafka_jars import kafka_libs
+
+__all__ = ["add_commands", "main"]
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Stop(BaseException):
+    """A signal asks for an orderly end."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for each in _STOP_SIGNALS:  # the orderly end is bounded: a second Ctrl-C must not cut it short
+        signal.signal(each, signal.SIG_IGN)
+    raise _Stop
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Adds the sub-commands to a parser; the result's `run` takes the parsed arguments."""
+    commands = parser.add_subparsers(dest="brokers_command", required=True, metavar="COMMAND")
+    start = commands.add_parser("start", help="run a broker until Ctrl-C")
+    start.add_argument("kind", choices=sorted(KINDS))
+    start.add_argument("--port", type=int, help="port (default: a free one)")
+    start.add_argument("--dir", help="folder for data and log, kept (default: temporary)")
+    start.add_argument("--print-json", "--json", action="store_true", help="print one JSON line")
+    start.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help='line for redis.conf ("maxmemory 10mb") or server.properties ("num.partitions=1")',
+    )
+    start.set_defaults(run=_run_start)
+    fetch = commands.add_parser("fetch", help="fetch what a broker needs into the cache")
+    fetch.add_argument("kind", choices=["kafka"])
+    fetch.set_defaults(run=_run_fetch)
+    serve = commands.add_parser("serve", help="control a broker by JSON lines on standard input")
+    serve.add_argument("kind", choices=sorted(KINDS))
+    serve.add_argument("--port", type=int, help="port (default: a free one)")
+    serve.set_defaults(run=_run_serve)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code (0 done, 1 failed, 2 wrong usage)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dsmsg.brokers", description="Real brokers on loopback for tests and trials."
+    )
+    add_commands(parser)
+    parsed = parser.parse_args(arguments)
+    code: int = parsed.run(parsed)
+    return code
+
+
+def _run_fetch(parsed: argparse.Namespace) -> int:
+    try:
+        print(kafka_libs())
+    except BrokerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run_start(parsed: argparse.Namespace) -> int:
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _stop)
+    broker: Broker | None = None
+    try:
+        broker = make(parsed.kind, port=parsed.port, folder=parsed.dir)
+        _configure(broker, _settings_from_lines(parsed.kind, parsed.set))
+        broker.start()
+        if parsed.print_json:
+            print(json.dumps({**_state(broker), "conn_str": broker.conn_str, "url": broker.url}))
+        else:
+            print(
+                f"{broker.kind} is up at {broker.address} "
+                f"(pid {broker.pid}, log {broker.log_path})\n"
+                f'conn-str="{broker.conn_str}"   or {broker.url}\n'
+                f"Ctrl-C ends it."
+            )
+        sys.stdout.flush()
+        never = threading.Event()
+        while broker.running:
+            never.wait(0.2)
+        broker.keep()
+        print(
+            f"{broker.kind}: the server ended by itself; "
+            f"the log is kept: {broker.log_path}; its end:\n"
+            f"{broker.log_tail()}",
+            file=sys.stderr,
+        )
+        return 1
+    except BrokerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except _Stop:
+        return 0
+    finally:
+        if broker is not None:
+            broker.close()
+
+
+def _run_serve(parsed: argparse.Namespace) -> int:
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _stop)
+    broker: Broker | None = None
+    try:
+        broker = make(parsed.kind, port=parsed.port)
+        # readline, not iteration: that would read ahead
+        for line in iter(sys.stdin.readline, ""):
+            if not line.strip():
+                continue
+            answer, more = _answer(broker, line)
+            if not more:
+                broker.close()  # before the answer: who has it may rely on it
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+            if not more:
+                break
+        return 0
+    except (_Stop, BrokenPipeError):
+        return 0
+    finally:
+        if broker is not None:
+            broker.close()
+
+
+def _answer(broker: Broker, line: str) -> tuple[dict[str, Any], bool]:
+    """Carries out one request; returns the answer, and False for `quit`."""
+    try:
+        request = json.loads(line)
+        command = request["cmd"]
+        arguments = request.get("args") or {}
+        if command in ("start", "restart") and arguments:
+            if command == "start" and broker.running:
+                raise BrokerError(
+                    f"{broker.kind}: it runs already; args need a stop or kill before"
+                )
+            _configure(broker, arguments)
+        actions: dict[str, Callable[[], object]] = {
+            "start": broker.start,
+            "stop": broker.stop,
+            "kill": broker.kill,
+            "restart": broker.restart,
+            "pause": broker.pause,
+            "resume": broker.resume,
+            "keep": broker.keep,
+            "quit": broker.stop,
+        }
+        if command not in actions:
+            raise BrokerError(f"there is no command {command!r} (known: {', '.join(actions)})")
+        actions[command]()
+        return _state(broker), command != "quit"
+    except (BrokerError, OSError) as error:
+        return {"ok": False, "error": str(error)}, True
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        text = f'cannot read the request {line.strip()!r}: {error!r} (expected {{"cmd": "start"}})'
+        return {"ok": False, "error": text}, True
+
+
+def _state(broker: Broker) -> dict[str, Any]:
+    return {
+        "ok": True,
+        "host": broker.host,
+        "port": broker.port,
+        "pid": broker.pid,
+        "dir": str(broker.dir),
+        "log": str(broker.log_path),
+    }
+
+
+def _configure(broker: Broker, settings: dict[str, Any]) -> None:
+    known = {"config"} if isinstance(broker, RedisBroker) else {"properties"}
+    if set(settings) - known:
+        raise BrokerError(
+            f"{broker.kind}: unknown args {sorted(set(settings) - known)} (known: {sorted(known)})"
+        )
+    if isinstance(broker, RedisBroker):
+        broker.config = [str(line) for line in settings.get("config", ())]
+    elif isinstance(broker, KafkaBroker):
+        broker.properties = {
+            str(name): str(value) for name, value in settings.get("properties", {}).items()
+        }
+
+
+def _settings_from_lines(kind: str, lines: Sequence[str]) -> dict[str, Any]:
+    if kind == "redis":
+        return {"config": list(lines)}
+    pairs = [line.partition("=") for line in lines]
+    for name, equals, _ in pairs:
+        if not equals or not name:
+            raise BrokerError(f"kafka: --set {name!r} is not of the form name=value")
+    return {"properties": {name.strip(): value.strip() for name, _, value in pairs}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

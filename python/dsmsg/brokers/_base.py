@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every kind of test broker has in common."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, TypeVar
+
+from dsmsg.brokers._process import Guard, ServerProcess, free_port, port_is_free, wait_until
+
+__all__ = ["Broker", "BrokerError"]
+
+_B = TypeVar("_B", bound="Broker")
+
+
+class BrokerError(RuntimeError):
+    """A broker cannot be started, stopped or fetched; the text says what to try."""
+
+
+class Broker(ABC):
+    """A real broker on a free loopback port, with a folder of its own.
+
+    The port and the data stay the same over `stop`, `kill` and `start`; `close` (or the end of a
+    `with` block) removes the folder, unless something failed: then the log stays and the error
+    names it. The server dies with this process, however it ends.
+
+    Threads: any thread may call any method; calls wait for each other.
+    """
+
+    kind: ClassVar[str]
+    """Name on the command line: "redis", "kafka"."""
+    scheme: ClassVar[str]
+    """Scheme of the URL form of the connection string."""
+    start_timeout: ClassVar[float] = 60.0
+    """Seconds until `start` gives up."""
+    stop_timeout: ClassVar[float] = 10.0
+    """Seconds between SIGTERM and SIGKILL."""
+
+    def __init__(self, *, port: int | None = None, folder: Path | str | None = None) -> None:
+        """Prepares a broker; nothing runs yet.
+
+        Args:
+            port: port to listen on; None finds a free one.
+            folder: for configuration, data and log, kept at the end; None makes a temporary one.
+        """
+        self.host = "127.0.0.1"
+        self._fixed_port = port is not None
+        self._port = port if port is not None else free_port()
+        self._own_folder = folder is None
+        if folder is None:
+            self.dir = Path(tempfile.mkdtemp(prefix=f"dsmsg-{self.kind}-"))
+        else:
+            self.dir = Path(folder).resolve()
+            self.dir.mkdir(parents=True, exist_ok=True)
+        self.log_path = self.dir / f"{self.kind}.log"
+        self._lock = threading.RLock()
+        self._guard: Guard | None = None
+        self._process: ServerProcess | None = None
+        self._keep = False
+        self._closed = False
+        self._started_once = False
+
+    # What a kind of broker defines.
+
+    @abstractmethod
+    def _prepare(self) -> list[str]:
+        """Writes the configuration; returns the command. Called before every start.
+
+        Raises:
+            BrokerError: something needed is not installed.
+        """
+
+    @abstractmethod
+    def _ready(self, log_offset: int) -> bool:
+        """Tells whether the server answers requests; raises no OSError, waits at most a second.
+
+        Args:
+            log_offset: size of the log before this start.
+        """
+
+    # What a user calls.
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
+        return self._port
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None when not running."""
+        with self._lock:
+            return self._process.pid if self._process is not None and self.running else None
+
+    @property
+    def running(self) -> bool:
+        """True from the start to the end of the process, paused or not."""
+        with self._lock:
+            return self._process is not None and self._process.exit_code is None
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def conn_str(self) -> str:
+        """Connection string in the form `host;port`."""
+        return f"{self.host};{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Connection string in the form of a URL."""
+        return f"{self.scheme}://{self.address}"
+
+    def start(self: _B) -> _B:
+        """Starts the server and waits until it answers. Does nothing when it runs already.
+
+        Returns:
+            The broker itself.
+
+        Raises:
+            BrokerError: it did not start; the text ends with the log's last lines and names the
+                file, which stays.
+        """
+        with self._lock:
+            if self._closed:
+                raise BrokerError(
+                    f"{self.kind}: cannot start a broker that was closed (make another)"
+                )
+            if self.running:
+                return self
+            for attempt in (1, 2, 3):
+                try:
+                    self._start_once()
+                    break
+                except _PortTaken:
+                    # Somebody took the port between our look and the server's bind.
+                    if self._fixed_port or self._started_once or attempt == 3:
+                        self._keep = True
+                        raise BrokerError(
+                            f"{self.kind}: cannot start on port {self.port}: the port is in use "
+                            f"(by which process tells `ss -ltnp`; or name another port)"
+                        ) from None
+                    self._port = free_port([self._port])
+            self._started_once = True
+            return self
+
+    def stop(self) -> None:
+        """Ends the server in order (SIGTERM, after `stop_timeout` SIGKILL). Port and data stay."""
+        with self._lock:
+            if self._process is not None:
+                self._process.terminate(self.stop_timeout)
+                self._process = None
+
+    def kill(self) -> None:
+        """Ends the server at once (SIGKILL). Port and data stay."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+                self._process = None
+
+    def restart(self: _B) -> _B:
+        """`stop` and `start` on the same port with the same data."""
+        with self._lock:
+            self.stop()
+            return self.start()
+
+    def pause(self) -> None:
+        """Freezes the server (SIGSTOP): connections stay open, nothing is answered.
+
+        Raises:
+            BrokerError: the server is not running.
+        """
+        with self._lock:
+            self._need_process("pause").pause()
+
+    def resume(self) -> None:
+        """Ends a `pause` (SIGCONT).
+
+        Raises:
+            BrokerError: the server is not running.
+        """
+        with self._lock:
+            self._need_process("resume").resume()
+
+    def keep(self) -> None:
+        """Keeps the folder, with the log, when the broker is closed."""
+        self._keep = True
+
+    def log_tail(self, lines: int = 30) -> str:
+        """Returns the last lines of the log, "" when there is none."""
+        with contextlib.suppress(OSError), self.log_path.open("rb") as log:
+            log.seek(max(0, self.log_path.stat().st_size - 65536))
+            return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+        return ""
+
+    def close(self) -> None:
+        """Stops the server and removes its temporary folder. A second call does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self.stop()
+            finally:
+                if self._guard is not None:
+                    self._guard.close()
+                    self._guard = None
+                if self._own_folder and not self._keep:
+                    shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self: _B) -> _B:
+        """Starts the broker."""
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the broker; after an error its folder stays and is named on stderr."""
+        if isinstance(error, Exception):
+            self.keep()
+            print(f"{self.kind}: the log is kept: {self.log_path}", file=sys.stderr)
+        self.close()
+
+    # Parts.
+
+    def _start_once(self) -> None:
+        if self._guard is None:  # first: preparing may take a while
+            self._guard = Guard(self.dir if self._own_folder else None)
+        command = self._prepare()
+        if not port_is_free(self.port):
+            raise _PortTaken
+        log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
+        try:
+            process = ServerProcess(
+                command, cwd=self.dir, log_path=self.log_path, guard=self._guard
+            )
+        except OSError as error:
+            raise BrokerError(
+                f"{self.kind}: cannot start {command[0]}: {error.strerror}"
+            ) from error
+        self._process = process
+        try:
+            answered = wait_until(
+                lambda: process.exit_code is not None or self._ready(log_offset), self.start_timeout
+            )
+            if process.exit_code is not None:
+                if not port_is_free(self.port):
+                    raise _PortTaken
+                self._fail(f"it ended with {_describe_exit(process.exit_code)}")
+            if not answered:
+                self._fail(f"it does not answer within {self.start_timeout:g} s")
+        except BaseException:  # also Ctrl-C: a half-started server is of no use
+            self.kill()
+            raise
+
+    def _fail(self, reason: str) -> None:
+        self._keep = True
+        raise BrokerError(
+            f"{self.kind}: cannot start the server on {self.address}: {reason}; "
+            f"the log is kept: {self.log_path}; its end:\n{self.log_tail()}"
+        )
+
+    def _need_process(self, action: str) -> ServerProcess:
+        if self._process is None or not self.running:
+            raise BrokerError(
+                f"{self.kind}: cannot {action} a server that is not running (start it)"
+            )
+        return self._process
+
+
+class _PortTaken(Exception):  # noqa: N818 - control flow inside this module
+    """The port is in use."""
+
+
+def _describe_exit(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def exchange(host: str, port: int, request: bytes, *, framed: bool, timeout: float = 1.0) -> bytes:
+    """Sends a request and returns the first answer, b"" when there is none in time.
+
+    Args:
+        host: address.
+        port: TCP port.
+        request: bytes to send.
+        framed: the answer starts with its length in four bytes, big-endian (Kafka); it is returned
+            without. Else the answer is one line.
+        timeout: seconds for the whole exchange.
+    """
+    deadline = time.monotonic() + timeout
+    answer = b""
+    try:
+        with socket.create_connection((host, port), timeout=timeout) as connection:
+            connection.sendall(request)
+            while True:
+                if framed and len(answer) >= 4:
+                    length = int.from_bytes(answer[:4], "big")
+                    if len(answer) >= 4 + length:
+                        return answer[4 : 4 + length]
+                if not framed and b"\n" in answer:
+                    return answer.partition(b"\n")[0].rstrip(b"\r")
+                connection.settimeout(max(0.01, deadline - time.monotonic()))
+                part = connection.recv(65536)
+                if not part or time.monotonic() > deadline or len(answer) > 1 << 20:
+                    return b""
+                answer += part
+    except OSError:
+        return b""

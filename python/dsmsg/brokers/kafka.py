@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Apache Kafka (KRaft, one node) for tests and trials."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import struct
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from dsmsg.brokers._base import Broker, BrokerError, exchange
+from dsmsg.brokers._process import free_port
+from dsmsg.brokers.kafka_jars import find_java, kafka_libs
+
+__all__ = ["KafkaBroker"]
+
+_LOG4J = """\
+log4j.rootLogger=INFO, out
+log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.layout=org.apache.log4j.PatternLayout
+log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %p %c{1}: %m%n
+log4j.logger.org.apache.kafka.common.config.AbstractConfig=WARN
+log4j.logger.kafka.server.KafkaConfig=WARN
+log4j.logger.kafka.server.ReplicaFetcherManager=WARN
+log4j.logger.kafka.cluster=WARN
+log4j.logger.kafka.log=WARN
+log4j.logger.kafka.utils=WARN
+log4j.logger.state.change.logger=WARN
+log4j.logger.org.apache.kafka.controller=WARN
+log4j.logger.org.apache.kafka.image=WARN
+"""
+# Kafka 4 (with KAFKA_HOME) logs through log4j2.
+_LOG4J2 = """\
+Configuration:
+  status: warn
+  Appenders:
+    Console: {name: out, PatternLayout: {pattern: "%d %p %c{1}: %m%n"}}
+  Loggers:
+    Root: {level: info, AppenderRef: {ref: out}}
+"""
+# For a second JVM that only formats; what matters it prints itself.
+_JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+_STARTED = b"Kafka Server started"
+
+
+class KafkaBroker(Broker):
+    """A Kafka server, broker and controller in one JVM.
+
+    What the server acknowledged survives `kill`: it is in the kernel's page cache. Topics are made
+    on first use, with four partitions.
+    """
+
+    kind: ClassVar[str] = "kafka"
+    scheme: ClassVar[str] = "kafka"
+    start_timeout: ClassVar[float] = 120.0
+    stop_timeout: ClassVar[float] = 15.0
+
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        folder: Path | str | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepares a server.
+
+        Args:
+            port: port to listen on; None finds a free one.
+            folder: for configuration, data and log, kept at the end; None makes a temporary one.
+            properties: added to `server.properties`; they win over the defaults, and a change
+                of the attribute holds from the next start.
+        """
+        self.properties = dict(properties or {})
+        super().__init__(port=port, folder=folder)
+        self._controller_port = free_port([self.port])
+
+    def _prepare(self) -> list[str]:
+        java = find_java()
+        libs = kafka_libs()
+        (self.dir / "log4j.properties").write_text(_LOG4J, encoding="utf-8")
+        (self.dir / "log4j2.yaml").write_text(_LOG4J2, encoding="utf-8")
+        properties = {**self._defaults(), **self.properties}
+        path = self.dir / "server.properties"
+        path.write_text(
+            "".join(f"{name}={value}\n" for name, value in properties.items()), encoding="utf-8"
+        )
+        base = [
+            java,
+            *_JVM,
+            f"-Dlog4j.configuration=file:{self.dir / 'log4j.properties'}",
+            f"-Dlog4j2.configurationFile={self.dir / 'log4j2.yaml'}",
+            "-cp",
+            f"{libs}/*",
+        ]
+        if not (self.dir / "data" / "meta.properties").exists():
+            self._format([*base, "kafka.tools.StorageTool", "format", "--config", str(path)])
+        return [base[0], "-Xms128m", "-Xmx512m", *base[1:], "kafka.Kafka", str(path)]
+
+    def _defaults(self) -> dict[str, str]:
+        client, controller = f"{self.host}:{self.port}", f"{self.host}:{self._controller_port}"
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{client}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.dir / "data"),
+            "auto.create.topics.enable": "true",
+            "num.partitions": "4",
+            "offsets.topic.num.partitions": "1",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            # A consumer alone in its group need not wait for others.
+            "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "1000",
+            # After a SIGKILL the old registration of this very broker has to expire first.
+            "broker.heartbeat.interval.ms": "200",
+            "broker.session.timeout.ms": "1000",
+            "num.network.threads": "2",
+            "num.io.threads": "2",
+            "background.threads": "2",
+            "log.cleaner.dedupe.buffer.size": "8388608",
+            "socket.request.max.bytes": "104857600",
+        }
+
+    def _format(self, command: list[str]) -> None:
+        cluster = "-"
+        while cluster.startswith("-"):  # would look like an option
+            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+        with self.log_path.open("ab") as log:
+            try:
+                code = subprocess.run(
+                    [*command, "--cluster-id", cluster, "--ignore-formatted"],
+                    cwd=self.dir,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=self.start_timeout,
+                    check=False,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                self._fail(f"formatting its storage took over {self.start_timeout:g} s")
+            except OSError as error:
+                raise BrokerError(f"kafka: cannot start {command[0]}: {error.strerror}") from error
+        if code != 0:
+            self._fail(f"formatting its storage ended with exit code {code}")
+
+    def _ready(self, log_offset: int) -> bool:
+        # The log first: a broker answers requests before it has registered itself.
+        with contextlib.suppress(OSError), self.log_path.open("rb") as log:
+            log.seek(log_offset)
+            if _STARTED not in log.read():
+                return False
+            if "listeners" in self.properties:  # perhaps TLS or SASL: only a client can tell more
+                return True
+            return self._knows_itself()
+        return False
+
+    def _knows_itself(self) -> bool:
+        """Tells whether the metadata (request 3, version 1, no topics) lists this broker."""
+        body = struct.pack(">hhih5si", 3, 1, 7, 5, b"dsmsg", 0)
+        answer = exchange(self.host, self.port, struct.pack(">i", len(body)) + body, framed=True)
+        # correlation id, number of brokers
+        return len(answer) >= 8 and struct.unpack(">ii", answer[:8]) == (7, 1)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Redis server for tests and trials."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from dsmsg.brokers._base import Broker, BrokerError, exchange
+
+__all__ = ["RedisBroker"]
+
+
+class RedisBroker(Broker):
+    """A `redis-server` process.
+
+    What the server acknowledged survives `kill`: the append-only file is written, though not
+    synced, before the reply goes out (`appendfsync everysec` may delay the write itself).
+    """
+
+    kind: ClassVar[str] = "redis"
+    scheme: ClassVar[str] = "redis"
+    start_timeout: ClassVar[float] = 30.0
+
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        folder: Path | str | None = None,
+        config: Sequence[str] = (),
+    ) -> None:
+        """Prepares a server.
+
+        Args:
+            port: port to listen on; None finds a free one.
+            folder: for configuration, data and log, kept at the end; None makes a temporary one.
+            config: lines added to the configuration file, for example "maxmemory 10mb". They win
+                over the defaults; a change of the attribute holds from the next start.
+        """
+        self.config = list(config)
+        super().__init__(port=port, folder=folder)
+
+    def _prepare(self) -> list[str]:
+        program = os.environ.get("REDIS_SERVER") or shutil.which(
+            "redis-server", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin"
+        )
+        if not program:
+            raise BrokerError(
+                "redis: cannot find the program redis-server (Debian, Ubuntu: apt-get install "
+                "redis-server; or name it in the environment variable REDIS_SERVER)"
+            )
+        lines = [
+            f"bind {self.host}",
+            f"port {self.port}",
+            f'dir "{self.dir}"',
+            "daemonize no",
+            'save ""',
+            "appendonly yes",
+            "appendfsync no",
+            "repl-diskless-sync-delay 0",
+            *self.config,
+        ]
+        path = self.dir / "redis.conf"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return [program, str(path)]
+
+    def _ready(self, log_offset: int) -> bool:
+        answer = exchange(self.host, self.port, b"PING\r\n", framed=False)
+        # A server that wants a password is ready, one that loads its data (-LOADING) is not.
+        return answer.startswith((b"+PONG", b"-NOAUTH"))

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed settings of the adaptors.
+
+    config = KafkaConfig(compression="zstd", message_timeout="2m", key="${sensor.id}")
+    config.write("kafka.txt")                                # for a GStreamer pipeline
+    dsmsg.Adaptor("kafka").connect("localhost;9092", config)  # or directly
+
+The classes are generated from the adaptors' own tables (`python -m dsmsg._generate`).
+"""
+
+from __future__ import annotations
+
+from dsmsg._config_base import Config
+from dsmsg._config_generated import KafkaConfig, RedisConfig
+from dsmsg._options import ConfigError
+
+__all__ = ["Config", "ConfigError", "KafkaConfig", "RedisConfig"]
