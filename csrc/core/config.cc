@@ -32,8 +32,11 @@ std::string CanonicalPairs(const std::string& text) {
   if (!pairs.ok()) return text;
   for (const auto& [key, value] : pairs.value()) {
     // The length keeps a semicolon inside a value apart from one between pairs.
-    out += std::to_string(key.size()) + ':' + key + '=' + std::to_string(value.size()) + ':' +
-           value + ';';
+    out += std::to_string(key.size()) + ':';
+    out += key;
+    out += '=' + std::to_string(value.size()) + ':';
+    out += value;
+    out += ';';
   }
   return out;
 }

@@ -202,7 +202,7 @@ Status ConfigParser::ReadValues() {
   if (key_lines_.empty()) return {};
   const std::unique_ptr<GKeyFile, KeyFileFree> file(g_key_file_new());
   // Its message would quote the line.
-  const Status refused(Code::kInvalidArgument, origin_ + ": is no key file");
+  Status refused(Code::kInvalidArgument, origin_ + ": is no key file");
   if (g_key_file_load_from_data(file.get(), prepared_.data(), prepared_.size(),
                                 G_KEY_FILE_KEEP_TRANSLATIONS, nullptr) == 0) {
     return refused;

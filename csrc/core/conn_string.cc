@@ -105,7 +105,7 @@ class Parser {
     const size_t last = text_.rfind(';');
     if (last != std::string_view::npos) endpoints_.not_a_topic = Trim(text_.substr(last + 1));
 
-    const Status status = ParseForm();
+    Status status = ParseForm();
     if (!status.ok()) return status;
     if (!endpoints_.default_topic.empty()) endpoints_.not_a_topic.clear();
     return std::move(endpoints_);

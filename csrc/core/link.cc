@@ -226,7 +226,7 @@ void Link::ReportDown(const Status& reason, bool failed_attempt) {
   } else {
     parts_.logger.Limited(LogLevel::kWarn, "link", reason.message() + next);
   }
-  parts_.observer.OnLinkDown(role_, reason);
+  parts_.observer.OnLinkDown(role_, reason, first);
   if (gives_up) parts_.observer.OnGaveUp(role_, reason);
 }
 

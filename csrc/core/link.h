@@ -33,7 +33,9 @@ namespace dsmsg {
 class LinkObserver {
  public:
   virtual void OnLinkUp(Role role) noexcept = 0;
-  virtual void OnLinkDown(Role role, const Status& reason) noexcept = 0;
+  /// `changed`: the link was up, or this is the first word of an outage; else one more failed
+  /// attempt.
+  virtual void OnLinkDown(Role role, const Status& reason, bool changed) noexcept = 0;
   virtual void OnGaveUp(Role role, const Status& reason) noexcept = 0;
 
  protected:

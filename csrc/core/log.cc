@@ -55,11 +55,10 @@ class Line {
     size_ += count;
   }
   const char* Finish(std::string_view end) {
-    if (cut_) end_ = "...";
-    std::memcpy(bytes_.data() + size_, end_.data(), end_.size());
-    size_ += end_.size();
-    std::memcpy(bytes_.data() + size_, end.data(), end.size());
-    size_ += end.size();
+    for (const std::string_view part : {std::string_view(cut_ ? "..." : ""), end}) {
+      std::copy(part.begin(), part.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
+      size_ += part.size();
+    }
     bytes_[size_] = '\0';
     return bytes_.data();
   }
@@ -68,7 +67,6 @@ class Line {
  private:
   std::array<char, kLongestLine + 16> bytes_;
   size_t size_ = 0;
-  std::string_view end_ = "";
   bool cut_ = false;
 };
 

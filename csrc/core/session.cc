@@ -307,10 +307,10 @@ void Session::OnLinkUp(Role role) noexcept {
   PostLinkState(DSMSG_LINK_UP, "");
 }
 
-void Session::OnLinkDown(Role role, const Status& reason) noexcept {
+void Session::OnLinkDown(Role role, const Status& reason, bool changed) noexcept {
   if (role == Role::kConsumer) return;
   std::lock_guard lock(event_mutex_);
-  PostLinkState(DSMSG_LINK_DOWN, reason.message());
+  if (changed) PostLinkState(DSMSG_LINK_DOWN, reason.message());
   if (!reason.permanent() || service_down_told_) return;
   service_down_told_ = true;
   PostConnectEvent(NVDS_MSGAPI_EVT_SERVICE_DOWN);

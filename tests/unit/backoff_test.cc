@@ -26,7 +26,7 @@ TEST(BackoffTest, FullJitterIsUniform) {
   // A fixed ceiling of 999: ten buckets of 100 values, each within 5 % of its share (over 7 sigma).
   Backoff backoff(Millis(999), Millis(999), 42);
   int buckets[10] = {};
-  constexpr int kRounds = 200000;
+  constexpr int kRounds = 200000, kShare = kRounds / 10, kOff = kShare / 20;
   bool lowest = false, highest = false;
   for (int i = 0; i < kRounds; ++i) {
     const int64_t pause = backoff.Next().count();
@@ -34,7 +34,7 @@ TEST(BackoffTest, FullJitterIsUniform) {
     lowest = lowest || pause == 0;
     highest = highest || pause == 999;
   }
-  for (const int count : buckets) EXPECT_NEAR(count, kRounds / 10, kRounds / 200);
+  for (const int count : buckets) EXPECT_NEAR(count, kShare, kOff);
   EXPECT_TRUE(lowest && highest);
 }
 

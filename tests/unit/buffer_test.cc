@@ -53,8 +53,10 @@ TEST(BufferTest, Moves) {
   Buffer a = pool.Get(10);
   uint8_t* data = a.data();
   Buffer b = std::move(a);
-  EXPECT_FALSE(a);  // NOLINT(bugprone-use-after-move): an empty one is promised
+  // NOLINTBEGIN(bugprone-use-after-move,clang-analyzer-cplusplus.Move): promised to be empty
+  EXPECT_FALSE(a);
   EXPECT_EQ(a.size(), 0u);
+  // NOLINTEND(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
   EXPECT_EQ(b.data(), data);
   Buffer c = pool.Get(10);
   c = std::move(b);

@@ -50,7 +50,7 @@ class ConfigTest : public ::testing::Test {
     return config.status().message();
   }
   std::string Write(const std::string& name, std::string_view text) {
-    const std::string path = folder_ + "/" + name;
+    std::string path = folder_ + "/" + name;
     std::ofstream(path, std::ios::binary) << text;
     return path;
   }

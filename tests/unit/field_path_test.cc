@@ -20,6 +20,7 @@ std::vector<std::string> Read(std::string_view payload, const std::vector<std::s
   reader.Extract(payload, &values);
   EXPECT_EQ(values.size(), reader.size());
   std::vector<std::string> out;
+  out.reserve(values.size());
   for (const FieldValue& value : values) out.push_back(value.found ? value.text : "-");
   return out;
 }

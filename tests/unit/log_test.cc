@@ -21,7 +21,6 @@ using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 
 /// Collects what goes to descriptor 2 while it lives.
 class StderrFile {
@@ -151,6 +150,7 @@ TEST_F(LogTest, ManyThreadsWriteWholeLines) {
   const StderrFile captured;
   Logger logger("KAFKA");
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&logger, t] {
       for (int i = 0; i < 500; ++i) {

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
+# reach the scripts as environment variables.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo build test test-quick lint format generate bench docs clean
+
+help: ## List what can be done
+	@echo "dsmsg: message-broker adaptors for video analytics"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what a developer needs (packages with apt, Python packages into .venv)
+	@scripts/setup
+
+demo: ## From a video to a broker and back [BROKER=mock|kafka|redis] [VIDEO=path] [FRAMES=n]
+	@scripts/setup demo
+	@scripts/demo
+
+build: ## Build everything into build/dev
+	@scripts/setup build
+	@cmake --preset dev
+	@cmake --build --preset dev
+
+test: ## Install what is needed, build, run all tests, then again under the sanitizers
+	@scripts/test
+
+test-quick: ## The tests without the sanitizer builds
+	@scripts/test quick
+
+lint: ## Check formatting, types and common mistakes
+	@scripts/setup build test lint
+	@scripts/lint
+
+format: ## Rewrite the sources in the project's format
+	@scripts/setup lint
+	@scripts/lint format
+
+generate: ## Write again the files that are made from the adaptors' option tables
+	@scripts/setup build test
+	@cmake --preset dev -Wno-dev
+	@cmake --build --preset dev --target adaptors
+	@.venv/bin/python scripts/generate.py build/dev/lib
+
+bench: ## Measure: each result is a ratio or a cost per message, as JSON in build/bench/
+	@scripts/setup test
+	@scripts/bench
+
+docs: ## Build the documentation into site/
+	@scripts/setup docs
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
+clean: ## Remove what was built (.venv and the compiler cache stay)
+	rm -rf build site dist

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/kafka/kafka_client.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <system_error>
+#include <thread>
+
+#include "adaptors/kafka/kafka_errors.h"
+
+namespace dsmsg::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kSlice{100};        // how late a cancel may be seen while opening
+constexpr milliseconds kDestroyWait{400};  // Close has half a second in all
+
+// librdkafka's levels are those of syslog. "FAIL" lines repeat what the error events say, which
+// become link states.
+LogLevel LevelOf(int level, std::string_view facility) {
+  // "GETPID" warns while a broker that has just started loads its state, and tries again.
+  if (facility == "FAIL" || facility == "ERROR" || facility == "GETPID") return LogLevel::kInfo;
+  if (level <= 3) return LogLevel::kError;
+  if (level == 4) return LogLevel::kWarn;
+  return level <= 6 ? LogLevel::kInfo : LogLevel::kDebug;
+}
+
+ClientShared& SharedOf(const rd_kafka_t* rk) {
+  return *static_cast<ClientShared*>(rd_kafka_opaque(rk));
+}
+
+// Any thread of librdkafka.
+void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* text) {
+  ClientShared& shared = SharedOf(rk);
+  const std::lock_guard lock(shared.mutex);
+  if (shared.log == nullptr) return;
+  const LogLevel mapped = LevelOf(level, facility);
+  if (!shared.log->Enabled(mapped)) return;
+  const std::string line = std::string("librdkafka ") + facility + ": " + text;
+  if (mapped == LogLevel::kDebug) {
+    shared.log->Debug(line);  // asked for with debug=...: all of it
+  } else {
+    shared.log->Limited(mapped, std::string("rdkafka/") + facility, line);
+  }
+}
+
+// Any broker thread: connect(2) with a count. librdkafka does not tell of repeated failures
+// otherwise.
+int OnConnect(int fd, const sockaddr* address, int length, const char*, void* opaque) {
+  static_cast<ClientShared*>(opaque)->connects.fetch_add(1, std::memory_order_relaxed);
+  if (connect(fd, address, static_cast<socklen_t>(length)) == 0) return 0;
+  return errno == EINPROGRESS ? 0 : errno;
+}
+
+// Runs `work` on a thread of its own, which owns what it needs, and waits for its end at most
+// `limit`.
+template <class Work>
+void RunBounded(Work work, milliseconds limit) {
+  struct Done {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool value = false;
+  };
+  const auto done = std::make_shared<Done>();
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the new thread takes no signal of the host
+  try {
+    std::thread([work, done] {
+      work();
+      const std::lock_guard lock(done->mutex);
+      done->value = true;
+      done->changed.notify_all();
+    }).detach();
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  } catch (const std::system_error&) {  // no thread to be had: late is better than leaked
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    work();
+    return;
+  }
+  std::unique_lock lock(done->mutex);
+  done->changed.wait_for(lock, limit, [&done] { return done->value; });
+}
+
+}  // namespace
+
+unsigned WaitReadable(std::initializer_list<int> fds, Millis timeout) {
+  std::array<pollfd, 3> set{};
+  nfds_t count = 0;
+  for (const int fd : fds) set[count++] = {fd, POLLIN, 0};
+  if (poll(set.data(), count, static_cast<int>(timeout.count())) <= 0)
+    return 0;  // EINTR: as if none
+  unsigned ready = 0;
+  for (nfds_t i = 0; i < count; ++i) {
+    if (set[i].revents != 0) ready |= 1U << i;
+  }
+  return ready;
+}
+
+Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settings, Logger& log) {
+  std::unique_ptr<Client> client(new Client(role, settings));
+  client->shared_->log = &log;
+  ConfPtr conf = settings.NewConf(role);
+  rd_kafka_conf_set_opaque(conf.get(), client->shared_.get());
+  rd_kafka_conf_set_log_cb(conf.get(), OnLog);
+  rd_kafka_conf_set_connect_cb(conf.get(), OnConnect);
+  char reason[512] = "";
+  const bool consumer = role == Role::kConsumer;
+  client->rk_ = rd_kafka_new(consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(), reason,
+                             sizeof reason);
+  if (client->rk_ == nullptr) {
+    return Status(Code::kInvalidArgument, std::string("cannot make a ") +
+                                              (consumer ? "consumer" : "producer") +
+                                              " of these settings: " + reason);
+  }
+  (void)conf.release();  // NOLINT(bugprone-unused-return-value): rd_kafka_new owns it now
+  if (consumer) rd_kafka_poll_set_consumer(client->rk_);
+  client->queue_ =
+      consumer ? rd_kafka_queue_get_consumer(client->rk_) : rd_kafka_queue_get_main(client->rk_);
+  const uint64_t one = 1;
+  rd_kafka_queue_io_event_enable(client->queue_, client->event_fd(), &one, sizeof one);
+  return Result<std::unique_ptr<Client>>(std::move(client));
+}
+
+Client::~Client() { Destroy(); }
+
+// One attempt is over when every broker has refused on each of its addresses. A name may have an
+// IPv6 and an IPv4 address, of which librdkafka takes the next one at each try.
+bool Client::AllRefused(bool all_down, rd_kafka_resp_err_t last) {
+  constexpr size_t kTries = 3;
+  if (!all_down) return false;
+  if (last == RD_KAFKA_RESP_ERR__RESOLVE) return true;
+  return shared_->connects.load(std::memory_order_relaxed) >= kTries * settings_.broker_count();
+}
+
+Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
+  Status cause;
+  bool all_down = false;
+  rd_kafka_resp_err_t last = RD_KAFKA_RESP_ERR_NO_ERROR;
+  // A consumer without subscription would look for a broker a second later; asking makes it do so
+  // now.
+  (void)AnyBrokerUp();
+  for (;;) {
+    // Blocks on a condition variable until metadata arrived. The cancel descriptor is seen between
+    // slices.
+    const int slice = std::min(PollTimeout(deadline), static_cast<int>(kSlice.count()));
+    char* cluster = rd_kafka_clusterid(rk_, slice);
+    if (cluster != nullptr) {
+      rd_kafka_mem_free(rk_, cluster);
+      return {};
+    }
+    DrainEventFd();
+    while (const EventPtr event = NextEvent()) {
+      if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR) continue;
+      const rd_kafka_resp_err_t err = rd_kafka_event_error(event.get());
+      if (!IsLinkError(err)) continue;
+      if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) all_down = true;
+      if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !cause.ok()) continue;
+      last = err;
+      cause = LinkStatus(err, rd_kafka_event_error_string(event.get()), settings_.brokers(),
+                         settings_.setup_timeout());
+      if (cause.code() == Code::kAuth) return cause;  // waiting does not help
+    }
+    if (WaitReadable({cancel_fd}, Millis(0)) != 0) {
+      return Status(Code::kCancelled, "connecting to " + settings_.brokers() + " was interrupted");
+    }
+    if (Clock::now() >= deadline || AllRefused(all_down, last)) break;
+  }
+  if (!cause.ok()) return cause;
+  return Status(Code::kTimeout,
+                "cannot reach broker " + settings_.brokers() +
+                    ": no answer in time (is the broker frozen, the network cut, or "
+                    "connect-timeout too short?)");
+}
+
+bool Client::AnyBrokerUp() {
+  // With a timeout of zero this tells the two cases apart at once: no connection (ERR__TRANSPORT),
+  // or a request has been written and its answer is not there yet (ERR__TIMED_OUT).
+  const struct rd_kafka_metadata* metadata = nullptr;
+  const rd_kafka_resp_err_t err = rd_kafka_metadata(rk_, 0, nullptr, &metadata, 0);
+  if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
+  return err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
+bool Client::CoordinatorAnswers(Deadline deadline) {
+  if (!AnyBrokerUp()) return false;
+  const int wait = std::clamp(PollTimeout(deadline), 1, static_cast<int>(kDestroyWait.count()));
+  rd_kafka_topic_partition_list_t* assigned = nullptr;
+  rd_kafka_resp_err_t err = rd_kafka_assignment(rk_, &assigned);
+  if (err == RD_KAFKA_RESP_ERR_NO_ERROR && assigned->cnt > 0) {
+    err = rd_kafka_committed(rk_, assigned, wait);
+  } else {
+    const struct rd_kafka_metadata* metadata = nullptr;
+    err = rd_kafka_metadata(rk_, 0, nullptr, &metadata, wait);
+    if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
+  }
+  if (assigned != nullptr) rd_kafka_topic_partition_list_destroy(assigned);
+  return err == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+#if RD_KAFKA_VERSION >= 0x010900ff
+void Client::LeaveGroup(Deadline deadline, int cancel_fd) {
+  if (!CoordinatorAnswers(deadline)) return;
+  rd_kafka_error_t* error = rd_kafka_consumer_close_queue(rk_, queue_);
+  if (error != nullptr) {
+    rd_kafka_error_destroy(error);
+    return;
+  }
+  while (rd_kafka_consumer_closed(rk_) == 0 && Clock::now() < deadline) {
+    if ((WaitReadable({cancel_fd, event_fd()}, Millis(PollTimeout(deadline))) & 1U) != 0) return;
+    DrainEventFd();
+    while (const EventPtr event = NextEvent()) {
+    }
+  }
+}
+#else
+void Client::LeaveGroup(Deadline deadline, int) {
+  if (!CoordinatorAnswers(deadline)) return;
+  // Before 1.9 there is only the blocking close. Its thread keeps the instance until the broker
+  // answered or librdkafka's own timeouts ended it.
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+  rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
+  rd_kafka_queue_destroy(queue_);
+  queue_ = nullptr;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->log = nullptr;
+  }
+  RunBounded(
+      [rk = rk_, shared = shared_] {
+        rd_kafka_consumer_close(rk);
+        rd_kafka_destroy(rk);
+      },
+      std::max(left, milliseconds(0)) + kDestroyWait);
+  rk_ = nullptr;
+}
+#endif
+
+void Client::Destroy() {
+  if (rk_ == nullptr) return;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->log = nullptr;
+  }
+  if (queue_ != nullptr) {
+    rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
+    rd_kafka_queue_destroy(queue_);
+    queue_ = nullptr;
+  }
+  // Joins librdkafka's threads, which come at once from everything but a name lookup (getaddrinfo
+  // cannot be interrupted). A thread that is in one has written its last byte and reads no message
+  // any more.
+  RunBounded(
+      [rk = rk_, shared = shared_] {
+        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+      },
+      kDestroyWait);
+  rk_ = nullptr;
+}
+
+}  // namespace dsmsg::kafka

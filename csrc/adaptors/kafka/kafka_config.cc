@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/kafka/kafka_config.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <utility>
+
+namespace dsmsg::kafka {
+namespace {
+
+constexpr int64_t kMaxMessageBytes = 1'000'000'000;  // librdkafka's own limit
+// Room for the key and the record's framing: max-message-bytes counts the payload, librdkafka's
+// limit also these.
+constexpr int64_t kMessageOverhead = 4096;
+
+constexpr std::array kOptions = {
+    OptionSpec{"max-message-bytes", "bytes(1000,1000000000)", "1000000",
+               "largest payload; a larger one is completed with ERR. Keep the topic's "
+               "max.message.bytes above it"},
+    // Less than elsewhere: librdkafka's jitter reaches from 3/4 to 3/2 of the backoff, so this
+    // bounds how long a broker that is back stays unused. The Java clients take 1 s.
+    OptionSpec{"reconnect-max-interval", "ms(1,3600000)", "3s",
+               "longest pause between attempts; librdkafka varies it by -25 to +50 %"},
+    OptionSpec{
+        "proto-cfg", "pairs", "",
+        "librdkafka properties for producer and consumer, \"name=value;name=value\"; they win "
+        "over the options here",
+        kOptSecret},
+    OptionSpec{"producer-proto-cfg", "pairs", "",
+               "librdkafka properties for the producer only; they win over proto-cfg", kOptSecret},
+    OptionSpec{"consumer-proto-cfg", "pairs", "",
+               "librdkafka properties for the consumer only; they win over proto-cfg", kOptSecret},
+    OptionSpec{
+        "partition-key", "string", "sensor.id",
+        "field of the payload that is the message's key; messages of one key keep their order"},
+    OptionSpec{"consumer-group-id", "string", "test-consumer-group",
+               "consumer group; its members share the partitions"},
+    OptionSpec{"compression", "enum(none,gzip,snappy,lz4,zstd)", "lz4", "compression of batches"},
+    OptionSpec{
+        "acks", "enum(all,1,0)", "all",
+        "who must have a message before it counts as sent: all in-sync replicas, the leader, "
+        "nobody"},
+    OptionSpec{"linger", "ms(0,900000)", "5ms",
+               "how long a message may wait for others of its batch"},
+    OptionSpec{"batch-bytes", "bytes(1,2147483647)", "1000000", "largest batch"},
+    OptionSpec{"idempotence", "enum(auto,1,0,true,false,yes,no)", "auto",
+               "no duplicates from retries; auto: on when acks=all and max-in-flight is at most 5"},
+    OptionSpec{
+        "partitioner",
+        "enum(consistent_random,consistent,murmur2_random,murmur2,fnv1a_random,fnv1a,random)",
+        "consistent_random",
+        "how a key chooses its partition; murmur2_random agrees with Java clients"},
+    OptionSpec{"max-in-flight", "int(1,1000000)", "5", "unanswered requests for each broker"},
+    OptionSpec{
+        "sasl-mechanism", "string", "",
+        "SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set: "
+        "none"},
+    OptionSpec{"offset-reset", "enum(earliest,latest,error)", "earliest",
+               "where a consumer group without committed offset begins"},
+    OptionSpec{"tcp-keepalive", "bool", "1", "TCP keep-alive on broker connections"},
+    OptionSpec{"socket-buffer-bytes", "bytes(0,100000000)", "0",
+               "kernel socket buffers; 0: the system's default"},
+    OptionSpec{"metadata-refresh", "ms(1000,3600000)", "5m",
+               "how often topics and partitions are read again (a consumer, when this is not set: "
+               "10 s, so that it sees a new topic)"},
+    OptionSpec{"connections-max-idle", "ms(0,2147483647)", "0",
+               "close broker connections that are idle for so long; 0: never"},
+};
+
+/// A property with the option it comes from.
+struct Property {
+  std::string value;
+  std::string source;
+  bool by_user = false;  // proto-cfg and its kin, or an option that stands in the file
+};
+using Properties = std::map<std::string, Property, std::less<>>;
+
+// librdkafka has several names for one property; the last one set would win at random.
+std::string Canonical(std::string_view name) {
+  static constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
+      {"request.required.acks", "acks"},
+      {"max.in.flight.requests.per.connection", "max.in.flight"},
+      {"compression.type", "compression.codec"},
+      {"queue.buffering.max.ms", "linger.ms"},
+      {"delivery.timeout.ms", "message.timeout.ms"},
+      {"metadata.broker.list", "bootstrap.servers"},
+      {"retries", "message.send.max.retries"},
+      {"sasl.mechanism", "sasl.mechanisms"},
+      {"fetch.message.max.bytes", "max.partition.fetch.bytes"},
+  };
+  for (const auto& [alias, canonical] : kAliases) {
+    if (alias == name) return std::string(canonical);
+  }
+  return std::string(name);
+}
+
+bool IsTrue(std::string_view value) {
+  return value == "true" || value == "1" || value == "yes" || value == "t";
+}
+
+// The reason of librdkafka repeats the value.
+bool IsSecret(std::string_view name) {
+  for (const char* part : {"password", "secret", "token", "pem", "oauthbearer.config"}) {
+    if (name.find(part) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+class Builder {
+ public:
+  Builder(const Endpoints& endpoints, const Config& config, Logger& log)
+      : endpoints_(endpoints), config_(config), log_(log) {}
+
+  Result<ConfPtr> Build(Role role, const std::string& brokers, Millis setup_timeout) {
+    properties_.clear();
+    Common(brokers, setup_timeout);
+    if (role == Role::kConsumer) {
+      Consumer();
+    } else {
+      Producer();
+    }
+    Login();
+    if (Status s = Overrides(role); !s.ok()) return s;
+    if (role != Role::kConsumer) {
+      if (Status s = Idempotence(); !s.ok()) return s;
+    }
+    Warn(role);
+    return Apply(role);
+  }
+
+ private:
+  void Set(const char* name, std::string value, const char* option = "") {
+    const bool by_user = *option != '\0' && config_.IsSet(option);
+    properties_[name] = {std::move(value), option, by_user};
+  }
+  void Set(const char* name, int64_t value, const char* option = "") {
+    Set(name, std::to_string(value), option);
+  }
+  const Property* Find(std::string_view name) const {
+    const auto it = properties_.find(name);
+    return it == properties_.end() ? nullptr : &it->second;
+  }
+
+  void Common(const std::string& brokers, Millis setup_timeout) {
+    Set("bootstrap.servers", brokers);
+    Set("client.id", "dsmsg");
+    Set("socket.keepalive.enable", config_.GetBool("tcp-keepalive") ? "true" : "false",
+        "tcp-keepalive");
+    const auto buffer = static_cast<int64_t>(config_.GetBytes("socket-buffer-bytes"));
+    Set("socket.send.buffer.bytes", buffer, "socket-buffer-bytes");
+    Set("socket.receive.buffer.bytes", buffer, "socket-buffer-bytes");
+    Set("socket.connection.setup.timeout.ms", setup_timeout.count(), "connect-timeout");
+    const auto base = config_.GetMillis("reconnect-interval").count();
+    const auto cap = std::max(base, config_.GetMillis("reconnect-max-interval").count());
+    constexpr int64_t kHour = 3'600'000;
+    Set("reconnect.backoff.ms", std::min<int64_t>(base, kHour), "reconnect-interval");
+    Set("reconnect.backoff.max.ms", std::min<int64_t>(cap, kHour), "reconnect-max-interval");
+    Set("connections.max.idle.ms", config_.GetMillis("connections-max-idle").count(),
+        "connections-max-idle");
+  }
+
+  void Producer() {
+    const auto limit = static_cast<int64_t>(config_.GetBytes("max-message-bytes"));
+    Set("message.max.bytes", std::min(limit + kMessageOverhead, kMaxMessageBytes),
+        "max-message-bytes");
+    // The core bounds what is in flight (half of queue-size and queue-bytes); librdkafka's own
+    // bounds, twice as large, are only met when many tiny messages carry large keys and headers.
+    const int64_t messages = config_.GetInt("queue-size");
+    Set("queue.buffering.max.messages", std::clamp<int64_t>(messages, 1000, 10'000'000));
+    const auto bytes = static_cast<int64_t>(config_.GetBytes("queue-bytes"));
+    Set("queue.buffering.max.kbytes",
+        std::clamp<int64_t>((bytes + limit) / 1024, 1024, 2'147'483'647));
+    // Never: how long a message may wait is the core's message-timeout.
+    Set("message.timeout.ms", 0);
+    Set("acks", config_.GetString("acks"), "acks");
+    // The core lingers, for all partitions at once; librdkafka, which does it for each partition
+    // apart, wakes a thread two times more for every batch. Measured at 900 messages/s on 4
+    // partitions: 42 us of CPU a message with librdkafka's linger, 27 us so.
+    Set("linger.ms", 0, "linger");
+    Set("batch.size", static_cast<int64_t>(config_.GetBytes("batch-bytes")), "batch-bytes");
+    Set("compression.codec", config_.GetString("compression"), "compression");
+    Set("partitioner", config_.GetString("partitioner"), "partitioner");
+    Set("max.in.flight", config_.GetInt("max-in-flight"), "max-in-flight");
+    Set("topic.metadata.refresh.interval.ms", config_.GetMillis("metadata-refresh").count(),
+        "metadata-refresh");
+    // How long a topic that the broker does not know may still turn up. librdkafka's 30 s are a
+    // long time for a message that will fail; creating a topic automatically takes about a second.
+    Set("topic.metadata.propagation.max.ms", 10'000);
+  }
+
+  void Consumer() {
+    Set("group.id", config_.GetString("consumer-group-id"), "consumer-group-id");
+    Set("auto.offset.reset", config_.GetString("offset-reset"), "offset-reset");
+    // Commit after delivery: the driver stores an offset when the host's callback has returned,
+    // librdkafka commits what is stored, in the background, before a rebalance and at close.
+    Set("enable.auto.offset.store", "false");
+    Set("enable.auto.commit", "true");
+    Set("auto.commit.interval.ms", 1000);
+    // A subscription may come before the first message has created its topic.
+    Set("allow.auto.create.topics", "true");
+    const bool given = config_.IsSet("metadata-refresh");
+    Set("topic.metadata.refresh.interval.ms",
+        given ? config_.GetMillis("metadata-refresh").count() : 10'000, "metadata-refresh");
+  }
+
+  void Login() {
+    const std::string mechanism = config_.GetString("sasl-mechanism");
+    if (!mechanism.empty()) {
+      Set("sasl.mechanisms", mechanism, "sasl-mechanism");
+      Set("security.protocol", "sasl_plaintext", "sasl-mechanism");
+    }
+  }
+
+  Status Overrides(Role role) {
+    const bool consumer = role == Role::kConsumer;
+    for (const char* option :
+         {"proto-cfg", consumer ? "consumer-proto-cfg" : "producer-proto-cfg"}) {
+      for (const auto& [name, value] : config_.GetPairs(option)) {
+        if (Status s = CheckAllowed(option, name, value); !s.ok()) return s;
+        properties_[Canonical(name)] = {value, option, true};
+      }
+    }
+    if (Find("sasl.mechanisms") == nullptr) return {};
+    const std::string user =
+        config_.IsSet("username") ? config_.GetString("username") : endpoints_.user;
+    const std::string password =
+        config_.IsSet("password") ? config_.GetString("password") : endpoints_.password;
+    if (!user.empty() && Find("sasl.username") == nullptr) Set("sasl.username", user, "username");
+    if (!password.empty() && Find("sasl.password") == nullptr) {
+      Set("sasl.password", password, "password");
+    }
+    return {};
+  }
+
+  // Properties that would break what this adaptor promises, so that there is no sense in honouring
+  // them.
+  static Status CheckAllowed(const std::string& option, const std::string& name,
+                             const std::string& value) {
+    const std::string canonical = Canonical(name);
+    std::string why;
+    if (canonical == "delivery.report.only.error" && IsTrue(value)) {
+      why = "every message needs its delivery report; leave it out";
+    } else if (canonical == "bootstrap.servers") {
+      why = "brokers are named in the connection string, for example \"h1:9092,h2:9092\"";
+    } else if (canonical == "transactional.id") {
+      why = "transactions are not supported; idempotence=1 avoids duplicates of retries";
+    } else if (canonical == "log.queue" && IsTrue(value)) {
+      why = "log lines go to the adaptor's log; set log-level instead";
+    }
+    if (why.empty()) return {};
+    return Status(Code::kInvalidArgument, option + ": " + name + " cannot be set: " + why);
+  }
+
+  Status Idempotence() {
+    const auto value = [this](const char* name) {
+      const Property* p = Find(name);
+      return p == nullptr ? std::string() : p->value;
+    };
+    std::string conflict;
+    if (const std::string acks = value("acks"); acks != "all" && acks != "-1") {
+      conflict = "acks=" + acks + " (it needs acks=all)";
+    } else if (const std::string flight = value("max.in.flight");
+               flight.size() > 1 || flight > "5") {
+      conflict = "max-in-flight=" + flight + " (it needs at most 5)";
+    } else if (value("message.send.max.retries") == "0") {
+      conflict = "retries=0";
+    } else if (value("queuing.strategy") == "lifo") {
+      conflict = "queuing.strategy=lifo";
+    }
+    bool wanted = false;
+    std::string source = "idempotence";
+    if (const Property* given = Find("enable.idempotence"); given != nullptr) {
+      wanted = IsTrue(given->value);
+      source = given->source;
+    } else {
+      const std::string option = config_.GetString("idempotence");
+      wanted = IsTrue(option);
+      const bool on = option == "auto" ? conflict.empty() : wanted;
+      Set("enable.idempotence", on ? "true" : "false", "idempotence");
+    }
+    if (!wanted || conflict.empty()) return {};
+    return Status(Code::kInvalidArgument, source + ": idempotence cannot be on together with " +
+                                              conflict + "; use idempotence=auto or change that");
+  }
+
+  void Warn(Role role) {
+    const auto user_set = [this](const char* name) {
+      const Property* p = Find(name);
+      return p != nullptr && p->by_user ? p : nullptr;
+    };
+    if (role == Role::kConsumer) {
+      if (const Property* p = user_set("enable.auto.offset.store"); p && IsTrue(p->value)) {
+        log_.Warn(p->source +
+                  ": enable.auto.offset.store=true commits messages that your callback "
+                  "has not seen yet: they are lost in a crash");
+      }
+      if (const Property* p = user_set("enable.auto.commit"); p && !IsTrue(p->value)) {
+        log_.Warn(p->source +
+                  ": enable.auto.commit=false: no offset is ever committed, every start "
+                  "begins at offset-reset");
+      }
+      return;
+    }
+    if (const Property* p = user_set("message.timeout.ms"); p && p->value != "0") {
+      log_.Warn(p->source + ": message.timeout.ms=" + p->value +
+                ": messages fail after that time, also in an outage (without it they wait; "
+                "message-timeout is the option for a limit)");
+    }
+    if (const Property* p = user_set("linger.ms"); p && p->source != "linger") {
+      log_.Warn(p->source + ": linger.ms is added to the option linger; set linger instead");
+    }
+    if (const Property* p = user_set("message.max.bytes"); p && p->source != "max-message-bytes") {
+      log_.Warn(p->source + ": message.max.bytes=" + p->value +
+                ": set max-message-bytes too, it is checked first (now " +
+                std::to_string(config_.GetBytes("max-message-bytes")) + ")");
+    }
+  }
+
+  Result<ConfPtr> Apply(Role role) const {
+    ConfPtr conf(rd_kafka_conf_new());
+    for (const auto& [name, property] : properties_) {
+      char reason[512] = "";
+      const auto result = rd_kafka_conf_set(conf.get(), name.c_str(), property.value.c_str(),
+                                            reason, sizeof reason);
+      if (result == RD_KAFKA_CONF_OK) continue;
+      std::string text = property.source.empty() ? "" : property.source + ": ";
+      text += "librdkafka " + std::string(rd_kafka_version_str()) + " refuses " + name;
+      if (!IsSecret(name)) text += "=" + property.value + ": " + reason;
+      if (name == "compression.codec") {
+        text += " (this build of librdkafka lacks it? compression=none or gzip work everywhere)";
+      }
+      return Status(Code::kInvalidArgument, text);
+    }
+    const int events = RD_KAFKA_EVENT_ERROR | (role == Role::kConsumer ? 0 : RD_KAFKA_EVENT_DR);
+    rd_kafka_conf_set_events(conf.get(), events);
+    return Result<ConfPtr>(std::move(conf));
+  }
+
+  const Endpoints& endpoints_;
+  const Config& config_;
+  Logger& log_;
+  Properties properties_;
+};
+
+}  // namespace
+
+std::span<const OptionSpec> Options() { return kOptions; }
+
+Result<Settings> Settings::Make(const Endpoints& endpoints, const Config& config, Logger& log) {
+  if (endpoints.hosts.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "no broker given: expected \"host;port\" or \"h1:9092,h2:9092\"");
+  }
+  Settings settings;
+  for (const HostPort& host : endpoints.hosts) {
+    if (!settings.brokers_.empty()) settings.brokers_ += ',';
+    settings.brokers_ += host.ToString();
+  }
+  settings.broker_count_ = endpoints.hosts.size();
+  // Less than the attempt's own bound, so that a broker that is silent is told from one that is
+  // slow; librdkafka looks at it once a second and takes no less than a second.
+  settings.setup_timeout_ =
+      std::clamp(config.GetMillis("connect-timeout") * 3 / 5, Millis(1000), Millis(60'000));
+  settings.reconnect_max_ =
+      std::max(config.GetMillis("reconnect-interval"), config.GetMillis("reconnect-max-interval"));
+  Builder builder(endpoints, config, log);
+  auto producer = builder.Build(Role::kProducer, settings.brokers_, settings.setup_timeout_);
+  if (!producer.ok()) return producer.status();
+  settings.linger_ = config.GetMillis("linger");
+  auto consumer = builder.Build(Role::kConsumer, settings.brokers_, settings.setup_timeout_);
+  if (!consumer.ok()) return consumer.status();
+  settings.producer_ = std::move(producer.value());
+  settings.consumer_ = std::move(consumer.value());
+  return Result<Settings>(std::move(settings));
+}
+
+ConfPtr Settings::NewConf(Role role) const {
+  const auto& conf = role == Role::kConsumer ? consumer_ : producer_;
+  return ConfPtr(rd_kafka_conf_dup(conf.get()));
+}
+
+}  // namespace dsmsg::kafka

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Kafka options, and how they become librdkafka properties. Settings are immutable after Make:
+// any thread.
+#ifndef DSMSG_ADAPTORS_KAFKA_KAFKA_CONFIG_H_
+#define DSMSG_ADAPTORS_KAFKA_KAFKA_CONFIG_H_
+
+#include <librdkafka/rdkafka.h>
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/config.h"
+#include "core/conn_string.h"
+#include "core/driver.h"
+#include "core/options.h"
+
+namespace dsmsg::kafka {
+
+struct ConfDeleter {
+  void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+};
+using ConfPtr = std::unique_ptr<rd_kafka_conf_t, ConfDeleter>;
+
+/// Kafka's own rows of the option table.
+std::span<const OptionSpec> Options();
+
+class Settings {
+ public:
+  /// Checks every property with librdkafka; a refused one is an error that names the option, the
+  /// property and librdkafka's reason. What weakens a promise of ours is honoured with a warning in
+  /// `log`.
+  static Result<Settings> Make(const Endpoints& endpoints, const Config& config, Logger& log);
+
+  /// A fresh copy for rd_kafka_new, which takes it over when it succeeds.
+  ConfPtr NewConf(Role role) const;
+
+  const std::string& brokers() const { return brokers_; }  // "h1:9092,h2:9092"
+  size_t broker_count() const { return broker_count_; }
+  Millis setup_timeout() const { return setup_timeout_; }  // of one connection's handshake
+  /// How long the core collects messages before it submits them together.
+  Millis linger() const { return linger_; }
+  Millis reconnect_max() const { return reconnect_max_; }
+
+ private:
+  std::string brokers_;
+  size_t broker_count_ = 1;
+  Millis setup_timeout_{0};
+  Millis reconnect_max_{0};
+  Millis linger_{0};
+  ConfPtr producer_, consumer_;
+};
+
+}  // namespace dsmsg::kafka
+
+#endif  // DSMSG_ADAPTORS_KAFKA_KAFKA_CONFIG_H_

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Kafka adaptor on librdkafka 1.8 or newer: one driver instance produces, another consumes.
+// librdkafka owns retries and reconnecting; the driver turns its events into completions,
+// deliveries and link states.
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "adaptors/kafka/kafka_client.h"
+#include "adaptors/kafka/kafka_config.h"
+#include "adaptors/kafka/kafka_consumer.h"
+#include "adaptors/kafka/kafka_errors.h"
+#include "adaptors/kafka/kafka_link.h"
+#include "adaptors/kafka/kafka_producer.h"
+#include "core/driver.h"
+#include "core/export.h"
+
+namespace dsmsg {
+
+/// Threads as Driver says; librdkafka's own threads touch only ClientShared.
+class KafkaDriver final : public Driver {
+ public:
+  explicit KafkaDriver(DriverHost& host) : host_(host) {}
+  ~KafkaDriver() override { Close(Millis(0), -1); }
+
+  static const DriverInfo& Info();
+
+  Status Configure(const Endpoints& endpoints, const Config& config) override;
+  Status Open(Role role, Deadline deadline, int cancel_fd) override;
+  Status Submit(const Message& message, Token token) override;
+  Status Poll(Millis budget, int wake_fd) override;
+  Status Subscribe(std::span<const std::string> topics) override;
+  void Ack(AckToken token) noexcept override;
+  void Close(Millis drain, int cancel_fd) noexcept override;
+
+ private:
+  void Wait(Millis budget, int wake_fd, bool held);
+  bool DrainEvents();                         // whether events may be left over
+  bool HandleEvent(rd_kafka_event_t* event);  // whether the next one may be read
+  void HandleError(rd_kafka_event_t* event);
+
+  DriverHost& host_;
+  std::optional<kafka::Settings> settings_;
+  std::unique_ptr<kafka::Client> client_;
+  std::unique_ptr<kafka::LinkWatch> link_;
+  std::unique_ptr<kafka::Producer> producer_;
+  std::unique_ptr<kafka::Consumer> consumer_;
+  AckToken next_token_ = 1;
+  bool more_ = false;  // the queue was not empty when Poll stopped
+  Millis settle_{0};
+  int submitted_ = 0;  // since the last Poll
+  Status fatal_;
+};
+
+const DriverInfo& KafkaDriver::Info() {
+  static constexpr std::array<std::string_view, 1> kSchemes = {"kafka"};
+  static const DriverInfo info = {
+      .protocol = "KAFKA",
+      .env_suffix = "KAFKA",
+      .delivery =
+          "OK when the brokers have acknowledged the message (acks=all: every in-sync replica); a "
+          "restart of "
+          "the process or a fatal producer error may send a message twice",
+      .library = "librdkafka",
+      .options = kafka::Options(),
+      .conn_rules = {.protocol = "kafka", .schemes = kSchemes, .default_port = 9092},
+      .separate_roles = true,
+      .retry = RetryOwner::kLibrary,
+  };
+  return info;
+}
+
+Status KafkaDriver::Configure(const Endpoints& endpoints, const Config& config) {
+  auto settings = kafka::Settings::Make(endpoints, config, host_.log());
+  if (!settings.ok()) return settings.status();
+  settings_.emplace(std::move(settings.value()));
+  return {};
+}
+
+Status KafkaDriver::Open(Role role, Deadline deadline, int cancel_fd) {
+  Close(Millis(0), -1);
+  auto client = kafka::Client::Create(role, *settings_, host_.log());
+  if (!client.ok()) return client.status();
+  if (Status s = client.value()->AwaitBroker(deadline, cancel_fd); !s.ok()) return s;
+  client_ = std::move(client.value());
+  settle_ = std::min(settings_->linger() / 4, Millis(2));
+  link_ = std::make_unique<kafka::LinkWatch>(*client_, *settings_, host_);
+  if (role == Role::kConsumer) {
+    consumer_ = std::make_unique<kafka::Consumer>(client_->get(), host_, next_token_);
+  } else {
+    producer_ = std::make_unique<kafka::Producer>(client_->get(), host_);
+  }
+  return {};
+}
+
+Status KafkaDriver::Submit(const Message& message, Token token) {
+  if (!producer_) return Status(Code::kWouldBlock, {});
+  ++submitted_;
+  return producer_->Submit(message, token);
+}
+
+Status KafkaDriver::Poll(Millis budget, int wake_fd) {
+  if (!client_) return Status(Code::kUnavailable, "not connected");
+  if (consumer_) {
+    consumer_->StoreOffsets();
+    consumer_->OfferHeld();
+  }
+  const bool held = consumer_ && consumer_->held();
+  Wait(more_ ? Millis(0) : link_->Tick(budget), wake_fd, held);
+  if (held) return {};
+  more_ = DrainEvents();
+  return fatal_;
+}
+
+void KafkaDriver::Wait(Millis budget, int wake_fd, bool held) {
+  const bool burst = submitted_ > 1;
+  submitted_ = 0;
+  if (burst && budget > settle_ && settle_ > Millis(0)) {
+    // Reports of messages that were submitted together come within a moment of each other: one
+    // wake-up for all of them, instead of one for each partition. A message that somebody waits for
+    // comes alone.
+    kafka::WaitReadable({wake_fd}, settle_);
+    client_->DrainEventFd();
+    return;
+  }
+  // While a message waits for room nothing is read: the core says through wake_fd when there is
+  // some.
+  const unsigned ready = kafka::WaitReadable({wake_fd, held ? -1 : client_->event_fd()}, budget);
+  // Before the queue is read: an event that comes in between makes it readable again.
+  if ((ready & 2U) != 0) client_->DrainEventFd();
+}
+
+bool KafkaDriver::DrainEvents() {
+  constexpr int kMax = 1000;  // then the core has its turn
+  for (int i = 0; i < kMax; ++i) {
+    const kafka::EventPtr event = client_->NextEvent();
+    if (!event) return false;
+    if (!HandleEvent(event.get())) return true;
+  }
+  return true;
+}
+
+bool KafkaDriver::HandleEvent(rd_kafka_event_t* event) {
+  switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_DR:
+      if (producer_ && producer_->OnDelivery(event)) link_->OnAnswer();
+      return true;
+    case RD_KAFKA_EVENT_FETCH:
+      if (consumer_) consumer_->OnFetch(event);
+      return !(consumer_ && consumer_->held());
+    case RD_KAFKA_EVENT_ERROR:
+      HandleError(event);
+      return true;
+    default:
+      return true;
+  }
+}
+
+void KafkaDriver::HandleError(rd_kafka_event_t* event) {
+  const rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+  const char* text = rd_kafka_event_error_string(event);
+  char reason[512] = "";
+  // The event of a fatal error has the code of what caused it.
+  if (rd_kafka_fatal_error(client_->get(), reason, sizeof reason) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    fatal_ =
+        Status(Code::kUnavailable, std::string("librdkafka gave up this ") +
+                                       (producer_ ? "producer: " : "consumer: ") + reason +
+                                       " (a new one takes over; messages whose fate is unknown "
+                                       "are sent again)");
+  } else if (kafka::IsLinkError(err)) {
+    link_->OnError(err, text);
+  } else {
+    host_.log().Limited(LogLevel::kWarn, "event-error", text);
+  }
+}
+
+Status KafkaDriver::Subscribe(std::span<const std::string> topics) {
+  if (!consumer_) return Status(Code::kUnavailable, "not connected");
+  return consumer_->Subscribe(topics);
+}
+
+void KafkaDriver::Ack(AckToken token) noexcept {
+  if (consumer_) consumer_->Ack(token);
+}
+
+void KafkaDriver::Close(Millis drain, int cancel_fd) noexcept {
+  if (!client_) return;
+  if (producer_) {
+    while (DrainEvents()) {  // what the brokers acknowledged before we ask for the rest back
+    }
+    producer_->Purge();
+    producer_.reset();
+  }
+  if (consumer_) {
+    consumer_->StoreOffsets();
+    next_token_ = consumer_->next_token();
+    consumer_.reset();
+    client_->LeaveGroup(Clock::now() + std::max(drain, Millis(100)), cancel_fd);
+  }
+  link_.reset();
+  client_.reset();
+  more_ = false;
+  submitted_ = 0;
+  fatal_ = {};
+}
+
+}  // namespace dsmsg
+
+DSMSG_DEFINE_ADAPTOR(dsmsg::KafkaDriver);

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole driver against librdkafka's mock cluster and against sockets that do not behave.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "adaptors/kafka/kafka_test_host.h"
+
+namespace dsmsg::kafka {
+namespace {
+
+using std::chrono::duration_cast;
+
+/// Accepts connections (the kernel does) and never answers, or with backlog -1 refuses them.
+class DeadSocket {
+ public:
+  explicit DeadSocket(bool listening) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(fd_.get(), generic, length), 0);
+    if (listening) {
+      EXPECT_EQ(listen(fd_.get(), 16), 0);
+    }
+    EXPECT_EQ(getsockname(fd_.get(), generic, &length), 0);
+    address_ = {"127.0.0.1", ntohs(address.sin_port)};
+  }
+  const HostPort& address() const { return address_; }
+
+ private:
+  UniqueFd fd_;
+  HostPort address_;
+};
+
+// The mock's coordinator takes the session timeout for every rebalance but the first, and 3 s for
+// that.
+constexpr const char* kQuickGroup =
+    "consumer-proto-cfg=\"session.timeout.ms=4000;heartbeat.interval.ms=200\"\n";
+
+Millis Elapsed(Deadline since) { return duration_cast<Millis>(Clock::now() - since); }
+
+bool AllOk(TestHost& host) {
+  const std::lock_guard lock(host.mutex);
+  return std::all_of(host.completed.begin(), host.completed.end(),
+                     [](const auto& entry) { return entry.second.ok(); });
+}
+
+size_t Completed(TestHost& host) {
+  const std::lock_guard lock(host.mutex);
+  return host.completed.size();
+}
+
+TEST(KafkaDriver, DeclaresWhatItIs) {
+  const DriverInfo& info = *AdaptorFactory().info;
+  EXPECT_STREQ(info.protocol, "KAFKA");
+  EXPECT_EQ(info.retry, RetryOwner::kLibrary);
+  EXPECT_TRUE(info.separate_roles);
+  EXPECT_EQ(info.conn_rules.default_port, 9092);
+}
+
+TEST(KafkaDriver, BytesKeysAndHeadersArriveAsSent) {
+  MockCluster cluster;
+  Harness producer(cluster.address(), "");
+  ASSERT_TRUE(producer.configured().ok()) << producer.configured().message();
+  ASSERT_TRUE(producer.Open(Role::kProducer).ok());
+  producer.Start();
+  const std::string payloads[] = {std::string("\0\xff mid\0end", 10), std::string(), "third"};
+  const Header headers[] = {{"source", "camera-1"}};
+  for (size_t i = 0; i < std::size(payloads); ++i) {
+    Message message = MakeMessage("bytes", payloads[i]);
+    message.key = "k";
+    message.has_key = true;
+    message.headers = headers;
+    message.timestamp_ms = 1'700'000'000'000;
+    ASSERT_TRUE(producer.Submit(message, i + 1).ok());
+  }
+  ASSERT_TRUE(producer.host.Wait([&] { return producer.host.completed.size() == 3; }));
+  for (const auto& [token, status] : producer.host.completed) EXPECT_TRUE(status.ok()) << token;
+
+  Harness consumer(cluster.address(), kQuickGroup);
+  ASSERT_TRUE(consumer.Open(Role::kConsumer).ok());
+  consumer.Run([](Driver& driver) {
+    const std::string topics[] = {"bytes"};
+    EXPECT_TRUE(driver.Subscribe(topics).ok());
+  });
+  consumer.Start();
+  ASSERT_TRUE(consumer.host.Wait([&] { return consumer.host.delivered.size() == 3; }));
+  consumer.Stop();
+  for (size_t i = 0; i < 3; ++i) {  // one key: one partition, in order
+    EXPECT_EQ(consumer.host.delivered[i].first.topic, "bytes");
+    EXPECT_EQ(consumer.host.delivered[i].first.payload, payloads[i]);
+  }
+}
+
+TEST(KafkaDriver, EveryTokenIsCompletedOnce) {
+  MockCluster cluster;
+  Harness harness(cluster.address(), "");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  constexpr size_t kCount = 20'000;
+  const std::string payload(300, 'x');
+  for (size_t token = 1; token <= kCount; ++token) {
+    ASSERT_TRUE(harness.Submit(MakeMessage("many", payload), token).ok());
+  }
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.size() == kCount; }));
+  harness.Stop();
+  EXPECT_EQ(harness.host.twice, 0);
+  EXPECT_TRUE(AllOk(harness.host));
+}
+
+TEST(KafkaDriver, FullLibraryQueueIsBackPressureNotAnError) {
+  MockCluster cluster;
+  // Far below what the core would submit, so that the bound is met.
+  Harness harness(cluster.address(), "producer-proto-cfg=\"queue.buffering.max.messages=10\"\n");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  constexpr size_t kCount = 1'000;
+  size_t blocked = 0;
+  for (size_t token = 1; token <= kCount;) {
+    const Status status = harness.Submit(MakeMessage("full", "payload"), token);
+    if (status.ok()) {
+      ++token;
+    } else {
+      ASSERT_EQ(status.code(), Code::kWouldBlock) << status.message();
+      ++blocked;
+    }
+  }
+  EXPECT_GT(blocked, 0U);
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.size() == kCount; }));
+  EXPECT_TRUE(AllOk(harness.host));
+}
+
+TEST(KafkaDriver, RefusalsOfTheBrokerHaveTheRightCode) {
+  MockCluster cluster;
+  Harness harness(cluster.address(), "");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  constexpr int16_t kProduce = 0;  // API key
+  const std::pair<rd_kafka_resp_err_t, Code> cases[] = {
+      {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, Code::kTooLarge},
+      {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, Code::kAuth},
+      {RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, Code::kRejected},
+  };
+  Token token = 0;
+  for (const auto& [err, code] : cases) {
+    rd_kafka_mock_push_request_errors(cluster.get(), kProduce, 1, err);
+    ++token;
+    // Another topic each time: librdkafka remembers that a topic was refused.
+    const std::string topic = "refused" + std::to_string(token);
+    ASSERT_TRUE(harness.Submit(MakeMessage(topic, "x"), token).ok());
+    ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.count(token) == 1; }));
+    EXPECT_EQ(harness.host.completed[token].code(), code)
+        << harness.host.completed[token].message();
+  }
+}
+
+TEST(KafkaDriver, UnknownTopicIsUnknownTopic) {
+  MockCluster cluster;
+  rd_kafka_mock_topic_set_error(cluster.get(), "gone", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  Harness harness(cluster.address(),
+                  "producer-proto-cfg=\"topic.metadata.propagation.max.ms=100\"\n");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  ASSERT_TRUE(harness.Submit(MakeMessage("gone", "x"), 1).ok());
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.size() == 1; }));
+  EXPECT_EQ(harness.host.completed[1].code(), Code::kUnknownTopic);
+}
+
+TEST(KafkaDriver, OpenTellsRefusedSilentAndUnresolvableApart) {
+  const DeadSocket refusing(false);
+  Harness refused(refusing.address(), "");
+  const Deadline begin = Clock::now();
+  const Status a = refused.Open(Role::kProducer, Millis(30'000));
+  EXPECT_LT(Elapsed(begin), Millis(5000)) << "nobody is there: no reason to wait for the deadline";
+  EXPECT_EQ(a.code(), Code::kUnavailable);
+  EXPECT_NE(a.message().find("connection refused"), std::string::npos) << a.message();
+
+  const DeadSocket silent(true);
+  Harness frozen(silent.address(), "connect-timeout=1s\n");
+  const Status b = frozen.Open(Role::kProducer, Millis(3500));
+  EXPECT_TRUE(b.retryable());
+  EXPECT_NE(b.message().find("no answer"), std::string::npos) << b.message();
+
+  Harness nowhere({"no-such-host.invalid", 9092}, "");
+  const Status c = nowhere.Open(Role::kProducer, Millis(30'000));
+  EXPECT_TRUE(c.retryable());
+  EXPECT_NE(c.message().find("name lookup"), std::string::npos) << c.message();
+}
+
+TEST(KafkaDriver, OpenIsInterruptedByTheCancelDescriptor) {
+  const DeadSocket silent(true);
+  Harness harness(silent.address(), "");
+  std::thread canceller([&] { harness.cancel.Signal(); });
+  const Deadline begin = Clock::now();
+  EXPECT_EQ(harness.Open(Role::kProducer, Millis(30'000)).code(), Code::kCancelled);
+  canceller.join();
+  EXPECT_LT(Elapsed(begin), Millis(5000));
+}
+
+TEST(KafkaDriver, LinkDownAndUpAreReportedWithoutTraffic) {
+  MockCluster cluster;
+  Harness harness(cluster.address(), "");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  rd_kafka_mock_broker_set_down(cluster.get(), 1);
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.downs.size() >= 2; }));
+  EXPECT_EQ(harness.host.ups, 0);
+  EXPECT_TRUE(harness.host.downs[0].retryable());
+  rd_kafka_mock_broker_set_up(cluster.get(), 1);
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.ups == 1; }));
+}
+
+TEST(KafkaDriver, MessagesOutliveAnOutageAndNothingSpins) {
+  MockCluster cluster;
+  Harness harness(cluster.address(), "");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  rd_kafka_mock_broker_set_down(cluster.get(), 1);
+  ASSERT_TRUE(harness.Submit(MakeMessage("outage", "x"), 1).ok());
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.downs.size() >= 2; }));
+  EXPECT_EQ(Completed(harness.host), 0U);
+  rd_kafka_mock_broker_set_up(cluster.get(), 1);
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.size() == 1; }));
+  EXPECT_TRUE(harness.host.completed[1].ok());
+  harness.Stop();
+  EXPECT_LT(harness.polls, 200);
+}
+
+TEST(KafkaDriver, CloseIsQuickAndLeavesTokensToTheCore) {
+  MockCluster cluster;
+  Harness harness(cluster.address(), "");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  rd_kafka_mock_broker_set_rtt(cluster.get(), 1, 60'000);  // frozen: nothing is answered any more
+  for (Token token = 1; token <= 100; ++token) {
+    ASSERT_TRUE(harness.Submit(MakeMessage("frozen", "x"), token).ok());
+  }
+  ASSERT_TRUE(harness.driver().Poll(Millis(50), -1).ok());
+  const Deadline begin = Clock::now();
+  harness.driver().Close(Millis(0), -1);
+  EXPECT_LT(Elapsed(begin), Millis(500));
+  EXPECT_EQ(Completed(harness.host), 0U);
+  harness.driver().Close(Millis(0), -1);  // again: nothing to do
+}
+
+TEST(KafkaDriver, FatalErrorEndsPollAndTheNextProducerTakesTheMessage) {
+  MockCluster cluster;
+  Harness harness(cluster.address(), "");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  // A broker that lost track of the sequence ends an idempotent producer for good.
+  constexpr int16_t kProduce = 0;
+  rd_kafka_mock_push_request_errors(cluster.get(), kProduce, 1,
+                                    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  ASSERT_TRUE(harness.Submit(MakeMessage("fatal", "x"), 1).ok());
+  harness.Start();
+  harness.Join();  // until Poll gives an error
+  EXPECT_EQ(harness.poll_status.code(), Code::kUnavailable);
+  EXPECT_EQ(Completed(harness.host), 0U);
+  harness.driver().Close(Millis(0), -1);
+
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  ASSERT_TRUE(harness.Submit(MakeMessage("fatal", "x"), 1).ok());
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.size() == 1; }));
+  EXPECT_TRUE(harness.host.completed[1].ok());
+}
+
+TEST(KafkaDriver, FullHostStopsReadingAndLosesNothing) {
+  MockCluster cluster;
+  Harness producer(cluster.address(), "");
+  ASSERT_TRUE(producer.Open(Role::kProducer).ok());
+  producer.Start();
+  for (Token token = 1; token <= 50; ++token) {
+    ASSERT_TRUE(producer.Submit(MakeMessage("slow", "x"), token).ok());
+  }
+  ASSERT_TRUE(producer.host.Wait([&] { return producer.host.completed.size() == 50; }));
+
+  Harness consumer(cluster.address(), kQuickGroup);
+  consumer.host.room = 10;
+  ASSERT_TRUE(consumer.Open(Role::kConsumer).ok());
+  consumer.Run([](Driver& driver) {
+    const std::string topics[] = {"slow"};
+    EXPECT_TRUE(driver.Subscribe(topics).ok());
+  });
+  consumer.Start();
+  ASSERT_TRUE(consumer.host.Wait([&] { return consumer.host.refusals > 0; }));
+  {
+    const std::lock_guard lock(consumer.host.mutex);
+    EXPECT_EQ(consumer.host.delivered.size(), 10U);
+    consumer.host.room = 1000;
+  }
+  consumer.Run([](Driver&) {});  // the wake-up that there is room
+  ASSERT_TRUE(consumer.host.Wait([&] { return consumer.host.delivered.size() == 50; }));
+}
+
+TEST(KafkaDriver, OnlyAcknowledgedMessagesAreCommitted) {
+  MockCluster cluster;
+  Harness producer(cluster.address(), "");
+  ASSERT_TRUE(producer.Open(Role::kProducer).ok());
+  producer.Start();
+  const std::string texts[] = {"0", "1", "2", "3", "4", "5"};
+  for (size_t i = 0; i < std::size(texts); ++i) {
+    Message message = MakeMessage("commit", texts[i]);
+    message.key = "one-partition";
+    message.has_key = true;
+    ASSERT_TRUE(producer.Submit(message, i + 1).ok());
+  }
+  ASSERT_TRUE(producer.host.Wait([&] { return producer.host.completed.size() == 6; }));
+
+  const auto subscribe = [](Driver& driver) {
+    const std::string topics[] = {"commit"};
+    EXPECT_TRUE(driver.Subscribe(topics).ok());
+  };
+  {
+    Harness first(cluster.address(), kQuickGroup);
+    ASSERT_TRUE(first.Open(Role::kConsumer).ok());
+    first.Run(subscribe);
+    first.Start();
+    ASSERT_TRUE(first.host.Wait([&] { return first.host.delivered.size() == 6; }));
+    first.Stop();
+    // 0, 1 and 3: what is committed ends before the gap.
+    for (const size_t i : {size_t{1}, size_t{0}, size_t{3}}) {
+      first.driver().Ack(first.host.delivered[i].second);
+    }
+    const Deadline begin = Clock::now();
+    first.driver().Close(Millis(3000), -1);
+    EXPECT_LT(Elapsed(begin), Millis(3600));
+  }
+  Harness second(cluster.address(), kQuickGroup);
+  ASSERT_TRUE(second.Open(Role::kConsumer).ok());
+  second.Run(subscribe);
+  second.Start();
+  ASSERT_TRUE(second.host.Wait([&] { return second.host.delivered.size() == 4; }));
+  second.Stop();
+  EXPECT_EQ(second.host.delivered[0].first.payload, "2");
+  EXPECT_EQ(second.host.delivered[3].first.payload, "5");
+}
+
+TEST(KafkaDriver, SecondSubscribeReplacesTheTopics) {
+  MockCluster cluster;
+  Harness producer(cluster.address(), "");
+  ASSERT_TRUE(producer.Open(Role::kProducer).ok());
+  producer.Start();
+  ASSERT_TRUE(producer.Submit(MakeMessage("old", "a"), 1).ok());
+  ASSERT_TRUE(producer.Submit(MakeMessage("new", "b"), 2).ok());
+  ASSERT_TRUE(producer.host.Wait([&] { return producer.host.completed.size() == 2; }));
+
+  Harness consumer(cluster.address(), kQuickGroup);
+  ASSERT_TRUE(consumer.Open(Role::kConsumer).ok());
+  const auto subscribe = [&](const std::string& topic) {
+    consumer.Run([topic](Driver& driver) {
+      const std::string topics[] = {topic};
+      EXPECT_TRUE(driver.Subscribe(topics).ok());
+    });
+  };
+  subscribe("old");
+  consumer.Start();
+  ASSERT_TRUE(consumer.host.Wait([&] { return consumer.host.delivered.size() == 1; }));
+  subscribe("new");
+  ASSERT_TRUE(consumer.host.Wait([&] { return consumer.host.delivered.size() == 2; }));
+  EXPECT_EQ(consumer.host.delivered[1].first.topic, "new");
+}
+
+}  // namespace
+}  // namespace dsmsg::kafka

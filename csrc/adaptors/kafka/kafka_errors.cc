@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/kafka/kafka_errors.h"
+
+#include <cctype>
+#include <cstdio>
+
+namespace dsmsg::kafka {
+namespace {
+
+// Without the parts that librdkafka adds for its own log: the address in front, timing and repeats
+// behind.
+std::string_view Core(std::string_view text) {
+  const auto cut = [&text](std::string_view mark) {
+    const size_t at = text.find(mark);
+    if (at != std::string_view::npos) text = text.substr(0, at);
+  };
+  cut(" (after ");
+  cut(" (_");  // rd_kafka_err2name of some texts
+  // "[thrd:...]: " and "host:port/id: " end with ": "; the id is a number or "bootstrap".
+  const size_t slash = text.find('/');
+  if (slash != std::string_view::npos) {
+    const size_t colon = text.find(": ", slash);
+    if (colon != std::string_view::npos) text = text.substr(colon + 2);
+  }
+  return text;
+}
+
+std::string LowerFirst(std::string_view text) {
+  std::string out(text);
+  // "Connection refused" but not "SSL handshake".
+  if (out.size() > 1 && std::islower(static_cast<unsigned char>(out[1])) != 0) {
+    out[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(out[0])));
+  }
+  return out;
+}
+
+std::string SetupTimeout(std::string_view text, Millis limit) {
+  if (text.find("state CONNECT") != std::string_view::npos) {
+    return "no answer to the TCP connect within " + FormatMillis(limit) +
+           " (is the host up, and does a firewall drop packets?)";
+  }
+  if (text.find("SSL") != std::string_view::npos) {
+    return "connected, but no end of the TLS handshake within " + FormatMillis(limit) +
+           " (is this port a TLS listener?)";
+  }
+  return "connected, but no answer to the Kafka handshake within " + FormatMillis(limit) +
+         " (is the broker frozen, or something else than Kafka, or a TLS listener?)";
+}
+
+Code MessageCode(rd_kafka_resp_err_t err) {
+  switch (err) {
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      return Code::kUnknownTopic;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+      return Code::kTooLarge;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+      return Code::kAuth;
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+      return Code::kWouldBlock;
+    // Only reachable when the user limits librdkafka's own retries (`retries` in
+    // producer-proto-cfg): the core then goes on.
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__RETRY:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED:
+      return Code::kUnavailable;
+    default:
+      return Code::kRejected;
+  }
+}
+
+const char* MessageHint(rd_kafka_resp_err_t err) {
+  switch (MessageCode(err)) {
+    case Code::kUnknownTopic:
+      return " (create the topic, or allow auto.create.topics.enable on the broker)";
+    case Code::kTooLarge:
+      return " (raise max-message-bytes here and max.message.bytes of the topic)";
+    case Code::kAuth:
+      return " (does this user have the right to write to the topic?)";
+    default:
+      return err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT
+                 ? " (message.timeout.ms of proto-cfg; without it messages wait)"
+                 : "";
+  }
+}
+
+}  // namespace
+
+std::string FormatMillis(Millis value) {
+  const long long ms = value.count();
+  char text[40];
+  if (ms < 1000) {
+    std::snprintf(text, sizeof text, "%lld ms", ms);
+  } else if (ms % 1000 == 0) {
+    std::snprintf(text, sizeof text, "%lld s", ms / 1000);
+  } else {
+    std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(ms) / 1000.0);
+  }
+  return text;
+}
+
+bool IsPurge(rd_kafka_resp_err_t err) {
+  return err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+         err == RD_KAFKA_RESP_ERR__DESTROY || err == RD_KAFKA_RESP_ERR__FATAL;
+}
+
+bool IsLinkError(rd_kafka_resp_err_t err) {
+  switch (err) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__SSL:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Status MessageStatus(rd_kafka_resp_err_t err, std::string_view topic) {
+  if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return Status(MessageCode(err), "message for topic '" + std::string(topic) +
+                                      "' not taken: " + rd_kafka_err2str(err) + MessageHint(err));
+}
+
+std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout) {
+  if (text.find("setup timed out") != std::string_view::npos) {
+    return SetupTimeout(text, setup_timeout);
+  }
+  std::string_view core = Core(text);
+  if (err == RD_KAFKA_RESP_ERR__RESOLVE) {
+    const size_t at = core.rfind("': ");
+    const std::string_view why = at == std::string_view::npos ? core : core.substr(at + 3);
+    return "name lookup: " + LowerFirst(why) + " (is the host name right?)";
+  }
+  if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
+    return "authentication: " + LowerFirst(core) +
+           " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
+  }
+  if (err == RD_KAFKA_RESP_ERR__SSL) {
+    return "TLS: " + LowerFirst(core) + " (check the certificate authority and host name)";
+  }
+  if (core.find("while requesting ApiVersion") != std::string_view::npos) {
+    return "the connection was closed during the handshake (is the broker starting or stopping, or "
+           "the port a TLS "
+           "listener?)";
+  }
+  const size_t failed = core.find(" failed: ");
+  if (core.starts_with("Connect to ") && failed != std::string_view::npos) {
+    const std::string why = LowerFirst(core.substr(failed + 9));
+    return why + " (is the broker running? conn-str is \"host;port\")";
+  }
+  return LowerFirst(core);
+}
+
+Status LinkStatus(rd_kafka_resp_err_t err, std::string_view text, const std::string& brokers,
+                  Millis setup_timeout) {
+  Code code = Code::kUnavailable;
+  if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL) {
+    code = Code::kAuth;
+  } else if (err == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+    code = Code::kTimeout;
+  }
+  return Status(code,
+                "cannot reach broker " + brokers + ": " + LinkCause(err, text, setup_timeout));
+}
+
+}  // namespace dsmsg::kafka

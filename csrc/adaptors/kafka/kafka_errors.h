@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// librdkafka's error codes and texts as Status. Pure functions: any thread.
+#ifndef DSMSG_ADAPTORS_KAFKA_KAFKA_ERRORS_H_
+#define DSMSG_ADAPTORS_KAFKA_KAFKA_ERRORS_H_
+
+#include <librdkafka/rdkafka.h>
+
+#include <string>
+#include <string_view>
+
+#include "core/config.h"
+#include "core/status.h"
+
+namespace dsmsg::kafka {
+
+/// What a delivery report or a refused produce call means for one message.
+Status MessageStatus(rd_kafka_resp_err_t err, std::string_view topic);
+
+/// The producer was closed (or failed) before the broker answered: nobody knows the fate of the
+/// message, which stays with the core.
+bool IsPurge(rd_kafka_resp_err_t err);
+
+/// An error event that says something about the link to a broker, as opposed to one topic or one
+/// message.
+bool IsLinkError(rd_kafka_resp_err_t err);
+
+/// Part of librdkafka's "<host>:<port>/<id>: <what> (after <n>ms in state <s>)" that a person
+/// needs: the cause, in lower case, with what to try. `setup_timeout` is the bound of the
+/// handshake, for its message.
+std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout);
+
+/// "cannot reach broker <brokers>: <cause>" with the code that fits `err`.
+Status LinkStatus(rd_kafka_resp_err_t err, std::string_view text, const std::string& brokers,
+                  Millis setup_timeout);
+
+/// 1.5 s as "1.5 s", 250 ms as "250 ms".
+std::string FormatMillis(Millis value);
+
+}  // namespace dsmsg::kafka
+
+#endif  // DSMSG_ADAPTORS_KAFKA_KAFKA_ERRORS_H_

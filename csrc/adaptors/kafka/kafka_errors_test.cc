@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/kafka/kafka_errors.h"
+
+#include <gtest/gtest.h>
+
+namespace dsmsg::kafka {
+namespace {
+
+constexpr Millis kSetup{3000};
+
+TEST(KafkaErrors, MessageStatusSeparatesPermanentFromRetryable) {
+  EXPECT_TRUE(MessageStatus(RD_KAFKA_RESP_ERR_NO_ERROR, "t").ok());
+  EXPECT_EQ(MessageStatus(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "t").code(), Code::kUnknownTopic);
+  EXPECT_EQ(MessageStatus(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "t").code(), Code::kUnknownTopic);
+  EXPECT_EQ(MessageStatus(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "t").code(), Code::kTooLarge);
+  EXPECT_EQ(MessageStatus(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "t").code(), Code::kAuth);
+  EXPECT_EQ(MessageStatus(RD_KAFKA_RESP_ERR_INVALID_RECORD, "t").code(), Code::kRejected);
+  EXPECT_EQ(MessageStatus(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, "t").code(), Code::kRejected);
+  EXPECT_TRUE(MessageStatus(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, "t").retryable());
+  EXPECT_NE(MessageStatus(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "cams").message().find("'cams'"),
+            std::string::npos);
+}
+
+TEST(KafkaErrors, PurgedMessagesStayWithTheCore) {
+  EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__PURGE_QUEUE));
+  EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__PURGE_INFLIGHT));
+  EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__DESTROY));
+  EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__FATAL));
+  EXPECT_FALSE(IsPurge(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC));
+}
+
+TEST(KafkaErrors, LinkStatusNamesCauseAndRemedy) {
+  const Status refused = LinkStatus(
+      RD_KAFKA_RESP_ERR__TRANSPORT,
+      "localhost:9093/bootstrap: Connect to ipv4#127.0.0.1:9093 failed: Connection refused (after "
+      "0ms in state CONNECT, 1 identical error(s) suppressed)",
+      "localhost:9093", kSetup);
+  EXPECT_EQ(refused.code(), Code::kUnavailable);
+  EXPECT_EQ(refused.message(),
+            "cannot reach broker localhost:9093: connection refused (is the broker running? "
+            "conn-str is \"host;port\")");
+
+  const Status lookup = LinkStatus(
+      RD_KAFKA_RESP_ERR__RESOLVE,
+      "nohost:9092/bootstrap: Failed to resolve 'nohost:9092': Name or service not known (after "
+      "2ms in state CONNECT)",
+      "nohost:9092", kSetup);
+  EXPECT_EQ(lookup.message(),
+            "cannot reach broker nohost:9092: name lookup: name or service not known (is the host "
+            "name right?)");
+
+  const Status silent = LinkStatus(
+      RD_KAFKA_RESP_ERR__TRANSPORT,
+      "h:1/bootstrap: Connection setup timed out in state APIVERSION_QUERY (after 3003ms in state "
+      "APIVERSION_QUERY)",
+      "h:1", kSetup);
+  EXPECT_NE(silent.message().find("no answer to the Kafka handshake within 3 s"),
+            std::string::npos);
+
+  const Status login = LinkStatus(
+      RD_KAFKA_RESP_ERR__AUTHENTICATION,
+      "h:1/bootstrap: SASL PLAIN authentication failed: Authentication failed (after 4ms in state "
+      "AUTH_REQ)",
+      "h:1", kSetup);
+  EXPECT_EQ(login.code(), Code::kAuth);
+  EXPECT_TRUE(login.permanent());
+}
+
+TEST(KafkaErrors, FormatsTimes) {
+  EXPECT_EQ(FormatMillis(Millis(250)), "250 ms");
+  EXPECT_EQ(FormatMillis(Millis(3000)), "3 s");
+  EXPECT_EQ(FormatMillis(Millis(1500)), "1.5 s");
+}
+
+}  // namespace
+}  // namespace dsmsg::kafka

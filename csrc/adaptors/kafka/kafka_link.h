@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells the core when no broker can be reached and when one can again, also without traffic.
+// librdkafka's error events are hints, and it suppresses repeated ones, so a hint is checked, and
+// while the link is down it is asked once a second. Used by the I/O thread only.
+#ifndef DSMSG_ADAPTORS_KAFKA_KAFKA_LINK_H_
+#define DSMSG_ADAPTORS_KAFKA_KAFKA_LINK_H_
+
+#include <string_view>
+
+#include "adaptors/kafka/kafka_client.h"
+#include "adaptors/kafka/kafka_config.h"
+#include "core/driver.h"
+
+namespace dsmsg::kafka {
+
+class LinkWatch {
+ public:
+  LinkWatch(Client& client, const Settings& settings, DriverHost& host)
+      : client_(client), settings_(settings), host_(host) {}
+
+  /// An error event that IsLinkError().
+  void OnError(rd_kafka_resp_err_t err, std::string_view text);
+  /// A broker answered: cheap, for every acknowledgement.
+  void OnAnswer() {
+    if (!up_) Up();
+  }
+  /// Does what is due. Returns how long a wait may last until it is to be called again, at most
+  /// `budget`.
+  Millis Tick(Millis budget);
+
+ private:
+  void Up();
+  void CountAttempts(Deadline now);
+
+  Client& client_;
+  const Settings& settings_;
+  DriverHost& host_;
+  bool up_ = true;
+  bool due_set_ = false;
+  Deadline due_{};           // of the next look
+  Deadline last_attempt_{};  // while down
+  uint32_t connects_ = 0;    // attempts of single brokers not yet reported
+  Status cause_;
+};
+
+}  // namespace dsmsg::kafka
+
+#endif  // DSMSG_ADAPTORS_KAFKA_KAFKA_LINK_H_

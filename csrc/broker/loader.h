@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads an adaptor, ours or anybody's, and resolves the functions of the contract.
+#ifndef DSMSG_BROKER_LOADER_H_
+#define DSMSG_BROKER_LOADER_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/status.h"
+#include "dsmsg_ext.h"
+#include "nvds_msgapi.h"
+
+namespace dsmsg {
+
+/// The nine functions of the contract (never null) and our extensions (null where the library has
+/// none).
+struct AdaptorApi {
+  decltype(&nvds_msgapi_connect) connect = nullptr;
+  decltype(&nvds_msgapi_send) send = nullptr;
+  decltype(&nvds_msgapi_send_async) send_async = nullptr;
+  decltype(&nvds_msgapi_subscribe) subscribe = nullptr;
+  decltype(&nvds_msgapi_do_work) do_work = nullptr;
+  decltype(&nvds_msgapi_disconnect) disconnect = nullptr;
+  decltype(&nvds_msgapi_getversion) getversion = nullptr;
+  decltype(&nvds_msgapi_get_protocol_name) get_protocol_name = nullptr;
+  decltype(&nvds_msgapi_connection_signature) connection_signature = nullptr;
+
+  decltype(&dsmsg_describe) describe = nullptr;
+  decltype(&dsmsg_stats) stats = nullptr;
+  decltype(&dsmsg_last_error) last_error = nullptr;
+  decltype(&dsmsg_set_link_callback) set_link_callback = nullptr;
+  decltype(&dsmsg_flush) flush = nullptr;
+  decltype(&dsmsg_send_message) send_message = nullptr;
+};
+
+/// A loaded adaptor library. Made by Load(), unloaded by the destructor: nobody may be inside one
+/// of its functions then, and its connections must be ended.
+///
+/// Threads: immutable after Load(); the functions have the contract's own thread rules. Load() may
+/// be called from any thread; dlerror() is per thread.
+class AdaptorLibrary {
+ public:
+  /// `name` is a path, a file name (searched by the system, then in SearchFolders()), or a short
+  /// name such as "kafka", which stands for libnvds_kafka_proto.so in SearchFolders(). An error
+  /// says what is missing and, where that is a library, which package brings it.
+  static Result<std::shared_ptr<const AdaptorLibrary>> Load(const std::string& name);
+
+  /// Where short names are looked up, in this order: $DSMSG_LIB_DIR (several, separated by ':'),
+  /// the folder of the library or program this code is part of and the two above it, <prefix>/lib
+  /// of the installation, DeepStream's lib folder. Without duplicates.
+  static std::vector<std::string> SearchFolders();
+
+  /// Short names of the adaptors found in SearchFolders(), sorted.
+  static std::vector<std::string> Available();
+
+  ~AdaptorLibrary();
+  AdaptorLibrary(const AdaptorLibrary&) = delete;
+  AdaptorLibrary& operator=(const AdaptorLibrary&) = delete;
+
+  const AdaptorApi& api() const { return api_; }
+  /// The file that was loaded.
+  const std::string& path() const { return path_; }
+  /// What the library says: "KAFKA", ...; never empty.
+  const std::string& protocol() const { return protocol_; }
+  /// The library is one of ours: do_work waits inside and needs no sleeping host.
+  bool ours() const { return api_.describe != nullptr; }
+
+  /// Text of dsmsg_last_error(); with a null handle, that of the calling thread's last refused
+  /// call. Empty where the library has no such function or nothing to tell.
+  std::string LastError(NvDsMsgApiHandle handle) const;
+  /// JSON of dsmsg_stats(), or empty.
+  std::string Stats(NvDsMsgApiHandle handle) const;
+
+ private:
+  AdaptorLibrary(void* library, std::string path) : library_(library), path_(std::move(path)) {}
+  static Result<std::shared_ptr<const AdaptorLibrary>> Open(const std::string& path);
+  Status Resolve();
+
+  void* const library_;  // of dlopen
+  const std::string path_;
+  std::string protocol_;
+  AdaptorApi api_;
+};
+
+/// The Debian or Ubuntu package that brings a shared library: "librdkafka.so.1" -> "librdkafka1".
+/// Empty for a name that is not of that form.
+std::string PackageOfLibrary(std::string_view soname);
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_BROKER_LOADER_H_

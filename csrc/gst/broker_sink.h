@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the element dsmsgbroker does, as a C++ class; dsmsgbroker.cc is the GObject around it.
+#ifndef DSMSG_GST_BROKER_SINK_H_
+#define DSMSG_GST_BROKER_SINK_H_
+
+#include <gst/base/gstbasesink.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/topic_template.h"
+#include "gst/payload_meta.h"
+#include "gst/send_engine.h"
+#include "gst/sink_reporter.h"
+#include "gst/sink_settings.h"
+#include "gst/sink_stats.h"
+
+namespace dsmsg {
+
+/// Threads: properties (SetProperty, GetProperty, Stats) from any thread; Unlock and UnlockStop
+/// from the thread that changes the state; Start and Stop likewise, when there is no streaming
+/// thread; Render, Event, Preroll and SetCaps on the streaming thread, with GStreamer's preroll
+/// lock held. The element's object lock guards settings_, engine_, render_counters_ and last_stats_
+/// as pointers; it is never held while an adaptor is called or a message posted.
+class BrokerSink {
+ public:
+  explicit BrokerSink(GstBaseSink* element) : element_(element) {}
+  ~BrokerSink();
+  BrokerSink(const BrokerSink&) = delete;
+  BrokerSink& operator=(const BrokerSink&) = delete;
+
+  bool SetProperty(guint id, const GValue* value);
+  bool GetProperty(guint id, GValue* value);
+
+  bool Start();
+  bool Stop();
+  void SetCaps(GstCaps* caps);
+  void Unlock();
+  void UnlockStop();
+  void Preroll();
+  GstFlowReturn Render(GstBuffer* buffer);
+  /// At end of stream: waits for the messages on their way, at most flush-timeout. False: flushing.
+  bool DrainAtEos();
+
+ private:
+  bool Check(const SinkSettings& settings);
+  bool MakeTemplate(const SinkSettings& settings);
+  bool Connect(const SinkSettings& settings);
+  GstFlowReturn SendPayloads(GstBuffer* buffer, uint64_t* found);
+  GstFlowReturn SendOwnBytes(GstBuffer* buffer);
+  GstFlowReturn Send(OutPayload payload);
+  void RenderTopic(OutPayload* payload);
+  void WarnWithoutPayloads();
+  std::shared_ptr<SendEngine> Engine() const;
+  GstStructure* Stats() const;
+
+  GstBaseSink* const element_;
+  SinkSettings settings_;
+  std::shared_ptr<SendEngine> engine_;
+  std::shared_ptr<RenderCounters> counters_ = std::make_shared<RenderCounters>();
+  GstStructure* last_stats_ = nullptr;  // after Stop
+
+  // Set by Start, read by the streaming thread.
+  std::unique_ptr<SinkReporter> reporter_;
+  std::optional<Template> template_;
+  std::string topic_;
+  guint comp_id_ = G_MAXUINT;
+  std::chrono::milliseconds flush_timeout_{0};
+
+  // Of the streaming thread.
+  bool own_bytes_ = false;
+  bool said_no_payloads_ = false;
+  std::chrono::steady_clock::time_point next_template_warning_;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_GST_BROKER_SINK_H_

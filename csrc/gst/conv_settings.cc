@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gst/conv_settings.h"
+
+#include "gst/type_names.h"
+
+namespace dsmsg {
+namespace {
+
+enum Property : guint {
+  kConfig = 1,
+  kPayloadType,
+  kCompId,
+  kMsg2pLib,
+  kFrameInterval,
+  kMsg2pNewApi,
+  kDebugPayloadDir,
+  kMultiplePayloads,
+  kDummyPayload,
+  kMinimalFormat,
+  kLabels,
+  kMinConfidence,
+  kEvents,
+  kRate,
+  kSourceId,
+};
+
+// Read at start: a change while playing would only count at the next one.
+constexpr auto kFlags =
+    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+
+GType PayloadTypeType() {
+  // The first names are DeepStream's: both they and the short ones work in gst-launch-1.0.
+  static const GEnumValue values[] = {
+      {kPayloadFull, "PAYLOAD_DEEPSTREAM", "deepstream"},
+      {kPayloadMinimal, "PAYLOAD_DEEPSTREAM_MINIMAL", "minimal"},
+      {kPayloadProtobuf, "PAYLOAD_DEEPSTREAM_PROTOBUF", "protobuf"},
+      {kPayloadReserved, "PAYLOAD_RESERVED", "reserved"},
+      {kPayloadCustom, "PAYLOAD_CUSTOM", "custom"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static(DSMSG_GST_TYPE_NAME("PayloadType"), values);
+  return type;
+}
+
+GType MinimalFormatType() {
+  static const GEnumValue values[] = {
+      {kMinimalObjects, "A JSON object for each detected object", "objects"},
+      {kMinimalDelimited, "A text for each detected object, fields separated by |", "delimited"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static(DSMSG_GST_TYPE_NAME("MinimalFormat"), values);
+  return type;
+}
+
+GType EventsType() {
+  static const GEnumValue values[] = {
+      {kEventsNone, "No events of our own", "none"},
+      {kEventsAll, "A message for every object and for the events of tracked ones", "all"},
+      {kEventsTrack, "Messages only when a tracked object enters, leaves, moves or stops", "track"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static(DSMSG_GST_TYPE_NAME("Events"), values);
+  return type;
+}
+
+void InstallText(GObjectClass* klass, Property id, const char* name, const char* nick,
+                 const char* blurb) {
+  g_object_class_install_property(klass, id,
+                                  g_param_spec_string(name, nick, blurb, nullptr, kFlags));
+}
+
+void InstallFlag(GObjectClass* klass, Property id, const char* name, const char* nick,
+                 const char* blurb) {
+  g_object_class_install_property(klass, id,
+                                  g_param_spec_boolean(name, nick, blurb, FALSE, kFlags));
+}
+
+void InstallChoice(GObjectClass* klass, Property id, const char* name, const char* nick,
+                   const char* blurb, GType type) {
+  g_object_class_install_property(klass, id, g_param_spec_enum(name, nick, blurb, type, 0, kFlags));
+}
+
+void InstallDeepStreamProperties(GObjectClass* klass) {
+  InstallText(
+      klass, kConfig, "config", "Configuration file",
+      "INI file with the groups [sensorN], [placeN] and [analyticsN], N being the source id: what "
+      "messages "
+      "say about the camera. Without it messages go without sensor, place and analyticsModule");
+  InstallChoice(klass, kPayloadType, "payload-type", "Payload type",
+                "Form of the messages: deepstream, one JSON message for each object; minimal, one "
+                "JSON message for "
+                "all objects of a frame; protobuf, reserved and custom are not in this version",
+                PayloadTypeType());
+  g_object_class_install_property(
+      klass, kCompId,
+      g_param_spec_uint(
+          "comp-id", "Component id",
+          "Component id that the payloads carry, for the comp-id filter of a sink. Regions of "
+          "interest "
+          "have none, so that they are always converted (default: all sinks take the payloads)",
+          0, G_MAXUINT, G_MAXUINT, kFlags));
+  InstallText(klass, kMsg2pLib, "msg2p-lib", "Payload library",
+              "Library that makes custom payloads (not in this version)");
+  g_object_class_install_property(
+      klass, kFrameInterval,
+      g_param_spec_uint("frame-interval", "Frame interval",
+                        "Make messages for every N-th frame of a source, beginning with the first",
+                        1, G_MAXUINT, 30, kFlags));
+  InstallFlag(klass, kMsg2pNewApi, "msg2p-newapi", "Convert detections",
+              "Make messages of the detected objects (regions of interest). If false, only event "
+              "metadata that an "
+              "application attached is converted, and a warning says so when there is none");
+  InstallText(klass, kDebugPayloadDir, "debug-payload-dir", "Debug folder",
+              "Existing folder; every message is also written to a file of its own there");
+  InstallFlag(klass, kMultiplePayloads, "multiple-payloads", "Multiple payloads",
+              "Make a message for each object also with payload-type=minimal");
+  InstallFlag(klass, kDummyPayload, "dummy-payload", "Dummy payload", "Not in this version");
+}
+
+void InstallOurProperties(GObjectClass* klass) {
+  InstallChoice(klass, kMinimalFormat, "minimal-format", "Minimal format",
+                "With payload-type=minimal: objects as JSON, or as texts "
+                "\"id|left|top|right|bottom|Label...\" that "
+                "consumers of the schema 4.0 read",
+                MinimalFormatType());
+  InstallText(
+      klass, kLabels, "labels", "Class names",
+      "Names of the detector's class numbers: a file with one name on each line, or a list such as "
+      "car,bicycle,person. They replace the label of a region that carries a class number "
+      "(label_id)");
+  g_object_class_install_property(
+      klass, kMinConfidence,
+      g_param_spec_double("min-confidence", "Minimum confidence",
+                          "Leave out objects with a lower confidence; above 0 also those whose "
+                          "confidence is unknown",
+                          0, 1, 0, kFlags));
+  InstallChoice(klass, kEvents, "events", "Events",
+                "Make entry, exit, moving and stopped events from the tracker's ids (only none in "
+                "this version)",
+                EventsType());
+  g_object_class_install_property(
+      klass, kRate,
+      g_param_spec_double("rate", "Rate limit",
+                          "Most messages a second for each source, on average; one second's worth "
+                          "may go at once. What is "
+                          "beyond is left out (0: no limit)",
+                          0, G_MAXDOUBLE, 0, kFlags));
+  g_object_class_install_property(
+      klass, kSourceId,
+      g_param_spec_uint("source-id", "Source id",
+                        "Number of the camera whose frames come here: selects the groups of the "
+                        "configuration file, for "
+                        "programs with a pipeline for each camera",
+                        0, G_MAXUINT, 0, kFlags));
+}
+
+std::string Text(const GValue* value) {
+  const gchar* text = g_value_get_string(value);
+  return text == nullptr ? "" : text;
+}
+
+void SetText(GValue* value, const std::string& text) {
+  g_value_set_string(value, text.empty() ? nullptr : text.c_str());
+}
+
+}  // namespace
+
+void InstallConvProperties(GObjectClass* object_class) {
+  InstallDeepStreamProperties(object_class);
+  InstallOurProperties(object_class);
+  for (const GType type : {PayloadTypeType(), MinimalFormatType(), EventsType()}) {
+    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
+  }
+}
+
+bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value) {
+  switch (id) {
+    case kConfig:
+      return settings->config = Text(value), true;
+    case kPayloadType:
+      return settings->payload_type = g_value_get_enum(value), true;
+    case kCompId:
+      return settings->comp_id = g_value_get_uint(value), true;
+    case kMsg2pLib:
+      return settings->msg2p_lib = Text(value), true;
+    case kFrameInterval:
+      return settings->frame_interval = g_value_get_uint(value), true;
+    case kMsg2pNewApi:
+      return settings->new_api = g_value_get_boolean(value) != FALSE, true;
+    case kDebugPayloadDir:
+      return settings->debug_payload_dir = Text(value), true;
+    case kMultiplePayloads:
+      return settings->multiple_payloads = g_value_get_boolean(value) != FALSE, true;
+    case kDummyPayload:
+      return settings->dummy_payload = g_value_get_boolean(value) != FALSE, true;
+    case kMinimalFormat:
+      return settings->minimal_format = g_value_get_enum(value), true;
+    case kLabels:
+      return settings->labels = Text(value), true;
+    case kMinConfidence:
+      return settings->min_confidence = g_value_get_double(value), true;
+    case kEvents:
+      return settings->events = g_value_get_enum(value), true;
+    case kRate:
+      return settings->rate = g_value_get_double(value), true;
+    case kSourceId:
+      return settings->source_id = g_value_get_uint(value), true;
+    default:
+      return false;
+  }
+}
+
+bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value) {
+  switch (id) {
+    case kConfig:
+      return SetText(value, settings.config), true;
+    case kPayloadType:
+      return g_value_set_enum(value, settings.payload_type), true;
+    case kCompId:
+      return g_value_set_uint(value, settings.comp_id), true;
+    case kMsg2pLib:
+      return SetText(value, settings.msg2p_lib), true;
+    case kFrameInterval:
+      return g_value_set_uint(value, settings.frame_interval), true;
+    case kMsg2pNewApi:
+      return g_value_set_boolean(value, settings.new_api), true;
+    case kDebugPayloadDir:
+      return SetText(value, settings.debug_payload_dir), true;
+    case kMultiplePayloads:
+      return g_value_set_boolean(value, settings.multiple_payloads), true;
+    case kDummyPayload:
+      return g_value_set_boolean(value, settings.dummy_payload), true;
+    case kMinimalFormat:
+      return g_value_set_enum(value, settings.minimal_format), true;
+    case kLabels:
+      return SetText(value, settings.labels), true;
+    case kMinConfidence:
+      return g_value_set_double(value, settings.min_confidence), true;
+    case kEvents:
+      return g_value_set_enum(value, settings.events), true;
+    case kRate:
+      return g_value_set_double(value, settings.rate), true;
+    case kSourceId:
+      return g_value_set_uint(value, settings.source_id), true;
+    default:
+      return false;
+  }
+}
+
+Status CheckSupported(const ConvSettings& settings) {
+  const auto missing = [](const std::string& what, const char* instead) {
+    return Status(Code::kNotSupported, what + " is not in this version (" + instead + ")");
+  };
+  if (settings.payload_type != kPayloadFull && settings.payload_type != kPayloadMinimal) {
+    return missing("payload-type=" + std::to_string(settings.payload_type),
+                   "use 0, deepstream, or 1, minimal");
+  }
+  if (!settings.msg2p_lib.empty()) {
+    return missing("msg2p-lib",
+                   "custom payloads come later: use payload-type 0 or 1 and leave msg2p-lib unset");
+  }
+  if (settings.events != kEventsNone) {
+    return missing("making events from the tracker's ids", "use events=none");
+  }
+  if (settings.dummy_payload) {
+    return missing("dummy-payload", "leave it unset; frames without objects make no message");
+  }
+  return {};
+}
+
+}  // namespace dsmsg

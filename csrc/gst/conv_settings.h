@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The converter's properties: their table, and the values as a plain structure that start() copies.
+#ifndef DSMSG_GST_CONV_SETTINGS_H_
+#define DSMSG_GST_CONV_SETTINGS_H_
+
+#include <gst/gst.h>
+
+#include <string>
+
+#include "core/status.h"
+
+namespace dsmsg {
+
+/// Values of `payload-type`, fixed by DeepStream.
+enum : gint {
+  kPayloadFull = 0,
+  kPayloadMinimal = 1,
+  kPayloadProtobuf = 2,
+  kPayloadReserved = 256,
+  kPayloadCustom = 257,
+};
+enum : gint { kMinimalObjects = 0, kMinimalDelimited = 1 };
+enum : gint { kEventsNone = 0, kEventsAll = 1, kEventsTrack = 2 };
+
+/// A value. The element guards its copy with the object lock.
+struct ConvSettings {
+  std::string config, msg2p_lib, debug_payload_dir, labels;
+  gint payload_type = kPayloadFull, minimal_format = kMinimalObjects, events = kEventsNone;
+  guint comp_id = G_MAXUINT;  // all
+  guint frame_interval = 30, source_id = 0;
+  bool new_api = false, multiple_payloads = false, dummy_payload = false;
+  gdouble min_confidence = 0, rate = 0;
+};
+
+/// Called once, from class_init.
+void InstallConvProperties(GObjectClass* object_class);
+/// Both answer false for an id that is not a setting. The caller holds the object lock.
+bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value);
+bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value);
+
+/// What is set but not part of this version is an error that says so.
+Status CheckSupported(const ConvSettings& settings);
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_GST_CONV_SETTINGS_H_

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gst/dsmsgbroker.h"
+
+#include <gst/base/gstbasesink.h>
+
+#include "gst/broker_sink.h"
+#include "gst/type_names.h"
+
+GST_DEBUG_CATEGORY(dsmsg_broker_debug);
+
+namespace {
+
+struct Broker {
+  GstBaseSink base;
+  dsmsg::BrokerSink* sink;
+};
+
+struct BrokerClass {
+  GstBaseSinkClass base;
+};
+
+GstBaseSinkClass* parent_class = nullptr;
+
+GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+dsmsg::BrokerSink& Self(gpointer object) { return *static_cast<Broker*>(object)->sink; }
+
+void SetProperty(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
+  if (!Self(object).SetProperty(id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+}
+
+void GetProperty(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
+  if (!Self(object).GetProperty(id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+}
+
+void Finalize(GObject* object) {
+  delete static_cast<Broker*>(static_cast<gpointer>(object))->sink;
+  G_OBJECT_CLASS(parent_class)->finalize(object);
+}
+
+gboolean Event(GstBaseSink* base, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && !Self(base).DrainAtEos()) {
+    gst_event_unref(event);
+    return FALSE;
+  }
+  return parent_class->event(base, event);
+}
+
+void InstallFunctions(GstBaseSinkClass* base) {
+  base->start = [](GstBaseSink* s) -> gboolean { return Self(s).Start(); };
+  base->stop = [](GstBaseSink* s) -> gboolean { return Self(s).Stop(); };
+  base->unlock = [](GstBaseSink* s) -> gboolean {
+    Self(s).Unlock();
+    return TRUE;
+  };
+  base->unlock_stop = [](GstBaseSink* s) -> gboolean {
+    Self(s).UnlockStop();
+    return TRUE;
+  };
+  base->set_caps = [](GstBaseSink* s, GstCaps* caps) -> gboolean {
+    Self(s).SetCaps(caps);
+    return TRUE;
+  };
+  base->preroll = [](GstBaseSink* s, GstBuffer*) {
+    Self(s).Preroll();
+    return GST_FLOW_OK;
+  };
+  base->render = [](GstBaseSink* s, GstBuffer* buffer) { return Self(s).Render(buffer); };
+  base->event = Event;
+}
+
+void ClassInit(gpointer klass, gpointer) {
+  parent_class = static_cast<GstBaseSinkClass*>(g_type_class_peek_parent(klass));
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = SetProperty;
+  object_class->get_property = GetProperty;
+  object_class->finalize = Finalize;
+  dsmsg::InstallSinkProperties(object_class);
+  InstallFunctions(GST_BASE_SINK_CLASS(klass));
+  dsmsg_payload_meta_get_info();
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_set_static_metadata(element_class, "Message broker sink", "Sink/Network",
+                                        "Sends payloads made by dsmsgconv (or JSON, protobuf and "
+                                        "text buffers) to a message broker through a protocol "
+                                        "adaptor, libnvds_<name>_proto.so",
+                                        "dsmsg");
+}
+
+void InstanceInit(GTypeInstance* instance, gpointer) {
+  auto* base = GST_BASE_SINK(instance);
+  static_cast<Broker*>(static_cast<gpointer>(instance))->sink = new dsmsg::BrokerSink(base);
+  // A metadata sink waits neither for the clock nor for preroll: a tee with a live source would
+  // stand still.
+  gst_base_sink_set_sync(base, FALSE);
+  gst_base_sink_set_async_enabled(base, FALSE);
+  gst_base_sink_set_last_sample_enabled(base, FALSE);  // it would hold a video buffer for nothing
+}
+
+}  // namespace
+
+GType dsmsg_broker_get_type() {
+  static const GType type = [] {
+    GST_DEBUG_CATEGORY_INIT(dsmsg_broker_debug, "dsmsgbroker", 0, "message broker sink");
+    return g_type_register_static_simple(GST_TYPE_BASE_SINK, DSMSG_GST_TYPE_NAME("Broker"),
+                                         sizeof(BrokerClass), ClassInit, sizeof(Broker),
+                                         InstanceInit, static_cast<GTypeFlags>(0));
+  }();
+  return type;
+}
+
+bool dsmsg_broker_register(GstPlugin* plugin, const char* name) {
+  return gst_element_register(plugin, name, GST_RANK_NONE, dsmsg_broker_get_type()) != FALSE;
+}

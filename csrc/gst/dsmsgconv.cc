@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gst/dsmsgconv.h"
+
+#include <gst/base/gstbasetransform.h>
+
+#include <memory>
+
+#include "gst/conv_settings.h"
+#include "gst/conv_worker.h"
+#include "gst/payload_meta.h"
+#include "gst/type_names.h"
+
+GST_DEBUG_CATEGORY(dsmsg_conv_debug);
+#define GST_CAT_DEFAULT dsmsg_conv_debug
+
+namespace {
+
+// C++ members of the instance, which GObject only knows how to zero.
+struct State {
+  dsmsg::ConvSettings settings;  // guarded by the object lock
+  std::unique_ptr<dsmsg::ConvWorker>
+      worker;  // between start and stop; used by the streaming thread
+};
+
+struct Conv {
+  GstBaseTransform base;
+  State* state;
+};
+
+struct ConvClass {
+  GstBaseTransformClass base;
+};
+
+GObjectClass* parent_class = nullptr;
+
+GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+GstStaticPadTemplate src_template =
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+State& Self(gpointer object) { return *static_cast<Conv*>(object)->state; }
+
+void SetProperty(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
+  GST_OBJECT_LOCK(object);
+  const bool known = dsmsg::SetConvProperty(&Self(object).settings, id, value);
+  GST_OBJECT_UNLOCK(object);
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+}
+
+void GetProperty(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
+  GST_OBJECT_LOCK(object);
+  const bool known = dsmsg::GetConvProperty(Self(object).settings, id, value);
+  GST_OBJECT_UNLOCK(object);
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+}
+
+void Finalize(GObject* object) {
+  delete static_cast<Conv*>(static_cast<gpointer>(object))->state;
+  parent_class->finalize(object);
+}
+
+gboolean Start(GstBaseTransform* base) {
+  State& self = Self(base);
+  GST_OBJECT_LOCK(base);
+  const dsmsg::ConvSettings settings = self.settings;
+  GST_OBJECT_UNLOCK(base);
+  auto worker = dsmsg::ConvWorker::Create(GST_ELEMENT(base), settings);
+  if (!worker.ok()) {
+    GST_ELEMENT_ERROR(base, RESOURCE, SETTINGS, ("%s", worker.status().message().c_str()),
+                      (nullptr));
+    return FALSE;
+  }
+  self.worker = std::move(worker.value());
+  return TRUE;
+}
+
+gboolean Stop(GstBaseTransform* base) {
+  Self(base).worker.reset();
+  return TRUE;
+}
+
+gboolean SetCaps(GstBaseTransform* base, GstCaps* caps, GstCaps*) {
+  if (Self(base).worker) Self(base).worker->SetCaps(caps);
+  return TRUE;
+}
+
+// Instead of transform_ip: in place the base class would copy the pixels of a buffer that others
+// hold too, where only a new list of metadata is needed.
+GstFlowReturn GenerateOutput(GstBaseTransform* base, GstBuffer** out) {
+  GstBuffer* buffer = base->queued_buf;
+  base->queued_buf = nullptr;
+  *out = buffer == nullptr ? nullptr : Self(base).worker->Process(buffer);
+  return GST_FLOW_OK;
+}
+
+void ClassInit(gpointer klass, gpointer) {
+  parent_class = G_OBJECT_CLASS(g_type_class_peek_parent(klass));
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = SetProperty;
+  object_class->get_property = GetProperty;
+  object_class->finalize = Finalize;
+  dsmsg::InstallConvProperties(object_class);
+  dsmsg_payload_meta_get_info();
+  auto* base_class = GST_BASE_TRANSFORM_CLASS(klass);
+  base_class->start = Start;
+  base_class->stop = Stop;
+  base_class->set_caps = SetCaps;
+  base_class->generate_output = GenerateOutput;
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_set_static_metadata(
+      element_class, "Detections to messages", "Filter/Metadata",
+      "Makes JSON messages of the objects that a detector found (regions of interest on the "
+      "buffer) and attaches them "
+      "to the buffer, for dsmsgbroker to send. Stands right after the detector, before any "
+      "videoconvert or videoscale: "
+      "those drop the regions' parameters. With msg2p-newapi=true frame-interval=1 every frame is "
+      "converted",
+      "dsmsg");
+}
+
+void InstanceInit(GTypeInstance* instance, gpointer) {
+  static_cast<Conv*>(static_cast<gpointer>(instance))->state = new State;
+  gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(instance), TRUE);
+}
+
+}  // namespace
+
+GType dsmsg_conv_get_type() {
+  static const GType type = [] {
+    GST_DEBUG_CATEGORY_INIT(dsmsg_conv_debug, "dsmsgconv", 0, "detections to messages");
+    return g_type_register_static_simple(GST_TYPE_BASE_TRANSFORM, DSMSG_GST_TYPE_NAME("Conv"),
+                                         sizeof(ConvClass), ClassInit, sizeof(Conv), InstanceInit,
+                                         static_cast<GTypeFlags>(0));
+  }();
+  return type;
+}
+
+bool dsmsg_conv_register(GstPlugin* plugin, const char* name) {
+  return gst_element_register(plugin, name, GST_RANK_NONE, dsmsg_conv_get_type()) != FALSE;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// libgstdsmsg.so: dsmsgconv and dsmsgbroker.
+#include <gst/gst.h>
+
+#include "gst/dsmsgbroker.h"
+#include "gst/dsmsgconv.h"
+
+#define PACKAGE "dsmsg"
+
+static gboolean Init(GstPlugin* plugin) {
+  return dsmsg_broker_register(plugin, "dsmsgbroker") && dsmsg_conv_register(plugin, "dsmsgconv");
+}
+
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, dsmsg, "Video analytics to message brokers",
+                  Init, DSMSG_VERSION, "Apache 2.0", "dsmsg", "Unknown package origin")

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gst/sink_reporter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/thread.h"
+
+namespace dsmsg {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kWarnEvery{5000};
+constexpr milliseconds kPrerollPatience{2000};
+
+/// The pipeline (or what is at the top) is still on its way to the state it was asked for.
+bool PipelineIsStarting(GstElement* element) {
+  auto* top = GST_OBJECT(gst_object_ref(element));
+  while (GstObject* parent = gst_object_get_parent(top)) {
+    gst_object_unref(top);
+    top = parent;
+  }
+  bool starting = false;
+  if (GST_IS_ELEMENT(top)) {
+    GST_OBJECT_LOCK(top);
+    starting =
+        GST_STATE_RETURN(top) == GST_STATE_CHANGE_ASYNC || GST_STATE_TARGET(top) > GST_STATE(top);
+    GST_OBJECT_UNLOCK(top);
+  }
+  gst_object_unref(top);
+  return starting;
+}
+
+}  // namespace
+
+SinkReporter::SinkReporter(GstElement* element, const SinkSettings& settings)
+    : element_(element),
+      on_error_(settings.on_error),
+      stats_interval_(settings.stats_interval_ms) {}
+
+void SinkReporter::Start(std::function<SendEngine::Failures()> take,
+                         std::function<GstStructure*()> stats) {
+  take_ = std::move(take);
+  stats_ = std::move(stats);
+  if (stats_interval_.count() > 0) stats_due_ = Clock::now() + stats_interval_;
+  thread_ = StartThread("dsmsg-report", [this] { Loop(); });
+}
+
+void SinkReporter::Finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(finishing_, true)) return;
+    wake_.notify_all();
+  }
+  if (!thread_.joinable()) return;
+  thread_.join();
+  ReportFailures();
+}
+
+void SinkReporter::NoteFailure(bool of_message) {
+  if (of_message && on_error_ == OnError::kError) failed_.store(true);
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(failure_, true)) return;
+  wake_.notify_all();
+}
+
+void SinkReporter::PrerollBegins() {
+  const std::lock_guard lock(mutex_);
+  preroll_due_ = Clock::now() + kPrerollPatience;
+  wake_.notify_all();
+}
+
+void SinkReporter::PrerollEnds() {
+  const std::lock_guard lock(mutex_);
+  preroll_due_.reset();
+}
+
+std::optional<SinkReporter::Clock::time_point> SinkReporter::NextDue() const {
+  std::optional<Clock::time_point> next;
+  const auto consider = [&next](Clock::time_point when) {
+    next = next ? std::min(*next, when) : when;
+  };
+  if (failure_) consider(next_warning_);
+  if (preroll_due_) consider(*preroll_due_);
+  if (stats_due_) consider(*stats_due_);
+  return next;
+}
+
+void SinkReporter::Loop() {
+  std::unique_lock lock(mutex_);
+  while (!finishing_) {
+    const std::optional<Clock::time_point> due = NextDue();
+    if (!due) {
+      wake_.wait(lock);
+      continue;
+    }
+    const Clock::time_point now = Clock::now();
+    if (now < *due) {
+      wake_.wait_until(lock, *due);
+      continue;
+    }
+    if (failure_ && now >= next_warning_) {
+      failure_ = false;
+      next_warning_ = now + kWarnEvery;
+      lock.unlock();
+      ReportFailures();
+      lock.lock();
+    } else if (preroll_due_ && now >= *preroll_due_) {
+      preroll_due_.reset();
+      lock.unlock();
+      ReportPreroll();
+      lock.lock();
+    } else if (stats_due_ && now >= *stats_due_) {
+      stats_due_ = now + stats_interval_;
+      lock.unlock();
+      ReportStats();
+      lock.lock();
+    }
+  }
+}
+
+void SinkReporter::ReportFailures() {
+  const std::lock_guard guard(post_mutex_);
+  const SendEngine::Failures failures = take_();
+  if (!failures.link.empty()) {
+    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", failures.link.c_str()),
+                        ("told by the adaptor's connect callback"));
+  }
+  if (failures.count == 0 || on_error_ == OnError::kDrop) return;
+  const std::string text = std::to_string(failures.count) +
+                           (failures.count == 1 ? " message was" : " messages were") +
+                           " not delivered: " + failures.reason;
+  if (on_error_ == OnError::kWarn) {
+    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", text.c_str()),
+                        ("on-error=warn goes on; the property stats has the totals"));
+  } else if (!std::exchange(error_posted_, true)) {
+    GST_ELEMENT_ERROR(
+        element_, RESOURCE, WRITE, ("%s", text.c_str()),
+        ("on-error=error ends the stream at the first message that is not delivered"));
+  }
+}
+
+void SinkReporter::ReportPreroll() {
+  if (!PipelineIsStarting(element_)) return;
+  GST_ELEMENT_WARNING(
+      element_, CORE, STATE_CHANGE,
+      ("The first buffer has been waiting for 2 s for the pipeline to start"),
+      ("Another sink is still without data, probably because this one holds up the thread that "
+       "would "
+       "bring it: put a queue into every branch of a tee (tee name=t  t. ! queue ! ...  t. ! queue "
+       "! "
+       "...), and set async=false on sinks of branches that may stay without data"));
+}
+
+void SinkReporter::ReportStats() {
+  gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), stats_()));
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "msgconv/conv_config.h"
+
+#include <glib.h>
+
+#include <charconv>
+#include <cmath>
+#include <memory>
+#include <span>
+
+#include "msgconv/ini_lines.h"
+
+namespace dsmsg::msgconv {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+struct KeyFileFree {
+  void operator()(GKeyFile* file) const { g_key_file_free(file); }
+};
+using KeyFile = std::unique_ptr<GKeyFile, KeyFileFree>;
+
+struct GFree {
+  void operator()(gchar* text) const { g_free(text); }
+};
+using GString8 = std::unique_ptr<gchar, GFree>;
+
+// Groups of DeepStream's files that configure what is a property or does not exist here.
+constexpr std::string_view kForeignGroups[] = {"message-converter", "schema"};
+
+bool IsForeign(std::string_view group) {
+  for (const std::string_view name : kForeignGroups) {
+    if (group == name) return true;
+  }
+  return false;
+}
+
+// "sensor12" with the prefix "sensor" is 12.
+std::optional<uint32_t> GroupNumber(std::string_view group, std::string_view prefix) {
+  if (!group.starts_with(prefix)) return std::nullopt;
+  const std::string_view digits = group.substr(prefix.size());
+  // One way of writing each number, or [sensor1] and [sensor01] would be one group twice.
+  if (digits.empty() || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+bool ParseNumber(std::string_view text, double* number) {
+  text = Trim(text);
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, *number);
+  return error == std::errc() && stop == end && std::isfinite(*number);
+}
+
+std::string_view Unquote(std::string_view text) {
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
+    text = text.substr(1, text.size() - 2);
+  }
+  return text;
+}
+
+// Each returns what was expected, or nullptr when the value is good.
+const char* Assign(std::string_view text, bool* target) {
+  if (text == "1" || text == "true") {
+    *target = true;
+  } else if (text == "0" || text == "false") {
+    *target = false;
+  } else {
+    return "0 or 1";
+  }
+  return nullptr;
+}
+
+const char* Assign(std::string_view text, std::string* target) {
+  *target = Unquote(text);
+  return nullptr;
+}
+
+const char* Assign(std::string_view text, std::optional<Triple>* target) {
+  constexpr const char* kExpected = "three numbers \"a;b;c\", e.g. 45.29;-75.83;48.1";
+  text = Trim(Unquote(text));
+  if (text.ends_with(';')) text.remove_suffix(1);
+  Triple triple{};
+  for (size_t i = 0; i < triple.size(); ++i) {
+    const size_t end = text.find(';');
+    if ((end == std::string_view::npos) != (i + 1 == triple.size())) return kExpected;
+    if (!ParseNumber(text.substr(0, end), &triple[i])) return kExpected;
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  *target = triple;
+  return nullptr;
+}
+
+template <class T>
+struct Field {
+  const char* name;
+  const char* (*assign)(std::string_view text, T* target);
+};
+
+constexpr Field<SensorInfo> kSensorFields[] = {
+    {"enable", [](std::string_view v, SensorInfo* s) { return Assign(v, &s->enable); }},
+    {"type", [](std::string_view v, SensorInfo* s) { return Assign(v, &s->type); }},
+    {"id", [](std::string_view v, SensorInfo* s) { return Assign(v, &s->id); }},
+    {"location", [](std::string_view v, SensorInfo* s) { return Assign(v, &s->location); }},
+    {"description", [](std::string_view v, SensorInfo* s) { return Assign(v, &s->description); }},
+    {"coordinate", [](std::string_view v, SensorInfo* s) { return Assign(v, &s->coordinate); }},
+};
+
+constexpr Field<PlaceInfo> kPlaceFields[] = {
+    {"enable", [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->enable); }},
+    {"id", [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->id); }},
+    {"type", [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->type); }},
+    {"name", [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->name); }},
+    {"location", [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->location); }},
+    {"coordinate", [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->coordinate); }},
+    {"place-sub-field1",
+     [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->sub_field[0]); }},
+    {"place-sub-field2",
+     [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->sub_field[1]); }},
+    {"place-sub-field3",
+     [](std::string_view v, PlaceInfo* p) { return Assign(v, &p->sub_field[2]); }},
+};
+
+constexpr Field<AnalyticsInfo> kAnalyticsFields[] = {
+    {"enable", [](std::string_view v, AnalyticsInfo* a) { return Assign(v, &a->enable); }},
+    {"id", [](std::string_view v, AnalyticsInfo* a) { return Assign(v, &a->id); }},
+    {"description",
+     [](std::string_view v, AnalyticsInfo* a) { return Assign(v, &a->description); }},
+    {"source", [](std::string_view v, AnalyticsInfo* a) { return Assign(v, &a->source); }},
+    {"version", [](std::string_view v, AnalyticsInfo* a) { return Assign(v, &a->version); }},
+};
+
+}  // namespace
+
+class ConvConfigParser {
+ public:
+  ConvConfigParser(GKeyFile* file, ConvConfig* config) : file_(file), config_(config) {}
+
+  Status ReadGroup(const IniLines::Group& group) {
+    if (const auto n = GroupNumber(group.name, "sensor")) {
+      return ReadFields<SensorInfo>(group, kSensorFields, &config_->sensors_[*n]);
+    }
+    if (const auto n = GroupNumber(group.name, "place")) {
+      return ReadFields<PlaceInfo>(group, kPlaceFields, &config_->places_[*n]);
+    }
+    if (const auto n = GroupNumber(group.name, "analytics")) {
+      return ReadFields<AnalyticsInfo>(group, kAnalyticsFields, &config_->analytics_[*n]);
+    }
+    Warn(group.line,
+         IsForeign(group.name)
+             ? "group [" + group.name +
+                   "] means nothing here: the form of the messages is set with the element's "
+                   "properties payload-type and minimal-format"
+             : "unknown group [" + group.name +
+                   "] (known: [sensorN], [placeN], [analyticsN], N being the source id)");
+    return {};
+  }
+
+ private:
+  template <class T>
+  Status ReadFields(const IniLines::Group& group, std::span<const Field<T>> fields, T* target) {
+    for (const auto& [key, line] : group.keys) {
+      const Field<T>* field = nullptr;
+      for (const Field<T>& candidate : fields) {
+        if (key == candidate.name) field = &candidate;
+      }
+      if (field == nullptr) {
+        std::string known;
+        for (const Field<T>& each : fields) {
+          if (!known.empty()) known += ", ";
+          known += each.name;
+        }
+        Warn(line, "unknown key \"" + key + "\" in [" + group.name + "] (known: " + known + ")");
+        continue;
+      }
+      // The raw value: a backslash in a description is no escape, a semicolon no list.
+      const GString8 raw(g_key_file_get_value(file_, group.name.c_str(), key.c_str(), nullptr));
+      const std::string_view value = raw ? Trim(raw.get()) : std::string_view();
+      if (const char* expected = field->assign(value, target)) {
+        return {Code::kInvalidArgument, IniLines::At(config_->origin_, line) + key + "=" +
+                                            std::string(value) + " in [" + group.name +
+                                            "]: expected " + expected};
+      }
+    }
+    return {};
+  }
+
+  void Warn(size_t line, const std::string& what) {
+    config_->warnings_.push_back(IniLines::At(config_->origin_, line) + what);
+  }
+
+  GKeyFile* const file_;
+  ConvConfig* const config_;
+};
+
+Result<ConvConfig> ConvConfig::Load(const std::string& path) {
+  if (path.ends_with(".yml") || path.ends_with(".yaml")) {
+    return Status(Code::kNotSupported,
+                  path +
+                      ": YAML is not read by this version: write the same groups as INI "
+                      "([sensor0] and lines key=value)");
+  }
+  gchar* raw = nullptr;
+  gsize size = 0;
+  GError* error = nullptr;
+  if (!g_file_get_contents(path.c_str(), &raw, &size, &error)) {
+    Status status(Code::kInvalidArgument,
+                  std::string("cannot read the configuration: ") + error->message);
+    g_error_free(error);
+    return status;
+  }
+  const GString8 text(raw);
+  return Parse({text.get(), size}, path);
+}
+
+Result<ConvConfig> ConvConfig::Parse(std::string_view text, const std::string& origin) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  Result<IniLines> lines = IniLines::Scan(text, origin);
+  if (!lines.ok()) return lines.status();
+
+  ConvConfig config;
+  config.origin_ = origin;
+  config.warnings_ = lines->warnings;
+  if (lines->groups.empty()) {
+    config.warnings_.push_back(
+        origin +
+        ": the configuration is empty: messages go without sensor, place and "
+        "analyticsModule");
+    return config;
+  }
+  const KeyFile file(g_key_file_new());
+  GError* error = nullptr;
+  if (!g_key_file_load_from_data(file.get(), text.data(), text.size(), G_KEY_FILE_NONE, &error)) {
+    Status status(Code::kInvalidArgument, origin + ": " + error->message);
+    g_error_free(error);
+    return status;
+  }
+  ConvConfigParser parser(file.get(), &config);
+  for (const IniLines::Group& group : lines->groups) {
+    if (Status status = parser.ReadGroup(group); !status.ok()) return status;
+  }
+  return config;
+}
+
+std::string ConvConfig::Missing(uint32_t source, bool sensor_only) const {
+  std::string missing;
+  const auto note = [&](bool there, const char* kind) {
+    if (there) return;
+    if (!missing.empty()) missing += ", ";
+    missing += "[" + std::string(kind) + std::to_string(source) + "]";
+  };
+  note(sensors_.contains(source), "sensor");
+  if (!sensor_only) {
+    note(places_.contains(source), "place");
+    note(analytics_.contains(source), "analytics");
+  }
+  return missing;
+}
+
+}  // namespace dsmsg::msgconv

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The converter's configuration file: what is known about each camera, its place and its analytics.
+//
+//   [sensor0]     enable, type, id, location "lat;lon;alt", description, coordinate "x;y;z"
+//   [place0]      enable, id, type, name, location, coordinate, place-sub-field1..3
+//   [analytics0]  enable, id, description, source, version
+//
+// The number of a group is the source id. Immutable after Load: any thread may read.
+#ifndef DSMSG_MSGCONV_CONV_CONFIG_H_
+#define DSMSG_MSGCONV_CONV_CONFIG_H_
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/status.h"
+#include "msgconv/model.h"
+
+namespace dsmsg::msgconv {
+
+struct SensorInfo {
+  bool enable = true;
+  std::string id, type, description;
+  std::optional<Triple> location, coordinate;
+};
+
+struct PlaceInfo {
+  bool enable = true;
+  std::string id, type, name;
+  std::optional<Triple> location, coordinate;
+  std::array<std::string, 3> sub_field;
+};
+
+struct AnalyticsInfo {
+  bool enable = true;
+  std::string id, description, source, version;
+};
+
+class ConvConfig {
+ public:
+  /// An empty configuration: no groups.
+  ConvConfig() = default;
+  /// A file that cannot be read, a line that is none, a bad value or a group that appears twice is
+  /// an error, named with file and line. Unknown groups and keys become warnings().
+  static Result<ConvConfig> Load(const std::string& path);
+  /// The same from text; `origin` stands for the file name in messages.
+  static Result<ConvConfig> Parse(std::string_view text, const std::string& origin);
+
+  /// The source's group, or nullptr when it is absent or has enable=0.
+  const SensorInfo* Sensor(uint32_t source) const { return Enabled(sensors_, source); }
+  const PlaceInfo* Place(uint32_t source) const { return Enabled(places_, source); }
+  const AnalyticsInfo* Analytics(uint32_t source) const { return Enabled(analytics_, source); }
+
+  /// The groups that the file does not have for this source, as text: "[sensor3], [place3]"; "" if
+  /// all are there. One that is there with enable=0 is not missing. `sensor_only`: the others do
+  /// not matter.
+  std::string Missing(uint32_t source, bool sensor_only) const;
+
+  /// Name of the file; "" for a default-constructed one.
+  const std::string& origin() const { return origin_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  friend class ConvConfigParser;
+  template <class T>
+  using Table = std::map<uint32_t, T>;
+  template <class T>
+  static const T* Enabled(const Table<T>& table, uint32_t source) {
+    const auto found = table.find(source);
+    return found == table.end() || !found->second.enable ? nullptr : &found->second;
+  }
+
+  std::string origin_;
+  Table<SensorInfo> sensors_;
+  Table<PlaceInfo> places_;
+  Table<AnalyticsInfo> analytics_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_CONV_CONFIG_H_

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes JSON straight into one growing buffer: no tree, no allocation once the buffer is large
+// enough. The caller writes punctuation and fixed keys itself (Raw); values go through here and
+// come out valid whatever they hold. One thread at a time.
+#ifndef DSMSG_MSGCONV_JSON_WRITER_H_
+#define DSMSG_MSGCONV_JSON_WRITER_H_
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace dsmsg::msgconv {
+
+class JsonWriter {
+ public:
+  void Clear() { size_ = 0; }
+  /// Valid until the next call that changes the writer.
+  std::string_view view() const { return {data_.get(), size_}; }
+
+  /// As it is: punctuation, keys, JSON that was rendered before.
+  void Raw(std::string_view text) {
+    std::memcpy(Room(text.size()), text.data(), text.size());
+    size_ += text.size();
+  }
+  void Raw(char c) {
+    *Room(1) = c;
+    ++size_;
+  }
+  /// Quoted and escaped. What is not UTF-8 becomes U+FFFD, one for each wrong byte.
+  void String(std::string_view text);
+  /// The shortest text that reads back as the same value; whole numbers without a fraction; what is
+  /// no number (NaN, infinity) is null.
+  void Number(double value);
+  void Number(float value);
+  template <std::integral T>
+  void Number(T value) {
+    if constexpr (std::is_signed_v<T>) {
+      Integer(static_cast<long long>(value));
+    } else {
+      Unsigned(static_cast<unsigned long long>(value));
+    }
+  }
+  /// Room for `n` more bytes: write them, then Wrote(n).
+  char* Room(size_t n) {
+    if (capacity_ - size_ < n) Grow(n);
+    return data_.get() + size_;
+  }
+  void Wrote(size_t n) { size_ += n; }
+
+ private:
+  void Grow(size_t n);
+  void Integer(long long value);
+  void Unsigned(unsigned long long value);
+  template <std::floating_point T>
+  void Float(T value);
+
+  std::unique_ptr<char[]> data_;
+  size_t size_ = 0, capacity_ = 0;
+};
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_JSON_WRITER_H_

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Converter: the two minimal forms.
+#include "msgconv/converter.h"
+
+#include <algorithm>
+
+namespace dsmsg::msgconv {
+namespace {
+
+// The separators of the delimited form cannot be escaped in it.
+void AppendText(std::string* out, std::string_view text) {
+  out->append(text);
+  std::replace(out->end() - static_cast<std::ptrdiff_t>(text.size()), out->end(), '|', '_');
+}
+
+}  // namespace
+
+void Converter::Minimal(const Frame& frame, size_t first, size_t last) {
+  const SourceText& text = TextOf(frame.source_id);
+  Head(frame);
+  out_.Raw(R"("sensorId":)");
+  out_.Raw(text.sensor_id);
+  out_.Raw(R"(,"objects":[)");
+  for (size_t i = first; i < last; ++i) {
+    if (i > first) out_.Raw(',');
+    MinimalObject(frame, frame.objects[i]);
+  }
+  out_.Raw("]}");
+}
+
+void Converter::MinimalObject(const Frame& frame, const Object& object) {
+  out_.Raw('{');
+  ObjectId(object);
+  out_.Raw(R"(,"type":)");
+  out_.String(object.label);
+  out_.Raw(',');
+  Confidence(object);
+  out_.Raw(',');
+  BoxOf(frame, object);
+  if (object.attribute_count > 0) {
+    out_.Raw(R"(,"attributes":{)");
+    Attributes(frame, object);
+    out_.Raw('}');
+  }
+  out_.Raw('}');
+}
+
+void Converter::Delimited(const Frame& frame, size_t first, size_t last) {
+  const SourceText& text = TextOf(frame.source_id);
+  out_.Clear();
+  out_.Raw(R"({"version":"4.0","id":")");
+  out_.Number(frame.number);
+  out_.Raw(R"(","@timestamp":")");
+  out_.Raw(time_.Format(frame.time_ns));
+  out_.Raw(R"(","sensorId":)");
+  out_.Raw(text.sensor_id);
+  out_.Raw(R"(,"objects":[)");
+  for (size_t i = first; i < last; ++i) {
+    if (i > first) out_.Raw(',');
+    DelimitedObject(frame, frame.objects[i]);
+  }
+  out_.Raw("]}");
+}
+
+void Converter::DelimitedObject(const Frame& frame, const Object& object) {
+  scratch_.clear();
+  JsonWriter& number = delimited_number_;
+  const auto add_number = [&](auto value) {
+    number.Clear();
+    number.Number(value);
+    scratch_.append(number.view());
+  };
+  if (object.id) add_number(*object.id);
+  const Box box = ScaledBox(frame, object);
+  for (const float edge : {box.left, box.top, box.left + box.width, box.top + box.height}) {
+    scratch_.push_back('|');
+    add_number(edge);
+  }
+  scratch_.push_back('|');
+  AppendText(&scratch_, object.label);
+
+  const ObjectClass& object_class = ClassOf(object.label);
+  const std::span<const Attribute> attributes = frame.AttributesOf(object);
+  if (object_class.kind != ClassKind::kOther || !attributes.empty()) {
+    scratch_.append("|#");
+    if (object_class.kind == ClassKind::kOther) {
+      for (const Attribute& attribute : attributes) {
+        scratch_.push_back('|');
+        AppendText(&scratch_, attribute.value);
+      }
+    } else {
+      const ClassValues values = ValuesOf(object_class, object.label, attributes);
+      for (const uint8_t field : object_class.delimited) {
+        scratch_.push_back('|');
+        AppendText(&scratch_, values.text[field]);
+      }
+    }
+    scratch_.push_back('|');
+    add_number(object.confidence.value_or(0.0F));
+  }
+  out_.String(scratch_);
+}
+
+}  // namespace dsmsg::msgconv

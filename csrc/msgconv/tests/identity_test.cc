@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "msgconv/identity.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "json_check.h"
+
+namespace dsmsg::msgconv {
+namespace {
+
+std::string NextOf(UuidGenerator* generator) {
+  std::string text(UuidGenerator::kLength, '?');
+  generator->Next(text.data());
+  return text;
+}
+
+TEST(UuidGenerator, MakesVersionFour) {
+  UuidGenerator generator;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string uuid = NextOf(&generator);
+    EXPECT_TRUE(dsmsg_test::IsUuid(uuid)) << uuid;
+  }
+}
+
+TEST(UuidGenerator, NeverRepeats) {
+  std::set<std::string> seen;
+  UuidGenerator first, second;
+  for (int i = 0; i < 50000; ++i) {
+    EXPECT_TRUE(seen.insert(NextOf(&first)).second);
+    EXPECT_TRUE(seen.insert(NextOf(&second)).second);
+  }
+}
+
+TEST(TimeFormatter, WritesRfc3339) {
+  TimeFormatter formatter;
+  EXPECT_EQ(formatter.Format(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(formatter.Format(1'705'314'600'000'000'000), "2024-01-15T10:30:00.000Z");
+  EXPECT_EQ(formatter.Format(1'705'314'600'123'999'999), "2024-01-15T10:30:00.123Z");
+  EXPECT_EQ(formatter.Format(1'705'314'600'124'000'000), "2024-01-15T10:30:00.124Z");
+  EXPECT_EQ(formatter.Format(1'705'314'601'005'000'000), "2024-01-15T10:30:01.005Z");
+  EXPECT_EQ(formatter.Format(951'782'400'000'000'000), "2000-02-29T00:00:00.000Z");
+  EXPECT_EQ(formatter.Format(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(formatter.Format(UINT64_MAX).size(), 24U);
+}
+
+}  // namespace
+}  // namespace dsmsg::msgconv

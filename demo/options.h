@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The demo's command line. Values.
+#ifndef DSMSG_DEMO_OPTIONS_H_
+#define DSMSG_DEMO_OPTIONS_H_
+
+#include <string>
+
+#include "core/status.h"
+
+namespace dsmsg_demo {
+
+struct DemoOptions {
+  std::string broker = "mock";     // mock, kafka or redis
+  std::string video;               // a file
+  bool fit = false;                // scale a video of unknown size to what the detector can do
+  unsigned frames = 300;           // 0: the whole video
+  std::string source = ".";        // the repository: demo/msgconv.txt, python/
+  std::string python = "python3";  // runs dsmsg.brokers
+};
+
+/// An error is the usage.
+dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv);
+
+}  // namespace dsmsg_demo
+
+#endif  // DSMSG_DEMO_OPTIONS_H_

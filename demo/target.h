@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The broker of a demo run: lives as long as the object. One thread.
+#ifndef DSMSG_DEMO_TARGET_H_
+#define DSMSG_DEMO_TARGET_H_
+
+#include <memory>
+#include <string>
+
+#include "core/status.h"
+
+namespace dsmsg_demo {
+
+class Target {
+ public:
+  virtual ~Target() = default;
+  std::string title;    // for people
+  std::string adaptor;  // short name
+  std::string host;
+  int port = 0;
+
+  std::string address() const { return host + ":" + std::to_string(port); }
+  std::string conn_str() const { return host + ";" + std::to_string(port); }
+};
+
+/// librdkafka's mock cluster, in this process, with `topic` of one partition: real connections, no
+/// server.
+dsmsg::Result<std::unique_ptr<Target>> StartMockKafka(const std::string& topic);
+
+/// A real server, started by `python -m dsmsg.brokers serve <kind>` ("kafka" or "redis") and ended
+/// with it. `python` is the interpreter, `python_path` the folder that holds the package.
+dsmsg::Result<std::unique_ptr<Target>> StartServer(const std::string& kind,
+                                                   const std::string& python,
+                                                   const std::string& python_path);
+
+}  // namespace dsmsg_demo
+
+#endif  // DSMSG_DEMO_TARGET_H_

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the files that are made from the adaptors' option tables.
+
+Each adaptor library tells its table through dsmsg_describe(). From it come, for each adaptor,
+`cfg/cfg_<name>.txt` and `docs/options-<name>.md`, and for all together the typed configuration of
+the Python package, where that has a generator.
+
+Usage: generate.py [--check] <folder with the built adaptors>
+    --check   write nothing; exit with 1 and name the files that are not what they would be
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib
+import json
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTICE = "Made by scripts/generate.py from the adaptor's option table (make generate). Do not edit."
+
+Option = dict[str, Any]
+Description = dict[str, Any]
+
+
+def describe(library: Path) -> Description:
+    """Returns what an adaptor library says about itself.
+
+    Raises:
+        OSError: the library cannot be loaded.
+        AttributeError: it is not one of ours (no dsmsg_describe).
+        ValueError: its answer is not the JSON expected.
+    """
+    function = ctypes.CDLL(str(library)).dsmsg_describe
+    function.restype = ctypes.c_char_p
+    description: Description = json.loads(function().decode("utf-8"))
+    missing = {"protocol", "library", "delivery", "default_port", "options"} - description.keys()
+    if missing:
+        raise ValueError(f"{library.name}: dsmsg_describe() lacks {', '.join(sorted(missing))}")
+    return description
+
+
+def values_text(kind: str) -> str:
+    """Returns what a person may write for an option's type, for example "bytes(1,10)"."""
+    name, _, rest = kind.partition("(")
+    bounds = rest.rstrip(")").split(",")
+    fixed = {
+        "string": "text",
+        "path": "a path",
+        "bool": "1 or 0 (true, false, yes, no)",
+        "template": "text with ${fields}",
+        "pairs": "key=value;key=value",
+    }
+    if name in fixed:
+        return fixed[name]
+    if name == "enum":
+        return ", ".join(bounds)
+    low, high = bounds
+    if name == "int":
+        return f"{low} to {high}"
+    if name == "bytes":
+        return f"{low} to {high} bytes (k, M, G)"
+    if name in ("ms", "s"):
+        unit = "milliseconds" if name == "ms" else "seconds"
+        return f"a time (500ms, 5s, 2m; a bare number: {unit}), {low} to {high} {unit}"
+    raise ValueError(f"unknown option type {kind!r}")
+
+
+def groups(description: Description) -> list[tuple[str, list[Option]]]:
+    """Returns the options by heading: the adaptor's own, everyone's, those not there yet."""
+    usable = [option for option in description["options"] if not option["unavailable"]]
+    return [
+        (f"Options of {description['protocol']}", [o for o in usable if not o["common"]]),
+        ("Options of every adaptor", [o for o in usable if o["common"]]),
+        (
+            "Known, but not in this version (setting one to another value is an error)",
+            [o for o in description["options"] if o["unavailable"]],
+        ),
+    ]
+
+
+def notes(option: Option) -> list[str]:
+    """Returns what else is to be said about an option."""
+    said = []
+    if option["deprecated"]:
+        said.append("deprecated")
+    if option["secret"]:
+        said.append("secret: never logged; ${env:NAME} and ${file:/path} are replaced")
+    return said
+
+
+def comment(text: str) -> list[str]:
+    """Returns the text as comment lines of an INI file."""
+    return textwrap.wrap(text, width=98, initial_indent="# ", subsequent_indent="# ")
+
+
+def config_file(name: str, description: Description) -> str:
+    """Returns the text of cfg/cfg_<name>.txt: every option, commented out, with its default."""
+    port = description["default_port"]
+    lines = [
+        "# SPDX-License-Identifier: Apache-2.0",
+        f"# {NOTICE}",
+        "#",
+        f"# Configuration of libnvds_{name}_proto.so"
+        f" ({description['protocol']}, {description['library']}).",
+        f"# Connection string: host;port, host:port,host:port or a URL; default port {port}.",
+        *comment(f"Delivery: {description['delivery']}"),
+        "#",
+        "# Every option stands here with its default; remove the # to change it.",
+        "",
+        "[message-broker]",
+    ]
+    for title, options in groups(description):
+        if not options:
+            continue
+        lines += ["", f"# ---- {title} ----"]
+        for option in options:
+            extra = "".join(f" ({note})" for note in notes(option))
+            values = f"Values: {values_text(option['type'])}"
+            lines += ["", *comment(option["doc"] + extra), *comment(values)]
+            lines += [
+                f"#{option['name']}={option['default']}",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def cell(text: str) -> str:
+    """Returns the text fit for a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def options_page(name: str, description: Description) -> str:
+    """Returns the text of docs/options-<name>.md."""
+    lines = [
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->",
+        f"<!-- {NOTICE} -->",
+        "",
+        f"# Options: {name}",
+        "",
+        f"`libnvds_{name}_proto.so`, protocol `{description['protocol']}`,"
+        f" built on {description['library']}, default port {description['default_port']}.",
+        "",
+        f"**Delivery.** {description['delivery']}",
+        "",
+        "Options stand in the group `[message-broker]` of the adaptor's configuration file"
+        f" (a file with all of them: `cfg/cfg_{name}.txt`). Dashes and underscores are the same.",
+    ]
+    for title, options in groups(description):
+        if not options:
+            continue
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| option | default | meaning | values |",
+            "|---|---|---|---|",
+        ]
+        for option in options:
+            default = f"`{cell(option['default'])}`" if option["default"] else ""
+            extra = "".join(f" ({note})" for note in notes(option))
+            lines.append(
+                f"| `{option['name']}` | {default} | {cell(option['doc'] + extra)}"
+                f" | {cell(values_text(option['type']))} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def python_config(descriptions: dict[str, Description]) -> dict[Path, str]:
+    """Returns the Python package's generated module: path and text.
+
+    It holds all adaptors, so that it can only be made when all of them were built.
+    """
+    sys.path.insert(0, str(ROOT / "python"))
+    generator = importlib.import_module("dsmsg._generate")
+    absent = [name for name in generator.ADAPTORS if name not in descriptions]
+    if absent:
+        print(f"generate: {generator.OUTPUT.name} left alone, not built: {', '.join(absent)}")
+        return {}
+    tables = [(name, descriptions[name]) for name in generator.ADAPTORS]
+    return {generator.OUTPUT: generator.generate(tables)}
+
+
+def main() -> int:
+    """Writes or checks the files; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write the files made from the option tables.")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
+    parser.add_argument("folder", type=Path, help="folder with the built adaptors")
+    arguments = parser.parse_args()
+
+    libraries = sorted(arguments.folder.glob("libnvds_*_proto.so"))
+    if not libraries:
+        print(f"generate: there is no libnvds_*_proto.so in {arguments.folder}", file=sys.stderr)
+        return 2
+    descriptions = {
+        library.name[len("libnvds_") : -len("_proto.so")]: describe(library)
+        for library in libraries
+    }
+    files: dict[Path, str] = {}
+    for name, description in descriptions.items():
+        files[ROOT / "cfg" / f"cfg_{name}.txt"] = config_file(name, description)
+        files[ROOT / "docs" / f"options-{name}.md"] = options_page(name, description)
+    files.update(python_config(descriptions))
+
+    stale = []
+    for path, text in files.items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path.relative_to(ROOT))
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for path in stale:
+        print(f"{path}: {'is stale (run: make generate)' if arguments.check else 'written'}")
+    print(f"generate: {len(files) - len(stale)} of {len(files)} files were up to date")
+    return 1 if arguments.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

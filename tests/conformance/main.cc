@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the conformance suite and prints, at the end, one line for each rule with a column for each
+// adaptor.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "log_capture.h"
+#include "quirks.h"
+
+namespace dsmsg::conformance {
+namespace {
+
+/// Parts of the contract that no test here shows, and why.
+constexpr const char* kNotTested[][2] = {
+    {"rule 4, figures",
+     "CPU per message is measured by benchmarks/host_cpu; here only that nothing spins"},
+    {"rule 5, heartbeats over minutes",
+     "an idle connection is watched for seconds only; keep-alive intervals are minutes long"},
+    {"rule 7, backoff distribution",
+     "full jitter is random: shown in the unit tests with a given generator"},
+    {"rule 11, disconnect racing with other calls", "excluded by the contract"},
+    {"rule 15, symbol binding",
+     "the table of exports is checked here; binding inside a library by tests/abi"},
+    {"rule 17, name server that never answers",
+     "needs a resolver of its own: shown in the unit tests"},
+    {"section 4, spool",
+     "the spool is not in this version: a setting that asks for it stops connect"},
+    {"section 5, TLS schemes (kafka+TLS, rediss)",
+     "not in this version: a setting that asks for it stops connect"},
+    {"power cut", "a broker's own durability; SIGKILL is what is tested"},
+};
+
+struct Cell {
+  int passed = 0, failed = 0;
+};
+
+/// The table. One thread (gtest's), apart from the watchdog, which only reads after a hang.
+class RuleTable : public ::testing::EmptyTestEventListener {
+ public:
+  RuleTable() : watchdog_([this] { Watch(); }) {}
+  ~RuleTable() override {
+    {
+      std::lock_guard lock(mutex_);
+      done_ = true;
+      changed_.notify_all();
+    }
+    watchdog_.join();
+  }
+
+  void OnTestStart(const ::testing::TestInfo& info) override {
+    std::lock_guard lock(mutex_);
+    running_ = std::string(info.test_suite_name()) + "." + info.name();
+    deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(kLimitSeconds);
+    changed_.notify_all();
+  }
+
+  void OnTestEnd(const ::testing::TestInfo& info) override {
+    std::lock_guard lock(mutex_);
+    running_.clear();
+    Count(info.test_suite_name(), info.name(), info.result()->Passed());
+  }
+
+  void OnTestProgramEnd(const ::testing::UnitTest&) override {
+    std::lock_guard lock(mutex_);
+    Print();
+  }
+
+ private:
+  static constexpr int kLimitSeconds = 240;
+
+  void Count(const std::string& suite, const std::string& name, bool passed) {
+    const size_t slash = name.find('/');
+    const std::string protocol = slash == std::string::npos ? "(all)" : name.substr(slash + 1);
+    Cell& cell = cells_[suite][protocol];
+    ++(passed ? cell.passed : cell.failed);
+  }
+
+  void Watch() {
+    std::unique_lock lock(mutex_);
+    while (!done_) {
+      changed_.wait_for(lock, std::chrono::seconds(1));
+      if (running_.empty() || std::chrono::steady_clock::now() < deadline_) continue;
+      std::printf("[  HUNG    ] %s did not end within %d s\n", running_.c_str(), kLimitSeconds);
+      const size_t dot = running_.find('.');
+      Count(running_.substr(0, dot), running_.substr(dot + 1), false);
+      Print();
+      std::fflush(stdout);
+      _exit(3);  // a deadlock: nothing can be cleaned up; the servers end with their pipes
+    }
+  }
+
+  static std::string Reason(const std::string& protocol, const std::string& suite) {
+    for (const Quirks* quirks : AllQuirks()) {
+      if (quirks->protocol() != protocol) continue;
+      for (const auto& [name, reason] : quirks->NotApplicable()) {
+        if (name == suite) return reason;
+      }
+    }
+    return "";
+  }
+
+  void Print() {
+    if (cells_.empty()) return;
+    std::printf("\nconformance: tests passed for each rule and adaptor\n%-44s", "rule");
+    for (const Quirks* quirks : AllQuirks()) std::printf(" %-12s", quirks->protocol().c_str());
+    std::printf("\n");
+    std::map<std::string, std::string> reasons;
+    for (const auto& [suite, row] : cells_) {
+      std::printf("%-44s", suite.c_str());
+      for (const Quirks* quirks : AllQuirks()) {
+        const std::string protocol = quirks->protocol();
+        const auto cell = row.find(protocol);
+        std::string text = "-";
+        if (cell != row.end()) {
+          const auto [passed, failed] = cell->second;
+          text = (failed == 0 ? "pass " : "FAIL ") + std::to_string(passed) + "/" +
+                 std::to_string(passed + failed);
+        } else if (const std::string reason = Reason(protocol, suite); !reason.empty()) {
+          text = "n/a";
+          reasons[suite + ", " + protocol] = reason;
+        }
+        std::printf(" %-12s", text.c_str());
+      }
+      std::printf("\n");
+    }
+    for (const auto& [what, reason] : reasons) {
+      std::printf("  n/a: %s: %s\n", what.c_str(), reason.c_str());
+    }
+    std::printf("not tested here:\n");
+    for (const auto& [what, reason] : kNotTested) std::printf("  %s: %s\n", what, reason);
+    std::printf("\n");
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, std::map<std::string, Cell>> cells_;
+  std::string running_;
+  std::chrono::steady_clock::time_point deadline_;
+  bool done_ = false;
+  std::thread watchdog_;
+};
+
+int Run(int argc, char** argv) {
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  signal(SIGPIPE, SIG_DFL);  // as hosts leave it (rule 16); the parent may have ignored it
+  for (const char* name :
+       {"NVDS_JSON_DUMP_FILE", "DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION", "DSMSG_LOG",
+        "PASSWORD_REDIS", "USER_REDIS", "PASSWORD_KAFKA", "USER_KAFKA"}) {
+    unsetenv(name);
+  }
+  ::testing::InitGoogleTest(&argc, argv);
+  LogCapture::Begin();
+  ::testing::UnitTest::GetInstance()->listeners().Append(new RuleTable);
+  const int result = RUN_ALL_TESTS();
+  CloseServers();
+  return result;
+}
+
+}  // namespace
+}  // namespace dsmsg::conformance
+
+int main(int argc, char** argv) { return dsmsg::conformance::Run(argc, argv); }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quirks.h"
+
+#include <algorithm>
+
+namespace dsmsg::conformance {
+namespace {
+
+struct Registry {
+  std::vector<std::unique_ptr<Quirks>> owned;
+  std::vector<Quirks*> all;
+};
+
+Registry& TheRegistry() {
+  static Registry registry;
+  return registry;
+}
+
+}  // namespace
+
+Server& Quirks::shared() {
+  if (!shared_) shared_ = std::make_unique<Server>(server_kind(), server_args());
+  shared_->EnsureUp();
+  return *shared_;
+}
+
+Server& Quirks::faulty() {
+  if (!faulty_) faulty_ = std::make_unique<Server>(server_kind(), server_args());
+  faulty_->EnsureUp();
+  return *faulty_;
+}
+
+const std::vector<Quirks*>& AllQuirks() { return TheRegistry().all; }
+
+bool RegisterQuirks(std::unique_ptr<Quirks> quirks) {
+  Registry& registry = TheRegistry();
+  registry.all.push_back(quirks.get());
+  registry.owned.push_back(std::move(quirks));
+  std::sort(registry.all.begin(), registry.all.end(),
+            [](const Quirks* a, const Quirks* b) { return a->protocol() < b->protocol(); });
+  return true;
+}
+
+void CloseServers() {
+  TheRegistry().all.clear();
+  TheRegistry().owned.clear();
+}
+
+}  // namespace dsmsg::conformance

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the conformance suite has to know about one adaptor and its broker. A new adaptor brings one
+// file, quirks_<name>.cc, with a subclass and DSMSG_QUIRKS(Subclass); nothing else is edited.
+//
+// Threads: one test at a time uses it; ReadAll and the like only while the server is up.
+#ifndef DSMSG_CONFORMANCE_QUIRKS_H_
+#define DSMSG_CONFORMANCE_QUIRKS_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ledger.h"
+#include "server.h"
+
+namespace dsmsg::conformance {
+
+using Lines = std::vector<std::string>;  // of a config file's group [message-broker]
+
+/// One way to write a connection (CONTRACT section 5). Without `has_connection` NULL is passed.
+struct ConnectionForm {
+  std::string name, connection;
+  Lines config;
+  bool has_connection = true;
+};
+
+/// A state of the broker in which it refuses messages: entered, left again.
+struct Refusal {
+  std::string name;
+  std::function<void(Server&, const std::string&topic)> begin, end;
+};
+
+/// A way to hand a password to the adaptor; `secret` must appear in no output.
+struct SecretCase {
+  std::string name, connection;
+  Lines config;
+  std::vector<std::pair<std::string, std::string>> environment;
+};
+
+class Quirks {
+ public:
+  virtual ~Quirks() = default;
+
+  // Identity.
+  virtual std::string protocol() const = 0;  // what nvds_msgapi_get_protocol_name answers
+  virtual std::string library() const = 0;   // file name
+  /// Rules of the suite that cannot be shown with this adaptor: name of the suite (or
+  /// "suite.test"), reason.
+  virtual std::vector<std::pair<std::string, std::string>> NotApplicable() const { return {}; }
+
+  // The broker. What it acknowledged must survive SIGKILL. shared() is never killed by a test,
+  // faulty() is.
+  Server& shared();
+  Server& faulty();
+  virtual std::string server_kind() const = 0;  // for `dsmsg.brokers serve`
+  virtual std::string server_args() const = 0;  // JSON
+  virtual void CreateTopic(Server& server, const std::string& topic, int partitions) = 0;
+  /// All that the topic holds, in the broker's order, read without any code of ours. Throws on
+  /// errors.
+  virtual std::vector<Received> ReadAll(Server& server, const std::string& topic) = 0;
+
+  // Configuration.
+  /// Lines that every test adds.
+  virtual Lines BaseConfig() const { return {}; }
+  /// Lines that make a single message travel at once.
+  virtual Lines LowLatencyConfig() const { return {}; }
+  /// Lines for a consumer of its own, that sees all messages sent after subscribe returned.
+  virtual Lines ConsumerConfig(const std::string& unique) const = 0;
+  /// Everything that must lead to this server (besides the common "host;port" forms of the suite).
+  virtual std::vector<ConnectionForm> ConnectionForms(Server& server) const = 0;
+  /// Settings written in two ways that mean the same, and a third that differs.
+  struct EqualSettings {
+    std::string connection, same, different;
+  };
+  virtual EqualSettings SignatureForms() const = 0;
+
+  // Facts about the protocol.
+  virtual bool duplicates_possible() const = 0;  // after a lost link
+  virtual bool has_keys() const = 0;             // the broker keeps the key: sensor.id by default
+  virtual bool has_unknown_topic() const { return false; }
+  virtual size_t largest_payload() const = 0;  // with the default options of adaptor and broker
+
+  // Refusals: for good (completed with ERR) and for a time (retried until it ends).
+  virtual std::vector<Refusal> RefusedForGood() const { return {}; }
+  virtual std::vector<Refusal> RefusedForATime() const { return {}; }
+
+  // Credentials. RequirePassword("") switches them off.
+  virtual bool has_auth() const { return false; }
+  virtual void RequirePassword(Server&, const std::string& /*password*/) {}
+  virtual std::vector<SecretCase> SecretCases(Server& server, const std::string& secret) const = 0;
+
+  // DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION changes what is stored.
+  virtual bool has_sensor_extraction() const { return false; }
+
+ private:
+  std::unique_ptr<Server> shared_, faulty_;
+};
+
+/// All quirks linked into the program, in the order of their protocol names.
+const std::vector<Quirks*>& AllQuirks();
+bool RegisterQuirks(std::unique_ptr<Quirks> quirks);
+/// Ends all servers.
+void CloseServers();
+
+}  // namespace dsmsg::conformance
+
+#define DSMSG_QUIRKS(Class)                               \
+  [[maybe_unused]] static const bool registered_##Class = \
+      ::dsmsg::conformance::RegisterQuirks(std::make_unique<Class>())
+
+#endif  // DSMSG_CONFORMANCE_QUIRKS_H_

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of the sink share: the fake adaptor, a pipeline with its bus, waiting on
+// conditions.
+#ifndef DSMSG_TESTS_GST_SUPPORT_H_
+#define DSMSG_TESTS_GST_SUPPORT_H_
+
+#include <dlfcn.h>
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "fake_adaptor.h"
+
+namespace dsmsg_test {
+
+inline constexpr std::chrono::seconds kPatience{20};
+
+inline std::string FakePath(const std::string& name) {
+  return std::string(DSMSG_TEST_FAKE_DIR) + "/libnvds_" + name + "_proto.so";
+}
+
+/// The fake adaptor `name` with its control in the initial state. Keeps the library loaded.
+class Fake {
+ public:
+  explicit Fake(const std::string& name = "fake") : path_(FakePath(name)) {
+    library_ = dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
+    EXPECT_NE(library_, nullptr) << dlerror();
+    using Getter = FakeControl* (*)();
+    control_ = reinterpret_cast<Getter>(dlsym(library_, "fake_control"))();
+    const std::lock_guard lock(control_->mutex);
+    const FakeControl fresh;
+    control_->protocol = fresh.protocol;
+    control_->refuse_connect = control_->hold_sends = control_->hold_completions =
+        control_->forget = false;
+    control_->send_result = control_->completion = NVDS_MSGAPI_OK;
+    control_->stats = fresh.stats;
+    control_->last_error = fresh.last_error;
+    control_->messages.clear();
+    control_->pending.clear();
+    control_->connects = control_->disconnects = control_->do_works = control_->sends_waiting = 0;
+  }
+  Fake(const Fake&) = delete;
+  Fake& operator=(const Fake&) = delete;
+
+  /// Changes the control under its lock.
+  void Set(const std::function<void(FakeControl&)>& change) {
+    const std::lock_guard lock(control_->mutex);
+    change(*control_);
+    control_->changed.notify_all();
+  }
+  /// A value of the control, read under its lock.
+  template <class Reader>
+  auto Get(Reader reader) {
+    const std::lock_guard lock(control_->mutex);
+    return reader(*control_);
+  }
+  /// Waits until `condition` holds; false after 20 s.
+  bool Wait(const std::function<bool(const FakeControl&)>& condition) {
+    std::unique_lock lock(control_->mutex);
+    return control_->changed.wait_for(lock, kPatience, [&] { return condition(*control_); });
+  }
+  size_t Sent() {
+    return Get([](FakeControl& c) { return c.messages.size(); });
+  }
+  const std::string& path() const { return path_; }
+  std::string proto_lib() const { return "proto-lib=" + path_; }
+
+ private:
+  const std::string path_;
+  void* library_ = nullptr;
+  FakeControl* control_ = nullptr;
+};
+
+/// Text and debug text of an error, warning or nothing.
+struct BusText {
+  std::string text, debug;
+  explicit operator bool() const { return !text.empty(); }
+};
+
+inline BusText TextOf(GstMessage* message) {
+  BusText result;
+  if (message == nullptr) return result;
+  GError* error = nullptr;
+  gchar* debug = nullptr;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+    gst_message_parse_error(message, &error, &debug);
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING)
+    gst_message_parse_warning(message, &error, &debug);
+  if (error != nullptr) result.text = error->message;
+  if (debug != nullptr) result.debug = debug;
+  g_clear_error(&error);
+  g_free(debug);
+  gst_message_unref(message);
+  return result;
+}
+
+/// A pipeline from a launch line; goes to NULL at the end.
+class Pipeline {
+ public:
+  explicit Pipeline(const std::string& line) {
+    GError* error = nullptr;
+    pipeline_ = gst_parse_launch(line.c_str(), &error);
+    EXPECT_EQ(error, nullptr) << error->message << " in " << line;
+    g_clear_error(&error);
+    if (GST_IS_PIPELINE(pipeline_) == FALSE) {  // a single element
+      GstElement* element = pipeline_;
+      pipeline_ = gst_pipeline_new(nullptr);
+      gst_bin_add(GST_BIN(pipeline_), element);
+    }
+    // Else what is said on the way to NULL is thrown away.
+    g_object_set(pipeline_, "auto-flush-bus", FALSE, nullptr);
+    bus_ = gst_element_get_bus(pipeline_);
+  }
+  ~Pipeline() {
+    Set(GST_STATE_NULL);
+    gst_object_unref(bus_);
+    gst_object_unref(pipeline_);
+  }
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  GstStateChangeReturn Set(GstState state) { return gst_element_set_state(pipeline_, state); }
+  /// Waits for the state asked for.
+  GstStateChangeReturn Reach(std::chrono::seconds timeout = kPatience) {
+    return gst_element_get_state(pipeline_, nullptr, nullptr,
+                                 static_cast<GstClockTime>(timeout.count()) * GST_SECOND);
+  }
+  GstMessage* Pop(int types, std::chrono::milliseconds timeout = kPatience) {
+    return gst_bus_timed_pop_filtered(bus_,
+                                      static_cast<GstClockTime>(timeout.count()) * GST_MSECOND,
+                                      static_cast<GstMessageType>(types));
+  }
+  /// The next message of these types as text; empty after 20 s.
+  BusText Text(int types, std::chrono::milliseconds timeout = kPatience) {
+    return TextOf(Pop(types, timeout));
+  }
+  bool WaitEos() {
+    GstMessage* message = Pop(GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    const bool eos = message != nullptr && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS;
+    if (message != nullptr && !eos) {
+      ADD_FAILURE() << TextOf(message).text;
+    } else if (message != nullptr) {
+      gst_message_unref(message);
+    }
+    return eos;
+  }
+  GstElement* Get(const char* name) {
+    GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline_), name);
+    EXPECT_NE(element, nullptr) << name;
+    gst_object_unref(element);  // the pipeline keeps it
+    return element;
+  }
+
+ private:
+  GstElement* pipeline_ = nullptr;
+  GstBus* bus_ = nullptr;
+};
+
+/// A counter of the element's statistics.
+inline guint64 Stat(GstElement* sink, const char* field) {
+  GstStructure* stats = nullptr;
+  g_object_get(sink, "stats", &stats, nullptr);
+  guint64 value = 0;
+  EXPECT_TRUE(gst_structure_get_uint64(stats, field, &value)) << field;
+  gst_structure_free(stats);
+  return value;
+}
+
+inline GstBuffer* BufferOf(std::string_view bytes) {
+  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, bytes.size(), nullptr);
+  gst_buffer_fill(buffer, 0, bytes.data(), bytes.size());
+  return buffer;
+}
+
+}  // namespace dsmsg_test
+
+#endif  // DSMSG_TESTS_GST_SUPPORT_H_
