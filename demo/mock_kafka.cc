@@ -23,9 +23,13 @@ class MockKafka : public Target {
   Status Start(const std::string& topic) {
     std::array<char, 512> error = {};
     // The cluster needs a client as its frame; this one connects to nothing.
-    kafka_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), error.data(), error.size());
-    if (kafka_ == nullptr)
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "log_level", "0", nullptr, 0);  // it would warn of just that
+    kafka_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error.data(), error.size());
+    if (kafka_ == nullptr) {
+      rd_kafka_conf_destroy(conf);
       return Status(Code::kInternal, std::string("librdkafka: ") + error.data());
+    }
     cluster_ = rd_kafka_mock_cluster_new(kafka_, 1);
     if (cluster_ == nullptr)
       return Status(Code::kInternal, "librdkafka cannot start its mock cluster");

@@ -25,6 +25,13 @@ int64_t NowMillis() {
       .count();
 }
 
+std::string_view Trimmed(std::string_view text) {
+  constexpr char kBlanks[] = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
 // Appends to the message's buffer and returns where it now stands.
 class Cursor {
  public:
@@ -63,15 +70,12 @@ Result<MessageBuilder> MessageBuilder::Create(const Settings& settings) {
   }
   if (!builder.key_ && config.Has("partition-key")) {
     const std::string path = config.GetString("partition-key");
-    std::vector<std::string> paths{path};
-    if (path == "sensor.id") paths.emplace_back("sensorId");
-    for (const std::string& each : paths) {
+    for (const std::string& each : {path, std::string(path == "sensor.id" ? "sensorId" : "")}) {
       if (each.empty()) continue;
-      FieldReader reader;
-      const Result<size_t> added = reader.Add(each);
-      if (!added.ok())
+      const Result<size_t> added = builder.key_fields_.Add(each);
+      if (!added.ok()) {
         return Status(Code::kInvalidArgument, "partition-key: " + added.status().message());
-      builder.key_fields_.push_back(std::move(reader));
+      }
     }
   }
   for (const auto& [name, text] : config.GetPairs("headers")) {
@@ -89,7 +93,7 @@ bool MessageBuilder::RenderTopic(const SendRequest& request, std::string* topic,
   std::string_view given = request.topic;
   // A host may pass the last field of the connection string: a port or a password, never a topic
   // (rule 14).
-  if (!not_a_topic_.empty() && given == not_a_topic_) given = {};
+  if (!not_a_topic_.empty() && Trimmed(given) == not_a_topic_) given = {};
   if (!given.empty()) {
     topic->assign(given);
   } else if (default_topic_) {
@@ -113,15 +117,7 @@ bool MessageBuilder::RenderKey(const SendRequest& request, std::string* key, boo
     *complete = false;
     return false;
   }
-  thread_local std::vector<FieldValue> values;
-  for (const FieldReader& reader : key_fields_) {
-    reader.Extract(request.payload, &values);
-    if (values[0].found) {
-      key->assign(values[0].text);
-      return true;
-    }
-  }
-  return false;
+  return key_fields_.size() > 0 && key_fields_.ExtractFirst(request.payload, key);
 }
 
 Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logger& logger,

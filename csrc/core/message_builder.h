@@ -40,7 +40,7 @@ class MessageBuilder {
   bool RenderKey(const SendRequest& request, std::string* key, bool* complete) const;
 
   std::optional<Template> default_topic_, topic_template_, key_;
-  std::vector<FieldReader> key_fields_;  // tried in turn
+  FieldReader key_fields_;  // the first one that the payload has is the key
   std::vector<std::pair<std::string, Template>> headers_;
   std::string not_a_topic_;
   size_t max_bytes_ = 0;

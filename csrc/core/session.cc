@@ -215,6 +215,10 @@ void Session::Dispatch(Millis wait) {
 
 void Session::DoWork() {
   notifier_->HostCalled();
+  // The I/O thread looks for expired messages too, but not while an attempt to connect keeps it.
+  std::vector<Finished> finished;
+  queue_.Expire(Clock::now(), &finished);
+  completions_.Push(&finished);
   Dispatch(settings_.work_wait);
 }
 

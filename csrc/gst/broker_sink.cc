@@ -289,9 +289,20 @@ GstFlowReturn BrokerSink::Send(OutPayload payload) {
         break;
     }
     GST_DEBUG_OBJECT(element_, "interrupted while the queue is full: waiting for PLAYING");
-    const GstFlowReturn result = gst_base_sink_wait_preroll(element_);
+    const GstFlowReturn result = WaitForPlaying();
     if (result != GST_FLOW_OK) return result;
   }
+}
+
+/// Lets go of the preroll lock until PLAYING or a flush. One wait is not enough: PLAYING may be
+/// over again before this thread has the lock back, and one that then waited for the adaptor in
+/// PAUSED would hold up the next change.
+GstFlowReturn BrokerSink::WaitForPlaying() {
+  GstFlowReturn result = GST_FLOW_OK;
+  do {
+    result = gst_base_sink_wait_preroll(element_);
+  } while (result == GST_FLOW_OK && element_->need_preroll != FALSE);
+  return result;
 }
 
 void BrokerSink::WarnWithoutPayloads() {
@@ -332,7 +343,7 @@ bool BrokerSink::DrainAtEos() {
       case SendEngine::Drained::kInterrupted:
         break;
     }
-    if (gst_base_sink_wait_preroll(element_) != GST_FLOW_OK) return false;
+    if (WaitForPlaying() != GST_FLOW_OK) return false;
   }
 }
 

@@ -51,6 +51,7 @@ class BrokerSink {
   GstFlowReturn SendPayloads(GstBuffer* buffer, uint64_t* found);
   GstFlowReturn SendOwnBytes(GstBuffer* buffer);
   GstFlowReturn Send(OutPayload payload);
+  GstFlowReturn WaitForPlaying();
   void RenderTopic(OutPayload* payload);
   void WarnWithoutPayloads();
   std::shared_ptr<SendEngine> Engine() const;

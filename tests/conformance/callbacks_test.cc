@@ -62,9 +62,8 @@ TEST_P(Rule02_CallbacksInsideDoWork, NoneWithoutItAllOnItsThread) {
   std::vector<std::thread::id> threads;
   ledger.on_callback = [&](Record&) { threads.push_back(std::this_thread::get_id()); };
   SendMany(link, ledger, topic, 500);
-  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["acknowledged"] == 500; }));
+  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["completions_waiting"] == 500; }));
   EXPECT_EQ(ledger.completed(), 0u) << "callbacks came without do_work";
-  EXPECT_EQ(link.GetStats()["completions_waiting"], 500u);
   ASSERT_TRUE(Pump(link, ledger));
   for (const auto id : threads) EXPECT_EQ(id, std::this_thread::get_id());
   Close(link);

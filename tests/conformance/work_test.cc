@@ -16,7 +16,7 @@ TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, DispatchesAllThatIsReady) {
   const Link link = Connect(server);
   Ledger& ledger = NewLedger();
   SendMany(link, ledger, topic, 2000);
-  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["acknowledged"] == 2000; }));
+  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["completions_waiting"] == 2000; }));
   link.DoWork();
   EXPECT_EQ(ledger.completed(), 2000u) << "one call must dispatch everything that is ready";
   Close(link);
@@ -93,7 +93,8 @@ TEST_P(Rule05_ProtocolWorkNeedsNoDoWork, MoreThanTheQueueHolds) {
   const Link link = Connect(server, {"queue-size=50", "overflow=block", "overflow-timeout=30s"});
   Ledger& ledger = NewLedger();
   SendMany(link, ledger, topic, 2000);
-  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["acknowledged"] == 2000; }));
+  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["acknowledged"] == 2000; }))
+      << link.GetStats().json();
   Close(link);
   ExpectAllOk(ledger, 2000);
 }
