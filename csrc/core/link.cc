@@ -179,6 +179,8 @@ void Link::ReportUp() {
     told_down_ = false;
     last_error_ = Status();
     up_ = true;
+    // Before connect() can return: a host that sends at once must find a queue that waits for room.
+    if (parts_.queue != nullptr) parts_.queue->SetLinkUp(true);
   }
   state_cv_.notify_all();
   if (again) {
@@ -187,7 +189,6 @@ void Link::ReportUp() {
   } else {
     parts_.logger.Info("connected to " + parts_.settings.endpoints.ToString());
   }
-  if (parts_.queue != nullptr) parts_.queue->SetLinkUp(true);
   parts_.observer.OnLinkUp(role_);
   Signal();
 }
@@ -214,10 +215,10 @@ void Link::ReportDown(const Status& reason, bool failed_attempt) {
         settings.reconnect_attempts > 0 && failures_ >= settings.reconnect_attempts;
     gives_up = !quiet && (!settings.reconnect || used_up);
     given_up_ = gives_up;
+    if (parts_.queue != nullptr) parts_.queue->SetLinkUp(false);
   }
   state_cv_.notify_all();
   parts_.metrics.RecordFailureReason(reason);
-  if (parts_.queue != nullptr) parts_.queue->SetLinkUp(false);
   if (gives_up) Signal();
   if (quiet) return;
   const char* next = gives_up ? "; gave up (reconnect, reconnect-attempts)" : "; trying again";

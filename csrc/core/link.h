@@ -4,8 +4,8 @@
 // and consumer are separate.
 //
 // Threads: the public functions from any thread, except Start, Stop (once each, by the owner). The
-// private ones run on the I/O thread unless they say otherwise. mutex_ is a leaf, never
-// held while calling out.
+// private ones run on the I/O thread unless they say otherwise. mutex_ is held while the queue is
+// told the state of the link, so that both always agree; nothing else is called with it.
 #ifndef DSMSG_CORE_LINK_H_
 #define DSMSG_CORE_LINK_H_
 
