@@ -16,8 +16,6 @@
 
 #include "target.h"
 
-extern char** environ;
-
 namespace dsmsg_demo {
 namespace {
 

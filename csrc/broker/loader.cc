@@ -168,7 +168,7 @@ Result<std::shared_ptr<const AdaptorLibrary>> AdaptorLibrary::Load(const std::st
   const bool short_name = IsShortName(name);
   const std::string file = short_name ? FileOfShortName(name) : name;
   for (const std::string& folder : SearchFolders()) {
-    const std::string path = folder + "/" + file;
+    const std::string path = fs::path(folder) / file;
     if (IsFile(path)) return Open(path);
   }
   if (!short_name) return Open(name);  // the system's own search: LD_LIBRARY_PATH, ld.so.conf

@@ -200,6 +200,25 @@ void BrokerSink::UnlockStop() {
   if (const auto engine = Engine()) engine->SetInterrupted(false);
 }
 
+// GStreamer calls unlock_stop before it is in PAUSED, and may let a waiting render go on although
+// PLAYING is over again. A render that then waited for the adaptor would keep the preroll lock, and
+// with it the next change: so the engine does not wait at all between these two.
+void BrokerSink::Pausing() {
+  if (const auto engine = Engine()) engine->SetPaused(true);
+}
+
+void BrokerSink::Playing() {
+  const auto engine = Engine();
+  if (engine == nullptr) return;
+  // While the engine does not wait, nobody keeps this lock for long. Under it, because a render
+  // that was told not to wait has it until it waits for the signal; GStreamer's own signal may have
+  // come too early.
+  GST_BASE_SINK_PREROLL_LOCK(element_);
+  engine->SetPaused(false);
+  GST_BASE_SINK_PREROLL_SIGNAL(element_);
+  GST_BASE_SINK_PREROLL_UNLOCK(element_);
+}
+
 // ---------------------------------------------------------------- streaming
 
 void BrokerSink::SetCaps(GstCaps* caps) {
@@ -289,20 +308,9 @@ GstFlowReturn BrokerSink::Send(OutPayload payload) {
         break;
     }
     GST_DEBUG_OBJECT(element_, "interrupted while the queue is full: waiting for PLAYING");
-    const GstFlowReturn result = WaitForPlaying();
+    const GstFlowReturn result = gst_base_sink_wait_preroll(element_);
     if (result != GST_FLOW_OK) return result;
   }
-}
-
-/// Lets go of the preroll lock until PLAYING or a flush. One wait is not enough: PLAYING may be
-/// over again before this thread has the lock back, and one that then waited for the adaptor in
-/// PAUSED would hold up the next change.
-GstFlowReturn BrokerSink::WaitForPlaying() {
-  GstFlowReturn result = GST_FLOW_OK;
-  do {
-    result = gst_base_sink_wait_preroll(element_);
-  } while (result == GST_FLOW_OK && element_->need_preroll != FALSE);
-  return result;
 }
 
 void BrokerSink::WarnWithoutPayloads() {
@@ -343,7 +351,7 @@ bool BrokerSink::DrainAtEos() {
       case SendEngine::Drained::kInterrupted:
         break;
     }
-    if (WaitForPlaying() != GST_FLOW_OK) return false;
+    if (gst_base_sink_wait_preroll(element_) != GST_FLOW_OK) return false;
   }
 }
 

@@ -39,6 +39,9 @@ class BrokerSink {
   void SetCaps(GstCaps* caps);
   void Unlock();
   void UnlockStop();
+  /// Before the change from PLAYING to PAUSED, after that from PAUSED to PLAYING.
+  void Pausing();
+  void Playing();
   void Preroll();
   GstFlowReturn Render(GstBuffer* buffer);
   /// At end of stream: waits for the messages on their way, at most flush-timeout. False: flushing.
@@ -51,7 +54,6 @@ class BrokerSink {
   GstFlowReturn SendPayloads(GstBuffer* buffer, uint64_t* found);
   GstFlowReturn SendOwnBytes(GstBuffer* buffer);
   GstFlowReturn Send(OutPayload payload);
-  GstFlowReturn WaitForPlaying();
   void RenderTopic(OutPayload* payload);
   void WarnWithoutPayloads();
   std::shared_ptr<SendEngine> Engine() const;

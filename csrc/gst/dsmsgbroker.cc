@@ -47,6 +47,16 @@ gboolean Event(GstBaseSink* base, GstEvent* event) {
   return parent_class->event(base, event);
 }
 
+GstStateChangeReturn ChangeState(GstElement* element, GstStateChange change) {
+  if (change == GST_STATE_CHANGE_PLAYING_TO_PAUSED) Self(element).Pausing();
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(parent_class)->change_state(element, change);
+  if (change == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE) {
+    Self(element).Playing();
+  }
+  return result;
+}
+
 void InstallFunctions(GstBaseSinkClass* base) {
   base->start = [](GstBaseSink* s) -> gboolean { return Self(s).Start(); };
   base->stop = [](GstBaseSink* s) -> gboolean { return Self(s).Stop(); };
@@ -80,6 +90,7 @@ void ClassInit(gpointer klass, gpointer) {
   InstallFunctions(GST_BASE_SINK_CLASS(klass));
   dsmsg_payload_meta_get_info();
   auto* element_class = GST_ELEMENT_CLASS(klass);
+  element_class->change_state = ChangeState;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_set_static_metadata(element_class, "Message broker sink", "Sink/Network",
                                         "Sends payloads made by dsmsgconv (or JSON, protobuf and "

@@ -40,6 +40,7 @@ struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
   }
   void GiveUpQueue(std::unique_lock<std::mutex>& lock);
   milliseconds Pause() const;
+  bool MustNotWait() const { return interrupted || paused || stopping; }
   bool Idle() const { return queue.empty() && !submitting && counters.pending == 0; }
 
   static void OnSent(void* user_ptr, NvDsMsgApiErrorType code) {
@@ -61,6 +62,7 @@ struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
   Failures failures;
   uint64_t completions = 0;
   bool interrupted = false;
+  bool paused = true;
   bool submitting = false;  // the worker is inside send_async
   bool stopping = false;    // the worker sends what is queued, then ends
   bool ending = false;      // the work thread ends
@@ -144,7 +146,7 @@ SendEngine::Push SendEngine::Offer(OutPayload* payload) {
   State& s = *state_;
   std::unique_lock lock(s.mutex);
   const size_t limit = s.options.queue_size;
-  s.room.wait(lock, [&] { return s.queue.size() < limit || s.interrupted || s.stopping; });
+  s.room.wait(lock, [&] { return s.queue.size() < limit || s.MustNotWait(); });
   if (s.stopping) return Push::kStopped;
   if (s.queue.size() >= limit) return Push::kInterrupted;
   s.queue.push_back(std::move(*payload));
@@ -153,19 +155,25 @@ SendEngine::Push SendEngine::Offer(OutPayload* payload) {
 }
 
 void SendEngine::SetInterrupted(bool interrupted) {
-  State& s = *state_;
-  const std::lock_guard lock(s.mutex);
-  s.interrupted = interrupted;
-  s.room.notify_all();
-  s.idle.notify_all();
+  const std::lock_guard lock(state_->mutex);
+  state_->interrupted = interrupted;
+  state_->room.notify_all();
+  state_->idle.notify_all();
+}
+
+void SendEngine::SetPaused(bool paused) {
+  const std::lock_guard lock(state_->mutex);
+  state_->paused = paused;
+  state_->room.notify_all();
+  state_->idle.notify_all();
 }
 
 SendEngine::Drained SendEngine::Drain(Clock::time_point deadline) {
   State& s = *state_;
   std::unique_lock lock(s.mutex);
-  s.idle.wait_until(lock, deadline, [&] { return s.Idle() || s.interrupted || s.stopping; });
+  s.idle.wait_until(lock, deadline, [&] { return s.Idle() || s.MustNotWait(); });
   if (s.Idle()) return Drained::kAll;
-  return s.interrupted || s.stopping ? Drained::kInterrupted : Drained::kTimeout;
+  return s.MustNotWait() ? Drained::kInterrupted : Drained::kTimeout;
 }
 
 SendEngine::Counters SendEngine::counters() const {

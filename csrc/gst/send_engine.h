@@ -34,7 +34,7 @@ struct OutPayload {
   int64_t timestamp_ms = 0;  // 0: now
 };
 
-/// Threads: Offer and Drain on one streaming thread at a time; SetInterrupted, Counters,
+/// Threads: Offer and Drain on one streaming thread at a time; SetInterrupted, SetPaused, counters,
 /// TakeFailures and AdaptorStats from any thread; Start and Stop by the owner, Stop when nobody is
 /// inside another function. Ownership: keeps the adaptor's library loaded; the connection is ended
 /// by Stop().
@@ -77,8 +77,9 @@ class SendEngine {
   /// Waits for room; takes `payload` only when the answer is kTaken. With room it is taken even
   /// when interrupted.
   Push Offer(OutPayload* payload);
-  /// While set, Offer and Drain do not wait.
+  /// While either is set, Offer and Drain do not wait. Paused is the initial state.
   void SetInterrupted(bool interrupted);
+  void SetPaused(bool paused);
   /// Waits until every payload is acknowledged or failed.
   Drained Drain(std::chrono::steady_clock::time_point deadline);
   /// Sends what is queued (at most flush-timeout), joins the worker, then the work thread, then

@@ -299,7 +299,7 @@ TEST(SinkPipeline, PluginsExportOnlyTheirEntryPoints) {
     std::array<char, 4096> line = {};
     while (std::fgets(line.data(), static_cast<int>(line.size()), output) != nullptr) {
       std::string symbol(line.data());
-      symbol.erase(symbol.find_last_not_of("\n") + 1);
+      symbol.erase(symbol.find_last_not_of('\n') + 1);
       symbols.insert(symbol.substr(symbol.rfind(' ') + 1));
     }
     ASSERT_EQ(pclose(output), 0);

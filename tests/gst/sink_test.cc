@@ -8,7 +8,6 @@
 
 namespace {
 
-using dsmsg_test::BufferOf;
 using dsmsg_test::BusText;
 using dsmsg_test::Fake;
 using dsmsg_test::FakePath;
