@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * @file dsmsg_ext.h
- * @brief Optional extensions of the adaptor contract. A host finds each with dlsym() and works without.
+ * @brief Optional extensions of the adaptor contract. A host finds each with dlsym() and works
+ * without.
  *
  * Threads and argument rules are those of nvds_msgapi.h.
  */
@@ -20,7 +21,8 @@ typedef struct {
   const char* value;
 } DsmsgHeader;
 
-/** A message with everything a broker can carry. Set @c size to sizeof(DsmsgMessage), the rest to 0. */
+/** A message with everything a broker can carry. Set @c size to sizeof(DsmsgMessage), the rest to
+ * 0. */
 typedef struct {
   size_t size;                /**< sizeof(DsmsgMessage) of the caller's header */
   const char* topic;          /**< NULL: the configured topic */
@@ -39,7 +41,8 @@ typedef enum { DSMSG_LINK_DOWN = 0, DSMSG_LINK_UP = 1 } DsmsgLinkState;
 /** Called on a thread of the adaptor's own on every change; @p reason is valid during the call. */
 typedef void (*DsmsgLinkCallback)(void* user_ptr, DsmsgLinkState state, const char* reason);
 
-/** JSON text: protocol, versions, default port, delivery semantics, and the table of all options. */
+/** JSON text: protocol, versions, default port, delivery semantics, and the table of all options.
+ */
 const char* dsmsg_describe(void);
 
 /**
@@ -55,11 +58,13 @@ size_t dsmsg_stats(NvDsMsgApiHandle h_ptr, char* buffer, size_t size);
  */
 size_t dsmsg_last_error(NvDsMsgApiHandle h_ptr, char* buffer, size_t size);
 
-/** Sets or, with NULL, removes the callback for link changes. It is told the present state first. */
+/** Sets or, with NULL, removes the callback for link changes. It is told the present state first.
+ */
 NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr, DsmsgLinkCallback callback,
                                             void* user_ptr);
 
-/** Waits until every message accepted so far is completed, at most @p timeout_ms; ERR if some remain. */
+/** Waits until every message accepted so far is completed, at most @p timeout_ms; ERR if some
+ * remain. */
 NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms);
 
 /** nvds_msgapi_send_async() with key, headers and timestamp. */

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * @file nvds_msgapi.h
- * @brief The C contract between a host (a GStreamer sink, a client library, a program) and a protocol
- *        adaptor, a shared library named `libnvds_<name>_proto.so`.
+ * @brief The C contract between a host (a GStreamer sink, a client library, a program) and a
+ * protocol adaptor, a shared library named `libnvds_<name>_proto.so`.
  *
- * The ABI is that of DeepStream's protocol adaptors, so a host built against either works with both.
+ * The ABI is that of DeepStream's protocol adaptors, so a host built against either works with
+ * both.
  *
- * Threads: every function may be called from any thread on one handle. Only nvds_msgapi_disconnect()
- * must not race with another call on the same handle.
+ * Threads: every function may be called from any thread on one handle. Only
+ * nvds_msgapi_disconnect() must not race with another call on the same handle.
  *
  * Callbacks: send callbacks run inside nvds_msgapi_do_work() or nvds_msgapi_disconnect(), on the
- * calling thread, with no adaptor lock held; they may call nvds_msgapi_send_async() again. Subscribe
- * callbacks run one at a time on a thread of the adaptor's own, connect callbacks on another. No
- * callback runs on the caller's stack of nvds_msgapi_connect() or nvds_msgapi_send_async().
+ * calling thread, with no adaptor lock held; they may call nvds_msgapi_send_async() again.
+ * Subscribe callbacks run one at a time on a thread of the adaptor's own, connect callbacks on
+ * another. No callback runs on the caller's stack of nvds_msgapi_connect() or
+ * nvds_msgapi_send_async().
  *
  * Arguments: any pointer may be NULL, any string empty, any length zero; such a call answers
  * NVDS_MSGAPI_ERR (or a NULL handle) with one log line and has no other effect.
@@ -48,8 +50,8 @@ typedef enum {
 typedef void (*nvds_msgapi_send_cb_t)(void* user_ptr, NvDsMsgApiErrorType completion_flag);
 
 /**
- * Called for every received message. @p msg (@p msg_len bytes, no terminator) and @p topic are valid
- * until the callback returns; the message is acknowledged to the broker after that.
+ * Called for every received message. @p msg (@p msg_len bytes, no terminator) and @p topic are
+ * valid until the callback returns; the message is acknowledged to the broker after that.
  */
 typedef void (*nvds_msgapi_subscribe_request_cb_t)(NvDsMsgApiErrorType flag, void* msg, int msg_len,
                                                    char* topic, void* user_ptr);
@@ -59,8 +61,8 @@ typedef void (*nvds_msgapi_connect_cb_t)(NvDsMsgApiHandle h_ptr, NvDsMsgApiEvent
 
 /**
  * Connects to a broker.
- * @param connection_str `host;port`, `host;port;topic`, `host:port[,host:port...]` or a URL; NULL or
- *        empty: `hostname` and `port` are taken from the file.
+ * @param connection_str `host;port`, `host;port;topic`, `host:port[,host:port...]` or a URL; NULL
+ * or empty: `hostname` and `port` are taken from the file.
  * @param connect_cb may be NULL.
  * @param config_path INI file with the group `[message-broker]`; NULL or empty: defaults.
  * @return the handle, or NULL; the log names the step that failed. Blocks at most `connect-timeout`
@@ -77,8 +79,8 @@ NvDsMsgApiErrorType nvds_msgapi_send(NvDsMsgApiHandle h_ptr, char* topic, const 
                                      size_t nbuf);
 
 /**
- * Queues a copy of the payload and returns. @p send_callback (may be NULL) is called exactly once if
- * and only if NVDS_MSGAPI_OK is returned.
+ * Queues a copy of the payload and returns. @p send_callback (may be NULL) is called exactly once
+ * if and only if NVDS_MSGAPI_OK is returned.
  */
 NvDsMsgApiErrorType nvds_msgapi_send_async(NvDsMsgApiHandle h_ptr, char* topic,
                                            const uint8_t* payload, size_t nbuf,
@@ -93,7 +95,8 @@ void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr);
 
 /**
  * Flushes (at most `flush-timeout`), calls back for every message left and ends the connection.
- * Refused (NVDS_MSGAPI_ERR) from inside a callback of the same handle, and for a handle already ended.
+ * Refused (NVDS_MSGAPI_ERR) from inside a callback of the same handle, and for a handle already
+ * ended.
  */
 NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr);
 
@@ -104,8 +107,8 @@ char* nvds_msgapi_getversion(void);
 char* nvds_msgapi_get_protocol_name(void);
 
 /**
- * Writes a signature of the settings: an empty string unless `share-connection=1`, else 64 hex digits.
- * Equal signatures within one process mean that a connection may be shared.
+ * Writes a signature of the settings: an empty string unless `share-connection=1`, else 64 hex
+ * digits. Equal signatures within one process mean that a connection may be shared.
  * @param max_len size of @p output_str, at least 65; the output is always terminated.
  */
 NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* broker_str, char* cfg, char* output_str,
