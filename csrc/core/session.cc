@@ -285,7 +285,8 @@ void Session::PostConnectEvent(NvDsMsgApiEventType event) {
 }
 
 void Session::PostLinkState(DsmsgLinkState state, const std::string& reason) {
-  if (link_callback_ == nullptr) return;
+  if (link_callback_ == nullptr || link_told_ == state) return;
+  link_told_ = state;
   notifier_->Post(
       [callback = link_callback_, user_ptr = link_user_ptr_, session = this, state, reason] {
         const CallbackFrame frame(session);
@@ -298,6 +299,7 @@ void Session::SetLinkCallback(DsmsgLinkCallback callback, void* user_ptr) {
   std::lock_guard lock(event_mutex_);
   link_callback_ = callback;
   link_user_ptr_ = user_ptr;
+  link_told_.reset();
   PostLinkState(producer_->up() ? DSMSG_LINK_UP : DSMSG_LINK_DOWN, LastError());
 }
 

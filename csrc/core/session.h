@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,7 @@ class Session final : public LinkObserver {
   bool service_down_told_ = false, up_told_ = false;
   DsmsgLinkCallback link_callback_ = nullptr;
   void* link_user_ptr_ = nullptr;
+  std::optional<DsmsgLinkState> link_told_;  // what the callback heard last
 };
 
 }  // namespace dsmsg
