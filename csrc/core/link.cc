@@ -16,7 +16,6 @@ constexpr Millis kIdleBudget{1000};    // for drivers that have something to do 
 constexpr Millis kBlockedBudget{100};  // offered again at the latest
 constexpr Millis kRetryFirst{20}, kRetryMax{2000};
 constexpr Millis kStable{5000};  // a link that lasted this long starts the backoff anew
-constexpr Millis kHopelessAfter{1000};
 
 uint64_t RandomSeed() {
   std::random_device device;
@@ -28,6 +27,7 @@ uint64_t RandomSeed() {
 Link::Link(Role role, const LinkParts& parts)
     : role_(role),
       parts_(parts),
+      state_(parts.settings, parts.queue),
       linger_(parts.settings.config.Has("linger") ? parts.settings.config.GetMillis("linger")
                                                   : Millis(0)),
       reconnect_backoff_(parts.settings.reconnect_interval, parts.settings.reconnect_max_interval,
@@ -52,26 +52,6 @@ void Link::Start() {
   thread_ = StartThread(role_ == Role::kConsumer ? "dsmsg-receive" : "dsmsg-io", [this] { Run(); });
 }
 
-Status Link::WaitFirstAttempt(Deadline deadline) {
-  std::unique_lock lock(mutex_);
-  if (!state_cv_.wait_until(lock, deadline, [this] { return attempted_; })) {
-    return {Code::kTimeout,
-            "no answer from " + parts_.settings.endpoints.ToString() + " within connect-timeout"};
-  }
-  return established_ ? Status() : last_error_;
-}
-
-Status Link::WaitUp(Deadline deadline) {
-  std::unique_lock lock(mutex_);
-  state_cv_.wait_until(lock, deadline, [this] {
-    return established_ || last_error_.permanent() || given_up_.load();
-  });
-  if (established_) return {};
-  if (!last_error_.ok()) return last_error_;
-  return {Code::kTimeout, "no answer from " + parts_.settings.endpoints.ToString() +
-                              " within connect-wait-timeout"};
-}
-
 void Link::Wake(bool urgent) {
   if (urgent) urgent_ = true;
   const Sleep sleep = sleep_.load();
@@ -90,49 +70,20 @@ void Link::Signal() {
 }
 
 Status Link::Subscribe(std::vector<std::string> topics, Deadline deadline) {
-  const bool lazy = parts_.settings.connect == ConnectMode::kLazy;
-  std::unique_lock lock(mutex_);
-  topics_ = std::move(topics);
-  subscribe_pending_ = true;
-  subscribe_result_.reset();
-  const uint64_t attempts = attempts_ended_;
+  state_.RequestTopics(std::move(topics));
   retry_now_ = true;
   Signal();
-  state_cv_.wait_until(lock, deadline, [&] {
-    const bool refused = !up() && attempts_ended_ > attempts && (lazy || last_error_.permanent());
-    return subscribe_result_.has_value() || refused;
-  });
-  if (subscribe_result_) return *subscribe_result_;
-  if (lazy && !up() && !given_up_) return {};  // made when the link comes up
-  topics_.clear();
-  subscribe_pending_ = false;
-  if (!last_error_.ok() && !up()) return last_error_;
-  return {Code::kTimeout, "the broker did not answer the subscription within connect-timeout"};
+  return state_.WaitSubscribed(deadline);
 }
 
 void Link::BeginFlush() {
-  {
-    std::lock_guard lock(mutex_);
-    flushing_ = true;
-    flush_began_ = Clock::now();
-    flush_attempts_ = attempts_ended_;
-  }
+  state_.BeginFlush();
   retry_now_ = true;
   Signal();
 }
 
-bool Link::FlushIsHopeless() const {
-  if (given_up_) return true;
-  std::lock_guard lock(mutex_);
-  return flushing_ && !up() && attempts_ended_ > flush_attempts_ &&
-         Clock::now() - flush_began_ > kHopelessAfter;
-}
-
 void Link::RequestStop(Millis drain) {
-  {
-    std::lock_guard lock(mutex_);
-    drain_ = drain;
-  }
+  drain_ = drain;
   stop_ = true;
   cancel_.Signal();
   Signal();
@@ -168,22 +119,9 @@ void Link::LinkDown(const Status& reason) noexcept {
 }
 
 void Link::ReportUp() {
-  bool again = false;
-  {
-    std::lock_guard lock(mutex_);
-    if (up_) return;
-    again = established_;
-    attempted_ = established_ = true;
-    failures_ = 0;
-    ++attempts_ended_;
-    told_down_ = false;
-    last_error_ = Status();
-    up_ = true;
-    // Before connect() can return: a host that sends at once must find a queue that waits for room.
-    if (parts_.queue != nullptr) parts_.queue->SetLinkUp(true);
-  }
-  state_cv_.notify_all();
-  if (again) {
+  const LinkState::Up change = state_.SetUp();
+  if (change == LinkState::Up::kAlready) return;
+  if (change == LinkState::Up::kAgain) {
     Metrics::Add(parts_.metrics.reconnects);
     parts_.logger.Warn("connected to " + parts_.settings.endpoints.ToString() + " again");
   } else {
@@ -194,41 +132,22 @@ void Link::ReportUp() {
 }
 
 void Link::ReportDown(const Status& reason, bool failed_attempt) {
-  const Settings& settings = parts_.settings;
-  bool gives_up = false, first = false, quiet = false;
-  {
-    std::lock_guard lock(mutex_);
-    if (stopping() || given_up_) return;
-    up_ = false;
-    attempted_ = true;
-    last_error_ = reason;
-    // Before a strict connect succeeded, connect() itself tells the host.
-    quiet = !established_ && settings.connect != ConnectMode::kLazy;
-    first = !told_down_;
-    told_down_ = true;
-    if (failed_attempt) {
-      ++failures_;
-      ++attempts_ended_;
-      Metrics::Add(parts_.metrics.failed_attempts);
-    }
-    const bool used_up =
-        settings.reconnect_attempts > 0 && failures_ >= settings.reconnect_attempts;
-    gives_up = !quiet && (!settings.reconnect || used_up);
-    given_up_ = gives_up;
-    if (parts_.queue != nullptr) parts_.queue->SetLinkUp(false);
-  }
-  state_cv_.notify_all();
+  if (stopping()) return;
+  const std::optional<LinkState::Down> down = state_.SetDown(reason, failed_attempt);
+  if (!down) return;
+  if (failed_attempt) Metrics::Add(parts_.metrics.failed_attempts);
   parts_.metrics.RecordFailureReason(reason);
-  if (gives_up) Signal();
-  if (quiet) return;
-  const char* next = gives_up ? "; gave up (reconnect, reconnect-attempts)" : "; trying again";
-  if (first || gives_up) {
+  if (down->gives_up) Signal();
+  if (down->known) return;
+  const char* next =
+      down->gives_up ? "; gave up (reconnect, reconnect-attempts)" : "; trying again";
+  if (down->first || down->gives_up) {
     parts_.logger.Warn(reason.message() + next);
   } else {
     parts_.logger.Limited(LogLevel::kWarn, "link", reason.message() + next);
   }
-  parts_.observer.OnLinkDown(role_, reason, first);
-  if (gives_up) parts_.observer.OnGaveUp(role_, reason);
+  parts_.observer.OnLinkDown(role_, reason);
+  if (down->gives_up) parts_.observer.OnGaveUp(role_, reason);
 }
 
 void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
@@ -258,26 +177,16 @@ void Link::Tell(std::vector<Finished>* finished) { parts_.completions.Push(finis
 void Link::Run() {
   io_thread_ = std::this_thread::get_id();
   while (!stopping()) {
-    if (given_up_) {
+    if (state_.given_up()) {
       AnswerGivenUp();
     } else if (open_) {
       Drive();
     } else if (!TryOpen()) {
-      bool permanent;
-      {
-        std::lock_guard lock(mutex_);
-        permanent = last_error_.permanent();
-      }
-      Pause(permanent);
+      Pause(state_.last_error().permanent());
     }
   }
-  Millis drain;
-  {
-    std::lock_guard lock(mutex_);
-    drain = drain_;
-  }
   if (open_ && parts_.inbox != nullptr) HandleAcks();
-  CloseDriver(drain);
+  CloseDriver(drain_);
 }
 
 bool Link::TryOpen() {
@@ -292,10 +201,7 @@ bool Link::TryOpen() {
   open_ = true;
   ++epoch_;
   up_since_ = Clock::now();
-  {
-    std::lock_guard lock(mutex_);
-    subscribe_pending_ = !topics_.empty();
-  }
+  state_.RenewTopics();
   ReportUp();
   return true;
 }
@@ -322,7 +228,7 @@ void Link::Pause(bool slowly) {
   const Millis pause = slowly ? settings.reconnect_max_interval / 2 + slow_backoff_.Next()
                               : reconnect_backoff_.Next();
   const Deadline end = Clock::now() + pause;
-  while (!stopping() && !given_up_ && !retry_now_.exchange(false) && Clock::now() < end) {
+  while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
     Deadline next = end;
     if (parts_.queue != nullptr && settings.queue.message_timeout.count() > 0) {
       std::vector<Finished> finished;
@@ -342,18 +248,11 @@ void Link::Pause(bool slowly) {
 void Link::AnswerGivenUp() {
   if (open_) CloseDriver(Millis(0));
   sleep_ = Sleep::kIdle;
-  Status reason;
-  {
-    std::lock_guard lock(mutex_);
-    reason = last_error_;
-    if (subscribe_pending_) subscribe_result_ = reason;
-    subscribe_pending_ = false;
-  }
-  state_cv_.notify_all();
+  state_.RefuseTopics();
   if (parts_.queue != nullptr) {
     std::vector<Finished> finished;
-    parts_.queue->CloseAll({Code::kRejected, "gave up: " + reason.message()}, DropReason::kGaveUp,
-                           &finished);
+    parts_.queue->CloseAll({Code::kRejected, "gave up: " + state_.last_error().message()},
+                           DropReason::kGaveUp, &finished);
     Tell(&finished);
   }
   pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
@@ -439,23 +338,11 @@ Millis Link::PollBudget(bool blocked) {
 }
 
 void Link::HandleSubscription() {
-  std::vector<std::string> topics;
-  {
-    std::lock_guard lock(mutex_);
-    if (!subscribe_pending_) return;
-    subscribe_pending_ = false;
-    topics = topics_;
-  }
-  const Status status = driver_->Subscribe(topics);
-  {
-    std::lock_guard lock(mutex_);
-    if (topics != topics_) return;   // replaced meanwhile: the newer one is pending
-    if (status.retryable()) return;  // the link is going: Open brings it back
-    if (!status.ok()) topics_.clear();
-    subscribe_result_ = status;
-  }
-  if (!status.ok()) parts_.logger.Warn("cannot subscribe: " + status.message());
-  state_cv_.notify_all();
+  const std::optional<std::vector<std::string>> topics = state_.TakeTopics();
+  if (!topics) return;
+  const Status status = driver_->Subscribe(*topics);
+  if (status.permanent()) parts_.logger.Warn("cannot subscribe: " + status.message());
+  state_.AnswerTopics(*topics, status);
 }
 
 void Link::HandleAcks() {

@@ -4,16 +4,12 @@
 // and consumer are separate.
 //
 // Threads: the public functions from any thread, except Start, Stop (once each, by the owner). The
-// private ones run on the I/O thread unless they say otherwise. mutex_ is held while the queue is
-// told the state of the link, so that both always agree; nothing else is called with it.
+// private ones run on the I/O thread unless they say otherwise.
 #ifndef DSMSG_CORE_LINK_H_
 #define DSMSG_CORE_LINK_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +19,7 @@
 #include "core/driver.h"
 #include "core/export.h"
 #include "core/inbox.h"
+#include "core/link_state.h"
 #include "core/metrics.h"
 #include "core/send_queue.h"
 #include "core/settings.h"
@@ -33,9 +30,8 @@ namespace dsmsg {
 class LinkObserver {
  public:
   virtual void OnLinkUp(Role role) noexcept = 0;
-  /// `changed`: the link was up, or this is the first word of an outage; else one more failed
-  /// attempt.
-  virtual void OnLinkDown(Role role, const Status& reason, bool changed) noexcept = 0;
+  /// At the beginning of an outage, and for each failed attempt.
+  virtual void OnLinkDown(Role role, const Status& reason) noexcept = 0;
   virtual void OnGaveUp(Role role, const Status& reason) noexcept = 0;
 
  protected:
@@ -63,12 +59,8 @@ class Link final : public DriverHost {
   /// Creates the driver and gives it the settings.
   Status Configure();
   void Start();
-  /// Waits until the first attempt ended (ok or its error), or the deadline.
-  Status WaitFirstAttempt(Deadline deadline);
-  /// Waits until the link is up, a permanent refusal came, or the deadline passed (then: the last
-  /// error).
-  Status WaitUp(Deadline deadline);
-  bool up() const { return up_.load(std::memory_order_acquire); }
+  LinkState& state() { return state_; }
+  bool up() const { return state_.up(); }
 
   /// There is something in the queue: wakes the I/O thread if it sleeps for want of work. `urgent`:
   /// somebody waits for the answer, so the message is not to linger.
@@ -76,15 +68,11 @@ class Link final : public DriverHost {
   /// Makes the I/O thread look around whatever it waits for (inbox room, acknowledgements).
   void Signal();
 
-  /// Replaces the topics and waits for the driver's answer; on failure no topic stays subscribed.
-  /// With connect=lazy and the broker away: ok, and made when the link comes up.
+  /// Replaces the topics and waits for the driver's answer (LinkState::WaitSubscribed).
   Status Subscribe(std::vector<std::string> topics, Deadline deadline);
 
   /// A flush begins: a link that is down tries again at once.
   void BeginFlush();
-  /// The link has been down for a second of the flush and an attempt failed: waiting longer helps
-  /// nobody.
-  bool FlushIsHopeless() const;
 
   /// Ends the thread after closing the driver. RequestStop and Join apart, so that two links stop
   /// side by side.
@@ -120,6 +108,7 @@ class Link final : public DriverHost {
 
   const Role role_;
   const LinkParts parts_;
+  LinkState state_;
   std::unique_ptr<Driver> driver_;
   std::thread thread_;
   WakeFd wake_, cancel_;
@@ -127,23 +116,11 @@ class Link final : public DriverHost {
   enum class Sleep { kAwake, kLingering, kIdle };
   std::atomic<Sleep> sleep_{Sleep::kAwake};
   std::atomic<bool> stop_{false}, urgent_{false}, signalled_{false}, retry_now_{false};
-  std::atomic<bool> up_{false}, given_up_{false}, hold_requested_{false};
+  std::atomic<bool> hold_requested_{false};
   std::atomic<uint64_t> epoch_{0};
   std::atomic<std::thread::id> io_thread_{};
 
-  mutable std::mutex mutex_;  // guards the following
-  std::condition_variable state_cv_;
-  bool attempted_ = false, established_ = false, told_down_ = false;
-  Status last_error_;
-  int64_t failures_ = 0;  // failed attempts in this outage
-  uint64_t attempts_ended_ = 0, flush_attempts_ = 0;
-  Clock::time_point flush_began_{};
-  bool flushing_ = false;
-  std::vector<std::string> topics_;
-  bool subscribe_pending_ = false;
-  std::optional<Status> subscribe_result_;
-  Millis drain_{0};
-
+  std::atomic<Millis> drain_{Millis(0)};
   std::atomic<bool> open_{false};  // written by the I/O thread
   // I/O thread only.
   const Millis linger_;

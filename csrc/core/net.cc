@@ -12,13 +12,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <system_error>
-#include <thread>
+
+#include "core/thread.h"
 
 namespace dsmsg {
 namespace {
@@ -83,22 +83,6 @@ struct Lookup {
   LookupAnswer answer;
 };
 
-// The thread inherits this mask: a signal meant for the host's threads must not end up there.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
 void RunLookup(const std::shared_ptr<Lookup>& lookup) noexcept {
   LookupAnswer answer;
   try {
@@ -126,8 +110,7 @@ Status StartLookup(const std::shared_ptr<Lookup>& lookup) {
     return {Code::kUnavailable, "too many earlier lookups still wait for the name server"};
   }
   try {
-    const AllSignalsBlocked blocked;
-    std::thread([lookup] { RunLookup(lookup); }).detach();
+    StartThread("dsmsg-lookup", [lookup] { RunLookup(lookup); }).detach();
   } catch (const std::system_error& error) {
     lookups_running.fetch_sub(1);
     return {Code::kUnavailable, std::string("cannot start a thread: ") + error.what()};

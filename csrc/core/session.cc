@@ -116,12 +116,12 @@ Status Session::Start() {
     case ConnectMode::kLazy:
       return {};
     case ConnectMode::kWait:
-      return producer_->WaitUp(Clock::now() + settings_.connect_wait_timeout);
+      return producer_->state().WaitUp(Clock::now() + settings_.connect_wait_timeout);
     case ConnectMode::kStrict:
       break;
   }
   // The driver keeps to connect-timeout itself and says which step failed; the grace lets it.
-  return producer_->WaitFirstAttempt(Clock::now() + settings_.connect_timeout + kStopGrace);
+  return producer_->state().WaitFirstAttempt(Clock::now() + settings_.connect_timeout + kStopGrace);
 }
 
 // ---------------------------------------------------------------- send
@@ -230,7 +230,7 @@ bool Session::FlushUntil(Deadline deadline) {
   while (true) {
     const Deadline next = std::min(deadline, Clock::now() + kLook);
     if (queue_.WaitIdle(next)) return true;
-    if (Clock::now() >= deadline || producer_->FlushIsHopeless()) return false;
+    if (Clock::now() >= deadline || producer_->state().FlushIsHopeless()) return false;
   }
 }
 
@@ -313,10 +313,10 @@ void Session::OnLinkUp(Role role) noexcept {
   PostLinkState(DSMSG_LINK_UP, "");
 }
 
-void Session::OnLinkDown(Role role, const Status& reason, bool changed) noexcept {
+void Session::OnLinkDown(Role role, const Status& reason) noexcept {
   if (role == Role::kConsumer) return;
   std::lock_guard lock(event_mutex_);
-  if (changed) PostLinkState(DSMSG_LINK_DOWN, reason.message());
+  PostLinkState(DSMSG_LINK_DOWN, reason.message());
   if (!reason.permanent() || service_down_told_) return;
   service_down_told_ = true;
   PostConnectEvent(NVDS_MSGAPI_EVT_SERVICE_DOWN);

@@ -57,7 +57,7 @@ class Session final : public LinkObserver {
 
   // LinkObserver
   void OnLinkUp(Role role) noexcept override;
-  void OnLinkDown(Role role, const Status& reason, bool changed) noexcept override;
+  void OnLinkDown(Role role, const Status& reason) noexcept override;
   void OnGaveUp(Role role, const Status& reason) noexcept override;
 
  private:

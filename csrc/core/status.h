@@ -55,9 +55,8 @@ template <class T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)) {}  // NOLINT(*-explicit-*)
-  Result(Status status) : status_(std::move(status)) {
-    assert(!status_.ok());
-  }  // NOLINT(*-explicit-*)
+  // NOLINTNEXTLINE(*-explicit-*)
+  Result(Status status) : status_(std::move(status)) { assert(!status_.ok()); }
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }

@@ -12,13 +12,28 @@
 
 namespace dsmsg {
 
-/// `name`: up to 15 characters, shown by ps -L and in debuggers.
+/// All signals are blocked on this thread while it lives; threads started meanwhile, by a client
+/// library too, inherit that.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+/// `name`: up to 15 characters, shown by ps -L and in debuggers. Throws std::system_error when the
+/// system has no thread left.
 inline std::thread StartThread(const char* name, std::function<void()> body) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited by the new thread
+  const SignalsBlocked blocked;
   std::thread thread(std::move(body));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_setname_np(thread.native_handle(), name);
   return thread;
 }

@@ -2,7 +2,6 @@
 #include "adaptors/kafka/kafka_client.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -11,9 +10,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <system_error>
-#include <thread>
 
 #include "adaptors/kafka/kafka_errors.h"
+#include "core/thread.h"
 
 namespace dsmsg::kafka {
 namespace {
@@ -70,19 +69,14 @@ void RunBounded(Work work, milliseconds limit) {
     bool value = false;
   };
   const auto done = std::make_shared<Done>();
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the new thread takes no signal of the host
   try {
-    std::thread([work, done] {
+    StartThread("dsmsg-end", [work, done] {
       work();
       const std::lock_guard lock(done->mutex);
       done->value = true;
       done->changed.notify_all();
     }).detach();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   } catch (const std::system_error&) {  // no thread to be had: late is better than leaked
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     work();
     return;
   }

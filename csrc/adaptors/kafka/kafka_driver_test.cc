@@ -115,11 +115,14 @@ TEST(KafkaDriver, EveryTokenIsCompletedOnce) {
 
 TEST(KafkaDriver, FullLibraryQueueIsBackPressureNotAnError) {
   MockCluster cluster;
-  // Far below what the core would submit, so that the bound is met.
+  // Far below what the core would submit, and answers that take their time, so that the bound is
+  // met.
+  constexpr int kAnyBroker = -1, kAnswerAfterMs = 20;
+  rd_kafka_mock_broker_set_rtt(cluster.get(), kAnyBroker, kAnswerAfterMs);
   Harness harness(cluster.address(), "producer-proto-cfg=\"queue.buffering.max.messages=10\"\n");
   ASSERT_TRUE(harness.Open(Role::kProducer).ok());
   harness.Start();
-  constexpr size_t kCount = 1'000;
+  constexpr size_t kCount = 100;
   size_t blocked = 0;
   for (size_t token = 1; token <= kCount;) {
     const Status status = harness.Submit(MakeMessage("full", "payload"), token);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known about a link, and what other threads want from it: whether it is up, the last
+// error, the attempts made, and the topics to subscribe to. Link's I/O thread writes it, hosts'
+// threads wait for it.
+//
+// Threads: every function from any thread. While the queue is told the state of the link the lock
+// is held, so that both always agree; nothing else is called with it.
+#ifndef DSMSG_CORE_LINK_STATE_H_
+#define DSMSG_CORE_LINK_STATE_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/net.h"
+#include "core/send_queue.h"
+#include "core/settings.h"
+
+namespace dsmsg {
+
+class LinkState {
+ public:
+  /// `queue` may be null; both outlive this object.
+  LinkState(const Settings& settings, SendQueue* queue) : settings_(settings), queue_(queue) {}
+
+  bool up() const { return up_.load(std::memory_order_acquire); }
+  bool given_up() const { return given_up_.load(); }
+  Status last_error() const;
+
+  enum class Up { kAlready, kFirst, kAgain };
+  Up SetUp();
+  struct Down {
+    bool known = false;     // before a strict connect succeeded: connect() itself tells the host
+    bool first = false;     // the first word of this outage
+    bool gives_up = false;  // now, and for good
+  };
+  /// nullopt: had given up before.
+  std::optional<Down> SetDown(const Status& reason, bool failed_attempt);
+
+  /// Waits until the first attempt ended (ok or its error), or the deadline.
+  Status WaitFirstAttempt(Deadline deadline);
+  /// Waits until the link is up, a permanent refusal came, or the deadline passed (then: the last
+  /// error).
+  Status WaitUp(Deadline deadline);
+
+  void BeginFlush();
+  /// The link has been down for a second of the flush and an attempt failed: waiting longer helps
+  /// nobody.
+  bool FlushIsHopeless() const;
+
+  // Subscription: requested and waited for by a host, carried out by the I/O thread.
+  void RequestTopics(std::vector<std::string> topics);
+  /// Waits for the answer to the last request; on failure no topic stays subscribed. With
+  /// connect=lazy and the broker away: ok, and made when the link comes up.
+  Status WaitSubscribed(Deadline deadline);
+  /// The link was opened anew: what was subscribed has to be again.
+  void RenewTopics();
+  /// The topics to subscribe to now, or nullopt.
+  std::optional<std::vector<std::string>> TakeTopics();
+  void AnswerTopics(const std::vector<std::string>& topics, const Status& status);
+  /// The link gave up: whoever waits for a subscription hears why.
+  void RefuseTopics();
+
+ private:
+  const Settings& settings_;
+  SendQueue* const queue_;
+  std::atomic<bool> up_{false}, given_up_{false};
+
+  mutable std::mutex mutex_;  // guards the following
+  std::condition_variable changed_cv_;
+  bool attempted_ = false, established_ = false, told_down_ = false;
+  Status last_error_;
+  int64_t failures_ = 0;  // failed attempts in this outage
+  uint64_t attempts_ended_ = 0, flush_attempts_ = 0, subscribe_attempts_ = 0;
+  Clock::time_point flush_began_{};
+  bool flushing_ = false;
+  std::vector<std::string> topics_;
+  bool topics_pending_ = false;
+  std::optional<Status> topics_result_;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_LINK_STATE_H_
