@@ -80,9 +80,17 @@ class FakeDriver final : public Driver {
     return info;
   }
   static const DriverFactory& Factory() {
-    static const DriverFactory factory = {&Info(), [](DriverHost& host) -> std::unique_ptr<Driver> {
-                                            return std::make_unique<FakeDriver>(host);
-                                          }};
+    static const DriverFactory factory = {&Info(), Make};
+    return factory;
+  }
+  /// One connection for both roles.
+  static const DriverFactory& SharedFactory() {
+    static const DriverInfo info = [] {
+      DriverInfo shared = Info();
+      shared.separate_roles = false;
+      return shared;
+    }();
+    static const DriverFactory factory = {&info, Make};
     return factory;
   }
 
@@ -116,6 +124,7 @@ class FakeDriver final : public Driver {
   Status Subscribe(std::span<const std::string> topics) override {
     std::lock_guard lock(FakeBroker::Get().mutex);
     FakeBroker::Get().topics.assign(topics.begin(), topics.end());
+    subscribed_ = true;
     return {};
   }
 
@@ -124,14 +133,20 @@ class FakeDriver final : public Driver {
     FakeBroker::Get().acked.push_back(token);
   }
 
-  void Close(Millis, int) noexcept override { pending_.clear(); }
+  void Close(Millis, int) noexcept override {
+    pending_.clear();
+    subscribed_ = false;
+  }
 
  private:
+  static std::unique_ptr<Driver> Make(DriverHost& host) {
+    return std::make_unique<FakeDriver>(host);
+  }
   bool Work() {
     FakeBroker& broker = FakeBroker::Get();
     std::lock_guard lock(broker.mutex);
     if (broker.cut) return false;
-    while (receives_ && !broker.incoming.empty() && !broker.topics.empty()) {
+    while (receives_ && subscribed_ && !broker.incoming.empty()) {
       if (!host_.Deliver(std::move(broker.incoming.front()), ++delivered_).ok()) break;
       broker.incoming.pop_front();
     }
@@ -157,7 +172,7 @@ class FakeDriver final : public Driver {
   DriverHost& host_;
   std::vector<std::pair<Token, std::string>> pending_;
   AckToken delivered_ = 0;
-  bool receives_ = false;
+  bool receives_ = false, subscribed_ = false;
 };
 
 }  // namespace dsmsg::testing

@@ -45,14 +45,14 @@ class SessionTest : public ::testing::Test {
     events.clear();
   }
 
-  std::shared_ptr<Session> Open(const std::string& options) {
+  std::shared_ptr<Session> Open(const std::string& options,
+                                const DriverFactory& factory = FakeDriver::Factory()) {
     const std::string path = ::testing::TempDir() + "session_" +
                              ::testing::UnitTest::GetInstance()->current_test_info()->name() +
                              ".txt";
     std::ofstream(path) << "[message-broker]\nreconnect-interval=1ms\nreconnect-max-interval=5ms\n"
                         << options;
-    auto session =
-        Session::Connect(FakeDriver::Factory(), "localhost;1", path, &CollectEvent, &handle_);
+    auto session = Session::Connect(factory, "localhost;1", path, &CollectEvent, &handle_);
     if (!session.ok()) {
       connect_error_ = session.status();
       return nullptr;
@@ -287,6 +287,39 @@ TEST_F(SessionTest, SubscribeDeliversInOrderAndAcknowledgesAfterTheCallback) {
   EXPECT_TRUE(session->Disconnect().ok());
   ASSERT_EQ(received.messages.size(), kMessages);
   for (size_t i = 0; i < kMessages; ++i) ASSERT_EQ(received.messages[i], "a|" + std::to_string(i));
+}
+
+TEST_F(SessionTest, OneConnectionSendsAndReceivesAndBothSurviveACut) {
+  auto session = Open("", FakeDriver::SharedFactory());
+  ASSERT_TRUE(session);
+  Received received;
+  ASSERT_TRUE(session->Subscribe({"a"}, &CollectMessage, &received).ok());
+  constexpr int kRounds = 5, kMessages = 400;
+  for (int round = 0; round < kRounds; ++round) {
+    {
+      std::lock_guard lock(FakeBroker::Get().mutex);
+      for (int i = 0; i < kMessages; ++i) FakeBroker::Get().incoming.push_back({"a", "in"});
+    }
+    for (int i = 0; i < kMessages; ++i) {
+      ASSERT_TRUE(session->SendAsync(Request("out"), &CountOutcome, &counts_).ok());
+    }
+    const auto opens = [] {
+      std::lock_guard lock(FakeBroker::Get().mutex);
+      return FakeBroker::Get().opens;
+    };
+    const int before = opens();
+    FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+    ASSERT_TRUE(WaitFor([&] { return opens() > before; }));  // noticed, and tried in vain
+    FakeBroker::Get().SetUp();
+  }
+  ASSERT_TRUE(WaitFor([&] {
+    session->DoWork();
+    std::lock_guard lock(received.mutex);
+    return counts_.total() == kRounds * kMessages &&
+           received.messages.size() == size_t{kRounds * kMessages};
+  }));
+  EXPECT_EQ(counts_.ok, kRounds * kMessages);
+  EXPECT_TRUE(session->Disconnect().ok());
 }
 
 TEST_F(SessionTest, DisconnectFromInsideACallbackIsRefused) {
