@@ -2,8 +2,8 @@
 """Writes the files that are made from the adaptors' option tables.
 
 Each adaptor library tells its table through dsmsg_describe(). From it come, for each adaptor,
-`cfg/cfg_<name>.txt` and `docs/options-<name>.md`, and for all together the typed configuration of
-the Python package, where that has a generator.
+`cfg/cfg_<name>.txt`, `docs/options-<name>.md` and the Python package's typed configuration,
+`python/dsmsg/_settings/<name>.py`.
 
 Usage: generate.py [--check] <folder with the built adaptors>
     --check   write nothing; exit with 1 and name the files that are not what they would be
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import importlib
 import json
 import sys
 import textwrap
@@ -21,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "python"))
+from python_config import settings_module  # noqa: E402
+
 NOTICE = "Made by scripts/generate.py from the adaptor's option table (make generate). Do not edit."
 
 Option = dict[str, Any]
@@ -169,21 +171,6 @@ def options_page(name: str, description: Description) -> str:
     return "\n".join(lines) + "\n"
 
 
-def python_config(descriptions: dict[str, Description]) -> dict[Path, str]:
-    """Returns the Python package's generated module: path and text.
-
-    It holds all adaptors, so that it can only be made when all of them were built.
-    """
-    sys.path.insert(0, str(ROOT / "python"))
-    generator = importlib.import_module("dsmsg._generate")
-    absent = [name for name in generator.ADAPTORS if name not in descriptions]
-    if absent:
-        print(f"generate: {generator.OUTPUT.name} left alone, not built: {', '.join(absent)}")
-        return {}
-    tables = [(name, descriptions[name]) for name in generator.ADAPTORS]
-    return {generator.OUTPUT: generator.generate(tables)}
-
-
 def main() -> int:
     """Writes or checks the files; returns the exit code."""
     parser = argparse.ArgumentParser(description="Write the files made from the option tables.")
@@ -203,7 +190,8 @@ def main() -> int:
     for name, description in descriptions.items():
         files[ROOT / "cfg" / f"cfg_{name}.txt"] = config_file(name, description)
         files[ROOT / "docs" / f"options-{name}.md"] = options_page(name, description)
-    files.update(python_config(descriptions))
+        module = settings_module(name, description)
+        files[ROOT / "python" / "dsmsg" / "_settings" / f"{name}.py"] = module
 
     stale = []
     for path, text in files.items():

@@ -5,13 +5,14 @@
     config.write("kafka.txt")                                # for a GStreamer pipeline
     dsmsg.Adaptor("kafka").connect("localhost;9092", config)  # or directly
 
-The classes are generated from the adaptors' own tables (`python -m dsmsg._generate`).
+The classes are generated from the adaptors' own tables (`make generate`).
 """
 
 from __future__ import annotations
 
 from dsmsg._config_base import Config
-from dsmsg._config_generated import KafkaConfig, RedisConfig
 from dsmsg._options import ConfigError
+from dsmsg._settings.kafka import KafkaConfig
+from dsmsg._settings.redis import RedisConfig
 
 __all__ = ["Config", "ConfigError", "KafkaConfig", "RedisConfig"]
