@@ -121,7 +121,10 @@ class Parser {
     const Status status =
         semicolon == std::string_view::npos ? ParseList() : ParseFields(semicolon);
     if (status.ok() && rules_.opaque) {
-      endpoints_.address = "tcp://" + endpoints_.hosts.front().ToString();
+      for (const HostPort& host : endpoints_.hosts) {
+        endpoints_.address += (endpoints_.address.empty() ? "tcp://" : ",tcp://") + host.ToString();
+      }
+      endpoints_.hosts.clear();  // the address says it all: equal to the same written as a URL
     }
     return status;
   }
@@ -134,7 +137,9 @@ class Parser {
     const bool transport = scheme == "tcp" || scheme == "ipc" || scheme == "inproc";
     if (rules_.opaque && !known(scheme) && transport) {
       if (rest.empty()) return Expected("nothing follows ://");
-      endpoints_.address = text_;
+      std::string_view address = text_;
+      if (Status topic = TakeTopic(&address); !topic.ok()) return topic;
+      endpoints_.address = address;
       return {};
     }
     if (!known(scheme)) {
@@ -155,13 +160,15 @@ class Parser {
       if (!path) return Expected("the path is not percent-encoded correctly");
       endpoints_.path = *path;
     }
-    return AddHosts(rest.substr(0, slash), rules_.default_port, false);
+    const bool tls_port = endpoints_.tls && rules_.tls_port != 0;
+    return AddHosts(rest.substr(0, slash), tls_port ? rules_.tls_port : rules_.default_port, false);
   }
 
   Status ParseOpaque(std::string_view rest) {
     const size_t separator = rest.find("://");
     const bool complete = separator != std::string_view::npos && separator + 3 < rest.size();
     if (!complete) return Expected("no transport such as tcp:// follows the scheme");
+    if (Status topic = TakeTopic(&rest); !topic.ok()) return topic;
     endpoints_.address = rest;
     return {};
   }
@@ -187,7 +194,7 @@ class Parser {
     return {};
   }
 
-  // ";topic" behind a URL or a host list.
+  // ";topic" behind a URL, a host list or an address.
   Status TakeTopic(std::string_view* rest) {
     const size_t semicolon = rest->find(';');
     if (semicolon == std::string_view::npos) return {};

@@ -43,6 +43,7 @@ struct ConnRules {
   uint16_t default_port = 0;   // 0: a port must be given
   bool third_is_user = false;  // AMQP: host;port;user;password
   bool opaque = false;         // ZMQ: the rest of the URL is an address
+  uint16_t tls_port = 0;       // of a URL whose scheme is TLS; 0: default_port too
 };
 
 /// An error says what was expected and shows an example, and never repeats a password.

@@ -6,9 +6,9 @@
 // Threads: Configure runs on the thread that connects, before anything else. Everything else runs
 // on one I/O thread of the core, one call at a time, with SIGPIPE blocked.
 //
-// An option `linger` in a driver's table is the core's: messages are submitted together, the first
-// of them at most so much later than it was accepted. At some hundred messages a second the
-// wake-ups of the threads on the way are what costs, and a burst shares them.
+// An option `linger` in a driver's table (DriverInfo.linger_option) is the core's: messages are
+// submitted together, the first of them at most so much later than it was accepted. At some hundred
+// messages a second the wake-ups of the threads on the way are what costs, and a burst shares them.
 #ifndef DSMSG_CORE_DRIVER_H_
 #define DSMSG_CORE_DRIVER_H_
 
@@ -38,6 +38,8 @@ enum class RetryOwner {
              // LinkDown/LinkUp
 };
 
+struct Settings;
+
 /// Static facts about an adaptor.
 struct DriverInfo {
   const char* protocol;    // "KAFKA": what nvds_msgapi_get_protocol_name answers
@@ -48,6 +50,15 @@ struct DriverInfo {
   ConnRules conn_rules;
   bool separate_roles = true;
   RetryOwner retry = RetryOwner::kCore;
+  /// The option by which messages wait for others to be submitted with (another name where the
+  /// protocol has a `linger` of its own).
+  const char* linger_option = "linger";
+  /// Called once the options were read: changes what the core took from the common ones where an
+  /// adaptor's own options say more. An error makes connect fail. nullptr: nothing to change.
+  Status (*adjust)(Settings* settings) = nullptr;
+  /// The library acknowledges a message as soon as it has read it: what was delivered by then is
+  /// still handed to the host at disconnect, because nobody would bring it again.
+  bool acknowledges_early = false;
 };
 
 /// Given to the driver's constructor; outlives it. Every function may be called from any thread,
@@ -68,6 +79,8 @@ class DriverHost {
   /// Poll.
   virtual void LinkUp() noexcept = 0;
   virtual void LinkDown(const Status& reason) noexcept = 0;
+  /// A message was taken that nobody listens for (stats: no_receiver). It still needs its Complete.
+  virtual void CountUnheard() noexcept {}
   virtual Logger& log() noexcept = 0;
 
  protected:

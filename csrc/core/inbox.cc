@@ -45,6 +45,14 @@ void Inbox::TakeAcks(std::vector<Ack>* acks) {
   acks->swap(acks_);
 }
 
+size_t Inbox::Drain(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  if (started_ && !closed_) {
+    idle_cv_.wait_until(lock, deadline, [this] { return items_.empty() && !calling_; });
+  }
+  return items_.size();
+}
+
 void Inbox::Close(Deadline deadline) {
   std::unique_lock lock(mutex_);
   closed_ = true;

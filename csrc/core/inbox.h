@@ -50,6 +50,9 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   /// Acknowledgements due, oldest first.
   void TakeAcks(std::vector<Ack>* acks);
 
+  /// Waits until everything delivered was handed to the callback, at most until `deadline`; returns
+  /// how much was not. Without a callback nothing is waited for.
+  size_t Drain(Deadline deadline);
   /// Stops dispatching: no callback starts after this. Waits for a running one until `deadline`.
   void Close(Deadline deadline);
   size_t messages() const;

@@ -28,8 +28,9 @@ Link::Link(Role role, const LinkParts& parts)
     : role_(role),
       parts_(parts),
       state_(parts.settings, parts.queue),
-      linger_(parts.settings.config.Has("linger") ? parts.settings.config.GetMillis("linger")
-                                                  : Millis(0)),
+      linger_(parts.settings.config.Has(parts.factory.info->linger_option)
+                  ? parts.settings.config.GetMillis(parts.factory.info->linger_option)
+                  : Millis(0)),
       reconnect_backoff_(parts.settings.reconnect_interval, parts.settings.reconnect_max_interval,
                          RandomSeed()),
       slow_backoff_(parts.settings.reconnect_max_interval / 2,

@@ -85,6 +85,7 @@ Result<MessageBuilder> MessageBuilder::Create(const Settings& settings) {
   }
   builder.not_a_topic_ = settings.endpoints.not_a_topic;
   builder.max_bytes_ = settings.max_message_bytes;
+  builder.topic_optional_ = settings.topic_optional;
   return builder;
 }
 
@@ -127,7 +128,9 @@ Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logge
   key.clear();
   header_text.clear();
   bool complete = true;
-  if (!RenderTopic(request, &topic, &complete)) return {Code::kInvalidArgument, kNoTopic};
+  if (!RenderTopic(request, &topic, &complete) && !topic_optional_) {
+    return {Code::kInvalidArgument, kNoTopic};
+  }
   if (max_bytes_ > 0 && request.payload.size() > max_bytes_) {
     return {Code::kTooLarge, "a payload of " + std::to_string(request.payload.size()) +
                                  " bytes is larger than max-message-bytes (" +

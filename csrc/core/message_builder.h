@@ -44,6 +44,7 @@ class MessageBuilder {
   std::vector<std::pair<std::string, Template>> headers_;
   std::string not_a_topic_;
   size_t max_bytes_ = 0;
+  bool topic_optional_ = false;
   mutable std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
 };
 

@@ -144,6 +144,7 @@ std::string Metrics::ToJson(const Gauges& gauges) const {
   }
   json.EndObject();
   counter("late_completions", late_completions);
+  counter("no_receiver", no_receiver);
   counter("missing_fields", missing_fields);
   counter("received", received);
   counter("reconnects", reconnects);

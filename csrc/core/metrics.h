@@ -63,6 +63,7 @@ class Metrics {
   Counter retried{0};
   Counter acknowledged{0};
   Counter late_completions{0};
+  Counter no_receiver{0};  // taken, but nobody listened
   Counter reconnects{0};
   Counter failed_attempts{0};
   Counter received{0};

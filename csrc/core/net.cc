@@ -278,6 +278,11 @@ Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline
   return ToResult(endpoint, std::move(lookup->answer));
 }
 
+Status ConnectFailure(const HostPort& endpoint, int error) {
+  if (error == ECANCELED) return ConnectFailed(endpoint, Code::kCancelled, "cancelled", "");
+  return ConnectError(endpoint, error);
+}
+
 Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd) {
   const Result<std::vector<Address>> addresses = Resolve(endpoint, deadline, cancel_fd);
   if (!addresses.ok()) return addresses.status();

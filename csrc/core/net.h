@@ -65,6 +65,10 @@ Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline
 /// cause and what to try.
 Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd);
 
+/// DialTcp's words for a failed connect(), for client libraries that dial themselves. `error`: an
+/// errno value; ETIMEDOUT and ECANCELED for the deadline and cancel_fd.
+Status ConnectFailure(const HostPort& endpoint, int error);
+
 }  // namespace dsmsg
 
 #endif  // DSMSG_CORE_NET_H_

@@ -263,13 +263,22 @@ Status Session::Disconnect() {
 }
 
 void Session::StopLinks() {
-  inbox_->Close(Clock::now() + kStopGrace);
+  const bool dispatch_rest = factory_.info->acknowledges_early;
+  if (!dispatch_rest) inbox_->Close(Clock::now() + kStopGrace);
   for (Link* link : {producer_.get(), consumer_.get()}) {
     if (link != nullptr) link->RequestStop(kStopGrace);
   }
   for (Link* link : {producer_.get(), consumer_.get()}) {
     if (link != nullptr) link->Join();
   }
+  if (!dispatch_rest) return;
+  const Deadline deadline = Clock::now() + kStopGrace;
+  if (const size_t left = inbox_->Drain(deadline); left > 0) {
+    logger_.Warn("disconnect: " + std::to_string(left) +
+                 " received messages were acknowledged but not handed over, the callback is too "
+                 "slow");
+  }
+  inbox_->Close(deadline);
 }
 
 // ---------------------------------------------------------------- events

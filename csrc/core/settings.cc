@@ -106,6 +106,9 @@ Result<Settings> Settings::Load(const DriverInfo& info, const std::string& conn_
   if (!endpoints.ok()) return endpoints.status();
   settings.endpoints = std::move(endpoints.value());
   ReadCommonOptions(&settings);
+  if (info.adjust != nullptr) {
+    if (Status status = info.adjust(&settings); !status.ok()) return status;
+  }
   return settings;
 }
 

@@ -162,7 +162,8 @@ int Run(int argc, char** argv) {
   signal(SIGPIPE, SIG_DFL);  // as hosts leave it (rule 16); the parent may have ignored it
   for (const char* name :
        {"NVDS_JSON_DUMP_FILE", "DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION", "DSMSG_LOG",
-        "PASSWORD_REDIS", "USER_REDIS", "PASSWORD_KAFKA", "USER_KAFKA"}) {
+        "DEEPSTREAM_SENSOR_ID", "PASSWORD_AMQP", "USER_AMQP", "PASSWORD_KAFKA", "USER_KAFKA",
+        "PASSWORD_MQTT", "USER_MQTT", "PASSWORD_REDIS", "USER_REDIS"}) {
     unsetenv(name);
   }
   ::testing::InitGoogleTest(&argc, argv);

@@ -202,7 +202,7 @@ TEST_P(Options_File, BadValues) {
   for (const std::string line :
        {"queue-size=many", "queue-size=-1", "queue-bytes=12X", "connect-timeout=soon",
         "connect-timeout=-5", "connect-timeout=5 parsecs", "overflow=sometimes", "connect=eager",
-        "reconnect=maybe", "log-level=loud", "spool-dir=/tmp/spool", "enable-tls=1"}) {
+        "reconnect=maybe", "log-level=loud", "spool-dir=/tmp/spool", "tls-verify=perhaps"}) {
     const std::string key = line.substr(0, line.find('='));
     const std::string config = WriteConfig({"# a comment", line});
     const size_t mark = LogCapture::Mark();
@@ -217,7 +217,7 @@ TEST_P(Options_File, BadValues) {
 }
 
 TEST_P(Options_File, WrittenInSeveralWays) {
-  const Link link = Connect(quirks().shared(), {"queue_size=100", "work-wait = \"20ms\"",
+  const Link link = Connect(quirks().shared(), {"overflow_timeout=100", "work-wait = \"20ms\"",
                                                 "reconnect=yes", "queue-bytes=1M", "# comment"});
   EXPECT_EQ(Log(), "") << "nothing to complain about";
   Close(link);

@@ -26,6 +26,10 @@ constexpr OptionSpec kOwn[] = {
     {"payloadkey", "string", "metadata", "field name"},
     {"token", "string", "", "secret text", kOptSecret},
     {"secret-pairs", "pairs", "", "secret pairs", kOptSecret},
+    {"later", "bool", "0", "of a version to come", kOptUnavailable},
+    {"later-on", "bool", "1", "of a version to come", kOptUnavailable},
+    {"later-name", "string", "", "of a version to come", kOptUnavailable},
+    {"later-secret", "string", "", "of a version to come", kOptSecret | kOptUnavailable},
 };
 
 class ConfigTest : public ::testing::Test {
@@ -177,17 +181,17 @@ TEST_F(ConfigTest, Warnings) {
 }
 
 TEST_F(ConfigTest, UnavailableOptionsAreRefusedUnlessTheySayTheDefault) {
-  EXPECT_THAT(Error("enable-tls = 1"),
-              HasSubstr("cfg.txt:2: enable-tls = 1: not available in this version of dsmsg"));
+  EXPECT_THAT(Error("later = 1"),
+              HasSubstr("cfg.txt:2: later = 1: not available in this version of dsmsg"));
   EXPECT_THAT(Error("spool-dir = /var/spool/x"), HasSubstr("not available in this version"));
   EXPECT_THAT(Error("overflow = spool"), HasSubstr("not available in this version of dsmsg"));
-  EXPECT_THAT(Error("tls-verify = no"), HasSubstr("not available in this version of dsmsg"));
-  const std::string secret = Error("tls-key-password = hunter2");
-  EXPECT_THAT(secret, HasSubstr("tls-key-password: not available in this version"));
+  EXPECT_THAT(Error("later-on = no"), HasSubstr("not available in this version of dsmsg"));
+  const std::string secret = Error("later-secret = hunter2");
+  EXPECT_THAT(secret, HasSubstr("later-secret: not available in this version"));
   EXPECT_THAT(secret, Not(HasSubstr("hunter2")));
   const Config config = Good(
-      "enable-tls = false\nspool-dir = off\nspool-max-bytes = 1024M\nmetrics-interval=5000\n"
-      "tls-cafile =\noverflow = latest-per-key");
+      "later = false\nspool-dir = off\nspool-max-bytes = 1024M\nmetrics-interval=5000\n"
+      "later-name =\noverflow = latest-per-key");
   EXPECT_EQ(config.GetString("overflow"), "latest-per-key");
 }
 

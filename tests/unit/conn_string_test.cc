@@ -21,7 +21,7 @@ constexpr std::string_view kZmqSchemes[] = {"zmq"};
 constexpr ConnRules kKafka{"kafka", kKafkaSchemes, 9092, false, false};
 constexpr ConnRules kMqtt{"mqtt", kMqttSchemes, 1883, false, false};
 constexpr ConnRules kRedis{"redis", kRedisSchemes, 6379, false, false};
-constexpr ConnRules kAmqp{"amqp", kAmqpSchemes, 5672, true, false};
+constexpr ConnRules kAmqp{"amqp", kAmqpSchemes, 5672, true, false, 5671};
 constexpr ConnRules kZmq{"zmq", kZmqSchemes, 0, false, true};
 constexpr ConnRules kNoDefault{"x", {}, 0, false, false};
 
@@ -116,6 +116,10 @@ TEST(ConnStringTest, Urls) {
   EXPECT_TRUE(Good("mqtts://h", kMqtt).tls);
   EXPECT_FALSE(Good("mqtt://h", kMqtt).tls);
   EXPECT_TRUE(Good("amqps://h", kAmqp).tls);
+  EXPECT_THAT(Good("amqps://h,i:7", kAmqp).hosts,
+              ElementsAre(HostPort{"h", 5671}, HostPort{"i", 7}));
+  EXPECT_THAT(Good("amqp://h", kAmqp).hosts, ElementsAre(HostPort{"h", 5672}));
+  EXPECT_THAT(Good("rediss://h", kRedis).hosts, ElementsAre(HostPort{"h", 6379}));
   const Endpoints topic = Good("redis://h:1;events", kRedis);
   EXPECT_EQ(topic.default_topic, "events");
   EXPECT_THAT(topic.hosts, ElementsAre(HostPort{"h", 1}));
