@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# dsmsg_hide_symbols(<shared library target>)
+# dsmsg_hide_symbols(<shared library target> [<version script in cmake/>])
 #
 # All symbol hygiene is here, because a process may hold several adaptors, each with its own copy of the core.
 # Measured: hidden visibility alone still binds to the library that was loaded first.
@@ -10,6 +10,9 @@
 # tests/abi proves it, with a control linked without these flags.
 function(dsmsg_hide_symbols target)
   set(script ${PROJECT_SOURCE_DIR}/cmake/adaptor.map)
+  if(ARGC GREATER 1)
+    set(script ${PROJECT_SOURCE_DIR}/cmake/${ARGV1})
+  endif()
   target_link_options(${target} PRIVATE
     -Wl,--version-script=${script} -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,--as-needed -Wl,--exclude-libs,ALL)
   if(NOT DSMSG_SANITIZE)
@@ -29,9 +32,13 @@ function(dsmsg_add_adaptor name)
   if(NOT ${var}_FOUND)
     return()
   endif()
+  # The driver is compiled once, for the adaptor and for its tests.
+  add_library(dsmsg_${name}_driver OBJECT ${ARG_SOURCES})
+  target_include_directories(dsmsg_${name}_driver PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(dsmsg_${name}_driver PUBLIC dsmsg_core dsmsg_flags PkgConfig::${var} ${ARG_LIBS})
   set(target nvds_${name}_proto)
-  add_library(${target} SHARED ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/csrc/core/export.cc)
-  target_link_libraries(${target} PRIVATE dsmsg_core dsmsg_flags PkgConfig::${var} ${ARG_LIBS})
+  add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/csrc/core/export.cc)
+  target_link_libraries(${target} PRIVATE dsmsg_${name}_driver)
   dsmsg_hide_symbols(${target})
   # For tests/abi: the library that the adaptor is expected to need.
   list(TRANSFORM ${var}_LIBRARIES PREPEND lib OUTPUT_VARIABLE clients)
@@ -39,4 +46,18 @@ function(dsmsg_add_adaptor name)
     LIBRARY_OUTPUT_DIRECTORY ${DSMSG_LIB_DIR} DSMSG_CLIENT_LIBRARIES "${clients}")
   install(TARGETS ${target} LIBRARY DESTINATION lib COMPONENT adaptors)
   set_property(GLOBAL APPEND PROPERTY DSMSG_ADAPTORS ${name})
+endfunction()
+
+# dsmsg_add_adaptor_tests(<name> SOURCES <files> [LIBS <targets>])
+#
+# dsmsg_<name>_tests: the driver against its broker, without the core's session. Does nothing where the adaptor is
+# not built.
+function(dsmsg_add_adaptor_tests name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  if(NOT DSMSG_TESTS OR NOT TARGET dsmsg_${name}_driver)
+    return()
+  endif()
+  add_executable(dsmsg_${name}_tests ${ARG_SOURCES})
+  target_include_directories(dsmsg_${name}_tests PRIVATE test ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(dsmsg_${name}_tests PRIVATE dsmsg_${name}_driver ${ARG_LIBS} dsmsg_gtest GTest::gtest_main)
 endfunction()

@@ -262,7 +262,7 @@ void Link::AnswerGivenUp() {
 }
 
 void Link::Drive() {
-  bool blocked = true;
+  bool blocked = true, room = false;
   if (parts_.inbox != nullptr) {
     HandleSubscription();
     HandleAcks();
@@ -270,12 +270,14 @@ void Link::Drive() {
   if (parts_.queue != nullptr) {
     if (hold_requested_.exchange(false)) hold_until_ = Clock::now() + retry_backoff_.Next();
     blocked = SubmitWaiting();
+    // What completed inside Submit makes room, and no event of the driver's will tell of it.
+    room = blocked && !outcomes_.empty();
     HandleOutcomes(&outcomes_);
     // From here on a host that adds a message wakes us; what came before is seen by the look at the
     // queue in PollBudget.
     if (!blocked) sleep_ = Sleep::kIdle;
   }
-  const Status status = driver_->Poll(PollBudget(blocked), wake_.fd());
+  const Status status = driver_->Poll(room ? Millis(0) : PollBudget(blocked), wake_.fd());
   sleep_ = Sleep::kAwake;
   if (signalled_.exchange(false)) wake_.Drain();
   if (parts_.queue != nullptr) {

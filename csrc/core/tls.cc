@@ -258,8 +258,9 @@ Status TlsVerdict::Explain(const std::string& peer, const std::string& detail) c
                              " (does the broker want a client certificate: tls-certfile and "
                              "tls-keyfile? else no version or cipher of TLS is common to both)"};
   }
-  return {Code::kUnavailable,
-          "TLS: the handshake with " + peer + " failed: " + text + " (does that port speak TLS?)"};
+  return {Code::kUnavailable, "TLS: the handshake with " + peer + " failed: " + text +
+                                  " (does that port speak TLS? does the broker want a client "
+                                  "certificate, tls-certfile?)"};
 }
 
 }  // namespace dsmsg

@@ -160,6 +160,17 @@ TEST(ConnStringTest, Zmq) {
   EXPECT_EQ(Good("*;5555", kZmq).address, "tcp://*:5555");
   EXPECT_EQ(Good("localhost;5555", kZmq).address, "tcp://localhost:5555");
   EXPECT_EQ(Good("zmq://tcp://*:5555", kZmq).ToString(), "tcp://*:5555");
+  EXPECT_EQ(Good("a:1,b:2", kZmq).address, "tcp://a:1,tcp://b:2");
+  EXPECT_EQ(Good("[::1];5555", kZmq).address, "tcp://[::1]:5555");
+  // Equal however it is written, so that signatures are equal.
+  EXPECT_THAT(Good("h;5555", kZmq).hosts, ElementsAre());
+  EXPECT_EQ(Good("h;5555", kZmq).address, Good("zmq://tcp://h:5555", kZmq).address);
+  for (const char* text : {"zmq://tcp://*:5555;events", "tcp://*:5555; events", "*;5555;events"}) {
+    EXPECT_EQ(Good(text, kZmq).address, "tcp://*:5555") << text;
+    EXPECT_EQ(Good(text, kZmq).default_topic, "events") << text;
+    EXPECT_EQ(Good(text, kZmq).not_a_topic, "") << text;
+  }
+  Error("zmq://tcp://*:5555;a;b", kZmq);
   Error("zmq://", kZmq);
   Error("zmq://localhost:5555", kZmq);
   Error("zmq://tcp://", kZmq);
@@ -191,7 +202,9 @@ TEST(ConnStringTest, WhatDoesNotParseIsExplained) {
   EXPECT_THAT(Error(std::string_view("h;9092\0", 7), kKafka), HasSubstr("control character"));
   EXPECT_THAT(Error("h;9092;a;b", kKafka), HasSubstr("too many fields"));
   EXPECT_THAT(Error("redis://h:1?db=2", kRedis), HasSubstr("configuration file"));
-  EXPECT_THAT(Error(std::string(10000, 'h') + ";1", kKafka), HasSubstr("longer than"));
+  std::string long_name(10000, 'h');
+  long_name += ";1";
+  EXPECT_THAT(Error(long_name, kKafka), HasSubstr("longer than"));
   EXPECT_THAT(Error("://h", kKafka), HasSubstr("the host is missing"));
   EXPECT_THAT(Error("*;5555", kKafka), HasSubstr("a host name has"));
 }

@@ -322,6 +322,36 @@ TEST_F(SessionTest, OneConnectionSendsAndReceivesAndBothSurviveACut) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+// What a library has acknowledged when it was read, nobody would bring again.
+TEST_F(SessionTest, WhatWasAcknowledgedEarlyIsHandedOverBeforeDisconnectReturns) {
+  static DriverInfo info = *FakeDriver::SharedFactory().info;
+  info.acknowledges_early = true;
+  auto session = Open("", {&info, FakeDriver::SharedFactory().create});
+  ASSERT_TRUE(session);
+  struct Slow {
+    std::atomic<int> started{0}, done{0};
+    std::atomic<bool> go{false};
+  } slow;
+  const auto wait = [](NvDsMsgApiErrorType, void*, int, char*, void* user_ptr) {
+    auto* state = static_cast<Slow*>(user_ptr);
+    ++state->started;
+    WaitFor([state] { return state->go.load(); });
+    ++state->done;
+  };
+  ASSERT_TRUE(session->Subscribe({"a"}, wait, &slow).ok());
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    for (int i = 0; i < 500; ++i) FakeBroker::Get().incoming.push_back({"a", "x"});
+  }
+  ASSERT_TRUE(WaitFor([&] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().incoming.empty() && slow.started == 1;
+  }));
+  slow.go = true;
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(slow.done, 500);
+}
+
 TEST_F(SessionTest, DisconnectFromInsideACallbackIsRefused) {
   auto session = Open("");
   ASSERT_TRUE(session);
@@ -396,6 +426,28 @@ TEST_F(SessionTest, TooLargeIsAcceptedAndCompletedWithErrAndNoTopicIsRefused) {
   EXPECT_TRUE(session->Disconnect().ok());
   EXPECT_EQ(counts_.failed, 1);
   EXPECT_EQ(counts_.total(), 1);
+}
+
+// An adaptor's own options may say more about the common ones.
+TEST_F(SessionTest, AnAdaptorAdjustsWhatTheCoreTook) {
+  static DriverInfo info = FakeDriver::Info();
+  info.adjust = [](Settings* settings) {
+    settings->topic_optional = true;
+    settings->send_timeout = Millis(4321);
+    return Status();
+  };
+  const Result<Settings> settings = Settings::Load(info, "host;1", "");
+  ASSERT_TRUE(settings.ok());
+  EXPECT_EQ(settings->send_timeout, Millis(4321));
+  const Result<MessageBuilder> builder = MessageBuilder::Create(settings.value());
+  ASSERT_TRUE(builder.ok());
+  Metrics metrics;
+  Logger logger("FAKE");
+  Outgoing outgoing;
+  EXPECT_TRUE(builder->Build(Request("x", ""), metrics, logger, &outgoing).ok());
+  EXPECT_EQ(outgoing.message.topic, "");
+  info.adjust = [](Settings*) { return Status(Code::kInvalidArgument, "no"); };
+  EXPECT_EQ(Settings::Load(info, "host;1", "").status().message(), "no");
 }
 
 TEST_F(SessionTest, IdleDoWorkWaitsInsteadOfSpinning) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/kafka/kafka_client.h"
 
+#include <openssl/x509.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <system_error>
 
 #include "adaptors/kafka/kafka_errors.h"
@@ -59,6 +61,29 @@ int OnConnect(int fd, const sockaddr* address, int length, const char*, void* op
   return errno == EINPROGRESS ? 0 : errno;
 }
 
+// Any broker thread, once for each certificate of a chain.
+int OnCertificate(rd_kafka_t*, const char* broker, int32_t, int* x509_error, int depth,
+                  const char* der, size_t size, char* reason, size_t reason_size, void* opaque) {
+  if (static_cast<ClientShared*>(opaque)->certificates.Judge(broker, x509_error, depth, der,
+                                                             size)) {
+    return 1;
+  }
+  std::snprintf(reason, reason_size, "%s", X509_verify_cert_error_string(*x509_error));
+  return 0;
+}
+
+bool ChecksCertificates(const rd_kafka_conf_t* conf) {
+  const auto value = [conf](const char* name) {
+    char text[64] = "";
+    size_t size = sizeof text;
+    return rd_kafka_conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK ? std::string(text)
+                                                                          : std::string();
+  };
+  bool tls = false, sasl = false;
+  return ParseProtocol(value("security.protocol"), &tls, &sasl) && tls &&
+         value("enable.ssl.certificate.verification") == "true";
+}
+
 // Runs `work` on a thread of its own, which owns what it needs, and waits for its end at most
 // `limit`.
 template <class Work>
@@ -106,6 +131,10 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   rd_kafka_conf_set_opaque(conf.get(), client->shared_.get());
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
   rd_kafka_conf_set_connect_cb(conf.get(), OnConnect);
+  if (ChecksCertificates(conf.get())) {
+    client->shared_->certificates.Expect(settings.tls_server_name());
+    rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), OnCertificate);
+  }
   char reason[512] = "";
   const bool consumer = role == Role::kConsumer;
   client->rk_ = rd_kafka_new(consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(), reason,
@@ -159,10 +188,11 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
       if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) all_down = true;
       if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !cause.ok()) continue;
       last = err;
-      cause = LinkStatus(err, rd_kafka_event_error_string(event.get()), settings_.brokers(),
-                         settings_.setup_timeout());
-      if (cause.code() == Code::kAuth) return cause;  // waiting does not help
+      if (cause.code() == Code::kAuth) continue;  // says most
+      cause = Explain(err, rd_kafka_event_error_string(event.get()));
     }
+    // Waiting does not help, unless another broker may think otherwise.
+    if (cause.code() == Code::kAuth && (all_down || settings_.broker_count() == 1)) return cause;
     if (WaitReadable({cancel_fd}, Millis(0)) != 0) {
       return Status(Code::kCancelled, "connecting to " + settings_.brokers() + " was interrupted");
     }
@@ -175,6 +205,16 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
                     "connect-timeout too short?)");
 }
 
+Status Client::Explain(rd_kafka_resp_err_t err, std::string_view text) const {
+  // With TLS 1.3 a broker looks at our certificate when we count as connected already.
+  const bool alert = text.find("SSL routines") != std::string_view::npos;
+  if (err != RD_KAFKA_RESP_ERR__SSL && !alert) {
+    return LinkStatus(err, text, settings_.brokers(), settings_.setup_timeout());
+  }
+  const Status status = shared_->certificates.Explain(settings_.brokers(), TlsDetail(text));
+  return {status.code(), "cannot reach broker " + settings_.brokers() + ": " + status.message()};
+}
+
 bool Client::AnyBrokerUp() {
   // With a timeout of zero this tells the two cases apart at once: no connection (ERR__TRANSPORT),
   // or a request has been written and its answer is not there yet (ERR__TIMED_OUT).
@@ -182,6 +222,24 @@ bool Client::AnyBrokerUp() {
   const rd_kafka_resp_err_t err = rd_kafka_metadata(rk_, 0, nullptr, &metadata, 0);
   if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
   return err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
+Status Client::CheckMayRead(const std::string& topic, Deadline deadline, int cancel_fd) {
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(rk_, topic.c_str(), nullptr);
+  if (handle == nullptr) return {};  // subscribing tells why
+  rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  while (err == RD_KAFKA_RESP_ERR__TIMED_OUT && Clock::now() < deadline &&
+         WaitReadable({cancel_fd}, Millis(0)) == 0) {
+    const struct rd_kafka_metadata* metadata = nullptr;
+    err = rd_kafka_metadata(rk_, 0, handle, &metadata, static_cast<int>(kSlice.count()));
+    if (metadata == nullptr) continue;
+    if (metadata->topic_cnt == 1) err = metadata->topics[0].err;
+    rd_kafka_metadata_destroy(metadata);
+  }
+  rd_kafka_topic_destroy(handle);
+  if (err != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) return {};
+  return {Code::kAuth, "cannot subscribe to " + topic + ": " + rd_kafka_err2str(err) +
+                           " (does this user have the right to read the topic?)"};
 }
 
 bool Client::CoordinatorAnswers(Deadline deadline) {

@@ -11,8 +11,10 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "adaptors/kafka/kafka_config.h"
+#include "adaptors/kafka/kafka_security.h"
 #include "core/log.h"
 #include "core/net.h"
 
@@ -28,6 +30,7 @@ using EventPtr = std::unique_ptr<rd_kafka_event_t, EventDeleter>;
 struct ClientShared {
   WakeFd events;
   std::atomic<uint32_t> connects{0};  // connection attempts so far
+  CertificateCheck certificates;
   std::mutex mutex;
   Logger* log = nullptr;  // guarded by mutex
 };
@@ -52,10 +55,16 @@ class Client {
   void DrainEventFd() { shared_->events.Drain(); }
   EventPtr NextEvent() { return EventPtr(rd_kafka_queue_poll(queue_, 0)); }
 
+  /// An error event that IsLinkError() as a status: what happened, and what to do about it.
+  Status Explain(rd_kafka_resp_err_t err, std::string_view text) const;
+
   /// Some broker connection is up now (does not wait; sends one small request if so).
   bool AnyBrokerUp();
   /// Connection attempts since the last call.
   uint32_t TakeConnects() { return shared_->connects.exchange(0, std::memory_order_relaxed); }
+
+  /// Consumer: kAuth when the brokers say that this user may not. Other troubles show later.
+  Status CheckMayRead(const std::string& topic, Deadline deadline, int cancel_fd);
 
   /// Consumer: commits what is stored and leaves the group, at most until `deadline` or cancelled.
   void LeaveGroup(Deadline deadline, int cancel_fd);

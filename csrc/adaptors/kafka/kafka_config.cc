@@ -2,10 +2,12 @@
 #include "adaptors/kafka/kafka_config.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <string_view>
+#include <tuple>
 #include <utility>
+
+#include "adaptors/kafka/kafka_security.h"
 
 namespace dsmsg::kafka {
 namespace {
@@ -14,60 +16,6 @@ constexpr int64_t kMaxMessageBytes = 1'000'000'000;  // librdkafka's own limit
 // Room for the key and the record's framing: max-message-bytes counts the payload, librdkafka's
 // limit also these.
 constexpr int64_t kMessageOverhead = 4096;
-
-constexpr std::array kOptions = {
-    OptionSpec{"max-message-bytes", "bytes(1000,1000000000)", "1000000",
-               "largest payload; a larger one is completed with ERR. Keep the topic's "
-               "max.message.bytes above it"},
-    // Less than elsewhere: librdkafka's jitter reaches from 3/4 to 3/2 of the backoff, so this
-    // bounds how long a broker that is back stays unused. The Java clients take 1 s.
-    OptionSpec{"reconnect-max-interval", "ms(1,3600000)", "3s",
-               "longest pause between attempts; librdkafka varies it by -25 to +50 %"},
-    OptionSpec{
-        "proto-cfg", "pairs", "",
-        "librdkafka properties for producer and consumer, \"name=value;name=value\"; they win "
-        "over the options here",
-        kOptSecret},
-    OptionSpec{"producer-proto-cfg", "pairs", "",
-               "librdkafka properties for the producer only; they win over proto-cfg", kOptSecret},
-    OptionSpec{"consumer-proto-cfg", "pairs", "",
-               "librdkafka properties for the consumer only; they win over proto-cfg", kOptSecret},
-    OptionSpec{
-        "partition-key", "string", "sensor.id",
-        "field of the payload that is the message's key; messages of one key keep their order"},
-    OptionSpec{"consumer-group-id", "string", "test-consumer-group",
-               "consumer group; its members share the partitions"},
-    OptionSpec{"compression", "enum(none,gzip,snappy,lz4,zstd)", "lz4", "compression of batches"},
-    OptionSpec{
-        "acks", "enum(all,1,0)", "all",
-        "who must have a message before it counts as sent: all in-sync replicas, the leader, "
-        "nobody"},
-    OptionSpec{"linger", "ms(0,900000)", "5ms",
-               "how long a message may wait for others of its batch"},
-    OptionSpec{"batch-bytes", "bytes(1,2147483647)", "1000000", "largest batch"},
-    OptionSpec{"idempotence", "enum(auto,1,0,true,false,yes,no)", "auto",
-               "no duplicates from retries; auto: on when acks=all and max-in-flight is at most 5"},
-    OptionSpec{
-        "partitioner",
-        "enum(consistent_random,consistent,murmur2_random,murmur2,fnv1a_random,fnv1a,random)",
-        "consistent_random",
-        "how a key chooses its partition; murmur2_random agrees with Java clients"},
-    OptionSpec{"max-in-flight", "int(1,1000000)", "5", "unanswered requests for each broker"},
-    OptionSpec{
-        "sasl-mechanism", "string", "",
-        "SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set: "
-        "none"},
-    OptionSpec{"offset-reset", "enum(earliest,latest,error)", "earliest",
-               "where a consumer group without committed offset begins"},
-    OptionSpec{"tcp-keepalive", "bool", "1", "TCP keep-alive on broker connections"},
-    OptionSpec{"socket-buffer-bytes", "bytes(0,100000000)", "0",
-               "kernel socket buffers; 0: the system's default"},
-    OptionSpec{"metadata-refresh", "ms(1000,3600000)", "5m",
-               "how often topics and partitions are read again (a consumer, when this is not set: "
-               "10 s, so that it sees a new topic)"},
-    OptionSpec{"connections-max-idle", "ms(0,2147483647)", "0",
-               "close broker connections that are idle for so long; 0: never"},
-};
 
 /// A property with the option it comes from.
 struct Property {
@@ -113,6 +61,15 @@ class Builder {
   Builder(const Endpoints& endpoints, const Config& config, Logger& log)
       : endpoints_(endpoints), config_(config), log_(log) {}
 
+  Status ReadSecurity() {
+    Result<Security> security = kafka::ReadSecurity(endpoints_, config_);
+    if (security.ok()) security_ = std::move(security.value());
+    return security.status();
+  }
+  const Security& security() const { return security_; }
+  /// Of the producer built last: idempotence follows from the other settings.
+  bool idempotence_auto() const { return idempotence_auto_; }
+
   Result<ConfPtr> Build(Role role, const std::string& brokers, Millis setup_timeout) {
     properties_.clear();
     Common(brokers, setup_timeout);
@@ -121,7 +78,7 @@ class Builder {
     } else {
       Producer();
     }
-    Login();
+    Secure();
     if (Status s = Overrides(role); !s.ok()) return s;
     if (role != Role::kConsumer) {
       if (Status s = Idempotence(); !s.ok()) return s;
@@ -205,12 +162,29 @@ class Builder {
         given ? config_.GetMillis("metadata-refresh").count() : 10'000, "metadata-refresh");
   }
 
-  void Login() {
-    const std::string mechanism = config_.GetString("sasl-mechanism");
-    if (!mechanism.empty()) {
-      Set("sasl.mechanisms", mechanism, "sasl-mechanism");
-      Set("security.protocol", "sasl_plaintext", "sasl-mechanism");
+  void Secure() {
+    for (Security::Property& property : security_.Properties()) {
+      Set(property.name, std::move(property.value), property.option);
     }
+  }
+
+  // A property of TLS or login that an option gives too, with another value: which one is meant?
+  Status CheckConflict(const std::string& option, const std::string& name,
+                       const std::string& value) const {
+    const Property* given = Find(name);
+    if (given == nullptr) return {};
+    const bool security =
+        name.starts_with("ssl.") || name.starts_with("sasl.") || name.starts_with("enable.ssl.");
+    bool conflict = security && given->by_user && given->value != value;
+    if (name == "security.protocol") {
+      bool tls = false, sasl = false;
+      if (!ParseProtocol(value, &tls, &sasl)) return {};  // librdkafka says what is allowed
+      conflict = (config_.IsSet("enable-tls") && tls != security_.tls.enabled) ||
+                 (!security_.mechanism.empty() && !sasl);
+    }
+    if (!conflict) return {};
+    return {Code::kInvalidArgument,
+            option + ": " + name + " contradicts " + given->source + " (set it in one place only)"};
   }
 
   Status Overrides(Role role) {
@@ -219,17 +193,31 @@ class Builder {
          {"proto-cfg", consumer ? "consumer-proto-cfg" : "producer-proto-cfg"}) {
       for (const auto& [name, value] : config_.GetPairs(option)) {
         if (Status s = CheckAllowed(option, name, value); !s.ok()) return s;
+        if (Status s = CheckConflict(option, Canonical(name), value); !s.ok()) return s;
         properties_[Canonical(name)] = {value, option, true};
       }
     }
-    if (Find("sasl.mechanisms") == nullptr) return {};
-    const std::string user =
-        config_.IsSet("username") ? config_.GetString("username") : endpoints_.user;
-    const std::string password =
-        config_.IsSet("password") ? config_.GetString("password") : endpoints_.password;
-    if (!user.empty() && Find("sasl.username") == nullptr) Set("sasl.username", user, "username");
-    if (!password.empty() && Find("sasl.password") == nullptr) {
-      Set("sasl.password", password, "password");
+    return LogIn();
+  }
+
+  Status LogIn() {
+    const Login& login = security_.login;
+    if (Find("sasl.mechanisms") == nullptr) {
+      if (!login.user.empty()) {
+        log_.Limited(LogLevel::kWarn, "no-login",
+                     "username is set without sasl-mechanism: nobody logs in (set sasl-mechanism)");
+      }
+      return {};
+    }
+    const std::tuple<const char*, const std::string&, const char*> parts[] = {
+        {"sasl.username", login.user, "username"}, {"sasl.password", login.password, "password"}};
+    for (const auto& [name, value, option] : parts) {
+      if (value.empty()) continue;
+      if (const Property* given = Find(name); given != nullptr && given->value != value) {
+        return {Code::kInvalidArgument, given->source + ": " + name + " contradicts " + option +
+                                            " (set it in one place only)"};
+      }
+      Set(name, value, option);
     }
     return {};
   }
@@ -277,7 +265,8 @@ class Builder {
     } else {
       const std::string option = config_.GetString("idempotence");
       wanted = IsTrue(option);
-      const bool on = option == "auto" ? conflict.empty() : wanted;
+      idempotence_auto_ = option == "auto";
+      const bool on = idempotence_auto_ ? conflict.empty() : wanted;
       Set("enable.idempotence", on ? "true" : "false", "idempotence");
     }
     if (!wanted || conflict.empty()) return {};
@@ -341,12 +330,12 @@ class Builder {
   const Endpoints& endpoints_;
   const Config& config_;
   Logger& log_;
+  Security security_;
+  bool idempotence_auto_ = false;
   Properties properties_;
 };
 
 }  // namespace
-
-std::span<const OptionSpec> Options() { return kOptions; }
 
 Result<Settings> Settings::Make(const Endpoints& endpoints, const Config& config, Logger& log) {
   if (endpoints.hosts.empty()) {
@@ -366,14 +355,26 @@ Result<Settings> Settings::Make(const Endpoints& endpoints, const Config& config
   settings.reconnect_max_ =
       std::max(config.GetMillis("reconnect-interval"), config.GetMillis("reconnect-max-interval"));
   Builder builder(endpoints, config, log);
+  if (Status status = builder.ReadSecurity(); !status.ok()) return status;
+  settings.tls_server_name_ = builder.security().tls.server_name;
+  if (builder.security().tls.enabled && !builder.security().tls.verify) {
+    log.Limited(LogLevel::kWarn, "tls-verify", kInsecureWarning);
+  }
   auto producer = builder.Build(Role::kProducer, settings.brokers_, settings.setup_timeout_);
   if (!producer.ok()) return producer.status();
+  settings.idempotence_auto_ = builder.idempotence_auto();
   settings.linger_ = config.GetMillis("linger");
   auto consumer = builder.Build(Role::kConsumer, settings.brokers_, settings.setup_timeout_);
   if (!consumer.ok()) return consumer.status();
   settings.producer_ = std::move(producer.value());
   settings.consumer_ = std::move(consumer.value());
   return Result<Settings>(std::move(settings));
+}
+
+bool Settings::GiveUpIdempotence() {
+  if (!idempotence_auto_) return false;
+  return rd_kafka_conf_set(producer_.get(), "enable.idempotence", "false", nullptr, 0) ==
+         RD_KAFKA_CONF_OK;
 }
 
 ConfPtr Settings::NewConf(Role role) const {

@@ -35,19 +35,27 @@ class Settings {
   /// A fresh copy for rd_kafka_new, which takes it over when it succeeds.
   ConfPtr NewConf(Role role) const;
 
+  /// The brokers refuse an idempotent producer to this user. With idempotence=auto producers from
+  /// now on go without it (true); else the user insists on it.
+  bool GiveUpIdempotence();
+
   const std::string& brokers() const { return brokers_; }  // "h1:9092,h2:9092"
   size_t broker_count() const { return broker_count_; }
   Millis setup_timeout() const { return setup_timeout_; }  // of one connection's handshake
   /// How long the core collects messages before it submits them together.
   Millis linger() const { return linger_; }
   Millis reconnect_max() const { return reconnect_max_; }
+  /// Name expected in the brokers' certificates; empty: their hosts'.
+  const std::string& tls_server_name() const { return tls_server_name_; }
 
  private:
   std::string brokers_;
+  std::string tls_server_name_;
   size_t broker_count_ = 1;
   Millis setup_timeout_{0};
   Millis reconnect_max_{0};
   Millis linger_{0};
+  bool idempotence_auto_ = false;
   ConfPtr producer_, consumer_;
 };
 

@@ -49,6 +49,7 @@ class KafkaDriver final : public Driver {
   std::unique_ptr<kafka::LinkWatch> link_;
   std::unique_ptr<kafka::Producer> producer_;
   std::unique_ptr<kafka::Consumer> consumer_;
+  int cancel_fd_ = -1;  // of the last Open: valid as long as the connection
   AckToken next_token_ = 1;
   bool more_ = false;  // the queue was not empty when Poll stopped
   Millis settle_{0};
@@ -83,6 +84,7 @@ Status KafkaDriver::Configure(const Endpoints& endpoints, const Config& config) 
 
 Status KafkaDriver::Open(Role role, Deadline deadline, int cancel_fd) {
   Close(Millis(0), -1);
+  cancel_fd_ = cancel_fd;
   auto client = kafka::Client::Create(role, *settings_, host_.log());
   if (!client.ok()) return client.status();
   if (Status s = client.value()->AwaitBroker(deadline, cancel_fd); !s.ok()) return s;
@@ -165,7 +167,16 @@ void KafkaDriver::HandleError(rd_kafka_event_t* event) {
   const char* text = rd_kafka_event_error_string(event);
   char reason[512] = "";
   // The event of a fatal error has the code of what caused it.
-  if (rd_kafka_fatal_error(client_->get(), reason, sizeof reason) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(client_->get(), reason, sizeof reason);
+  if (fatal == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED && producer_) {
+    const bool without = settings_->GiveUpIdempotence();
+    fatal_ = Status(without ? Code::kUnavailable : Code::kAuth,
+                    std::string("this user may not send idempotently: ") + reason +
+                        (without ? " (going on without: retries may send a message twice; grant "
+                                   "IDEMPOTENT_WRITE on the cluster to avoid it)"
+                                 : " (grant IDEMPOTENT_WRITE on the cluster, or set "
+                                   "idempotence=auto)"));
+  } else if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
     fatal_ =
         Status(Code::kUnavailable, std::string("librdkafka gave up this ") +
                                        (producer_ ? "producer: " : "consumer: ") + reason +
@@ -180,6 +191,12 @@ void KafkaDriver::HandleError(rd_kafka_event_t* event) {
 
 Status KafkaDriver::Subscribe(std::span<const std::string> topics) {
   if (!consumer_) return Status(Code::kUnavailable, "not connected");
+  // librdkafka subscribes to anything, and tells of missing rights in events only.
+  const Deadline deadline = Clock::now() + settings_->setup_timeout();
+  for (const std::string& topic : topics) {
+    if (topic.starts_with('^')) continue;  // a pattern
+    if (Status s = client_->CheckMayRead(topic, deadline, cancel_fd_); !s.ok()) return s;
+  }
   return consumer_->Subscribe(topics);
 }
 

@@ -143,6 +143,21 @@ Status MessageStatus(rd_kafka_resp_err_t err, std::string_view topic) {
                                       "' not taken: " + rd_kafka_err2str(err) + MessageHint(err));
 }
 
+// "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker ..."
+std::string TlsDetail(std::string_view text) {
+  std::string_view core = Core(text);
+  for (std::string_view prefix : {"SSL handshake failed: ", "Receive failed: ", "Send failed: "}) {
+    if (core.starts_with(prefix)) core.remove_prefix(prefix.size());
+  }
+  core = core.substr(0, core.find(": SSL alert number"));
+  const size_t routines = core.find(" routines:");
+  if (core.starts_with("error:") && routines != std::string_view::npos) {
+    core.remove_prefix(routines + 10);
+    while (core.starts_with(":")) core.remove_prefix(1);
+  }
+  return LowerFirst(core);
+}
+
 std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout) {
   if (text.find("setup timed out") != std::string_view::npos) {
     return SetupTimeout(text, setup_timeout);
@@ -157,13 +172,15 @@ std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis set
     return "authentication: " + LowerFirst(core) +
            " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
   }
-  if (err == RD_KAFKA_RESP_ERR__SSL) {
-    return "TLS: " + LowerFirst(core) + " (check the certificate authority and host name)";
-  }
+  if (err == RD_KAFKA_RESP_ERR__SSL) return "TLS: " + TlsDetail(text);
   if (core.find("while requesting ApiVersion") != std::string_view::npos) {
     return "the connection was closed during the handshake (is the broker starting or stopping, or "
            "the port a TLS "
-           "listener?)";
+           "listener? then set enable-tls=1)";
+  }
+  if (core.find("broker might require SASL") != std::string_view::npos) {
+    return "the connection was closed during the handshake (does the broker want a login? then set "
+           "sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
   }
   const size_t failed = core.find(" failed: ");
   if (core.starts_with("Connect to ") && failed != std::string_view::npos) {
@@ -176,7 +193,7 @@ std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis set
 Status LinkStatus(rd_kafka_resp_err_t err, std::string_view text, const std::string& brokers,
                   Millis setup_timeout) {
   Code code = Code::kUnavailable;
-  if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL) {
+  if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
     code = Code::kAuth;
   } else if (err == RD_KAFKA_RESP_ERR__TIMED_OUT) {
     code = Code::kTimeout;

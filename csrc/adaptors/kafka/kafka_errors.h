@@ -29,6 +29,9 @@ bool IsLinkError(rd_kafka_resp_err_t err);
 /// handshake, for its message.
 std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout);
 
+/// What OpenSSL or librdkafka says about a failed handshake, without the words around it.
+std::string TlsDetail(std::string_view text);
+
 /// "cannot reach broker <brokers>: <cause>" with the code that fits `err`.
 Status LinkStatus(rd_kafka_resp_err_t err, std::string_view text, const std::string& brokers,
                   Millis setup_timeout);

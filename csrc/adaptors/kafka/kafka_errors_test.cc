@@ -66,6 +66,36 @@ TEST(KafkaErrors, LinkStatusNamesCauseAndRemedy) {
   EXPECT_TRUE(login.permanent());
 }
 
+TEST(KafkaErrors, TlsDetailIsWhatOpenSslSays) {
+  EXPECT_EQ(TlsDetail("ssl://h:1/bootstrap: SSL handshake failed: error:0A000086:SSL "
+                      "routines::certificate verify failed: broker certificate could not be "
+                      "verified (after 5ms in state SSL_HANDSHAKE)"),
+            "certificate verify failed: broker certificate could not be verified");
+  EXPECT_EQ(TlsDetail("ssl://h:1/bootstrap: Receive failed: error:0A000412:SSL routines::sslv3 "
+                      "alert bad certificate: SSL alert number 42 (after 3ms in state "
+                      "APIVERSION_QUERY)"),
+            "sslv3 alert bad certificate");
+  EXPECT_EQ(TlsDetail("ssl://h:1/bootstrap: SSL handshake failed: Disconnected: connecting to a "
+                      "PLAINTEXT broker listener? (after 2ms in state SSL_HANDSHAKE)"),
+            "disconnected: connecting to a PLAINTEXT broker listener?");
+}
+
+TEST(KafkaErrors, MissingLoginAndMissingTlsAreNamed) {
+  const Status login = LinkStatus(
+      RD_KAFKA_RESP_ERR__TRANSPORT,
+      "h:1/bootstrap: Disconnected: verify that security.protocol is correctly configured, broker "
+      "might require SASL authentication (after 300ms in state UP)",
+      "h:1", kSetup);
+  EXPECT_NE(login.message().find("sasl-mechanism"), std::string::npos) << login.message();
+  const Status tls = LinkStatus(
+      RD_KAFKA_RESP_ERR__TRANSPORT,
+      "h:1/bootstrap: Disconnected while requesting ApiVersion: might be caused by incorrect "
+      "security.protocol configuration (connecting to a SSL listener?) (after 3ms in state "
+      "APIVERSION_QUERY)",
+      "h:1", kSetup);
+  EXPECT_NE(tls.message().find("enable-tls=1"), std::string::npos) << tls.message();
+}
+
 TEST(KafkaErrors, FormatsTimes) {
   EXPECT_EQ(FormatMillis(Millis(250)), "250 ms");
   EXPECT_EQ(FormatMillis(Millis(3000)), "3 s");

@@ -5,8 +5,6 @@
 #include <chrono>
 #include <string>
 
-#include "adaptors/kafka/kafka_errors.h"
-
 namespace dsmsg::kafka {
 namespace {
 
@@ -19,7 +17,7 @@ constexpr Millis kProbeEvery{1000};
 void LinkWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
   // The events of single brokers carry the cause; the summary does not.
   if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || cause_.ok()) {
-    cause_ = LinkStatus(err, text, settings_.brokers(), settings_.setup_timeout());
+    cause_ = client_.Explain(err, text);
   }
   if (up_ && !due_set_) {
     due_set_ = true;

@@ -31,6 +31,9 @@ Status RedisDriver::Configure(const Endpoints& endpoints, const Config& config) 
   Result<RedisSettings> settings = ReadSettings(endpoints, config);
   if (!settings.ok()) return settings.status();
   settings_ = std::move(settings.value());
+  if (settings_.tls.enabled && !settings_.tls.verify) {
+    host_.log().Limited(LogLevel::kWarn, "tls-verify", kInsecureWarning);
+  }
   link_ = std::make_unique<RedisLink>(settings_, host_.log());
   return {};
 }

@@ -4,9 +4,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cstdio>
-
-#include "redis_errors.h"
 
 namespace dsmsg {
 
@@ -20,102 +17,15 @@ void RedisLink::Close() {
   received_begin_ = received_end_ = 0;
 }
 
-Status RedisLink::Open(Deadline deadline, int cancel_fd) {
-  const size_t count = settings_.hosts.size();
-  std::string failures;
-  Code code = Code::kInternal;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t index = (first_ + i) % count;
-    // A server that does not answer must leave time for the others.
-    const auto left = deadline - Clock::now();
-    const Deadline share = Clock::now() + left / static_cast<int64_t>(count - i);
-    Status status = OpenOne(settings_.hosts[index], share, cancel_fd);
-    if (status.ok()) {
-      first_ = index;
-      return status;
-    }
-    Close();
-    if (status.code() == Code::kCancelled || count == 1) return status;
-    // One server that may come back makes the whole attempt worth repeating soon.
-    if (failures.empty() || status.retryable()) code = status.code();
-    failures += (failures.empty() ? "" : "; ") + status.message();
-  }
-  return {code, "none of " + std::to_string(count) + " servers can be used: " + failures};
-}
-
-Status RedisLink::OpenOne(const HostPort& host, Deadline deadline, int cancel_fd) {
-  Close();
-  name_ = host.ToString();
-  Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd);
-  if (!fd.ok()) return fd.status();
-  transport_ = Transport(std::move(fd.value()));
-  last_receive_ = Clock::now();
-
-  if (Status status = Authenticate(deadline, cancel_fd); !status.ok()) return status;
-  if (settings_.database != 0) {
-    out_.Command({"SELECT", std::to_string(settings_.database)});
-    if (Status status = Call(deadline, cancel_fd, "SELECT"); !status.ok()) return status;
-    if (reply().is(Reply::Type::kError)) return StepError("select the database");
-  }
-  out_.Command({"PING"});
-  if (Status status = Call(deadline, cancel_fd, "PING"); !status.ok()) return status;
-  // A user who may not PING is logged in all the same.
-  if (reply().is(Reply::Type::kError) && ErrorReplyName(reply().text()) != "NOPERM") {
-    return StepError("get an answer to PING");
-  }
-  return settings_.stream_max_age.count() > 0 ? CheckVersion(deadline, cancel_fd) : Status();
-}
-
-Status RedisLink::Authenticate(Deadline deadline, int cancel_fd) {
-  if (settings_.user.empty() && settings_.password.empty()) return {};
-  if (settings_.user.empty()) {
-    out_.Command({"AUTH", settings_.password});
-  } else {
-    out_.Command({"AUTH", settings_.user, settings_.password});
-  }
-  if (Status status = Call(deadline, cancel_fd, "AUTH"); !status.ok()) return status;
-  if (!reply().is(Reply::Type::kError)) return {};
-  const std::string_view text = reply().text();
-  const bool none_wanted = text.find("no password is set") != text.npos ||
-                           text.find("without any password configured") != text.npos;
-  if (none_wanted && settings_.user.empty()) {
-    log_.Limited(LogLevel::kWarn, "auth-unwanted",
-                 name_ + " asks for no password although one is set; going on without");
-    return {};
-  }
-  Status error = StepError("log in");
-  // Before Redis 6: "ERR wrong number of arguments for 'auth' command" for a user name.
-  return error.retryable() ? error : Status(Code::kAuth, error.message());
-}
-
-// MINID is a syntax error for an older server, which would then refuse every message for good.
-Status RedisLink::CheckVersion(Deadline deadline, int cancel_fd) {
-  out_.Command({"INFO", "server"});
-  if (Status status = Call(deadline, cancel_fd, "INFO"); !status.ok()) return status;
-  const std::string text(reply().text());
-  const size_t at = text.find("redis_version:");
-  int major = 0;
-  int minor = 0;
-  if (at == text.npos ||
-      std::sscanf(text.c_str() + at, "redis_version:%d.%d", &major, &minor) != 2) {
-    return {};  // INFO may be forbidden; XADD will tell
-  }
-  if (major > 6 || (major == 6 && minor >= 2)) return {};
-  return {Code::kNotSupported, "stream-max-age needs Redis 6.2 or newer, and " + name_ + " is " +
-                                   std::to_string(major) + "." + std::to_string(minor) +
-                                   " (use streamsize instead)"};
-}
-
-Status RedisLink::StepError(const char* step) const {
-  const std::string_view text = reply().text();
-  Code code = ErrorReplyCode(text);
-  std::string message = "cannot " + std::string(step) + " at " + name_ + ": " + std::string(text) +
-                        std::string(ErrorReplyAdvice(text));
-  return {code, std::move(message)};
-}
-
 Status RedisLink::Lost(const std::string& why) const {
-  return {Code::kUnavailable, "lost the connection to " + name_ + ": " + why};
+  const bool tls_port = !heard_ && !transport_.tls();
+  return {Code::kUnavailable, "lost the connection to " + name_ + ": " + why +
+                                  (tls_port ? " (is that a TLS port? then set enable-tls=1)" : "")};
+}
+
+Status RedisLink::Broken() const {
+  const Status error = transport_.error();
+  return error.code() == Code::kAuth ? error : Lost(error.message());
 }
 
 Status RedisLink::Flush() {
@@ -128,8 +38,9 @@ Status RedisLink::Flush() {
       case Transport::Io::kWouldBlock:
         return {};
       case Transport::Io::kClosed:
+        return Lost("the server closed it");
       case Transport::Io::kError:
-        return Lost(transport_.ErrorText());
+        return Broken();
     }
   }
   return {};
@@ -140,16 +51,18 @@ unsigned RedisLink::Wait(Millis budget, int wake_fd, unsigned want) {
   const bool write = (want & kWritable) != 0 && out_.size() > 0;
   pollfd fds[2] = {};
   fds[0].fd = transport_.fd();
-  fds[0].events = static_cast<short>((read ? POLLIN : 0) | (write ? POLLOUT : 0));
+  const short read_events = transport_.read_events(), write_events = transport_.write_events();
+  fds[0].events = static_cast<short>((read ? read_events : 0) | (write ? write_events : 0));
   // Without an interest in it, an ended connection would still report POLLHUP, again and again.
   if (fds[0].events == 0) fds[0].fd = -1;
   fds[1].fd = wake_fd;
   fds[1].events = POLLIN;
-  const int64_t timeout = std::clamp<int64_t>(budget.count(), 0, 60'000);
-  if (poll(fds, 2, static_cast<int>(timeout)) <= 0) return 0;
-  unsigned result = 0;
-  if (read && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) result |= kReadable;
-  if ((fds[0].revents & (POLLOUT | POLLHUP | POLLERR)) != 0) result |= kWritable;
+  const bool buffered = read && transport_.buffered();
+  const int64_t timeout = buffered ? 0 : std::clamp<int64_t>(budget.count(), 0, 60'000);
+  unsigned result = buffered ? kReadable : 0U;
+  if (poll(fds, 2, static_cast<int>(timeout)) <= 0) return result;
+  if (read && (fds[0].revents & (read_events | POLLHUP | POLLERR)) != 0) result |= kReadable;
+  if ((fds[0].revents & (write_events | POLLHUP | POLLERR)) != 0) result |= kWritable;
   if (fds[1].revents != 0) result |= kWoken;
   return result;
 }
@@ -173,7 +86,7 @@ Status RedisLink::Receive(bool* got) {
     case Transport::Io::kClosed:
       return Lost("the server closed it");
     case Transport::Io::kError:
-      return Lost(transport_.ErrorText());
+      return Broken();
   }
   return {};
 }
@@ -183,12 +96,14 @@ Status RedisLink::NextReply(bool* have) {
   for (;;) {
     switch (reader_.Get()) {
       case ReplyReader::Result::kReply:
-        *have = true;
+        *have = heard_ = true;
         return {};
       case ReplyReader::Result::kBroken:
         return {Code::kUnavailable,
                 name_ + " does not speak the Redis protocol: " + reader_.ErrorText() +
-                    " (is it a Redis server, without TLS?)"};
+                    (transport_.tls() || heard_
+                         ? " (is it a Redis server?)"
+                         : " (is it a Redis server? if that is its TLS port, set enable-tls=1)")};
       case ReplyReader::Result::kNone:
         break;
     }

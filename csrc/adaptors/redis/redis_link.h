@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/log.h"
+#include "core/login.h"
 #include "core/net.h"
 #include "redis_reply.h"
 #include "redis_settings.h"
@@ -24,7 +25,8 @@ class RedisLink {
   RedisLink(const RedisSettings& settings, Logger& log);
 
   /// Tries the servers in turn, beginning with the one after the last that worked and then failed:
-  /// dial, AUTH, SELECT, PING. Each gets its share of the time.
+  /// dial, TLS, AUTH, SELECT, PING. Each gets its share of the time. With sentinel-master the
+  /// servers are Sentinels, and each is asked for the master.
   Status Open(Deadline deadline, int cancel_fd);
   bool open() const { return transport_.open(); }
   void Close();
@@ -65,10 +67,16 @@ class RedisLink {
 
  private:
   Status OpenOne(const HostPort& host, Deadline deadline, int cancel_fd);
-  Status Authenticate(Deadline deadline, int cancel_fd);
+  Status AskSentinel(const HostPort& host, Deadline deadline, int cancel_fd, HostPort* master);
+  Status CheckIsMaster(Deadline deadline, int cancel_fd);
+  Status OpenServer(const HostPort& host, Deadline deadline, int cancel_fd);
+  Status Dial(const HostPort& host, Deadline deadline, int cancel_fd);
+  /// `advice` may be null: that of the error.
+  Status Authenticate(const Login& login, const char* advice, Deadline deadline, int cancel_fd);
   Status CheckVersion(Deadline deadline, int cancel_fd);
-  Status StepError(const char* step) const;
+  Status StepError(const char* step, const char* advice = nullptr) const;
   Status Lost(const std::string& why) const;
+  Status Broken() const;
 
   const RedisSettings& settings_;
   Logger& log_;
@@ -80,6 +88,7 @@ class RedisLink {
   static constexpr size_t kReceiveSize = 64 * 1024;
   std::unique_ptr<char[]> received_;
   size_t received_begin_ = 0, received_end_ = 0;
+  bool heard_ = false;  // the server has answered on this connection
   Deadline last_receive_{}, expecting_since_{};
 };
 

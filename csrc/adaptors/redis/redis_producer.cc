@@ -203,7 +203,9 @@ Status RedisProducer::Answer(const Slot& slot, const Reply& reply) {
     host_.Complete(slot.token, Status(Code::kUnavailable, what));
     return {Code::kAuth, std::move(what)};
   }
-  const bool replica = ErrorReplyName(text) == "READONLY" && settings_.hosts.size() > 1;
+  // With a choice of servers there is a master elsewhere.
+  const bool choice = settings_.hosts.size() > 1 || !settings_.sentinel_master.empty();
+  const bool replica = ErrorReplyName(text) == "READONLY" && choice;
   host_.Complete(slot.token, Status(code, what));
   return replica ? Status(Code::kUnavailable, std::move(what)) : Status();
 }

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "core/login.h"
+
 namespace dsmsg {
 namespace {
 
@@ -33,7 +35,12 @@ constexpr OptionSpec kOptions[] = {
      "How long a message may wait for others to share system calls and wake-ups with; a "
      "synchronous send never "
      "waits. 0: every message leaves at once"},
-    {"sentinel-master", "string", "", "Name of the master to ask Sentinel for", kOptUnavailable},
+    {"sentinel-master", "string", "",
+     "Name of the master to ask Sentinel for: conn-str then names the Sentinels, for example "
+     "\"s1:26379,s2:26379,s3:26379\""},
+    {"sentinel-username", "string", "", "User name at the Sentinels; empty: none"},
+    {"sentinel-password", "string", "",
+     "Password of the Sentinels, which is not the servers'; empty: none", kOptSecret},
     {"fields", "pairs", "",
      "Further fields of a stream entry: name=template;name=template, for example "
      "camera=${sensor.id}"},
@@ -43,18 +50,10 @@ constexpr OptionSpec kOptions[] = {
      "A larger payload is completed with an error; the server's proto-max-bulk-len is the limit"},
 };
 
-bool EnvironmentSet(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr && *value != '\0';
-}
-
-Status ReadLogin(const Endpoints& endpoints, const Config& config, RedisSettings* out) {
-  if (endpoints.tls || (config.Has("enable-tls") && config.GetBool("enable-tls"))) {
-    return {Code::kNotSupported,
-            "TLS is not available in this version of the Redis adaptor (use redis:// and "
-            "enable-tls=0, or a "
-            "TLS tunnel such as stunnel)"};
-  }
+Status ReadServer(const Endpoints& endpoints, const Config& config, RedisSettings* out) {
+  Result<TlsSettings> tls = ReadTlsSettings(endpoints, config);
+  if (!tls.ok()) return tls.status();
+  out->tls = std::move(tls.value());
   if (endpoints.hosts.empty()) {
     return {Code::kInvalidArgument,
             "no server is named (conn-str is \"host;port\", for example \"localhost;6379\", or set "
@@ -62,12 +61,18 @@ Status ReadLogin(const Endpoints& endpoints, const Config& config, RedisSettings
             "and port in the config file)"};
   }
   out->hosts = endpoints.hosts;
-  // The environment beats the connection string, which beats the file.
-  const bool from_config = endpoints.password.empty() || EnvironmentSet("PASSWORD_REDIS");
-  out->password = from_config ? config.GetString("password") : endpoints.password;
-  const bool user_from_config = endpoints.user.empty() || EnvironmentSet("USER_REDIS");
-  out->user = user_from_config ? config.GetString("username") : endpoints.user;
-
+  Login login = ReadLogin(endpoints, config, "REDIS");
+  out->user = std::move(login.user);
+  out->password = std::move(login.password);
+  out->sentinel_master = config.GetString("sentinel-master");
+  out->sentinel_user = config.GetString("sentinel-username");
+  out->sentinel_password = config.GetString("sentinel-password");
+  for (const char* option : {"sentinel-username", "sentinel-password"}) {
+    if (out->sentinel_master.empty() && !config.GetString(option).empty()) {
+      return {Code::kInvalidArgument,
+              std::string(option) + " is set without sentinel-master (name the master too)"};
+    }
+  }
   out->database = config.GetInt("database");
   if (!endpoints.path.empty() && !config.IsSet("database")) {
     const char* end = endpoints.path.data() + endpoints.path.size();
@@ -124,7 +129,7 @@ std::span<const OptionSpec> RedisOptions() { return kOptions; }
 
 Result<RedisSettings> ReadSettings(const Endpoints& endpoints, const Config& config) {
   RedisSettings settings;
-  if (Status status = ReadLogin(endpoints, config, &settings); !status.ok()) return status;
+  if (Status status = ReadServer(endpoints, config, &settings); !status.ok()) return status;
   if (Status status = ReadProducer(config, &settings); !status.ok()) return status;
   settings.connect_timeout = config.GetMillis("connect-timeout");
   settings.silence_limit = std::max(settings.connect_timeout, Millis(5000));

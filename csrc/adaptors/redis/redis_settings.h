@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/driver.h"
+#include "core/tls.h"
 #include "core/topic_template.h"
 
 namespace dsmsg {
@@ -18,8 +19,11 @@ namespace dsmsg {
 struct RedisSettings {
   enum class Command { kXadd, kPublish, kRpush };
 
-  std::vector<HostPort> hosts;
-  std::string user, password;  // password is a secret
+  std::vector<HostPort> hosts;                   // with sentinel_master: the Sentinels
+  std::string user, password;                    // password is a secret
+  TlsSettings tls;                               // of Sentinels too
+  std::string sentinel_master;                   // empty: no Sentinel
+  std::string sentinel_user, sentinel_password;  // secret
   int64_t database = 0;
   Millis connect_timeout{5000};
   /// No answer at all for so long is an outage.

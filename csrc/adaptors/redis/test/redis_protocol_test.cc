@@ -129,15 +129,19 @@ TEST(RedisSettings, RefusalsSayWhatToDo) {
   const auto message = [](const std::string& server, const std::string& config) {
     return Connection(server, config).configured.message();
   };
-  EXPECT_NE(message("rediss://localhost", "").find("TLS"), std::string::npos);
-  EXPECT_EQ(Connection("rediss://localhost").configured.code(), Code::kNotSupported);
+  EXPECT_TRUE(Connection("rediss://localhost").configured.ok());
+  EXPECT_TRUE(message("rediss://localhost", "tls-cafile=/no/such/file").starts_with("tls-cafile"));
+  EXPECT_NE(message("localhost;6379", "tls-cafile=/no/such/file").find("enable-tls=1"),
+            std::string::npos);
   EXPECT_NE(message("localhost;6379", "streamsize=5\nstream-max-age=1000").find("leave one out"),
             std::string::npos);
   EXPECT_NE(message("localhost;6379", "command=publish\nfields=a=b").find("command=xadd"),
             std::string::npos);
   EXPECT_NE(message("redis://localhost/abc", "").find("number of a database"), std::string::npos);
   EXPECT_TRUE(Connection("redis://localhost/3").configured.ok());
-  EXPECT_FALSE(Connection("localhost;6379", "sentinel-master=mymaster").configured.ok());
+  EXPECT_TRUE(Connection("localhost:26379", "sentinel-master=mymaster").configured.ok());
+  EXPECT_NE(message("localhost;6379", "sentinel-password=hush").find("sentinel-master"),
+            std::string::npos);
   EXPECT_FALSE(Connection("localhost;6379", "pipeline=0").configured.ok());
 }
 

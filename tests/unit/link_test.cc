@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/link.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "core/session.h"
+
+namespace dsmsg {
+namespace {
+
+constexpr int kMessages = 20;
+
+struct Observed {
+  std::atomic<bool> up{false};
+  std::atomic<int> submitted{0};
+  std::atomic<int> waits{0};  // of Poll, while messages were left
+};
+Observed observed;
+
+/// Completes inside Submit, as a library does that needs no acknowledgement.
+class InlineDriver final : public Driver {
+ public:
+  explicit InlineDriver(DriverHost& host) : host_(host) {}
+  static const DriverFactory& Factory() {
+    static const std::string_view schemes[] = {"inline"};
+    static const DriverInfo info = {
+        .protocol = "INLINE",
+        .env_suffix = "INLINE",
+        .delivery = "in the test",
+        .library = "none",
+        .options = {},
+        .conn_rules = {.protocol = "inline", .schemes = schemes, .default_port = 1}};
+    static const DriverFactory factory = {&info, [](DriverHost& host) -> std::unique_ptr<Driver> {
+                                            return std::make_unique<InlineDriver>(host);
+                                          }};
+    return factory;
+  }
+
+  Status Configure(const Endpoints&, const Config&) override { return {}; }
+  Status Open(Role, Deadline, int) override {
+    return observed.up ? Status() : Status(Code::kUnavailable, "inline: not yet");
+  }
+  Status Submit(const Message&, Token token) override {
+    ++observed.submitted;
+    host_.Complete(token, {});
+    return {};
+  }
+  Status Poll(Millis budget, int wake_fd) override {
+    const int submitted = observed.submitted;
+    if (submitted > 0 && submitted < kMessages && budget.count() > 0) ++observed.waits;
+    pollfd fd = {wake_fd, POLLIN, 0};
+    poll(&fd, 1, static_cast<int>(budget.count()));
+    return {};
+  }
+  Status Subscribe(std::span<const std::string>) override { return {}; }
+  void Ack(AckToken) noexcept override {}
+  void Close(Millis, int) noexcept override {}
+
+ private:
+  DriverHost& host_;
+};
+
+void CountOk(void* user_ptr, NvDsMsgApiErrorType outcome) {
+  if (outcome == NVDS_MSGAPI_OK) ++*static_cast<int*>(user_ptr);
+}
+
+// Half of the queue may be in flight. It filled up with what had completed already, and the I/O
+// thread waited for a driver that had nothing more to tell.
+TEST(LinkTest, RoomMadeInsideSubmitIsUsedAtOnce) {
+  observed.up = false;
+  observed.submitted = observed.waits = 0;
+  const std::string path = ::testing::TempDir() + "link_inline.txt";
+  std::ofstream(path) << "[message-broker]\nconnect=lazy\nreconnect-interval=1ms\n"
+                      << "reconnect-max-interval=5ms\nqueue-size=" << kMessages << "\n";
+  int handle = 0, ok = 0;
+  const auto ignore = [](NvDsMsgApiHandle, NvDsMsgApiEventType) {};
+  auto session = Session::Connect(InlineDriver::Factory(), "localhost;1", path, ignore, &handle);
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  session.value()->notifier().ConnectReturning();
+  for (int i = 0; i < kMessages; ++i) {
+    SendRequest request;
+    request.topic = "t";
+    request.payload = "x";
+    ASSERT_TRUE(session.value()->SendAsync(request, &CountOk, &ok).ok());
+  }
+  observed.up = true;
+  ASSERT_TRUE(session.value()->Flush(Millis(20000)));
+  EXPECT_EQ(observed.submitted, kMessages);
+  EXPECT_EQ(observed.waits, 0);
+  EXPECT_TRUE(session.value()->Disconnect().ok());
+  EXPECT_EQ(ok, kMessages);
+}
+
+}  // namespace
+}  // namespace dsmsg
