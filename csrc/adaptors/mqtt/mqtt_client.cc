@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mqtt_client.h"
+
+#include <linux/tcp.h>
+#include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "mqtt_errors.h"
+
+namespace dsmsg {
+namespace {
+
+constexpr Millis kMiscInterval{1000};
+constexpr int kReadsAtOnce = 64;
+// MQTT 3.1.1 cannot say how much a server takes at once. Mosquitto (2.0.11) acknowledges messages
+// of QoS 2 beyond its max_inflight_messages, 20 by default, and loses them.
+constexpr size_t kOlderQos2Window = 20;
+
+void SetOption(int fd, int level, int name, int value) {
+  // Best effort: the connection works without any of them.
+  (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+}  // namespace
+
+MqttClient::MqttClient(const MqttSettings& settings, Logger& log, MqttEvents& events)
+    : settings_(settings), log_(log), events_(events) {}
+
+// ---------------------------------------------------------------- close
+
+void MqttClient::Forget() {
+  object_.reset();
+  tls_context_.reset();
+  tls_error_.clear();
+  session_present_ = false;
+  retain_available_ = true;
+  connack_ = -1;
+  disconnect_reason_ = 0;
+  maximum_qos_ = 2;
+  receive_maximum_ = 65535;
+  burst_ = 0;
+  handshake_done_ = !settings_.tls.enabled;
+  acked_bytes_ = 0;
+  last_heard_ = expecting_since_ = next_misc_ = read_since_ = Clock::now();
+}
+
+void MqttClient::Close(Millis drain) {
+  if (object_ == nullptr) return;
+  if (drain.count() > 0 && connack_ == 0 && mosquitto_socket(object_.get()) >= 0) {
+    EndBurst();
+    mosquitto_disconnect(object_.get());
+    // The library closes the socket itself when DISCONNECT is written.
+    const Deadline deadline = Clock::now() + std::min(drain, Millis(400));
+    while (mosquitto_socket(object_.get()) >= 0 && mosquitto_want_write(object_.get())) {
+      pollfd fd{mosquitto_socket(object_.get()), POLLOUT, 0};
+      if (poll(&fd, 1, PollTimeout(deadline)) <= 0) break;
+      if (mosquitto_loop_write(object_.get(), 1) != MOSQ_ERR_SUCCESS) break;
+    }
+  }
+  object_.reset();
+  tls_context_.reset();
+}
+
+// ---------------------------------------------------------------- work
+
+void MqttClient::BeginBurst() {
+  if (++burst_ == 2) SetOption(mosquitto_socket(object_.get()), IPPROTO_TCP, TCP_CORK, 1);
+}
+
+void MqttClient::EndBurst() {
+  if (burst_ >= 2) SetOption(mosquitto_socket(object_.get()), IPPROTO_TCP, TCP_CORK, 0);
+  burst_ = 0;
+}
+
+bool MqttClient::InTlsHandshake() const {
+  const auto* ssl = static_cast<const SSL*>(mosquitto_ssl_get(object_.get()));
+  return ssl != nullptr && SSL_is_init_finished(ssl) == 0;
+}
+
+short MqttClient::Interest(bool read) const {
+  // In a handshake the library wants to write CONNECT all the time, which would make poll return
+  // at once again and again: OpenSSL knows what it waits for.
+  if (InTlsHandshake()) {
+    const auto* ssl = static_cast<const SSL*>(mosquitto_ssl_get(object_.get()));
+    return SSL_want_write(ssl) ? POLLIN | POLLOUT : POLLIN;
+  }
+  const int events = (read ? POLLIN : 0) | (mosquitto_want_write(object_.get()) ? POLLOUT : 0);
+  return static_cast<short>(events);
+}
+
+Status MqttClient::Step(Millis timeout, int wake_fd, bool read, Progress* progress) {
+  *progress = Progress();
+  EndBurst();
+  pollfd fds[2] = {{mosquitto_socket(object_.get()), Interest(read), 0}, {wake_fd, POLLIN, 0}};
+  if (fds[0].fd < 0) return Lost(MOSQ_ERR_CONN_LOST, 0);
+  // Without an interest in it, an ended connection would still report POLLHUP, again and again.
+  if (fds[0].events == 0) fds[0].fd = -1;
+  const int64_t wait = std::clamp<int64_t>(timeout.count(), 0, kMiscInterval.count());
+  const int ready = poll(fds, 2, static_cast<int>(wait));
+  if (ready > 0) {
+    progress->woken = fds[1].revents != 0;
+    const bool broken = (fds[0].revents & (POLLHUP | POLLERR)) != 0;
+    const bool handshake = InTlsHandshake();
+    if ((fds[0].revents & POLLIN) != 0 || (broken && read)) {
+      progress->worked = true;
+      if (Status status = ReadAll(); !status.ok()) return status;
+    }
+    // What a handshake reads lets CONNECT be written.
+    if (broken || handshake || (fds[0].revents & POLLOUT) != 0) {
+      progress->worked = true;
+      errno = 0;
+      const int error = mosquitto_loop_write(object_.get(), 1);
+      if (error != MOSQ_ERR_SUCCESS) return Lost(error, errno);
+    }
+    handshake_done_ = handshake_done_ || !InTlsHandshake();
+  }
+  if (read) read_since_ = Clock::now();
+  return KeepAlive(read);
+}
+
+// One call reads as many packets as messages are in flight; what comes unasked may be more.
+Status MqttClient::ReadAll() {
+  for (int i = 0; i < kReadsAtOnce; ++i) {
+    errno = 0;
+    const int error = mosquitto_loop_read(object_.get(), 1);
+    const int error_number = errno;
+    if (error != MOSQ_ERR_SUCCESS || mosquitto_socket(object_.get()) < 0) {
+      return Lost(error, error_number);
+    }
+    if (error_number == EAGAIN || error_number == EWOULDBLOCK) break;
+  }
+  return {};
+}
+
+// While nothing is read the answer to a ping stays unread too, and the library would end a
+// connection for its own silence.
+Status MqttClient::KeepAlive(bool reading) {
+  const auto now = Clock::now();
+  if (now < next_misc_) return {};
+  next_misc_ = now + kMiscInterval;
+  const auto patience = std::chrono::seconds(settings_.keep_alive) * 3 / 2;
+  if (!reading && now - read_since_ > patience) return {};
+  errno = 0;
+  const int error = mosquitto_loop_misc(object_.get());
+  return error == MOSQ_ERR_SUCCESS ? Status() : Lost(error, errno);
+}
+
+bool MqttClient::TlsFailed(int error, int error_number) const {
+  return settings_.tls.enabled && (error == MOSQ_ERR_TLS || error_number == EPROTO ||
+                                   !tls_error_.empty() || !verdict_.reason().empty());
+}
+
+Status MqttClient::Lost(int error, int error_number) {
+  // In TLS 1.3 a refused certificate of ours only shows after the handshake.
+  if (connack_ != 0 && (TlsFailed(error, error_number) || !handshake_done_)) {
+    return verdict_.Explain(name_, tls_error_.empty() ? "the server ended it" : tls_error_);
+  }
+  Status status = LostError(disconnect_reason_, error, error_number, name_);
+  if (connack_ >= 0) {
+    if (error == MOSQ_ERR_PROTOCOL && settings_.qos == 2) {
+      // RabbitMQ acknowledges as for QoS 1.
+      return {status.code(), status.message() + " (qos=2: some servers know only 0 and 1)"};
+    }
+    // What Mosquitto does, without a word, to the older of two connections with one client-id.
+    const bool closed = error == MOSQ_ERR_SUCCESS || error == MOSQ_ERR_CONN_LOST;
+    if (!closed || disconnect_reason_ != 0 || !settings_.client_id_given) return status;
+    return {status.code(), status.message() + " (does another connection use client-id=" +
+                               settings_.client_id + "?)"};
+  }
+  return {status.code(), status.message() + " before it answered (is it an MQTT server" +
+                             (settings_.tls.enabled ? "?)" : ", or one that wants enable-tls=1?)")};
+}
+
+Status MqttClient::CheckSilence() {
+  const auto now = Clock::now();
+  // A large message may take its time: bytes that the other side took are a sign of life.
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  const int fd = mosquitto_socket(object_.get());
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+      info.tcpi_bytes_acked != acked_bytes_) {
+    acked_bytes_ = info.tcpi_bytes_acked;
+    last_heard_ = now;
+  }
+  const auto silent = now - std::max({last_heard_, expecting_since_});
+  if (silent <= settings_.silence_limit) return {};
+  return {Code::kTimeout, name_ + " has not answered for " +
+                              std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
+                              " ms (is the server frozen, or the network cut?)"};
+}
+
+// ---------------------------------------------------------------- callbacks
+
+void MqttClient::SetCallbacks() {
+  mosquitto* object = object_.get();
+  mosquitto_connect_v5_callback_set(
+      object, [](mosquitto*, void* self, int code, int flags, const mosquitto_property* list) {
+        static_cast<MqttClient*>(self)->OnConnack(code, flags, list);
+      });
+  mosquitto_disconnect_v5_callback_set(
+      object, [](mosquitto*, void* self, int reason, const mosquitto_property*) {
+        // The library's own errors are small numbers, the server's reasons start at 128.
+        if (reason >= 128) static_cast<MqttClient*>(self)->disconnect_reason_ = reason;
+      });
+  mosquitto_publish_v5_callback_set(
+      object, [](mosquitto*, void* user, int mid, int reason, const mosquitto_property*) {
+        auto* self = static_cast<MqttClient*>(user);
+        self->last_heard_ = Clock::now();
+        self->events_.OnPublished(mid, reason);
+      });
+  mosquitto_message_callback_set(object,
+                                 [](mosquitto*, void* user, const mosquitto_message* message) {
+                                   auto* self = static_cast<MqttClient*>(user);
+                                   self->last_heard_ = Clock::now();
+                                   self->events_.OnMessage(*message);
+                                 });
+  mosquitto_subscribe_callback_set(
+      object, [](mosquitto*, void* user, int mid, int count, const int* granted) {
+        auto* self = static_cast<MqttClient*>(user);
+        self->last_heard_ = Clock::now();
+        self->events_.OnSubscribed(mid, {granted, static_cast<size_t>(count)});
+      });
+  mosquitto_unsubscribe_callback_set(object, [](mosquitto*, void* user, int mid) {
+    auto* self = static_cast<MqttClient*>(user);
+    self->last_heard_ = Clock::now();
+    self->events_.OnUnsubscribed(mid);
+  });
+  // The library formats a line for every packet once somebody listens.
+  if (settings_.tls.enabled) {
+    mosquitto_log_callback_set(object, [](mosquitto*, void* self, int, const char* text) {
+      static_cast<MqttClient*>(self)->OnLog(text);
+    });
+  }
+}
+
+void MqttClient::OnConnack(int code, int flags, const mosquitto_property* properties) {
+  connack_ = code;
+  last_heard_ = Clock::now();
+  session_present_ = (flags & 1) != 0;
+  if (!version5_ && settings_.qos == 2) receive_maximum_ = kOlderQos2Window;
+  uint16_t receive_maximum = 0;
+  if (mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum,
+                                    false) != nullptr &&
+      receive_maximum > 0) {
+    receive_maximum_ = receive_maximum;
+  }
+  uint8_t byte = 0;
+  if (mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &byte, false) != nullptr) {
+    maximum_qos_ = byte;
+  }
+  if (mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &byte, false) !=
+      nullptr) {
+    retain_available_ = byte != 0;
+  }
+}
+
+// Why TLS failed is told nowhere else.
+void MqttClient::OnLog(const char* text) {
+  if (std::strncmp(text, "OpenSSL Error", 13) != 0) return;
+  const char* reason = std::strrchr(text, ':');
+  if (tls_error_.empty() && reason != nullptr) tls_error_ = reason + 1;
+}
+
+}  // namespace dsmsg

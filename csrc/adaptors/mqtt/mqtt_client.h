@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection to an MQTT server: name, TCP, TLS, CONNECT with the fall-back to MQTT 3.1.1, and
+// then reading and writing when the socket is ready. libmosquitto speaks the protocol; this class
+// does all the waiting.
+//
+// Threads: the connection's I/O thread only. Settings, log and events outlive it. Events are told
+// inside Open, Step and mosquitto_publish; none of them may close the client.
+#ifndef DSMSG_ADAPTORS_MQTT_MQTT_CLIENT_H_
+#define DSMSG_ADAPTORS_MQTT_MQTT_CLIENT_H_
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/log.h"
+#include "core/tls.h"
+#include "mqtt_handle.h"
+
+namespace dsmsg {
+
+class MqttEvents {
+ public:
+  /// PUBACK, PUBCOMP, a PUBREC that refuses, or for QoS 0 written out. Perhaps from inside
+  /// mosquitto_publish.
+  virtual void OnPublished(int mid, int reason) = 0;
+  virtual void OnMessage(const mosquitto_message& message) = 0;
+  virtual void OnSubscribed(int mid, std::span<const int> granted) = 0;
+  virtual void OnUnsubscribed(int mid) = 0;
+
+ protected:
+  ~MqttEvents() = default;
+};
+
+class MqttClient {
+ public:
+  MqttClient(const MqttSettings& settings, Logger& log, MqttEvents& events);
+  ~MqttClient() { Close(Millis(0)); }
+  MqttClient(const MqttClient&) = delete;
+  MqttClient& operator=(const MqttClient&) = delete;
+
+  /// Tries the servers in turn, each with its share of the time, beginning with the one after the
+  /// last that worked and then failed.
+  Status Open(Deadline deadline, int cancel_fd);
+  bool open() const { return object_ != nullptr; }
+  /// With `drain` the server is told, so that it does not publish the will.
+  void Close(Millis drain);
+  void PreferNextServer() { ++first_; }
+
+  struct Progress {
+    bool woken = false;   // wake_fd is readable
+    bool worked = false;  // something was read or written
+  };
+  /// Waits at most `timeout` and does what can be done. `read` false: what comes stays in the
+  /// kernel. An error: the connection is lost.
+  Status Step(Millis timeout, int wake_fd, bool read, Progress* progress);
+
+  /// To be called before each of several publishes in a row: they leave in common packets, at the
+  /// next Step.
+  void BeginBurst();
+
+  /// An answer is due from now on.
+  void ExpectAnswer() { expecting_since_ = Clock::now(); }
+  /// kTimeout when the server has neither answered nor taken bytes for the silence limit.
+  Status CheckSilence();
+
+  mosquitto* object() { return object_.get(); }
+  const std::string& name() const { return name_; }  // "localhost:1883": the server in use
+  // Of the connection that is open.
+  bool version5() const { return version5_; }
+  bool session_present() const { return session_present_; }
+  size_t receive_maximum() const { return receive_maximum_; }
+  int maximum_qos() const { return maximum_qos_; }
+  bool retain_available() const { return retain_available_; }
+
+ private:
+  Status OpenServer(const HostPort& server, Deadline deadline, int cancel_fd);
+  Status OpenVersion(const HostPort& server, const std::vector<Address>& addresses, bool version5,
+                     Deadline deadline, int cancel_fd);
+  Status OpenAddress(const HostPort& server, const Address& address, Deadline deadline,
+                     int cancel_fd);
+  Status PrepareTls(const HostPort& server);
+  Status WaitConnected(const HostPort& server, Deadline deadline, int cancel_fd);
+  Status WaitConnack(Deadline deadline, int cancel_fd);
+  Status CheckLimits();
+  void Forget();
+  void EndBurst();
+
+  bool InTlsHandshake() const;
+  short Interest(bool read) const;
+  Status ReadAll();
+  bool TlsFailed(int error, int error_number) const;
+  Status Lost(int error, int error_number);
+  Status KeepAlive(bool reading);
+
+  void SetCallbacks();
+  void OnConnack(int code, int flags, const mosquitto_property* properties);
+  void OnLog(const char* text);
+
+  const MqttSettings& settings_;
+  Logger& log_;
+  MqttEvents& events_;
+  TlsVerdict verdict_;
+  std::string server_name_;  // for the server name indication; outlives tls_context_
+  SslContext tls_context_;   // outlives object_
+  MosquittoPtr object_;
+  std::string name_, tls_error_;
+  size_t first_ = 0;         // index of the server to begin with
+  bool only_older_ = false;  // a server said that it does not speak version 5
+
+  // Of one connection.
+  bool version5_ = true, session_present_ = false, retain_available_ = true;
+  int connack_ = -1, disconnect_reason_ = 0, maximum_qos_ = 2;
+  size_t receive_maximum_ = 65535;
+  unsigned burst_ = 0;
+  bool handshake_done_ = false;
+  uint64_t acked_bytes_ = 0;
+  Clock::time_point last_heard_{}, expecting_since_{}, next_misc_{}, read_since_{};
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_ADAPTORS_MQTT_MQTT_CLIENT_H_

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mqtt_driver.h"
+
+#include <algorithm>
+
+#include "core/export.h"
+
+namespace dsmsg {
+
+const DriverInfo& MqttDriver::Info() {
+  static constexpr std::string_view kSchemes[] = {"mqtt", "mqtts"};
+  static const DriverInfo info = [] {
+    DriverInfo made{};
+    made.protocol = "MQTT";
+    made.env_suffix = "MQTT";
+    made.delivery =
+        "OK: the server has acknowledged the message (qos=1: PUBACK, qos=2: PUBCOMP; qos=0: it was "
+        "written to the socket); what a server keeps after a crash is its own affair";
+    made.library = "libmosquitto";
+    made.options = MqttOptions();
+    made.conn_rules.protocol = "mqtt";
+    made.conn_rules.schemes = kSchemes;
+    made.conn_rules.default_port = 1883;
+    made.conn_rules.tls_port = 8883;
+    made.separate_roles = false;
+    made.retry = RetryOwner::kCore;
+    made.acknowledges_early = true;
+    return made;
+  }();
+  return info;
+}
+
+Status MqttDriver::Configure(const Endpoints& endpoints, const Config& config) {
+  Result<MqttSettings> settings = ReadSettings(endpoints, config);
+  if (!settings.ok()) return settings.status();
+  settings_ = std::move(settings.value());
+  if (settings_.tls.enabled && !settings_.tls.verify) host_.log().Warn(kInsecureWarning);
+  if (config.IsSet("set-threaded")) {
+    host_.log().Warn("set-threaded has no effect: the adaptor always has a thread of its own");
+  }
+  MqttEvents& events = *this;  // private to everybody else
+  client_ = std::make_unique<MqttClient>(settings_, host_.log(), events);
+  producer_ = std::make_unique<MqttProducer>(settings_, *client_, host_);
+  consumer_ = std::make_unique<MqttConsumer>(settings_, *client_, host_);
+  return {};
+}
+
+Status MqttDriver::Open(Role, Deadline deadline, int cancel_fd) {
+  cancel_fd_ = cancel_fd;
+  Status status = client_->Open(deadline, cancel_fd);
+  if (!status.ok()) return status;
+  producer_->Reset();
+  consumer_->Reset();
+  return status;
+}
+
+Status MqttDriver::Submit(const Message& message, Token token) {
+  return producer_->Submit(message, token);
+}
+
+Status MqttDriver::Poll(Millis budget, int wake_fd) {
+  Status status = Work(budget, wake_fd);
+  if (!status.ok()) client_->PreferNextServer();
+  return status;
+}
+
+Status MqttDriver::Work(Millis budget, int wake_fd) {
+  if (!consumer_->broken().ok()) return consumer_->broken();
+  const Deadline deadline = Clock::now() + std::min(budget, settings_.loop_timeout);
+  while (true) {
+    if (!producer_->broken().ok()) return producer_->broken();
+    const bool room = consumer_->DeliverPending();
+    const Millis left(PollTimeout(deadline));
+    MqttClient::Progress progress;
+    if (Status status = client_->Step(left, wake_fd, room, &progress); !status.ok()) return status;
+    if (producer_->TakeRoom()) return {};
+    if (progress.worked && !producer_->window_full()) return {};
+    // While nothing is read, no answer can be.
+    if (producer_->in_flight() > 0 && room && !progress.worked) {
+      if (Status status = client_->CheckSilence(); !status.ok()) return status;
+    }
+    if (progress.woken || Clock::now() >= deadline) return {};
+  }
+}
+
+Status MqttDriver::Subscribe(std::span<const std::string> topics) {
+  return consumer_->Subscribe(topics, cancel_fd_);
+}
+
+void MqttDriver::Close(Millis drain, int) noexcept {
+  if (client_ == nullptr) return;
+  client_->Close(drain);
+  if (drain.count() == 0) return;
+  // The end: what was read is acknowledged, nobody would bring it again.
+  if (!consumer_->DeliverPending()) {
+    host_.log().Warn(std::to_string(consumer_->pending()) +
+                     " received messages found no room at disconnect and are lost");
+  }
+}
+
+}  // namespace dsmsg
+
+DSMSG_DEFINE_ADAPTOR(dsmsg::MqttDriver);

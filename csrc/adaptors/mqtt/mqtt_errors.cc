@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mqtt_errors.h"
+
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+
+#include <cstdio>
+#include <system_error>
+
+namespace dsmsg {
+namespace {
+
+constexpr char kLoginAdvice[] =
+    " (check USER_MQTT and PASSWORD_MQTT, and what the server allows this user)";
+
+std::string Named(const char* text, int code) {
+  char number[16];
+  std::snprintf(number, sizeof number, " (0x%02x)", static_cast<unsigned>(code) & 0xff);
+  std::string name(text);
+  while (!name.empty() && name.back() == '.') name.pop_back();
+  return name + number;
+}
+
+struct Meaning {
+  Code code;
+  const char* advice;
+};
+
+Meaning MeaningOf(int reason) {
+  switch (reason) {
+    case MQTT_RC_BAD_USERNAME_OR_PASSWORD:
+    case MQTT_RC_NOT_AUTHORIZED:
+    case MQTT_RC_BAD_AUTHENTICATION_METHOD:
+      return {Code::kAuth, kLoginAdvice};
+    case MQTT_RC_BANNED:
+      return {Code::kAuth, " (the server has banned this client)"};
+    case MQTT_RC_CLIENTID_NOT_VALID:
+      return {Code::kRejected, " (choose another client-id)"};
+    case MQTT_RC_TOPIC_NAME_INVALID:
+      return {Code::kUnknownTopic, " (the server takes no messages for a topic of this name)"};
+    case MQTT_RC_TOPIC_FILTER_INVALID:
+      return {Code::kInvalidArgument, ""};
+    case MQTT_RC_PACKET_TOO_LARGE:
+      return {Code::kTooLarge, " (raise the server's limit, or lower max-message-bytes)"};
+    case MQTT_RC_SERVER_UNAVAILABLE:
+    case MQTT_RC_SERVER_BUSY:
+    case MQTT_RC_SERVER_SHUTTING_DOWN:
+    case MQTT_RC_KEEP_ALIVE_TIMEOUT:
+    case MQTT_RC_PACKET_ID_IN_USE:
+    case MQTT_RC_RECEIVE_MAXIMUM_EXCEEDED:
+    case MQTT_RC_MESSAGE_RATE_TOO_HIGH:
+    case MQTT_RC_QUOTA_EXCEEDED:
+    case MQTT_RC_ADMINISTRATIVE_ACTION:
+    case MQTT_RC_CONNECTION_RATE_EXCEEDED:
+    case MQTT_RC_MAXIMUM_CONNECT_TIME:
+      return {Code::kUnavailable, ""};
+    case MQTT_RC_USE_ANOTHER_SERVER:
+    case MQTT_RC_SERVER_MOVED:
+      return {Code::kUnavailable, " (name the other server in conn-str)"};
+    case MQTT_RC_SESSION_TAKEN_OVER:
+      return {Code::kUnavailable,
+              " (another connection uses the same client-id: give each its own)"};
+    default:
+      return {Code::kRejected, ""};
+  }
+}
+
+}  // namespace
+
+bool IsVersionRefused(int connack_code) {
+  return connack_code == CONNACK_REFUSED_PROTOCOL_VERSION ||
+         connack_code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
+}
+
+Status ConnackError(bool version5, int code, const std::string& peer) {
+  const std::string start = "cannot log in at " + peer + ": ";
+  if (IsVersionRefused(code)) {
+    return {Code::kNotSupported,
+            start + "the server does not speak this version of MQTT (see the option protocol)"};
+  }
+  if (version5) {
+    const Meaning meaning = MeaningOf(code);
+    return {meaning.code, start + Named(mosquitto_reason_string(code), code) + meaning.advice};
+  }
+  switch (code) {
+    case CONNACK_REFUSED_SERVER_UNAVAILABLE:
+      return {Code::kUnavailable, start + "the server is unavailable (0x03)"};
+    case CONNACK_REFUSED_BAD_USERNAME_PASSWORD:
+      return {Code::kAuth, start + "bad user name or password (0x04)" + kLoginAdvice};
+    case CONNACK_REFUSED_NOT_AUTHORIZED:
+      return {Code::kAuth, start + "not authorized (0x05)" + kLoginAdvice};
+    case CONNACK_REFUSED_IDENTIFIER_REJECTED:
+      return {Code::kRejected, start + "the client-id is refused (0x02; choose another)"};
+    default:
+      return {Code::kRejected, start + Named("refused", code)};
+  }
+}
+
+Status PublishError(int reason, std::string_view topic, const std::string& peer) {
+  const Meaning meaning = MeaningOf(reason);
+  const bool login = meaning.code == Code::kAuth;
+  return {meaning.code, "publishing to \"" + std::string(topic) + "\" was refused by " + peer +
+                            ": " + Named(mosquitto_reason_string(reason), reason) +
+                            (login ? " (the server's access list does not let this user write "
+                                     "there)"
+                                   : meaning.advice)};
+}
+
+bool IsMessageError(int error) {
+  switch (error) {
+    case MOSQ_ERR_INVAL:
+    case MOSQ_ERR_MALFORMED_UTF8:
+    case MOSQ_ERR_PAYLOAD_SIZE:
+    case MOSQ_ERR_OVERSIZE_PACKET:
+    case MOSQ_ERR_QOS_NOT_SUPPORTED:
+    case MOSQ_ERR_RETAIN_NOT_SUPPORTED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Status LibraryPublishError(int error, std::string_view topic, size_t size,
+                           const std::string& peer) {
+  const std::string where =
+      "publishing to \"" + std::string(topic.substr(0, 200)) + "\" at " + peer + ": ";
+  switch (error) {
+    case MOSQ_ERR_INVAL:
+    case MOSQ_ERR_MALFORMED_UTF8:
+      return {Code::kUnknownTopic,
+              where +
+                  "not a topic that can be published to (valid UTF-8, at most 65535 bytes, no "
+                  "+ and # in it)"};
+    case MOSQ_ERR_PAYLOAD_SIZE:
+    case MOSQ_ERR_OVERSIZE_PACKET:
+      return {Code::kTooLarge, where + std::to_string(size) +
+                                   " bytes are more than the server takes (raise its limit, for "
+                                   "Mosquitto max_packet_size, or lower max-message-bytes)"};
+    default:
+      return {Code::kRejected, where + mosquitto_strerror(error)};
+  }
+}
+
+Code SubscribeCode(int reason) {
+  const Code code = MeaningOf(reason).code;
+  // The link is well: trying again at once would bring the same answer.
+  return code == Code::kUnavailable ? Code::kRejected : code;
+}
+
+std::string ReasonText(bool version5, int reason) {
+  return Named(version5 ? mosquitto_reason_string(reason) : "refused", reason);
+}
+
+Status LostError(int reason, int error, int error_number, const std::string& peer) {
+  if (reason >= 128) {
+    // Trying again is what an outage calls for, whatever the server's reason: but a person reads
+    // it.
+    return {Code::kUnavailable, "lost the connection to " + peer + ": the server ended it: " +
+                                    Named(mosquitto_reason_string(reason), reason) +
+                                    MeaningOf(reason).advice};
+  }
+  const std::string start = "lost the connection to " + peer + ": ";
+  switch (error) {
+    case MOSQ_ERR_SUCCESS:
+    case MOSQ_ERR_CONN_LOST:
+      return {Code::kUnavailable, start + "the server closed it"};
+    case MOSQ_ERR_ERRNO:
+      return {Code::kUnavailable, start + std::generic_category().message(error_number)};
+    case MOSQ_ERR_KEEPALIVE:
+      return {Code::kTimeout, start + "no sign of life within keep-alive"};
+    case MOSQ_ERR_PROTOCOL:
+    case MOSQ_ERR_MALFORMED_PACKET:
+      return {Code::kUnavailable,
+              start + "what it sends is not MQTT (is it an MQTT server, is the port right?)"};
+    default:
+      return {Code::kUnavailable, start + mosquitto_strerror(error)};
+  }
+}
+
+}  // namespace dsmsg

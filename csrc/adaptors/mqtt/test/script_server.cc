@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "script_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace dsmsg::mqtt_test {
+namespace {
+
+std::string Bytes(std::initializer_list<int> values) {
+  std::string bytes;
+  for (const int value : values) bytes += static_cast<char>(value);
+  return bytes;
+}
+
+int ByteAt(const std::string& text, size_t at) { return static_cast<unsigned char>(text.at(at)); }
+
+/// Length of the first packet in `bytes`, 0: not all of it is there.
+size_t PacketLength(const std::string& bytes) {
+  size_t length = 0;
+  for (size_t i = 1; i < bytes.size() && i < 5; ++i) {
+    length |= static_cast<size_t>(ByteAt(bytes, i) & 127) << (7 * (i - 1));
+    if (ByteAt(bytes, i) < 128) return bytes.size() >= length + i + 1 ? length + i + 1 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+ScriptServer::ScriptServer(Script script) : script_(std::move(script)) {
+  listener_ = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener_.get(), 16) != 0 ||
+      getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  port_ = ntohs(address.sin_port);
+  thread_ = std::thread([this] { Run(); });
+}
+
+ScriptServer::~ScriptServer() {
+  stop_.Signal();
+  thread_.join();
+}
+
+std::vector<int> ScriptServer::versions() {
+  std::lock_guard lock(mutex_);
+  return versions_;
+}
+
+void ScriptServer::Run() {
+  for (int connection = 1;; ++connection) {
+    pollfd fds[] = {{listener_.get(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
+    poll(fds, 2, -1);
+    if (fds[1].revents != 0) return;
+    const UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    Serve(connection, fd.get());
+  }
+}
+
+void ScriptServer::Serve(int connection, int fd) {
+  std::string bytes;
+  while (true) {
+    pollfd fds[] = {{fd, POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
+    poll(fds, 2, -1);
+    char buffer[4096];
+    const ssize_t got = fds[1].revents != 0 ? 0 : recv(fd, buffer, sizeof buffer, 0);
+    if (got <= 0) return;
+    bytes.append(buffer, static_cast<size_t>(got));
+    while (const size_t length = PacketLength(bytes)) {
+      const std::string packet = bytes.substr(0, length);
+      bytes.erase(0, length);
+      if (IsConnect(packet)) {
+        std::lock_guard lock(mutex_);
+        versions_.push_back(ByteAt(packet, 8));
+      }
+      const std::optional<std::string> answer = script_(connection, packet);
+      if (!answer) return;
+      if (!answer->empty()) (void)!send(fd, answer->data(), answer->size(), MSG_NOSIGNAL);
+    }
+  }
+}
+
+std::string ScriptServer::Connack5(int reason, const std::string& properties) {
+  const int size = static_cast<int>(properties.size());
+  return Bytes({0x20, 3 + size, 0, reason, size}) + properties;
+}
+
+std::string ScriptServer::Connack311(int code) { return Bytes({0x20, 2, 0, code}); }
+
+std::string ScriptServer::Puback5(const std::string& publish, int reason) {
+  const size_t id = 4 + static_cast<size_t>(ByteAt(publish, 2) * 256 + ByteAt(publish, 3));
+  return Bytes({0x40, 3, ByteAt(publish, id), ByteAt(publish, id + 1), reason});
+}
+
+std::string ScriptServer::Suback5(const std::string& subscribe, const std::vector<int>& reasons) {
+  std::string answer = Bytes(
+      {0x90, 3 + static_cast<int>(reasons.size()), ByteAt(subscribe, 2), ByteAt(subscribe, 3), 0});
+  for (const int reason : reasons) answer += static_cast<char>(reason);
+  return answer;
+}
+
+}  // namespace dsmsg::mqtt_test
