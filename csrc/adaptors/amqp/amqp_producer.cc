@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "amqp_producer.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstdio>
+#include <random>
+
+#include "amqp_errors.h"
+
+namespace dsmsg {
+namespace {
+
+// Large enough that a system call is cheap beside the messages in it, small enough that the broker
+// starts working on a burst while the rest is being built.
+constexpr size_t kFlushAt = 48 * 1024;
+// What a broker that reads slowly can make us hold beyond the core's own buffers.
+constexpr size_t kMaxUnsent = 1024 * 1024;
+constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
+
+std::string RandomPrefix() {
+  std::random_device device;
+  char text[32];
+  std::snprintf(text, sizeof text, "%08x%08x-", device(), device());
+  return text;
+}
+
+std::string_view ContentType(std::string_view payload) {
+  const bool json = !payload.empty() && (payload.front() == '{' || payload.front() == '[');
+  return json ? "application/json" : "application/octet-stream";
+}
+
+amqp_table_entry_t HeaderEntry(std::string_view name, std::string_view value) {
+  amqp_table_entry_t entry{};
+  entry.key = ToBytes(name);
+  entry.value.kind = AMQP_FIELD_KIND_UTF8;
+  entry.value.value.bytes = ToBytes(value);
+  return entry;
+}
+
+}  // namespace
+
+AmqpProducer::AmqpProducer(const AmqpSettings& settings, AmqpLink& link, DriverHost& host)
+    : settings_(settings),
+      link_(link),
+      host_(host),
+      id_prefix_(RandomPrefix()),
+      ring_(std::bit_ceil(settings.confirm_window + 1)) {}
+
+void AmqpProducer::Reset() {
+  oldest_ = next_ = 1;
+  again_.clear();
+  written_.clear();
+  body_ = {};
+  ready_ = window_full_ = false;
+  broken_ = Status();
+}
+
+Status AmqpProducer::Start(Deadline deadline, int cancel_fd) {
+  Reset();
+  if (Status status = link_.DeclareExchange(deadline, cancel_fd); !status.ok()) return status;
+  if (settings_.confirm) {
+    const amqp_confirm_select_t select{};
+    Status status = link_.Call(AMQP_CONFIRM_SELECT_METHOD, &select, AMQP_CONFIRM_SELECT_OK_METHOD,
+                               "switch confirms on", deadline, cancel_fd);
+    if (!status.ok()) return status;
+  }
+  ready_ = true;
+  return {};
+}
+
+Status AmqpProducer::Check(const Message& message) const {
+  if (message.topic.empty() && settings_.exchange.empty()) {
+    return {Code::kInvalidArgument, "a message has no topic (set topic in the config file)"};
+  }
+  if (message.topic.size() > kMaxName) {
+    return {Code::kRejected, "a topic of " + std::to_string(message.topic.size()) +
+                                 " bytes is too long: AMQP has 255 for a routing key"};
+  }
+  for (const auto& [name, value] : message.headers) {
+    if (name.size() > kMaxName) {
+      return {Code::kRejected, "a header's name is longer than the 255 bytes that AMQP has for it"};
+    }
+  }
+  return {};
+}
+
+bool AmqpProducer::room() const {
+  return ready_ && again_.empty() && body_.empty() && !link_.blocked() && broken_.ok() &&
+         unconfirmed() < settings_.confirm_window;
+}
+
+Status AmqpProducer::Submit(const Message& message, Token token) {
+  if (Status status = Check(message); !status.ok()) return status;
+  if (!room()) window_full_ = true;
+  if (window_full_) return {Code::kWouldBlock, {}};
+  if (link_.out().unsent().size() >= kFlushAt) {
+    broken_ = link_.Flush();
+    if (!broken_.ok() || link_.out().unsent().size() >= kMaxUnsent) {
+      window_full_ = true;
+      return {Code::kWouldBlock, {}};
+    }
+  }
+  if (Publish(message, token)) return {};
+  return {Code::kTooLarge, "topic \"" + std::string(message.topic) +
+                               "\": the headers do not fit into one frame of " +
+                               std::to_string(link_.out().frame_max()) +
+                               " bytes (amqp-framesize, and frame_max in rabbitmq.conf)"};
+}
+
+bool AmqpProducer::Publish(const Message& message, Token token) {
+  FrameWriter& out = link_.out();
+  const size_t before = out.unsent().size();
+  amqp_basic_publish_t publish{};
+  publish.exchange = ToBytes(settings_.exchange);
+  publish.routing_key = ToBytes(message.topic);
+  publish.mandatory = settings_.mandatory ? 1 : 0;
+  if (!link_.Send(AMQP_BASIC_PUBLISH_METHOD, &publish).ok() || !AddHeader(message, token)) {
+    out.Truncate(before);
+    return false;
+  }
+  body_ = message.payload;
+  AddBody();
+  if (!settings_.confirm) {
+    const size_t frames = (body_.size() + out.body_max() - 1) / out.body_max();
+    written_.push_back({link_.added() + body_.size() + frames * kFrameExtra, token});
+    return true;
+  }
+  if (unconfirmed() == 0) link_.BeginExpecting();
+  Slot& slot = At(next_++);
+  slot.token = token;
+  slot.message = message;
+  slot.done = false;
+  slot.returned.clear();
+  return true;
+}
+
+bool AmqpProducer::AddHeader(const Message& message, Token token) {
+  char id[64];
+  const size_t prefix = id_prefix_.copy(id, sizeof id - 20);
+  const char* id_end = std::to_chars(id + prefix, id + sizeof id, token, 16).ptr;
+  headers_.clear();
+  bool own_key = message.has_key;
+  for (const auto& [name, value] : message.headers) {
+    headers_.push_back(HeaderEntry(name, value));
+    if (name == "key") own_key = false;  // the user's own wins
+  }
+  if (own_key) headers_.push_back(HeaderEntry("key", message.key));
+
+  amqp_basic_properties_t properties{};
+  properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
+                      AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG;
+  properties.content_type = ToBytes(settings_.content_type.empty() ? ContentType(message.payload)
+                                                                   : settings_.content_type);
+  properties.delivery_mode =
+      settings_.persistent ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT;
+  properties.message_id = ToBytes({id, static_cast<size_t>(id_end - id)});
+  properties.timestamp = static_cast<uint64_t>(std::max<int64_t>(0, message.timestamp_ms)) / 1000;
+  if (!headers_.empty()) {
+    properties._flags |= AMQP_BASIC_HEADERS_FLAG;
+    properties.headers = {static_cast<int>(headers_.size()), headers_.data()};
+  }
+  return link_.out().ContentHeader(AmqpLink::kChannel, message.payload.size(), properties);
+}
+
+void AmqpProducer::AddBody() {
+  FrameWriter& out = link_.out();
+  while (!body_.empty() && out.unsent().size() < kMaxUnsent) {
+    const std::string_view part = body_.substr(0, out.body_max());
+    out.Body(AmqpLink::kChannel, part);
+    body_.remove_prefix(part.size());
+  }
+}
+
+void AmqpProducer::SendAgain() {
+  if (again_.empty() || !ready_ || link_.blocked() || unconfirmed() > 0 || !body_.empty()) return;
+  const Slot next = std::move(again_.front());
+  again_.pop_front();
+  Publish(next.message, next.token);  // it did fit before
+}
+
+void AmqpProducer::CompleteWritten() {
+  while (!written_.empty() && written_.front().end <= link_.sent()) {
+    const Token token = written_.front().token;
+    written_.pop_front();
+    host_.Complete(token, Status());
+  }
+}
+
+void AmqpProducer::OnReturn(const AmqpEvent& event) {
+  if (!event.message_id.starts_with(id_prefix_)) return;
+  Token token = 0;
+  const char* end = event.message_id.data() + event.message_id.size();
+  std::from_chars(event.message_id.data() + id_prefix_.size(), end, token, 16);
+  for (uint64_t tag = oldest_; tag != next_; ++tag) {
+    Slot& slot = At(tag);
+    if (slot.token != token || slot.done) continue;
+    slot.returned = ReplyText(event.reply_code, event.reply_text) +
+                    std::string(ReplyAdvice(event.reply_code, event.reply_text));
+    return;
+  }
+}
+
+void AmqpProducer::Confirm(uint64_t tag, bool taken) {
+  Slot& slot = At(tag);
+  if (slot.done) return;
+  slot.done = true;
+  // Free before Complete: the core may submit from inside it.
+  const Token token = slot.token;
+  if (taken && slot.returned.empty()) {
+    host_.Complete(token, Status());
+    return;
+  }
+  const std::string where = "topic \"" + std::string(slot.message.topic) + "\", exchange \"" +
+                            settings_.exchange + "\": ";
+  if (taken) {
+    host_.Complete(token, {Code::kUnknownTopic,
+                           where + link_.name() + " returned the message: " + slot.returned});
+  } else {
+    host_.Complete(token, {Code::kUnavailable,
+                           where + link_.name() +
+                               " could not take the message (basic.nack: is a queue full, or has "
+                               "it lost its leader?)"});
+  }
+}
+
+void AmqpProducer::OnConfirm(uint64_t tag, bool multiple, bool taken) {
+  if (tag == 0 && multiple) tag = next_ - 1;  // all
+  if (tag < oldest_ || tag >= next_) return;
+  for (uint64_t each = multiple ? oldest_ : tag; each <= tag; ++each) Confirm(each, taken);
+  while (oldest_ != next_ && At(oldest_).done) ++oldest_;
+}
+
+Status AmqpProducer::OnEvent(const AmqpEvent& event) {
+  switch (event.id) {
+    case AMQP_BASIC_ACK_METHOD: {
+      const auto* ack = static_cast<const amqp_basic_ack_t*>(event.method);
+      OnConfirm(ack->delivery_tag, ack->multiple != 0, true);
+      return {};
+    }
+    case AMQP_BASIC_NACK_METHOD: {
+      const auto* nack = static_cast<const amqp_basic_nack_t*>(event.method);
+      OnConfirm(nack->delivery_tag, nack->multiple != 0, false);
+      return {};
+    }
+    case AMQP_BASIC_RETURN_METHOD:
+      OnReturn(event);
+      return {};
+    case AMQP_CHANNEL_OPEN_OK_METHOD:
+      ready_ = ready_ || !settings_.confirm;
+      return {};
+    case AMQP_CONFIRM_SELECT_OK_METHOD:
+      ready_ = true;
+      return {};
+    case AMQP_CHANNEL_CLOSE_METHOD:
+      return OnChannelClose(*static_cast<const amqp_channel_close_t*>(event.method));
+    default:
+      return {};
+  }
+}
+
+Status AmqpProducer::OnChannelClose(const amqp_channel_close_t& close) {
+  const std::string_view text = ToView(close.reply_text);
+  const std::string why =
+      ReplyText(close.reply_code, text) + std::string(ReplyAdvice(close.reply_code, text));
+  const Code code = ReplyCode(close.reply_code, text);
+  if (!ready_) {  // no message was sent on it: the next channel would end the same way
+    return {Code::kUnavailable, link_.name() + " closes the channel at once: " + why};
+  }
+  body_ = {};
+  std::deque<Slot> open;
+  for (; oldest_ != next_; ++oldest_) {
+    if (!At(oldest_).done) open.push_back(std::move(At(oldest_)));
+  }
+  if (!settings_.confirm) {
+    host_.log().Limited(LogLevel::kWarn, "channel-closed",
+                        link_.name() +
+                            " refused a message, and with it all that were under way; "
+                            "with confirm=0 nobody knows which: " +
+                            why);
+  }
+  const bool passing = code == Code::kUnavailable;
+  if (open.size() == 1 || passing) {
+    for (const Slot& slot : open) {
+      // What was refused is not a matter of this connection's login.
+      host_.Complete(slot.token, {code == Code::kAuth ? Code::kRejected : code,
+                                  "topic \"" + std::string(slot.message.topic) + "\", exchange \"" +
+                                      settings_.exchange + "\" at " + link_.name() + ": " + why});
+    }
+  } else {
+    again_.insert(again_.begin(), std::make_move_iterator(open.begin()),
+                  std::make_move_iterator(open.end()));
+  }
+  Reopen();
+  return {};
+}
+
+void AmqpProducer::Reopen() {
+  ready_ = false;
+  oldest_ = next_ = 1;
+  const amqp_channel_open_t open{};
+  const amqp_confirm_select_t select{};
+  (void)link_.Send(AMQP_CHANNEL_OPEN_METHOD, &open);
+  if (settings_.confirm) (void)link_.Send(AMQP_CONFIRM_SELECT_METHOD, &select);
+  link_.BeginExpecting();
+}
+
+Status AmqpProducer::ReadEvents(bool* got) {
+  if (Status status = link_.Receive(got); !status.ok()) return status;
+  for (AmqpEvent event;;) {
+    bool have = false;
+    if (Status status = link_.Next(&event, &have); !status.ok()) return status;
+    if (!have) return {};
+    *got = true;
+    if (Status status = OnEvent(event); !status.ok()) return status;
+  }
+}
+
+Status AmqpProducer::CheckSilence() {
+  bool quiet = false;
+  Status status = link_.CheckSilence(&quiet);
+  // Between the parts of a message nothing else may stand on the channel.
+  if (!status.ok() || !quiet || !ready_ || !body_.empty()) return status;
+  const amqp_basic_qos_t qos{};  // of no meaning for a channel that only sends
+  return link_.Send(AMQP_BASIC_QOS_METHOD, &qos);
+}
+
+Status AmqpProducer::Poll(Millis budget, int wake_fd) {
+  if (!broken_.ok()) return broken_;
+  const Deadline deadline = Clock::now() + budget;
+  const size_t window = settings_.confirm_window;
+  const size_t enough = window - (window + 3) / 4;
+  // With many messages under way there is most likely something to read already: no need to ask
+  // poll first.
+  bool try_read = unconfirmed() > 16;
+  for (;;) {
+    bool got = false;
+    if (try_read) {
+      if (Status status = ReadEvents(&got); !status.ok()) return status;
+    }
+    SendAgain();
+    AddBody();
+    if (Status status = link_.Flush(); !status.ok()) return status;
+    CompleteWritten();
+    if (Status status = link_.ServeHeartbeat(); !status.ok()) return status;
+    if (window_full_ && room() && unconfirmed() <= enough &&
+        link_.out().unsent().size() < kFlushAt) {
+      window_full_ = false;
+      return {};
+    }
+    if (got && !window_full_) return {};
+    const Millis left(PollTimeout(deadline));
+    // Not longer than it takes to notice a silent broker.
+    const unsigned ready =
+        link_.Wait(std::min(left, expecting() ? kLookAround : kIdleLookAround), wake_fd);
+    try_read = (ready & AmqpLink::kReadable) != 0;
+    if (try_read) continue;
+    if (expecting()) {
+      if (Status status = CheckSilence(); !status.ok()) return status;
+    }
+    if ((ready & AmqpLink::kWoken) != 0 || left.count() == 0) return {};
+  }
+}
+
+}  // namespace dsmsg

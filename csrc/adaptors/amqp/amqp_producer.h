@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publishes messages and matches the broker's confirms with them. Up to confirm-window messages are
+// on their way at a time; confirms name them by their number on the channel.
+//
+// A message that the broker cannot take closes the channel, without saying which one it was. Then
+// everything unconfirmed is sent again on a new channel, one message at a time: what the broker had
+// taken already arrives twice, and the message that closes the channel alone is refused for good.
+//
+// A returned message (mandatory) is recognised by its message-id, which holds the token.
+//
+// Threads: the connection's I/O thread only. Settings, link and host outlive it.
+#ifndef DSMSG_ADAPTORS_AMQP_AMQP_PRODUCER_H_
+#define DSMSG_ADAPTORS_AMQP_AMQP_PRODUCER_H_
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "amqp_link.h"
+#include "amqp_settings.h"
+#include "core/driver.h"
+
+namespace dsmsg {
+
+class AmqpProducer {
+ public:
+  AmqpProducer(const AmqpSettings& settings, AmqpLink& link, DriverHost& host);
+
+  /// After the link was opened: declares the exchange and switches confirms on.
+  Status Start(Deadline deadline, int cancel_fd);
+  /// After the link was closed: nothing is unconfirmed. Tokens not completed stay with the core.
+  void Reset();
+  Status Submit(const Message& message, Token token);
+  Status Poll(Millis budget, int wake_fd);
+
+ private:
+  /// A message on its way. `message` is valid until it is completed.
+  struct Slot {
+    Token token = 0;
+    Message message;
+    bool done = false;     // confirmed, but not the oldest
+    std::string returned;  // why it was returned; empty: it was not
+  };
+  /// With confirm=0: completed when the link has sent so many bytes.
+  struct Written {
+    uint64_t end;
+    Token token;
+  };
+
+  Status Check(const Message& message) const;
+  bool room() const;
+  /// Puts the message behind what is unsent; its body in parts as room comes.
+  bool Publish(const Message& message, Token token);
+  bool AddHeader(const Message& message, Token token);
+  void AddBody();
+  void SendAgain();
+  /// Ends a link whose broker is silent. One that is only slow to confirm (a disk, a lost quorum)
+  /// answers the question that is asked first.
+  Status CheckSilence();
+  void CompleteWritten();
+
+  Status ReadEvents(bool* got);
+  Status OnEvent(const AmqpEvent& event);
+  void OnReturn(const AmqpEvent& event);
+  void OnConfirm(uint64_t tag, bool multiple, bool taken);
+  void Confirm(uint64_t tag, bool taken);
+  Status OnChannelClose(const amqp_channel_close_t& close);
+  void Reopen();
+
+  Slot& At(uint64_t tag) { return ring_[tag & (ring_.size() - 1)]; }
+  size_t unconfirmed() const { return static_cast<size_t>(next_ - oldest_); }
+  bool expecting() const {
+    return !link_.blocked() && (unconfirmed() > 0 || !ready_ || !link_.out().unsent().empty());
+  }
+
+  const AmqpSettings& settings_;
+  AmqpLink& link_;
+  DriverHost& host_;
+  const std::string id_prefix_;  // of message-ids: not the same in another process or connection
+
+  std::vector<Slot> ring_;          // a power of two long
+  uint64_t oldest_ = 1, next_ = 1;  // numbers on the channel, which begin with 1
+  std::deque<Slot> again_;          // to be sent one by one
+  std::deque<Written> written_;
+  std::string_view body_;  // rest of the last message, not added yet
+  bool ready_ = false;     // the channel is open and confirms are on
+  /// Submit said kWouldBlock: it goes on doing so until a quarter of the window is free, so that
+  /// the next burst is worth a system call.
+  bool window_full_ = false;
+  Status broken_;  // a write in Submit failed: Poll reports it
+  std::vector<amqp_table_entry_t> headers_;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_ADAPTORS_AMQP_AMQP_PRODUCER_H_

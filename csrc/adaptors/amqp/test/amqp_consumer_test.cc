@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receiving, against a real broker.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "amqp_fixture.h"
+
+namespace dsmsg::amqp_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(AmqpConsumer, PrivateQueueReceivesWhatIsSentAfterSubscribe) {
+  const std::string one = NewName(), two = NewName();
+  Connection connection;
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  AmqpClient client(Rabbit());
+  client.Publish(one, "too early");
+  ASSERT_OK(connection.Subscribe({one, two}));
+  const std::string binary("\0\xff\xce\0", 4), large(1'000'000, '\x7f');
+  client.Publish(one, binary);
+  client.Publish(two, large);
+  client.Publish(NewName(), "somebody else's");
+  client.Publish(one, "");
+  ASSERT_OK(connection.WaitDelivered(3));
+  EXPECT_EQ(connection.host.delivered[0].topic, one);
+  EXPECT_EQ(connection.host.delivered[0].payload, binary);
+  EXPECT_EQ(connection.host.delivered[1].topic, two);
+  EXPECT_TRUE(connection.host.delivered[1].payload == large);
+  EXPECT_EQ(connection.host.delivered[2].payload, "");
+}
+
+TEST(AmqpConsumer, TopicsMayBePatterns) {
+  const std::string prefix = NewName();
+  Connection connection;
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({prefix + ".*.end"}));
+  AmqpClient client(Rabbit());
+  client.Publish(prefix + ".x.other", "no");
+  client.Publish(prefix + ".x.end", "yes");
+  ASSERT_OK(connection.WaitDelivered(1));
+  EXPECT_EQ(connection.host.delivered[0].topic, prefix + ".x.end");
+}
+
+TEST(AmqpConsumer, NamedQueueKeepsWhatWasNotAcknowledged) {
+  const std::string topic = NewName(), queue = NewName();
+  {
+    Connection connection("queue=" + queue);
+    ASSERT_OK(connection.Open(Role::kConsumer));
+    ASSERT_OK(connection.Subscribe({topic}));
+    AmqpClient client(Rabbit());
+    for (int i = 0; i < 5; ++i) client.Publish(topic, std::to_string(i));
+    ASSERT_OK(connection.WaitDelivered(5));
+    for (size_t i = 0; i < 2; ++i) connection.driver.Ack(connection.host.tokens[i]);
+    connection.driver.Close(Millis(1000), -1);
+    client.Publish(topic, "meanwhile");
+  }
+  Connection again("queue=" + queue);
+  ASSERT_OK(again.Open(Role::kConsumer));
+  ASSERT_OK(again.Subscribe({topic}));
+  ASSERT_OK(again.WaitDelivered(4));
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(again.host.delivered[i].payload, std::to_string(i + 2));
+  }
+  EXPECT_EQ(again.host.delivered[3].payload, "meanwhile");
+  again.AckAll();
+  again.driver.Close(Millis(1000), -1);
+  EXPECT_EQ(AmqpClient(Rabbit()).Count(queue), 0u) << "acknowledgements get out before the end";
+}
+
+TEST(AmqpConsumer, AtMostPrefetchAheadOfTheAcknowledgements) {
+  const std::string topic = NewName();
+  Connection connection("prefetch=10");
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({topic}));
+  AmqpClient client(Rabbit());
+  for (int i = 0; i < 100; ++i) client.Publish(topic, std::to_string(i));
+  ASSERT_OK(connection.WaitDelivered(10));
+  const Deadline soon = Clock::now() + Millis(300);
+  ASSERT_OK(connection.PumpUntil([&] { return Clock::now() > soon; }));
+  EXPECT_EQ(connection.host.delivered.size(), 10u);
+  ASSERT_OK(connection.PumpUntil([&] {
+    connection.AckAll();
+    return connection.host.delivered.size() >= 100;
+  }));
+  for (size_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
+  }
+}
+
+// No room in the core for longer than three heartbeats: nothing is lost, the connection stays.
+TEST(AmqpConsumer, WaitsForRoomWhileHeartbeatsGoOn) {
+  const std::string topic = NewName();
+  Connection connection("amqp-heartbeat=1\nprefetch=20");
+  connection.host.room = 3;
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({topic}));
+  AmqpClient client(Rabbit());
+  for (int i = 0; i < 20; ++i) client.Publish(topic, std::to_string(i));
+  const Deadline until = Clock::now() + Millis(3500);
+  ASSERT_OK(connection.PumpUntil([&] { return Clock::now() > until; }));
+  EXPECT_EQ(connection.host.delivered.size(), 3u);
+  connection.host.room = SIZE_MAX;
+  ASSERT_OK(connection.WaitDelivered(20));
+  for (size_t i = 0; i < 20; ++i)
+    EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
+}
+
+TEST(AmqpConsumer, ASecondSubscribeReplacesTheBindings) {
+  const std::string before = NewName(), both = NewName(), after = NewName(), queue = NewName();
+  for (const std::string config : {"", "queue="}) {
+    Connection connection(config.empty() ? config : config + queue);
+    ASSERT_OK(connection.Open(Role::kConsumer));
+    ASSERT_OK(connection.Subscribe({before, both}));
+    ASSERT_OK(connection.Subscribe({both, after}));
+    AmqpClient client(Rabbit());
+    client.Publish(before, "not wanted");
+    client.Publish(both, "1");
+    client.Publish(after, "2");
+    ASSERT_OK(connection.WaitDelivered(2));
+    EXPECT_EQ(connection.host.delivered[0].topic, both);
+    EXPECT_EQ(connection.host.delivered[1].topic, after);
+  }
+}
+
+TEST(AmqpConsumer, DeliversWhatCameWhileItSubscribed) {
+  const std::string topic = NewName(), queue = NewName();
+  AmqpClient client(Rabbit());
+  client.Declare(queue);
+  client.Bind(queue, topic);
+  for (int i = 0; i < 50; ++i) client.Publish(topic, std::to_string(i));
+  client.Count(queue);
+  Connection connection("queue=" + queue);
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({topic}));
+  std::vector<std::string> more;  // many round trips, with messages arriving among them
+  for (int i = 0; i < 20; ++i) more.push_back(NewName());
+  ASSERT_OK(connection.Subscribe(more));
+  ASSERT_OK(connection.PumpUntil([&] {
+    connection.AckAll();
+    return connection.host.delivered.size() >= 50;
+  }));
+  for (size_t i = 0; i < 50; ++i)
+    EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
+}
+
+TEST(AmqpConsumer, MissingExchangeIsAnErrorThatNamesIt) {
+  const std::string exchange = NewName();
+  Connection connection("exchange=" + exchange);
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  const Status status = connection.Subscribe({"k"});
+  EXPECT_EQ(status.code(), Code::kUnknownTopic);
+  EXPECT_THAT(status.message(), HasSubstr(exchange));
+  EXPECT_THAT(status.message(), HasSubstr("404"));
+  // Made meanwhile: the same connection can subscribe.
+  Connection maker("exchange=" + exchange + "\nexchange-type=topic");
+  ASSERT_OK(maker.Open());
+  ASSERT_OK(connection.Subscribe({"k"}));
+  AmqpClient(Rabbit()).Publish("k", "x", exchange);
+  ASSERT_OK(connection.WaitDelivered(1));
+}
+
+TEST(AmqpConsumer, WithoutPermissionItSaysSo) {
+  Rabbit().Ctl(R"(["set_permissions","guest","^$",".*",".*"])");
+  Connection connection("queue=" + NewName());
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  const Status status = connection.Subscribe({"k"});
+  Rabbit().Ctl(R"(["set_permissions","guest",".*",".*",".*"])");
+  EXPECT_EQ(status.code(), Code::kAuth);
+  EXPECT_THAT(status.message(), HasSubstr("403 ACCESS_REFUSED"));
+  EXPECT_THAT(status.message(), HasSubstr("permission"));
+}
+
+TEST(AmqpConsumer, TheDefaultExchangeCannotBeSubscribed) {
+  Connection connection("exchange=\"\"");
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  EXPECT_EQ(connection.Subscribe({"k"}).code(), Code::kNotSupported);
+}
+
+TEST(AmqpConsumer, ADeletedQueueEndsTheLinkSoThatItIsMadeAgain) {
+  const std::string topic = NewName(), queue = NewName();
+  Connection connection("queue=" + queue);
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({topic}));
+  AmqpClient client(Rabbit());
+  client.Delete(queue);
+  const Status status = connection.PumpUntil([] { return false; });
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_THAT(status.message(), HasSubstr(queue));
+  connection.driver.Close(Millis(0), -1);
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({topic}));
+  client.Publish(topic, "x");
+  ASSERT_OK(connection.WaitDelivered(1));
+}
+
+// Acknowledgements of an earlier connection name other messages.
+TEST(AmqpConsumer, LateAcknowledgementsAreIgnored) {
+  const std::string topic = NewName(), queue = NewName();
+  Connection connection("queue=" + queue);
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({topic}));
+  AmqpClient client(Rabbit());
+  for (int i = 0; i < 3; ++i) client.Publish(topic, std::to_string(i));
+  ASSERT_OK(connection.WaitDelivered(3));
+  const std::vector<AckToken> late = connection.host.tokens;
+  connection.driver.Close(Millis(0), -1);
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({topic}));
+  ASSERT_OK(connection.WaitDelivered(6));
+  for (const AckToken token : late) connection.driver.Ack(token);
+  connection.driver.Close(Millis(1000), -1);
+  EXPECT_EQ(client.Count(queue), 3u);
+}
+
+}  // namespace
+}  // namespace dsmsg::amqp_test
