@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "zmq_driver.h"
+
+#include <algorithm>
+
+#include "core/export.h"
+
+namespace dsmsg {
+namespace {
+
+// inproc has no events: how soon it is noticed that the other end has gone.
+constexpr Millis kInprocLook{200};
+// Beside `drain`, for sockets that have nothing to send.
+constexpr Millis kCloseBound{400};
+
+bool ConnectsInproc(const ZmqTarget& target) {
+  return !target.bind && target.addresses.front().transport == ZmqAddress::Transport::kInproc;
+}
+
+}  // namespace
+
+const DriverInfo& ZmqDriver::Info() {
+  static constexpr std::string_view kSchemes[] = {"zmq"};
+  static const DriverInfo info = [] {
+    DriverInfo made{};
+    made.protocol = "ZMQ";
+    made.env_suffix = "ZMQ";
+    made.delivery =
+        "OK: REQ: the receiver's reply has arrived; PUSH and PUB: libzmq has taken the message, "
+        "which is no acknowledgement";
+    made.library = "libzmq";
+    made.options = ZmqOptions();
+    made.conn_rules.protocol = "zmq";
+    made.conn_rules.schemes = kSchemes;
+    made.conn_rules.default_port = 5555;
+    made.conn_rules.opaque = true;
+    made.separate_roles = false;
+    made.retry = RetryOwner::kCore;
+    made.linger_option = "submit-linger";
+    made.adjust = AdjustZmqSettings;
+    return made;
+  }();
+  return info;
+}
+
+Status ZmqDriver::Configure(const Endpoints& endpoints, const Config& config) {
+  Result<ZmqSettings> settings = ReadZmqSettings(endpoints, config);
+  if (!settings.ok()) return settings.status();
+  settings_ = std::move(settings.value());
+  receives_only_ = settings_.send == ZmqSettings::Send::kNone;
+  if (!receives_only_) sender_ = ZmqSender::Create(settings_, host_);
+  receiver_ = std::make_unique<ZmqReceiver>(settings_, host_);
+  return {};
+}
+
+Status ZmqDriver::Open(Role /*role*/, Deadline deadline, int cancel_fd) {
+  cancel_fd_ = cancel_fd;
+  broken_ = Status();
+  if (context_ == nullptr) context_ = ZmqContext::Get();
+  return receives_only_ ? receiver_->Open(deadline, cancel_fd) : sender_->Open(deadline, cancel_fd);
+}
+
+Status ZmqDriver::Submit(const Message& message, Token token) {
+  if (receives_only_) {
+    return {Code::kRejected,
+            "this handle only receives at " + settings_.receive_target.ToString() +
+                ": send through another handle, or give the receiving socket an address of its "
+                "own (subscribe_address)"};
+  }
+  has_sent_ = true;
+  return sender_->Submit(message, token);
+}
+
+Status ZmqDriver::Work(bool* progress) {
+  if (!broken_.ok()) return broken_;
+  if (Status status = receiver_->Work(progress); !status.ok()) return status;
+  return receives_only_ ? Status() : sender_->Work(progress);
+}
+
+void ZmqDriver::Wait(Millis budget, int wake_fd) {
+  const bool looks =
+      ConnectsInproc(receives_only_ ? settings_.receive_target : settings_.send_target);
+  Deadline end = Clock::now() + (looks ? std::min(budget, kInprocLook) : budget);
+  if (!receives_only_) end = std::min(end, sender_->NextWork());
+  fds_.assign(1, {wake_fd, POLLIN, 0});
+  receiver_->AddTo(&fds_);
+  if (!receives_only_) sender_->AddTo(&fds_);
+  ::poll(fds_.data(), fds_.size(), PollTimeout(end));
+}
+
+// The sockets' descriptors tell of changes only, so both looks are needed: before waiting, because
+// a change may have been seen by an earlier call, and after it.
+Status ZmqDriver::Poll(Millis budget, int wake_fd) {
+  bool progress = false;
+  if (Status status = Work(&progress); !status.ok() || progress) return status;
+  if (budget.count() == 0) return {};
+  Wait(budget, wake_fd);
+  return Work(&progress);
+}
+
+// One address serves one socket: before anything was sent, the one that sends makes way.
+Status ZmqDriver::BecomeReceiver() {
+  if (receives_only_ || settings_.both) return {};
+  if (has_sent_) {
+    return {Code::kNotSupported,
+            "this handle sends at " + settings_.send_target.ToString() +
+                " already: receive through another handle, or give the receiving socket an "
+                "address of its own (subscribe_address)"};
+  }
+  sender_->Close(Millis(0), kCloseBound);
+  receives_only_ = true;
+  return {};
+}
+
+Status ZmqDriver::Subscribe(std::span<const std::string> topics) {
+  if (Status status = BecomeReceiver(); !status.ok()) return status;
+  Status status;
+  if (!receiver_->open()) {
+    status = receiver_->Open(Clock::now() + settings_.connect_timeout, cancel_fd_);
+  }
+  if (status.ok()) status = receiver_->Subscribe(topics);
+  if (status.ok() || !status.retryable()) return status;
+  if (receives_only_) {
+    broken_ = status;  // the core opens anew and subscribes again
+    return status;
+  }
+  // The socket that sends is fine and stays: the caller is told now.
+  return {Code::kRejected, status.message()};
+}
+
+void ZmqDriver::Ack(AckToken token) noexcept { receiver_->Ack(token); }
+
+void ZmqDriver::Close(Millis drain, int /*cancel_fd*/) noexcept {
+  // After a lost link there is nobody to send the rest to; at the end what libzmq has taken goes
+  // out, for as long as the contract lets us wait and then beside the host.
+  const Millis linger = drain.count() > 0 ? settings_.linger : Millis(0);
+  const Deadline end = Clock::now() + drain + kCloseBound;
+  if (receiver_ != nullptr) receiver_->Close(linger, drain + kCloseBound);
+  if (sender_ != nullptr) sender_->Close(linger, Millis(PollTimeout(end)));
+}
+
+}  // namespace dsmsg
+
+DSMSG_DEFINE_ADAPTOR(dsmsg::ZmqDriver);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "zmq_probe.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace dsmsg {
+namespace {
+
+/// errno of connecting to the path, 0 when somebody answers.
+int ConnectError(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  socklen_t length = sizeof address;
+  if (path.front() == '@') {  // an abstract name: begins with a NUL, and its length counts
+    address.sun_path[0] = '\0';
+    length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  }
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return errno;
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length) == 0) return 0;
+  return errno == EAGAIN ? 0 : errno;  // EAGAIN: its queue of connections is full
+}
+
+const char* AdviceFor(int error) {
+  switch (error) {
+    case ENOENT:
+    case ECONNREFUSED:
+      return " (is the other side running, and bound to this path?)";
+    case EACCES:
+    case EPERM:
+      return " (this user may not write to the socket: look at its owner and mode)";
+    default:
+      return "";
+  }
+}
+
+/// "tcp://127.0.0.1:5555" of the other end of a connection.
+std::string PeerAddress(int fd, const std::string& fallback) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return fallback;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (storage.ss_family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&storage);
+    ::inet_ntop(AF_INET, &in->sin_addr, text.data(), text.size());
+    return std::string("tcp://") + text.data() + ":" + std::to_string(ntohs(in->sin_port));
+  }
+  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+  if (in6->sin6_scope_id != 0) return fallback;  // the interface's name is in what the user wrote
+  ::inet_ntop(AF_INET6, &in6->sin6_addr, text.data(), text.size());
+  return std::string("tcp://[") + text.data() + "]:" + std::to_string(ntohs(in6->sin6_port));
+}
+
+}  // namespace
+
+Result<std::string> ProbeZmq(const ZmqAddress& address, Deadline deadline, int cancel_fd) {
+  if (address.transport == ZmqAddress::Transport::kIpc) {
+    const int error = ConnectError(address.path);
+    if (error == 0) return address.text;
+    return Status(Code::kUnavailable, "cannot connect to " + address.text + ": " +
+                                          std::generic_category().message(error) +
+                                          AdviceFor(error));
+  }
+  const Result<UniqueFd> fd = DialTcp(address.host_port, deadline, cancel_fd);
+  if (!fd.ok()) return fd.status();
+  return PeerAddress(fd.value().get(), address.text);
+}
+
+bool IpcInUse(const std::string& path) { return ConnectError(path) == 0; }
+
+}  // namespace dsmsg
