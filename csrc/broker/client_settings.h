@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of the client library: group [nvmsgbroker]. Values; any thread.
+#ifndef DSMSG_BROKER_CLIENT_SETTINGS_H_
+#define DSMSG_BROKER_CLIENT_SETTINGS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/options.h"
+#include "core/status.h"
+
+namespace dsmsg {
+
+struct ClientSettings {
+  /// Who is told of RECONNECTING (and of the OK after it). kAuto: every host but DeepStream's sink,
+  /// which throws messages away from then on, although they could wait.
+  enum class Report { kAuto, kYes, kNo };
+
+  bool auto_reconnect = true;
+  Millis retry_interval{2000};
+  Millis max_retry_limit{360000};  // 0: for ever
+  std::chrono::microseconds work_interval{10000};
+  Millis flush_timeout{10000};
+  // The queue in front of an adaptor of others.
+  size_t queue_size = 100000;
+  uint64_t queue_bytes = uint64_t{256} << 20;
+  Millis overflow_timeout{5000};
+  Report report = Report::kAuto;
+
+  std::string origin;                 // the file that gave the group, or empty
+  std::vector<std::string> warnings;  // to be logged
+
+  static constexpr const char* kDeepStreamFile =
+      "/opt/nvidia/deepstream/deepstream/sources/libs/nvmsgbroker/cfg_nvmsgbroker.txt";
+
+  /// The first that has the group gives all of the options: the adaptor's file ("" for none), the
+  /// file named by NVMSGBROKER_CONFIG, DeepStream's own. An adaptor's file that cannot be read is
+  /// the adaptor's to refuse. A bad value, and a NVMSGBROKER_CONFIG that names no file with the
+  /// group, are errors; unknown keys are warnings that name the nearest known one.
+  static Result<ClientSettings> Load(const std::string& adaptor_config,
+                                     const std::string& deepstream_file = kDeepStreamFile);
+};
+
+/// The options, in the order of the documentation.
+std::span<const OptionSpec> ClientOptions();
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_BROKER_CLIENT_SETTINGS_H_

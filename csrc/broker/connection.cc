@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/connection.h"
+
+#include <algorithm>
+#include <atomic>
+#include <system_error>
+
+#include "broker/direct_connection.h"
+#include "broker/queued_connection.h"
+
+namespace dsmsg {
+namespace {
+
+constexpr std::chrono::microseconds kShortestPause{100};
+
+std::atomic<uint64_t> next_id{1};
+
+bool Contains(const std::vector<std::string>& texts, std::string_view text) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+/// A subscription of that form stands for topics with other names.
+bool HasPattern(const std::vector<std::string>& topics) {
+  return std::any_of(topics.begin(), topics.end(), [](const std::string& topic) {
+    return topic.find_first_of("*+#?[$^") != std::string::npos;
+  });
+}
+
+void OnLinkState(void* user_ptr, DsmsgLinkState state, const char*) {
+  if (const auto connection = EventRouter::Get().Find(SendId::Unpack(user_ptr).connection))
+    connection->OnLink(state == DSMSG_LINK_UP);
+}
+
+void OnSubscribed(NvDsMsgApiErrorType code, void* message, int length, char* topic,
+                  void* user_ptr) {
+  if (const auto connection = EventRouter::Get().Find(SendId::Unpack(user_ptr).connection))
+    connection->OnMessage(code, message, length, topic);
+}
+
+}  // namespace
+
+Logger& BrokerLog() {
+  static auto* const logger = new Logger("NVMSGBROKER");
+  return *logger;
+}
+
+Connection::Connection(Options options) : options_(std::move(options)), id_(next_id++) {}
+
+Connection::~Connection() = default;
+
+Result<std::shared_ptr<Connection>> Connection::Open(Options options) {
+  std::shared_ptr<Connection> connection;
+  if (options.library->ours()) {
+    connection = std::make_shared<DirectConnection>(std::move(options));
+  } else {
+    connection = std::make_shared<QueuedConnection>(std::move(options));
+  }
+  connection->number_ = EventRouter::Get().Add(connection);
+  if (connection->number_ == 0)
+    return Status(Code::kInternal, "there are 65535 connections already");
+  const Status status = connection->Start();
+  if (status.ok()) return connection;
+  EventRouter::Get().Remove(connection->number_);
+  return status;
+}
+
+Status Connection::Start() {
+  NvDsMsgApiHandle handle = ConnectAdaptor();
+  if (handle == nullptr) {
+    const std::string reason = library().LastError(nullptr);
+    return Status(Code::kUnavailable,
+                  Name() + ": " + (reason.empty() ? "connect failed (its log says why)" : reason));
+  }
+  {
+    const Lock lock(mutex_);
+    handle_ = handle;
+  }
+  try {
+    StartThreads();
+  } catch (const std::system_error& error) {
+    EventRouter::Get().Unbind(handle, number_);
+    api().disconnect(handle);
+    return Status(Code::kInternal, std::string("cannot start a thread: ") + error.what());
+  }
+  if (library().ours() && api().set_link_callback != nullptr) {
+    api().set_link_callback(handle, &OnLinkState, SendId{number_, 0, 0}.Pack());
+  }
+  return {};
+}
+
+NvDsMsgApiHandle Connection::ConnectAdaptor() {
+  // The contract's strings are not const, and adaptors of others may write into them.
+  std::string conn_str = options_.conn_str, config = options_.config;
+  NvDsMsgApiHandle handle =
+      EventRouter::Get().Connect(api().connect, options_.has_conn_str ? conn_str.data() : nullptr,
+                                 options_.has_config ? config.data() : nullptr);
+  if (handle != nullptr) EventRouter::Get().Bind(handle, number_);
+  return handle;
+}
+
+// ---------------------------------------------------------------- clients
+
+void Connection::Attach(const std::shared_ptr<Client>& client) {
+  const Lock lock(mutex_);
+  clients_.push_back(client);
+  TellClient(*client);
+}
+
+void Connection::Detach(const std::shared_ptr<Client>& client, bool last) {
+  client->notifier->Close();
+  Lock lock(mutex_);
+  client->closed = true;
+  room_.notify_all();
+  const Clock::time_point deadline = Clock::now() + settings().flush_timeout;
+  const auto quiet = [&] { return client->pending.load() == 0 && client->receiving == 0; };
+  bool ended = false;
+  if (last) {
+    stopping_ = true;
+    deadline_ = deadline;
+    ended = EndWork(lock, deadline + kGrace);
+    idle_.wait_until(lock, deadline + kGrace, [&] { return client->receiving == 0; });
+  } else {
+    idle_.wait_until(lock, deadline, quiet);
+  }
+  const std::vector<Outcome> left = TakeLeft(last ? nullptr : client.get());
+  clients_.erase(std::remove(clients_.begin(), clients_.end(), client), clients_.end());
+  const bool had_topics = !client->topics.empty();
+  lock.unlock();
+  for (const auto& [send, status] : left) CallBack(send, status);
+  if (last) {
+    JoinThreads(ended);
+    EventRouter::Get().Remove(number_);
+  } else if (had_topics) {
+    Resubscribe();
+  }
+}
+
+/// False: the adaptor, or a callback, does not return.
+bool Connection::EndWork(Lock& lock, Clock::time_point last) {
+  work_.notify_all();
+  const auto ended = [this] { return work_ended_; };
+  // The time of an adaptor of ours is bounded by its flush-timeout, which is not known here.
+  if (library().ours()) {
+    idle_.wait(lock, ended);
+  } else {
+    idle_.wait_until(lock, last, ended);
+  }
+  if (!work_ended_) {
+    BrokerLog().Error("disconnect: " + Name() +
+                      " or a send callback does not return: its threads were left as they are");
+  }
+  return work_ended_;
+}
+
+std::vector<Connection::Outcome> Connection::TakeLeft(const Client* client) {
+  std::vector<Outcome> left;
+  for (PendingSend& send : pending_.TakeAll(client))
+    left.emplace_back(std::move(send), NV_MSGBROKER_API_ERR);
+  room_.notify_all();
+  return left;
+}
+
+bool Connection::GivenUp() const {
+  const Lock lock(mutex_);
+  return state_ == NV_MSGBROKER_API_ERR || stopping_;
+}
+
+// ---------------------------------------------------------------- telling clients
+
+void Connection::Tell(NvMsgBrokerErrorType status) {
+  state_ = status;
+  for (const auto& client : clients_) TellClient(*client);
+}
+
+void Connection::TellClient(Client& client) {
+  if (client.closed || client.connect_cb == nullptr || client.told == state_) return;
+  if (state_ == NV_MSGBROKER_API_RECONNECTING && !client.tell_reconnecting) return;
+  client.told = state_;
+  client.notifier->Post(
+      [id = id_, callback = client.connect_cb, handle = client.handle, status = state_] {
+        const CallbackScope scope(id);
+        callback(handle, status);
+      });
+}
+
+void Connection::OnLink(bool up) {
+  const Lock lock(mutex_);
+  // After ERR only a link that is up is news: the adaptor goes on trying without being asked.
+  if (stopping_ || (!up && state_ == NV_MSGBROKER_API_ERR)) return;
+  Tell(up ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_RECONNECTING);
+}
+
+// ---------------------------------------------------------------- sends
+
+void Connection::OnSentTrampoline(void* user_ptr, NvDsMsgApiErrorType code) {
+  const SendId id = SendId::Unpack(user_ptr);
+  if (const auto connection = EventRouter::Get().Find(id.connection)) connection->OnSent(id, code);
+}
+
+uint64_t Connection::WholeNumber(uint64_t lower_bits) const {
+  constexpr uint64_t kMask = (uint64_t{1} << SendId::kNumberBits) - 1;
+  return pending_.begin() + ((lower_bits - pending_.begin()) & kMask);
+}
+
+void Connection::CallBack(const PendingSend& send, NvMsgBrokerErrorType status) {
+  if (send.callback != nullptr) {
+    const CallbackScope scope(id_);
+    send.callback(send.user_ptr, status);
+  }
+  if (send.client->pending.fetch_sub(1) > 1) return;
+  const Lock lock(mutex_);
+  idle_.notify_all();
+}
+
+std::chrono::microseconds Connection::NextPause(std::chrono::microseconds last) const {
+  return std::min(std::max(last * 2, kShortestPause),
+                  std::max(settings().work_interval, kShortestPause));
+}
+
+void Connection::LeaveCall() {
+  const Lock lock(mutex_);
+  if (--calls_ == 0 && stopping_) work_.notify_all();
+}
+
+// ---------------------------------------------------------------- subscriptions
+
+NvMsgBrokerErrorType Connection::Subscribe(const std::shared_ptr<Client>& client,
+                                           std::vector<std::string> topics,
+                                           nv_msgbroker_subscribe_cb_t callback, void* user_ptr) {
+  const std::lock_guard serial(subscribe_mutex_);
+  std::vector<std::string> all;
+  {
+    const Lock lock(mutex_);
+    if (client->closed) return NV_MSGBROKER_API_ERR;
+    ++calls_;
+    // Before the adaptor knows the topics: messages may come at once.
+    client->topics.swap(topics);
+    std::swap(client->subscribe_cb, callback);
+    std::swap(client->subscribe_ptr, user_ptr);
+    all = AllTopics();
+  }
+  const NvDsMsgApiErrorType code = SubscribeTopics(all);
+  if (code != NVDS_MSGAPI_OK) {
+    const Lock lock(mutex_);
+    client->topics.swap(topics);
+    client->subscribe_cb = callback;
+    client->subscribe_ptr = user_ptr;
+  }
+  LeaveCall();
+  return code == NVDS_MSGAPI_OK ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_ERR;
+}
+
+/// A client has left: its topics are not wanted any more. The contract has no way to subscribe to
+/// nothing; messages that still come are dropped then.
+void Connection::Resubscribe() {
+  const std::lock_guard serial(subscribe_mutex_);
+  std::vector<std::string> all;
+  {
+    const Lock lock(mutex_);
+    all = AllTopics();
+    if (all.empty() || stopping_) return;
+    ++calls_;
+  }
+  if (SubscribeTopics(all) != NVDS_MSGAPI_OK)
+    BrokerLog().Warn(Name() + ": the topics of a handle that was disconnected stay subscribed");
+  LeaveCall();
+}
+
+NvDsMsgApiErrorType Connection::CallSubscribe(NvDsMsgApiHandle handle,
+                                              const std::vector<std::string>& topics) {
+  std::vector<std::string> copies = topics;
+  std::vector<char*> pointers;
+  for (std::string& topic : copies) pointers.push_back(topic.data());
+  return api().subscribe(handle, pointers.data(), static_cast<int>(pointers.size()), &OnSubscribed,
+                         SendId{number_, 0, 0}.Pack());
+}
+
+std::vector<std::string> Connection::AllTopics() const {
+  std::vector<std::string> all;
+  for (const auto& client : clients_) {
+    if (client->closed) continue;
+    for (const std::string& topic : client->topics) {
+      if (!Contains(all, topic)) all.push_back(topic);
+    }
+  }
+  return all;
+}
+
+void Connection::OnMessage(NvDsMsgApiErrorType code, void* message, int length, char* topic) {
+  std::vector<std::shared_ptr<Client>> subscribed, receivers;
+  Lock lock(mutex_);
+  for (const auto& client : clients_) {
+    if (client->subscribe_cb != nullptr && !client->closed) subscribed.push_back(client);
+  }
+  const auto pick = [&](auto wanted) {
+    if (!receivers.empty()) return;
+    std::copy_if(subscribed.begin(), subscribed.end(), std::back_inserter(receivers), wanted);
+  };
+  // Who asked for this topic by name; else who asked for a pattern; else all.
+  if (topic != nullptr) pick([&](const auto& client) { return Contains(client->topics, topic); });
+  pick([](const auto& client) { return HasPattern(client->topics); });
+  pick([](const auto&) { return true; });
+  const auto status = code == NVDS_MSGAPI_OK ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_ERR;
+  for (const auto& client : receivers) {
+    if (client->closed) continue;
+    ++client->receiving;
+    const auto callback = client->subscribe_cb;
+    void* const user_ptr = client->subscribe_ptr;
+    lock.unlock();
+    {
+      const CallbackScope scope(id_);
+      callback(status, message, length, topic, user_ptr);
+    }
+    lock.lock();
+    --client->receiving;
+    idle_.notify_all();
+  }
+}
+
+}  // namespace dsmsg
