@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/spool_file.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace dsmsg {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostFiles = 1000;
+constexpr mode_t kPrivate = 0600;  // payloads are nobody else's business
+
+Status SystemError(const std::string& what, const std::string& path, int error) {
+  const char* advice = error == EACCES || error == EROFS || error == EPERM
+                           ? " (may this user write to spool-dir?)"
+                           : "";
+  return {Code::kUnavailable, "cannot " + what + " " + path + ": " + std::strerror(error) + advice};
+}
+
+Status MakeDirectory(const std::string& dir) {
+  std::error_code error;
+  if (fs::is_directory(dir, error)) return {};
+  const fs::path parent = fs::path(dir).parent_path();
+  if (!parent.empty()) fs::create_directories(parent, error);
+  if (error) return SystemError("make directory", parent.string(), error.value());
+  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
+    return SystemError("make directory", dir, errno);
+  }
+  if (!fs::is_directory(dir, error)) return SystemError("use as directory", dir, ENOTDIR);
+  return {};
+}
+
+// The number of "<stem>-<number>.db".
+std::optional<int> NumberOf(std::string_view file, std::string_view stem) {
+  constexpr std::string_view kEnd = ".db";
+  if (file.size() <= stem.size() + 1 + kEnd.size() || !file.starts_with(stem) ||
+      file[stem.size()] != '-' || !file.ends_with(kEnd)) {
+    return std::nullopt;
+  }
+  const std::string_view digits =
+      file.substr(stem.size() + 1, file.size() - stem.size() - 1 - kEnd.size());
+  int number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() || number < 0) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+// For a person who wonders who holds the lock.
+void WriteOwner(int fd) {
+  const std::string owner = "pid " + std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd, 0) == 0) {
+    [[maybe_unused]] const ssize_t written = ::pwrite(fd, owner.data(), owner.size(), 0);
+  }
+}
+
+std::string UtcStamp() {
+  const std::time_t now = std::time(nullptr);
+  tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  const size_t length = std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &parts);
+  return {text, length};
+}
+
+}  // namespace
+
+std::string SpoolStem(const SpoolIdentity& identity) {
+  std::string text;
+  for (const std::string& part : {identity.protocol, identity.endpoint, identity.name}) {
+    text += std::to_string(part.size()) + ":" + part;  // no two identities give one text
+  }
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::string stem;
+  for (const char c : identity.protocol) {
+    const auto byte = static_cast<unsigned char>(c);
+    stem += std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '_';
+  }
+  stem += '-';
+  constexpr char kHex[] = "0123456789abcdef";
+  for (size_t i = 0; i < 8; ++i) {
+    stem += kHex[digest[i] >> 4];
+    stem += kHex[digest[i] & 15];
+  }
+  return stem;
+}
+
+// `busy`: somebody else has it. The lock file may have been deleted by its owner between our open
+// and our lock; then the lock is worth nothing and the file is opened again.
+Result<SpoolFile> SpoolFile::TryLock(const std::string& stem, int number, bool* busy) {
+  *busy = false;
+  SpoolFile file;
+  const std::string base = stem + "-" + std::to_string(number);
+  file.path_ = base + ".db";
+  file.lock_path_ = base + ".lock";
+  file.number_ = number;
+  while (true) {
+    file.lock_ = UniqueFd(
+        ::open(file.lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivate));
+    if (!file.lock_.valid()) return SystemError("open", file.lock_path_, errno);
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(file.lock_.get(), F_OFD_SETLK, &whole) != 0) {
+      *busy = errno == EAGAIN || errno == EACCES;
+      return SystemError("lock", file.lock_path_, errno);
+    }
+    struct stat held {
+    }, named{};
+    if (::fstat(file.lock_.get(), &held) == 0 && ::stat(file.lock_path_.c_str(), &named) == 0 &&
+        held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
+      break;
+    }
+  }
+  WriteOwner(file.lock_.get());
+  return file;
+}
+
+Result<SpoolFile> SpoolFile::Claim(const SpoolIdentity& identity) {
+  if (Status status = MakeDirectory(identity.dir); !status.ok()) return status;
+  const std::string stem = (fs::path(identity.dir) / SpoolStem(identity)).string();
+  for (int number = 0; number < kMostFiles; ++number) {
+    bool busy = false;
+    Result<SpoolFile> file = TryLock(stem, number, &busy);
+    if (!file.ok()) {
+      if (busy) continue;
+      return file.status();
+    }
+    // Created here, so that it is private from the beginning; SQLite gives its log the same mode.
+    const UniqueFd database(
+        ::open(file->path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivate));
+    if (!database.valid()) return SystemError("open", file->path(), errno);
+    return file;
+  }
+  return Status(Code::kUnavailable, std::to_string(kMostFiles) + " spools of " + identity.endpoint +
+                                        " are in use in " + identity.dir);
+}
+
+std::vector<SpoolFile> SpoolFile::ClaimLeftovers(const SpoolIdentity& identity) {
+  const std::string stem = SpoolStem(identity);
+  std::vector<int> numbers;
+  std::error_code error;
+  for (fs::directory_iterator it(identity.dir, error), end; !error && it != end;
+       it.increment(error)) {
+    if (const auto number = NumberOf(it->path().filename().string(), stem)) {
+      numbers.push_back(*number);
+    }
+  }
+  std::sort(numbers.begin(), numbers.end());
+  std::vector<SpoolFile> files;
+  for (const int number : numbers) {
+    bool busy = false;
+    Result<SpoolFile> file = TryLock((fs::path(identity.dir) / stem).string(), number, &busy);
+    if (!file.ok()) continue;
+    // Whoever had it may have delivered everything and deleted it since we looked.
+    if (::access(file->path().c_str(), F_OK) != 0) {
+      file->Discard();
+      continue;
+    }
+    files.push_back(std::move(file.value()));
+  }
+  return files;
+}
+
+Result<std::string> SpoolFile::SetAside() const {
+  const std::string base = path_.substr(0, path_.size() - 3) + ".corrupt-" + UtcStamp();
+  std::string target = base + ".db";
+  for (int i = 1; ::access(target.c_str(), F_OK) == 0; ++i) {
+    target = base + "-" + std::to_string(i) + ".db";
+  }
+  if (::rename(path_.c_str(), target.c_str()) != 0) {
+    if (errno == ENOENT) return std::string();
+    return SystemError("rename", path_ + " to " + target, errno);
+  }
+  // SQLite finds the log by the name of the database.
+  if (::rename((path_ + "-wal").c_str(), (target + "-wal").c_str()) != 0 && errno != ENOENT) {
+    return SystemError("rename", path_ + "-wal", errno);
+  }
+  ::unlink((path_ + "-shm").c_str());
+  return target;
+}
+
+void SpoolFile::Discard() {
+  for (const char* end : {"", "-wal", "-shm"}) ::unlink((path_ + end).c_str());
+  ::unlink(lock_path_.c_str());  // while we hold it: see TryLock
+  lock_.Reset();
+}
+
+Status SpoolFile::SyncDirectory() const {
+  const std::string dir = fs::path(path_).parent_path().string();
+  const UniqueFd fd(::open(dir.empty() ? "." : dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return SystemError("open", dir, errno);
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) return SystemError("sync", dir, errno);
+  return {};
+}
+
+}  // namespace dsmsg
