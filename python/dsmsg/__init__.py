@@ -20,13 +20,22 @@ if TYPE_CHECKING:
         Message,
         Result,
     )
-    from dsmsg.config import Config, ConfigError, KafkaConfig, RedisConfig
+    from dsmsg.config import (
+        AmqpConfig,
+        Config,
+        ConfigError,
+        KafkaConfig,
+        MqttConfig,
+        RedisConfig,
+        ZmqConfig,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Adaptor",
     "AdaptorNotFoundError",
+    "AmqpConfig",
     "Config",
     "ConfigError",
     "Connection",
@@ -34,8 +43,10 @@ __all__ = [
     "DsmsgError",
     "KafkaConfig",
     "Message",
+    "MqttConfig",
     "RedisConfig",
     "Result",
+    "ZmqConfig",
     "__version__",
 ]
 
@@ -47,10 +58,13 @@ _HOME = {
     "DsmsgError": "adaptor",
     "Message": "adaptor",
     "Result": "adaptor",
+    "AmqpConfig": "config",
     "Config": "config",
     "ConfigError": "config",
     "KafkaConfig": "config",
+    "MqttConfig": "config",
     "RedisConfig": "config",
+    "ZmqConfig": "config",
 }
 
 

@@ -28,7 +28,7 @@ class Config:
     `connect`. In a secret, `${env:NAME}` and `${file:/path}` are expanded by the adaptor.
     """
 
-    protocol: ClassVar[str] = ""
+    adaptor: ClassVar[str] = ""
     """Name of the adaptor, in lower case."""
     options: ClassVar[dict[str, Option]] = {}
     """The table of options, by their names in the file."""
@@ -66,12 +66,12 @@ class Config:
         option = option or next((o for o in self.options.values() if o.attribute == name), None)
         if option is None:
             hint = nearest(name, list(self.options))
-            raise ConfigError(f"{self.protocol}: there is no option {name!r}{hint}")
+            raise ConfigError(f"{self.adaptor}: there is no option {name!r}{hint}")
         if value is not None:
             text = option.to_text(value)
             if option.unavailable and text != option.default:
                 raise ConfigError(
-                    f"{self.protocol}: {option.name} is not available in this version"
+                    f"{self.adaptor}: {option.name} is not available in this version"
                 )
         object.__setattr__(self, name, value)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Union
@@ -153,7 +154,7 @@ class Adaptor:
             )
         if not handle:
             slot.give_back()
-            raise self._refused(f"cannot connect to {conn_str!r}", None)
+            raise self._refused(f"cannot connect to {_without_login(conn_str)!r}", None)
         connection.open(handle, slot, on_event, work_thread=work_thread)
         if on_link is not None:
             try:
@@ -175,3 +176,17 @@ class Adaptor:
             f"{self.path.name}: {what}: {reason or 'the adaptor gave no reason (see its log)'}",
             None if code is None else Result.of(code),
         )
+
+
+def _without_login(conn_str: str | None) -> str | None:
+    """A connection string as it may be shown: without what may be a user name or a password."""
+    if conn_str is None:
+        return None
+    scheme, mark, rest = conn_str.partition("://")
+    if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        _, at, hosts = rest.rpartition("@")
+        return scheme + mark + ("...@" if at else "") + hosts
+    fields = conn_str.split(";")
+    # host;port;user;password, and HostName=...;SharedAccessKey=...
+    shown = [] if any(sign in field for field in fields[:2] for sign in "=@") else fields[:2]
+    return ";".join(shown + ["..."] * (len(fields) > len(shown)))

@@ -12,7 +12,18 @@ from __future__ import annotations
 
 from dsmsg._config_base import Config
 from dsmsg._options import ConfigError
+from dsmsg._settings.amqp import AmqpConfig
 from dsmsg._settings.kafka import KafkaConfig
+from dsmsg._settings.mqtt import MqttConfig
 from dsmsg._settings.redis import RedisConfig
+from dsmsg._settings.zmq import ZmqConfig
 
-__all__ = ["Config", "ConfigError", "KafkaConfig", "RedisConfig"]
+__all__ = [
+    "AmqpConfig",
+    "Config",
+    "ConfigError",
+    "KafkaConfig",
+    "MqttConfig",
+    "RedisConfig",
+    "ZmqConfig",
+]

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from dsmsg._find import available
 from dsmsg.brokers import BrokerError
 from dsmsg.brokers.kafka_jars import find_java, kafka_libs
+from dsmsg.brokers.mosquitto import find_mosquitto
+from dsmsg.brokers.rabbitmq import find_rabbitmq
 
 __all__ = ["examine"]
 
-_EXPECTED = ("kafka", "redis")
+_EXPECTED = ("amqp", "kafka", "mqtt", "redis", "zmq")
 
 
 def examine() -> dict[str, Any]:
@@ -55,7 +58,13 @@ def _brokers() -> list[dict[str, Any]]:
     checks = [
         _check("redis-server", bool(server), False, server or "apt-get install redis-server"),
     ]
-    for name, find in (("java", find_java), ("kafka jars", lambda: kafka_libs(fetch=False))):
+    programs: list[tuple[str, Callable[[], object]]] = [
+        ("mosquitto", find_mosquitto),
+        ("rabbitmq-server", find_rabbitmq),
+        ("java", find_java),
+        ("kafka jars", lambda: kafka_libs(fetch=False)),
+    ]
+    for name, find in programs:
         try:
             checks.append(_check(name, True, False, str(find())))
         except BrokerError as error:

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from dsmsg.brokers import Broker, make
 
-__all__ = ["add_broker_logs", "kafka_broker", "new_broker", "redis_broker"]
+__all__ = [
+    "add_broker_logs",
+    "kafka_broker",
+    "mosquitto_broker",
+    "new_broker",
+    "rabbitmq_broker",
+    "redis_broker",
+]
 
 _running: list[Broker] = []
 
@@ -33,6 +40,18 @@ def redis_broker() -> Iterator[Broker]:
 def kafka_broker() -> Iterator[Broker]:
     """A Kafka server for the whole run; tests use topics of their own and leave it running."""
     yield from _run("kafka")
+
+
+@pytest.fixture(scope="session")
+def mosquitto_broker() -> Iterator[Broker]:
+    """A Mosquitto server for the whole run; tests use topics of their own and leave it running."""
+    yield from _run("mosquitto")
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_broker() -> Iterator[Broker]:
+    """A RabbitMQ server for the whole run; tests use queues of their own and leave it running."""
+    yield from _run("rabbitmq")
 
 
 @pytest.fixture

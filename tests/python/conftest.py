@@ -19,11 +19,13 @@ sys.path.insert(0, str(TESTS))  # for the package `brokers`
 from brokers.fixtures import (  # noqa: E402
     add_broker_logs,
     kafka_broker,
+    mosquitto_broker,
     new_broker,
+    rabbitmq_broker,
     redis_broker,
 )
 
-__all__ = ["kafka_broker", "new_broker", "redis_broker"]
+__all__ = ["kafka_broker", "mosquitto_broker", "new_broker", "rabbitmq_broker", "redis_broker"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,12 +12,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dsmsg.brokers import Broker, BrokerError, KafkaBroker, RedisBroker, make
-from dsmsg.brokers._base import exchange
+from brokers.wire import AmqpClient, MqttClient
+from dsmsg.brokers import (
+    KINDS,
+    Broker,
+    BrokerError,
+    KafkaBroker,
+    MosquittoBroker,
+    RabbitMqBroker,
+    RedisBroker,
+    make,
+)
+from dsmsg.brokers._base import exchange, first_bytes
 from dsmsg.brokers._process import free_port, wait_until
 from dsmsg.brokers.kafka_jars import KAFKA_VERSION, cache_folder, kafka_libs
 
 NewBroker = Callable[[str], Broker]
+# What packages or downloads bring; the receiver of ZeroMQ comes from the C++ build.
+SERVERS = ["redis", "kafka", "mosquitto", "rabbitmq"]
 
 
 def redis_call(broker: Broker, line: str) -> bytes:
@@ -28,7 +40,21 @@ def is_process(pid: int | None) -> bool:
     return pid is not None and Path(f"/proc/{pid}").exists()
 
 
-@pytest.mark.parametrize("kind", ["redis", "kafka"])
+def left_behind(broker: Broker) -> list[str]:
+    """Commands of processes that were started in, or for, the broker's folder."""
+    mark = str(broker.dir).encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            about = b"".join((process / name).read_bytes() for name in ("cmdline", "environ"))
+            if mark in about or process.joinpath("cwd").readlink() == broker.dir:
+                found.append((process / "cmdline").read_text())
+        except OSError:  # ended meanwhile
+            continue
+    return found
+
+
+@pytest.mark.parametrize("kind", SERVERS)
 def test_lifecycle(new_broker: NewBroker, kind: str) -> None:
     broker = new_broker(kind)
     assert not broker.running
@@ -53,6 +79,7 @@ def test_lifecycle(new_broker: NewBroker, kind: str) -> None:
     assert broker.dir.is_dir()
     broker.close()
     assert not broker.dir.exists()
+    assert wait_until(lambda: not left_behind(broker), 5), left_behind(broker)
     broker.close()
     with pytest.raises(BrokerError, match="closed"):
         broker.start()
@@ -86,19 +113,86 @@ def test_kafka_data_survive_kill(new_broker: NewBroker) -> None:
     assert received == [str(number).encode() for number in range(100)]
 
 
-@pytest.mark.parametrize("kind", ["redis", "kafka"])
+def test_mosquitto_data_survive_restart_and_an_old_enough_kill(new_broker: NewBroker) -> None:
+    broker = new_broker("mosquitto").start()
+    with MqttClient(broker.host, broker.port) as client:
+        client.publish_retained("first", b"1")
+    database = broker.dir / "mosquitto.db"
+    assert wait_until(lambda: database.exists() and b"first" in database.read_bytes(), 10)
+    broker.kill()
+    broker.start()
+    with MqttClient(broker.host, broker.port) as client:
+        assert client.retained("first") == b"1"
+        client.publish_retained("second", b"2")
+    broker.restart()
+    with MqttClient(broker.host, broker.port) as client:
+        assert client.retained("second") == b"2"
+
+
+def test_rabbitmq_data_survive_kill_and_restart(new_broker: NewBroker) -> None:
+    broker = new_broker("rabbitmq").start()
+    with AmqpClient(broker.host, broker.port) as client:
+        assert client.declare("queue") == 0
+        for number in range(100):
+            client.publish("queue", b"%d" % number)
+    broker.kill()
+    broker.start()
+    with AmqpClient(broker.host, broker.port) as client:
+        assert client.declare("queue") == 100
+    broker.restart()
+    with AmqpClient(broker.host, broker.port) as client:
+        assert client.declare("queue") == 100
+
+
+def test_rabbitmq_is_controlled(new_broker: NewBroker) -> None:
+    broker = new_broker("rabbitmq")
+    with pytest.raises(BrokerError, match="not running"):
+        broker.ctl("list_vhosts")
+    broker.start()
+    assert broker.ctl("list_vhosts", "--no-table-headers").split() == ["/"]
+    with pytest.raises(BrokerError, match=r"rabbitmqctl fly ended with exit code \d+:\n.*fly"):
+        broker.ctl("fly")
+    with pytest.raises(BrokerError, match="redis: there is no control program"):
+        new_broker("redis").ctl("list_vhosts")
+
+
+def test_two_rabbitmq_and_their_plugins(new_broker: NewBroker) -> None:
+    first, second = new_broker("rabbitmq"), new_broker("rabbitmq")
+    first.configure({"plugins": ["rabbitmq_mqtt"]})
+    second.configure({"config": ["heartbeat = 7"]})
+    threads = [threading.Thread(target=broker.start) for broker in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert first.running
+    assert second.running
+    with MqttClient(first.host, first.ports["mqtt"]) as client:
+        client.publish_retained("topic", b"x")
+    second.ctl("add_vhost", "mine")
+    assert "mine" not in first.ctl("list_vhosts")
+    first.kill()
+    assert "mine" in second.ctl("list_vhosts")
+    assert "{heartbeat,7}" in second.ctl("environment")
+
+
+_REQUESTS = {
+    "redis": b"PING\r\n",
+    "kafka": b"\0\0\0\x0f\0\x12\0\0\0\0\0\x01\0\5dsmsg",  # ApiVersions 0
+    "mosquitto": b"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0",
+    "rabbitmq": b"AMQP\0\0\x09\x01",
+}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
 def test_pause_and_resume(new_broker: NewBroker, kind: str) -> None:
     broker = new_broker(kind).start()
-    request, framed = (
-        (b"PING\r\n", False)
-        if kind == "redis"
-        else (b"\0\0\0\x0f\0\x12\0\0\0\0\0\x01\0\5dsmsg", True)  # ApiVersions 0
-    )
+    request = _REQUESTS[kind]
     broker.pause()
     assert broker.running
-    assert exchange(broker.host, broker.port, request, framed=framed, timeout=0.5) == b""
+    assert first_bytes(broker.host, broker.port, request, 1, timeout=0.5) == b""
     broker.resume()
-    assert exchange(broker.host, broker.port, request, framed=framed, timeout=10) != b""
+    assert first_bytes(broker.host, broker.port, request, 1, timeout=10) != b""
     broker.pause()
     broker.stop()  # a stopped process can be ended, too
     assert not broker.running
@@ -117,6 +211,45 @@ def test_settings_are_used(new_broker: NewBroker) -> None:
     with broker:
         assert redis_call(broker, "GET x").startswith(b"-NOAUTH")
     assert not broker.dir.exists()
+
+
+def test_ports_of_more_listeners_stay(new_broker: NewBroker) -> None:
+    broker = new_broker("mosquitto")
+    broker.configure({"config": ["listener {port:second} {host}", "allow_anonymous true"]})
+    assert broker.ports == {}
+    broker.start()
+    ports = broker.ports
+    assert list(ports) == ["second"]
+    assert ports["second"] != broker.port
+    broker.restart()
+    assert broker.ports == ports
+    with MqttClient(broker.host, ports["second"]) as client:
+        client.publish_retained("topic", b"by the second listener")
+    with MqttClient(broker.host, broker.port) as client:
+        assert client.retained("topic") == b"by the second listener"
+
+
+def test_a_taken_port_of_a_second_listener_is_replaced(new_broker: NewBroker) -> None:
+    broker = new_broker("mosquitto")
+    broker.configure({"config": ["listener {port:second} 127.0.0.1"]})
+    with socket.create_server(("127.0.0.1", broker._extra_port("second"))) as server:
+        taken = server.getsockname()[1]
+        assert broker.start().ports["second"] != taken
+        broker.stop()
+        again = broker.ports["second"]
+    in_use = pytest.raises(BrokerError, match=f"{again}: the port is in use")
+    with socket.create_server(("127.0.0.1", again)), in_use:
+        broker.start()
+    broker.log_path.unlink()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("settings", [{"colour": 1}, {"config": 7}, {"properties": 7}])
+def test_wrong_settings_are_named(
+    new_broker: NewBroker, kind: str, settings: dict[str, object]
+) -> None:
+    with pytest.raises(BrokerError, match=f"^{kind}: .*{next(iter(settings))}"):
+        new_broker(kind).configure(settings)
 
 
 def test_a_start_that_fails_keeps_the_log_and_names_it() -> None:
@@ -138,6 +271,19 @@ def test_a_start_of_kafka_that_fails_keeps_the_log_and_names_it() -> None:
     broker.close()
     assert str(broker.log_path) in str(caught.value)
     assert broker.log_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"), [("mosquitto", "no_such_setting 1"), ("rabbitmq", "no.such.setting = 1")]
+)
+def test_a_start_with_a_wrong_line_names_it(kind: str, line: str) -> None:
+    broker = make(kind)
+    broker.configure({"config": [line]})
+    with pytest.raises(BrokerError, match=line.split()[0]) as caught:
+        broker.start()
+    broker.close()
+    assert str(broker.log_path) in str(caught.value)
+    assert not left_behind(broker)
 
 
 def test_a_server_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +349,25 @@ def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(BrokerError, match=r"cannot start .*none: No such file"):
         redis.start()
     redis.close()
+    monkeypatch.setenv("MOSQUITTO", str(tmp_path / "none"))
+    mosquitto = MosquittoBroker()
+    with pytest.raises(BrokerError, match=r"cannot start .*none: No such file"):
+        mosquitto.start()
+    mosquitto.close()
+    monkeypatch.setenv("RABBITMQ_BIN", str(tmp_path))
+    rabbitmq = RabbitMqBroker()
+    with pytest.raises(BrokerError, match=r"RABBITMQ_BIN is .* no program rabbitmq-server in it"):
+        rabbitmq.start()
+    rabbitmq.close()
+
+
+@pytest.mark.parametrize("kind", ["redis", "mosquitto", "rabbitmq"])
+def test_what_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, new_broker: NewBroker, kind: str
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *arguments, **more: None)
+    with pytest.raises(BrokerError, match=rf"{kind}: cannot find .* apt-get install {kind}"):
+        new_broker(kind).start()
 
 
 def test_kafka_home_is_honoured(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from dsmsg.brokers._base import exchange
-from dsmsg.brokers._process import wait_until
+from dsmsg.brokers._process import port_is_free, wait_until
 
 COMMAND = [sys.executable, "-S", "-m", "dsmsg.brokers"]
 
@@ -132,6 +132,31 @@ def test_serve_kafka() -> None:
     assert again["port"] == up["port"]
     assert server.close() == 0  # end of input
     assert all_gone(again)
+
+
+def test_serve_mosquitto() -> None:
+    server = Server("mosquitto")
+    up = server.ask("start", config=["listener {port:second} 127.0.0.1"])
+    assert up["ok"], up
+    assert list(up["ports"]) == ["second"]
+    assert server.ask("kill")["pid"] is None
+    assert server.ask("start")["ports"] == up["ports"]
+    assert "no control program" in server.ask_text('{"cmd": "ctl", "args": ["x"]}')["error"]
+    assert server.close() == 0
+
+
+def test_serve_rabbitmq_and_nothing_is_left_after_kill() -> None:
+    server = Server("rabbitmq")
+    up = server.ask("start", plugins=["rabbitmq_mqtt"])
+    assert up["ok"], up
+    assert up["ports"]["mqtt"] != up["port"]
+    answer = server.ask_text('{"cmd": "ctl", "args": ["list_vhosts", "--no-table-headers"]}')
+    assert answer["output"].split() == ["/"]
+    assert server.ask_text('{"cmd": "ctl", "args": "list_vhosts"}')["ok"] is False
+    server.process.kill()
+    server.process.wait(10)
+    assert wait_until(lambda: all_gone(up), 10)
+    assert wait_until(lambda: port_is_free(up["ports"]["epmd"]), 10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -8,14 +8,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from dsmsg import Adaptor, Config, ConfigError, DsmsgError, KafkaConfig, RedisConfig
+from dsmsg import (
+    Adaptor,
+    AmqpConfig,
+    Config,
+    ConfigError,
+    DsmsgError,
+    KafkaConfig,
+    MqttConfig,
+    RedisConfig,
+    ZmqConfig,
+)
 from dsmsg._inifile import config_file, to_ini
 from dsmsg._options import Option, OptionType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-CLASSES: list[type[Config]] = [KafkaConfig, RedisConfig]
-ADAPTORS = {config.protocol: Adaptor(config.protocol) for config in CLASSES}
+CLASSES: list[type[Config]] = [AmqpConfig, KafkaConfig, MqttConfig, RedisConfig, ZmqConfig]
+ADAPTORS = {config.adaptor: Adaptor(config.adaptor) for config in CLASSES}
 relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=300)
 
 
@@ -34,7 +44,7 @@ def signature(config: type[Config], text: str) -> str:
     path = Path("unused")
     with config_file(_Text(text)) as name:
         path = Path(name or "")
-        return ADAPTORS[config.protocol].signature("localhost;1", path)
+        return ADAPTORS[config.adaptor].signature("localhost;1", path)
 
 
 class _Text:
@@ -344,7 +354,7 @@ def test_every_text_arrives(config: type[Config], data: st.DataObject) -> None:
 @relaxed
 @given(data=st.data())
 def test_every_pair_arrives(config: type[Config], data: st.DataObject) -> None:
-    name = {"kafka": "headers", "redis": "headers"}[config.protocol]
+    name = "headers"
     part = texts.map(lambda text: text.strip(" \t\r\n").replace("$", "S"))
     names = part.map(lambda text: text.replace("=", "-")).filter(lambda text: text.strip() != "")
     pairs = st.dictionaries(names, part, max_size=4)
@@ -358,7 +368,7 @@ def test_every_pair_arrives(config: type[Config], data: st.DataObject) -> None:
 def test_every_default_is_accepted_by_python_and_the_adaptor(config: type[Config]) -> None:
     defaults = {o.name: o.default for o in config.options.values() if o.default}
     made = config.from_options(defaults)
-    assert len(ADAPTORS[config.protocol].signature("h;1", with_sharing_file(made))) == 64
+    assert len(ADAPTORS[config.adaptor].signature("h;1", with_sharing_file(made))) == 64
     assert signature(config, with_sharing(to_ini({}))) == signature(
         config, with_sharing(config.from_options({**defaults, "share-connection": None}).to_ini())
     )
@@ -371,5 +381,5 @@ def with_sharing_file(config: Config) -> Config:
 @pytest.mark.parametrize("config", CLASSES)
 def test_lazy_connect_with_a_config_object(config: type[Config], tmp_path: Path) -> None:
     made = config.from_options({"connect": "lazy", "flush-timeout": "100ms"})
-    ADAPTORS[config.protocol].connect("127.0.0.1;9", made).disconnect()
-    ADAPTORS[config.protocol].connect("127.0.0.1;9", made.write(tmp_path / "c.txt")).disconnect()
+    ADAPTORS[config.adaptor].connect("127.0.0.1;9", made).disconnect()
+    ADAPTORS[config.adaptor].connect("127.0.0.1;9", made.write(tmp_path / "c.txt")).disconnect()

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import pytest
-from dsmsg import Adaptor, Config, KafkaConfig, RedisConfig
+from dsmsg import Adaptor, AmqpConfig, Config, KafkaConfig, MqttConfig, RedisConfig, ZmqConfig
 
 
-@pytest.mark.parametrize("config", [KafkaConfig, RedisConfig])
+@pytest.mark.parametrize("config", [AmqpConfig, KafkaConfig, MqttConfig, RedisConfig, ZmqConfig])
 def test_the_classes_have_every_option(config: type[Config]) -> None:
-    table = Adaptor(config.protocol).describe()["options"]
+    table = Adaptor(config.adaptor).describe()["options"]
     assert [row["name"] for row in table] == list(config.options)
     for row in table:
         option = config.options[row["name"]]

@@ -24,7 +24,7 @@ class KafkaConfig(Config):
     message twice
     """
 
-    protocol: ClassVar[str] = "kafka"
+    adaptor: ClassVar[str] = "kafka"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: give a connection signature, so that one process shares the connection", ""),
@@ -85,7 +85,7 @@ class KafkaConfig(Config):
             ("idempotence", "enum(auto,1,0,true,false,yes,no)", "auto", "no duplicates from retries; auto: on when acks=all and max-in-flight is at most 5", ""),
             ("partitioner", "enum(consistent_random,consistent,murmur2_random,murmur2,fnv1a_random,fnv1a,random)", "consistent_random", "how a key chooses its partition; murmur2_random agrees with Java clients", ""),
             ("max-in-flight", "int(1,1000000)", "5", "unanswered requests for each broker", ""),
-            ("sasl-mechanism", "string", "", "SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set: none", ""),
+            ("sasl-mechanism", "string", "", "SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set: none. Others are set up with proto-cfg", ""),
             ("offset-reset", "enum(earliest,latest,error)", "earliest", "where a consumer group without committed offset begins", ""),
             ("tcp-keepalive", "bool", "1", "TCP keep-alive on broker connections", ""),
             ("socket-buffer-bytes", "bytes(0,100000000)", "0", "kernel socket buffers; 0: the system's default", ""),
@@ -204,8 +204,8 @@ class KafkaConfig(Config):
     max_in_flight: int | None
     """Unanswered requests for each broker (default 5)."""
     sasl_mechanism: str | None
-    """SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set: none
-    (not set by default)."""
+    """SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set:
+    none. Others are set up with proto-cfg (not set by default)."""
     offset_reset: Literal["earliest", "latest", "error"] | None
     """Where a consumer group without committed offset begins (default earliest)."""
     tcp_keepalive: bool | None

@@ -23,7 +23,7 @@ class RedisConfig(Config):
     an entry id); what a server keeps after a crash is decided by its appendfsync setting
     """
 
-    protocol: ClassVar[str] = "redis"
+    adaptor: ClassVar[str] = "redis"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: give a connection signature, so that one process shares the connection", ""),

@@ -17,18 +17,38 @@ from pathlib import Path
 
 from dsmsg.brokers._base import Broker, BrokerError
 from dsmsg.brokers.kafka import KafkaBroker
+from dsmsg.brokers.mosquitto import MosquittoBroker
+from dsmsg.brokers.rabbitmq import RabbitMqBroker
 from dsmsg.brokers.redis import RedisBroker
+from dsmsg.brokers.zmq import ZmqReceiver
 
-__all__ = ["KINDS", "Broker", "BrokerError", "KafkaBroker", "RedisBroker", "make"]
+__all__ = [
+    "KINDS",
+    "Broker",
+    "BrokerError",
+    "KafkaBroker",
+    "MosquittoBroker",
+    "RabbitMqBroker",
+    "RedisBroker",
+    "ZmqReceiver",
+    "make",
+]
 
-KINDS: dict[str, type[Broker]] = {"redis": RedisBroker, "kafka": KafkaBroker}
+_ALL: tuple[type[Broker], ...] = (
+    RedisBroker,
+    KafkaBroker,
+    MosquittoBroker,
+    RabbitMqBroker,
+    ZmqReceiver,
+)
+KINDS: dict[str, type[Broker]] = {broker.kind: broker for broker in _ALL}
 
 
 def make(kind: str, *, port: int | None = None, folder: Path | str | None = None) -> Broker:
     """Makes a broker, not yet started.
 
     Args:
-        kind: "redis" or "kafka".
+        kind: "redis", "kafka", "mosquitto", "rabbitmq" or "zmq".
         port: port to listen on; None finds a free one.
         folder: for configuration, data and log, kept at the end; None makes a temporary one.
 

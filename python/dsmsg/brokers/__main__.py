@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command line of `dsmsg.brokers`.
 
-    python -m dsmsg.brokers start redis|kafka [--port N] [--print-json] [--set LINE]...
+    python -m dsmsg.brokers start KIND [--port N] [--print-json] [--set LINE]...
     python -m dsmsg.brokers fetch kafka
-    python -m dsmsg.brokers serve redis|kafka [--port N]
+    python -m dsmsg.brokers serve KIND [--port N]
 
-`serve` is for test programs in any language: one JSON object a line on standard input, one line of
-answer to each on standard output.
+KIND is redis, kafka, mosquitto, rabbitmq or zmq. `serve` is for test programs in any language: one
+JSON object a line on standard input, one line of answer to each on standard output.
 
     {"cmd": "start", "args": {"config": ["maxmemory 10mb"]}}        redis: lines of redis.conf
     {"cmd": "start", "args": {"properties": {"num.partitions": "1"}}}  kafka
+    {"cmd": "start", "args": {"config": ["max_inflight_messages 100"]}}  mosquitto
+    {"cmd": "start", "args": {"config": ["heartbeat = 5"], "plugins": ["rabbitmq_mqtt"]}}  rabbitmq
     {"cmd": "stop" | "kill" | "restart" | "pause" | "resume" | "keep" | "quit"}
-    -> {"ok": true, "host": "127.0.0.1", "port": 23456, "pid": 4711, "dir": "...", "log": "..."}
+    {"cmd": "ctl", "args": ["set_vm_memory_high_watermark", "absolute", "1"]}  rabbitmq
+    -> {"ok": true, "host": "127.0.0.1", "port": 23456, "ports": {"mqtt": 23457}, "pid": 4711,
+        "dir": "...", "log": "..."}, of ctl also "output"
     -> {"ok": false, "error": "..."}
 
-The port and the data stay the same over kill and start; `args` replace those of an earlier start;
-`pid` is null while nothing runs; `keep` leaves the folder with the log when everything ends. The
-end of standard input, SIGINT, SIGTERM or `quit` stop the broker and remove its folder.
+`{port:NAME}` in a setting becomes a free port, told in `ports`; `{port}`, `{host}` and `{dir}`
+become what the answer says. Ports and data stay the same over kill and start; `args` replace those
+of an earlier start; `pid` is null while nothing runs; `keep` leaves the folder with the log when
+everything ends. The end of standard input, SIGINT, SIGTERM or `quit` stop the broker and remove its
+folder.
 """
 
 from __future__ import annotations
@@ -30,7 +36,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from dsmsg.brokers import KINDS, Broker, BrokerError, KafkaBroker, RedisBroker, make
+from dsmsg.brokers import KINDS, Broker, BrokerError, make
+from dsmsg.brokers._base import texts
 from dsmsg.brokers.kafka_jars import kafka_libs
 
 __all__ = ["add_commands", "main"]
@@ -61,7 +68,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LINE",
-        help='line for redis.conf ("maxmemory 10mb") or server.properties ("num.partitions=1")',
+        help="; ".join(f"{kind}: {broker.set_help}" for kind, broker in KINDS.items()),
     )
     start.set_defaults(run=_run_start)
     fetch = commands.add_parser("fetch", help="fetch what a broker needs into the cache")
@@ -99,7 +106,7 @@ def _run_start(parsed: argparse.Namespace) -> int:
     broker: Broker | None = None
     try:
         broker = make(parsed.kind, port=parsed.port, folder=parsed.dir)
-        _configure(broker, _settings_from_lines(parsed.kind, parsed.set))
+        broker.configure(broker.settings_from_lines(parsed.set))
         broker.start()
         if parsed.print_json:
             print(json.dumps({**_state(broker), "conn_str": broker.conn_str, "url": broker.url}))
@@ -168,7 +175,9 @@ def _answer(broker: Broker, line: str) -> tuple[dict[str, Any], bool]:
                 raise BrokerError(
                     f"{broker.kind}: it runs already; args need a stop or kill before"
                 )
-            _configure(broker, arguments)
+            broker.configure(arguments)
+        if command == "ctl":
+            return {**_state(broker), "output": broker.ctl(*texts(request.get("args", ())))}, True
         actions: dict[str, Callable[[], object]] = {
             "start": broker.start,
             "stop": broker.stop,
@@ -180,7 +189,8 @@ def _answer(broker: Broker, line: str) -> tuple[dict[str, Any], bool]:
             "quit": broker.stop,
         }
         if command not in actions:
-            raise BrokerError(f"there is no command {command!r} (known: {', '.join(actions)})")
+            known = ", ".join((*actions, "ctl"))
+            raise BrokerError(f"there is no command {command!r} (known: {known})")
         actions[command]()
         return _state(broker), command != "quit"
     except (BrokerError, OSError) as error:
@@ -195,34 +205,11 @@ def _state(broker: Broker) -> dict[str, Any]:
         "ok": True,
         "host": broker.host,
         "port": broker.port,
+        "ports": broker.ports,
         "pid": broker.pid,
         "dir": str(broker.dir),
         "log": str(broker.log_path),
     }
-
-
-def _configure(broker: Broker, settings: dict[str, Any]) -> None:
-    known = {"config"} if isinstance(broker, RedisBroker) else {"properties"}
-    if set(settings) - known:
-        raise BrokerError(
-            f"{broker.kind}: unknown args {sorted(set(settings) - known)} (known: {sorted(known)})"
-        )
-    if isinstance(broker, RedisBroker):
-        broker.config = [str(line) for line in settings.get("config", ())]
-    elif isinstance(broker, KafkaBroker):
-        broker.properties = {
-            str(name): str(value) for name, value in settings.get("properties", {}).items()
-        }
-
-
-def _settings_from_lines(kind: str, lines: Sequence[str]) -> dict[str, Any]:
-    if kind == "redis":
-        return {"config": list(lines)}
-    pairs = [line.partition("=") for line in lines]
-    for name, equals, _ in pairs:
-        if not equals or not name:
-            raise BrokerError(f"kafka: --set {name!r} is not of the form name=value")
-    return {"properties": {name.strip(): value.strip() for name, _, value in pairs}}
 
 
 if __name__ == "__main__":

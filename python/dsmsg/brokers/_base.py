@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import sys
@@ -11,15 +12,17 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from dsmsg.brokers._process import Guard, ServerProcess, free_port, port_is_free, wait_until
 
 __all__ = ["Broker", "BrokerError"]
 
 _B = TypeVar("_B", bound="Broker")
+_PLACEHOLDER = re.compile(r"\{(host|dir|port(?::[A-Za-z0-9_-]+)?)\}")
 
 
 class BrokerError(RuntimeError):
@@ -33,13 +36,20 @@ class Broker(ABC):
     `with` block) removes the folder, unless something failed: then the log stays and the error
     names it. The server dies with this process, however it ends.
 
+    Settings may hold placeholders: `{port:tls}` becomes a free port of that name (any name), the
+    same over all starts and found in `ports`; `{port}`, `{host}` and `{dir}` become the attributes.
+
     Threads: any thread may call any method; calls wait for each other.
     """
 
     kind: ClassVar[str]
-    """Name on the command line: "redis", "kafka"."""
+    """Name on the command line, for example "redis"."""
     scheme: ClassVar[str]
     """Scheme of the URL form of the connection string."""
+    settings: ClassVar[tuple[str, ...]] = ("config",)
+    """Names that `configure` takes."""
+    set_help: ClassVar[str]
+    """What a line of `--set` is, with an example."""
     start_timeout: ClassVar[float] = 60.0
     """Seconds until `start` gives up."""
     stop_timeout: ClassVar[float] = 10.0
@@ -55,6 +65,7 @@ class Broker(ABC):
         self.host = "127.0.0.1"
         self._fixed_port = port is not None
         self._port = port if port is not None else free_port()
+        self._ports: dict[str, int] = {}
         self._own_folder = folder is None
         if folder is None:
             self.dir = Path(tempfile.mkdtemp(prefix=f"dsmsg-{self.kind}-"))
@@ -80,6 +91,38 @@ class Broker(ABC):
         """
 
     @abstractmethod
+    def _set(self, name: str, value: object) -> None:
+        """Takes one of `settings`; raises TypeError when the value is of the wrong kind."""
+
+    @classmethod
+    def settings_from_lines(cls, lines: Sequence[str]) -> dict[str, Any]:
+        """Turns the lines of `--set` into what `configure` takes.
+
+        Raises:
+            BrokerError: a line cannot be read.
+        """
+        return {"config": list(lines)}
+
+    def ctl(self, *arguments: str) -> str:
+        """Runs the server's control program and returns its standard output.
+
+        Raises:
+            BrokerError: this kind of server has none, or it failed.
+        """
+        raise BrokerError(f"{self.kind}: there is no control program for it")
+
+    def _environment(self) -> Mapping[str, str] | None:
+        """Returns the server's environment; None: that of this process."""
+        return None
+
+    def _failure(self) -> str:
+        """Returns the lines of the log that tell why the server did not start."""
+        return self.log_tail()
+
+    def _end_helpers(self) -> None:  # noqa: B027 - most have none
+        """Ends what the kind started beside the server; called once, at `close`."""
+
+    @abstractmethod
     def _ready(self, log_offset: int) -> bool:
         """Tells whether the server answers requests; raises no OSError, waits at most a second.
 
@@ -93,6 +136,12 @@ class Broker(ABC):
     def port(self) -> int:
         """TCP port."""
         return self._port
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Ports of the additional listeners, by the names of their placeholders."""
+        with self._lock:
+            return dict(self._ports)
 
     @property
     def pid(self) -> int | None:
@@ -121,6 +170,27 @@ class Broker(ABC):
         """Connection string in the form of a URL."""
         return f"{self.scheme}://{self.address}"
 
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Replaces the settings; what is not named gets its default. Holds from the next start.
+
+        Args:
+            settings: by name, see the attribute `settings` of the class.
+
+        Raises:
+            BrokerError: there is no such setting, or its value is of the wrong kind.
+        """
+        unknown = sorted(set(settings) - set(self.settings))
+        if unknown:
+            raise BrokerError(
+                f"{self.kind}: unknown args {unknown} (known: {sorted(self.settings)})"
+            )
+        with self._lock:
+            for name in self.settings:
+                try:
+                    self._set(name, settings.get(name, ()))
+                except TypeError as error:
+                    raise BrokerError(f"{self.kind}: {name}: {error}") from None
+
     def start(self: _B) -> _B:
         """Starts the server and waits until it answers. Does nothing when it runs already.
 
@@ -142,15 +212,18 @@ class Broker(ABC):
                 try:
                     self._start_once()
                     break
-                except _PortTaken:
+                except _PortTaken as taken:
                     # Somebody took the port between our look and the server's bind.
-                    if self._fixed_port or self._started_once or attempt == 3:
+                    mine = taken.port == self.port and self._fixed_port
+                    if mine or self._started_once or attempt == 3:
                         self._keep = True
                         raise BrokerError(
-                            f"{self.kind}: cannot start on port {self.port}: the port is in use "
+                            f"{self.kind}: cannot start on port {taken.port}: the port is in use "
                             f"(by which process tells `ss -ltnp`; or name another port)"
                         ) from None
-                    self._port = free_port([self._port])
+                    if not self._fixed_port:
+                        self._port = free_port([self._port])
+                    self._ports.clear()
             self._started_once = True
             return self
 
@@ -212,6 +285,7 @@ class Broker(ABC):
             try:
                 self.stop()
             finally:
+                self._end_helpers()
                 if self._guard is not None:
                     self._guard.close()
                     self._guard = None
@@ -244,12 +318,15 @@ class Broker(ABC):
         if self._guard is None:  # first: preparing may take a while
             self._guard = Guard(self.dir if self._own_folder else None)
         command = self._prepare()
-        if not port_is_free(self.port):
-            raise _PortTaken
+        self._check_ports()
         log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
         try:
             process = ServerProcess(
-                command, cwd=self.dir, log_path=self.log_path, guard=self._guard
+                command,
+                cwd=self.dir,
+                log_path=self.log_path,
+                environment=self._environment(),
+                guard=self._guard,
             )
         except OSError as error:
             raise BrokerError(
@@ -261,8 +338,7 @@ class Broker(ABC):
                 lambda: process.exit_code is not None or self._ready(log_offset), self.start_timeout
             )
             if process.exit_code is not None:
-                if not port_is_free(self.port):
-                    raise _PortTaken
+                self._check_ports()
                 self._fail(f"it ended with {_describe_exit(process.exit_code)}")
             if not answered:
                 self._fail(f"it does not answer within {self.start_timeout:g} s")
@@ -270,11 +346,33 @@ class Broker(ABC):
             self.kill()
             raise
 
+    def _check_ports(self) -> None:
+        for port in (self.port, *self._ports.values()):
+            if not port_is_free(port):
+                raise _PortTaken(port)
+
+    def _extra_port(self, name: str) -> int:
+        """Returns the port of this name, found on first use and then kept."""
+        if name not in self._ports:
+            self._ports[name] = free_port([self.port, *self._ports.values()])
+        return self._ports[name]
+
+    def _expand(self, text: str) -> str:
+        """Replaces the placeholders of a setting."""
+
+        def value(match: re.Match[str]) -> str:
+            name, _, port = match.group(1).partition(":")
+            if port:
+                return str(self._extra_port(port))
+            return str({"host": self.host, "port": self.port, "dir": self.dir}[name])
+
+        return _PLACEHOLDER.sub(value, text)
+
     def _fail(self, reason: str) -> None:
         self._keep = True
         raise BrokerError(
             f"{self.kind}: cannot start the server on {self.address}: {reason}; "
-            f"the log is kept: {self.log_path}; its end:\n{self.log_tail()}"
+            f"the log is kept: {self.log_path}; its end:\n{self._failure()}"
         )
 
     def _need_process(self, action: str) -> ServerProcess:
@@ -286,7 +384,22 @@ class Broker(ABC):
 
 
 class _PortTaken(Exception):  # noqa: N818 - control flow inside this module
-    """The port is in use."""
+    """A port is in use."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.port = port
+
+
+def texts(value: object) -> list[str]:
+    """Returns a list or tuple of texts as a list.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise TypeError(f"{value!r} is not a list of texts")
+    return list(value)
 
 
 def _describe_exit(code: int) -> str:
@@ -304,22 +417,53 @@ def exchange(host: str, port: int, request: bytes, *, framed: bool, timeout: flo
             without. Else the answer is one line.
         timeout: seconds for the whole exchange.
     """
+
+    def complete(answer: bytes) -> bytes | None:
+        if framed:
+            length = int.from_bytes(answer[:4], "big")
+            return answer[4 : 4 + length] if 4 <= len(answer) >= 4 + length else None
+        return answer.partition(b"\n")[0].rstrip(b"\r") if b"\n" in answer else None
+
+    return _ask(host, port, request, complete, timeout)
+
+
+def first_bytes(host: str, port: int, request: bytes, count: int, timeout: float = 1.0) -> bytes:
+    """Sends a request and returns the first bytes of the answer, b"" if they do not come.
+
+    Args:
+        host: address.
+        port: TCP port.
+        request: bytes to send.
+        count: how many bytes to wait for.
+        timeout: seconds for the whole exchange.
+    """
+
+    def complete(answer: bytes) -> bytes | None:
+        return answer[:count] if len(answer) >= count else None
+
+    return _ask(host, port, request, complete, timeout)
+
+
+def _ask(
+    host: str,
+    port: int,
+    request: bytes,
+    complete: Callable[[bytes], bytes | None],
+    timeout: float,
+) -> bytes:
     deadline = time.monotonic() + timeout
     answer = b""
     try:
         with socket.create_connection((host, port), timeout=timeout) as connection:
             connection.sendall(request)
             while True:
-                if framed and len(answer) >= 4:
-                    length = int.from_bytes(answer[:4], "big")
-                    if len(answer) >= 4 + length:
-                        return answer[4 : 4 + length]
-                if not framed and b"\n" in answer:
-                    return answer.partition(b"\n")[0].rstrip(b"\r")
                 connection.settimeout(max(0.01, deadline - time.monotonic()))
                 part = connection.recv(65536)
                 if not part or time.monotonic() > deadline or len(answer) > 1 << 20:
                     return b""
                 answer += part
+                result = complete(answer)
+                if result is not None:
+                    return result
     except OSError:
         return b""

@@ -163,9 +163,13 @@ class ServerProcess:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._popen.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
+        if self._popen.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGTERM:  # passing it on, or not, is the server's business
                 os.kill(self._popen.pid, number)
+            else:
+                os.killpg(self._popen.pid, number)
 
     def _all_threads_stopped(self) -> bool:
         states = []

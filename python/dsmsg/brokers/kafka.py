@@ -8,12 +8,11 @@ import contextlib
 import struct
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, exchange
-from dsmsg.brokers._process import free_port
 from dsmsg.brokers.kafka_jars import find_java, kafka_libs
 
 __all__ = ["KafkaBroker"]
@@ -56,6 +55,8 @@ class KafkaBroker(Broker):
 
     kind: ClassVar[str] = "kafka"
     scheme: ClassVar[str] = "kafka"
+    settings: ClassVar[tuple[str, ...]] = ("properties",)
+    set_help: ClassVar[str] = 'line of server.properties ("num.partitions=1")'
     start_timeout: ClassVar[float] = 120.0
     stop_timeout: ClassVar[float] = 15.0
 
@@ -65,6 +66,7 @@ class KafkaBroker(Broker):
         port: int | None = None,
         folder: Path | str | None = None,
         properties: Mapping[str, str] | None = None,
+        scram_users: Mapping[str, str] | None = None,
     ) -> None:
         """Prepares a server.
 
@@ -73,17 +75,40 @@ class KafkaBroker(Broker):
             folder: for configuration, data and log, kept at the end; None makes a temporary one.
             properties: added to `server.properties`; they win over the defaults, and a change
                 of the attribute holds from the next start.
+            scram_users: passwords by user name, for SCRAM-SHA-256 and SCRAM-SHA-512; made with the
+                storage, so they hold from the first start. Names and passwords may not contain
+                commas and brackets.
         """
         self.properties = dict(properties or {})
+        self.scram_users = dict(scram_users or {})
         super().__init__(port=port, folder=folder)
-        self._controller_port = free_port([self.port])
+
+    def _set(self, name: str, value: object) -> None:
+        if not isinstance(value, Mapping) and value != ():
+            raise TypeError(f"{value!r} is not an object of names and values")
+        pairs = value.items() if isinstance(value, Mapping) else ()
+        self.properties = {str(key): str(text) for key, text in pairs}
+
+    @classmethod
+    def settings_from_lines(cls, lines: Sequence[str]) -> dict[str, Any]:
+        """Turns "name=value" lines into properties.
+
+        Raises:
+            BrokerError: a line has no name or no equals sign.
+        """
+        pairs = [line.partition("=") for line in lines]
+        for name, equals, _ in pairs:
+            if not equals or not name:
+                raise BrokerError(f"kafka: --set {name!r} is not of the form name=value")
+        return {"properties": {name.strip(): value.strip() for name, _, value in pairs}}
 
     def _prepare(self) -> list[str]:
         java = find_java()
         libs = kafka_libs()
         (self.dir / "log4j.properties").write_text(_LOG4J, encoding="utf-8")
         (self.dir / "log4j2.yaml").write_text(_LOG4J2, encoding="utf-8")
-        properties = {**self._defaults(), **self.properties}
+        own = {name: self._expand(value) for name, value in self.properties.items()}
+        properties = {**self._defaults(), **own}
         path = self.dir / "server.properties"
         path.write_text(
             "".join(f"{name}={value}\n" for name, value in properties.items()), encoding="utf-8"
@@ -101,7 +126,7 @@ class KafkaBroker(Broker):
         return [base[0], "-Xms128m", "-Xmx512m", *base[1:], "kafka.Kafka", str(path)]
 
     def _defaults(self) -> dict[str, str]:
-        client, controller = f"{self.host}:{self.port}", f"{self.host}:{self._controller_port}"
+        client, controller = self.address, f"{self.host}:{self._extra_port('controller')}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
@@ -139,7 +164,7 @@ class KafkaBroker(Broker):
         with self.log_path.open("ab") as log:
             try:
                 code = subprocess.run(
-                    [*command, "--cluster-id", cluster, "--ignore-formatted"],
+                    [*command, "--cluster-id", cluster, "--ignore-formatted", *self._scram()],
                     cwd=self.dir,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -153,6 +178,14 @@ class KafkaBroker(Broker):
                 raise BrokerError(f"kafka: cannot start {command[0]}: {error.strerror}") from error
         if code != 0:
             self._fail(f"formatting its storage ended with exit code {code}")
+
+    def _scram(self) -> list[str]:
+        return [
+            part
+            for user, password in self.scram_users.items()
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+            for part in ("--add-scram", f"{mechanism}=[name={user},password={password}]")
+        ]
 
     def _ready(self, log_offset: int) -> bool:
         # The log first: a broker answers requests before it has registered itself.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from dsmsg.brokers._base import Broker, BrokerError, exchange
+from dsmsg.brokers._base import Broker, BrokerError, exchange, texts
 
 __all__ = ["RedisBroker"]
 
@@ -23,6 +23,7 @@ class RedisBroker(Broker):
 
     kind: ClassVar[str] = "redis"
     scheme: ClassVar[str] = "redis"
+    set_help: ClassVar[str] = 'line of redis.conf ("maxmemory 10mb")'
     start_timeout: ClassVar[float] = 30.0
 
     def __init__(
@@ -43,6 +44,9 @@ class RedisBroker(Broker):
         self.config = list(config)
         super().__init__(port=port, folder=folder)
 
+    def _set(self, name: str, value: object) -> None:
+        self.config = texts(value)
+
     def _prepare(self) -> list[str]:
         program = os.environ.get("REDIS_SERVER") or shutil.which(
             "redis-server", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin"
@@ -61,7 +65,7 @@ class RedisBroker(Broker):
             "appendonly yes",
             "appendfsync no",
             "repl-diskless-sync-delay 0",
-            *self.config,
+            *(self._expand(line) for line in self.config),
         ]
         path = self.dir / "redis.conf"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")

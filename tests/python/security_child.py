@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One use of an adaptor in a process of its own, so that all its output can be searched.
+
+Standard input is a JSON object; its fields are the arguments of `security_rigs.run`. The answer is
+one JSON object on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from typing import Any
+
+import dsmsg
+
+NOBODY = 65534
+DELIVERY_S = 15.0
+
+
+def roundtrip(connection: dsmsg.Connection, topic: str, payload: bytes) -> list[str]:
+    """Sends a message and waits until the same connection has received it."""
+    got = threading.Event()
+    seen: list[str] = []
+
+    def receive(message: dsmsg.Message) -> None:
+        seen.append(message.payload.decode("latin-1"))
+        if message.payload == payload:
+            got.set()
+
+    connection.subscribe([topic], receive)
+    connection.send(topic, payload)
+    got.wait(DELIVERY_S)
+    return seen
+
+
+def main() -> None:
+    """Connects, does what is asked for, and tells everything that can be seen."""
+    case: dict[str, Any] = json.load(sys.stdin)
+    adaptor = dsmsg.Adaptor(case["adaptor"])
+    if case["as_nobody"] and os.geteuid() == 0:  # root may read everything
+        tempfile.tempdir = "/tmp"  # noqa: S108 - the usual one may be root's alone
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    answer: dict[str, Any] = {"outcome": "ok", "error": "", "describe": adaptor.describe()}
+    began = time.monotonic()
+    try:
+        connection = adaptor.connect(case["conn_str"], case["config"])
+    except dsmsg.DsmsgError as error:
+        answer.update(outcome="null", error=str(error), seconds=time.monotonic() - began)
+        print(json.dumps(answer))
+        return
+    answer["seconds"] = time.monotonic() - began
+    with connection:
+        try:
+            if case["action"] == "send":
+                connection.send(case["topic"], case["payload"].encode())
+            elif case["action"] == "subscribe":
+                connection.subscribe([case["topic"]], lambda message: None)
+            else:
+                answer["received"] = roundtrip(connection, case["topic"], case["payload"].encode())
+        except dsmsg.DsmsgError as error:
+            answer.update(outcome="err", error=str(error))
+        answer.update(stats=connection.stats(), last_error=connection.last_error())
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS, logins and rights of every adaptor against real servers; what is refused says why.
+
+Every case runs in a process of its own with the log at its most talkative, and no secret may appear
+in anything that the process says.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from certificates import KEY_PASSWORD
+from dsmsg.brokers._process import free_port
+from security_rigs import CONNECT_TIMEOUT_S, RIGS, USERS, WRONG_PASSWORD, Outcome, Pki, Rig, run
+
+SECRETS = (*USERS.values(), WRONG_PASSWORD, KEY_PASSWORD)
+Settings = Callable[[Rig], Mapping[str, object]]
+
+OK, NULL, ERR = "ok", "null", "err"
+CREDENTIALS = "(?i)WRONGPASS|ACCESS_REFUSED|authentication failed|not authori[sz]ed"
+RIGHTS = "(?i)NOPERM|ACCESS_REFUSED|not authori[sz]ed|authorization failed"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One attempt.
+
+    Attributes:
+        scene: listener, see `Rig`.
+        settings: options of the adaptor.
+        outcome: "ok", "null" (no handle) or "err" (the handle cannot do it).
+        says: regular expression that the error holds, or, when it works, the log.
+        action: see `security_rigs.run`.
+        only: adaptors that know it; empty: all.
+        environment: variables to set; `SUFFIX` is the adaptor's.
+    """
+
+    scene: str
+    settings: Settings
+    outcome: str = OK
+    says: str = ""
+    action: str = "roundtrip"
+    only: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def trust(**more: object) -> Settings:
+    """TLS with our authority."""
+    return lambda rig: {**rig.pki.trust, **more}
+
+
+def client(which: str, **more: object) -> Settings:
+    """TLS with a client certificate."""
+
+    def settings(rig: Rig) -> Mapping[str, object]:
+        identity = getattr(rig.pki, which)
+        return {
+            **rig.pki.trust,
+            "tls-certfile": identity.cert,
+            "tls-keyfile": identity.key,
+            **more,
+        }
+
+    return settings
+
+
+def login(user: str, password: str | None = None, **more: object) -> Settings:
+    """A user name with a password, the right one by default."""
+    return lambda rig: {**rig.login(user, password), **more}
+
+
+def token(_: Rig) -> Mapping[str, object]:
+    """An unsigned token of librdkafka's own making, which a broker takes for tests only."""
+    properties = {
+        "security.protocol": "sasl_plaintext",
+        "sasl.mechanisms": "OAUTHBEARER",
+        "enable.sasl.oauthbearer.unsecure.jwt": "true",
+        "sasl.oauthbearer.config": "principal=alice",
+    }
+    return {"proto-cfg": ";".join(f"{name}={value}" for name, value in properties.items())}
+
+
+def nothing(_: Rig) -> Mapping[str, object]:
+    """No settings."""
+    return {}
+
+
+NETWORK: dict[str, Case] = {
+    # TLS that works
+    "tls": Case("tls", trust()),
+    "client-certificate": Case("mutual", client("client")),
+    "locked-key": Case("mutual", client("locked", **{"tls-key-password": KEY_PASSWORD})),
+    "locked-key-from-environment": Case(
+        "mutual",
+        client("locked", **{"tls-key-password": "${env:KEY_PASSWORD}"}),
+        environment={"KEY_PASSWORD": KEY_PASSWORD},
+    ),
+    "server-name": Case("wrong-host", trust(**{"tls-server-name": "elsewhere.example"})),
+    "unverified": Case(
+        "foreign",
+        lambda rig: {"enable-tls": 1, "tls-verify": 0},
+        says="tls-verify=0: .*not checked",
+    ),
+    # TLS that does not
+    "expired": Case("expired", trust(), NULL, "certificate has expired"),
+    "wrong-host": Case("wrong-host", trust(), NULL, "mismatch"),
+    "wrong-server-name": Case(
+        "tls", trust(**{"tls-server-name": "elsewhere.example"}), NULL, "mismatch"
+    ),
+    "unknown-authority": Case("foreign", trust(), NULL, "issuer|self[- ]signed"),
+    "system-authorities": Case("tls", lambda rig: {"enable-tls": 1}, NULL, "issuer|self[- ]signed"),
+    "no-client-certificate": Case("mutual", trust(), NULL, "tls-certfile"),
+    "foreign-client-certificate": Case("mutual", client("foreign_client"), NULL, "tls-certfile"),
+    "tls-to-plain-port": Case("plain", trust(), NULL, "does that port speak TLS"),
+    "plain-to-tls-port": Case("tls", nothing, NULL, "(?i)tls"),
+    # logins that work
+    "login": Case("login", login("alice")),
+    "login-over-tls": Case("login-tls", lambda rig: {**rig.login("alice"), **rig.pki.trust}),
+    "plain-mechanism": Case(
+        "login", login("alice", **{"sasl-mechanism": "PLAIN"}), only=("kafka",)
+    ),
+    "scram-512-over-tls": Case(
+        "login-tls",
+        lambda rig: {**rig.login("alice"), "sasl-mechanism": "scram-sha-512", **rig.pki.trust},
+        only=("kafka",),
+    ),
+    "token": Case("login", token, only=("kafka",)),
+    "login-from-environment": Case(
+        "login",
+        lambda rig: {k: v for k, v in rig.login("alice").items() if k.startswith("sasl")},
+        environment={"USER_SUFFIX": "alice", "PASSWORD_SUFFIX": USERS["alice"]},
+    ),
+    "environment-beats-file": Case(
+        "login",
+        login("alice", WRONG_PASSWORD),
+        environment={"PASSWORD_SUFFIX": USERS["alice"]},
+    ),
+    "password-from-named-variable": Case(
+        "login",
+        login("alice", "${env:MY_PASSWORD}"),
+        environment={"MY_PASSWORD": USERS["alice"]},
+    ),
+    "password-from-file": Case(
+        "login", lambda rig: rig.login("alice", f"${{file:{password_file(rig)}}}")
+    ),
+    "certificate-as-login": Case("mutual", client("client"), says="", only=("amqp",)),
+    # logins and rights that do not
+    "wrong-password": Case("login", login("alice", WRONG_PASSWORD), NULL, CREDENTIALS),
+    "unknown-user": Case("login", login("carol"), NULL, CREDENTIALS),
+    "wrong-password-over-tls": Case(
+        "login-tls",
+        lambda rig: {**rig.login("alice", WRONG_PASSWORD), **rig.pki.trust},
+        NULL,
+        CREDENTIALS,
+    ),
+    "no-login": Case(
+        "login",
+        nothing,
+        NULL,
+        "(?i)NOAUTH|not authori[sz]ed|want a login",
+        only=("redis", "kafka", "mqtt"),  # a new RabbitMQ knows guest
+    ),
+    "no-right-to-send": Case(
+        "login",
+        login("bob"),
+        ERR,
+        RIGHTS,
+        action="send",
+    ),
+    "no-right-to-receive": Case(
+        "login",
+        login("bob"),
+        ERR,
+        RIGHTS,
+        action="subscribe",
+        # Mosquitto 2.0 grants every subscription and then delivers nothing.
+        only=("redis", "kafka", "amqp"),
+    ),
+}
+
+
+def password_file(rig: Rig) -> Path:
+    """A file with alice's password and the line end that editors leave."""
+    path = rig.folder / "password"
+    path.write_text(USERS["alice"] + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def rigs(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Rig]]:
+    """One server for all cases of an adaptor, started when it is asked for."""
+    made: dict[str, Rig] = {}
+
+    def get(name: str) -> Rig:
+        if name not in made:
+            made[name] = RIGS[name](pki, tmp_path_factory.mktemp(name))
+        return made[name]
+
+    yield get
+    for rig in made.values():
+        rig.close()
+
+
+def assert_no_secret(outcome: Outcome) -> None:
+    for secret in SECRETS:
+        assert secret not in outcome.output
+        assert secret.split("-")[1] not in outcome.output, "a part of a secret"
+
+
+def network_cases() -> Iterator[object]:
+    for name in RIGS:
+        for case_name, case in sorted(NETWORK.items(), key=lambda item: item[1].scene):
+            if not case.only or name in case.only:
+                yield pytest.param(name, case, id=f"{name}-{case_name}")
+
+
+@pytest.mark.parametrize(("name", "case"), network_cases())
+def test_network(name: str, case: Case, rigs: Callable[[str], Rig]) -> None:
+    rig = rigs(name)
+    outcome = run(
+        rig.name,
+        f"localhost;{rig.port(case.scene)}",
+        {"connect-timeout": f"{CONNECT_TIMEOUT_S:g}s", **case.settings(rig)},
+        action=case.action,
+        topic=f"t-{uuid.uuid4().hex}",
+        payload="hello",
+        environment={
+            name.replace("SUFFIX", rig.env_suffix): value
+            for name, value in case.environment.items()
+        },
+    )
+    assert_no_secret(outcome)
+    assert outcome.outcome == case.outcome, outcome
+    if case.outcome == OK:
+        assert outcome.answer["received"] == ["hello"], outcome
+        assert re.search(case.says, outcome.log), outcome
+    else:
+        assert re.search(case.says, outcome.error), outcome.error
+        assert re.search(case.says, outcome.log), outcome.log
+    assert outcome.answer["seconds"] < CONNECT_TIMEOUT_S + 1
+
+
+@pytest.mark.parametrize("name", ["redis", "mqtt", "amqp"])
+def test_scheme_with_tls(name: str, rigs: Callable[[str], Rig]) -> None:
+    rig = rigs(name)
+    url = f"{rig.scheme}s://localhost:{rig.port('tls')}"
+    settings = {"tls-cafile": rig.pki.authority.cafile}
+    outcome = run(rig.name, url, settings, action="roundtrip", payload="hello")
+    assert outcome.outcome == OK, outcome
+    assert outcome.answer["received"] == ["hello"], outcome
+    refused = run(rig.name, url, {"enable-tls": 0})
+    assert refused.outcome == NULL, refused
+    assert "enable-tls=0" in refused.error
+
+
+@pytest.mark.parametrize("name", list(RIGS))
+def test_password_in_url(name: str, rigs: Callable[[str], Rig]) -> None:
+    rig = rigs(name)
+    port = rig.port("login")
+    good = f"{rig.scheme}://alice:{USERS['alice']}@localhost:{port}"
+    more = {k: v for k, v in rig.login("alice").items() if k.startswith("sasl")}
+    outcome = run(rig.name, good, {"password": WRONG_PASSWORD, **more}, action="roundtrip")
+    assert_no_secret(outcome)
+    assert outcome.outcome == OK, outcome
+    bad = good.replace(USERS["alice"], WRONG_PASSWORD)
+    outcome = run(rig.name, bad, {"connect-timeout": "3s", **more})
+    assert_no_secret(outcome)
+    assert outcome.outcome == NULL, outcome
+
+
+@dataclass(frozen=True)
+class BadInput:
+    """Settings that are refused before anything is dialled.
+
+    Attributes:
+        says: regular expression that the error holds.
+        config: settings; a function of the certificates where it needs them.
+        conn_str: `PORT` is one where nobody listens.
+        only: adaptors that it is for; empty: all.
+        environment: variables to set.
+    """
+
+    says: str
+    config: Callable[[Pki], Mapping[str, object]] = lambda pki: {}
+    conn_str: str = "localhost;PORT"
+    only: tuple[str, ...] = ()
+    as_nobody: bool = False
+
+
+def identity(cert: str, key: str, **more: object) -> Callable[[Pki], Mapping[str, object]]:
+    """A certificate of one with the key of another."""
+    return lambda pki: {
+        **pki.trust,
+        "tls-certfile": getattr(pki, cert).cert,
+        "tls-keyfile": getattr(pki, key).key,
+        **more,
+    }
+
+
+def sealed(pki: Pki) -> Mapping[str, object]:
+    """A file that nobody may read."""
+    path = pki.authority.cafile.with_name("sealed.pem")
+    path.touch(mode=0)
+    return {**pki.trust, "tls-cafile": path}
+
+
+BAD_INPUT: dict[str, BadInput] = {
+    "missing-ca-file": BadInput(
+        "tls-cafile=/no/such/file: cannot be read: No such file",
+        lambda pki: {**pki.trust, "tls-cafile": "/no/such/file"},
+    ),
+    "missing-certificate": BadInput(
+        "tls-certfile=/no/such/file: cannot be read: No such file",
+        lambda pki: {
+            **pki.trust,
+            "tls-certfile": "/no/such/file",
+            "tls-keyfile": pki.client.key,
+        },
+    ),
+    "missing-key": BadInput(
+        "tls-certfile is set without tls-keyfile",
+        lambda pki: {**pki.trust, "tls-certfile": pki.client.cert},
+    ),
+    "unreadable-file": BadInput("tls-cafile=.*cannot be read: Permission", sealed, as_nobody=True),
+    "key-of-another": BadInput(
+        "tls-keyfile=.*does not belong to the certificate", identity("client", "foreign_client")
+    ),
+    "locked-key-without-password": BadInput(
+        "tls-keyfile=.*set tls-key-password", identity("locked", "locked")
+    ),
+    "wrong-key-password": BadInput(
+        "tls-key-password does not open",
+        identity("locked", "locked", **{"tls-key-password": WRONG_PASSWORD}),
+    ),
+    "no-certificate": BadInput(
+        "tls-cafile=.*no certificate in PEM form",
+        lambda pki: {**pki.trust, "tls-cafile": pki.client.key},
+    ),
+    "tls-options-without-tls": BadInput(
+        "tls-cafile is set but TLS is off", lambda pki: {"tls-cafile": pki.authority.cafile}
+    ),
+    "named-variable-is-not-set": BadInput(
+        "NO_SUCH_VARIABLE", lambda pki: {"password": "${env:NO_SUCH_VARIABLE}"}
+    ),
+    "password-file-is-not-there": BadInput(
+        "/no/such/file", lambda pki: {"password": "${file:/no/such/file}"}
+    ),
+    "bad-number": BadInput("connect-timeout.*soon", lambda pki: {"connect-timeout": "soon"}),
+    "bad-flag": BadInput("enable-tls.*perhaps", lambda pki: {"enable-tls": "perhaps"}),
+    "port-out-of-range": BadInput("no port \\(1 to 65535\\)", conn_str="localhost;70000"),
+    "no-port": BadInput("no port \\(1 to 65535\\)", conn_str="localhost;https"),
+    "scheme-of-another": BadInput("scheme", conn_str="gopher://localhost:70"),
+    "empty-url": BadInput("nothing follows ://", conn_str="SCHEME://"),
+    "open-bracket": BadInput("bracket", conn_str="SCHEME://[::1:99"),
+    "bad-escape": BadInput("percent-encoded", conn_str="SCHEME://a:wr0ng%ZZ@localhost:99"),
+    "no-host": BadInput("host is missing", conn_str=";99"),
+    "unknown-mechanism": BadInput(
+        "sasl-mechanism=KERBEROS: allowed are",
+        lambda pki: {"sasl-mechanism": "KERBEROS"},
+        only=("kafka",),
+    ),
+    "mechanism-without-user": BadInput(
+        "needs a user name and a password", lambda pki: {"sasl-mechanism": "PLAIN"}, only=("kafka",)
+    ),
+    "protocol-twice": BadInput(
+        "security.protocol contradicts enable-tls",
+        lambda pki: {**pki.trust, "proto-cfg": "security.protocol=plaintext"},
+        only=("kafka",),
+    ),
+    "authority-twice": BadInput(
+        "ssl.ca.location contradicts tls-cafile",
+        lambda pki: {**pki.trust, "proto-cfg": "ssl.ca.location=/etc/ssl/certs"},
+        only=("kafka",),
+    ),
+    "sentinel-password-alone": BadInput(
+        "sentinel-password is set without sentinel-master",
+        lambda pki: {"sentinel-password": WRONG_PASSWORD},
+        only=("redis",),
+    ),
+}
+
+
+def bad_input_cases() -> Iterator[object]:
+    for name in RIGS:
+        for case_name, case in BAD_INPUT.items():
+            if not case.only or name in case.only:
+                yield pytest.param(name, case, id=f"{name}-{case_name}")
+
+
+@pytest.mark.parametrize(("name", "case"), bad_input_cases())
+def test_bad_input(name: str, case: BadInput, pki: Pki) -> None:
+    conn_str = case.conn_str.replace("PORT", str(free_port()))
+    outcome = run(
+        name,
+        conn_str.replace("SCHEME", RIGS[name].scheme),
+        case.config(pki),
+        as_nobody=case.as_nobody,
+    )
+    assert_no_secret(outcome)
+    assert outcome.outcome == NULL, outcome
+    assert re.search(case.says, outcome.error), outcome.error
+    errors = [line for line in outcome.log.splitlines() if " error " in line]
+    assert len(errors) == 1, outcome.log
+    assert re.search(case.says, errors[0]), errors[0]
+    assert outcome.answer["seconds"] < 1, "nothing is dialled"
+
+
+@pytest.mark.parametrize("name", list(RIGS))
+def test_unknown_option_is_a_warning_with_the_nearest_name(name: str) -> None:
+    outcome = run(name, f"localhost;{free_port()}", {"tls-cafle": "x", "connect-timeout": "1s"})
+    warnings = [line for line in outcome.log.splitlines() if "tls-cafle" in line]
+    assert len(warnings) == 1, outcome.log
+    assert " warn " in warnings[0]
+    assert "tls-cafile" in warnings[0]
