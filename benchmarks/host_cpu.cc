@@ -4,7 +4,8 @@
 // beside it the same for a null adaptor, which completes at once: what the host alone costs. The
 // broker's process is not counted.
 //
-// Usage: host_cpu null | <library.so> <connection string> [topic] [config file]
+// Usage: host_cpu null | NAME | <library.so> <connection string> [topic] [config file]
+// NAME (redis, kafka, ...) starts its server itself, with the adaptor's default settings.
 // Environment: RATE (messages a second, 900), DURATION (seconds, 20), PAYLOAD (bytes, 500). Prints
 // one JSON object.
 #include <sys/resource.h>
@@ -16,11 +17,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "hosts.h"
+#include "target.h"
 
 namespace dsmsg::conformance {
 namespace {
@@ -68,36 +73,21 @@ class NullAdaptor {
   std::deque<std::pair<nvds_msgapi_send_cb_t, void*>> ready_;
 };
 
-double CpuSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 long FromEnvironment(const char* name, long fallback) {
   const char* text = std::getenv(name);
   return text == nullptr ? fallback : std::strtol(text, nullptr, 10);
 }
 
-/// A detection message of about `size` bytes, different each time, with a key to find.
-std::string Payload(long i, long size) {
-  std::string text = R"({"version":"4.0","id":")" + std::to_string(i) + R"(","sensorId":"cam)" +
-                     std::to_string(i % 30) + R"(","sensor":{"id":"cam)" + std::to_string(i % 30) +
-                     R"("},"objects":[")";
-  if (text.size() + 4 < static_cast<size_t>(size)) {
-    text.append(static_cast<size_t>(size) - text.size() - 3, 'o');
-  }
-  return text + "\"]}";
-}
-
 struct Result {
   double cpu_seconds = 0;
+  long peak_kilobytes = 0;
   long sent = 0, ok = 0;
   std::vector<double> latency_us;
 };
+
+bool EndsWith(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.npos, end) == 0;
+}
 
 /// Sends at absolute points in time, so that a slow send does not lower the rate.
 Result Drive(const Link& link, const std::string& topic, long rate, long seconds, long size) {
@@ -105,11 +95,13 @@ Result Drive(const Link& link, const std::string& topic, long rate, long seconds
   Ledger ledger;
   std::vector<Record*> records;
   for (long i = 0; i < count; ++i) {
-    records.push_back(&ledger.Add(topic, "", Payload(i, size)));  // outside of what is measured
+    // Outside of what is measured.
+    records.push_back(
+        &ledger.Add(topic, "", bench::Payload(static_cast<size_t>(i), static_cast<size_t>(size))));
   }
   std::vector<Clock::time_point> begun(static_cast<size_t>(count)),
       ended(static_cast<size_t>(count));
-  HostA host(link, ledger, {});
+  HostA host(link, ledger, {.endless = EndsWith(link.adaptor().path(), "libnvds_mqtt_proto.so")});
   const auto take_lock = ledger.on_callback;
   ledger.on_callback = [&](Record& record) {
     ended[record.id] = Clock::now();
@@ -119,7 +111,7 @@ Result Drive(const Link& link, const std::string& topic, long rate, long seconds
   Result result;
   timespec next{};
   clock_gettime(CLOCK_MONOTONIC, &next);
-  const double before = CpuSeconds();
+  const double before = bench::CpuSeconds();
   for (Record* record : records) {
     begun[record->id] = Clock::now();
     if (!host.Render(*record)) break;
@@ -132,7 +124,10 @@ Result Drive(const Link& link, const std::string& topic, long rate, long seconds
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nullptr);
   }
   host.Drain(30s);
-  result.cpu_seconds = CpuSeconds() - before;
+  result.cpu_seconds = bench::CpuSeconds() - before;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  result.peak_kilobytes = usage.ru_maxrss;
   host.Stop();
   result.ok = static_cast<long>(ledger.Count(NVDS_MSGAPI_OK));
   for (size_t i = 0; i < static_cast<size_t>(result.sent); ++i) {
@@ -153,40 +148,64 @@ void Print(const std::string& adaptor, const Result& result, long rate, long sec
   std::printf(
       "{\"benchmark\": \"host_cpu\", \"adaptor\": \"%s\", \"rate_per_second\": %ld, "
       "\"seconds\": %ld, \"payload_bytes\": %ld, \"sent\": %ld, \"ok\": %ld, "
-      "\"cpu_us_per_message\": %.1f, \"latency_us\": {\"p50\": %.0f, \"p90\": %.0f, \"p99\": %.0f, "
+      "\"lost\": %ld, \"peak_memory_mb\": %.1f, \"cpu_us_per_message\": %.1f, \"latency_us\": "
+      "{\"p50\": %.0f, \"p90\": %.0f, \"p99\": %.0f, "
       "\"max\": %.0f}}\n",
-      adaptor.c_str(), rate, seconds, size, result.sent, result.ok,
+      adaptor.c_str(), rate, seconds, size, result.sent, result.ok, result.sent - result.ok,
+      static_cast<double>(result.peak_kilobytes) / 1024,
       result.sent > 0 ? result.cpu_seconds * 1e6 / static_cast<double>(result.sent) : 0.0,
       percentile(0.5), percentile(0.9), percentile(0.99), percentile(1.0));
 }
 
-int Run(int argc, char** argv) {
-  if (argc < 2 || (std::string(argv[1]) != "null" && argc < 3)) {
-    std::fprintf(stderr,
-                 "usage: %s null | <library.so> <connection string> [topic] [config file]\n",
-                 argv[0]);
-    return 2;
+/// What the command line asks for.
+struct Subject {
+  std::unique_ptr<Adaptor> adaptor;
+  std::string name = "null", connection = "null", topic = "host-cpu";
+  std::optional<std::string> config;
+  std::unique_ptr<bench::ConfigFile> config_file;
+};
+
+Subject FromArguments(const std::vector<std::string>& arguments) {
+  Subject subject;
+  if (arguments[0] == "null") {
+    subject.adaptor = std::make_unique<Adaptor>(NullAdaptor::Functions());
+  } else if (arguments.size() > 1) {
+    subject.adaptor = Adaptor::Load(arguments[0]);
+    subject.name = subject.adaptor->f.get_protocol_name();
+    subject.connection = arguments[1];
+    if (arguments.size() > 2) subject.topic = arguments[2];
+    if (arguments.size() > 3) subject.config = arguments[3];
+  } else {
+    bench::Target* target = bench::FindTarget(arguments[0]);
+    if (target == nullptr) {
+      throw std::runtime_error("there is no target '" + arguments[0] + "' (known: null, " +
+                               bench::TargetNames() + ")");
+    }
+    target->Start();
+    // A pipeline's topic is there already: a first message would pay for making it.
+    target->Connect()->Send(1, {bench::Payload(0, 100)});
+    subject.adaptor = Adaptor::Load(bench::LibraryOf(*target));
+    subject.name = target->name();
+    subject.connection = target->connection();
+    subject.topic = bench::kTopic;
+    subject.config_file = std::make_unique<bench::ConfigFile>(target->config());
+    subject.config = subject.config_file->path();
   }
+  return subject;
+}
+
+int Run(const std::vector<std::string>& arguments) {
   const long rate = std::max(1L, FromEnvironment("RATE", 900));
   const long seconds = std::max(1L, FromEnvironment("DURATION", 20));
   const long size = FromEnvironment("PAYLOAD", 500);
-  std::unique_ptr<Adaptor> adaptor;
-  std::string name = "null";
-  if (std::string(argv[1]) == "null") {
-    adaptor = std::make_unique<Adaptor>(NullAdaptor::Functions());
-  } else {
-    adaptor = Adaptor::Load(argv[1]);
-    name = adaptor->f.get_protocol_name();
-  }
-  const Link link = Link::Open(*adaptor, std::string(argc > 2 ? argv[2] : "null"),
-                               argc > 4 ? std::optional<std::string>(argv[4]) : std::nullopt);
+  const Subject subject = FromArguments(arguments);
+  const Link link = Link::Open(*subject.adaptor, subject.connection, subject.config);
   if (!link.ok()) {
-    std::fprintf(stderr, "host_cpu: %s gave no handle for %s (its log says why)\n", argv[1],
-                 argv[2]);
-    return 1;
+    throw std::runtime_error(subject.name + " gave no handle for " + subject.connection +
+                             " (its log says why)");
   }
-  const Result result = Drive(link, argc > 3 ? argv[3] : "host-cpu", rate, seconds, size);
-  Print(name, result, rate, seconds, size);
+  const Result result = Drive(link, subject.topic, rate, seconds, size);
+  Print(subject.name, result, rate, seconds, size);
   return result.sent == rate * seconds && result.ok == result.sent ? 0 : 1;
 }
 
@@ -194,10 +213,19 @@ int Run(int argc, char** argv) {
 }  // namespace dsmsg::conformance
 
 int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.empty()) {
+    std::fprintf(stderr,
+                 "usage: %s null | NAME | <library.so> <connection string> [topic] [config file]\n",
+                 argv[0]);
+    return 2;
+  }
+  int result = 1;
   try {
-    return dsmsg::conformance::Run(argc, argv);
+    result = dsmsg::conformance::Run(arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "host_cpu: %s\n", error.what());
-    return 1;
   }
+  dsmsg::bench::CloseTargets();
+  return result;
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/status.h"
+#include "target.h"
 
 namespace dsmsg_demo {
 
@@ -22,12 +23,13 @@ class Consumer {
   virtual dsmsg::Status Poll(std::chrono::milliseconds budget, const OnMessage& on_message) = 0;
 };
 
-/// Reads the topic from its beginning; makes it if there is none.
-dsmsg::Result<std::unique_ptr<Consumer>> OpenKafkaConsumer(const std::string& address,
-                                                           const std::string& topic);
-/// Reads the stream from its beginning.
-dsmsg::Result<std::unique_ptr<Consumer>> OpenRedisConsumer(const std::string& host, int port,
-                                                           const std::string& stream);
+/// Makes a consumer that gets all that is sent to the topic from the return on. Without a server
+/// the consumer is what the adaptor connects to, and says where in `target`.
+using ConsumerMaker = dsmsg::Result<std::unique_ptr<Consumer>> (*)(Target& target,
+                                                                   const std::string& topic);
+/// Each <name>_consumer.cc that is built registers its maker under the adaptor's name.
+bool RegisterConsumer(const char* adaptor, ConsumerMaker maker);
+dsmsg::Result<std::unique_ptr<Consumer>> OpenConsumer(Target& target, const std::string& topic);
 
 }  // namespace dsmsg_demo
 

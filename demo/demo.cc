@@ -48,12 +48,12 @@ void HandleSignals() {
 
 Result<std::unique_ptr<Target>> StartTarget(const DemoOptions& options) {
   if (options.broker == "mock") return StartMockKafka(kTopic);
-  return StartServer(options.broker, options.python, options.source + "/python");
-}
-
-Result<std::unique_ptr<Consumer>> OpenConsumer(const Target& target) {
-  if (target.adaptor == "redis") return OpenRedisConsumer(target.host, target.port, kTopic);
-  return OpenKafkaConsumer(target.address(), kTopic);
+  if (options.broker != "zmq") {
+    return StartServer(options.broker, options.python, options.source + "/python");
+  }
+  auto none = std::make_unique<Target>();  // the consumer is the other end
+  none->adaptor = options.broker;
+  return none;
 }
 
 /// Reads from the broker into a tally, on a thread of its own, until it is destroyed.
@@ -122,10 +122,10 @@ int Main(int argc, char** argv) {
 
   Result<std::unique_ptr<Target>> target = StartTarget(options.value());
   if (!target.ok()) return Fail(target.status());
-  const Target& broker = *target.value();
-  std::printf("broker:   %s\n", broker.title.c_str());
-  Result<std::unique_ptr<Consumer>> consumer = OpenConsumer(broker);
+  Target& broker = *target.value();
+  Result<std::unique_ptr<Consumer>> consumer = OpenConsumer(broker, kTopic);
   if (!consumer.ok()) return Fail(consumer.status());
+  std::printf("broker:   %s\n", broker.title.c_str());
   std::printf("consumer: reads topic %s with the client library alone\n", kTopic);
   std::printf("pipeline: %s ! dsmsgpeopledetect ! dsmsgconv ! dsmsgbroker adaptor=%s\n",
               options->video.c_str(), broker.adaptor.c_str());

@@ -84,10 +84,9 @@ class KafkaConsumer : public Consumer {
   const std::string topic_;
 };
 
-}  // namespace
-
-dsmsg::Result<std::unique_ptr<Consumer>> OpenKafkaConsumer(const std::string& address,
-                                                           const std::string& topic) {
+/// Reads the topic from its beginning; makes it if there is none.
+dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string& topic) {
+  const std::string address = target.address();
   std::array<char, 512> error = {};
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   const std::array<std::pair<const char*, const char*>, 6> settings = {
@@ -114,4 +113,7 @@ dsmsg::Result<std::unique_ptr<Consumer>> OpenKafkaConsumer(const std::string& ad
   return std::unique_ptr<Consumer>(std::move(consumer));
 }
 
+[[maybe_unused]] const bool registered = RegisterConsumer("kafka", &Open);
+
+}  // namespace
 }  // namespace dsmsg_demo

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <string_view>
@@ -9,7 +10,8 @@ namespace dsmsg_demo {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: dsmsg-demo --video FILE [--broker mock|kafka|redis] [--frames N (0: all)] [--fit] "
+    "usage: dsmsg-demo --video FILE [--broker mock|kafka|redis|mqtt|amqp|zmq] [--frames N (0: "
+    "all)] [--fit] "
     "[--source FOLDER] "
     "[--python PROGRAM]   (make demo runs it with all that)";
 
@@ -48,8 +50,10 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
     }
   }
   if (options.video.empty()) return Wrong("no video was named");
-  if (options.broker != "mock" && options.broker != "kafka" && options.broker != "redis") {
-    return Wrong("BROKER: '" + options.broker + "' is not one of mock, kafka, redis");
+  if (std::find(kBrokers.begin(), kBrokers.end(), options.broker) == kBrokers.end()) {
+    std::string known;
+    for (const char* broker : kBrokers) known += (known.empty() ? "" : ", ") + std::string(broker);
+    return Wrong("BROKER: '" + options.broker + "' is not one of " + known);
   }
   return options;
 }

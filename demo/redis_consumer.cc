@@ -61,17 +61,18 @@ class RedisConsumer : public Consumer {
   std::string last_id_ = "0";
 };
 
-}  // namespace
-
-dsmsg::Result<std::unique_ptr<Consumer>> OpenRedisConsumer(const std::string& host, int port,
-                                                           const std::string& stream) {
-  Context context(redisConnectWithTimeout(host.c_str(), port, kConnectTimeout));
+/// Reads the stream from its beginning.
+dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string& stream) {
+  Context context(redisConnectWithTimeout(target.host.c_str(), target.port, kConnectTimeout));
   if (context == nullptr) return Status(Code::kInternal, "out of memory");
   if (context->err != 0) {
-    return Status(Code::kUnavailable, "the demo's consumer cannot reach Redis at " + host + ":" +
-                                          std::to_string(port) + ": " + context->errstr);
+    return Status(Code::kUnavailable, "the demo's consumer cannot reach Redis at " +
+                                          target.address() + ": " + context->errstr);
   }
   return std::unique_ptr<Consumer>(std::make_unique<RedisConsumer>(std::move(context), stream));
 }
 
+[[maybe_unused]] const bool registered = RegisterConsumer("redis", &Open);
+
+}  // namespace
 }  // namespace dsmsg_demo

@@ -6,11 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -28,6 +31,19 @@ using std::chrono::steady_clock;
 // Kafka's first start: fetching its jars, formatting, a Java virtual machine.
 constexpr std::chrono::seconds kStartPatience{240};
 constexpr std::chrono::seconds kStopPatience{20};
+
+struct Kind {
+  const char *adaptor, *kind, *title, *start;
+};
+
+constexpr Kind kKinds[] = {
+    // One partition, as the embedded one has.
+    {"kafka", "kafka", "a real Apache Kafka",
+     R"({"cmd":"start","args":{"properties":{"num.partitions":"1"}}})"},
+    {"redis", "redis", "a real Redis", R"({"cmd":"start"})"},
+    {"mqtt", "mosquitto", "a real Mosquitto", R"({"cmd":"start"})"},
+    {"amqp", "rabbitmq", "a real RabbitMQ", R"({"cmd":"start"})"},
+};
 
 /// A child process that talks JSON lines over its standard input and output. In a process group of
 /// its own: Ctrl-C on the terminal shall end the pipeline first and the broker after it.
@@ -73,12 +89,8 @@ class Server : public Target {
     return Status(Code::kInternal, "cannot run " + python + ": " + std::strerror(error));
   }
 
-  Status Start(const std::string& kind) {
-    // One partition, as the embedded one has.
-    const std::string request =
-        kind == "kafka" ? R"({"cmd":"start","args":{"properties":{"num.partitions":"1"}}})"
-                        : R"({"cmd":"start"})";
-    const std::string line = request + "\n";
+  Status Start(const Kind& kind) {
+    const std::string line = std::string(kind.start) + "\n";
     if (write(in_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
       return Status(Code::kInternal, "the process that starts brokers has ended");
     }
@@ -91,8 +103,8 @@ class Server : public Target {
     if (!json["ok"].GetBool()) return Status(Code::kUnavailable, json["error"].GetString());
     host = json["host"].GetString();
     port = json["port"].GetInt();
-    adaptor = kind;
-    title = (kind == "kafka" ? "a real Apache Kafka at " : "a real Redis at ") + address();
+    adaptor = kind.adaptor;
+    title = std::string(kind.title) + " at " + address();
     return {};
   }
 
@@ -136,11 +148,18 @@ class Server : public Target {
 
 }  // namespace
 
-Result<std::unique_ptr<Target>> StartServer(const std::string& kind, const std::string& python,
+Result<std::unique_ptr<Target>> StartServer(const std::string& adaptor, const std::string& python,
                                             const std::string& python_path) {
+  const auto* const kind = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                        [&](const Kind& k) { return adaptor == k.adaptor; });
+  if (kind == std::end(kKinds)) {
+    return Status(Code::kInvalidArgument, "there is no server for the adaptor " + adaptor);
+  }
+  std::printf("broker:   starting %s (a few seconds)\n", kind->title);
+  std::fflush(stdout);
   auto server = std::make_unique<Server>();
-  Status status = server->Spawn(kind, python, python_path);
-  if (status.ok()) status = server->Start(kind);
+  Status status = server->Spawn(kind->kind, python, python_path);
+  if (status.ok()) status = server->Start(*kind);
   if (!status.ok()) return status;
   return std::unique_ptr<Target>(std::move(server));
 }

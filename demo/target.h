@@ -17,18 +17,22 @@ class Target {
   std::string adaptor;  // short name
   std::string host;
   int port = 0;
+  std::string connection;  // for the sink; empty: host and port
 
   std::string address() const { return host + ":" + std::to_string(port); }
-  std::string conn_str() const { return host + ";" + std::to_string(port); }
+  std::string conn_str() const {
+    return connection.empty() ? host + ";" + std::to_string(port) : connection;
+  }
 };
 
 /// librdkafka's mock cluster, in this process, with `topic` of one partition: real connections, no
 /// server.
 dsmsg::Result<std::unique_ptr<Target>> StartMockKafka(const std::string& topic);
 
-/// A real server, started by `python -m dsmsg.brokers serve <kind>` ("kafka" or "redis") and ended
-/// with it. `python` is the interpreter, `python_path` the folder that holds the package.
-dsmsg::Result<std::unique_ptr<Target>> StartServer(const std::string& kind,
+/// A real server for an adaptor ("kafka", "redis", "mqtt", "amqp"), started by `python -m
+/// dsmsg.brokers serve <kind>` and ended with it; says so first. `python` is the interpreter,
+/// `python_path` the folder that holds the package.
+dsmsg::Result<std::unique_ptr<Target>> StartServer(const std::string& adaptor,
                                                    const std::string& python,
                                                    const std::string& python_path);
 

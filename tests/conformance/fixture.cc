@@ -144,9 +144,9 @@ std::string Conformance::NewTopic(Server& server, int partitions) {
 
 Ledger& Conformance::NewLedger() { return *ledgers_.emplace_back(std::make_unique<Ledger>()); }
 
-std::string Conformance::WriteConfig(const Lines& lines) {
+std::string Conformance::WriteConfig(const Quirks& quirks, const Lines& lines) {
   std::string text = "[message-broker]\n";
-  for (const std::string& line : quirks().BaseConfig()) text += line + "\n";
+  for (const std::string& line : quirks.BaseConfig()) text += line + "\n";
   for (const std::string& line : lines) text += line + "\n";
   return WriteFile(text);
 }

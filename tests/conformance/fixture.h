@@ -86,7 +86,8 @@ class Conformance : public ::testing::TestWithParam<Quirks*> {
   Ledger& NewLedger();
 
   /// Writes a file with the group [message-broker]; the quirks' base lines first.
-  std::string WriteConfig(const Lines& lines);
+  std::string WriteConfig(const Lines& lines) { return WriteConfig(quirks(), lines); }
+  std::string WriteConfig(const Quirks& quirks, const Lines& lines);
   std::string WriteFile(const std::string& content);
   static std::string Connection(const Server& server);
 

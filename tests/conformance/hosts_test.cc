@@ -98,6 +98,8 @@ class HostRuns : public Conformance {
 CONFORMANCE_SUITE_OF(HostA_Sink, HostRuns);
 CONFORMANCE_SUITE_OF(HostB_ClientLibrary, HostRuns);
 CONFORMANCE_SUITE_OF(HostC_SamplePrograms, HostRuns);
+using HostB_AllAdaptors = HostRuns;
+INSTANTIATE_TEST_SUITE_P(, HostB_AllAdaptors, ::testing::Values(AllQuirks().front()), QuirksName);
 
 TEST_P(HostA_Sink, DoWorkWhilePendingZeroSleep) { RunA({}, false); }
 TEST_P(HostA_Sink, EndlessDoWork) { RunA({.endless = true, .sleep = {}}, false); }
@@ -172,7 +174,8 @@ TEST_P(HostB_ClientLibrary, ItsOwnReconnectLoop) {
 }
 
 // Several adaptors in one process, each with its own connection, at the same time.
-TEST_P(HostB_ClientLibrary, BesideAllOtherAdaptors) {
+// Once for all of them: every adaptor in this process, each with its own server.
+TEST_P(HostB_AllAdaptors, InOneProcess) {
   struct Other {
     Quirks* quirks;
     Ledger* ledger;
@@ -185,7 +188,7 @@ TEST_P(HostB_ClientLibrary, BesideAllOtherAdaptors) {
     Other other{each, &NewLedger(), NewName(), nullptr};
     each->CreateTopic(server, other.topic, 1);
     other.host = HostB::Connect(*LoadedAdaptor(LibraryPath(*each)), Connection(server),
-                                WriteConfig({}), *other.ledger, {});
+                                WriteConfig(*each, {}), *other.ledger, {});
     ASSERT_TRUE(other.host) << each->protocol() << ": " << Log();
     others.push_back(other);
   }

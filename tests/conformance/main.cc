@@ -42,8 +42,8 @@ constexpr const char* kNotTested[][2] = {
      "needs a resolver of its own: shown in the unit tests"},
     {"section 4, spool",
      "the spool is not in this version: a setting that asks for it stops connect"},
-    {"section 5, TLS schemes (kafka+TLS, rediss)",
-     "not in this version: a setting that asks for it stops connect"},
+    {"section 5, TLS schemes (mqtts, rediss, amqps)",
+     "certificates and real listeners: tests/python/test_security.py"},
     {"power cut", "a broker's own durability; SIGKILL is what is tested"},
 };
 

@@ -25,7 +25,11 @@ Server& Quirks::shared() {
 }
 
 Server& Quirks::faulty() {
-  if (!faulty_) faulty_ = std::make_unique<Server>(server_kind(), server_args());
+  using Killed = Server::Killed;
+  if (!faulty_) {
+    faulty_ = std::make_unique<Server>(server_kind(), server_args(),
+                                       survives_kill() ? Killed::kProcess : Killed::kConnections);
+  }
   faulty_->EnsureUp();
   return *faulty_;
 }

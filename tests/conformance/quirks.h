@@ -50,8 +50,9 @@ class Quirks {
   /// "suite.test"), reason.
   virtual std::vector<std::pair<std::string, std::string>> NotApplicable() const { return {}; }
 
-  // The broker. What it acknowledged must survive SIGKILL. shared() is never killed by a test,
-  // faulty() is.
+  // The broker. What it acknowledged must survive SIGKILL, else survives_kill says so, and an
+  // outage is one of the connections. shared() is never killed by a test, faulty() is.
+  virtual bool survives_kill() const { return true; }
   Server& shared();
   Server& faulty();
   virtual std::string server_kind() const = 0;  // for `dsmsg.brokers serve`
@@ -70,6 +71,12 @@ class Quirks {
   virtual Lines ConsumerConfig(const std::string& unique) const = 0;
   /// Everything that must lead to this server (besides the common "host;port" forms of the suite).
   virtual std::vector<ConnectionForm> ConnectionForms(Server& server) const = 0;
+  /// A connection string that names a default topic behind its last ';'.
+  virtual std::string WithTopic(const Server& server, const std::string& topic) const {
+    return server.host() + ";" + std::to_string(server.port()) + ";" + topic;
+  }
+  /// host;port;user;password, where others have host;port;topic.
+  virtual bool fields_are_login() const { return false; }
   /// Settings written in two ways that mean the same, and a third that differs.
   struct EqualSettings {
     std::string connection, same, different;

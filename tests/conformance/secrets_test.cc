@@ -105,7 +105,7 @@ TEST_P(Rule14_Secrets, ALastFieldThatIsNoTopicCountsAsAbsent) {
 TEST_P(Rule14_Secrets, ALastFieldThatIsATopicIsUsed) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);
-  const Link link = ConnectTo(Connection(server) + ";" + topic, {});
+  const Link link = ConnectTo(quirks().WithTopic(server, topic), {});
   EXPECT_EQ(link.Send(topic, "as topic"), NVDS_MSGAPI_OK);
   Close(link);
   EXPECT_EQ(quirks().ReadAll(server, topic).size(), 1u);

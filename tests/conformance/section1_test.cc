@@ -13,6 +13,7 @@ namespace {
 
 CONFORMANCE_SUITE(Section1_NineFunctions);
 CONFORMANCE_SUITE(Section1_BadArguments);
+CONFORMANCE_SUITE(Section1_ConnectWithoutFile);
 CONFORMANCE_SUITE(Section1_ProductionFaults);
 
 const uint8_t kByte = 'x';
@@ -58,7 +59,7 @@ TEST_P(Section1_BadArguments, Connect) {
       << "a missing file must not be ignored; the log says: " << LogCapture::Since(mark);
 }
 
-TEST_P(Section1_BadArguments, ConnectWithoutCallbackAndFile) {
+TEST_P(Section1_ConnectWithoutFile, AndWithoutCallback) {
   const Link link = Link::Open(adaptor(), Connection(quirks().shared()), std::nullopt, nullptr);
   ASSERT_TRUE(link.ok()) << Log();
   Close(link);

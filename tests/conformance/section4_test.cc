@@ -82,7 +82,7 @@ TEST_P(Section4_UnknownTopic, HasItsOwnAnswer) {
   Server& server = quirks().shared();
   const std::string unknown = NewName(), good = NewTopic(server);
   Lines lines = quirks().LowLatencyConfig();
-  lines.push_back("send-timeout=60s");
+  lines.emplace_back("send-timeout=60s");
   const Link link = Connect(server, lines);
   Ledger& ledger = NewLedger();
   Record& bad = ledger.Add(unknown, "k");

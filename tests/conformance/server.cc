@@ -69,8 +69,8 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-Server::Server(std::string kind, std::string args)
-    : kind_(std::move(kind)), args_(std::move(args)) {}
+Server::Server(std::string kind, std::string args, Killed killed)
+    : kind_(std::move(kind)), args_(std::move(args)), killed_(killed) {}
 
 Server::~Server() {
   if (control_ < 0) return;
@@ -149,22 +149,41 @@ void Server::Command(const std::string& name, const std::string& args) {
   if (!document["ok"].GetBool()) {
     throw std::runtime_error(name + ": " + document["error"].GetString());
   }
+  if (document["pid"].IsInt()) pid_ = document["pid"].GetInt();
+  if (document.HasMember("ports") && document["ports"].IsObject()) {
+    for (const auto& [listener, port] : document["ports"].GetObject()) {
+      extra_ports_[listener.GetString()] = static_cast<uint16_t>(port.GetInt());
+    }
+  }
   if (port_ == 0) {
     host_ = document["host"].GetString();
-    port_ = static_cast<uint16_t>(document["port"].GetInt());
+    direct_port_ = port_ = static_cast<uint16_t>(document["port"].GetInt());
   }
 }
 
 void Server::EnsureUp() {
   std::lock_guard lock(mutex_);
   if (state_ == State::kPaused) Command("resume");
-  if (state_ == State::kDown) Command("start", args_);
+  if (state_ == State::kDown && proxy_) {
+    proxy_->Restore();
+  } else if (state_ == State::kDown) {
+    Command("start", args_);
+  }
+  if (killed_ == Killed::kConnections && !proxy_) {
+    proxy_ = std::make_unique<CutProxy>(direct_port_);
+    port_ = proxy_->port();
+  }
   state_ = State::kUp;
 }
 
 void Server::Kill() {
   std::lock_guard lock(mutex_);
-  if (state_ != State::kDown) Command("kill");
+  if (proxy_) {
+    if (state_ == State::kPaused) Command("resume");
+    proxy_->Cut();
+  } else if (state_ != State::kDown) {
+    Command("kill");
+  }
   state_ = State::kDown;
 }
 
@@ -178,6 +197,11 @@ void Server::Resume() {
   std::lock_guard lock(mutex_);
   Command("resume");
   state_ = State::kUp;
+}
+
+void Server::Ctl(const std::string& arguments) {
+  std::lock_guard lock(mutex_);
+  Command("ctl", arguments);
 }
 
 Outage::Outage(Server& server, std::chrono::milliseconds down)

@@ -12,29 +12,47 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include "cut_proxy.h"
 
 namespace dsmsg::conformance {
 
 class Server {
  public:
+  /// What Kill ends: the process, or (for a server that would lose what it acknowledged) all
+  /// connections that come through host() and port().
+  enum class Killed { kProcess, kConnections };
+
   /// `args`: JSON object for the "start" command. Starts nothing yet.
-  Server(std::string kind, std::string args);
+  Server(std::string kind, std::string args, Killed killed = Killed::kProcess);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // Each throws std::runtime_error with the control process's message.
   void EnsureUp();  // running and not paused
-  void Kill();      // SIGKILL
+  void Kill();      // SIGKILL, or all connections reset and the port refused
   void Pause();     // SIGSTOP
   void Resume();    // SIGCONT
+  /// Runs the server's own control program; `arguments`: a JSON array of strings.
+  void Ctl(const std::string& arguments);
 
   const std::string& host() const { return host_; }
   uint16_t port() const { return port_; }
   std::string address() const { return host_ + ":" + std::to_string(port_); }
+  /// Past the proxy of Killed::kConnections: for the suite's own readers.
+  uint16_t direct_port() const { return direct_port_; }
+  pid_t pid() const { return pid_; }
+  /// Of another listener, by its name ("mqtt" of RabbitMQ); 0: there is none.
+  uint16_t extra_port(const std::string& name) const {
+    const auto found = extra_ports_.find(name);
+    return found == extra_ports_.end() ? uint16_t{0} : found->second;
+  }
 
  private:
   enum class State { kDown, kUp, kPaused };
@@ -43,12 +61,16 @@ class Server {
   std::string Exchange(const std::string& line);
 
   const std::string kind_, args_;
+  const Killed killed_;
   std::mutex mutex_;
   State state_ = State::kDown;
   pid_t control_ = -1;
   int to_ = -1, from_ = -1;
+  pid_t pid_ = -1;  // of the server
   std::string host_ = "127.0.0.1";
-  uint16_t port_ = 0;
+  uint16_t port_ = 0, direct_port_ = 0;
+  std::map<std::string, uint16_t> extra_ports_;
+  std::unique_ptr<CutProxy> proxy_;
 };
 
 /// Kills a server on a thread of its own, and starts it again after `down`. Join before looking at
