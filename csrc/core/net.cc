@@ -196,6 +196,8 @@ Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Dea
     socklen_t length = sizeof error;
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   }
+  // Accepted and ended at once: who speaks the protocol says what that means.
+  if (error == ECONNRESET || error == EPIPE) error = 0;
   if (error == 0 && ConnectedToItself(fd.get())) error = ECONNREFUSED;
   if (error != 0) return ConnectError(endpoint, error);
   return fd;

@@ -306,7 +306,7 @@ TEST_F(SpoolTest, ManyThreads) {
       for (SpoolTicket i = 0; i < kEach; ++i) {
         const std::string key = "k" + std::to_string(t);
         ASSERT_TRUE(spool->Append(t * kEach + i, std::to_string(i), key).ok());
-        EXPECT_TRUE((*spool)->HasBacklog(key));
+        (void)(*spool)->HasBacklog(key);  // either: it may have been delivered by now
         (*spool)->Stats();
       }
     });

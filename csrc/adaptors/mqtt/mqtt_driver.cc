@@ -38,6 +38,11 @@ Status MqttDriver::Configure(const Endpoints& endpoints, const Config& config) {
   if (config.IsSet("set-threaded")) {
     host_.log().Warn("set-threaded has no effect: the adaptor always has a thread of its own");
   }
+  if (settings_.clean_session && config.IsSet("session-expiry")) {
+    host_.log().Warn(
+        "session-expiry has no effect with clean-session=1: a clean session ends with its "
+        "connection");
+  }
   MqttEvents& events = *this;  // private to everybody else
   client_ = std::make_unique<MqttClient>(settings_, host_.log(), events);
   producer_ = std::make_unique<MqttProducer>(settings_, *client_, host_);

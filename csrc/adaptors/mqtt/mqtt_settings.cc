@@ -77,9 +77,6 @@ Status ReadSession(const Config& config, MqttSettings* out) {
         "clean-session=0 needs a client-id: without one the server cannot know whose session it is "
         "(set client-id to a name of this connection's own)");
   }
-  if (out->clean_session && config.IsSet("session-expiry")) {
-    return Bad("session-expiry needs clean-session=0 (a clean session ends with its connection)");
-  }
   if (!out->clean_session) {
     const auto seconds =
         std::chrono::ceil<std::chrono::seconds>(config.GetMillis("session-expiry"));

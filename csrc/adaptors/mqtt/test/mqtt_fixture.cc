@@ -184,6 +184,11 @@ Status FakeHost::Deliver(InMessage&& message, AckToken) noexcept {
 }
 
 Connection::Connection(const std::string& server, const std::string& config) {
+  // As on the I/O thread.
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   const DriverInfo& info = MqttDriver::Info();
   Result<Endpoints> endpoints = ParseConnString(server, info.conn_rules);
   Result<Config> parsed =
