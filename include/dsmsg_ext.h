@@ -67,6 +67,18 @@ NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr, DsmsgLinkCal
  * remain. */
 NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms);
 
+/**
+ * Connects anew with another endpoint, certificate or password, and keeps the queue: what was not
+ * acknowledged is sent again over the new connection (duplicates are possible), subscriptions are
+ * made again. Options of the queue, the spool and the metrics stay as they were.
+ * @param connection_str NULL or empty: that of nvds_msgapi_connect()
+ * @param config_path    NULL or empty: that of nvds_msgapi_connect(), read again
+ * @return ERR when the settings are wrong (dsmsg_last_error(); nothing has changed then). OK does
+ *         not say that the new broker was reached: the link callback does.
+ */
+NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char* connection_str,
+                                 const char* config_path);
+
 /** nvds_msgapi_send_async() with key, headers and timestamp. */
 NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr, const DsmsgMessage* message,
                                        nvds_msgapi_send_cb_t send_callback, void* user_ptr);

@@ -12,6 +12,7 @@ NvDsMsgApiErrorType ToApi(const Status& status) {
 
 void CompletionQueue::Push(std::vector<Finished>* finished) {
   if (finished->empty()) return;
+  if (observer_) observer_(*finished);
   bool wake = false;
   {
     std::lock_guard lock(mutex_);

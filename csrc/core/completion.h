@@ -8,7 +8,9 @@
 #define DSMSG_CORE_COMPLETION_H_
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "core/outgoing.h"
@@ -17,6 +19,11 @@ namespace dsmsg {
 
 class CompletionQueue {
  public:
+  /// Told first of everything that is pushed, on the thread that pushes. Set before any thread
+  /// uses the queue.
+  using Observer = std::function<void(std::span<const Finished>)>;
+  void SetObserver(Observer observer) { observer_ = std::move(observer); }
+
   /// Takes all of `finished` and leaves it empty.
   void Push(std::vector<Finished>* finished);
 
@@ -32,6 +39,7 @@ class CompletionQueue {
     NvDsMsgApiErrorType outcome;
   };
 
+  Observer observer_;
   mutable std::mutex mutex_;
   std::condition_variable due_cv_;
   std::vector<Due> due_;

@@ -88,26 +88,33 @@ Pairs Config::GetPairs(std::string_view name) const {
   return pairs.ok() ? std::move(pairs.value()) : Pairs();
 }
 
+std::string Config::CanonicalValue(const Value& value) {
+  switch (value.form) {
+    case Value::Form::kText:
+      return OneLine(value.text);
+    case Value::Form::kNumber:
+      // Not set is not the same as 0.
+      return value.text.empty() ? std::string() : std::to_string(value.number);
+    case Value::Form::kPairs:
+      return OneLine(CanonicalPairs(value.text));
+  }
+  return {};
+}
+
 std::string Config::Canonical() const {
   std::string out;
   for (const auto& [name, value] : values_) {
-    if ((value.flags & kOptLocal) != 0) continue;
-    out += name + '=';
-    switch (value.form) {
-      case Value::Form::kText:
-        out += OneLine(value.text);
-        break;
-      case Value::Form::kNumber:
-        // Not set is not the same as 0.
-        if (!value.text.empty()) out += std::to_string(value.number);
-        break;
-      case Value::Form::kPairs:
-        out += OneLine(CanonicalPairs(value.text));
-        break;
-    }
-    out += '\n';
+    if ((value.flags & kOptLocal) == 0) out += name + '=' + CanonicalValue(value) + '\n';
   }
   return out;
+}
+
+std::vector<std::string> Config::Different(const Config& other) const {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values_) {
+    if (CanonicalValue(value) != CanonicalValue(other.Get(name))) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace dsmsg

@@ -44,6 +44,9 @@ class Config {
   uint64_t GetBytes(std::string_view name) const;
   Pairs GetPairs(std::string_view name) const;
 
+  /// Names of the options whose values differ from those of `other`, which has the same table.
+  std::vector<std::string> Different(const Config& other) const;
+
   const std::vector<std::string>& warnings() const { return warnings_; }
   /// name=value lines, sorted by name, of every option that is not kOptLocal, secrets included,
   /// defaults filled in: input of the connection signature; never log it.
@@ -61,6 +64,7 @@ class Config {
   };
   friend class ConfigParser;
   const Value& Get(std::string_view name) const;
+  static std::string CanonicalValue(const Value& value);
 
   std::map<std::string, Value, std::less<>> values_;  // canonical names (dashes)
   std::vector<std::string> warnings_;

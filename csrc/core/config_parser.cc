@@ -260,9 +260,7 @@ Status ConfigParser::SetKnown(const OptionSpec& spec, const std::string& key,
   const bool is_default =
       parsed->text == value.text || (type->numeric() && !parsed->text.empty() &&
                                      !value.text.empty() && parsed->number == value.number);
-  const bool spool_overflow = value.form == Config::Value::Form::kText &&
-                              table_.Find("overflow") == &spec && parsed->text == "spool";
-  if (((spec.flags & kOptUnavailable) != 0 && !is_default) || spool_overflow) {
+  if ((spec.flags & kOptUnavailable) != 0 && !is_default) {
     return Bad(line, name_and_value + "not available in this version of dsmsg (remove this line)");
   }
   value.text = std::move(parsed->text);

@@ -288,6 +288,16 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout
   });
 }
 
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char* connection_str,
+                                              const char* config_path) {
+  return Guard("reload", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return Refuse("reload", "this handle is not connected");
+    const Status status = session->Reload(Text(connection_str), Text(config_path));
+    return status.ok() ? NVDS_MSGAPI_OK : Refuse("reload", status.message(), &session->logger());
+  });
+}
+
 DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
                                                     const DsmsgMessage* message,
                                                     nvds_msgapi_send_cb_t send_callback,

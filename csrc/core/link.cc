@@ -47,6 +47,19 @@ Status Link::Configure() {
   return driver_->Configure(parts_.settings.endpoints, parts_.settings.config);
 }
 
+Status Link::Reconfigure(const Endpoints& endpoints, const Config& config) {
+  std::unique_ptr<Driver> driver = parts_.factory.create(*this);
+  if (Status status = driver->Configure(endpoints, config); !status.ok()) return status;
+  state_.SetPeer(endpoints.ToString());
+  {
+    std::lock_guard lock(replacement_mutex_);
+    replacement_ = std::move(driver);
+  }
+  retry_now_ = true;
+  Signal();
+  return {};
+}
+
 // ---------------------------------------------------------------- any thread
 
 void Link::Start() {
@@ -124,9 +137,9 @@ void Link::ReportUp() {
   if (change == LinkState::Up::kAlready) return;
   if (change == LinkState::Up::kAgain) {
     Metrics::Add(parts_.metrics.reconnects);
-    parts_.logger.Warn("connected to " + parts_.settings.endpoints.ToString() + " again");
+    parts_.logger.Warn("connected to " + state_.peer() + " again");
   } else {
-    parts_.logger.Info("connected to " + parts_.settings.endpoints.ToString());
+    parts_.logger.Info("connected to " + state_.peer());
   }
   parts_.observer.OnLinkUp(role_);
   Signal();
@@ -155,7 +168,9 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
   if (outcomes->empty()) return;
   std::vector<Finished> finished;
   finished.reserve(outcomes->size());
-  const size_t retried = parts_.queue->Complete(*outcomes, &finished);
+  std::vector<SendQueue::Refused> refused;
+  const bool keep = parts_.dead_letters.enabled();
+  const size_t retried = parts_.queue->Complete(*outcomes, &finished, keep ? &refused : nullptr);
   for (const SendQueue::Outcome& outcome : *outcomes) {
     if (outcome.status.ok()) continue;
     parts_.logger.Limited(
@@ -169,6 +184,23 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
     Wake(true);
   }
   parts_.completions.Push(&finished);
+  KeepRefused(&refused);
+}
+
+// Never waits for room: a dead letter that finds none goes to the directory.
+void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
+  std::vector<Finished> finished;
+  for (auto& [outgoing, status] : *refused) {
+    Outgoing letter;
+    Token token = 0;
+    if (!outgoing.dead_letter && parts_.dead_letters.MakeLetter(outgoing, status, &letter)) {
+      const Status pushed = parts_.queue->Push(std::move(letter), &finished, &token, Clock::now());
+      if (pushed.ok() && token != 0) continue;
+    }
+    parts_.dead_letters.Keep(outgoing.message, status);
+  }
+  refused->clear();
+  parts_.completions.Push(&finished);
 }
 
 void Link::Tell(std::vector<Finished>* finished) { parts_.completions.Push(finished); }
@@ -178,6 +210,7 @@ void Link::Tell(std::vector<Finished>* finished) { parts_.completions.Push(finis
 void Link::Run() {
   io_thread_ = std::this_thread::get_id();
   while (!stopping()) {
+    SwapDriver();
     if (state_.given_up()) {
       AnswerGivenUp();
     } else if (open_) {
@@ -188,6 +221,18 @@ void Link::Run() {
   }
   if (open_ && parts_.inbox != nullptr) HandleAcks();
   CloseDriver(drain_);
+}
+
+void Link::SwapDriver() {
+  std::unique_ptr<Driver> next;
+  {
+    std::lock_guard lock(replacement_mutex_);
+    next = std::move(replacement_);
+  }
+  if (next == nullptr) return;
+  CloseDriver(Millis(0));
+  driver_ = std::move(next);
+  reconnect_backoff_.Reset();
 }
 
 bool Link::TryOpen() {

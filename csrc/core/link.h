@@ -10,12 +10,14 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/backoff.h"
 #include "core/completion.h"
+#include "core/dead_letters.h"
 #include "core/driver.h"
 #include "core/export.h"
 #include "core/inbox.h"
@@ -49,6 +51,7 @@ struct LinkParts {
   LinkObserver& observer;
   SendQueue* queue;
   Inbox* inbox;
+  DeadLetters& dead_letters;
 };
 
 class Link final : public DriverHost {
@@ -58,6 +61,10 @@ class Link final : public DriverHost {
 
   /// Creates the driver and gives it the settings.
   Status Configure();
+  /// Creates another driver with other settings; the I/O thread closes the present one and opens
+  /// that. What was in flight is sent again. On an error nothing changes. The core keeps its own
+  /// settings.
+  Status Reconfigure(const Endpoints& endpoints, const Config& config);
   void Start();
   LinkState& state() { return state_; }
   bool up() const { return state_.up(); }
@@ -90,6 +97,7 @@ class Link final : public DriverHost {
  private:
   void Run();
   bool TryOpen();
+  void SwapDriver();
   void CloseDriver(Millis drain);
   void LinkLost(const Status& reason);
   void Pause(bool slowly);
@@ -102,6 +110,7 @@ class Link final : public DriverHost {
   void HandleSubscription();
   void HandleAcks();
   void HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes);  // any thread
+  void KeepRefused(std::vector<SendQueue::Refused>* refused);      // any thread
   void Tell(std::vector<Finished>* finished);                      // any thread
   void ReportUp();                                                 // any thread
   void ReportDown(const Status& reason, bool failed_attempt);      // any thread
@@ -118,6 +127,8 @@ class Link final : public DriverHost {
   std::atomic<Sleep> sleep_{Sleep::kAwake};
   std::atomic<bool> stop_{false}, urgent_{false}, signalled_{false}, retry_now_{false};
   std::atomic<bool> hold_requested_{false};
+  std::mutex replacement_mutex_;  // guards the following
+  std::unique_ptr<Driver> replacement_;
   std::atomic<uint64_t> epoch_{0};
   std::atomic<std::thread::id> io_thread_{};
 

@@ -13,6 +13,16 @@ Status LinkState::last_error() const {
   return last_error_;
 }
 
+std::string LinkState::peer() const {
+  std::lock_guard lock(mutex_);
+  return peer_;
+}
+
+void LinkState::SetPeer(std::string peer) {
+  std::lock_guard lock(mutex_);
+  peer_ = std::move(peer);
+}
+
 LinkState::Up LinkState::SetUp() {
   bool again = false;
   {
@@ -60,8 +70,7 @@ std::optional<LinkState::Down> LinkState::SetDown(const Status& reason, bool fai
 Status LinkState::WaitFirstAttempt(Deadline deadline) {
   std::unique_lock lock(mutex_);
   if (!changed_cv_.wait_until(lock, deadline, [this] { return attempted_; })) {
-    return {Code::kTimeout,
-            "no answer from " + settings_.endpoints.ToString() + " within connect-timeout"};
+    return {Code::kTimeout, "no answer from " + peer_ + " within connect-timeout"};
   }
   return established_ ? Status() : last_error_;
 }
@@ -73,8 +82,7 @@ Status LinkState::WaitUp(Deadline deadline) {
   });
   if (established_) return {};
   if (!last_error_.ok()) return last_error_;
-  return {Code::kTimeout,
-          "no answer from " + settings_.endpoints.ToString() + " within connect-wait-timeout"};
+  return {Code::kTimeout, "no answer from " + peer_ + " within connect-wait-timeout"};
 }
 
 void LinkState::BeginFlush() {

@@ -24,11 +24,15 @@ namespace dsmsg {
 class LinkState {
  public:
   /// `queue` may be null; both outlive this object.
-  LinkState(const Settings& settings, SendQueue* queue) : settings_(settings), queue_(queue) {}
+  LinkState(const Settings& settings, SendQueue* queue)
+      : settings_(settings), queue_(queue), peer_(settings.endpoints.ToString()) {}
 
   bool up() const { return up_.load(std::memory_order_acquire); }
   bool given_up() const { return given_up_.load(); }
   Status last_error() const;
+  /// "host:port[,...]" for messages; changes with a reload.
+  std::string peer() const;
+  void SetPeer(std::string peer);
 
   enum class Up { kAlready, kFirst, kAgain };
   Up SetUp();
@@ -73,6 +77,7 @@ class LinkState {
   std::condition_variable changed_cv_;
   bool attempted_ = false, established_ = false, told_down_ = false;
   Status last_error_;
+  std::string peer_;
   int64_t failures_ = 0;  // failed attempts in this outage
   uint64_t attempts_ended_ = 0, flush_attempts_ = 0, subscribe_attempts_ = 0;
   Clock::time_point flush_began_{};

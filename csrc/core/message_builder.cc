@@ -132,6 +132,7 @@ Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logge
     return {Code::kInvalidArgument, kNoTopic};
   }
   if (max_bytes_ > 0 && request.payload.size() > max_bytes_) {
+    outgoing->message.topic = topic;
     return {Code::kTooLarge, "a payload of " + std::to_string(request.payload.size()) +
                                  " bytes is larger than max-message-bytes (" +
                                  std::to_string(max_bytes_) + ")"};

@@ -32,6 +32,7 @@ class MessageBuilder {
 
   /// kInvalidArgument: no topic (nothing was accepted). kTooLarge, kInternal (no memory): accepted
   /// messages that are to be completed with that status. The recipient is not touched.
+  /// kTooLarge: message.topic is valid until this thread builds the next one.
   Status Build(const SendRequest& request, Metrics& metrics, Logger& logger,
                Outgoing* outgoing) const;
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/metrics.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <bit>
 
 namespace dsmsg {
@@ -105,73 +102,6 @@ void Metrics::RecordFailureReason(const Status& status) noexcept {
 std::string Metrics::LastFailureReason() const {
   std::lock_guard lock(mutex_);
   return last_failure_;
-}
-
-std::string Metrics::ToJson(const Gauges& gauges) const {
-  rapidjson::StringBuffer text;
-  rapidjson::Writer<rapidjson::StringBuffer> json(text);
-  const auto number = [&json](const char* name, uint64_t value) {
-    json.Key(name);
-    json.Uint64(value);
-  };
-  const auto counter = [&number](const char* name, const Counter& value) {
-    number(name, value.load(std::memory_order_relaxed));
-  };
-  json.StartObject();
-  json.Key("protocol");
-  json.String(gauges.protocol.c_str());
-  json.Key("endpoint");
-  json.String(gauges.endpoint.c_str());
-  json.Key("link");
-  json.String(gauges.link_up ? "up" : "down");
-  counter("accepted", accepted);
-  counter("bytes", accepted_bytes);
-  counter("refused", refused);
-  counter("sent", submitted);
-  counter("acknowledged", acknowledged);
-  counter("retried", retried);
-  json.Key("failed");
-  json.StartObject();
-  for (size_t i = 1; i < failed_.size(); ++i) {
-    if (failed_[i].load(std::memory_order_relaxed) > 0)
-      counter(CodeName(static_cast<Code>(i)), failed_[i]);
-  }
-  json.EndObject();
-  json.Key("dropped");
-  json.StartObject();
-  for (size_t i = 0; i < dropped_.size(); ++i) {
-    counter(DropReasonName(static_cast<DropReason>(i)), dropped_[i]);
-  }
-  json.EndObject();
-  counter("late_completions", late_completions);
-  counter("no_receiver", no_receiver);
-  counter("missing_fields", missing_fields);
-  counter("received", received);
-  counter("reconnects", reconnects);
-  counter("failed_attempts", failed_attempts);
-  number("queue_messages", gauges.queue_messages);
-  number("queue_bytes", gauges.queue_bytes);
-  number("in_flight", gauges.in_flight);
-  number("completions_waiting", gauges.completions_waiting);
-  number("inbox_messages", gauges.inbox_messages);
-  json.Key("last_success_ms");
-  json.Int64(last_success_ms_.load(std::memory_order_relaxed));
-  json.Key("last_failure_ms");
-  json.Int64(last_failure_ms_.load(std::memory_order_relaxed));
-  json.Key("last_failure_reason");
-  json.String(LastFailureReason().c_str());
-  const LatencyHistogram::Summary latency = latency_.Summarize();
-  json.Key("latency_us");
-  json.StartObject();
-  number("count", latency.count);
-  number("sum", latency.sum);
-  number("p50", latency.p50);
-  number("p90", latency.p90);
-  number("p99", latency.p99);
-  number("max", latency.max);
-  json.EndObject();
-  json.EndObject();
-  return {text.GetString(), text.GetSize()};
 }
 
 }  // namespace dsmsg

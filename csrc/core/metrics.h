@@ -63,7 +63,11 @@ class Metrics {
   Counter retried{0};
   Counter acknowledged{0};
   Counter late_completions{0};
-  Counter no_receiver{0};  // taken, but nobody listened
+  Counter no_receiver{0};        // taken, but nobody listened
+  Counter spooled{0};            // durable in the spool
+  Counter replayed{0};           // out of the spool and acknowledged by the broker
+  Counter dead_lettered{0};      // refused for good and kept in dead-letter-dir or -topic
+  Counter dead_letters_lost{0};  // refused for good and could not be kept there
   Counter reconnects{0};
   Counter failed_attempts{0};
   Counter received{0};
@@ -74,15 +78,15 @@ class Metrics {
   void RecordFailureReason(const Status& status) noexcept;
   std::string LastFailureReason() const;
 
-  /// Values that live elsewhere, read at the moment of the report.
-  struct Gauges {
-    std::string protocol, endpoint;
-    bool link_up = false;
-    uint64_t queue_messages = 0, queue_bytes = 0, in_flight = 0, completions_waiting = 0,
-             inbox_messages = 0;
-  };
-  /// The JSON text of dsmsg_stats().
-  std::string ToJson(const Gauges& gauges) const;
+  uint64_t failed(Code code) const noexcept {
+    return failed_[static_cast<size_t>(code)].load(std::memory_order_relaxed);
+  }
+  uint64_t dropped(DropReason reason) const noexcept {
+    return dropped_[static_cast<size_t>(reason)].load(std::memory_order_relaxed);
+  }
+  int64_t last_success_ms() const noexcept { return last_success_ms_.load(); }
+  int64_t last_failure_ms() const noexcept { return last_failure_ms_.load(); }
+  LatencyHistogram::Summary latency() const noexcept { return latency_.Summarize(); }
 
  private:
   std::array<Counter, static_cast<size_t>(Code::kInternal) + 1> failed_{};

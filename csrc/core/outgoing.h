@@ -43,6 +43,8 @@ struct Recipient {
 struct Finished {
   Recipient recipient;
   Status status;
+  uint64_t spool_id = 0;  // of a message that came from the spool
+  bool dropped = false;   // ended by the core, not by the broker's answer
 };
 
 struct Outgoing {
@@ -51,6 +53,8 @@ struct Outgoing {
   std::vector<Header> headers;
   Recipient recipient;
   Clock::time_point accepted_at;
+  uint64_t spool_id = 0;     // not 0: came from the spool and has no recipient
+  bool dead_letter = false;  // a copy of a refused message, on its way to dead-letter-topic
 
   size_t bytes() const { return buffer.size(); }
 };

@@ -38,6 +38,21 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
   return {};
 }
 
+bool SendQueue::PushIfRoom(Outgoing&& outgoing, Token* token) {
+  std::lock_guard lock(mutex_);
+  if (closed_ || Full(outgoing.bytes())) return false;
+  const uint32_t index = Allocate(std::move(outgoing), State::kWaiting, &waiting_);
+  if (token != nullptr) *token = NameOf(index);
+  return true;
+}
+
+bool SendQueue::PushSpooled(Outgoing&& outgoing) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  Allocate(std::move(outgoing), State::kWaiting, &waiting_);
+  return true;
+}
+
 void SendQueue::Withdraw(Token token, FinishedList* finished) {
   std::lock_guard lock(mutex_);
   Slot* slot = Lookup(token);
@@ -87,9 +102,10 @@ bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
       return true;
     }
   }
-  if (waiting_.head == kNone) return false;
-  Drop(waiting_.head,
-       {Code::kWouldBlock, "evicted: the queue is full and this was its oldest message"},
+  uint32_t oldest = waiting_.head;
+  while (oldest != kNone && slots_[oldest].outgoing.spool_id != 0) oldest = slots_[oldest].next;
+  if (oldest == kNone) return false;
+  Drop(oldest, {Code::kWouldBlock, "evicted: the queue is full and this was its oldest message"},
        DropReason::kEvicted, finished);
   return true;
 }
@@ -123,7 +139,8 @@ void SendQueue::Return(std::span<const Submission> submissions) {
   }
 }
 
-size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* finished) {
+size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* finished,
+                           std::vector<Refused>* refused) {
   size_t retried = 0;
   std::lock_guard lock(mutex_);
   for (const Outcome& outcome : outcomes) {
@@ -141,7 +158,13 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
     if (outcome.status.ok()) {
       ++acknowledgements_;
       stalled_ = false;
-      metrics_.RecordSuccess(Since(slot->outgoing.accepted_at));
+      if (slot->outgoing.dead_letter) {
+        Metrics::Add(metrics_.dead_lettered);
+      } else if (slot->outgoing.spool_id != 0) {
+        Metrics::Add(metrics_.replayed);
+      } else {
+        metrics_.RecordSuccess(Since(slot->outgoing.accepted_at));
+      }
     } else if (outcome.status.retryable()) {
       ++retried;
       Metrics::Add(metrics_.retried);
@@ -152,7 +175,10 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
       metrics_.RecordFailureReason(outcome.status);
     }
     End(*slot, outcome.status, finished);
-    Release(index, &flight_);
+    Outgoing ended = Release(index, &flight_);
+    if (!outcome.status.ok() && refused != nullptr) {
+      refused->push_back({std::move(ended), outcome.status});
+    }
   }
   NotifyRoom();
   return retried;
@@ -177,6 +203,10 @@ Clock::time_point SendQueue::Expire(Clock::time_point now, FinishedList* finishe
   for (List* list : {&waiting_, &flight_}) {
     for (uint32_t index = list->head; index != kNone;) {
       const uint32_t next = slots_[index].next;
+      if (slots_[index].outgoing.spool_id != 0) {
+        index = next;
+        continue;
+      }
       const auto ends = slots_[index].outgoing.accepted_at + limits_.message_timeout;
       if (ends > now) {
         due = std::min(due, ends);
@@ -217,9 +247,25 @@ void SendQueue::CloseAll(const Status& status, DropReason reason, FinishedList* 
   room_cv_.notify_all();
 }
 
+void SendQueue::TakeAll(std::vector<Outgoing>* rest, FinishedList* finished) {
+  std::lock_guard lock(mutex_);
+  while (flight_.tail != kNone) MoveToWaiting(flight_.tail);
+  while (waiting_.head != kNone) {
+    const uint32_t index = waiting_.head;
+    if (slots_[index].outgoing.spool_id != 0) {
+      Drop(index, {Code::kCancelled, "stays in the spool"}, DropReason::kShutdown, finished);
+      continue;
+    }
+    if (--open_ == 0) idle_cv_.notify_all();
+    rest->push_back(Release(index, &waiting_));
+  }
+  room_cv_.notify_all();
+}
+
 bool SendQueue::WaitIdle(Deadline deadline) {
   std::unique_lock lock(mutex_);
-  return idle_cv_.wait_until(lock, deadline, [this] { return open_ == 0; });
+  return idle_cv_.wait_until(lock, deadline,
+                             [this] { return open_ == 0 && (!closed_ || spooled_ == 0); });
 }
 
 size_t SendQueue::messages() const {
@@ -249,6 +295,11 @@ bool SendQueue::Full(size_t more_bytes) const {
   return held_messages_ >= limits_.messages || held_bytes_ + more_bytes > limits_.bytes;
 }
 
+bool SendQueue::ByKey(const Slot& slot, const List& list) const {
+  return limits_.overflow == Overflow::kLatestPerKey && &list == &waiting_ &&
+         slot.outgoing.spool_id == 0;
+}
+
 // Half of the queue at most, so that there is always something that can be evicted; one message
 // always.
 bool SendQueue::FlightRoom(size_t more_bytes) const {
@@ -272,7 +323,7 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing, State state, List* list) {
   slot.sequence = next_sequence_++;
   slot.state = state;
   Link(index, list);
-  ++open_;
+  ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
   ++held_messages_;
   held_bytes_ += bytes;
   if (state == State::kInFlight) {
@@ -282,8 +333,9 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing, State state, List* list) {
   return index;
 }
 
-// Frees a slot that was told (or abandoned); `list` is where it is linked, or null.
-void SendQueue::Release(uint32_t index, List* list) {
+// Frees a slot that was told (or abandoned) and gives its message away; `list` is where it is
+// linked, or null.
+Outgoing SendQueue::Release(uint32_t index, List* list) {
   if (list != nullptr) Unlink(index, list);
   Slot& slot = slots_[index];
   const size_t bytes = slot.outgoing.bytes();
@@ -293,16 +345,16 @@ void SendQueue::Release(uint32_t index, List* list) {
   }
   --held_messages_;
   held_bytes_ -= bytes;
-  slot.outgoing = Outgoing();
   slot.state = State::kFree;
   if (++slot.generation == 0) slot.generation = 1;  // a token is never 0
   free_.push_back(index);
+  return std::exchange(slot.outgoing, Outgoing());
 }
 
 // Keeps the list ordered by sequence; the place is nearly always at one of the ends.
 void SendQueue::Link(uint32_t index, List* list) {
   Slot& slot = slots_[index];
-  if (limits_.overflow == Overflow::kLatestPerKey && list == &waiting_) {
+  if (ByKey(slot, *list)) {
     by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.sequence), index);
   }
   uint32_t after = list->tail;
@@ -320,7 +372,7 @@ void SendQueue::Link(uint32_t index, List* list) {
 
 void SendQueue::Unlink(uint32_t index, List* list) {
   Slot& slot = slots_[index];
-  if (limits_.overflow == Overflow::kLatestPerKey && list == &waiting_) {
+  if (ByKey(slot, *list)) {
     by_key_.erase({std::string(slot.outgoing.message.key), slot.sequence});
   }
   (slot.previous == kNone ? list->head : slots_[slot.previous].next) = slot.next;
@@ -346,17 +398,22 @@ void SendQueue::MoveToWaiting(uint32_t index) {
 }
 
 void SendQueue::End(Slot& slot, Status status, FinishedList* finished) {
-  finished->push_back({std::move(slot.outgoing.recipient), std::move(status)});
-  if (--open_ == 0) idle_cv_.notify_all();
+  const uint64_t spool_id = slot.outgoing.spool_id;
+  finished->push_back({std::move(slot.outgoing.recipient), std::move(status), spool_id});
+  if (--(spool_id == 0 ? open_ : spooled_) == 0) idle_cv_.notify_all();
 }
 
 // Ends a message that the core gives up on. In flight, its memory stays until the driver lets go of
 // it.
 void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
   Slot& slot = slots_[index];
-  metrics_.CountDrop(reason);
-  metrics_.RecordFailureReason(status);
+  if (slot.outgoing.spool_id == 0) {  // else it stays in the spool
+    metrics_.CountDrop(reason);
+    if (slot.outgoing.dead_letter) Metrics::Add(metrics_.dead_letters_lost);
+    metrics_.RecordFailureReason(status);
+  }
   End(slot, std::move(status), finished);
+  finished->back().dropped = true;
   if (slot.state == State::kInFlight) {
     Unlink(index, &flight_);
     slot.state = State::kAbandoned;

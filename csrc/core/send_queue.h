@@ -47,6 +47,11 @@ class SendQueue {
     Token token = 0;
     Status status;
   };
+  /// A message that the broker refused for good; its recipient has been told.
+  struct Refused {
+    Outgoing outgoing;
+    Status status;
+  };
 
   SendQueue(const QueueLimits& limits, Metrics& metrics);
 
@@ -58,6 +63,12 @@ class SendQueue {
   Status Push(Outgoing&& outgoing, FinishedList* finished, Token* token = nullptr,
               Deadline patience = Deadline::max());
 
+  /// As Push, but only where there is room: false leaves `outgoing` unchanged.
+  bool PushIfRoom(Outgoing&& outgoing, Token* token);
+  /// A message from the spool: there is always room for it, it is never evicted and never expires.
+  /// False when closed.
+  bool PushSpooled(Outgoing&& outgoing);
+
   /// Moves up to `max` waiting messages, oldest first, into flight. True when the in-flight bounds
   /// kept some back.
   bool Take(size_t max, std::vector<Submission>* submissions);
@@ -66,8 +77,9 @@ class SendQueue {
   void Return(std::span<const Submission> submissions);
 
   /// The driver's outcomes. Retryable ones go back to their places and are counted in the return
-  /// value.
-  size_t Complete(std::span<const Outcome> outcomes, FinishedList* finished);
+  /// value. Those refused for good are moved to `refused`, if that is not null.
+  size_t Complete(std::span<const Outcome> outcomes, FinishedList* finished,
+                  std::vector<Refused>* refused = nullptr);
 
   /// After the driver was closed: everything in flight waits again, in its old order.
   void Recover();
@@ -88,7 +100,12 @@ class SendQueue {
   /// Ends everything that is left. For messages in flight only when the driver is closed.
   void CloseAll(const Status& status, DropReason reason, FinishedList* finished);
 
-  /// Waits until every message accepted so far is told to its recipient; false at `deadline`.
+  /// After the driver was closed: moves everything that is left and has a recipient to `rest`, and
+  /// ends what came from the spool as dropped.
+  void TakeAll(std::vector<Outgoing>* rest, FinishedList* finished);
+
+  /// Waits until every message accepted so far is told to its recipient, and once closed until
+  /// those from the spool are ended too; false at `deadline`.
   bool WaitIdle(Deadline deadline);
 
   size_t messages() const;  // accepted and not ended
@@ -121,8 +138,9 @@ class SendQueue {
   // All private functions expect mutex_ to be held.
   bool Full(size_t more_bytes) const;
   bool FlightRoom(size_t more_bytes) const;
+  bool ByKey(const Slot& slot, const List& list) const;
   uint32_t Allocate(Outgoing&& outgoing, State state, List* list);
-  void Release(uint32_t index, List* list);
+  Outgoing Release(uint32_t index, List* list);
   void Link(uint32_t index, List* list);
   void Unlink(uint32_t index, List* list);
   void MoveToFlight(uint32_t index);
@@ -148,7 +166,8 @@ class SendQueue {
   std::map<std::pair<std::string, uint64_t>, uint32_t>
       by_key_;  // waiting ones, only for kLatestPerKey
   uint64_t next_sequence_ = 1;
-  size_t open_ = 0;  // waiting or in flight: a recipient is still to be told
+  size_t open_ = 0;     // waiting or in flight: a recipient is still to be told
+  size_t spooled_ = 0;  // waiting or in flight, from the spool
   size_t held_messages_ = 0, held_bytes_ = 0, flight_messages_ = 0,
          flight_bytes_ = 0;  // abandoned included
   size_t blocked_ = 0;       // senders in WaitForRoom

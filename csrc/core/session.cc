@@ -45,16 +45,32 @@ DriverFactory ChooseFactory(const DriverFactory& factory) {
           }};
 }
 
+// The options that belong to the driver; the others are the core's and stay.
+bool IsReloadable(const DriverInfo& info, std::string_view name) {
+  if (name == "username" || name == "password" || name == "hostname" || name == "port" ||
+      name == "enable-tls" || name.starts_with("tls-")) {
+    return true;
+  }
+  for (const OptionSpec& spec : info.options) {
+    if (name == spec.name) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-Session::Session(const DriverFactory& factory, Settings settings,
-                 nvds_msgapi_connect_cb_t connect_cb, NvDsMsgApiHandle handle)
+Session::Session(const DriverFactory& factory, Settings settings, std::string conn_str,
+                 std::string config_path, nvds_msgapi_connect_cb_t connect_cb,
+                 NvDsMsgApiHandle handle)
     : factory_(ChooseFactory(factory)),
       settings_(std::move(settings)),
+      conn_str_(std::move(conn_str)),
+      config_path_(std::move(config_path)),
       connect_cb_(connect_cb),
       handle_(handle),
       logger_(factory.info->protocol),
       queue_(settings_.queue, metrics_),
+      dead_letters_(settings_, factory.info->protocol, metrics_, logger_),
       notifier_(std::make_shared<Notifier>()),
       inbox_(std::make_shared<Inbox>(
           [this] {
@@ -68,7 +84,15 @@ Session::Session(const DriverFactory& factory, Settings settings,
   for (const std::string& warning : settings_.config.warnings()) logger_.Warn(warning);
 }
 
-Session::~Session() { StopLinks(); }
+Session::~Session() {
+  file_watch_.reset();  // may be reloading
+  StopLinks();
+  if (spool_ != nullptr) {  // after a connect that failed
+    std::vector<Outgoing> none;
+    spool_->Close(&none, Clock::now() + kStopGrace);
+  }
+  metrics_file_.reset();  // reads the links
+}
 
 // ---------------------------------------------------------------- connect
 
@@ -80,7 +104,7 @@ Result<std::shared_ptr<Session>> Session::Connect(const DriverFactory& factory,
   Result<Settings> settings = Settings::Load(*factory.info, conn_str, config_path);
   if (!settings.ok()) return settings.status();
   std::shared_ptr<Session> session(
-      new Session(factory, std::move(settings.value()), connect_cb, handle));
+      new Session(factory, std::move(settings.value()), conn_str, config_path, connect_cb, handle));
   const Status status = session->Start();
   if (!status.ok()) {
     session->notifier_->Close();
@@ -98,20 +122,25 @@ LinkParts Session::PartsFor(Role role) {
           logger_,
           *this,
           role == Role::kConsumer ? nullptr : &queue_,
-          role == Role::kProducer ? nullptr : inbox_.get()};
+          role == Role::kProducer ? nullptr : inbox_.get(),
+          dead_letters_};
 }
 
 Status Session::Start() {
   Result<MessageBuilder> builder = MessageBuilder::Create(settings_);
   if (!builder.ok()) return builder.status();
   builder_ = std::move(builder.value());
+  if (Status status = dead_letters_.Prepare(); !status.ok()) return status;
 
   const Role role = factory_.info->separate_roles ? Role::kProducer : Role::kBoth;
   producer_ = std::make_unique<Link>(role, PartsFor(role));
   if (role == Role::kBoth) receiver_ = producer_.get();
   const Status configured = producer_->Configure();
   if (!configured.ok()) return configured;
+  if (Status status = OpenSpool(); !status.ok()) return status;
+  if (Status status = StartMetricsFile(); !status.ok()) return status;
   producer_->Start();
+  StartFileWatch();
   switch (settings_.connect) {
     case ConnectMode::kLazy:
       return {};
@@ -145,9 +174,16 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
     if (built.code() == Code::kTooLarge) metrics_.CountDrop(DropReason::kTooLarge);
     metrics_.RecordFailureReason(built);
     logger_.Limited(LogLevel::kWarn, "not sent", built.message());
+    dead_letters_.Keep({.topic = outgoing.message.topic,
+                        .payload = request.payload,
+                        .key = request.key,
+                        .has_key = request.has_key,
+                        .headers = request.headers,
+                        .timestamp_ms = request.timestamp_ms},
+                       built);
     finished.push_back({std::move(outgoing.recipient), built});
   } else {
-    const Status pushed = queue_.Push(std::move(outgoing), &finished, token, patience);
+    const Status pushed = Enqueue(std::move(outgoing), &finished, token, patience);
     if (!pushed.ok()) {
       Metrics::Add(metrics_.refused);
       return pushed;
@@ -158,6 +194,17 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
   Metrics::Add(metrics_.accepted_bytes, bytes);
   completions_.Push(&finished);
   return {};
+}
+
+// With a spool, the queue's own policy is what is left when the disk fails or is full.
+Status Session::Enqueue(Outgoing&& outgoing, std::vector<Finished>* finished, Token* token,
+                        Deadline patience) {
+  if (spool_ != nullptr) {
+    const bool direct = !spool_->Wants(outgoing, producer_->up());
+    if (direct && queue_.PushIfRoom(std::move(outgoing), token)) return {};
+    if (spool_->Take(std::move(outgoing))) return {};
+  }
+  return queue_.Push(std::move(outgoing), finished, token, patience);
 }
 
 Status Session::SendAsync(const SendRequest& request, nvds_msgapi_send_cb_t callback,
@@ -175,6 +222,7 @@ Status Session::Send(const SendRequest& request) {
     std::vector<Finished> finished;
     queue_.Withdraw(token, &finished);
     completions_.Push(&finished);
+    if (spool_ != nullptr) spool_->Withdraw(waiter);
     // Either withdrawn now, or it ended in this moment and its outcome is on its way.
     waiter->WaitUntil(Deadline::max());
   }
@@ -236,7 +284,9 @@ bool Session::FlushUntil(Deadline deadline) {
 
 bool Session::Flush(Millis timeout) {
   notifier_->HostCalled();
-  return queue_.WaitIdle(Clock::now() + timeout);
+  const Deadline deadline = Clock::now() + timeout;
+  if (spool_ != nullptr && !spool_->WaitDurable(deadline)) return false;
+  return queue_.WaitIdle(deadline);
 }
 
 // ---------------------------------------------------------------- end
@@ -246,10 +296,23 @@ Status Session::Disconnect() {
     return {Code::kInvalidArgument,
             "disconnect from inside a callback of the same connection is refused"};
   }
+  file_watch_.reset();
   notifier_->Close();
+  if (spool_ != nullptr) spool_->StopFeeding();
   queue_.Close();
-  const bool flushed = FlushUntil(Clock::now() + settings_.flush_timeout);
+  const Deadline deadline = Clock::now() + settings_.flush_timeout;
+  const bool flushed = FlushUntil(deadline);
   StopLinks();
+  if (spool_ != nullptr) {
+    EndWithSpool(flushed, std::max(deadline, Clock::now()) + kStopGrace);
+  } else {
+    EndWithoutSpool(flushed);
+  }
+  Dispatch(Millis(0));
+  return {};
+}
+
+void Session::EndWithoutSpool(bool flushed) {
   std::vector<Finished> finished;
   queue_.CloseAll({Code::kCancelled, "disconnected before the broker acknowledged"},
                   DropReason::kShutdown, &finished);
@@ -258,8 +321,19 @@ Status Session::Disconnect() {
                  " messages were not acknowledged by the broker and end with ERR");
   }
   completions_.Push(&finished);
-  Dispatch(Millis(0));
-  return {};
+}
+
+void Session::EndWithSpool(bool flushed, Deadline deadline) {
+  std::vector<Outgoing> rest;
+  std::vector<Finished> finished;
+  queue_.TakeAll(&rest, &finished);
+  completions_.Push(&finished);
+  const size_t left = rest.size();
+  spool_->Close(&rest, deadline);
+  if (flushed) return;
+  logger_.Warn("disconnect: " + std::to_string(left) +
+               " messages were not acknowledged by the broker and go to the spool, which holds " +
+               std::to_string(spool_->Stats().backlog));
 }
 
 void Session::StopLinks() {
@@ -314,6 +388,7 @@ void Session::SetLinkCallback(DsmsgLinkCallback callback, void* user_ptr) {
 
 void Session::OnLinkUp(Role role) noexcept {
   if (role == Role::kConsumer) return;
+  if (spool_ != nullptr) spool_->SetLinkUp(true);
   std::lock_guard lock(event_mutex_);
   const bool first_lazily = !up_told_ && settings_.connect == ConnectMode::kLazy;
   if (service_down_told_ || first_lazily) PostConnectEvent(NVDS_MSGAPI_EVT_SUCCESS);
@@ -324,6 +399,7 @@ void Session::OnLinkUp(Role role) noexcept {
 
 void Session::OnLinkDown(Role role, const Status& reason) noexcept {
   if (role == Role::kConsumer) return;
+  if (spool_ != nullptr) spool_->SetLinkUp(false);
   std::lock_guard lock(event_mutex_);
   PostLinkState(DSMSG_LINK_DOWN, reason.message());
   if (!reason.permanent() || service_down_told_) return;
@@ -339,17 +415,98 @@ void Session::OnGaveUp(Role role, const Status&) noexcept {
   PostConnectEvent(NVDS_MSGAPI_EVT_SERVICE_DOWN);
 }
 
-std::string Session::StatsJson() const {
-  Metrics::Gauges gauges;
+Gauges Session::ReadGauges() const {
+  Gauges gauges;
   gauges.protocol = factory_.info->protocol;
-  gauges.endpoint = settings_.endpoints.ToString();
+  gauges.endpoint = producer_->state().peer();
   gauges.link_up = producer_->up();
   gauges.queue_messages = queue_.messages();
   gauges.queue_bytes = queue_.bytes();
   gauges.in_flight = queue_.in_flight();
   gauges.completions_waiting = completions_.waiting();
   gauges.inbox_messages = inbox_->messages();
-  return metrics_.ToJson(gauges);
+  if (spool_ != nullptr) {
+    const SpoolStats spool = spool_->Stats();
+    gauges.spool_rows = spool.rows;
+    gauges.spool_bytes = spool.bytes;
+    gauges.spool_backlog = spool.backlog;
+    gauges.spool_evicted = spool.evicted;
+    gauges.spool_lost = spool.lost;
+    gauges.spool_failing = spool.failing ? 1 : 0;
+  }
+  return gauges;
+}
+
+Status Session::Reload(const std::string& conn_str, const std::string& config_path) {
+  notifier_->HostCalled();
+  const DriverInfo& info = *factory_.info;
+  Result<Settings> settings = Settings::Load(info, conn_str.empty() ? conn_str_ : conn_str,
+                                             config_path.empty() ? config_path_ : config_path);
+  if (!settings.ok()) return settings.status();
+  for (const std::string& name : settings->config.Different(settings_.config)) {
+    if (IsReloadable(info, name)) continue;
+    logger_.Warn("reload: " + name + " keeps its value until the next connect");
+  }
+  std::lock_guard lock(subscribe_mutex_);
+  if (consumer_ != nullptr) {
+    const Status status = consumer_->Reconfigure(settings->endpoints, settings->config);
+    if (!status.ok()) return status;
+  }
+  const Status status = producer_->Reconfigure(settings->endpoints, settings->config);
+  if (status.ok()) logger_.Info("reload: connecting to " + settings->endpoints.ToString());
+  return status;
+}
+
+// What a reload would read again.
+void Session::StartFileWatch() {
+  const Config& config = settings_.config;
+  const Millis interval = config.GetMillis("config-watch");
+  if (interval.count() == 0 || config_path_.empty()) return;
+  std::vector<std::string> files = {config_path_};
+  for (const char* option : {"tls-cafile", "tls-certfile", "tls-keyfile"}) {
+    const std::string file = config.GetString(option);
+    if (!file.empty()) files.push_back(file);
+  }
+  file_watch_ = std::make_unique<FileWatch>(std::move(files), interval, [this] {
+    const Status status = Reload("", "");
+    if (status.ok()) {
+      logger_.Warn("reload: a file of the configuration changed, connecting anew");
+    } else {
+      logger_.Error("reload: the changed configuration is not used: " + status.message());
+    }
+  });
+}
+
+Status Session::OpenSpool() {
+  const std::string dir = settings_.config.GetString("spool-dir");
+  if (dir.empty() || dir == "off") {
+    if (settings_.config.GetString("overflow") != "spool") return {};
+    return {Code::kInvalidArgument, "overflow=spool needs spool-dir (the directory of the spool)"};
+  }
+  auto spool = std::make_unique<SpoolFeed>(settings_.config, queue_, completions_, metrics_,
+                                           [this] { producer_->Wake(false); });
+  if (Status status = spool->Open(settings_, factory_.info->protocol, logger_); !status.ok()) {
+    return status;
+  }
+  spool_ = std::move(spool);
+  completions_.SetObserver(
+      [this](std::span<const Finished> finished) { spool_->OnFinished(finished); });
+  return {};
+}
+
+Status Session::StartMetricsFile() {
+  static std::atomic<uint64_t> connections{0};
+  const std::string path = settings_.config.GetString("metrics-file");
+  if (path.empty()) return {};
+  auto started = MetricsFile::Start(
+      path, settings_.config.GetMillis("metrics-interval"),
+      [this, connection = ++connections] {
+        return MetricsSource{&metrics_, ReadGauges(), connection};
+      },
+      logger_);
+  if (!started.ok()) return started.status();
+  metrics_file_ = std::move(started.value());
+  return {};
 }
 
 }  // namespace dsmsg

@@ -16,11 +16,14 @@
 #include <vector>
 
 #include "core/completion.h"
+#include "core/file_watch.h"
 #include "core/inbox.h"
 #include "core/link.h"
 #include "core/message_builder.h"
+#include "core/metrics_file.h"
 #include "core/notifier.h"
 #include "core/settings.h"
+#include "core/spool_feed.h"
 #include "dsmsg_ext.h"
 
 namespace dsmsg {
@@ -47,8 +50,12 @@ class Session final : public LinkObserver {
   /// Refused with kInvalidArgument from inside a callback of this session.
   Status Disconnect();
 
+  /// Connects anew with other settings (empty: those of connect, read again) and keeps the queue.
+  /// An error leaves everything as it was.
+  Status Reload(const std::string& conn_str, const std::string& config_path);
+
   void SetLinkCallback(DsmsgLinkCallback callback, void* user_ptr);
-  std::string StatsJson() const;
+  std::string StatsJson() const { return dsmsg::StatsJson(metrics_, ReadGauges()); }
   std::string LastError() const { return metrics_.LastFailureReason(); }
   Logger& logger() { return logger_; }
   Notifier& notifier() { return *notifier_; }
@@ -61,8 +68,8 @@ class Session final : public LinkObserver {
   void OnGaveUp(Role role, const Status& reason) noexcept override;
 
  private:
-  Session(const DriverFactory& factory, Settings settings, nvds_msgapi_connect_cb_t connect_cb,
-          NvDsMsgApiHandle handle);
+  Session(const DriverFactory& factory, Settings settings, std::string conn_str,
+          std::string config_path, nvds_msgapi_connect_cb_t connect_cb, NvDsMsgApiHandle handle);
   Status Start();
   Status Accept(const SendRequest& request, Recipient recipient, Token* token, Deadline patience);
   Result<Link*> ConsumerLink();
@@ -70,11 +77,20 @@ class Session final : public LinkObserver {
   void Dispatch(Millis wait);
   bool FlushUntil(Deadline deadline);
   void StopLinks();
+  Gauges ReadGauges() const;
+  Status OpenSpool();
+  Status Enqueue(Outgoing&& outgoing, std::vector<Finished>* finished, Token* token,
+                 Deadline patience);
+  void EndWithSpool(bool flushed, Deadline deadline);
+  void EndWithoutSpool(bool flushed);
+  Status StartMetricsFile();
+  void StartFileWatch();
   void PostConnectEvent(NvDsMsgApiEventType event);
   void PostLinkState(DsmsgLinkState state, const std::string& reason);
 
   const DriverFactory factory_;
   const Settings settings_;
+  const std::string conn_str_, config_path_;
   const nvds_msgapi_connect_cb_t connect_cb_;
   const NvDsMsgApiHandle handle_;
   Logger logger_;
@@ -82,8 +98,12 @@ class Session final : public LinkObserver {
   MessageBuilder builder_;
   CompletionQueue completions_;
   SendQueue queue_;
+  DeadLetters dead_letters_;
   std::shared_ptr<Notifier> notifier_;
   std::shared_ptr<Inbox> inbox_;
+  std::unique_ptr<SpoolFeed> spool_;  // null: none
+  std::unique_ptr<MetricsFile> metrics_file_;
+  std::unique_ptr<FileWatch> file_watch_;
   std::unique_ptr<Link> producer_;
   std::unique_ptr<Link> consumer_;        // only with separate roles, made by the first Subscribe
   std::atomic<Link*> receiver_{nullptr};  // the link that the inbox wakes

@@ -202,7 +202,7 @@ TEST_P(Options_File, BadValues) {
   for (const std::string line :
        {"queue-size=many", "queue-size=-1", "queue-bytes=12X", "connect-timeout=soon",
         "connect-timeout=-5", "connect-timeout=5 parsecs", "overflow=sometimes", "connect=eager",
-        "reconnect=maybe", "log-level=loud", "spool-dir=/tmp/spool", "tls-verify=perhaps"}) {
+        "reconnect=maybe", "log-level=loud", "spool-mode=sometimes", "tls-verify=perhaps"}) {
     const std::string key = line.substr(0, line.find('='));
     const std::string config = WriteConfig({"# a comment", line});
     const size_t mark = LogCapture::Mark();

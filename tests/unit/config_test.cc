@@ -183,14 +183,12 @@ TEST_F(ConfigTest, Warnings) {
 TEST_F(ConfigTest, UnavailableOptionsAreRefusedUnlessTheySayTheDefault) {
   EXPECT_THAT(Error("later = 1"),
               HasSubstr("cfg.txt:2: later = 1: not available in this version of dsmsg"));
-  EXPECT_THAT(Error("spool-dir = /var/spool/x"), HasSubstr("not available in this version"));
-  EXPECT_THAT(Error("overflow = spool"), HasSubstr("not available in this version of dsmsg"));
   EXPECT_THAT(Error("later-on = no"), HasSubstr("not available in this version of dsmsg"));
   const std::string secret = Error("later-secret = hunter2");
   EXPECT_THAT(secret, HasSubstr("later-secret: not available in this version"));
   EXPECT_THAT(secret, Not(HasSubstr("hunter2")));
   const Config config = Good(
-      "later = false\nspool-dir = off\nspool-max-bytes = 1024M\nmetrics-interval=5000\n"
+      "later = false\nmetrics-interval=5000\n"
       "later-name =\noverflow = latest-per-key");
   EXPECT_EQ(config.GetString("overflow"), "latest-per-key");
 }

@@ -34,6 +34,7 @@ class FakeBroker {
     topics.clear();
     opens = 0;
     cut = false;
+    refused_topic.clear();
   }
   void SetAnswer(Answer value) {
     std::lock_guard lock(mutex);
@@ -59,6 +60,8 @@ class FakeBroker {
   Answer answer = Answer::kAck;
   bool cut = false;
   int opens = 0;
+  std::string opened;                 // the host of the last attempt
+  std::string refused_topic;          // whatever the answer
   std::vector<std::string> received;  // "topic|key|payload"
   std::vector<AckToken> acked;
   std::vector<std::string> topics;
@@ -94,13 +97,18 @@ class FakeDriver final : public Driver {
     return factory;
   }
 
-  Status Configure(const Endpoints&, const Config&) override { return {}; }
+  Status Configure(const Endpoints& endpoints, const Config&) override {
+    if (endpoints.hosts.front().port == 666) return {Code::kInvalidArgument, "fake: bad port"};
+    host_name_ = endpoints.hosts.front().host;
+    return {};
+  }
 
   Status Open(Role role, Deadline, int) override {
     receives_ = role != Role::kProducer;
     FakeBroker& broker = FakeBroker::Get();
     std::lock_guard lock(broker.mutex);
     ++broker.opens;
+    broker.opened = host_name_;
     if (broker.open_status.ok()) broker.cut = false;
     return broker.open_status;
   }
@@ -156,7 +164,8 @@ class FakeDriver final : public Driver {
       worked = true;
       if (broker.answer == FakeBroker::Answer::kRetryOnce) {
         host_.Complete(token, {Code::kUnavailable, "fake: later"});
-      } else if (broker.answer == FakeBroker::Answer::kReject) {
+      } else if (broker.answer == FakeBroker::Answer::kReject ||
+                 text.substr(0, text.find('|')) == broker.refused_topic) {
         host_.Complete(token, {Code::kUnknownTopic, "fake: no such topic"});
       } else {
         broker.received.push_back(text);
@@ -170,6 +179,7 @@ class FakeDriver final : public Driver {
   }
 
   DriverHost& host_;
+  std::string host_name_;
   std::vector<std::pair<Token, std::string>> pending_;
   AckToken delivered_ = 0;
   bool receives_ = false, subscribed_ = false;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
 
+#include "core/metrics_report.h"
+
 namespace dsmsg {
 namespace {
 
@@ -40,12 +42,12 @@ TEST(Metrics, JsonHoldsCountersReasonsAndEscapesText) {
   metrics.CountFailure(Code::kRejected);
   metrics.CountDrop(DropReason::kEvicted);
   metrics.RecordFailureReason({Code::kRejected, "said \"no\"\n"});
-  Metrics::Gauges gauges;
+  Gauges gauges;
   gauges.protocol = "FAKE";
   gauges.link_up = true;
   gauges.in_flight = 7;
   rapidjson::Document json;
-  json.Parse(metrics.ToJson(gauges).c_str());
+  json.Parse(StatsJson(metrics, gauges).c_str());
   ASSERT_FALSE(json.HasParseError());
   EXPECT_STREQ(json["protocol"].GetString(), "FAKE");
   EXPECT_STREQ(json["link"].GetString(), "up");
@@ -56,6 +58,32 @@ TEST(Metrics, JsonHoldsCountersReasonsAndEscapesText) {
   EXPECT_EQ(json["dropped"]["evicted"].GetUint64(), 1u);
   EXPECT_STREQ(json["last_failure_reason"].GetString(), "said \"no\"\n");
   EXPECT_EQ(json["latency_us"]["count"].GetUint64(), 1u);
+}
+
+TEST(Metrics, PrometheusTextNamesEachMetricOnceAndEscapesLabels) {
+  Metrics first, second;
+  Metrics::Add(first.accepted, 3);
+  first.CountFailure(Code::kTooLarge);
+  first.CountDrop(DropReason::kEvicted);
+  first.RecordSuccess(microseconds(1500));
+  MetricsSource sources[2];
+  sources[0] = {&first, {}, 1};
+  sources[0].gauges.protocol = "FAKE";
+  sources[0].gauges.endpoint = R"(a "quoted" \ host)";
+  sources[0].gauges.link_up = true;
+  sources[1] = {&second, {}, 2};
+  const std::string text = PrometheusText(sources);
+  const std::string labels = R"(protocol="FAKE",endpoint="a \"quoted\" \\ host",connection="1")";
+  for (const std::string& line : std::initializer_list<std::string>{
+           "# TYPE dsmsg_accepted_total counter\n", "dsmsg_accepted_total{" + labels + "} 3\n",
+           "dsmsg_link_up{" + labels + "} 1\n",
+           "dsmsg_failed_total{" + labels + ",reason=\"too-large\"} 1\n",
+           "dsmsg_dropped_total{" + labels + ",reason=\"evicted\"} 1\n",
+           "dsmsg_latency_seconds_count{" + labels + "} 1\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+  EXPECT_EQ(text.find("# TYPE dsmsg_accepted_total"), text.rfind("# TYPE dsmsg_accepted_total"));
+  EXPECT_NE(text.find("connection=\"2\"} 0\n"), std::string::npos);
 }
 
 }  // namespace

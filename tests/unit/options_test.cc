@@ -55,13 +55,6 @@ TEST(OptionsTest, DefaultsAndFlagsAreThoseOfTheDocument) {
   EXPECT_EQ(table.Find("log-level")->flags, unsigned{kOptLocal});
   EXPECT_EQ(table.Find("username")->flags, unsigned{kOptDeprecated});
   EXPECT_EQ(table.Find("password")->flags, unsigned{kOptSecret | kOptDeprecated});
-  for (const char* name :
-       {"spool-dir", "spool-name", "spool-mode", "spool-max-bytes", "spool-evict",
-        "spool-replay-rate", "spool-order", "spool-sync", "dead-letter-topic", "dead-letter-dir",
-        "metrics-file", "metrics-interval"}) {
-    ASSERT_NE(table.Find(name), nullptr) << name;
-    EXPECT_NE(table.Find(name)->flags & kOptUnavailable, 0u) << name;
-  }
 }
 
 TEST(OptionsTest, FindTakesDashesAndUnderscores) {

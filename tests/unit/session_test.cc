@@ -5,83 +5,18 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
-#include "unit/fake_driver.h"
+#include "unit/session_fixture.h"
 
 namespace dsmsg {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::FakeBroker;
-using testing::FakeDriver;
 using ::testing::HasSubstr;
-
-struct Counts {
-  std::atomic<int> ok{0}, failed{0}, unknown_topic{0};
-  int total() const { return ok + failed + unknown_topic; }
-};
-
-void CountOutcome(void* user_ptr, NvDsMsgApiErrorType outcome) {
-  auto* counts = static_cast<Counts*>(user_ptr);
-  ++(outcome == NVDS_MSGAPI_OK    ? counts->ok
-     : outcome == NVDS_MSGAPI_ERR ? counts->failed
-                                  : counts->unknown_topic);
-}
-
-std::vector<std::pair<NvDsMsgApiHandle, NvDsMsgApiEventType>> events;
-std::mutex events_mutex;
-void CollectEvent(NvDsMsgApiHandle handle, NvDsMsgApiEventType event) {
-  std::lock_guard lock(events_mutex);
-  events.emplace_back(handle, event);
-}
-
-class SessionTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    FakeBroker::Get().Reset();
-    std::lock_guard lock(events_mutex);
-    events.clear();
-  }
-
-  std::shared_ptr<Session> Open(const std::string& options,
-                                const DriverFactory& factory = FakeDriver::Factory()) {
-    const std::string path = ::testing::TempDir() + "session_" +
-                             ::testing::UnitTest::GetInstance()->current_test_info()->name() +
-                             ".txt";
-    std::ofstream(path) << "[message-broker]\nreconnect-interval=1ms\nreconnect-max-interval=5ms\n"
-                        << options;
-    auto session = Session::Connect(factory, "localhost;1", path, &CollectEvent, &handle_);
-    if (!session.ok()) {
-      connect_error_ = session.status();
-      return nullptr;
-    }
-    session.value()->notifier().ConnectReturning();
-    return session.value();
-  }
-
-  static SendRequest Request(std::string_view payload, std::string_view topic = "t") {
-    SendRequest request;
-    request.topic = topic;
-    request.payload = payload;
-    return request;
-  }
-
-  template <class Condition>
-  static bool WaitFor(Condition condition) {
-    const Deadline deadline = Clock::now() + std::chrono::seconds(20);
-    while (!condition()) {
-      if (Clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
-
-  int handle_ = 0;
-  Status connect_error_;
-  Counts counts_;
-};
 
 TEST_F(SessionTest, CallbacksRunInDoWorkOnly) {
   auto session = Open("");
@@ -250,22 +185,6 @@ TEST_F(SessionTest, TransientOutagesTellTheHostNothing) {
   EXPECT_TRUE(session->Disconnect().ok());
   std::lock_guard lock(events_mutex);
   EXPECT_TRUE(events.empty());
-}
-
-struct Received {
-  std::mutex mutex;
-  std::vector<std::string> messages;
-  Session* session = nullptr;
-  Status disconnect_status;
-};
-void CollectMessage(NvDsMsgApiErrorType, void* message, int size, char* topic, void* user_ptr) {
-  auto* received = static_cast<Received*>(user_ptr);
-  Status status;
-  if (received->session != nullptr) status = received->session->Disconnect();
-  std::lock_guard lock(received->mutex);
-  received->messages.push_back(std::string(topic) + "|" +
-                               std::string(static_cast<char*>(message), static_cast<size_t>(size)));
-  received->disconnect_status = status;
 }
 
 TEST_F(SessionTest, SubscribeDeliversInOrderAndAcknowledgesAfterTheCallback) {

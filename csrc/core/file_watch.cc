@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/file_watch.h"
+
+#include <sys/stat.h>
+
+#include "core/thread.h"
+
+namespace dsmsg {
+
+FileWatch::FileWatch(std::vector<std::string> files, Millis interval, std::function<void()> changed)
+    : files_(std::move(files)), interval_(interval), changed_(std::move(changed)) {
+  thread_ = StartThread("dsmsg-watch", [this, known = Look()] { Run(known); });
+}
+
+FileWatch::~FileWatch() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stop_cv_.notify_all();
+  thread_.join();
+}
+
+// One text for the state of all files: comparing it is comparing them.
+std::string FileWatch::Look() const {
+  std::string state;
+  for (const std::string& file : files_) {
+    struct stat found {};
+    if (stat(file.c_str(), &found) != 0) {
+      state += "none;";
+      continue;
+    }
+    for (const auto number :
+         {static_cast<int64_t>(found.st_mtim.tv_sec), static_cast<int64_t>(found.st_mtim.tv_nsec),
+          static_cast<int64_t>(found.st_size), static_cast<int64_t>(found.st_ino)}) {
+      state += std::to_string(number) + ',';
+    }
+    state += ';';
+  }
+  return state;
+}
+
+void FileWatch::Run(std::string known) {
+  std::string last = known;
+  std::unique_lock lock(mutex_);
+  while (!stop_cv_.wait_for(lock, interval_, [this] { return stop_; })) {
+    std::string now = Look();
+    const bool settled = now == last && now != known;
+    last = std::move(now);
+    if (!settled) continue;
+    known = last;
+    lock.unlock();
+    changed_();
+    lock.lock();
+  }
+}
+
+}  // namespace dsmsg

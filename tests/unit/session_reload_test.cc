@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other settings for a session that goes on.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "unit/session_fixture.h"
+
+namespace dsmsg {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Opened() {
+  std::lock_guard lock(FakeBroker::Get().mutex);
+  return FakeBroker::Get().opened;
+}
+
+TEST_F(SessionTest, ReloadConnectsElsewhereAndKeepsTheQueue) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Received received;
+  ASSERT_TRUE(session->Subscribe({"a"}, &CollectMessage, &received).ok());
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+  constexpr int kMessages = 500;
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
+  }
+  EXPECT_FALSE(session->Reload("nowhere;666", "").ok());
+  EXPECT_FALSE(session->Reload("", "/no/such/file").ok());
+  EXPECT_EQ(Opened(), "localhost");
+  ASSERT_TRUE(session->Reload("elsewhere;2", "").ok());
+  ASSERT_TRUE(WaitFor([] { return Opened() == "elsewhere"; }));
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kAck);
+  ASSERT_TRUE(WaitFor([&] {
+    session->DoWork();
+    return counts_.total() == kMessages;
+  }));
+  EXPECT_EQ(counts_.ok, kMessages);
+  EXPECT_THAT(session->StatsJson(), HasSubstr(R"("endpoint":"elsewhere:2")"));
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().incoming.push_back({"a", "after the reload"});
+  }
+  ASSERT_TRUE(WaitFor([&] {
+    std::lock_guard lock(received.mutex);
+    return received.messages.size() == 1;
+  }));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(SessionTest, ReloadBringsBackALinkThatWaits) {
+  auto session = Open("connect=lazy\nreconnect-interval=1h\nreconnect-max-interval=1h\n");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kAuth, "fake: wrong password"});
+  ASSERT_TRUE(
+      WaitFor([&] { return session->StatsJson().find(R"("link":"down")") != std::string::npos; }));
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(session->Reload("", "").ok());
+  ASSERT_TRUE(
+      WaitFor([&] { return session->StatsJson().find(R"("link":"up")") != std::string::npos; }));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(SessionTest, AChangedConfigurationFileIsUsedWhereWatched) {
+  auto session = Open("config-watch=5ms\n");
+  ASSERT_TRUE(session);
+  const auto opens = [] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens;
+  };
+  const int before = opens();
+  const std::string path =
+      ::testing::TempDir() + "session_AChangedConfigurationFileIsUsedWhereWatched.txt";
+  std::ofstream(path) << "[message-broker]\nqueue-size=many\n";  // wrong: not used
+  std::this_thread::yield();
+  std::ofstream(path) << "[message-broker]\nusername=somebody\n";
+  ASSERT_TRUE(WaitFor([&] { return opens() > before; }));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+}  // namespace
+}  // namespace dsmsg
