@@ -48,18 +48,20 @@ class MqttConfig(Config):
             ("topic-template", "template", "", "renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1", ""),
-            ("spool-dir", "path", "off", "directory of the spool (store and forward); off: none", "u"),
-            ("spool-name", "string", "", "tells several spools of one endpoint apart", "u"),
-            ("spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", "u"),
-            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", "u"),
-            ("spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", "u"),
-            ("spool-replay-rate", "int(0,1000000000)", "0", "messages a second that leave the spool; 0: unlimited", "u"),
-            ("spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", "u"),
-            ("spool-sync", "enum(normal,full)", "normal", "full: what is in the spool survives a power cut too", "u"),
-            ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good", "u"),
-            ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good", "u"),
-            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval", "u"),
-            ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", "u"),
+            ("spool-dir", "path", "off", "directory of the spool (store and forward); off: none", ""),
+            ("spool-name", "string", "", "tells several spools of one endpoint apart", ""),
+            ("spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", ""),
+            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", ""),
+            ("spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", ""),
+            ("spool-replay-rate", "int(0,1000000000)", "0", "messages a second that leave the spool; 0: unlimited", ""),
+            ("spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", ""),
+            ("spool-sync", "enum(normal,full)", "normal", "full: what is in the spool survives a power cut too", ""),
+            ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good, with the reason as header", ""),
+            ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good (and what dead-letter-topic does not take), one JSON object a line", ""),
+            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
+            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval", ""),
+            ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
+            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file or a TLS file changed, and then to connect anew with it; 0: never", ""),
             ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
             ("enable-tls", "bool", "0", "1: encrypt the connection", ""),
             ("tls-cafile", "path", "", "file with the trusted certificates (PEM); empty, like tls-capath: the system's", ""),
@@ -139,6 +141,38 @@ class MqttConfig(Config):
     """Template of the message key, e.g. ${sensor.id} (not set by default)."""
     headers: Mapping[str, str | int] | str | None
     """Templates of the message headers: source=${sensor.id};schema=1 (not set by default)."""
+    spool_dir: str | os.PathLike[str] | None
+    """Directory of the spool (store and forward); off: none (default off)."""
+    spool_name: str | None
+    """Tells several spools of one endpoint apart (not set by default)."""
+    spool_mode: Literal["overflow", "always"] | None
+    """What goes through the spool (default overflow)."""
+    spool_max_bytes: int | str | None
+    """Bound of the spool (a bare number is bytes; default 1G)."""
+    spool_evict: bool | None
+    """1: a full spool deletes its oldest messages (default 0)."""
+    spool_replay_rate: int | None
+    """Messages a second that leave the spool; 0: unlimited (default 0)."""
+    spool_order: Literal["key", "none"] | None
+    """Key: messages of one key stay in order (default key)."""
+    spool_sync: Literal["normal", "full"] | None
+    """Full: what is in the spool survives a power cut too (default normal)."""
+    dead_letter_topic: str | None
+    """Topic that gets what the broker refused for good, with the reason as header (not set by
+    default)."""
+    dead_letter_dir: str | os.PathLike[str] | None
+    """Directory that gets what the broker refused for good (and what dead-letter-topic does not
+    take), one JSON object a line (not set by default)."""
+    dead_letter_max_bytes: int | str | None
+    """Bound of dead-letter-dir; what comes then is lost, counted and logged (a bare number is
+    bytes; default 1G)."""
+    metrics_file: str | os.PathLike[str] | None
+    """Prometheus text file, written at every metrics-interval (not set by default)."""
+    metrics_interval: int | str | timedelta | None
+    """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
+    config_watch: int | str | timedelta | None
+    """How often to look whether the configuration file or a TLS file changed, and then to
+    connect anew with it; 0: never (a bare number is milliseconds; default 0)."""
     log_level: Literal["error", "warn", "info", "debug"] | None
     """This connection's level; the environment variable DSMSG_LOG wins (default warn)."""
     enable_tls: bool | None
@@ -237,6 +271,20 @@ class MqttConfig(Config):
         topic_template: str | None = None,
         key: str | None = None,
         headers: Mapping[str, str | int] | str | None = None,
+        spool_dir: str | os.PathLike[str] | None = None,
+        spool_name: str | None = None,
+        spool_mode: Literal["overflow", "always"] | None = None,
+        spool_max_bytes: int | str | None = None,
+        spool_evict: bool | None = None,
+        spool_replay_rate: int | None = None,
+        spool_order: Literal["key", "none"] | None = None,
+        spool_sync: Literal["normal", "full"] | None = None,
+        dead_letter_topic: str | None = None,
+        dead_letter_dir: str | os.PathLike[str] | None = None,
+        dead_letter_max_bytes: int | str | None = None,
+        metrics_file: str | os.PathLike[str] | None = None,
+        metrics_interval: int | str | timedelta | None = None,
+        config_watch: int | str | timedelta | None = None,
         log_level: Literal["error", "warn", "info", "debug"] | None = None,
         enable_tls: bool | None = None,
         tls_cafile: str | os.PathLike[str] | None = None,
@@ -294,6 +342,20 @@ class MqttConfig(Config):
             topic_template=topic_template,
             key=key,
             headers=headers,
+            spool_dir=spool_dir,
+            spool_name=spool_name,
+            spool_mode=spool_mode,
+            spool_max_bytes=spool_max_bytes,
+            spool_evict=spool_evict,
+            spool_replay_rate=spool_replay_rate,
+            spool_order=spool_order,
+            spool_sync=spool_sync,
+            dead_letter_topic=dead_letter_topic,
+            dead_letter_dir=dead_letter_dir,
+            dead_letter_max_bytes=dead_letter_max_bytes,
+            metrics_file=metrics_file,
+            metrics_interval=metrics_interval,
+            config_watch=config_watch,
             log_level=log_level,
             enable_tls=enable_tls,
             tls_cafile=tls_cafile,
