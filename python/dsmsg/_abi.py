@@ -73,12 +73,21 @@ size_t dsmsg_stats(void *h, char *buffer, size_t size);
 size_t dsmsg_last_error(void *h, char *buffer, size_t size);
 int dsmsg_set_link_callback(void *h, link_cb callback, void *user_ptr);
 int dsmsg_flush(void *h, int timeout_ms);
+int dsmsg_reload(void *h, const char *connection_str, const char *config_path);
 int dsmsg_send_message(void *h, const DsmsgMessage *message, send_cb callback, void *user_ptr);
 """)
 
 _REQUIRED = ("connect", "send", "send_async", "do_work", "disconnect")
 _OPTIONAL = ("subscribe", "getversion", "get_protocol_name", "connection_signature")
-_EXTENSIONS = ("describe", "stats", "last_error", "set_link_callback", "flush", "send_message")
+_EXTENSIONS = (
+    "describe",
+    "stats",
+    "last_error",
+    "set_link_callback",
+    "flush",
+    "reload",
+    "send_message",
+)
 
 _loaded: list[Any] = []  # cffi would unload a library that nobody refers to
 _targets: dict[int, Callable[..., None]] = {}

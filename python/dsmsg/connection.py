@@ -10,6 +10,7 @@ from typing import Any, overload
 
 from dsmsg._abi import ffi, forget, on_link, on_message, on_send, register
 from dsmsg._connection_core import ConnectionCore
+from dsmsg._inifile import ConfigSource, config_file
 from dsmsg._types import (
     ConnectionEvent,
     DsmsgError,
@@ -212,6 +213,26 @@ class Connection(ConnectionCore):
         with self._call() as handle:
             milliseconds = max(0, min(int(timeout * 1000), 2**31 - 1))
             return bool(self._library.flush(handle, milliseconds) == Result.OK)
+
+    def reload(self, conn_str: str | None = None, config: ConfigSource | None = None) -> None:
+        """Connects anew with another endpoint, certificate or password, and keeps the queue.
+
+        Args:
+            conn_str: connection string; None: that of `connect`.
+            config: settings; None: the file of `connect`, read again (settings that were no file
+                have to be given again).
+
+        Raises:
+            DsmsgError: the settings are wrong (nothing has changed then), or the adaptor has no
+                dsmsg_reload. That the new broker is reached is told by the link callback.
+        """
+        self._need("reload")
+        with self._call() as handle, config_file(config) as path:
+            code = self._library.reload(
+                handle, c_string(conn_str, "conn_str"), c_string(path, "config")
+            )
+            if code != Result.OK:
+                raise self._error("cannot reload", code)
 
     def stats(self) -> dict[str, Any]:
         """Returns the connection's metrics.

@@ -8,6 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import confluent_kafka
@@ -236,6 +237,20 @@ def test_stats(connection: Connection, rig: Rig, topic: str) -> None:
     assert stats["link"] == "up"
     assert (stats["accepted"], stats["acknowledged"], stats["bytes"]) == (10, 10, 100)
     assert stats["failed"] == {}
+
+
+def test_reload_leads_to_a_broker_that_is_there(rig: Rig, topic: str, tmp_path: Path) -> None:
+    with rig.adaptor.connect("127.0.0.1;9", {**rig.config, "connect": "lazy"}) as connection:
+        sent = connection.send_async(topic, b"waited")
+        with pytest.raises(DsmsgError, match="cannot reload"):
+            connection.reload("127.0.0.1;9", {"queue-size": "many"})
+        with pytest.raises(DsmsgError, match="cannot reload"):
+            connection.reload("127.0.0.1;9", tmp_path / "none.txt")
+        connection.reload(rig.broker.conn_str, rig.config)
+        assert connection.flush(30)
+        connection.do_work()
+        assert sent.result(timeout=0) is Result.OK
+    assert [seen.payload for seen in rig.read(topic, 1)] == [b"waited"]
 
 
 def test_flush(connection: Connection, topic: str) -> None:
