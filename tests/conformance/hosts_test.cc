@@ -114,7 +114,7 @@ TEST_P(HostA_Sink, EndlessDoWorkServerKilledAndRestarted) {
 TEST_P(HostA_Sink, StopWithMessagesPending) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server, 3);
-  const Link link = Connect(server);
+  const Link link = Connect(server, {"flush-timeout=60s"});
   Ledger& ledger = NewLedger();
   HostA host(link, ledger, {});
   host.Start();

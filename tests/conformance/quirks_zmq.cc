@@ -98,7 +98,7 @@ class ZmqQuirks : public Quirks {
 
   Lines BaseConfig() const override {
     // One request at a time: on a busy machine 20,000 of them take longer than the default allows.
-    return {"socket_type=REQ", "topic_frame=1", "queue_size=100000", "flush-timeout=60s"};
+    return {"socket_type=REQ", "topic_frame=1", "queue_size=100000"};
   }
   Lines LowLatencyConfig() const override { return {"submit-linger=0"}; }
   Lines ConsumerConfig(const std::string&) const override {
