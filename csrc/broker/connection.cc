@@ -270,6 +270,7 @@ NvDsMsgApiErrorType Connection::CallSubscribe(NvDsMsgApiHandle handle,
                                               const std::vector<std::string>& topics) {
   std::vector<std::string> copies = topics;
   std::vector<char*> pointers;
+  pointers.reserve(copies.size());
   for (std::string& topic : copies) pointers.push_back(topic.data());
   return api().subscribe(handle, pointers.data(), static_cast<int>(pointers.size()), &OnSubscribed,
                          SendId{number_, 0, 0}.Pack());

@@ -19,7 +19,6 @@
 
 namespace {
 
-using dsmsg::Code;
 using dsmsg::SendRequest;
 using dsmsg::Session;
 using dsmsg::Settings;

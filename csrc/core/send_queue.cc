@@ -38,10 +38,10 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
   return {};
 }
 
-bool SendQueue::PushIfRoom(Outgoing&& outgoing, Token* token) {
+bool SendQueue::PushIfRoom(Outgoing* outgoing, Token* token) {
   std::lock_guard lock(mutex_);
-  if (closed_ || Full(outgoing.bytes())) return false;
-  const uint32_t index = Allocate(std::move(outgoing), State::kWaiting, &waiting_);
+  if (closed_ || Full(outgoing->bytes())) return false;
+  const uint32_t index = Allocate(std::move(*outgoing), State::kWaiting, &waiting_);
   if (token != nullptr) *token = NameOf(index);
   return true;
 }

@@ -63,8 +63,8 @@ class SendQueue {
   Status Push(Outgoing&& outgoing, FinishedList* finished, Token* token = nullptr,
               Deadline patience = Deadline::max());
 
-  /// As Push, but only where there is room: false leaves `outgoing` unchanged.
-  bool PushIfRoom(Outgoing&& outgoing, Token* token);
+  /// As Push, but only where there is room: false leaves `outgoing` unchanged, true empties it.
+  bool PushIfRoom(Outgoing* outgoing, Token* token);
   /// A message from the spool: there is always room for it, it is never evicted and never expires.
   /// False when closed.
   bool PushSpooled(Outgoing&& outgoing);

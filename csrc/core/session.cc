@@ -201,8 +201,8 @@ Status Session::Enqueue(Outgoing&& outgoing, std::vector<Finished>* finished, To
                         Deadline patience) {
   if (spool_ != nullptr) {
     const bool direct = !spool_->Wants(outgoing, producer_->up());
-    if (direct && queue_.PushIfRoom(std::move(outgoing), token)) return {};
-    if (spool_->Take(std::move(outgoing))) return {};
+    if (direct && queue_.PushIfRoom(&outgoing, token)) return {};
+    if (spool_->Take(&outgoing)) return {};
   }
   return queue_.Push(std::move(outgoing), finished, token, patience);
 }

@@ -61,7 +61,7 @@ bool SpoolFeed::Wants(const Outgoing& outgoing, bool link_up) const {
   return by_key_ && spool_->HasBacklog(message.has_key ? message.key : std::string_view());
 }
 
-bool SpoolFeed::Take(Outgoing&& outgoing) {
+bool SpoolFeed::Take(Outgoing* outgoing) {
   SpoolTicket ticket;
   Message message;
   {
@@ -70,7 +70,7 @@ bool SpoolFeed::Take(Outgoing&& outgoing) {
     ticket = next_ticket_++;
     // Entered first: the commit may be told before Append returns. Until then nobody else touches
     // what the views point to.
-    const Outgoing& kept = pending_.emplace(ticket, std::move(outgoing)).first->second;
+    const Outgoing& kept = pending_.emplace(ticket, std::move(*outgoing)).first->second;
     message = kept.message;
     message.headers = kept.headers;
   }
@@ -78,7 +78,7 @@ bool SpoolFeed::Take(Outgoing&& outgoing) {
   if (status.ok()) return true;
   std::lock_guard lock(mutex_);
   auto node = pending_.extract(ticket);
-  outgoing = std::move(node.mapped());
+  *outgoing = std::move(node.mapped());
   return false;
 }
 
@@ -250,7 +250,7 @@ void SpoolFeed::Close(std::vector<Outgoing>* rest, Deadline deadline) {
   if (thread_.joinable()) thread_.join();
   std::vector<Finished> finished;
   for (Outgoing& outgoing : *rest) {
-    if (Take(std::move(outgoing))) continue;
+    if (Take(&outgoing)) continue;
     metrics_.CountDrop(DropReason::kShutdown);
     finished.push_back({std::move(outgoing.recipient),
                         {Code::kCancelled,

@@ -229,6 +229,7 @@ Status SpoolStore::Unpack(SqliteStatement& row, SpoolMessage* packed) {
   std::vector<Header> headers;
   // Headers that somebody edited into nonsense cost the headers, not the message.
   if (!row.IsNull(5)) DecodeSpoolHeaders(row.Bytes(5), &owned);
+  headers.reserve(owned.size());
   for (const auto& [name, value] : owned) headers.emplace_back(name, value);
   message.headers = headers;
   message.payload = row.Bytes(6);

@@ -51,7 +51,7 @@ int GivePassword(char* buffer, int size, int /*writing*/, void* user) {
   request->made = true;
   const std::string& password = request->password;
   if (password.size() > static_cast<size_t>(size)) return 0;
-  std::memcpy(buffer, password.data(), password.size());
+  std::copy(password.begin(), password.end(), buffer);
   return static_cast<int>(password.size());
 }
 

@@ -173,7 +173,9 @@ class ConvConfigParser {
           if (!known.empty()) known += ", ";
           known += each.name;
         }
-        Warn(line, "unknown key \"" + key + "\" in [" + group.name + "] (known: " + known + ")");
+        std::string text = "unknown key \"";
+        text.append(key).append("\" in [").append(group.name);
+        Warn(line, text.append("] (known: ").append(known).append(")"));
         continue;
       }
       // The raw value: a backslash in a description is no escape, a semicolon no list.

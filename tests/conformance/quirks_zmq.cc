@@ -97,7 +97,7 @@ class ZmqQuirks : public Quirks {
   }
 
   Lines BaseConfig() const override {
-    // One request at a time: on a busy machine 20,000 of them take longer than the default allows.
+    // Hosts have more pending than the 1000 that this adaptor's queue holds by default.
     return {"socket_type=REQ", "topic_frame=1", "queue_size=100000"};
   }
   Lines LowLatencyConfig() const override { return {"submit-linger=0"}; }

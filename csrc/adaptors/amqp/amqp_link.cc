@@ -11,7 +11,7 @@ namespace dsmsg {
 namespace {
 
 // So much of a message's body is reserved on the broker's word; the rest as it comes.
-constexpr uint64_t kReserve = 1024 * 1024;
+constexpr uint64_t kReserve = uint64_t{1} << 20;
 
 }  // namespace
 

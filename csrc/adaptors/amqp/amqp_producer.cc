@@ -14,9 +14,9 @@ namespace {
 
 // Large enough that a system call is cheap beside the messages in it, small enough that the broker
 // starts working on a burst while the rest is being built.
-constexpr size_t kFlushAt = 48 * 1024;
+constexpr size_t kFlushAt = size_t{48} << 10;
 // What a broker that reads slowly can make us hold beyond the core's own buffers.
-constexpr size_t kMaxUnsent = 1024 * 1024;
+constexpr size_t kMaxUnsent = size_t{1} << 20;
 constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
 
 std::string RandomPrefix() {

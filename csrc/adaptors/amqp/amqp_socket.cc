@@ -63,9 +63,13 @@ Status AmqpSocket::Receive(char* data, size_t size, size_t* done) {
   return n > 0 || Later(errno) ? Status() : Failed(std::generic_category().message(errno));
 }
 
-short AmqpSocket::read_events() const { return tls_ != nullptr ? tls_->read_events() : POLLIN; }
+short AmqpSocket::read_events() const {
+  return tls_ != nullptr ? tls_->read_events() : short{POLLIN};
+}
 
-short AmqpSocket::write_events() const { return tls_ != nullptr ? tls_->write_events() : POLLOUT; }
+short AmqpSocket::write_events() const {
+  return tls_ != nullptr ? tls_->write_events() : short{POLLOUT};
+}
 
 size_t AmqpSocket::unacknowledged() const {
   int bytes = 0;

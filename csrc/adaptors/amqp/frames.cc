@@ -8,8 +8,8 @@ namespace {
 
 constexpr size_t kPoolPage = 4096;
 constexpr size_t kSmallestFrameMax = 4096;  // of the specification
-constexpr size_t kReadAhead = 64 * 1024;
-constexpr size_t kKeepCapacity = 4 * 1024 * 1024;
+constexpr size_t kReadAhead = size_t{64} << 10;
+constexpr size_t kKeepCapacity = size_t{4} << 20;
 
 void AppendBigEndian(std::string* out, uint64_t value, size_t bytes) {
   for (size_t i = bytes; i-- > 0;) out->push_back(static_cast<char>((value >> (8 * i)) & 0xff));

@@ -62,7 +62,7 @@ void Consumer::OnFetch(rd_kafka_event_t* event) {
 void Consumer::Offer(InMessage&& message, AckToken token) {
   const Status status = host_.Deliver(std::move(message), token);
   if (status.code() == Code::kWouldBlock) {
-    held_ = std::move(message);  // unchanged, says the contract of Deliver
+    held_ = std::move(message);  // NOLINT(bugprone-use-after-move): kWouldBlock left it unchanged
     return;
   }
   held_.reset();

@@ -16,6 +16,7 @@ constexpr size_t kMostNamed = 3;  // topics in one error text
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size());
   // The library only reads them, but is declared with char*.
   for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
   return pointers;
@@ -185,7 +186,7 @@ void MqttConsumer::Deliver(InMessage&& message) {
     const Status status = host_.Deliver(std::move(message), 1);
     if (status.code() != Code::kWouldBlock) return;  // taken, or the connection is being closed
   }
-  pending_.push_back(std::move(message));
+  pending_.push_back(std::move(message));  // NOLINT(bugprone-use-after-move): kWouldBlock left it
 }
 
 bool MqttConsumer::DeliverPending() {

@@ -102,8 +102,13 @@ Status ReadWill(const Config& config, MqttSettings* out) {
   MqttSettings::Will will;
   will.topic = config.GetString("will-topic");
   if (will.topic.empty()) {
-    for (const char* option : {"will-payload", "will-qos", "will-retain"}) {
-      if (config.IsSet(option)) {
+    // The defaults, written out, ask for nothing.
+    const std::pair<const char*, bool> asked[] = {
+        {"will-payload", !config.GetString("will-payload").empty()},
+        {"will-qos", config.GetInt("will-qos") != 1},
+        {"will-retain", config.GetBool("will-retain")}};
+    for (const auto& [option, set] : asked) {
+      if (set) {
         return Bad(std::string(option) + " is set without will-topic (set the topic too)");
       }
     }

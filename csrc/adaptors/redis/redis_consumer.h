@@ -20,7 +20,7 @@ namespace dsmsg {
 /// Name of a stream entry: milliseconds and sequence, "1700000000000-0".
 struct EntryId {
   uint64_t ms = 0, sequence = 0;
-  auto operator<=>(const EntryId&) const = default;
+  auto operator<=>(const EntryId&) const = default;  // NOLINT(modernize-use-nullptr)
   std::string ToString() const { return std::to_string(ms) + "-" + std::to_string(sequence); }
   static EntryId Parse(std::string_view text);
 };

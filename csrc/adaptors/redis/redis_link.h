@@ -85,7 +85,7 @@ class RedisLink {
   ReplyReader reader_;
   std::string name_;
   size_t first_ = 0;  // index of the server to begin with
-  static constexpr size_t kReceiveSize = 64 * 1024;
+  static constexpr size_t kReceiveSize = size_t{64} << 10;
   std::unique_ptr<char[]> received_;
   size_t received_begin_ = 0, received_end_ = 0;
   bool heard_ = false;  // the server has answered on this connection

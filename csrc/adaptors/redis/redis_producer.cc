@@ -12,9 +12,9 @@ namespace {
 
 // Large enough that a system call is cheap beside the messages in it, small enough that the server
 // starts working on a burst while the rest is being built.
-constexpr size_t kFlushAt = 48 * 1024;
+constexpr size_t kFlushAt = size_t{48} << 10;
 // What a server that reads slowly can make us hold beyond the core's own buffers.
-constexpr size_t kMaxUnsent = 1024 * 1024;
+constexpr size_t kMaxUnsent = size_t{1} << 20;
 // A message that comes later than this after the one before is not part of a steady flow.
 constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
 

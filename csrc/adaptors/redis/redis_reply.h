@@ -73,7 +73,7 @@ class ReplyReader {
   /// What was wrong, after kBroken.
   std::string ErrorText() const;
 
-  static constexpr size_t kPiece = 16 * 1024;
+  static constexpr size_t kPiece = size_t{16} << 10;
 
   /// Called by the parser: begins a node of the reply being read.
   void Add(Reply::Type type, int64_t integer, const char* text, size_t length, bool root);

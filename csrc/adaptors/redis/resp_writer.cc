@@ -12,7 +12,7 @@ void RespWriter::Grow(size_t n) {
   if (capacity_ - used >= n && used <= capacity_ / 2) {
     std::memmove(data_.get(), data_.get() + begin_, used);
   } else {
-    const size_t capacity = std::max({size_t{64 * 1024}, capacity_ * 2, used + n});
+    const size_t capacity = std::max({size_t{64} << 10, capacity_ * 2, used + n});
     std::unique_ptr<char[]> bigger(new char[capacity]);
     if (used > 0) std::memcpy(bigger.get(), data_.get() + begin_, used);
     data_ = std::move(bigger);

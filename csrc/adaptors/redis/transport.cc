@@ -53,8 +53,12 @@ Transport::Io Transport::Receive(char* data, size_t size, size_t* done) {
   return Io::kOk;
 }
 
-short Transport::read_events() const { return tls_ != nullptr ? tls_->read_events() : POLLIN; }
-short Transport::write_events() const { return tls_ != nullptr ? tls_->write_events() : POLLOUT; }
+short Transport::read_events() const {
+  return tls_ != nullptr ? tls_->read_events() : short{POLLIN};
+}
+short Transport::write_events() const {
+  return tls_ != nullptr ? tls_->write_events() : short{POLLOUT};
+}
 
 Status Transport::error() const {
   if (tls_ != nullptr) return tls_->error();

@@ -28,7 +28,7 @@ TEST(MqttOptions, EachBadValueIsOneClearErrorThatNamesTheOption) {
       {"max-inflight=65536", "max-inflight"},
       {"linger=1s", "linger"},
       {"will-payload=x", "will-payload"},
-      {"will-qos=1", "will-qos"},
+      {"will-qos=2", "will-qos"},
       {"will-retain=1", "will-retain"},
       {"will-topic=a/#", "will-topic"},
       {"will-topic=a\nwill-qos=3", "will-qos"},
