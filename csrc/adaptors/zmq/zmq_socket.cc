@@ -158,7 +158,8 @@ Status ZmqSocket::Open(const ZmqTarget& target, bool persistent, bool probe, Dea
   Status failed;
   size_t opened = 0, left = targets_;
   for (const ZmqAddress& address : target.addresses) {
-    const Deadline share = Clock::now() + (deadline - Clock::now()) / static_cast<int64_t>(left--);
+    const auto now = Clock::now();  // read once: the deadline may be the end of time
+    const Deadline share = now + (deadline - now) / static_cast<int64_t>(left--);
     const Status status = target.bind ? Bind(address) : Connect(address, probe, share, cancel_fd);
     if (status.code() == Code::kCancelled || (target.bind && !status.ok())) return status;
     if (status.ok()) {
