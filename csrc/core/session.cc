@@ -45,18 +45,6 @@ DriverFactory ChooseFactory(const DriverFactory& factory) {
           }};
 }
 
-// The options that belong to the driver; the others are the core's and stay.
-bool IsReloadable(const DriverInfo& info, std::string_view name) {
-  if (name == "username" || name == "password" || name == "hostname" || name == "port" ||
-      name == "enable-tls" || name.starts_with("tls-")) {
-    return true;
-  }
-  for (const OptionSpec& spec : info.options) {
-    if (name == spec.name) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Session::Session(const DriverFactory& factory, Settings settings, std::string conn_str,
@@ -312,30 +300,6 @@ Status Session::Disconnect() {
   return {};
 }
 
-void Session::EndWithoutSpool(bool flushed) {
-  std::vector<Finished> finished;
-  queue_.CloseAll({Code::kCancelled, "disconnected before the broker acknowledged"},
-                  DropReason::kShutdown, &finished);
-  if (!flushed) {
-    logger_.Warn("disconnect: " + std::to_string(finished.size()) +
-                 " messages were not acknowledged by the broker and end with ERR");
-  }
-  completions_.Push(&finished);
-}
-
-void Session::EndWithSpool(bool flushed, Deadline deadline) {
-  std::vector<Outgoing> rest;
-  std::vector<Finished> finished;
-  queue_.TakeAll(&rest, &finished);
-  completions_.Push(&finished);
-  const size_t left = rest.size();
-  spool_->Close(&rest, deadline);
-  if (flushed) return;
-  logger_.Warn("disconnect: " + std::to_string(left) +
-               " messages were not acknowledged by the broker and go to the spool, which holds " +
-               std::to_string(spool_->Stats().backlog));
-}
-
 void Session::StopLinks() {
   const bool dispatch_rest = factory_.info->acknowledges_early;
   if (!dispatch_rest) inbox_->Close(Clock::now() + kStopGrace);
@@ -413,100 +377,6 @@ void Session::OnGaveUp(Role role, const Status&) noexcept {
   if (service_down_told_) return;
   service_down_told_ = true;
   PostConnectEvent(NVDS_MSGAPI_EVT_SERVICE_DOWN);
-}
-
-Gauges Session::ReadGauges() const {
-  Gauges gauges;
-  gauges.protocol = factory_.info->protocol;
-  gauges.endpoint = producer_->state().peer();
-  gauges.link_up = producer_->up();
-  gauges.queue_messages = queue_.messages();
-  gauges.queue_bytes = queue_.bytes();
-  gauges.in_flight = queue_.in_flight();
-  gauges.completions_waiting = completions_.waiting();
-  gauges.inbox_messages = inbox_->messages();
-  if (spool_ != nullptr) {
-    const SpoolStats spool = spool_->Stats();
-    gauges.spool_rows = spool.rows;
-    gauges.spool_bytes = spool.bytes;
-    gauges.spool_backlog = spool.backlog;
-    gauges.spool_evicted = spool.evicted;
-    gauges.spool_lost = spool.lost;
-    gauges.spool_failing = spool.failing ? 1 : 0;
-  }
-  return gauges;
-}
-
-Status Session::Reload(const std::string& conn_str, const std::string& config_path) {
-  notifier_->HostCalled();
-  const DriverInfo& info = *factory_.info;
-  Result<Settings> settings = Settings::Load(info, conn_str.empty() ? conn_str_ : conn_str,
-                                             config_path.empty() ? config_path_ : config_path);
-  if (!settings.ok()) return settings.status();
-  for (const std::string& name : settings->config.Different(settings_.config)) {
-    if (IsReloadable(info, name)) continue;
-    logger_.Warn("reload: " + name + " keeps its value until the next connect");
-  }
-  std::lock_guard lock(subscribe_mutex_);
-  if (consumer_ != nullptr) {
-    const Status status = consumer_->Reconfigure(settings->endpoints, settings->config);
-    if (!status.ok()) return status;
-  }
-  const Status status = producer_->Reconfigure(settings->endpoints, settings->config);
-  if (status.ok()) logger_.Info("reload: connecting to " + settings->endpoints.ToString());
-  return status;
-}
-
-// What a reload would read again.
-void Session::StartFileWatch() {
-  const Config& config = settings_.config;
-  const Millis interval = config.GetMillis("config-watch");
-  if (interval.count() == 0 || config_path_.empty()) return;
-  std::vector<std::string> files = {config_path_};
-  for (const char* option : {"tls-cafile", "tls-certfile", "tls-keyfile"}) {
-    const std::string file = config.GetString(option);
-    if (!file.empty()) files.push_back(file);
-  }
-  file_watch_ = std::make_unique<FileWatch>(std::move(files), interval, [this] {
-    const Status status = Reload("", "");
-    if (status.ok()) {
-      logger_.Warn("reload: a file of the configuration changed, connecting anew");
-    } else {
-      logger_.Error("reload: the changed configuration is not used: " + status.message());
-    }
-  });
-}
-
-Status Session::OpenSpool() {
-  const std::string dir = settings_.config.GetString("spool-dir");
-  if (dir.empty() || dir == "off") {
-    if (settings_.config.GetString("overflow") != "spool") return {};
-    return {Code::kInvalidArgument, "overflow=spool needs spool-dir (the directory of the spool)"};
-  }
-  auto spool = std::make_unique<SpoolFeed>(settings_.config, queue_, completions_, metrics_,
-                                           [this] { producer_->Wake(false); });
-  if (Status status = spool->Open(settings_, factory_.info->protocol, logger_); !status.ok()) {
-    return status;
-  }
-  spool_ = std::move(spool);
-  completions_.SetObserver(
-      [this](std::span<const Finished> finished) { spool_->OnFinished(finished); });
-  return {};
-}
-
-Status Session::StartMetricsFile() {
-  static std::atomic<uint64_t> connections{0};
-  const std::string path = settings_.config.GetString("metrics-file");
-  if (path.empty()) return {};
-  auto started = MetricsFile::Start(
-      path, settings_.config.GetMillis("metrics-interval"),
-      [this, connection = ++connections] {
-        return MetricsSource{&metrics_, ReadGauges(), connection};
-      },
-      logger_);
-  if (!started.ok()) return started.status();
-  metrics_file_ = std::move(started.value());
-  return {};
 }
 
 }  // namespace dsmsg
