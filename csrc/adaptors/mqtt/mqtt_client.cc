@@ -36,6 +36,7 @@ MqttClient::MqttClient(const MqttSettings& settings, Logger& log, MqttEvents& ev
 
 void MqttClient::Forget() {
   object_.reset();
+  unread_alert_.reset();
   tls_context_.reset();
   tls_error_.clear();
   session_present_ = false;
@@ -64,6 +65,7 @@ void MqttClient::Close(Millis drain) {
     }
   }
   object_.reset();
+  unread_alert_.reset();
   tls_context_.reset();
 }
 
@@ -157,6 +159,7 @@ bool MqttClient::TlsFailed(int error, int error_number) const {
 }
 
 Status MqttClient::Lost(int error, int error_number) {
+  if (unread_alert_ != nullptr && tls_error_.empty()) tls_error_ = unread_alert_->Read();
   // In TLS 1.3 a refused certificate of ours only shows after the handshake.
   if (connack_ != 0 && (TlsFailed(error, error_number) || !handshake_done_)) {
     return verdict_.Explain(name_, tls_error_.empty() ? "the server ended it" : tls_error_);
@@ -241,6 +244,7 @@ void MqttClient::SetCallbacks() {
 
 void MqttClient::OnConnack(int code, int flags, const mosquitto_property* properties) {
   connack_ = code;
+  unread_alert_.reset();
   last_heard_ = Clock::now();
   session_present_ = (flags & 1) != 0;
   if (!version5_ && settings_.qos == 2) receive_maximum_ = kOlderQos2Window;

@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/tls.h"
 #include "mqtt_handle.h"
+#include "unread_alert.h"
 
 namespace dsmsg {
 
@@ -102,6 +103,7 @@ class MqttClient {
   TlsVerdict verdict_;
   std::string server_name_;  // for the server name indication; outlives tls_context_
   SslContext tls_context_;   // outlives object_
+  std::unique_ptr<UnreadAlert> unread_alert_;  // from the handshake's begin to CONNACK
   MosquittoPtr object_;
   std::string name_, tls_error_;
   size_t first_ = 0;         // index of the server to begin with

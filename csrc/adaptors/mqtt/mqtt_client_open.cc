@@ -95,9 +95,12 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
     if (Status status = PrepareTls(server); !status.ok()) return status;
   }
   const int error = BeginConnect(object_.get(), settings_, version5_, address, server.port);
+  const int error_number = errno;
   // On a short way the handshake may have begun, and failed, already.
-  if (error != MOSQ_ERR_SUCCESS && TlsFailed(error, errno)) return Lost(error, errno);
-  if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, errno);
+  if (error != MOSQ_ERR_SUCCESS && (unread_alert_ != nullptr || TlsFailed(error, error_number))) {
+    return Lost(error, error_number);
+  }
+  if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, error_number);
   if (error != MOSQ_ERR_SUCCESS) {
     return {Code::kInternal,
             "cannot connect to " + name_ + ": " + std::string(mosquitto_strerror(error))};
@@ -127,7 +130,11 @@ Status MqttClient::PrepareTls(const HostPort& server) {
   SSL_CTX_set_app_data(tls_context_.get(), this);
   SSL_CTX_set_info_callback(tls_context_.get(), [](const SSL* ssl, int where, int) {
     if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
-    const auto* self = static_cast<MqttClient*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    auto* self = static_cast<MqttClient*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    if (self->connack_ >= 0) return;  // what TLS 1.3 says later counts as a handshake too
+    if (self->unread_alert_ == nullptr) {
+      self->unread_alert_ = std::make_unique<UnreadAlert>(const_cast<SSL*>(ssl));
+    }
     in6_addr buffer;
     const char* name = self->server_name_.c_str();
     const bool numeric =
