@@ -69,6 +69,33 @@ TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForADeadBrokerUsesNoCpu) {
   Close(link);
 }
 
+// The connection is there, the broker is silent, and some of what was sent is with the client
+// library.
+TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForAFrozenBrokerUsesNoCpu) {
+  Server& server = quirks().faulty();
+  const std::string topic = NewTopic(server, 3);
+  const Link link = Connect(server, QuickReconnect({"queue-size=20000"}));
+  Ledger& ledger = NewLedger();
+  for (int round = 0; round < 3; ++round) {
+    SendMany(link, ledger, topic, 1000);
+    server.Pause();
+    // Several bursts while nothing is answered.
+    for (int i = 0; i < 20; ++i) {
+      SendMany(link, ledger, topic, 50);
+      link.DoWork();
+    }
+    const auto process = ProcessCpu();
+    const auto begin = Clock::now();
+    while (Clock::now() - begin < 1s) link.DoWork();
+    EXPECT_LT(ProcessCpu() - process, Bound(300ms));
+    server.Resume();
+    ASSERT_TRUE(Pump(link, ledger, 60s)) << link.GetStats().json();
+  }
+  Close(link);
+  ExpectAllOk(ledger, 6000);
+  ExpectDelivered(ledger, server, topic, true);
+}
+
 TEST_P(Rule05_ProtocolWorkNeedsNoDoWork, TheQueueDrains) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);

@@ -124,6 +124,14 @@ unsigned WaitReadable(std::initializer_list<int> fds, Millis timeout) {
   return ready;
 }
 
+bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout) {
+  const struct rd_kafka_metadata* metadata = nullptr;
+  const rd_kafka_resp_err_t err =
+      rd_kafka_metadata(rk, 0, nullptr, &metadata, static_cast<int>(timeout.count()));
+  if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
+  return err == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settings, Logger& log) {
   std::unique_ptr<Client> client(new Client(role, settings));
   client->shared_->log = &log;

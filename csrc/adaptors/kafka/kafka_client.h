@@ -84,6 +84,9 @@ class Client {
   rd_kafka_queue_t* queue_ = nullptr;
 };
 
+/// Asks for metadata; blocks for `timeout` at most. Whether there was an answer.
+bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout);
+
 /// poll(2) on at most three descriptors; a negative one is ignored. Bit n is set when the nth is
 /// readable.
 unsigned WaitReadable(std::initializer_list<int> fds, Millis timeout);

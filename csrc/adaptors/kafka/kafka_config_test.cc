@@ -59,7 +59,7 @@ TEST(KafkaConfig, DefaultsKeepTheirPromises) {
   EXPECT_EQ(made.Producer("compression.codec"), "lz4");
   EXPECT_EQ(made.Producer("partitioner"), "consistent_random");
   EXPECT_EQ(made.settings->linger(), Millis(5));
-  EXPECT_EQ(made.Producer("linger.ms"), "0");  // the core lingers
+  EXPECT_EQ(made.Producer("linger.ms"), "1");  // the core lingers; this keeps a burst together
   EXPECT_EQ(made.Consumer("group.id"), "test-consumer-group");
   EXPECT_EQ(made.Consumer("auto.offset.reset"), "smallest");  // librdkafka's name for earliest
   EXPECT_EQ(made.Consumer("enable.auto.offset.store"), "false");
@@ -71,6 +71,13 @@ TEST(KafkaConfig, LibraryTakesWhatTheCoreHasInFlight) {
   EXPECT_GE(std::stoll(made.Producer("queue.buffering.max.messages")), 2000);
   EXPECT_GE(std::stoll(made.Producer("queue.buffering.max.kbytes")), 64 * 1024);
   EXPECT_GE(std::stoll(made.Producer("message.max.bytes")), 2 * 1024 * 1024);
+}
+
+TEST(KafkaConfig, WithoutIdempotenceABurstNeedNotStayTogether) {
+  const Made made = Make("idempotence=0\nlinger=30ms\n");
+  ASSERT_TRUE(made.status.ok()) << made.status.message();
+  EXPECT_EQ(made.Producer("linger.ms"), "0");
+  EXPECT_EQ(made.settings->linger(), Millis(30));
 }
 
 TEST(KafkaConfig, PropertiesOfTheLibraryWinByRole) {

@@ -112,6 +112,7 @@ Status KafkaDriver::Poll(Millis budget, int wake_fd) {
     consumer_->OfferHeld();
   }
   const bool held = consumer_ && consumer_->held();
+  if (producer_) budget = producer_->EndBurst(budget);
   Wait(more_ ? Millis(0) : link_->Tick(budget), wake_fd, held);
   if (held) return {};
   more_ = DrainEvents();

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/kafka/kafka_producer.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 
 #include "adaptors/kafka/kafka_errors.h"
 
@@ -22,26 +25,77 @@ rd_kafka_headers_t* NewHeaders(std::span<const Header> headers) {
   return out;
 }
 
+std::string Property(rd_kafka_t* rk, const char* name) {
+  char value[64] = "";
+  size_t size = sizeof value;
+  const rd_kafka_conf_t* conf = rd_kafka_conf(rk);
+  return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK ? value : "";
+}
+
+BurstGate::Limits LimitsOf(rd_kafka_t* rk) {
+  const auto number = [rk](const char* name) {
+    return static_cast<size_t>(std::strtoull(Property(rk, name).c_str(), nullptr, 10));
+  };
+  return {.enabled = Property(rk, "enable.idempotence") == "true",
+          .messages = number("batch.num.messages"),
+          .bytes = std::min(number("batch.size"), number("message.max.bytes"))};
+}
+
+// At most what it takes in a batch.
+size_t SizeOf(const Message& message) {
+  constexpr size_t kRecord = 64, kHeader = 16;
+  size_t size = kRecord + message.key.size() + message.payload.size();
+  for (const auto& [name, value] : message.headers) size += kHeader + name.size() + value.size();
+  return size;
+}
+
 }  // namespace
+
+Producer::Producer(rd_kafka_t* rk, DriverHost& host) : rk_(rk), host_(host), gate_(LimitsOf(rk)) {}
 
 Producer::~Producer() { DropTopics(); }
 
 void Producer::DropTopics() {
-  for (const auto& [name, topic] : topics_) rd_kafka_topic_destroy(topic);
+  for (const auto& [name, topic] : topics_) rd_kafka_topic_destroy(topic.handle);
   topics_.clear();
 }
 
-rd_kafka_topic_t* Producer::Topic(const Message& message) {
+Producer::TopicEntry* Producer::Topic(const Message& message) {
   const auto found = topics_.find(message.topic);
-  if (found != topics_.end()) return found->second;
+  if (found != topics_.end()) return &found->second;
   if (topics_.size() >= kMaxTopics) DropTopics();  // messages on their way hold their own reference
   rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, message.topic.data(), nullptr);
-  if (topic != nullptr) topics_.emplace(message.topic, topic);
-  return topic;
+  if (topic == nullptr) return nullptr;
+  return &topics_.emplace(message.topic, TopicEntry{topic}).first->second;
+}
+
+Millis Producer::EndBurst(Millis budget) {
+  constexpr Millis kQuestion{100};
+  gate_.EndBurst();
+  const Clock::time_point due = gate_.QuestionDue(), now = Clock::now();
+  if (due >= now + budget) return budget;
+  if (due > now) return std::chrono::ceil<Millis>(due - now);
+  // One broker answers one connection's requests in turn: an answer shows that it is not the burst
+  // that it is busy with.
+  if (!AnyBrokerAnswers(rk_, kQuestion)) {
+    gate_.Postpone(Clock::now());
+    return budget;
+  }
+  gate_.Begin(Clock::now());
+  return Millis(0);
+}
+
+// The topic of a message that is answered is there.
+void Producer::Learn(const rd_kafka_message_t& report) {
+  if (!gate_.unsettled()) return;
+  const auto found = topics_.find(std::string_view(rd_kafka_topic_name(report.rkt)));
+  if (found != topics_.end()) found->second.known = true;
 }
 
 Status Producer::Submit(const Message& message, Token token) {
-  rd_kafka_topic_t* topic = Topic(message);
+  const size_t size = SizeOf(message);
+  if (!gate_.Admits(size, Clock::now())) return Status(Code::kWouldBlock, {});
+  TopicEntry* topic = Topic(message);
   if (topic == nullptr) {
     return Status(Code::kRejected, "topic '" + std::string(message.topic) +
                                        "' refused: " + rd_kafka_err2str(rd_kafka_last_error()) +
@@ -56,7 +110,7 @@ Status Producer::Submit(const Message& message, Token token) {
     args[count].vtype = type;
     return args[count++].u;
   };
-  add(RD_KAFKA_VTYPE_RKT).rkt = topic;
+  add(RD_KAFKA_VTYPE_RKT).rkt = topic->handle;
   auto& value = add(RD_KAFKA_VTYPE_VALUE).mem;
   value.ptr = const_cast<char*>(payload);  // NOLINT(*-const-cast): never written to without F_FREE
   value.size = message.payload.size();
@@ -74,7 +128,10 @@ Status Producer::Submit(const Message& message, Token token) {
     add(RD_KAFKA_VTYPE_HEADERS).headers = headers;
   }
   rd_kafka_error_t* error = rd_kafka_produceva(rk_, args.data(), count);
-  if (error == nullptr) return {};
+  if (error == nullptr) {
+    gate_.Took(size, topic->known);
+    return {};
+  }
   if (headers != nullptr) rd_kafka_headers_destroy(headers);
   const rd_kafka_resp_err_t err = rd_kafka_error_code(error);
   rd_kafka_error_destroy(error);
@@ -93,8 +150,10 @@ bool Producer::OnDelivery(rd_kafka_event_t* event) {
     for (size_t i = 0; i < count; ++i) {
       const rd_kafka_message_t& report = *batch[i];
       const auto token = static_cast<Token>(reinterpret_cast<uintptr_t>(report._private));
+      gate_.Ended();
       if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         answered = true;
+        Learn(report);
         host_.Complete(token, kOk);
       } else if (!IsPurge(report.err) &&
                  rd_kafka_fatal_error(rk_, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "adaptors/kafka/burst_gate.h"
 #include "adaptors/kafka/kafka_client.h"
 #include "core/driver.h"
 
@@ -15,12 +16,15 @@ namespace dsmsg::kafka {
 
 class Producer {
  public:
-  Producer(rd_kafka_t* rk, DriverHost& host) : rk_(rk), host_(host) {}
+  Producer(rd_kafka_t* rk, DriverHost& host);
   ~Producer();
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;
 
   Status Submit(const Message& message, Token token);
+  /// Before the I/O thread waits. Returns how long it may: less than `budget` where messages wait
+  /// for the gate. Blocks for a tenth of a second at most, and only when brokers stay silent.
+  Millis EndBurst(Millis budget);
 
   /// A RD_KAFKA_EVENT_DR. Returns whether a broker answered for at least one message.
   bool OnDelivery(rd_kafka_event_t* event);
@@ -31,14 +35,20 @@ class Producer {
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
   };
-  rd_kafka_topic_t* Topic(const Message& message);
+  struct TopicEntry {
+    rd_kafka_topic_t* handle = nullptr;
+    bool known = false;  // a broker has taken a message for it
+  };
+  TopicEntry* Topic(const Message& message);
   void DropTopics();
+  void Learn(const rd_kafka_message_t& report);
 
   rd_kafka_t* const rk_;
   DriverHost& host_;
+  BurstGate gate_;
   // librdkafka finds a topic by walking a list under a lock; with a topic for each camera that is
   // what costs.
-  std::unordered_map<std::string, rd_kafka_topic_t*, Hash, std::equal_to<>> topics_;
+  std::unordered_map<std::string, TopicEntry, Hash, std::equal_to<>> topics_;
 };
 
 }  // namespace dsmsg::kafka

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// When an idempotent producer may be given more. librdkafka (2.0.2) asks to be woken
+// at once for messages that are due, and then finds that their partition already has five messages
+// without an answer: until that comes, which with a frozen broker is never, it goes round and
+// round. So the driver hands over one burst, which makes at most one request for each partition,
+// and the next when it is answered; what waits meanwhile makes the next burst larger.
+//
+// Threads: the I/O thread's.
+#ifndef DSMSG_ADAPTORS_KAFKA_BURST_GATE_H_
+#define DSMSG_ADAPTORS_KAFKA_BURST_GATE_H_
+
+#include <algorithm>
+#include <cstddef>
+
+#include "core/net.h"
+
+namespace dsmsg::kafka {
+
+class BurstGate {
+ public:
+  struct Limits {
+    bool enabled = false;
+    size_t messages = 0, bytes = 0;  // of one batch
+  };
+  /// How long a burst may stay unanswered until it is asked whether brokers answer at all; then
+  /// twice as long each time, up to the second.
+  static constexpr Millis kPatience{200}, kMaxPatience{2000};
+
+  explicit BurstGate(const Limits& limits) : limits_(limits) {}
+
+  /// Whether a message of `bytes` may be handed over now.
+  bool Admits(size_t bytes, Clock::time_point now) {
+    if (!limits_.enabled || unsettled_) return true;
+    if (!open_) {
+      if (outstanding_ >= kFree) {
+        refused_ = true;
+        return false;
+      }
+      Begin(now);
+    }
+    if (messages_ == 0) return true;  // too large for a batch: a request of its own
+    return messages_ < limits_.messages && bytes_ + bytes <= limits_.bytes;
+  }
+  /// It was handed over. `known`: its topic has taken messages before. What waits for a topic to
+  /// turn up has no partition yet, and must not hold up the others.
+  void Took(size_t bytes, bool known) {
+    ++outstanding_;
+    ++messages_;
+    bytes_ += bytes;
+    if (!known) unsettled_ = true;
+  }
+  /// The end of one message, by a broker's answer or otherwise.
+  void Ended() {
+    if (--outstanding_ == 0) unsettled_ = false;
+  }
+  /// What is handed over from now on is the next burst.
+  void EndBurst() {
+    if (messages_ > 0) open_ = false;
+  }
+
+  /// When messages wait for a burst that stays unanswered: the time to ask whether the brokers
+  /// answer other requests. If so, the burst's partitions are without leader or refuse for a time,
+  /// and Begin lets others pass; if not, Postpone.
+  Clock::time_point QuestionDue() const {
+    return refused_ && !open_ ? begin_ + patience_ : Clock::time_point::max();
+  }
+  void Begin(Clock::time_point now) {
+    open_ = true;
+    refused_ = false;
+    messages_ = bytes_ = 0;
+    begin_ = now;
+    patience_ = kPatience;
+  }
+  void Postpone(Clock::time_point now) {
+    begin_ = now;
+    patience_ = std::min(2 * patience_, kMaxPatience);
+  }
+  bool unsettled() const { return unsettled_; }
+
+ private:
+  static constexpr size_t kFree = 5;  // librdkafka's limit, in messages of one partition
+
+  const Limits limits_;
+  size_t outstanding_ = 0, messages_ = 0, bytes_ = 0;
+  bool open_ = true, refused_ = false, unsettled_ = false;
+  Clock::time_point begin_{};
+  Millis patience_ = kPatience;
+};
+
+}  // namespace dsmsg::kafka
+
+#endif  // DSMSG_ADAPTORS_KAFKA_BURST_GATE_H_
