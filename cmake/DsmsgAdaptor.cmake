@@ -22,6 +22,14 @@ function(dsmsg_hide_symbols target)
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON LINK_DEPENDS ${script})
 endfunction()
 
+# dsmsg_drop_in(<shared library target>)
+#
+# A file that a DeepStream machine takes: built by the target `adaptors`, installed by the component of that name.
+function(dsmsg_drop_in target)
+  install(TARGETS ${target} LIBRARY DESTINATION lib COMPONENT adaptors)
+  set_property(GLOBAL APPEND PROPERTY DSMSG_DROP_INS ${target})
+endfunction()
+
 # dsmsg_add_adaptor(<name> SOURCES <files> PKG <pkg-config module> PACKAGE <debian package> [LIBS <targets>])
 #
 # Builds libnvds_<name>_proto.so from a driver and the core.
@@ -44,7 +52,7 @@ function(dsmsg_add_adaptor name)
   list(TRANSFORM ${var}_LIBRARIES PREPEND lib OUTPUT_VARIABLE clients)
   set_target_properties(${target} PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${DSMSG_LIB_DIR} DSMSG_CLIENT_LIBRARIES "${clients}")
-  install(TARGETS ${target} LIBRARY DESTINATION lib COMPONENT adaptors)
+  dsmsg_drop_in(${target})
   set_property(GLOBAL APPEND PROPERTY DSMSG_ADAPTORS ${name})
 endfunction()
 

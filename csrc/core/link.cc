@@ -233,6 +233,7 @@ void Link::SwapDriver() {
   CloseDriver(Millis(0));
   driver_ = std::move(next);
   reconnect_backoff_.Reset();
+  state_.Revive();
 }
 
 bool Link::TryOpen() {

@@ -62,8 +62,8 @@ class Link final : public DriverHost {
   /// Creates the driver and gives it the settings.
   Status Configure();
   /// Creates another driver with other settings; the I/O thread closes the present one and opens
-  /// that. What was in flight is sent again. On an error nothing changes. The core keeps its own
-  /// settings.
+  /// that, also where the link had given up. What was in flight is sent again. On an error nothing
+  /// changes. The core keeps its own settings.
   Status Reconfigure(const Endpoints& endpoints, const Config& config);
   void Start();
   LinkState& state() { return state_; }

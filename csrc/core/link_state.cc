@@ -67,6 +67,12 @@ std::optional<LinkState::Down> LinkState::SetDown(const Status& reason, bool fai
   return down;
 }
 
+void LinkState::Revive() {
+  std::lock_guard lock(mutex_);
+  failures_ = 0;
+  given_up_ = false;
+}
+
 Status LinkState::WaitFirstAttempt(Deadline deadline) {
   std::unique_lock lock(mutex_);
   if (!changed_cv_.wait_until(lock, deadline, [this] { return attempted_; })) {
@@ -115,7 +121,10 @@ Status LinkState::WaitSubscribed(Deadline deadline) {
         !up_ && attempts_ended_ > subscribe_attempts_ && (lazy || last_error_.permanent());
     return topics_result_.has_value() || refused;
   });
-  if (topics_result_) return *topics_result_;
+  if (topics_result_) {
+    if (!topics_result_->ok()) topics_.clear();
+    return *topics_result_;
+  }
   if (lazy && !up_ && !given_up_) return {};  // made when the link comes up
   topics_.clear();
   topics_pending_ = false;

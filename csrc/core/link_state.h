@@ -43,6 +43,8 @@ class LinkState {
   };
   /// nullopt: had given up before.
   std::optional<Down> SetDown(const Status& reason, bool failed_attempt);
+  /// Other settings will be tried: attempts are counted anew, also where the link had given up.
+  void Revive();
 
   /// Waits until the first attempt ended (ok or its error), or the deadline.
   Status WaitFirstAttempt(Deadline deadline);

@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 import dsmsg
+from dsmsg.brokers._process import wait_until
 
 NOBODY = 65534
 DELIVERY_S = 15.0
@@ -35,6 +36,24 @@ def roundtrip(connection: dsmsg.Connection, topic: str, payload: bytes) -> list[
     connection.send(topic, payload)
     got.wait(DELIVERY_S)
     return seen
+
+
+def reload(connection: dsmsg.Connection, case: dict[str, Any]) -> dict[str, str]:
+    """Sends, waits for the refusal, reloads, sends again; returns how both messages ended."""
+    waiting = connection.send_async(case["topic"], b"before")
+    wait_until(lambda: bool(connection.last_error()), DELIVERY_S)
+    if case["gives_up"]:
+        connection.work_until_done(DELIVERY_S)
+    refusal = connection.last_error()
+    connection.reload(None, case["reloaded"])
+    later = connection.send_async(case["topic"], b"after")
+    connection.work_until_done(DELIVERY_S)
+    futures = {"before": waiting, "after": later}
+    ends = {
+        name: "open" if not future.done() else "err" if future.exception() else "ok"
+        for name, future in futures.items()
+    }
+    return {**ends, "refusal": refusal}
 
 
 def main() -> None:
@@ -60,6 +79,8 @@ def main() -> None:
                 connection.send(case["topic"], case["payload"].encode())
             elif case["action"] == "subscribe":
                 connection.subscribe([case["topic"]], lambda message: None)
+            elif case["action"] == "reload":
+                answer["ends"] = reload(connection, case)
             else:
                 answer["received"] = roundtrip(connection, case["topic"], case["payload"].encode())
         except dsmsg.DsmsgError as error:

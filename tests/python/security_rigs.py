@@ -83,6 +83,8 @@ def run(
     payload: str = "payload",
     environment: Mapping[str, str] | None = None,
     as_nobody: bool = False,
+    reloaded: Mapping[str, object] | None = None,
+    gives_up: bool = False,
 ) -> Outcome:
     """Uses an adaptor in a process of its own, at the most talkative level.
 
@@ -90,11 +92,14 @@ def run(
         adaptor: short name.
         conn_str: connection string.
         config: settings.
-        action: "send", "subscribe", or "roundtrip": what is sent is received again.
+        action: "send", "subscribe", "roundtrip": what is sent is received again, or "reload": what
+            `config` cannot send waits for `reloaded`.
         topic: where.
         payload: what.
         environment: variables to set.
         as_nobody: root gives up its rights before it connects.
+        reloaded: settings of the reload.
+        gives_up: with `config` the link gives up.
     """
     case = {
         "adaptor": adaptor,
@@ -104,6 +109,8 @@ def run(
         "topic": topic,
         "payload": payload,
         "as_nobody": as_nobody,
+        "reloaded": {name: str(value) for name, value in (reloaded or {}).items()},
+        "gives_up": gives_up,
     }
     clean = {
         name: value

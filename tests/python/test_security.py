@@ -278,6 +278,32 @@ def test_password_in_url(name: str, rigs: Callable[[str], Rig]) -> None:
     assert outcome.outcome == NULL, outcome
 
 
+@pytest.mark.parametrize("gives_up", [False, True], ids=["waits", "gave-up"])
+@pytest.mark.parametrize("name", list(RIGS))
+def test_reload_with_the_right_password(
+    name: str, gives_up: bool, rigs: Callable[[str], Rig]
+) -> None:
+    rig = rigs(name)
+    common: dict[str, object] = {"connect": "lazy", "reconnect-max-interval": "1h"}
+    if name == "amqp":
+        common["mandatory"] = 0  # no queue is bound for the topic
+    outcome = run(
+        rig.name,
+        f"localhost;{rig.port('login')}",
+        {**common, **rig.login("alice", WRONG_PASSWORD), "reconnect": int(not gives_up)},
+        action="reload",
+        topic=f"t-{uuid.uuid4().hex}",
+        reloaded={**common, **rig.login("alice")},
+        gives_up=gives_up,
+    )
+    assert_no_secret(outcome)
+    assert outcome.outcome == OK, outcome
+    ends = outcome.answer["ends"]
+    assert re.search(CREDENTIALS, ends["refusal"]), ends
+    # Who gives up completes what waited with an error; nothing is taken back.
+    assert (ends["before"], ends["after"]) == ("err" if gives_up else "ok", "ok"), outcome
+
+
 @dataclass(frozen=True)
 class BadInput:
     """Settings that are refused before anything is dialled.

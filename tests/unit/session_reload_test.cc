@@ -68,6 +68,71 @@ TEST_F(SessionTest, ReloadBringsBackALinkThatWaits) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+TEST_F(SessionTest, ReloadDeliversWhatWaitsBehindAWrongPassword) {
+  FakeBroker::Get().SetDown({Code::kAuth, "fake: wrong password"});
+  auto session = Open("connect=lazy\nreconnect-interval=1h\nreconnect-max-interval=1h\n");
+  ASSERT_TRUE(session);
+  constexpr int kMessages = 100;
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
+  }
+  ASSERT_TRUE(WaitFor([&] { return session->LastError() == "fake: wrong password"; }));
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(session->Reload("", "").ok());
+  ASSERT_TRUE(WaitFor([&] {
+    session->DoWork();
+    return counts_.total() == kMessages;
+  }));
+  EXPECT_EQ(counts_.ok, kMessages);
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+// The queue was completed with ERR when the link gave up; from the reload on all is as after
+// connect.
+TEST_F(SessionTest, ReloadRevivesALinkThatGaveUp) {
+  for (const std::string options : {"reconnect=0\n", "reconnect-attempts=2\n"}) {
+    FakeBroker::Get().Reset();
+    counts_.ok = counts_.failed = 0;
+    auto session = Open(options);
+    ASSERT_TRUE(session);
+    Received received;
+    ASSERT_TRUE(session->Subscribe({"a"}, &CollectMessage, &received).ok());
+    FakeBroker::Get().SetDown({Code::kAuth, "fake: wrong password"});
+    ASSERT_TRUE(WaitFor([] {
+      std::lock_guard lock(events_mutex);
+      return !events.empty() && events.back().second == NVDS_MSGAPI_EVT_SERVICE_DOWN;
+    }));
+    ASSERT_TRUE(session->SendAsync(Request("too early"), &CountOutcome, &counts_).ok());
+    ASSERT_TRUE(WaitFor([&] {
+      session->DoWork();
+      return counts_.total() == 1;
+    }));
+    EXPECT_EQ(counts_.failed, 1);
+
+    FakeBroker::Get().SetUp();
+    ASSERT_TRUE(session->Reload("elsewhere;2", "").ok());
+    ASSERT_TRUE(WaitFor([] {
+      std::lock_guard lock(events_mutex);
+      return events.back().second == NVDS_MSGAPI_EVT_SUCCESS;
+    }));
+    ASSERT_TRUE(session->SendAsync(Request("in time"), &CountOutcome, &counts_).ok());
+    ASSERT_TRUE(WaitFor([&] {
+      session->DoWork();
+      return counts_.total() == 2;
+    }));
+    EXPECT_EQ(counts_.ok, 1) << options;
+    {
+      std::lock_guard lock(FakeBroker::Get().mutex);
+      FakeBroker::Get().incoming.push_back({"a", "after the reload"});
+    }
+    EXPECT_TRUE(WaitFor([&] {
+      std::lock_guard lock(received.mutex);
+      return received.messages.size() == 1;
+    })) << options;
+    EXPECT_TRUE(session->Disconnect().ok());
+  }
+}
+
 TEST_F(SessionTest, AChangedConfigurationFileIsUsedWhereWatched) {
   auto session = Open("config-watch=5ms\n");
   ASSERT_TRUE(session);
