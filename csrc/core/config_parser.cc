@@ -261,7 +261,7 @@ Status ConfigParser::SetKnown(const OptionSpec& spec, const std::string& key,
       parsed->text == value.text || (type->numeric() && !parsed->text.empty() &&
                                      !value.text.empty() && parsed->number == value.number);
   if ((spec.flags & kOptUnavailable) != 0 && !is_default) {
-    return Bad(line, name_and_value + "not available in this version of dsmsg (remove this line)");
+    return Bad(line, name_and_value + "not available: " + spec.doc + " (remove this line)");
   }
   value.text = std::move(parsed->text);
   value.number = parsed->number;

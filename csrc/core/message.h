@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What travels between session and driver. Views into memory that the session owns.
+// What travels between session and driver, one thread at a time; views into the session's memory.
 #ifndef DSMSG_CORE_MESSAGE_H_
 #define DSMSG_CORE_MESSAGE_H_
 

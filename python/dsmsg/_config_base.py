@@ -70,7 +70,7 @@ class Config:
         if value is not None:
             text = option.to_text(value)
             if option.unavailable and text != option.default:
-                raise ConfigError(f"{self.adaptor}: {option.name} is not available in this version")
+                raise ConfigError(f"{self.adaptor}: {option.name} is not available: {option.doc}")
         object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, str]:

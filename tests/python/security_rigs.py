@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ import redis
 from certificates import KEY_PASSWORD, Authority, Identity
 from dsmsg.brokers import Broker, KafkaBroker, MosquittoBroker, RabbitMqBroker, RedisBroker
 
-__all__ = ["RIGS", "Outcome", "Pki", "Rig", "run"]
+__all__ = ["RIGS", "SECRETS", "Outcome", "Pki", "Rig", "assert_no_secret", "run"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHILD = Path(__file__).with_name("security_child.py")
@@ -25,6 +25,7 @@ CONNECT_TIMEOUT_S = 3.0
 # alice may do everything, bob nothing that the tests want to do, carol is unknown
 USERS = {"alice": "al1ce-Ford-42", "bob": "b0b-Trillian-42"}
 WRONG_PASSWORD = "wr0ng-Zaphod-42"  # noqa: S105 - a test's
+SECRETS = (*USERS.values(), WRONG_PASSWORD, KEY_PASSWORD)
 
 
 class Pki:
@@ -132,6 +133,13 @@ def run(
     )
     assert result.returncode == 0, result.stderr[-4000:]
     return Outcome(json.loads(result.stdout), result.stderr)
+
+
+def assert_no_secret(outcome: Outcome, secrets: Iterable[str] = SECRETS) -> None:
+    """Searches all output for the secrets of the tests, and for what stands between dashes."""
+    for secret in secrets:
+        assert secret not in outcome.output
+        assert secret.split("-")[1] not in outcome.output, "a part of a secret"
 
 
 class Rig(ABC):

@@ -23,7 +23,7 @@ from dsmsg.brokers import (
     RedisBroker,
     make,
 )
-from dsmsg.brokers._base import exchange, first_bytes
+from dsmsg.brokers._probe import exchange, first_bytes
 from dsmsg.brokers._process import free_port, wait_until
 from dsmsg.brokers.kafka_jars import KAFKA_VERSION, cache_folder, kafka_libs
 

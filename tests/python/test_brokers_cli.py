@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dsmsg.brokers._base import exchange
+from dsmsg.brokers._probe import exchange
 from dsmsg.brokers._process import port_is_free, wait_until
 
 COMMAND = [sys.executable, "-S", "-m", "dsmsg.brokers"]

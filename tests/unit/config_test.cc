@@ -182,10 +182,10 @@ TEST_F(ConfigTest, Warnings) {
 
 TEST_F(ConfigTest, UnavailableOptionsAreRefusedUnlessTheySayTheDefault) {
   EXPECT_THAT(Error("later = 1"),
-              HasSubstr("cfg.txt:2: later = 1: not available in this version of dsmsg"));
-  EXPECT_THAT(Error("later-on = no"), HasSubstr("not available in this version of dsmsg"));
+              HasSubstr("cfg.txt:2: later = 1: not available: of a version to come (remove"));
+  EXPECT_THAT(Error("later-on = no"), HasSubstr("not available: of a version to come"));
   const std::string secret = Error("later-secret = hunter2");
-  EXPECT_THAT(secret, HasSubstr("later-secret: not available in this version"));
+  EXPECT_THAT(secret, HasSubstr("later-secret: not available: of a"));
   EXPECT_THAT(secret, Not(HasSubstr("hunter2")));
   const Config config = Good(
       "later = false\nmetrics-interval=5000\n"

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dsmsg.brokers._base import Broker, BrokerError, exchange
+from dsmsg.brokers._base import Broker, BrokerError
+from dsmsg.brokers._probe import exchange
 from dsmsg.brokers.kafka_jars import find_java, kafka_libs
 
 __all__ = ["KafkaBroker"]

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from dsmsg.brokers._base import Broker, BrokerError, first_bytes, texts
+from dsmsg.brokers._base import Broker, BrokerError, texts
+from dsmsg.brokers._probe import first_bytes
 
 __all__ = ["MosquittoBroker", "find_mosquitto"]
 

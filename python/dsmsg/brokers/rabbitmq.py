@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dsmsg.brokers._base import Broker, BrokerError, first_bytes, texts
+from dsmsg.brokers._base import Broker, BrokerError, texts
+from dsmsg.brokers._probe import first_bytes
 from dsmsg.brokers._process import Guard, ServerProcess, port_is_free, wait_until
 
 __all__ = ["RabbitMqBroker", "find_rabbitmq"]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from dsmsg.brokers._base import Broker, BrokerError, exchange, texts
+from dsmsg.brokers._base import Broker, BrokerError, texts
+from dsmsg.brokers._probe import exchange
 
 __all__ = ["RedisBroker"]
 

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the queue keeps its messages: slots with names (tokens), in two lists that are ordered by
+// acceptance, what they hold in sum, and their end. The policy is in send_queue.cc.
+#include "core/send_queue.h"
+
+#include <algorithm>
+
+namespace dsmsg {
+
+bool SendQueue::Full(size_t more_bytes) const {
+  return held_messages_ >= limits_.messages || held_bytes_ + more_bytes > limits_.bytes;
+}
+
+bool SendQueue::ByKey(const Slot& slot, const List& list) const {
+  return limits_.overflow == Overflow::kLatestPerKey && &list == &waiting_ &&
+         slot.outgoing.spool_id == 0;
+}
+
+// Half of the queue at most, so that there is always something that can be evicted; one message
+// always.
+bool SendQueue::FlightRoom(size_t more_bytes) const {
+  if (flight_messages_ == 0) return true;
+  return flight_messages_ < limits_.messages / 2 && flight_bytes_ + more_bytes <= limits_.bytes / 2;
+}
+
+uint32_t SendQueue::Allocate(Outgoing&& outgoing, State state, List* list) {
+  uint32_t index;
+  if (free_.empty()) {
+    index = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  Slot& slot = slots_[index];
+  const size_t bytes = outgoing.bytes();
+  slot.outgoing = std::move(outgoing);
+  slot.outgoing.message.headers = slot.outgoing.headers;
+  slot.sequence = next_sequence_++;
+  slot.state = state;
+  Link(index, list);
+  ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
+  ++held_messages_;
+  held_bytes_ += bytes;
+  if (state == State::kInFlight) {
+    ++flight_messages_;
+    flight_bytes_ += bytes;
+  }
+  return index;
+}
+
+// Frees a slot that was told (or abandoned) and gives its message away; `list` is where it is
+// linked, or null.
+Outgoing SendQueue::Release(uint32_t index, List* list) {
+  if (list != nullptr) Unlink(index, list);
+  Slot& slot = slots_[index];
+  const size_t bytes = slot.outgoing.bytes();
+  if (slot.state != State::kWaiting) {
+    --flight_messages_;
+    flight_bytes_ -= bytes;
+  }
+  --held_messages_;
+  held_bytes_ -= bytes;
+  slot.state = State::kFree;
+  if (++slot.generation == 0) slot.generation = 1;  // a token is never 0
+  free_.push_back(index);
+  return std::exchange(slot.outgoing, Outgoing());
+}
+
+// Keeps the list ordered by sequence; the place is nearly always at one of the ends.
+void SendQueue::Link(uint32_t index, List* list) {
+  Slot& slot = slots_[index];
+  if (ByKey(slot, *list)) {
+    by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.sequence), index);
+  }
+  uint32_t after = list->tail;
+  if (list->head != kNone && slots_[list->head].sequence > slot.sequence) {
+    after = kNone;
+  } else {
+    while (after != kNone && slots_[after].sequence > slot.sequence) after = slots_[after].previous;
+  }
+  slot.previous = after;
+  slot.next = after == kNone ? list->head : slots_[after].next;
+  (slot.previous == kNone ? list->head : slots_[slot.previous].next) = index;
+  (slot.next == kNone ? list->tail : slots_[slot.next].previous) = index;
+  ++list->count;
+}
+
+void SendQueue::Unlink(uint32_t index, List* list) {
+  Slot& slot = slots_[index];
+  if (ByKey(slot, *list)) {
+    by_key_.erase({std::string(slot.outgoing.message.key), slot.sequence});
+  }
+  (slot.previous == kNone ? list->head : slots_[slot.previous].next) = slot.next;
+  (slot.next == kNone ? list->tail : slots_[slot.next].previous) = slot.previous;
+  slot.previous = slot.next = kNone;
+  --list->count;
+}
+
+void SendQueue::MoveToFlight(uint32_t index) {
+  Unlink(index, &waiting_);
+  slots_[index].state = State::kInFlight;
+  Link(index, &flight_);
+  ++flight_messages_;
+  flight_bytes_ += slots_[index].outgoing.bytes();
+}
+
+void SendQueue::MoveToWaiting(uint32_t index) {
+  Unlink(index, &flight_);
+  slots_[index].state = State::kWaiting;
+  Link(index, &waiting_);
+  --flight_messages_;
+  flight_bytes_ -= slots_[index].outgoing.bytes();
+}
+
+void SendQueue::End(Slot& slot, Status status, FinishedList* finished) {
+  const uint64_t spool_id = slot.outgoing.spool_id;
+  finished->push_back({std::move(slot.outgoing.recipient), std::move(status), spool_id});
+  if (--(spool_id == 0 ? open_ : spooled_) == 0) idle_cv_.notify_all();
+}
+
+// Ends a message that the core gives up on. In flight, its memory stays until the driver lets go of
+// it.
+void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
+  Slot& slot = slots_[index];
+  if (slot.outgoing.spool_id == 0) {  // else it stays in the spool
+    metrics_.CountDrop(reason);
+    if (slot.outgoing.dead_letter) Metrics::Add(metrics_.dead_letters_lost);
+    metrics_.RecordFailureReason(status);
+  }
+  End(slot, std::move(status), finished);
+  finished->back().dropped = true;
+  if (slot.state == State::kInFlight) {
+    Unlink(index, &flight_);
+    slot.state = State::kAbandoned;
+  } else {
+    Release(index, &waiting_);
+  }
+}
+
+// A sender that waits is woken when there is room for more than one message: waking it for each
+// would cost a context switch a message.
+void SendQueue::NotifyRoom() {
+  if (blocked_ == 0) return;
+  const size_t messages_mark = limits_.messages - std::max<size_t>(1, limits_.messages / 16);
+  const size_t bytes_mark = limits_.bytes - limits_.bytes / 16;
+  if (held_messages_ <= messages_mark && (held_bytes_ <= bytes_mark || waiting_.count == 0)) {
+    room_cv_.notify_all();
+  }
+}
+
+SendQueue::Slot* SendQueue::Lookup(Token token) {
+  const auto index = static_cast<uint32_t>(token & kNone);
+  const auto generation = static_cast<uint32_t>(token >> 32);
+  if (index >= slots_.size() || slots_[index].generation != generation) return nullptr;
+  return &slots_[index];
+}
+
+Token SendQueue::NameOf(uint32_t index) const {
+  return (static_cast<Token>(slots_[index].generation) << 32) | index;
+}
+
+SendQueue::Submission SendQueue::SubmissionOf(uint32_t index) const {
+  return {NameOf(index), slots_[index].outgoing.message};
+}
+
+}  // namespace dsmsg
