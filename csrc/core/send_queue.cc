@@ -82,10 +82,16 @@ bool SendQueue::MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& inc
 // waiting is pointless until the next one: a live pipeline must not stall once for every message.
 void SendQueue::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes,
                             Deadline deadline) {
+  // NotifyRoom waits for much room: with a slow broker that may be far off, and less will do.
+  constexpr Millis kLook{20};
   const uint64_t before = acknowledgements_;
+  bool woken = false;
   ++blocked_;
-  const bool woken = room_cv_.wait_until(
-      lock, deadline, [&] { return closed_ || !link_up_ || stalled_ || !Full(more_bytes); });
+  do {
+    woken = room_cv_.wait_until(lock, std::min(deadline, Clock::now() + kLook), [&] {
+      return closed_ || !link_up_ || stalled_ || !Full(more_bytes);
+    });
+  } while (!woken && Clock::now() < deadline);
   --blocked_;
   if (!woken && acknowledgements_ == before) {
     stalled_ = true;
@@ -357,12 +363,8 @@ void SendQueue::Link(uint32_t index, List* list) {
   if (ByKey(slot, *list)) {
     by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.sequence), index);
   }
-  uint32_t after = list->tail;
-  if (list->head != kNone && slots_[list->head].sequence > slot.sequence) {
-    after = kNone;
-  } else {
-    while (after != kNone && slots_[after].sequence > slot.sequence) after = slots_[after].previous;
-  }
+  const uint32_t after = PlaceOf(slot.sequence, *list);
+  if (after != list->tail) list->given_back = index;
   slot.previous = after;
   slot.next = after == kNone ? list->head : slots_[after].next;
   (slot.previous == kNone ? list->head : slots_[slot.previous].next) = index;
@@ -370,8 +372,20 @@ void SendQueue::Link(uint32_t index, List* list) {
   ++list->count;
 }
 
+// After which one: the last with a smaller sequence, kNone for the front. What comes back comes by
+// the thousand and next to each other, so the search begins where the last one was put.
+uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
+  if (list.tail == kNone || slots_[list.tail].sequence < sequence) return list.tail;
+  if (slots_[list.head].sequence > sequence) return kNone;
+  uint32_t after = list.given_back == kNone ? list.head : list.given_back;
+  while (slots_[after].sequence > sequence) after = slots_[after].previous;
+  while (slots_[slots_[after].next].sequence < sequence) after = slots_[after].next;
+  return after;
+}
+
 void SendQueue::Unlink(uint32_t index, List* list) {
   Slot& slot = slots_[index];
+  if (list->given_back == index) list->given_back = slot.previous;
   if (ByKey(slot, *list)) {
     by_key_.erase({std::string(slot.outgoing.message.key), slot.sequence});
   }
