@@ -2,7 +2,7 @@
 # Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
 # reach the scripts as environment variables.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-quick lint format generate bench docs clean
+.PHONY: help setup demo build test test-quick faults lint format generate bench docs clean
 
 help: ## List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -26,6 +26,10 @@ test: ## Install what is needed, build, run all tests, then again under the sani
 
 test-quick: ## The tests without the sanitizer builds
 	@scripts/test quick
+
+faults: ## What breaks while a pipeline sends, at full length: about 25 minutes [FAULTS="cut redis:paused"]
+	@scripts/setup test
+	@scripts/faults
 
 lint: ## Check formatting, types and common mistakes
 	@scripts/setup build test lint

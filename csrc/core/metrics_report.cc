@@ -128,9 +128,10 @@ void AddReasons(std::span<const MetricsSource> sources, Exposition* out) {
   const auto label = [](const char* reason) { return std::string("reason=\"") + reason + '"'; };
   out->Begin("failed_total", "counter", "Messages that the broker or a check refused for good");
   for (size_t i = 0; i < sources.size(); ++i) {
-    for (size_t code = 1; code < kCodes; ++code) {
-      const uint64_t value = sources[i].metrics->failed(static_cast<Code>(code));
-      if (value > 0) out->Line(i, std::to_string(value), label(CodeName(static_cast<Code>(code))));
+    // With the zeros: for Prometheus a counter that first appears with 1 has not increased.
+    for (size_t index = 1; index < kCodes; ++index) {
+      const auto code = static_cast<Code>(index);
+      out->Line(i, std::to_string(sources[i].metrics->failed(code)), label(CodeName(code)));
     }
   }
   out->Begin("dropped_total", "counter", "Messages that the queue gave up");

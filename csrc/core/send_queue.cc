@@ -82,10 +82,16 @@ bool SendQueue::MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& inc
 // waiting is pointless until the next one: a live pipeline must not stall once for every message.
 void SendQueue::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes,
                             Deadline deadline) {
+  // NotifyRoom waits for much room: with a slow broker that may be far off, and less will do.
+  constexpr Millis kLook{20};
   const uint64_t before = acknowledgements_;
+  bool woken = false;
   ++blocked_;
-  const bool woken = room_cv_.wait_until(
-      lock, deadline, [&] { return closed_ || !link_up_ || stalled_ || !Full(more_bytes); });
+  do {
+    woken = room_cv_.wait_until(lock, std::min(deadline, Clock::now() + kLook), [&] {
+      return closed_ || !link_up_ || stalled_ || !Full(more_bytes);
+    });
+  } while (!woken && Clock::now() < deadline);
   --blocked_;
   if (!woken && acknowledgements_ == before) {
     stalled_ = true;

@@ -133,6 +133,7 @@ class SendQueue {
   struct List {
     uint32_t head = kNone, tail = kNone;
     size_t count = 0;
+    uint32_t given_back = kNone;  // the last one that came back among the others, if it is there
   };
 
   // All private functions expect mutex_ to be held.
@@ -142,6 +143,7 @@ class SendQueue {
   uint32_t Allocate(Outgoing&& outgoing, State state, List* list);
   Outgoing Release(uint32_t index, List* list);
   void Link(uint32_t index, List* list);
+  uint32_t PlaceOf(uint64_t sequence, const List& list) const;
   void Unlink(uint32_t index, List* list);
   void MoveToFlight(uint32_t index);
   void MoveToWaiting(uint32_t index);

@@ -67,18 +67,14 @@ Outgoing SendQueue::Release(uint32_t index, List* list) {
   return std::exchange(slot.outgoing, Outgoing());
 }
 
-// Keeps the list ordered by sequence; the place is nearly always at one of the ends.
+// Keeps the list ordered by sequence.
 void SendQueue::Link(uint32_t index, List* list) {
   Slot& slot = slots_[index];
   if (ByKey(slot, *list)) {
     by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.sequence), index);
   }
-  uint32_t after = list->tail;
-  if (list->head != kNone && slots_[list->head].sequence > slot.sequence) {
-    after = kNone;
-  } else {
-    while (after != kNone && slots_[after].sequence > slot.sequence) after = slots_[after].previous;
-  }
+  const uint32_t after = PlaceOf(slot.sequence, *list);
+  if (after != list->tail) list->given_back = index;
   slot.previous = after;
   slot.next = after == kNone ? list->head : slots_[after].next;
   (slot.previous == kNone ? list->head : slots_[slot.previous].next) = index;
@@ -86,8 +82,21 @@ void SendQueue::Link(uint32_t index, List* list) {
   ++list->count;
 }
 
+// After which one: the last with a smaller sequence, kNone for the front. The place is nearly always
+// at one of the ends; what comes back comes by the thousand and next to each other, so the search
+// begins where the last one was put.
+uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
+  if (list.tail == kNone || slots_[list.tail].sequence < sequence) return list.tail;
+  if (slots_[list.head].sequence > sequence) return kNone;
+  uint32_t after = list.given_back == kNone ? list.head : list.given_back;
+  while (slots_[after].sequence > sequence) after = slots_[after].previous;
+  while (slots_[slots_[after].next].sequence < sequence) after = slots_[after].next;
+  return after;
+}
+
 void SendQueue::Unlink(uint32_t index, List* list) {
   Slot& slot = slots_[index];
+  if (list->given_back == index) list->given_back = slot.previous;
   if (ByKey(slot, *list)) {
     by_key_.erase({std::string(slot.outgoing.message.key), slot.sequence});
   }

@@ -21,6 +21,8 @@ Status Spool::Append(const Message& message, int64_t accepted_ms, SpoolTicket ti
   return core_->Append(message, accepted_ms, ticket);
 }
 
+void Spool::BeginFront(size_t count) { core_->BeginFront(count); }
+
 size_t Spool::Fetch(size_t max_messages, size_t max_bytes, std::vector<SpoolMessage>* out) {
   return core_->Fetch(max_messages, max_bytes, out);
 }

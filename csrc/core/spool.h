@@ -92,6 +92,11 @@ class Spool {
   /// `accepted_ms`: since the epoch.
   Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket);
 
+  /// The next `count` messages of Append are older than all of this process's that the file holds,
+  /// and are delivered before them, by the next process: nothing may be fetched any more. Where
+  /// there is no room before them (a file of an earlier version), they come last.
+  void BeginFront(size_t count);
+
   /// Hands out messages in the order of their Append, what earlier processes left first; adds to
   /// `out` at most so many, and no more bytes, but one where there is one. Each stays "handed out"
   /// until MarkDelivered or Release, or the end of the process. When it left nothing ready,

@@ -16,6 +16,8 @@ namespace {
 // few duplicates that a kill in between makes.
 constexpr Millis kRemovalPause{50};
 constexpr size_t kRemovalBatch = 512;
+// Leaves room before it for messages that turn out to be older.
+constexpr uint64_t kFirstRow = 1'000'000'001;
 // SQLite refuses rows of a billion bytes, and with them the whole group.
 constexpr uint64_t kLargestMessage = uint64_t{512} << 20;
 
@@ -44,7 +46,8 @@ Status SpoolCore::Open() {
     }
   }
   if (Status status = AddSource(std::move(file.value()), false); !status.ok()) return status;
-  next_row_ = own().last + 1;
+  next_row_ = std::max(own().last + 1, kFirstRow);
+  lowest_row_ = own().rows > 0 ? own().first : next_row_;
   PublishTotals();
   backlog_.store(stored_rows_);
   if (stored_rows_ > 0) {
@@ -83,6 +86,7 @@ Status SpoolCore::AddSource(SpoolFile file, bool adopted) {
   }
   Source source;
   source.store = std::move(store.value());
+  source.first = totals->first_id;
   source.last = totals->last_id;
   source.rows = totals->rows;
   source.bytes = totals->bytes;
@@ -185,7 +189,8 @@ Status SpoolCore::Append(const Message& message, int64_t accepted_ms, SpoolTicke
   const KeyCounts::Slot slot = KeyCounts::SlotOf(packed.order_key());
   const std::lock_guard lock(mutex_);
   if (Status status = Admit(cost); !status.ok()) return status;
-  packed.id = next_row_++;
+  packed.id = front_left_ > 0 ? front_row_++ : next_row_++;
+  if (front_left_ > 0) --front_left_;
   pending_.messages.push_back(std::move(packed));
   pending_.tickets.push_back(ticket);
   pending_.bytes += cost;
@@ -193,6 +198,14 @@ Status SpoolCore::Append(const Message& message, int64_t accepted_ms, SpoolTicke
   backlog_.fetch_add(1);
   if (pending_.messages.size() == 1) work_cv_.notify_one();
   return {};
+}
+
+void SpoolCore::BeginFront(size_t count) {
+  const std::lock_guard lock(mutex_);
+  if (lowest_row_ <= count) return;
+  lowest_row_ -= count;
+  front_row_ = lowest_row_;
+  front_left_ = count;
 }
 
 // ---------------------------------------------------------------- out

@@ -33,6 +33,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   void Close(Deadline deadline);
 
   Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket);
+  void BeginFront(size_t count);
   size_t Fetch(size_t max_messages, size_t max_bytes, std::vector<SpoolMessage>* out);
   void MarkDelivered(std::span<const uint64_t> ids);
   void Release(std::span<const uint64_t> ids);
@@ -49,6 +50,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   struct Source {
     std::unique_ptr<SpoolStore> store;  // null: an adopted file that is done with
     uint64_t cursor = 0, last = 0;      // row ids: read up to, committed up to
+    uint64_t first = 0;                 // row id when it was opened; 0: none
     uint64_t rows = 0, bytes = 0;
     bool unread() const { return store != nullptr && cursor < last; }
   };
@@ -129,6 +131,8 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   std::vector<Removal> removals_;
   Clock::time_point removals_due_, removals_not_before_, retry_at_, read_at_;
   uint64_t next_row_ = 1;
+  uint64_t lowest_row_ = 1;                  // no row of the own file is below
+  uint64_t front_row_ = 0, front_left_ = 0;  // of BeginFront
   uint64_t stored_rows_ = 0, stored_bytes_ = 0;
   uint64_t evicted_ = 0, lost_ = 0, failed_ = 0;
   size_t flushing_ = 0, calls_ = 0;

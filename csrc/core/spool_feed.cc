@@ -249,6 +249,8 @@ void SpoolFeed::Close(std::vector<Outgoing>* rest, Deadline deadline) {
   StopFeeding();
   if (thread_.joinable()) thread_.join();
   std::vector<Finished> finished;
+  // What waited in the queue is older than what went to the disk because the queue was full.
+  if (by_key_) spool_->BeginFront(rest->size());
   for (Outgoing& outgoing : *rest) {
     if (Take(&outgoing)) continue;
     metrics_.CountDrop(DropReason::kShutdown);

@@ -295,6 +295,7 @@ Result<SpoolStore::Totals> SpoolStore::Count() {
   for (const auto& [sql, value] :
        {std::pair("SELECT count(*) FROM messages", &totals.rows),
         std::pair("SELECT sum(bytes) FROM messages INDEXED BY messages_facts", &totals.bytes),
+        std::pair("SELECT min(id) FROM messages", &totals.first_id),
         std::pair("SELECT max(id) FROM messages", &totals.last_id)}) {
     const Result<int64_t> answer = db_.QueryInt(sql);
     if (!answer.ok()) return answer.status();

@@ -50,7 +50,7 @@ class SpoolStore {
     const char* vfs = nullptr;  // SQLite's; tests put a failing disk in
   };
   struct Totals {
-    uint64_t rows = 0, bytes = 0, last_id = 0;  // last_id 0: empty
+    uint64_t rows = 0, bytes = 0, first_id = 0, last_id = 0;  // 0: empty
   };
   struct RowFacts {
     uint64_t id = 0, bytes = 0;

@@ -171,7 +171,7 @@ Status SpoolCore::WriteOnce(size_t index, std::span<const SpoolMessage> messages
   if (!status.ok()) return status;
   for (const SpoolMessage& message : messages) {
     source.bytes += SpoolCost(message.message);
-    source.last = message.id;
+    source.last = std::max(source.last, message.id);
   }
   source.rows += messages.size();
   if (!exact || source.rows < rows.size()) {
@@ -200,7 +200,7 @@ void SpoolCore::Committed(Lock& lock, uint64_t last_before) {
   for (SpoolMessage& message : group_.messages) {
     const uint64_t cost = SpoolCost(message.message);
     if (!straight || ready_bytes_ + cost > options_.prefetch_bytes) break;
-    source.cursor = message.id;
+    source.cursor = std::max(source.cursor, message.id);
     message.id = IdOf(sources_.size() - 1, message.id);
     AddReady(std::move(message));
   }

@@ -4,17 +4,20 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <vector>
 
 namespace dsmsg::conformance {
 namespace {
+
+constexpr int kBacklog = 64;
+constexpr size_t kPartsASecond = 100;  // a limited rate moves in parts of a hundredth
 
 sockaddr_in Loopback(uint16_t port) {
   sockaddr_in address{};
@@ -47,47 +50,98 @@ void Reset(int fd) {
 
 }  // namespace
 
-CutProxy::CutProxy(uint16_t target)
-    : target_(target), listener_(Bound(&port_)), signal_(eventfd(0, EFD_CLOEXEC)) {
+CutProxy::CutProxy(uint16_t target, uint16_t port)
+    : target_(target), port_(port), listener_(Bound(&port_)), signal_(eventfd(0, EFD_CLOEXEC)) {
+  listen(listener_, kBacklog);
   thread_ = std::thread([this] { Run(); });
-  Become(State::kOpen);
 }
 
 CutProxy::~CutProxy() {
-  Become(State::kEnd);
+  Wanted end;
+  end.end = true;
+  Ask(end);
   thread_.join();
+  ResetAll();
   close(listener_);
   close(signal_);
 }
 
-void CutProxy::Become(State state) {
-  std::unique_lock lock(mutex_);
-  wanted_ = state;
-  eventfd_write(signal_, 1);
-  changed_.wait(lock, [&] { return current_ == state; });
+void CutProxy::Become(Mode mode) {
+  Wanted wanted;
+  {
+    std::lock_guard lock(mutex_);
+    wanted = wanted_;
+  }
+  wanted.mode = mode;
+  Ask(wanted);
 }
 
-void CutProxy::Apply(State state) {
+void CutProxy::SlowDown(std::chrono::milliseconds delay, size_t bytes_per_second) {
+  Ask({Mode::kOpen, delay, bytes_per_second, false});
+}
+
+std::vector<CutProxy::Clock::time_point> CutProxy::Attempts() const {
   std::lock_guard lock(mutex_);
-  if (state == State::kOpen) {
-    listen(listener_, 64);
-  } else {
-    // A listening socket cannot be told to refuse: another one takes its place.
-    close(listener_);
-    listener_ = Bound(&port_);
-    for (const Pair& pair : pairs_) {
-      Reset(pair.up.from);
-      Reset(pair.up.to);
+  return attempts_;
+}
+
+void CutProxy::Ask(const Wanted& wanted) {
+  std::unique_lock lock(mutex_);
+  wanted_ = wanted;
+  const uint64_t mine = ++asked_;
+  eventfd_write(signal_, 1);
+  changed_.wait(lock, [&] { return done_ >= mine; });
+}
+
+void CutProxy::Apply() {
+  std::lock_guard lock(mutex_);
+  const Mode before = now_.mode;
+  now_ = wanted_;
+  if (now_.mode != before) {
+    if (now_.mode == Mode::kCut || now_.mode == Mode::kReset) ResetAll();
+    if (now_.mode == Mode::kVanish) Vanish();
+    if (now_.mode == Mode::kCut) {
+      // A listening socket cannot be told to refuse: another one takes its place.
+      close(listener_);
+      listener_ = Bound(&port_);
+    } else if (before == Mode::kCut) {
+      listen(listener_, kBacklog);
     }
-    pairs_.clear();
   }
-  current_ = state;
+  done_ = asked_;
   changed_.notify_all();
+}
+
+void CutProxy::ResetAll() {
+  for (const Pair& pair : pairs_) {
+    Reset(pair.up.from);
+    if (pair.up.to >= 0) Reset(pair.up.to);
+  }
+  pairs_.clear();
+}
+
+void CutProxy::Vanish() {
+  for (Pair& pair : pairs_) {
+    if (pair.up.to >= 0) Reset(pair.up.to);
+    pair.up.to = pair.down.from = -1;
+    pair.down.bytes.clear();
+  }
 }
 
 void CutProxy::Accept() {
   const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (client < 0) return;
+  {
+    std::lock_guard lock(mutex_);
+    attempts_.push_back(Clock::now());
+  }
+  if (now_.mode == Mode::kReset) return Reset(client);
+  if (now_.mode == Mode::kOpen) return ConnectPair(client);
+  Pair& pair = pairs_.emplace_back();  // vanished before it began
+  pair.up.from = pair.down.to = client;
+}
+
+void CutProxy::ConnectPair(int client) {
   const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = Loopback(target_);
   if (connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -103,56 +157,89 @@ void CutProxy::Accept() {
 }
 
 // Nothing more is read until what was read is written, so that a stalled server stalls the client.
-bool CutProxy::Move(Way* way, short from_events, short to_events) {
+bool CutProxy::Move(Way* way, short from_events, short to_events) const {
   if (way->bytes.empty() && (from_events & (POLLIN | POLLHUP | POLLERR)) != 0) {
     way->bytes.resize(64 * 1024);
     const ssize_t got = recv(way->from, way->bytes.data(), way->bytes.size(), MSG_DONTWAIT);
     way->bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
     if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
+    if (way->to < 0) way->bytes.clear();  // swallowed
+    way->not_before = std::max(way->not_before, Clock::now() + now_.delay);
     to_events = POLLOUT;  // most likely
   }
-  if (!way->bytes.empty() && to_events != 0) {
-    const ssize_t put =
-        send(way->to, way->bytes.data(), way->bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (put < 0 && errno != EAGAIN) return false;
-    if (put > 0) way->bytes.erase(0, static_cast<size_t>(put));
+  if (way->bytes.empty() || to_events == 0 || Clock::now() < way->not_before) return true;
+  const size_t rate = now_.bytes_per_second;
+  const size_t most = rate == 0 ? way->bytes.size() : std::max<size_t>(1, rate / kPartsASecond);
+  const ssize_t put = send(way->to, way->bytes.data(), std::min(most, way->bytes.size()),
+                           MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (put < 0 && errno != EAGAIN) return false;
+  if (put > 0) {
+    way->bytes.erase(0, static_cast<size_t>(put));
+    if (rate > 0) {
+      way->not_before =
+          Clock::now() + std::chrono::microseconds(1'000'000 * static_cast<uint64_t>(put) / rate);
+    }
   }
   return true;
 }
 
+short CutProxy::Interest(const Way& in, const Way& out) {
+  const bool write = !out.bytes.empty() && Clock::now() >= out.not_before;
+  return static_cast<short>((in.bytes.empty() ? POLLIN : 0) | (write ? POLLOUT : 0));
+}
+
+// Two descriptors, then two for each pair. Returns poll's answer.
+int CutProxy::Wait(std::vector<pollfd>* fds) {
+  const bool accepting = now_.mode != Mode::kCut && now_.mode != Mode::kStall;
+  *fds = {{signal_, POLLIN, 0}, {accepting ? listener_ : -1, POLLIN, 0}};
+  const auto now = Clock::now();
+  auto next = Clock::time_point::max();
+  const bool moving = now_.mode == Mode::kOpen || now_.mode == Mode::kVanish;
+  for (const Pair& pair : pairs_) {
+    const short client = Interest(pair.up, pair.down), server = Interest(pair.down, pair.up);
+    // Not looked at without an interest: poll would tell of a hang-up again and again.
+    fds->push_back({moving && client != 0 ? pair.up.from : -1, client, 0});
+    fds->push_back({moving && server != 0 ? pair.up.to : -1, server, 0});
+    for (const Way* way : {&pair.up, &pair.down}) {
+      if (moving && !way->bytes.empty() && way->not_before > now) {
+        next = std::min(next, way->not_before);
+      }
+    }
+  }
+  if (next == Clock::time_point::max()) return poll(fds->data(), fds->size(), -1);
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
+  return poll(fds->data(), fds->size(), static_cast<int>(wait));
+}
+
+void CutProxy::MoveAll(const std::vector<pollfd>& fds) {
+  size_t at = 2;
+  for (auto pair = pairs_.begin(); pair != pairs_.end(); at += 2) {
+    // What poll did not look at, because it has to wait, tries anyway: it costs nothing.
+    const auto events = [&](size_t i, const Way& out) {
+      return static_cast<short>(fds[i].revents | (out.bytes.empty() ? 0 : POLLOUT));
+    };
+    const short client = events(at, pair->down), server = events(at + 1, pair->up);
+    const bool alive =
+        Move(&pair->up, client, server) && (pair->up.to < 0 || Move(&pair->down, server, client));
+    if (alive) {
+      ++pair;
+      continue;
+    }
+    close(pair->up.from);
+    if (pair->up.to >= 0) close(pair->up.to);
+    pair = pairs_.erase(pair);
+  }
+}
+
 void CutProxy::Run() {
   std::vector<pollfd> fds;
-  const auto interest = [](const Way& in, const Way& out) {
-    return static_cast<short>((in.bytes.empty() ? POLLIN : 0) | (out.bytes.empty() ? 0 : POLLOUT));
-  };
   while (true) {
-    State wanted, current;
-    {
-      std::lock_guard lock(mutex_);
-      wanted = wanted_;
-      current = current_;
-    }
-    if (wanted != current) Apply(wanted);
-    if (wanted == State::kEnd) return;
-    fds = {{signal_, POLLIN, 0}, {wanted == State::kOpen ? listener_ : -1, POLLIN, 0}};
-    for (const Pair& pair : pairs_) {
-      fds.push_back({pair.up.from, interest(pair.up, pair.down), 0});
-      fds.push_back({pair.up.to, interest(pair.down, pair.up), 0});
-    }
-    if (poll(fds.data(), fds.size(), -1) < 0) continue;
+    Apply();
+    if (now_.end) return;
+    if (Wait(&fds) < 0) continue;
     eventfd_t count = 0;
     if (fds[0].revents != 0) eventfd_read(signal_, &count);
-    size_t at = 2;
-    for (auto pair = pairs_.begin(); pair != pairs_.end(); at += 2) {
-      const short client = fds[at].revents, server = fds[at + 1].revents;
-      if (Move(&pair->up, client, server) && Move(&pair->down, server, client)) {
-        ++pair;
-        continue;
-      }
-      close(pair->up.from);
-      close(pair->up.to);
-      pair = pairs_.erase(pair);
-    }
+    if (now_.mode == Mode::kOpen || now_.mode == Mode::kVanish) MoveAll(fds);
     if (fds[1].revents != 0) Accept();
   }
 }

@@ -1,57 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
-// A TCP proxy in front of a server that loses at SIGKILL what it acknowledged: an outage is then
-// one of the connections, which are reset with whatever is under way, and the port refuses.
+// A TCP proxy in front of a server, with the faults of a network: connections cut, stalled, slow,
+// or dead without either end being told. In front of a server that loses at SIGKILL what it
+// acknowledged, Cut stands for the server's death.
 //
-// Threads: any; Cut and Restore wait until they are done.
+// Threads: any; a change of mode waits until it is done.
 #ifndef DSMSG_CONFORMANCE_CUT_PROXY_H_
 #define DSMSG_CONFORMANCE_CUT_PROXY_H_
 
+#include <poll.h>
+
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace dsmsg::conformance {
 
 class CutProxy {
  public:
-  /// Listens on a free port of 127.0.0.1, and leads to `target` of the same machine.
-  explicit CutProxy(uint16_t target);
+  using Clock = std::chrono::steady_clock;
+  enum class Mode {
+    kOpen,    // bytes pass
+    kCut,     // connections were reset with whatever is under way, and the port refuses
+    kReset,   // connections were reset, and each new one is reset as soon as it is made
+    kStall,   // connections stay and are made, and no byte moves until another mode
+    kVanish,  // as kStall, but for the client they never come back, and the server sees them end:
+              // a peer that lost its power or its address
+  };
+
+  /// Listens on a free port of 127.0.0.1 (or on `port`), and leads to `target` of the same machine.
+  explicit CutProxy(uint16_t target, uint16_t port = 0);
   ~CutProxy();
   CutProxy(const CutProxy&) = delete;
   CutProxy& operator=(const CutProxy&) = delete;
 
   uint16_t port() const { return port_; }
-  void Cut() { Become(State::kCut); }
-  void Restore() { Become(State::kOpen); }
+  void Cut() { Become(Mode::kCut); }
+  void Restore() { Become(Mode::kOpen); }
+  void Become(Mode mode);
+  /// While open: each way holds bytes back for `delay`, and passes at most so many of them a second
+  /// (0: no limit).
+  void SlowDown(std::chrono::milliseconds delay, size_t bytes_per_second);
+  /// When connections came, oldest first; those that a cut port refused are not seen.
+  std::vector<Clock::time_point> Attempts() const;
 
  private:
-  enum class State { kOpen, kCut, kEnd };
   /// What was read from one socket and not yet written to the other.
   struct Way {
     int from = -1, to = -1;
     std::string bytes;
+    Clock::time_point not_before{};  // of the next write
   };
   struct Pair {
-    Way up, down;
+    Way up, down;  // up.to is -1 once the server's side is gone
+  };
+  struct Wanted {
+    Mode mode = Mode::kOpen;
+    std::chrono::milliseconds delay{0};
+    size_t bytes_per_second = 0;
+    bool end = false;
   };
 
-  void Become(State state);
+  void Ask(const Wanted& wanted);
   void Run();
-  void Apply(State state);
+  void Apply();
+  void ResetAll();
+  void Vanish();
   void Accept();
-  static bool Move(Way* way, short from_events, short to_events);
+  void ConnectPair(int client);
+  int Wait(std::vector<pollfd>* fds);
+  void MoveAll(const std::vector<pollfd>& fds);
+  bool Move(Way* way, short from_events, short to_events) const;
+  static short Interest(const Way& in, const Way& out);
 
   const uint16_t target_;
   uint16_t port_ = 0;
-  int listener_ = -1;  // bound all the time, listening while open
+  int listener_ = -1;  // bound all the time, listening except while cut
   const int signal_;   // eventfd
   std::list<Pair> pairs_;
-  std::mutex mutex_;  // guards the following
+  Wanted now_;                // of the proxy's thread
+  mutable std::mutex mutex_;  // guards the following
   std::condition_variable changed_;
-  State wanted_ = State::kOpen, current_ = State::kCut;
+  Wanted wanted_;
+  uint64_t asked_ = 0, done_ = 0;
+  std::vector<Clock::time_point> attempts_;
   std::thread thread_;
 };
 

@@ -78,6 +78,7 @@ TEST(Metrics, PrometheusTextNamesEachMetricOnceAndEscapesLabels) {
            "# TYPE dsmsg_accepted_total counter\n", "dsmsg_accepted_total{" + labels + "} 3\n",
            "dsmsg_link_up{" + labels + "} 1\n",
            "dsmsg_failed_total{" + labels + ",reason=\"too-large\"} 1\n",
+           "dsmsg_failed_total{" + labels + ",reason=\"auth\"} 0\n",
            "dsmsg_dropped_total{" + labels + ",reason=\"evicted\"} 1\n",
            "dsmsg_latency_seconds_count{" + labels + "} 1\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;

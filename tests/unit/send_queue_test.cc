@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <thread>
 
@@ -63,6 +64,58 @@ TEST_F(SendQueueTest, KeepsOrderThroughReturnAndRetry) {
   EXPECT_EQ(again[0].message.attempt, 1u);
   EXPECT_EQ(again[1].message.attempt, 0u);
   EXPECT_TRUE(finished_.empty());
+}
+
+// A broker that refuses for a time gives back thousands, again and again, while many more wait:
+// a search through those for each would take minutes here, and stop the senders meanwhile.
+TEST_F(SendQueueTest, GivingBackManyIsQuickHoweverManyWait) {
+  constexpr size_t kMessages = 300000, kGivenBack = 60000;
+  SendQueue queue(Limits(kMessages, Overflow::kBlock), metrics_);
+  for (size_t i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(queue.Push(Make(std::to_string(i)), &finished_).ok());
+  }
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(kGivenBack, &taken);
+  ASSERT_EQ(taken.size(), kGivenBack);
+  std::vector<SendQueue::Outcome> outcomes;
+  for (const auto& each : taken) outcomes.push_back({each.token, {Code::kUnavailable, "full"}});
+  std::swap(outcomes.front(), outcomes.back());
+  const auto begun = Clock::now();
+  EXPECT_EQ(queue.Complete(outcomes, &finished_), kGivenBack);
+  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(5));
+  std::vector<SendQueue::Submission> again;
+  queue.Take(kGivenBack, &again);
+  for (size_t i = 0; i < kGivenBack; ++i) {
+    ASSERT_EQ(again[i].message.payload, std::to_string(i));
+  }
+}
+
+// The sender need not be woken for each place that gets free, but it must not sleep for long.
+TEST_F(SendQueueTest, ASenderIsNotKeptWaitingForMoreRoomThanItNeeds) {
+  QueueLimits limits = Limits(1000, Overflow::kBlock);
+  limits.overflow_timeout = Millis(20000);
+  SendQueue queue(limits, metrics_);
+  queue.SetLinkUp(true);
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(queue.Push(Make("x"), &finished_).ok());
+  constexpr int kMore = 10;
+  std::vector<SendQueue::Submission> taken;
+  queue.Take(kMore, &taken);
+  const auto begun = Clock::now();
+  std::atomic<int> accepted{0};
+  std::thread sender([&] {
+    for (; accepted < kMore; ++accepted) {
+      std::vector<Finished> mine;
+      EXPECT_TRUE(queue.Push(Make("y"), &mine).ok());
+      EXPECT_TRUE(mine.empty());
+    }
+  });
+  for (int i = 0; i < kMore; ++i) {
+    while (accepted < i) std::this_thread::yield();
+    const SendQueue::Outcome done{taken[static_cast<size_t>(i)].token, {}};
+    queue.Complete({&done, 1}, &finished_);
+  }
+  sender.join();
+  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(10));
 }
 
 TEST_F(SendQueueTest, RecoverPutsWhatWasInFlightBackInOldOrder) {

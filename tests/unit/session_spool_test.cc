@@ -92,6 +92,38 @@ TEST_F(SessionTest, WhatIsLeftAtDisconnectWaitsInTheSpoolForTheNextConnection) {
   std::filesystem::remove_all(folder);
 }
 
+// The queue was full, so the later ones are on disk already when the queue goes there.
+TEST_F(SessionTest, WhatIsLeftAtDisconnectComesBeforeWhatAFullQueueSentToTheSpool) {
+  const std::string folder = NewFolder();
+  const std::string options =
+      SpoolIn(folder, "queue-size=100\nflush-timeout=1ms\noverflow=spool\n");
+  constexpr int kMessages = 300;
+  {
+    auto session = Open(options);
+    ASSERT_TRUE(session);
+    FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+    for (int i = 0; i < kMessages; ++i) {
+      ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
+    }
+    EXPECT_TRUE(session->Disconnect().ok());
+    EXPECT_EQ(counts_.ok, kMessages);
+  }
+  EXPECT_LT(Payloads().size(), size_t{kMessages});
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().received.clear();
+  }
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kAck);
+  auto session = Open(options);
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(WaitFor([] { return FakeBroker::Get().Received() >= kMessages; }));
+  std::vector<std::string> expected;
+  for (int i = 0; i < kMessages; ++i) expected.push_back(std::to_string(i));
+  EXPECT_EQ(Payloads(), expected);
+  EXPECT_TRUE(session->Disconnect().ok());
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(SessionTest, SpoolModeAlwaysAndASynchronousSendThatIsOnDisk) {
   const std::string folder = NewFolder();
   auto session = Open(SpoolIn(folder, "spool-mode=always\nconnect=lazy\n"));

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dsmsg.brokers._base import Broker, BrokerError
 from dsmsg.brokers.kafka import KafkaBroker
+from dsmsg.brokers.kafka_cluster import KafkaCluster
 from dsmsg.brokers.mosquitto import MosquittoBroker
 from dsmsg.brokers.rabbitmq import RabbitMqBroker
 from dsmsg.brokers.redis import RedisBroker
@@ -27,6 +28,7 @@ __all__ = [
     "Broker",
     "BrokerError",
     "KafkaBroker",
+    "KafkaCluster",
     "MosquittoBroker",
     "RabbitMqBroker",
     "RedisBroker",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Apache Kafka (KRaft, one node) for tests and trials."""
+"""A real Apache Kafka (KRaft) for tests and trials: one node; a cluster is in kafka_cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dsmsg.brokers._base import Broker, BrokerError
 from dsmsg.brokers._probe import exchange
 from dsmsg.brokers.kafka_jars import find_java, kafka_libs
 
-__all__ = ["KafkaBroker"]
+__all__ = ["KafkaBroker", "new_cluster_id"]
 
 _LOG4J = """\
 log4j.rootLogger=INFO, out
@@ -47,6 +47,14 @@ _JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.awt.headless=true
 _STARTED = b"Kafka Server started"
 
 
+def new_cluster_id() -> str:
+    """Returns what Kafka takes as the id of a cluster."""
+    cluster = "-"
+    while cluster.startswith("-"):  # would look like an option
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+    return cluster
+
+
 class KafkaBroker(Broker):
     """A Kafka server, broker and controller in one JVM.
 
@@ -68,6 +76,9 @@ class KafkaBroker(Broker):
         folder: Path | str | None = None,
         properties: Mapping[str, str] | None = None,
         scram_users: Mapping[str, str] | None = None,
+        node: int = 1,
+        voters: Sequence[tuple[int, int]] = (),
+        cluster: str | None = None,
     ) -> None:
         """Prepares a server.
 
@@ -79,10 +90,20 @@ class KafkaBroker(Broker):
             scram_users: passwords by user name, for SCRAM-SHA-256 and SCRAM-SHA-512; made with the
                 storage, so they hold from the first start. Names and passwords may not contain
                 commas and brackets.
+            node: number in its cluster.
+            voters: number and controller port of every node of the cluster, this one's too;
+                empty: it is alone. See `KafkaCluster`.
+            cluster: the cluster's id, the same for all nodes; None makes one.
         """
+        self.node = node
+        self._voters = list(voters)
+        self._cluster = cluster
         self.properties = dict(properties or {})
         self.scram_users = dict(scram_users or {})
         super().__init__(port=port, folder=folder)
+        for number, controller in self._voters:
+            if number == node:
+                self._ports["controller"] = controller
 
     def _set(self, name: str, value: object) -> None:
         if not isinstance(value, Mapping) and value != ():
@@ -124,14 +145,20 @@ class KafkaBroker(Broker):
         ]
         if not (self.dir / "data" / "meta.properties").exists():
             self._format([*base, "kafka.tools.StorageTool", "format", "--config", str(path)])
-        return [base[0], "-Xms128m", "-Xmx512m", *base[1:], "kafka.Kafka", str(path)]
+        return [base[0], "-Xms128m", self._heap(), *base[1:], "kafka.Kafka", str(path)]
+
+    def _heap(self) -> str:
+        return "-Xmx256m" if self._voters else "-Xmx512m"
 
     def _defaults(self) -> dict[str, str]:
         client, controller = self.address, f"{self.host}:{self._extra_port('controller')}"
+        voters = [f"{number}@{self.host}:{port}" for number, port in self._voters]
+        voters = voters or [f"{self.node}@{controller}"]
+        copies = str(min(3, len(voters)))
         return {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
+            "node.id": str(self.node),
+            "controller.quorum.voters": ",".join(voters),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
@@ -141,9 +168,10 @@ class KafkaBroker(Broker):
             "auto.create.topics.enable": "true",
             "num.partitions": "4",
             "offsets.topic.num.partitions": "1",
-            "offsets.topic.replication.factor": "1",
+            "offsets.topic.replication.factor": copies,
+            "default.replication.factor": copies,
             "transaction.state.log.num.partitions": "1",
-            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.replication.factor": copies,
             "transaction.state.log.min.isr": "1",
             # A consumer alone in its group need not wait for others.
             "group.initial.rebalance.delay.ms": "0",
@@ -159,9 +187,7 @@ class KafkaBroker(Broker):
         }
 
     def _format(self, command: list[str]) -> None:
-        cluster = "-"
-        while cluster.startswith("-"):  # would look like an option
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+        cluster = self._cluster or new_cluster_id()
         with self.log_path.open("ab") as log:
             try:
                 code = subprocess.run(
@@ -200,8 +226,8 @@ class KafkaBroker(Broker):
         return False
 
     def _knows_itself(self) -> bool:
-        """Tells whether the metadata (request 3, version 1, no topics) lists this broker."""
+        """Tells whether the metadata (request 3, version 1, no topics) lists a broker."""
         body = struct.pack(">hhih5si", 3, 1, 7, 5, b"dsmsg", 0)
         answer = exchange(self.host, self.port, struct.pack(">i", len(body)) + body, framed=True)
         # correlation id, number of brokers
-        return len(answer) >= 8 and struct.unpack(">ii", answer[:8]) == (7, 1)
+        return len(answer) >= 8 and answer[:4] == b"\0\0\0\7" and answer[4:8] != b"\0\0\0\0"

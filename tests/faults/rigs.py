@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the suite has to know about one adaptor: its server, its settings, another client."""
+
+from __future__ import annotations
+
+import os
+import struct
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import confluent_kafka
+import pika
+import redis
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+from dsmsg.brokers import Broker, make
+from dsmsg.brokers._process import free_port
+
+from faults.books import number_of
+from faults.programs import Proxy, Sender, program, wait_for
+
+__all__ = ["AmqpRig", "KafkaRig", "RedisRig", "Rig", "ZmqReqRig"]
+
+HOST_NAME = "broker.faults.test"
+
+
+class Rig(ABC):
+    """An adaptor with a server of its own behind a proxy; used by one thread."""
+
+    name: ClassVar[str]
+    """In the table."""
+    adaptor: ClassVar[str]
+    kind: ClassVar[str]
+    """Of `dsmsg.brokers`."""
+    acknowledged: ClassVar[bool] = True
+    """OK says that the server has the message; else the suite only reports what was lost."""
+    keeps_acknowledged: ClassVar[bool] = True
+    """What the server acknowledged survives its SIGKILL."""
+    duplicates: ClassVar[bool] = True
+    """A message may arrive twice when the link was lost."""
+    options: ClassVar[dict[str, object]] = {}
+    quick: ClassVar[dict[str, object]] = {"connect-timeout": "1500ms"}
+    """Settings with which a dead connection is noticed soon."""
+
+    def __init__(self, folder: Path) -> None:
+        """Starts the server and the proxy; files go to `folder`."""
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.names = folder / "names"
+        self.broker = self._make_broker()
+        try:
+            self.proxy = Proxy(self.proxy_target(), folder / "proxy.log")
+            self._configure()
+            self.broker.start()
+        except BaseException:
+            self.close()
+            raise
+        self.resolve(True)
+
+    def _make_broker(self) -> Broker:
+        return make(self.kind)
+
+    def proxy_target(self) -> int:
+        """Port of the server to which a proxy leads."""
+        return self.broker.port
+
+    def _configure(self) -> None:  # noqa: B027 - most need nothing
+        """Sets what the server needs to keep what it acknowledged."""
+
+    def close(self) -> None:
+        """Ends the server and the proxy."""
+        if hasattr(self, "proxy"):
+            self.proxy.close()
+        self.broker.close()
+
+    def resolve(self, known: bool) -> None:
+        """Makes the server's host name known to the name service, or unknown."""
+        self.names.write_text(HOST_NAME + "\n" if known else "", encoding="ascii")
+
+    def at(self, host: str, port: int) -> str:
+        """Connection string of an address."""
+        return f"{host};{port}"
+
+    def direct(self) -> str:
+        """Connection string past the proxy."""
+        return self.at(self.broker.host, self.broker.port)
+
+    def proxied(self) -> str:
+        """Connection string through the proxy, by name."""
+        return self.at(HOST_NAME, self.proxy.port)
+
+    def nowhere(self) -> str:
+        """Connection string of a port where nobody listens."""
+        return self.at("127.0.0.1", free_port())
+
+    def sender(self, connection: str, topic: str, *, name: str = "", **more: object) -> Sender:
+        """Connects a pipeline.
+
+        Args:
+            connection: `direct` or `proxied`.
+            topic: of all messages.
+            name: of its files; a new one by default.
+            more: settings, with underscores for dashes.
+        """
+        options = {**self.options, **{key.replace("_", "-"): value for key, value in more.items()}}
+        return Sender(
+            self.adaptor,
+            connection,
+            options,
+            topic,
+            self.folder,
+            name=name or topic,
+            names=self.names,
+        )
+
+    def new_topic(self) -> str:
+        """Makes a topic."""
+        topic = f"t-{uuid.uuid4().hex[:12]}"
+        self.make_topic(topic)
+        return topic
+
+    def make_topic(self, topic: str) -> None:  # noqa: B027 - most need nothing
+        """Makes what the topic needs at the server."""
+
+    @abstractmethod
+    def received(self, topic: str, expected: int) -> list[int]:
+        """Returns the numbers of all messages at the server, within a key in its order.
+
+        Args:
+            topic: of the messages.
+            expected: different messages that should be there; where the other side keeps nothing,
+                it is waited for them.
+        """
+
+    def refuse_writes(self, topic: str) -> Callable[[], object] | None:
+        """Makes the server refuse messages for a time; returns what ends it. None: it cannot."""
+        return None
+
+    def delete_topic(self, topic: str) -> None:
+        """Deletes a topic with all that is in it; NotImplementedError where there is none."""
+        raise NotImplementedError(f"{self.name} has nothing to delete")
+
+    def restore_topic(self, topic: str) -> None:  # noqa: B027 - most servers do it themselves
+        """Makes a deleted topic again, where the server does not."""
+
+
+class RedisRig(Rig):
+    """Streams, read with redis-py."""
+
+    name = adaptor = kind = "redis"
+    options: ClassVar[dict[str, object]] = {"streamsize": 0}  # trimmed, a stream loses its oldest
+
+    def _configure(self) -> None:
+        self.broker.configure({"config": ["appendonly yes", "appendfsync always"]})
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(self.broker.host, self.broker.port)
+
+    def received(self, topic: str, expected: int) -> list[int]:
+        """Reads the stream in pages."""
+        numbers: list[int] = []
+        with self._client() as client:
+            page = client.xrange(topic, count=5000)
+            while page:
+                numbers += [number_of(fields[b"metadata"]) for _, fields in page]
+                page = client.xrange(topic, min=b"(" + page[-1][0], count=5000)
+        return numbers
+
+    def refuse_writes(self, topic: str) -> Callable[[], object] | None:
+        """Lets it be full: maxmemory with noeviction."""
+        with self._client() as client:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", "1")
+
+        def end() -> None:
+            with self._client() as again:
+                again.config_set("maxmemory", "0")
+
+        return end
+
+    def delete_topic(self, topic: str) -> None:
+        """Deletes the stream."""
+        with self._client() as client:
+            client.delete(topic)
+
+
+class KafkaRig(Rig):
+    """Topics with four partitions, read with confluent-kafka."""
+
+    name = adaptor = kind = "kafka"
+    duplicates = False
+    # librdkafka's own default waits a minute for an answer.
+    quick: ClassVar[dict[str, object]] = {"proto-cfg": "socket.timeout.ms=3000"}
+
+    def _make_broker(self) -> Broker:
+        self._proxied_port = free_port()
+        return super()._make_broker()
+
+    def proxy_target(self) -> int:
+        """The listener that leads its clients back to the proxy."""
+        return self._proxied_port
+
+    def _configure(self) -> None:
+        # Who comes through the proxy is led through the proxy, by name.
+        own, controller = "PLAINTEXT://{host}:{port}", "CONTROLLER://{host}:{port:controller}"
+        listener = f"FAULTS://{{host}}:{self._proxied_port}"
+        self.broker.configure(
+            {
+                "properties": {
+                    "listeners": f"{own},{controller},{listener}",
+                    "advertised.listeners": f"{own},FAULTS://{HOST_NAME}:{self.proxy.port}",
+                    "listener.security.protocol.map": (
+                        "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,FAULTS:PLAINTEXT"
+                    ),
+                }
+            }
+        )
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.broker.address, "log_level": 0})
+
+    def make_topic(self, topic: str) -> None:
+        """Makes it and waits until the server knows it."""
+        admin = self._admin
+        admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(30)
+        wait_for(
+            lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == 4,
+            30,
+            f"kafka: making the topic {topic}",
+        )
+
+    def received(self, topic: str, expected: int) -> list[int]:
+        """Reads each partition to its end."""
+        return read_kafka(self.broker.address, topic)
+
+    def refuse_writes(self, topic: str) -> Callable[[], object] | None:
+        """Asks for two in-sync replicas where there is one."""
+
+        def minimum(replicas: str) -> None:
+            entry = ConfigEntry(
+                "min.insync.replicas", replicas, incremental_operation=AlterConfigOpType.SET
+            )
+            resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+            self._admin.incremental_alter_configs([resource])[resource].result(30)
+
+        minimum("2")
+        return lambda: minimum("1")
+
+    def delete_topic(self, topic: str) -> None:
+        """Deletes it; the server makes it anew when somebody writes."""
+        admin = self._admin
+        admin.delete_topics([topic])[topic].result(30)
+
+
+def read_kafka(servers: str, topic: str) -> list[int]:
+    """Reads all partitions of a topic, from the beginning to the end that they have now."""
+    client = confluent_kafka.Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": "faults",
+            "enable.auto.commit": False,
+            "log_level": 0,  # that a server is away is what happens here
+        }
+    )
+    numbers: list[int] = []
+    try:
+        places = [
+            confluent_kafka.TopicPartition(topic, partition, 0)
+            for partition in client.list_topics(topic, timeout=30).topics[topic].partitions
+        ]
+        ends = [client.get_watermark_offsets(place, timeout=30)[1] for place in places]
+        left = sum(ends)  # nobody compacts or deletes, so offsets count messages
+        client.assign(places)
+        while left > 0:
+            messages = client.consume(min(5000, left), timeout=1)
+            for message in messages:
+                if message.error():
+                    raise confluent_kafka.KafkaException(message.error())
+                numbers.append(number_of(message.value() or b""))
+            left -= len(messages)
+    finally:
+        client.close()
+    return numbers
+
+
+class AmqpRig(Rig):
+    """A durable queue bound to amq.topic, read with pika."""
+
+    name = adaptor = "amqp"
+    kind = "rabbitmq"
+
+    def _channel(self) -> pika.adapters.blocking_connection.BlockingChannel:
+        parameters = pika.ConnectionParameters(self.broker.host, self.broker.port)
+        return pika.BlockingConnection(parameters).channel()
+
+    def make_topic(self, topic: str) -> None:
+        """Declares the queue and binds it."""
+        channel = self._channel()
+        channel.queue_declare(topic, durable=True)
+        channel.queue_bind(topic, "amq.topic", topic)
+        channel.connection.close()
+
+    def received(self, topic: str, expected: int) -> list[int]:
+        """Empties the queue."""
+        channel = self._channel()
+        count = channel.queue_declare(topic, passive=True).method.message_count
+        numbers: list[int] = []
+        if count > 0:
+            for _, _, payload in channel.consume(topic, auto_ack=True, inactivity_timeout=5):
+                if payload is None:
+                    break
+                numbers.append(number_of(payload))
+                if len(numbers) == count:
+                    break
+        channel.connection.close()
+        return numbers
+
+    def refuse_writes(self, topic: str) -> Callable[[], object] | None:
+        """Raises the memory alarm."""
+        self.broker.ctl("set_vm_memory_high_watermark", "absolute", "1")
+        return lambda: self.broker.ctl("set_vm_memory_high_watermark", "0.4")
+
+    def delete_topic(self, topic: str) -> None:
+        """Deletes the queue, so that messages are unroutable."""
+        channel = self._channel()
+        channel.queue_delete(topic)
+        channel.connection.close()
+
+    def restore_topic(self, topic: str) -> None:
+        """Declares the queue anew."""
+        self.make_topic(topic)
+
+
+class ZmqReqRig(Rig):
+    """REQ to a receiver that writes a file before it replies; the file is read."""
+
+    name = "zmq-req"
+    adaptor = kind = "zmq"
+    options: ClassVar[dict[str, object]] = {
+        "socket_type": "REQ",
+        "request_timeout": "1s",
+        "reconnect_interval": "200ms",
+        "queue-size": 100000,
+        "topic_frame": 1,
+    }
+
+    def _make_broker(self) -> Broker:
+        os.environ.setdefault("DSMSG_ZMQ_RECEIVER", program("dsmsg_zmq_receiver"))
+        return super()._make_broker()
+
+    def at(self, host: str, port: int) -> str:
+        """Connection string of an address."""
+        return f"tcp://{host}:{port}"
+
+    def received(self, topic: str, expected: int) -> list[int]:
+        """Reads the file: lengths of topic and payload, topic, payload."""
+        data = (self.broker.dir / "messages").read_bytes()
+        numbers, at = [], 0
+        while at + 8 <= len(data):
+            topic_size, size = struct.unpack_from("=II", data, at)
+            begin = at + 8 + topic_size
+            if data[at + 8 : begin] == topic.encode():
+                numbers.append(number_of(data[begin : begin + size]))
+            at = begin + size
+        return numbers

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which cases there are for which adaptor, and how they are run."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from faults import cases, pipeline_cases
+from faults.books import Result
+from faults.cases import Scale
+from faults.cluster import KafkaClusterRig, leader_killed
+from faults.live_rigs import MqttQos0Rig, MqttRig, ZmqPubRig, ZmqPushRig
+from faults.rigs import AmqpRig, KafkaRig, RedisRig, Rig, ZmqReqRig
+
+__all__ = ["ABSENT", "ALL", "PLAN", "run_chain", "wanted"]
+
+Case = Callable[[Any, Scale], "Result | Iterable[Result]"]
+
+
+def _memory_of_all_policies(rig: Rig, scale: Scale) -> Iterator[Result]:
+    return pipeline_cases.memory(rig, scale, pipeline_cases.POLICIES)
+
+
+_NETWORK: dict[str, Case] = {
+    "cut": cases.cut,
+    "stalled": cases.stalled,
+    "half-open": cases.vanished,
+    "slow": cases.slow,
+    "names": cases.names,
+}
+_PIPELINE: dict[str, Case] = {
+    "process-killed": pipeline_cases.process_killed,
+    "away": pipeline_cases.storm,
+    "shutdown": pipeline_cases.shutdown,
+}
+_SERVER: dict[str, Case] = {"server-killed": cases.restarts, "paused": cases.paused}
+_WRITES: dict[str, Case] = {"refused": cases.refused, "deleted": cases.deleted}
+_MEMORY: dict[str, Case] = {"memory": pipeline_cases.memory}
+
+PLAN: dict[type[Rig], dict[str, Case]] = {
+    KafkaRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, **_MEMORY},
+    RedisRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, "memory": _memory_of_all_policies},
+    AmqpRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, **_MEMORY},
+    MqttRig: {**_SERVER, **_NETWORK, **_PIPELINE, **_MEMORY},
+    ZmqReqRig: {**_SERVER, **_NETWORK, **_PIPELINE, **_MEMORY},
+    MqttQos0Rig: {**_SERVER, "cut": cases.cut},
+    ZmqPushRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
+    ZmqPubRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
+    KafkaClusterRig: {"leader-killed": leader_killed},
+}
+"""Cases of each rig, in the order in which they run."""
+
+ABSENT = {
+    "mqtt, writes refused": "Mosquitto refuses a message for good or not at all",
+    "mqtt, topic deleted": "MQTT has no topics to delete",
+    "zmq, writes refused": "there is no broker that could",
+    "zmq, topic deleted": "there is no broker that holds any",
+    "zmq-push and zmq-pub, server paused": "their receiver is a thread of the suite; see stalled",
+}
+"""Combinations that mean nothing, and why."""
+
+ALL = [(rig.name, case) for rig, plan in PLAN.items() for case in plan]
+
+
+def wanted(words: Iterable[str], rig: str, case: str) -> bool:
+    """Tells whether a case is chosen.
+
+    Args:
+        words: names of cases or of rigs, or "rig:case"; none: everything.
+        rig: name of the rig.
+        case: name of the case.
+    """
+    chosen = list(words)
+    return not chosen or any(word in (rig, case, f"{rig}:{case}") for word in chosen)
+
+
+def run_chain(
+    kind: type[Rig],
+    chosen: Iterable[str],
+    scale: Scale,
+    folder: Path,
+    tell: Callable[[str, list[Result]], object],
+) -> None:
+    """Runs cases of one rig, one after the other, with one server.
+
+    Args:
+        kind: the rig.
+        chosen: names of cases of its plan.
+        scale: how much.
+        folder: for files.
+        tell: called with the case's name and its rows as soon as it is done; a case that could not
+            be carried out is a row with that as its problem.
+    """
+    rig: Rig | None = None
+    for name in chosen:
+        began = time.monotonic()
+        try:
+            if rig is None:
+                rig = kind(folder / kind.name)
+            rows = PLAN[kind][name](rig, scale)
+            tell(name, [rows] if isinstance(rows, Result) else list(rows))
+        except Exception:
+            text = traceback.format_exc(limit=-3).strip()
+            row = Result(name, kind.name, problems=[text], seconds=time.monotonic() - began)
+            tell(name, [row])
+            if rig is not None:  # in an unknown state
+                rig.broker.keep()
+                rig.close()
+                rig = None
+    if rig is not None:
+        rig.close()

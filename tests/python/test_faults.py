@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fault suite in its short form; `make faults` runs the long one.
+
+The adaptors' cases run beside each other, started by the first test, and each test looks at one
+case's result: they wait more than they compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from faults.books import KEYS, Journal, Result, balance, expected_payload, number_of
+from faults.cases import SHORT
+from faults.suite import ALL, PLAN, run_chain, wanted
+from faults.table import as_markdown
+
+JOBS = 6
+Results = dict[tuple[str, str], "Future[list[Result]]"]
+
+
+@pytest.fixture(scope="session")
+def results(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Results]:
+    """Runs the chosen cases; a result is there when its future is."""
+    chosen: Results = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.originalname == test_fault.__name__:
+            chosen[item.callspec.params["case"]] = Future()
+    folder = tmp_path_factory.mktemp("faults")
+
+    def run(rig: str) -> None:
+        kind = next(kind for kind in PLAN if kind.name == rig)
+        run_chain(
+            kind,
+            [case for name, case in chosen if name == rig],
+            SHORT,
+            folder,
+            lambda case, rows: chosen[rig, case].set_result(rows),
+        )
+
+    with ThreadPoolExecutor(JOBS) as pool:
+        chains = [pool.submit(run, rig) for rig in dict.fromkeys(rig for rig, _ in chosen)]
+        yield chosen
+        for chain in chains:
+            chain.result()
+
+
+@pytest.mark.parametrize("case", ALL, ids=[":".join(each) for each in ALL])
+def test_fault(results: Results, case: tuple[str, str]) -> None:
+    rows = results[case].result(timeout=240)
+    print(as_markdown(rows))
+    assert rows
+    assert [problem for row in rows for problem in row.problems] == []
+    assert all(row.lost == 0 for row in rows)
+
+
+# The books themselves: what a broken promise looks like.
+
+
+def journal_of(path: Path, *entries: tuple[int, int, int]) -> Journal:
+    path.write_bytes(b"".join(bytes([*entry, 0]) for entry in entries) + bytes(40))
+    return Journal(path)
+
+
+OK, ERR, NEVER_CALLED, REFUSED, KILLED = (2, 1, 1), (2, 1, 2), (2, 0, 0), (3, 0, 0), (1, 0, 0)
+
+
+def judge(journal: Journal, received: list[int], **rules: bool) -> Result:
+    result = Result("case", "adaptor")
+    balance(result, journal, received, **{"keeps_order": True, "duplicates": False, **rules})
+    return result
+
+
+def test_books_that_balance(tmp_path: Path) -> None:
+    journal = journal_of(tmp_path / "j", OK, ERR, REFUSED, OK)
+    result = judge(journal, [0, 3])
+    assert result.problems == []
+    assert (result.sent, result.acknowledged, result.failed, result.received) == (4, 2, 2, 2)
+    # What failed may have arrived; a callback may be missing only after a kill.
+    assert judge(journal, [0, 1, 3]).problems == []
+    killed = journal_of(tmp_path / "k", OK, NEVER_CALLED, KILLED)
+    assert judge(killed, [0, 2], missing_allowed=True).problems == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "received", "problem"),
+    [
+        ([OK, OK], [0], "acknowledged and lost: 1"),
+        ([OK], [0, 0], "1 duplicates"),
+        ([OK], [0, -1], "never sent"),
+        ([OK], [0, 1], "received and never sent"),
+        ([OK, REFUSED], [0, 1], "refused and yet received"),
+        ([OK, NEVER_CALLED], [0], "without a callback"),
+        ([(2, 2, 1)], [0], "called back twice"),
+        ([OK] * (KEYS + 1), [*range(1, KEYS + 1), 0], "1 out of order"),
+    ],
+)
+def test_books_that_do_not(
+    tmp_path: Path, entries: list[tuple[int, int, int]], received: list[int], problem: str
+) -> None:
+    problems = judge(journal_of(tmp_path / "j", *entries), received).problems
+    assert any(problem in text for text in problems), problems
+
+
+def test_the_servers_loss_is_counted_apart(tmp_path: Path) -> None:
+    result = judge(journal_of(tmp_path / "j", OK, OK), [1], server_loses=True)
+    assert (result.lost, result.broker_lost, result.problems) == (0, 1, [])
+
+
+def test_a_payload_that_changed_is_not_the_message() -> None:
+    payload = expected_payload(17)
+    assert number_of(payload) == 17
+    assert number_of(payload[:-3] + b'x"}') == -1
+    assert number_of(b"\xff\x00") == -1
+
+
+def test_words_choose_cases() -> None:
+    assert wanted([], "redis", "cut")
+    assert wanted(["cut"], "redis", "cut")
+    assert wanted(["mqtt", "redis:cut"], "redis", "cut")
+    assert not wanted(["mqtt", "redis:away"], "redis", "cut")

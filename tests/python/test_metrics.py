@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics: complete, in dsmsg_stats and in the file alike, and readable by Prometheus."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+from dsmsg.adaptor import Adaptor, Connection
+from dsmsg.brokers import Broker
+from dsmsg.brokers._process import free_port
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+DOCS = Path(__file__).parents[2] / "docs"
+# DESIGN, "Metrics": what it names, and the name in dsmsg_stats.
+DESIGNED = {
+    "accepted": "accepted",
+    "sent": "sent",
+    "bytes": "bytes",
+    "acknowledged": "acknowledged",
+    "failed by reason": "failed",
+    "dropped by reason": "dropped",
+    "retried": "retried",
+    "queue depth": "queue_messages",
+    "queue bytes": "queue_bytes",
+    "in flight": "in_flight",
+    "spool rows": "spool_rows",
+    "spool bytes": "spool_bytes",
+    "reconnects": "reconnects",
+    "link state": "link",
+    "last success": "last_success_ms",
+    "last failure": "last_failure_ms",
+    "its reason": "last_failure_reason",
+    "latency": "latency_us",
+}
+# Names that differ between the two, where a rule does not say it.
+IN_FILE = {
+    "bytes": "accepted_bytes_total",
+    "sent": "submitted_total",
+    "link": "link_up",
+    "last_success_ms": "last_success_timestamp_seconds",
+    "last_failure_ms": "last_failure_timestamp_seconds",
+    "latency_us": "latency_seconds_count",
+}
+ONLY_IN_STATS = {"protocol", "endpoint", "last_failure_reason"}  # labels, and a text
+
+
+class File:
+    """A metrics file as Prometheus reads it."""
+
+    def __init__(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        self.families: list[Metric] = list(text_string_to_metric_families(text))
+        self.samples = [sample for family in self.families for sample in family.samples]
+
+    def value(self, name: str, **labels: str) -> float:
+        """The one sample of a name and labels."""
+        found = [
+            sample.value
+            for sample in self.samples
+            if sample.name == f"dsmsg_{name}" and labels.items() <= sample.labels.items()
+        ]
+        assert len(found) == 1, (name, labels, found)
+        return float(found[0])
+
+    def names(self) -> set[str]:
+        """Names of all samples."""
+        return {sample.name for sample in self.samples}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "dsmsg.prom"
+
+
+@pytest.fixture
+def connect(redis_broker: Broker, path: Path, tmp_path: Path) -> Callable[..., Connection]:
+    """Connects to Redis with a metrics file and a spool."""
+
+    def make(**options: object) -> Connection:
+        settings = {
+            "metrics-file": path,
+            "metrics-interval": "100ms",
+            "spool-dir": tmp_path / "spool",
+            "flush-timeout": "5s",
+        }
+        return Adaptor("redis").connect(redis_broker.conn_str, {**settings, **options})
+
+    return make
+
+
+def name_in_file(name: str, names: set[str]) -> str:
+    """The name in the file of one in dsmsg_stats."""
+    if name in IN_FILE:
+        return IN_FILE[name]
+    return f"{name}_total" if f"dsmsg_{name}_total" in names else name
+
+
+def test_stats_have_what_the_design_names(connect: Callable[..., Connection], topic: str) -> None:
+    with connect() as connection:
+        connection.send(topic, b"x")
+        stats = connection.stats()
+    assert {what: name for what, name in DESIGNED.items() if name not in stats} == {}
+    assert set(stats["latency_us"]) >= {"count", "sum", "p50", "p90", "p99", "max"}
+    assert set(stats["dropped"]) >= {"evicted", "newest", "superseded", "expired", "too_large"}
+
+
+def test_the_file_has_all_that_the_stats_have(
+    connect: Callable[..., Connection], redis_broker: Broker, path: Path, topic: str
+) -> None:
+    with redis.Redis(redis_broker.host, redis_broker.port) as client:
+        client.set(f"{topic}-wrong", "no stream")
+    with connect() as connection:
+        for _ in range(20):
+            connection.send_async(topic, b"0123456789")
+        connection.send_async(f"{topic}-wrong", b"refused")
+        assert connection.work_until_done(30)
+        stats = connection.stats()
+    file = File(path)  # written a last time at the end
+    names = file.names()
+    missing = {
+        name
+        for name in stats
+        if name not in ONLY_IN_STATS | {"failed", "dropped"}
+        and f"dsmsg_{name_in_file(name, names)}" not in names
+    }
+    assert missing == set()
+    for name, value in stats.items():
+        if isinstance(value, int) and name in ("accepted", "bytes", "acknowledged", "sent"):
+            assert file.value(name_in_file(name, names)) == value, name
+    assert (stats["accepted"], stats["acknowledged"], stats["failed"]) == (21, 20, {"rejected": 1})
+    assert file.value("failed_total", reason="rejected") == 1
+    for reason, count in stats["dropped"].items():
+        assert file.value("dropped_total", reason=reason) == count
+    assert file.value("latency_seconds_count") == 20
+    assert 0 < file.value("latency_seconds", quantile="0.5") < 30
+    assert abs(file.value("last_success_timestamp_seconds") - time.time()) < 60
+
+
+def test_prometheus_reads_types_and_labels(
+    connect: Callable[..., Connection], redis_broker: Broker, path: Path, topic: str
+) -> None:
+    with connect() as first, connect() as second:
+        first.send(topic, b"x")
+        second.send(topic, b"y")
+        second.send(topic, b"z")
+        wait_for(lambda: sum(each.value for each in of(path, "acknowledged_total")) == 3)
+        file = File(path)
+        links = of(path, "link_up")
+    assert [each.value for each in links] == [1, 1]
+    assert {each.labels["endpoint"] for each in links} == {redis_broker.address}
+    assert len({each.labels["connection"] for each in links}) == 2
+    for family in file.families:
+        assert family.documentation, family.name
+        assert family.type in ("counter", "gauge", "summary"), family.name
+        kinds = {sample.name.endswith("_total") for sample in family.samples}
+        assert kinds == {family.type == "counter"}, family.name
+        keys = [(each.name, *sorted(each.labels.items())) for each in family.samples]
+        assert len(keys) == len(set(keys)), family.name
+        assert all(each.labels["protocol"] == "REDIS" for each in family.samples)
+    assert len({family.name for family in file.families}) == len(file.families)
+
+
+def test_an_outage_shows(path: Path, topic: str, tmp_path: Path) -> None:
+    options = {
+        "connect": "lazy",
+        "metrics-file": path,
+        "metrics-interval": "100ms",
+        "spool-dir": tmp_path / "spool",
+        "flush-timeout": "200ms",
+    }
+    with Adaptor("redis").connect(f"127.0.0.1;{free_port()}", options) as connection:
+        future = connection.send_async(topic, b"x")
+        assert connection.work_until_done(30)
+        assert future.done()
+        wait_for(lambda: path.exists() and File(path).value("spool_backlog") == 1)
+        file = File(path)
+    assert file.value("link_up") == 0
+    assert file.value("spooled_total") == 1
+    assert file.value("spool_rows") == 1
+    assert file.value("spool_failing") == 0
+
+
+def test_what_the_docs_name_exists(connect: Callable[..., Connection], path: Path) -> None:
+    with connect():
+        pass
+    names = File(path).names()
+    for document in ("operations.md", "grafana-dashboard.json"):
+        text = (DOCS / document).read_text(encoding="utf-8")
+        named = set(re.findall(r"\bdsmsg_[a-z_]+\b(?!\()", text)) - {"dsmsg_stats"}
+        families = {re.sub(r"_(count|sum|bucket)$", "", name) for name in names}
+        unknown = {name for name in named if name not in names | families}
+        assert unknown <= {"dsmsg_last_error", "dsmsg_reload"}, document  # functions
+
+
+def of(path: Path, name: str) -> list:
+    return [each for each in File(path).samples if each.name == f"dsmsg_{name}"]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "not within 30 s"
+        time.sleep(0.02)  # between two looks
