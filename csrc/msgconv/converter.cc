@@ -54,7 +54,12 @@ bool SeenBefore(std::span<const Attribute> attributes, size_t index) {
 
 }  // namespace
 
-size_t Converter::Count(const Frame& frame) const {
+uint32_t Converter::ComponentId(const Frame& frame, size_t index) const {
+  if (frame.objects.empty()) return kAnyComponent;
+  return frame.objects[index < frame.objects.size() ? index : 0].component_id;
+}
+
+size_t Converter::Count(const Frame& frame) {
   if (frame.objects.empty()) return 0;
   const bool each = options_.type == PayloadType::kFull || options_.one_per_object;
   return each ? frame.objects.size() : 1;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the detections of a frame to messages (PAYLOADS: payload types 0 and 1).
+// From the detections of a frame to messages (PAYLOADS: payload types 0, 1 and 2).
 //
-// One thread at a time; the configuration may be shared by several converters. Use:
-//   for (size_t i = 0; i < converter.Count(frame); ++i) send(converter.Render(frame, i));
+// One thread at a time; the configuration may be shared by several converters.
 #ifndef DSMSG_MSGCONV_CONVERTER_H_
 #define DSMSG_MSGCONV_CONVERTER_H_
 
@@ -19,10 +18,12 @@
 #include "msgconv/json_writer.h"
 #include "msgconv/model.h"
 #include "msgconv/object_class.h"
+#include "msgconv/payload_maker.h"
 
 namespace dsmsg::msgconv {
 
-enum class PayloadType { kFull = 0, kMinimal = 1 };
+/// Values fixed by DeepStream; 256 is accepted for kCustom too.
+enum class PayloadType { kFull = 0, kMinimal = 1, kProtobuf = 2, kCustom = 257 };
 enum class MinimalFormat { kObjects, kDelimited };
 
 struct ConverterOptions {
@@ -33,16 +34,19 @@ struct ConverterOptions {
   bool one_per_object = false;
 };
 
-class Converter {
+class Converter final : public PayloadMaker {
  public:
   /// `config` is never null.
   Converter(std::shared_ptr<const ConvConfig> config, ConverterOptions options)
       : config_(std::move(config)), options_(options) {}
 
-  /// Messages that this frame makes; none when it has no objects.
-  size_t Count(const Frame& frame) const;
-  /// Message `index` < Count(frame); valid until the next Render.
-  std::string_view Render(const Frame& frame, size_t index);
+  /// None when it has no objects.
+  size_t Count(const Frame& frame) override;
+  std::string_view Render(const Frame& frame, size_t index) override;
+  Content content() const override {
+    return options_.type == PayloadType::kProtobuf ? Content::kProtobuf : Content::kJson;
+  }
+  uint32_t ComponentId(const Frame& frame, size_t index) const override;
 
   const ConvConfig& config() const { return *config_; }
   const ConverterOptions& options() const { return options_; }
