@@ -17,8 +17,10 @@
 #include "msgconv/identity.h"
 #include "msgconv/json_writer.h"
 #include "msgconv/model.h"
+#include "msgconv/model_parts.h"
 #include "msgconv/object_class.h"
 #include "msgconv/payload_maker.h"
+#include "msgconv/protobuf.h"
 
 namespace dsmsg::msgconv {
 
@@ -27,10 +29,10 @@ enum class PayloadType { kFull = 0, kMinimal = 1, kProtobuf = 2, kCustom = 257 }
 enum class MinimalFormat { kObjects, kDelimited };
 
 struct ConverterOptions {
-  PayloadType type = PayloadType::kFull;
+  PayloadType type = PayloadType::kFull;  // not kCustom
   MinimalFormat format = MinimalFormat::kObjects;
-  /// Minimal: a message for each object instead of one for the frame. The full form always has one
-  /// for each.
+  /// Minimal: a message for each object instead of one for the frame. Protobuf: an nv.Message for
+  /// each object instead of one nv.Frame. The full form always has one for each.
   bool one_per_object = false;
 };
 
@@ -38,7 +40,7 @@ class Converter final : public PayloadMaker {
  public:
   /// `config` is never null.
   Converter(std::shared_ptr<const ConvConfig> config, ConverterOptions options)
-      : config_(std::move(config)), options_(options) {}
+      : config_(std::move(config)), options_(options), protobuf_(config_.get()) {}
 
   /// None when it has no objects.
   size_t Count(const Frame& frame) override;
@@ -52,23 +54,29 @@ class Converter final : public PayloadMaker {
   const ConverterOptions& options() const { return options_; }
 
  private:
-  // What the configuration says about a source, rendered once. By the kind of place that an event
-  // belongs to.
+  // What the configuration says about the groups that an object names, rendered once for each kind
+  // of place that an event belongs to.
   enum PlaceKind { kNoEventPlace, kAislePlace, kParkingPlace, kEntrancePlace, kPlaceKinds };
-  struct SourceText {
-    std::string sensor_id;  // quoted and escaped
-    std::array<std::string, kPlaceKinds>
-        context;  // "place":{..},"sensor":{..},"analyticsModule":{..},
+  struct Context {
+    Groups groups;
+    std::string sensor_id;                        // quoted and escaped
+    std::string sensor;                           // "sensor":{..}, or nothing
+    std::array<std::string, kPlaceKinds> before;  // "place":{..},
+    std::string after;                            // "analyticsModule":{..},
   };
-  static PlaceKind PlaceKindOf(EventType event);
-  const SourceText& TextOf(uint32_t source);
-  void RenderContext(uint32_t source, PlaceKind kind);
+  static PlaceKind PlaceKindOf(const Object& object, const ObjectClass& object_class);
+  const Context& ContextOf(const Frame& frame, const Object& object);
+  void RenderContext(Context* context);
+  void RenderPlace(const PlaceInfo& place, PlaceKind kind);
+  void SensorId(const Frame& frame, const Object& object);
 
-  void Head(const Frame& frame);
+  void Head(const Frame& frame, const Object& object);
   void Full(const Frame& frame, const Object& object);
-  void ClassMember(const Frame& frame, const Object& object);
+  void FullObject(const Frame& frame, const Object& object, const ObjectClass& object_class);
+  void Event(const Object& object);
   void SchemaMember(const Frame& frame, const Object& object, const ObjectClass& object_class);
   void OtherMember(const Frame& frame, const Object& object);
+  void CustomMessages(const Frame& frame, const Object& object);
   void Minimal(const Frame& frame, size_t first, size_t last);
   void MinimalObject(const Frame& frame, const Object& object);
   void Delimited(const Frame& frame, size_t first, size_t last);
@@ -79,17 +87,18 @@ class Converter final : public PayloadMaker {
   void ObjectId(const Object& object);
   void Confidence(const Object& object);
   void BoxOf(const Frame& frame, const Object& object);
-  static Box ScaledBox(const Frame& frame, const Object& object);  // to the camera's own resolution
   void Attributes(const Frame& frame, const Object& object);
 
   const std::shared_ptr<const ConvConfig> config_;
   const ConverterOptions options_;
-  std::unordered_map<uint32_t, SourceText> texts_;  // as many as the pipeline has cameras
+  std::unordered_map<Groups, Context, GroupsHash> contexts_;
+  const Context* last_context_ = nullptr;  // objects of a frame mostly name the same groups
   UuidGenerator uuid_;
   TimeFormatter time_;
   JsonWriter out_;
   JsonWriter delimited_number_;
   std::string scratch_;
+  ProtobufWriter protobuf_;
 };
 
 }  // namespace dsmsg::msgconv
