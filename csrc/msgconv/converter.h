@@ -26,7 +26,6 @@ namespace dsmsg::msgconv {
 
 /// Values fixed by DeepStream; 256 is accepted for kCustom too.
 enum class PayloadType { kFull = 0, kMinimal = 1, kProtobuf = 2, kCustom = 257 };
-enum class MinimalFormat { kObjects, kDelimited };
 
 struct ConverterOptions {
   PayloadType type = PayloadType::kFull;  // not kCustom

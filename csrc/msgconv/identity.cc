@@ -157,4 +157,9 @@ std::optional<uint64_t> ParseTime(std::string_view text) {
   return static_cast<uint64_t>(seconds) * 1'000'000'000 + static_cast<uint64_t>(fraction);
 }
 
+uint64_t NowNs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
 }  // namespace dsmsg::msgconv

@@ -44,6 +44,9 @@ class TimeFormatter {
 /// before 1970 or beyond 2261.
 std::optional<uint64_t> ParseTime(std::string_view text);
 
+/// The system's clock, nanoseconds since 1970.
+uint64_t NowNs();
+
 }  // namespace dsmsg::msgconv
 
 #endif  // DSMSG_MSGCONV_IDENTITY_H_

@@ -40,6 +40,19 @@ void Time(pbf_writer* out, protozero::pbf_tag_type tag, const Frame& frame, cons
   if (time_ns % kSecond != 0) time.add_int32(2, static_cast<int32_t>(time_ns % kSecond));
 }
 
+// An element of a repeated field. protozero drops a submessage that turns out empty, which is right
+// for a single one (it has its default value then), but a list would lose an element.
+template <class Body>
+void Element(pbf_writer* parent, const std::string& buffer, protozero::pbf_tag_type tag,
+             const Body& body) {
+  const size_t before = buffer.size();
+  {
+    pbf_writer element(*parent, tag);
+    body(&element);
+  }
+  if (buffer.size() == before) parent->add_message(tag, "", 0);
+}
+
 void MapEntry(pbf_writer* out, protozero::pbf_tag_type tag, std::string_view key,
               std::string_view value) {
   pbf_writer entry(*out, tag);
@@ -97,7 +110,7 @@ void Joint(pbf_writer* pose, const Keypoint& keypoint, const Scale& scale) {
   }
 }
 
-void Pose(pbf_writer* out, const Frame& frame, const Object& object) {
+void Pose(pbf_writer* out, const std::string& buffer, const Frame& frame, const Object& object) {
   if (object.keypoints.count == 0 && object.actions.count == 0 && object.pose_type.empty()) return;
   const Scale scale = InPicture(object.pose_type) ? ScaleOf(frame) : Scale();
   pbf_writer pose(*out, 7);
@@ -106,9 +119,10 @@ void Pose(pbf_writer* out, const Frame& frame, const Object& object) {
     Joint(&pose, keypoint, scale);
   }
   for (const Action& action : frame.Part(frame.actions, object.actions)) {
-    pbf_writer part(pose, 3);
-    Text(&part, 1, action.type);
-    Float(&part, 2, action.confidence);
+    Element(&pose, buffer, 3, [&](pbf_writer* part) {
+      Text(part, 1, action.type);
+      Float(part, 2, action.confidence);
+    });
   }
 }
 
@@ -130,29 +144,28 @@ void Direction(pbf_writer* out, const Frame& frame, const Object& object) {
   }
 }
 
-void WriteObject(pbf_writer* parent, protozero::pbf_tag_type tag, const Frame& frame,
+void WriteObject(pbf_writer* out, const std::string& buffer, const Frame& frame,
                  const Object& object) {
-  pbf_writer out(*parent, tag);
   if (!object.id_text.empty()) {
-    Text(&out, 1, object.id_text);
+    Text(out, 1, object.id_text);
   } else if (object.id) {
-    NumberText(&out, 1, *object.id);
+    NumberText(out, 1, *object.id);
   }
-  BoundingBox(&out, frame, object);
-  Text(&out, 3, object.label);
-  Float(&out, 4, object.confidence.value_or(0.0F));
-  Map(&out, 5, frame.AttributesOf(object));
-  Embedding(&out, frame, object);
-  Pose(&out, frame, object);
-  if (object.gaze) GazeOf(&out, *object.gaze);
+  BoundingBox(out, frame, object);
+  Text(out, 3, object.label);
+  Float(out, 4, object.confidence.value_or(0.0F));
+  Map(out, 5, frame.AttributesOf(object));
+  Embedding(out, frame, object);
+  Pose(out, buffer, frame, object);
+  if (object.gaze) GazeOf(out, *object.gaze);
   if (!object.lip_activity.empty()) {
-    pbf_writer lips(out, 9);
+    pbf_writer lips(*out, 9);
     Text(&lips, 1, object.lip_activity);
   }
-  Float(&out, 10, object.speed);
-  Direction(&out, frame, object);
-  Point3(&out, 12, object.coordinate);
-  Point3(&out, 13, object.location);
+  Float(out, 10, object.speed);
+  Direction(out, frame, object);
+  Point3(out, 12, object.coordinate);
+  Point3(out, 13, object.location);
 }
 
 void WritePlace(pbf_writer* parent, const PlaceInfo& place) {
@@ -216,7 +229,9 @@ std::string_view ProtobufWriter::Frame(const msgconv::Frame& frame) {
   const Object* const first = frame.objects.empty() ? nullptr : &frame.objects.front();
   Time(&out, 3, frame, first);
   Text(&out, 4, SensorId(frame, first == nullptr ? Object() : *first));
-  for (const Object& object : frame.objects) WriteObject(&out, 5, frame, object);
+  for (const Object& object : frame.objects) {
+    Element(&out, out_, 5, [&](pbf_writer* element) { WriteObject(element, out_, frame, object); });
+  }
   return out_;
 }
 
@@ -239,7 +254,10 @@ std::string_view ProtobufWriter::Message(const msgconv::Frame& frame, const Obje
   if (const AnalyticsInfo* analytics = config_->Analytics(groups.analytics)) {
     WriteAnalytics(&out, *analytics);
   }
-  WriteObject(&out, 7, frame, object);
+  {
+    pbf_writer part(out, 7);
+    WriteObject(&part, out_, frame, object);
+  }
   {
     pbf_writer event(out, 8);
     if (object.event_id.empty()) {
