@@ -36,11 +36,11 @@ class PayloadLibrary:
     Everything made stays alive as long as the object.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self.ffi = cffi.FFI()
         self.ffi.cdef(declarations("nvmsgconv.h") + declarations("dsmsg_frame.h"))
         folder = Path(os.environ.get("DSMSG_LIB_DIR", ROOT / "build" / "dev" / "lib"))
-        self.lib: CData = self.ffi.dlopen(str(folder / "libnvds_msgconv.so"))
+        self.lib: CData = self.ffi.dlopen(str(path or folder / "libnvds_msgconv.so"))
         self._kept: list[object] = []
 
     def keep(self, value: object) -> CData:

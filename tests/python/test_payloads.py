@@ -50,10 +50,8 @@ NUMBERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pool.DescriptorPool:
-    """The messages of include/nv.proto, compiled by protoc."""
-    folder = tmp_path_factory.mktemp("proto")
+def compile_messages(folder: Path) -> descriptor_pool.DescriptorPool:
+    """Returns the messages of include/nv.proto, compiled by protoc."""
     time = descriptor_pb2.FileDescriptorSet()
     timestamp_pb2.DESCRIPTOR.CopyToProto(time.file.add())
     (folder / "time.pb").write_bytes(time.SerializeToString())
@@ -70,6 +68,11 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pool.Descriptor
     pool.Add(time.file[0])
     pool.Add(nv.file[0])
     return pool
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pool.DescriptorPool:
+    return compile_messages(tmp_path_factory.mktemp("proto"))
 
 
 @pytest.fixture(scope="module")
