@@ -23,10 +23,16 @@ EventTail TailHere() {
   return tail.ok() && tail->product >= 0 ? tail.value() : kTail7;
 }
 
+// Libraries know the custom type by one number; users write either.
+CustomOptions Normal(CustomOptions options) {
+  if (options.type == NVDS_PAYLOAD_RESERVED) options.type = NVDS_PAYLOAD_CUSTOM;
+  return options;
+}
+
 }  // namespace
 
 CustomLibrary::CustomLibrary(void* library, CustomOptions options)
-    : library_(library), options_(std::move(options)), events_(TailHere()) {}
+    : library_(library), options_(Normal(std::move(options))), events_(TailHere()) {}
 
 CustomLibrary::~CustomLibrary() {
   ReleaseAll();

@@ -23,7 +23,7 @@ namespace dsmsg::msgconv {
 struct CustomOptions {
   std::string library;          // path, or a name that the system's search finds
   std::string config;           // for the library; "": none
-  int type = 257;               // as the user set payload-type
+  int type = 257;               // as the user set payload-type; 256 becomes 257
   bool one_per_object = false;  // types that hold a frame's objects together: one for each instead
 };
 

@@ -110,20 +110,19 @@ Result<Msg2pContext::Payloads> Msg2pContext::FromEvents(std::span<const NvDsEven
   Payloads payloads;
   // A message that holds several objects names one sensor: the events of each go together.
   std::vector<NvDsEvent> sorted(events.begin(), events.end());
-  const bool split = want == Want::kAll && !full_;
+  const bool together = want == Want::kOne;
   const auto sensor_of = [](const NvDsEvent& event) {
     return event.metadata == nullptr ? 0 : event.metadata->sensorId;
   };
-  if (split) {
+  if (!together && !full_) {
     std::stable_sort(sorted.begin(), sorted.end(), [&](const NvDsEvent& a, const NvDsEvent& b) {
       return sensor_of(a) < sensor_of(b);
     });
   }
   for (size_t first = 0; first < sorted.size();) {
-    size_t end = sorted.size();
-    if (split) {
-      end = first + 1;
-      while (end < sorted.size() && sensor_of(sorted[end]) == sensor_of(sorted[first])) ++end;
+    size_t end = together ? sorted.size() : first + 1;
+    while (!full_ && end < sorted.size() && sensor_of(sorted[end]) == sensor_of(sorted[first])) {
+      ++end;
     }
     const std::span part(sorted.data() + first, end - first);
     if (Status status = events_.Read(part, &frame_); !status.ok()) {

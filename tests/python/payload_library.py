@@ -40,7 +40,8 @@ class PayloadLibrary:
         self.ffi = cffi.FFI()
         self.ffi.cdef(declarations("nvmsgconv.h") + declarations("dsmsg_frame.h"))
         folder = Path(os.environ.get("DSMSG_LIB_DIR", ROOT / "build" / "dev" / "lib"))
-        self.lib: CData = self.ffi.dlopen(str(path or folder / "libnvds_msgconv.so"))
+        self.path = path or folder / "libnvds_msgconv.so"
+        self.lib: CData = self.ffi.dlopen(str(self.path))
         self._kept: list[object] = []
 
     def keep(self, value: object) -> CData:

@@ -254,3 +254,16 @@ def test_delimited_by_configuration(library: PayloadLibrary, tmp_path: Path) -> 
     config.write_text("message-converter:\n  minimal-format: delimited\n", encoding="utf-8")
     (data,) = library.payloads(config, MINIMAL, library.frame([{"label": library.text("dog")}]))
     assert json.loads(data)["objects"] == ["|0|0|0|0|dog"]
+
+
+def test_exports_nothing_else(library: PayloadLibrary) -> None:
+    shown = subprocess.run(
+        ["nm", "-D", "--defined-only", str(library.path)],
+        **{"check": True, "capture_output": True, "text": True, "timeout": 60},
+    ).stdout
+    exported = {line.split()[-1] for line in shown.splitlines()}
+    assert exported == {
+        *(f"nvds_msg2p_{name}" for name in ("ctx_create", "ctx_destroy", "release")),
+        *(f"nvds_msg2p_generate{name}" for name in ("", "_multiple", "_new", "_multiple_new")),
+        "dsmsg_msg2p_frame_version",
+    }

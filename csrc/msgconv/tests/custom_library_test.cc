@@ -96,6 +96,12 @@ TEST(CustomLibrary, OneWrittenForDeepStreamGetsEvents) {
   EXPECT_THAT(All(library.get(), frame), ElementsAre("257 1 car 0 /v/a.mp4"));
 }
 
+TEST(CustomLibrary, BothNumbersOfTheCustomTypeAreOne) {
+  const auto library = Loaded(DSMSG_CUSTOM_EVENTS, 256);
+  EXPECT_THAT(All(library.get(), Street()),
+              ElementsAre("257 1 Person 0 /v/a.mp4", "257 1 car 0 /v/a.mp4"));
+}
+
 TEST(CustomLibrary, TypesThatHoldAFrameGetItsEventsTogether) {
   const Frame frame = Street();
   EXPECT_THAT(All(Loaded(DSMSG_CUSTOM_EVENTS, 1).get(), frame),

@@ -4,6 +4,9 @@
 #include <glib.h>
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
 #include "json_check.h"
 #include "msgconv/frame_c.h"
 #include "nvmsgconv.h"
@@ -93,6 +96,39 @@ TEST_F(Library, FullMessagesOfEvents) {
   auto** const list = generate_multiple(ctx_, cameras.events, 3, &count);
   ASSERT_EQ(count, 3U);
   EXPECT_EQ(Text(ParseJson(TakeAll(list, count).at(2)), {"object", "id"}), "2");
+}
+
+// Without a configuration, the sensor of each event is the one it names itself.
+TEST_F(Library, FullMessagesNameTheirOwnSensor) {
+  Open(0, nullptr);
+  TwoCameras cameras;
+  char gate[] = "gate", yard[] = "yard";
+  cameras.metas[0].sensorStr = gate;
+  cameras.metas[1].sensorStr = yard;
+  unsigned count = 0;
+  auto** const list = generate_multiple(ctx_, cameras.events, 2, &count);
+  const auto all = TakeAll(list, count);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(Text(ParseJson(all[0]), {"sensor", "id"}), "gate");
+  EXPECT_EQ(Text(ParseJson(all[1]), {"sensor", "id"}), "yard");
+}
+
+TEST_F(Library, ThreadsShareAContext) {
+  Open(1);
+  TwoCameras cameras;
+  std::atomic<int> good = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        NvDsPayload* const payload = generate(ctx_, cameras.events, 3);
+        good += payload != nullptr && payload->payloadSize > 100 ? 1 : 0;
+        release(ctx_, payload);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 800);
 }
 
 TEST_F(Library, MinimalMessagesAreOfOneSensorEach) {
