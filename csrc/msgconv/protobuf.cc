@@ -7,6 +7,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "msgconv/model_parts.h"
+#include "msgconv/utf8.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -15,7 +16,12 @@ using protozero::pbf_writer;
 
 // Field numbers: PAYLOADS. What has its default value (0, "") is not written, as in proto3.
 void Text(pbf_writer* out, protozero::pbf_tag_type tag, std::string_view text) {
-  if (!text.empty()) out->add_string(tag, text.data(), text.size());
+  if (text.empty()) return;
+  if (IsUtf8(text)) {
+    out->add_string(tag, text.data(), text.size());
+  } else {
+    out->add_string(tag, Repaired(text));  // a reader would else refuse the whole message
+  }
 }
 
 void Float(pbf_writer* out, protozero::pbf_tag_type tag, float value) {

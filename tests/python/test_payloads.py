@@ -216,6 +216,14 @@ def test_nothing_of_a_list_is_lost(
     assert [len(found.pose.actions) for found in frame.objects] == [0, 2, 0]
 
 
+def test_text_that_is_no_utf8(
+    library: PayloadLibrary, pool: descriptor_pool.DescriptorPool
+) -> None:
+    label = library.keep(library.ffi.new("char[]", b"a\xff\xc3\xbc"))
+    frame = library.frame([{"label": label}])
+    assert parse(pool, "Frame", library.payloads(None, PROTOBUF, frame)[0]).objects[0].type == "a�ü"
+
+
 def test_timestamp_of_an_event(
     library: PayloadLibrary, pool: descriptor_pool.DescriptorPool
 ) -> None:
