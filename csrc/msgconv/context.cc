@@ -7,6 +7,8 @@
 namespace dsmsg::msgconv {
 namespace {
 
+constexpr size_t kMostContexts = 4096;
+
 void Member(JsonWriter* out, std::string_view key, std::string_view value) {
   out->Raw(key);
   out->String(value);
@@ -35,8 +37,8 @@ void SubPlaceMember(JsonWriter* out, const PlaceInfo& place, const SubPlace& for
 
 }  // namespace
 
-Converter::PlaceKind Converter::PlaceKindOf(EventType event) {
-  switch (event) {
+Converter::PlaceKind Converter::PlaceKindOf(const Object& object, const ObjectClass& object_class) {
+  switch (object.event) {
     case EventType::kMoving:
     case EventType::kStopped:
       return kAislePlace;
@@ -45,7 +47,9 @@ Converter::PlaceKind Converter::PlaceKindOf(EventType event) {
       return kParkingPlace;
     case EventType::kEntry:
     case EventType::kExit:
-      return kEntrancePlace;
+      // As consumers of DeepStream's messages know it: vehicles drive along an aisle, whoever walks
+      // comes through an entrance.
+      return object_class.kind == ClassKind::kVehicle ? kAislePlace : kEntrancePlace;
     case EventType::kNone:
     case EventType::kReset:
       break;
@@ -53,57 +57,77 @@ Converter::PlaceKind Converter::PlaceKindOf(EventType event) {
   return kNoEventPlace;
 }
 
-void Converter::RenderContext(uint32_t source, PlaceKind kind) {
-  if (const PlaceInfo* place = config_->Place(source)) {
-    Member(&out_, R"("place":{"id":)", place->id);
-    Member(&out_, R"(,"name":)", place->name);
-    Member(&out_, R"(,"type":)", place->type);
-    LocationMember(&out_, place->location);
-    // Where the schema leaves the choice for entry and exit, the place's own type says which it is.
-    const bool aisle = place->type.find("aisle") != std::string::npos;
-    const SubPlace forms[kPlaceKinds] = {
-        {"place-sub-field", {"id", "name", "level"}},
-        {"aisle", {"id", "name", "level"}},
-        {"parkingSpot", {"id", "type", "level"}},
-        {aisle ? "aisle" : "entrance", {"name", "lane", "level"}},
-    };
-    SubPlaceMember(&out_, *place, forms[kind]);
-    out_.Raw("},");
+void Converter::RenderPlace(const PlaceInfo& place, PlaceKind kind) {
+  static constexpr SubPlace kForms[kPlaceKinds] = {
+      {"place-sub-field", {"id", "name", "level"}},
+      {"aisle", {"id", "name", "level"}},
+      {"parkingSpot", {"id", "type", "level"}},
+      {"entrance", {"name", "lane", "level"}},
+  };
+  Member(&out_, R"("place":{"id":)", place.id);
+  Member(&out_, R"(,"name":)", place.name);
+  Member(&out_, R"(,"type":)", place.type);
+  LocationMember(&out_, place.location);
+  SubPlaceMember(&out_, place, kForms[kind]);
+  out_.Raw("},");
+}
+
+void Converter::RenderContext(Context* context) {
+  const Groups& groups = context->groups;
+  const SensorInfo* sensor = config_->Sensor(groups.sensor);
+  // A consumer must be able to tell cameras apart also without a configuration.
+  const bool named = sensor != nullptr && !sensor->id.empty();
+  out_.Clear();
+  out_.String(named ? sensor->id : std::to_string(groups.sensor));
+  context->sensor_id = out_.view();
+  if (const PlaceInfo* place = config_->Place(groups.place)) {
+    for (size_t kind = 0; kind < kPlaceKinds; ++kind) {
+      out_.Clear();
+      RenderPlace(*place, static_cast<PlaceKind>(kind));
+      context->before[kind] = out_.view();
+    }
   }
-  if (const SensorInfo* sensor = config_->Sensor(source)) {
+  out_.Clear();
+  if (sensor != nullptr) {
     Member(&out_, R"("sensor":{"id":)", sensor->id);
     Member(&out_, R"(,"type":)", sensor->type);
     Member(&out_, R"(,"description":)", sensor->description);
     LocationMember(&out_, sensor->location);
     CoordinateMember(&out_, sensor->coordinate);
     out_.Raw("},");
+    context->sensor = out_.view();
   }
-  if (const AnalyticsInfo* analytics = config_->Analytics(source)) {
+  out_.Clear();
+  if (const AnalyticsInfo* analytics = config_->Analytics(groups.analytics)) {
     Member(&out_, R"("analyticsModule":{"id":)", analytics->id);
     Member(&out_, R"(,"description":)", analytics->description);
     Member(&out_, R"(,"source":)", analytics->source);
     Member(&out_, R"(,"version":)", analytics->version);
     out_.Raw("},");
+    context->after = out_.view();
   }
 }
 
-const Converter::SourceText& Converter::TextOf(uint32_t source) {
-  const auto [found, added] = texts_.try_emplace(source);
-  SourceText& text = found->second;
-  if (!added) return text;
-  const SensorInfo* sensor = config_->Sensor(source);
-  // A consumer must be able to tell cameras apart also without a configuration.
-  const bool named = sensor != nullptr && !sensor->id.empty();
-  out_.Clear();
-  out_.String(named ? sensor->id : std::to_string(source));
-  text.sensor_id = out_.view();
-  for (size_t kind = 0; kind < kPlaceKinds; ++kind) {
-    out_.Clear();
-    RenderContext(source, static_cast<PlaceKind>(kind));
-    text.context[kind] = out_.view();
+const Converter::Context& Converter::ContextOf(const Frame& frame, const Object& object) {
+  const Groups groups = GroupsOf(frame, object);
+  if (last_context_ != nullptr && last_context_->groups == groups) return *last_context_;
+  // As many as the pipeline has cameras; numbers that come from elsewhere may be anything.
+  if (contexts_.size() >= kMostContexts) contexts_.clear();
+  const auto [found, added] = contexts_.try_emplace(groups);
+  if (added) {
+    found->second.groups = groups;
+    RenderContext(&found->second);
   }
-  out_.Clear();
-  return text;
+  last_context_ = &found->second;
+  return *last_context_;
+}
+
+void Converter::SensorId(const Frame& frame, const Object& object) {
+  if (frame.sensor_id.empty()) {
+    out_.Raw(ContextOf(frame, object).sensor_id);
+  } else {
+    out_.String(frame.sensor_id);
+  }
 }
 
 }  // namespace dsmsg::msgconv

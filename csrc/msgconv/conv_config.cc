@@ -8,32 +8,17 @@
 #include <memory>
 #include <span>
 
-#include "msgconv/ini_lines.h"
+#include "msgconv/config_entries.h"
 
 namespace dsmsg::msgconv {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-struct KeyFileFree {
-  void operator()(GKeyFile* file) const { g_key_file_free(file); }
-};
-using KeyFile = std::unique_ptr<GKeyFile, KeyFileFree>;
-
 struct GFree {
   void operator()(gchar* text) const { g_free(text); }
 };
 using GString8 = std::unique_ptr<gchar, GFree>;
-
-// Groups of DeepStream's files that configure what is a property or does not exist here.
-constexpr std::string_view kForeignGroups[] = {"message-converter", "schema"};
-
-bool IsForeign(std::string_view group) {
-  for (const std::string_view name : kForeignGroups) {
-    if (group == name) return true;
-  }
-  return false;
-}
 
 // "sensor12" with the prefix "sensor" is 12.
 std::optional<uint32_t> GroupNumber(std::string_view group, std::string_view prefix) {
@@ -137,9 +122,9 @@ constexpr Field<AnalyticsInfo> kAnalyticsFields[] = {
 
 class ConvConfigParser {
  public:
-  ConvConfigParser(GKeyFile* file, ConvConfig* config) : file_(file), config_(config) {}
+  explicit ConvConfigParser(ConvConfig* config) : config_(config) {}
 
-  Status ReadGroup(const IniLines::Group& group) {
+  Status ReadGroup(const ConfigEntries::Group& group) {
     if (const auto n = GroupNumber(group.name, "sensor")) {
       return ReadFields<SensorInfo>(group, kSensorFields, &config_->sensors_[*n]);
     }
@@ -149,11 +134,11 @@ class ConvConfigParser {
     if (const auto n = GroupNumber(group.name, "analytics")) {
       return ReadFields<AnalyticsInfo>(group, kAnalyticsFields, &config_->analytics_[*n]);
     }
+    if (group.name == "message-converter") return ReadHostGroup(group);
     Warn(group.line,
-         IsForeign(group.name)
-             ? "group [" + group.name +
-                   "] means nothing here: the form of the messages is set with the element's "
-                   "properties payload-type and minimal-format"
+         group.name == "schema"
+             ? "group [schema] means nothing here: the form of the messages is set with the "
+               "element's properties payload-type and minimal-format"
              : "unknown group [" + group.name +
                    "] (known: [sensorN], [placeN], [analyticsN], N being the source id)");
     return {};
@@ -161,8 +146,9 @@ class ConvConfigParser {
 
  private:
   template <class T>
-  Status ReadFields(const IniLines::Group& group, std::span<const Field<T>> fields, T* target) {
-    for (const auto& [key, line] : group.keys) {
+  Status ReadFields(const ConfigEntries::Group& group, std::span<const Field<T>> fields,
+                    T* target) {
+    for (const auto& [key, value, line] : group.entries) {
       const Field<T>* field = nullptr;
       for (const Field<T>& candidate : fields) {
         if (key == candidate.name) field = &candidate;
@@ -178,33 +164,50 @@ class ConvConfigParser {
         Warn(line, text.append("] (known: ").append(known).append(")"));
         continue;
       }
-      // The raw value: a backslash in a description is no escape, a semicolon no list.
-      const GString8 raw(g_key_file_get_value(file_, group.name.c_str(), key.c_str(), nullptr));
-      const std::string_view value = raw ? Trim(raw.get()) : std::string_view();
       if (const char* expected = field->assign(value, target)) {
-        return {Code::kInvalidArgument, IniLines::At(config_->origin_, line) + key + "=" +
-                                            std::string(value) + " in [" + group.name +
-                                            "]: expected " + expected};
+        return {Code::kInvalidArgument, At(config_->origin_, line) + key + "=" + value + " in [" +
+                                            group.name + "]: expected " + expected};
+      }
+    }
+    return {};
+  }
+
+  // DeepStream's files of another kind have it: what it says is a property here.
+  Status ReadHostGroup(const ConfigEntries::Group& group) {
+    for (const auto& [key, value, line] : group.entries) {
+      if (key == "minimal-format") {
+        if (value != "objects" && value != "delimited") {
+          return {Code::kInvalidArgument, At(config_->origin_, line) + "minimal-format=" + value +
+                                              " in [message-converter]: expected objects or "
+                                              "delimited"};
+        }
+        config_->minimal_format_ =
+            value == "delimited" ? MinimalFormat::kDelimited : MinimalFormat::kObjects;
+      } else if (key == "payload-type") {
+        Warn(line,
+             "payload-type in [message-converter] means nothing here: set the converter's "
+             "property payload-type=" +
+                 value);
+      } else if (key == "enable" || key == "msg-format" || key == "schema-file") {
+        Warn(line, key +
+                       " in [message-converter] means nothing here: the form of the messages is "
+                       "set with the converter's properties payload-type, minimal-format and, "
+                       "for one of your own, msg2p-lib");
+      } else {
+        Warn(line, "unknown key \"" + key + "\" in [message-converter] (known: minimal-format)");
       }
     }
     return {};
   }
 
   void Warn(size_t line, const std::string& what) {
-    config_->warnings_.push_back(IniLines::At(config_->origin_, line) + what);
+    config_->warnings_.push_back(At(config_->origin_, line) + what);
   }
 
-  GKeyFile* const file_;
   ConvConfig* const config_;
 };
 
 Result<ConvConfig> ConvConfig::Load(const std::string& path) {
-  if (path.ends_with(".yml") || path.ends_with(".yaml")) {
-    return Status(Code::kNotSupported,
-                  path +
-                      ": YAML is not read by this version: write the same groups as INI "
-                      "([sensor0] and lines key=value)");
-  }
   gchar* raw = nullptr;
   gsize size = 0;
   GError* error = nullptr;
@@ -220,28 +223,27 @@ Result<ConvConfig> ConvConfig::Load(const std::string& path) {
 
 Result<ConvConfig> ConvConfig::Parse(std::string_view text, const std::string& origin) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  Result<IniLines> lines = IniLines::Scan(text, origin);
-  if (!lines.ok()) return lines.status();
-
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Status(Code::kInvalidArgument,
+                  origin + ": byte " + std::to_string(nul) + " is 0: this is no text file");
+  }
+  const ConfigForm form = FormOf(origin);
+  Result<ConfigEntries> entries = form == ConfigForm::kYaml  ? ReadYaml(text, origin)
+                                  : form == ConfigForm::kCsv ? ReadCsv(text, origin)
+                                                             : ReadIni(text, origin);
+  if (!entries.ok()) return entries.status();
   ConvConfig config;
   config.origin_ = origin;
-  config.warnings_ = lines->warnings;
-  if (lines->groups.empty()) {
+  config.warnings_ = std::move(entries->warnings);
+  if (entries->groups.empty()) {
     config.warnings_.push_back(
         origin +
         ": the configuration is empty: messages go without sensor, place and "
         "analyticsModule");
     return config;
   }
-  const KeyFile file(g_key_file_new());
-  GError* error = nullptr;
-  if (!g_key_file_load_from_data(file.get(), text.data(), text.size(), G_KEY_FILE_NONE, &error)) {
-    Status status(Code::kInvalidArgument, origin + ": " + error->message);
-    g_error_free(error);
-    return status;
-  }
-  ConvConfigParser parser(file.get(), &config);
-  for (const IniLines::Group& group : lines->groups) {
+  ConvConfigParser parser(&config);
+  for (const ConfigEntries::Group& group : entries->groups) {
     if (Status status = parser.ReadGroup(group); !status.ok()) return status;
   }
   return config;

@@ -4,7 +4,9 @@
 //   [sensor0]     enable, type, id, location "lat;lon;alt", description, coordinate "x;y;z"
 //   [place0]      enable, id, type, name, location, coordinate, place-sub-field1..3
 //   [analytics0]  enable, id, description, source, version
+//   [message-converter]  minimal-format
 //
+// INI, YAML with the same names (file.yml, file.yaml), or DeepStream's CSV (file.csv).
 // The number of a group is the source id. Immutable after Load: any thread may read.
 #ifndef DSMSG_MSGCONV_CONV_CONFIG_H_
 #define DSMSG_MSGCONV_CONV_CONFIG_H_
@@ -21,6 +23,8 @@
 #include "msgconv/model.h"
 
 namespace dsmsg::msgconv {
+
+enum class MinimalFormat { kObjects, kDelimited };
 
 struct SensorInfo {
   bool enable = true;
@@ -45,7 +49,8 @@ class ConvConfig {
   /// An empty configuration: no groups.
   ConvConfig() = default;
   /// A file that cannot be read, a line that is none, a bad value or a group that appears twice is
-  /// an error, named with file and line. Unknown groups and keys become warnings().
+  /// an error, named with file and line. The end of the name says the form. Unknown groups and keys
+  /// become warnings().
   static Result<ConvConfig> Load(const std::string& path);
   /// The same from text; `origin` stands for the file name in messages.
   static Result<ConvConfig> Parse(std::string_view text, const std::string& origin);
@@ -59,6 +64,9 @@ class ConvConfig {
   /// all are there. One that is there with enable=0 is not missing. `sensor_only`: the others do
   /// not matter.
   std::string Missing(uint32_t source, bool sensor_only) const;
+
+  /// `minimal-format` of the group [message-converter], for hosts that have no such property.
+  std::optional<MinimalFormat> minimal_format() const { return minimal_format_; }
 
   /// Name of the file; "" for a default-constructed one.
   const std::string& origin() const { return origin_; }
@@ -78,6 +86,7 @@ class ConvConfig {
   Table<SensorInfo> sensors_;
   Table<PlaceInfo> places_;
   Table<AnalyticsInfo> analytics_;
+  std::optional<MinimalFormat> minimal_format_;
   std::vector<std::string> warnings_;
 };
 

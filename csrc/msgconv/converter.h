@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the detections of a frame to messages (PAYLOADS: payload types 0 and 1).
+// From the detections of a frame to messages (PAYLOADS: payload types 0, 1 and 2).
 //
-// One thread at a time; the configuration may be shared by several converters. Use:
-//   for (size_t i = 0; i < converter.Count(frame); ++i) send(converter.Render(frame, i));
+// One thread at a time; the configuration may be shared by several converters.
 #ifndef DSMSG_MSGCONV_CONVERTER_H_
 #define DSMSG_MSGCONV_CONVERTER_H_
 
@@ -18,53 +17,65 @@
 #include "msgconv/identity.h"
 #include "msgconv/json_writer.h"
 #include "msgconv/model.h"
+#include "msgconv/model_parts.h"
 #include "msgconv/object_class.h"
+#include "msgconv/payload_maker.h"
+#include "msgconv/protobuf.h"
 
 namespace dsmsg::msgconv {
 
-enum class PayloadType { kFull = 0, kMinimal = 1 };
-enum class MinimalFormat { kObjects, kDelimited };
+/// Values fixed by DeepStream; 256 is accepted for kCustom too.
+enum class PayloadType { kFull = 0, kMinimal = 1, kProtobuf = 2, kCustom = 257 };
 
 struct ConverterOptions {
-  PayloadType type = PayloadType::kFull;
+  PayloadType type = PayloadType::kFull;  // not kCustom
   MinimalFormat format = MinimalFormat::kObjects;
-  /// Minimal: a message for each object instead of one for the frame. The full form always has one
-  /// for each.
+  /// Minimal: a message for each object instead of one for the frame. Protobuf: an nv.Message for
+  /// each object instead of one nv.Frame. The full form always has one for each.
   bool one_per_object = false;
 };
 
-class Converter {
+class Converter final : public PayloadMaker {
  public:
   /// `config` is never null.
   Converter(std::shared_ptr<const ConvConfig> config, ConverterOptions options)
-      : config_(std::move(config)), options_(options) {}
+      : config_(std::move(config)), options_(options), protobuf_(config_.get()) {}
 
-  /// Messages that this frame makes; none when it has no objects.
-  size_t Count(const Frame& frame) const;
-  /// Message `index` < Count(frame); valid until the next Render.
-  std::string_view Render(const Frame& frame, size_t index);
+  /// None when it has no objects.
+  size_t Count(const Frame& frame) override;
+  std::string_view Render(const Frame& frame, size_t index) override;
+  Content content() const override {
+    return options_.type == PayloadType::kProtobuf ? Content::kProtobuf : Content::kJson;
+  }
+  uint32_t ComponentId(const Frame& frame, size_t index) const override;
 
   const ConvConfig& config() const { return *config_; }
   const ConverterOptions& options() const { return options_; }
 
  private:
-  // What the configuration says about a source, rendered once. By the kind of place that an event
-  // belongs to.
+  // What the configuration says about the groups that an object names, rendered once for each kind
+  // of place that an event belongs to.
   enum PlaceKind { kNoEventPlace, kAislePlace, kParkingPlace, kEntrancePlace, kPlaceKinds };
-  struct SourceText {
-    std::string sensor_id;  // quoted and escaped
-    std::array<std::string, kPlaceKinds>
-        context;  // "place":{..},"sensor":{..},"analyticsModule":{..},
+  struct Context {
+    Groups groups;
+    std::string sensor_id;                        // quoted and escaped
+    std::string sensor;                           // "sensor":{..}, or nothing
+    std::array<std::string, kPlaceKinds> before;  // "place":{..},
+    std::string after;                            // "analyticsModule":{..},
   };
-  static PlaceKind PlaceKindOf(EventType event);
-  const SourceText& TextOf(uint32_t source);
-  void RenderContext(uint32_t source, PlaceKind kind);
+  static PlaceKind PlaceKindOf(const Object& object, const ObjectClass& object_class);
+  const Context& ContextOf(const Frame& frame, const Object& object);
+  void RenderContext(Context* context);
+  void RenderPlace(const PlaceInfo& place, PlaceKind kind);
+  void SensorId(const Frame& frame, const Object& object);
 
-  void Head(const Frame& frame);
+  void Head(const Frame& frame, const Object& object);
   void Full(const Frame& frame, const Object& object);
-  void ClassMember(const Frame& frame, const Object& object);
+  void FullObject(const Frame& frame, const Object& object, const ObjectClass& object_class);
+  void Event(const Object& object);
   void SchemaMember(const Frame& frame, const Object& object, const ObjectClass& object_class);
   void OtherMember(const Frame& frame, const Object& object);
+  void CustomMessages(const Frame& frame, const Object& object);
   void Minimal(const Frame& frame, size_t first, size_t last);
   void MinimalObject(const Frame& frame, const Object& object);
   void Delimited(const Frame& frame, size_t first, size_t last);
@@ -75,17 +86,18 @@ class Converter {
   void ObjectId(const Object& object);
   void Confidence(const Object& object);
   void BoxOf(const Frame& frame, const Object& object);
-  static Box ScaledBox(const Frame& frame, const Object& object);  // to the camera's own resolution
   void Attributes(const Frame& frame, const Object& object);
 
   const std::shared_ptr<const ConvConfig> config_;
   const ConverterOptions options_;
-  std::unordered_map<uint32_t, SourceText> texts_;  // as many as the pipeline has cameras
+  std::unordered_map<Groups, Context, GroupsHash> contexts_;
+  const Context* last_context_ = nullptr;  // objects of a frame mostly name the same groups
   UuidGenerator uuid_;
   TimeFormatter time_;
   JsonWriter out_;
   JsonWriter delimited_number_;
   std::string scratch_;
+  ProtobufWriter protobuf_;
 };
 
 }  // namespace dsmsg::msgconv

@@ -87,4 +87,79 @@ std::string_view TimeFormatter::Format(uint64_t ns_since_1970) {
   return {text_, sizeof(text_) - 1};
 }
 
+namespace {
+
+// Takes `digits` digits off the front; nothing where they are not there.
+std::optional<int64_t> TakeNumber(std::string_view* text, size_t digits) {
+  if (text->size() < digits) return std::nullopt;
+  int64_t number = 0;
+  for (const char c : text->substr(0, digits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    number = number * 10 + (c - '0');
+  }
+  text->remove_prefix(digits);
+  return number;
+}
+
+bool Take(std::string_view* text, std::string_view any_of) {
+  if (text->empty() || any_of.find(text->front()) == std::string_view::npos) return false;
+  text->remove_prefix(1);
+  return true;
+}
+
+// ".123456789", as nanoseconds; further digits are cut.
+int64_t TakeFraction(std::string_view* text) {
+  if (!Take(text, ".,")) return 0;
+  int64_t fraction = 0, unit = 100'000'000;
+  while (!text->empty() && text->front() >= '0' && text->front() <= '9') {
+    fraction += unit * (text->front() - '0');
+    unit /= 10;
+    text->remove_prefix(1);
+  }
+  return fraction;
+}
+
+// "Z", "+02:00" or nothing, in seconds.
+std::optional<int64_t> TakeOffset(std::string_view* text) {
+  if (text->empty() || Take(text, "Zz")) return 0;
+  const bool west = text->front() == '-';
+  if (!Take(text, "+-")) return std::nullopt;
+  const auto hours = TakeNumber(text, 2);
+  Take(text, ":");
+  const auto minutes = TakeNumber(text, 2);
+  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  const int64_t seconds = *hours * 3600 + *minutes * 60;
+  return west ? -seconds : seconds;
+}
+
+}  // namespace
+
+std::optional<uint64_t> ParseTime(std::string_view text) {
+  namespace chrono = std::chrono;
+  std::array<int64_t, 6> parts{};  // year month day hour minute second
+  constexpr std::string_view kAfter[] = {"-", "-", "Tt ", ":", ":"};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const auto number = TakeNumber(&text, i == 0 ? 4 : 2);
+    if (!number) return std::nullopt;
+    parts[i] = *number;
+    if (i < std::size(kAfter) && !Take(&text, kAfter[i])) return std::nullopt;
+  }
+  const int64_t fraction = TakeFraction(&text);
+  const auto offset = TakeOffset(&text);
+  const chrono::year_month_day date(chrono::year(static_cast<int>(parts[0])),
+                                    chrono::month(static_cast<unsigned>(parts[1])),
+                                    chrono::day(static_cast<unsigned>(parts[2])));
+  if (!offset || !text.empty() || !date.ok() || parts[0] > 2261) return std::nullopt;
+  if (parts[3] > 23 || parts[4] > 59 || parts[5] > 60) return std::nullopt;
+  const int64_t days = chrono::sys_days(date).time_since_epoch().count();
+  const int64_t seconds = days * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5] - *offset;
+  if (seconds < 0) return std::nullopt;
+  return static_cast<uint64_t>(seconds) * 1'000'000'000 + static_cast<uint64_t>(fraction);
+}
+
+uint64_t NowNs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
 }  // namespace dsmsg::msgconv

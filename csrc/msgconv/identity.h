@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace dsmsg::msgconv {
@@ -37,6 +38,14 @@ class TimeFormatter {
   uint64_t second_ = UINT64_MAX, millisecond_ = UINT64_MAX;
   char text_[25] = {};
 };
+
+/// Nanoseconds since 1970 of a time in RFC 3339: 2026-11-21T10:15:30.123Z, with any fraction and
+/// "Z", "+hh:mm", "-hh:mm" or nothing (UTC) behind it. Nothing for what is no such time, or lies
+/// before 1970 or beyond 2261.
+std::optional<uint64_t> ParseTime(std::string_view text);
+
+/// The system's clock, nanoseconds since 1970.
+uint64_t NowNs();
 
 }  // namespace dsmsg::msgconv
 

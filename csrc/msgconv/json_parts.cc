@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "msgconv/json_parts.h"
 
+#include <algorithm>
+#include <span>
+
+#include "msgconv/model_parts.h"
+
 namespace dsmsg::msgconv {
 namespace {
 
@@ -14,7 +19,148 @@ void Member(JsonWriter* out, const std::string_view (&keys)[3],
   out->Raw('}');
 }
 
+// [1,2,3]
+template <class T>
+void List(JsonWriter* out, std::span<const T> values) {
+  out->Raw('[');
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) out->Raw(',');
+    out->Number(values[i]);
+  }
+  out->Raw(']');
+}
+
+void Confidence(JsonWriter* out, float confidence) {
+  out->Raw(R"(,"confidence":)");
+  out->Number(confidence);
+  out->Raw('}');
+}
+
+bool NamedBefore(std::span<const Keypoint> keypoints, size_t index) {
+  const auto end = keypoints.begin() + static_cast<std::ptrdiff_t>(index);
+  return std::any_of(keypoints.begin(), end,
+                     [&](const Keypoint& k) { return k.name == keypoints[index].name; });
+}
+
 }  // namespace
+
+void MaskMember(JsonWriter* out, const Frame& frame, const Object& object) {
+  if (object.outlines.count == 0) return;
+  const Scale scale = ScaleOf(frame);
+  out->Raw(R"(,"maskoutline":[)");
+  bool first = true;
+  for (const Range outline : frame.Part(frame.outlines, object.outlines)) {
+    out->Raw(first ? "[" : ",[");
+    first = false;
+    bool first_point = true;
+    for (const Point& point : frame.Part(frame.points, outline)) {
+      if (!first_point) out->Raw(',');
+      first_point = false;
+      out->Number(point.x * scale.x);
+      out->Raw(',');
+      out->Number(point.y * scale.y);
+    }
+    out->Raw(']');
+  }
+  out->Raw(']');
+}
+
+void SignatureMember(JsonWriter* out, const Frame& frame, const Object& object) {
+  if (object.signature.count == 0) return;
+  out->Raw(R"(,"signature":)");
+  List(out, frame.Part(frame.signatures, object.signature));
+}
+
+void PoseMember(JsonWriter* out, const Frame& frame, const Object& object) {
+  const auto keypoints = frame.Part(frame.keypoints, object.keypoints);
+  if (keypoints.empty()) return;
+  const Scale scale = InPicture(object.pose_type) ? ScaleOf(frame) : Scale();
+  bool first = true;
+  out->Raw(R"(,"pose":{)");
+  for (size_t i = 0; i < keypoints.size(); ++i) {
+    const Keypoint& joint = keypoints[i];
+    if (!joint.name.empty() && NamedBefore(keypoints, i)) continue;
+    if (!first) out->Raw(',');
+    first = false;
+    if (joint.name.empty()) {
+      out->Raw('"');
+      out->Number(i);
+      out->Raw('"');
+    } else {
+      out->String(joint.name);
+    }
+    out->Raw(R"(:{"x":)");
+    out->Number(joint.position[0] * static_cast<double>(scale.x));
+    out->Raw(R"(,"y":)");
+    out->Number(joint.position[1] * static_cast<double>(scale.y));
+    if (!IsFlat(object.pose_type)) {
+      out->Raw(R"(,"z":)");
+      out->Number(joint.position[2]);
+    }
+    if (joint.quaternion) {
+      out->Raw(R"(,"quaternion":)");
+      List(out, std::span<const float>(*joint.quaternion));
+    }
+    Confidence(out, joint.confidence);
+  }
+  out->Raw('}');
+}
+
+void EmbeddingMember(JsonWriter* out, const Frame& frame, const Object& object) {
+  if (object.embedding.count == 0) return;
+  out->Raw(R"(,"embedding":{"embedding_length":)");
+  out->Number(object.embedding.count);
+  out->Raw(R"(,"embedding_vector":)");
+  List(out, frame.Part(frame.numbers, object.embedding));
+  const auto info = frame.Part(frame.attributes, object.embedding_info);
+  for (size_t i = 0; i < info.size(); ++i) {
+    if (SeenBefore(info, i)) continue;
+    out->Raw(i == 0 ? R"(,"info":{)" : ",");
+    out->String(info[i].name);
+    out->Raw(':');
+    out->String(info[i].value);
+  }
+  out->Raw(info.empty() ? "}" : "}}");
+}
+
+void PoseDetailMembers(JsonWriter* out, const Frame& frame, const Object& object) {
+  if (!object.pose_type.empty()) {
+    out->Raw(R"(,"poseType":)");
+    out->String(object.pose_type);
+  }
+  if (object.actions.count == 0) return;
+  out->Raw(R"(,"actions":[)");
+  bool first = true;
+  for (const Action& action : frame.Part(frame.actions, object.actions)) {
+    out->Raw(first ? R"({"type":)" : R"(,{"type":)");
+    first = false;
+    out->String(action.type);
+    Confidence(out, action.confidence);
+  }
+  out->Raw(']');
+}
+
+void FaceMembers(JsonWriter* out, const Object& object) {
+  if (object.gaze) {
+    const Gaze& gaze = *object.gaze;
+    out->Raw(R"(,"gaze":{"x":)");
+    out->Number(gaze.x);
+    out->Raw(R"(,"y":)");
+    out->Number(gaze.y);
+    out->Raw(R"(,"z":)");
+    out->Number(gaze.z);
+    out->Raw(R"(,"theta":)");
+    out->Number(gaze.theta);
+    out->Raw(R"(,"phi":)");
+    out->Number(gaze.phi);
+    out->Raw('}');
+  }
+  if (!object.lip_activity.empty()) {
+    out->Raw(R"(,"lipActivity":{"classLabel":)");
+    out->String(object.lip_activity);
+    out->Raw('}');
+  }
+}
 
 void LocationMember(JsonWriter* out, const std::optional<Triple>& location) {
   Member(out, {R"(,"location":{"lat":)", R"(,"lon":)", R"(,"alt":)"}, location);

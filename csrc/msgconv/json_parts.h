@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Members that sensors, places and objects have alike. Plain functions.
+// Members of sensors, places and objects, each with the comma before it; nothing where there is
+// nothing to say. Plain functions.
 #ifndef DSMSG_MSGCONV_JSON_PARTS_H_
 #define DSMSG_MSGCONV_JSON_PARTS_H_
 
@@ -12,6 +13,20 @@ namespace dsmsg::msgconv {
 void LocationMember(JsonWriter* out, const std::optional<Triple>& location);
 /// `,"coordinate":{"x":..,"y":..,"z":..}`, nothing where there is none.
 void CoordinateMember(JsonWriter* out, const std::optional<Triple>& coordinate);
+
+/// `,"maskoutline":[[x,y,x,y,..],..]`: a list for each polygon, pixels of the camera.
+void MaskMember(JsonWriter* out, const Frame& frame, const Object& object);
+/// `,"signature":[..]`
+void SignatureMember(JsonWriter* out, const Frame& frame, const Object& object);
+/// `,"pose":{"left-eye":{"x":..,"y":..,"z":..,"confidence":..},..}`, without z in two dimensions,
+/// with "quaternion" where a joint has one.
+void PoseMember(JsonWriter* out, const Frame& frame, const Object& object);
+/// `,"embedding":{"embedding_length":n,"embedding_vector":[..]}`, with "info" where there is one.
+void EmbeddingMember(JsonWriter* out, const Frame& frame, const Object& object);
+/// `,"poseType":".."`, `,"actions":[{"type":..,"confidence":..},..]`
+void PoseDetailMembers(JsonWriter* out, const Frame& frame, const Object& object);
+/// `,"gaze":{"x":..,..}`, `,"lipActivity":{"classLabel":..}`
+void FaceMembers(JsonWriter* out, const Object& object);
 
 }  // namespace dsmsg::msgconv
 

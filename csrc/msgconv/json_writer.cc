@@ -7,12 +7,13 @@
 #include <cmath>
 #include <cstdint>
 
+#include "msgconv/utf8.h"
+
 namespace dsmsg::msgconv {
 namespace {
 
 constexpr size_t kFirstCapacity = 4096;
 constexpr size_t kLongestNumber = 32;
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 enum ByteClass : uint8_t { kPlain, kEscape, kMultiByte };
 
@@ -23,27 +24,6 @@ constexpr std::array<uint8_t, 256> kClasses = [] {
   for (size_t i = 0x80; i < 0x100; ++i) classes[i] = kMultiByte;
   return classes;
 }();
-
-bool IsContinuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
-
-// Length of the UTF-8 sequence at `p` (first byte >= 0x80), or 0 if it is not one: overlong forms,
-// surrogates and what lies beyond U+10FFFF included.
-size_t SequenceLength(const uint8_t* p, size_t left) {
-  const uint8_t first = p[0];
-  if (first < 0xC2 || first > 0xF4) return 0;
-  const size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (left < length) return 0;
-  uint8_t low = 0x80, high = 0xBF;
-  if (first == 0xE0) low = 0xA0;
-  if (first == 0xED) high = 0x9F;
-  if (first == 0xF0) low = 0x90;
-  if (first == 0xF4) high = 0x8F;
-  if (p[1] < low || p[1] > high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if (!IsContinuation(p[i])) return 0;
-  }
-  return length;
-}
 
 char* PutEscape(char* out, uint8_t byte) {
   *out++ = '\\';

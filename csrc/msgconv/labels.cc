@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "msgconv/ini_lines.h"
+#include "msgconv/config_entries.h"
 
 namespace dsmsg::msgconv {
 namespace {

@@ -16,10 +16,11 @@ void AppendText(std::string* out, std::string_view text) {
 }  // namespace
 
 void Converter::Minimal(const Frame& frame, size_t first, size_t last) {
-  const SourceText& text = TextOf(frame.source_id);
-  Head(frame);
+  const Object& head = frame.objects[first];
+  ContextOf(frame, head);  // writes to out_ the first time
+  Head(frame, head);
   out_.Raw(R"("sensorId":)");
-  out_.Raw(text.sensor_id);
+  SensorId(frame, head);
   out_.Raw(R"(,"objects":[)");
   for (size_t i = first; i < last; ++i) {
     if (i > first) out_.Raw(',');
@@ -46,14 +47,15 @@ void Converter::MinimalObject(const Frame& frame, const Object& object) {
 }
 
 void Converter::Delimited(const Frame& frame, size_t first, size_t last) {
-  const SourceText& text = TextOf(frame.source_id);
+  const Object& head = frame.objects[first];
+  ContextOf(frame, head);  // writes to out_ the first time
   out_.Clear();
   out_.Raw(R"({"version":"4.0","id":")");
   out_.Number(frame.number);
-  out_.Raw(R"(","@timestamp":")");
-  out_.Raw(time_.Format(frame.time_ns));
-  out_.Raw(R"(","sensorId":)");
-  out_.Raw(text.sensor_id);
+  out_.Raw(R"(","@timestamp":)");
+  out_.String(head.timestamp.empty() ? time_.Format(frame.time_ns) : head.timestamp);
+  out_.Raw(R"(,"sensorId":)");
+  SensorId(frame, head);
   out_.Raw(R"(,"objects":[)");
   for (size_t i = first; i < last; ++i) {
     if (i > first) out_.Raw(',');
@@ -70,7 +72,11 @@ void Converter::DelimitedObject(const Frame& frame, const Object& object) {
     number.Number(value);
     scratch_.append(number.view());
   };
-  if (object.id) add_number(*object.id);
+  if (!object.id_text.empty()) {
+    AppendText(&scratch_, object.id_text);
+  } else if (object.id) {
+    add_number(*object.id);
+  }
   const Box box = ScaledBox(frame, object);
   for (const float edge : {box.left, box.top, box.left + box.width, box.top + box.height}) {
     scratch_.push_back('|');
@@ -79,7 +85,7 @@ void Converter::DelimitedObject(const Frame& frame, const Object& object) {
   scratch_.push_back('|');
   AppendText(&scratch_, object.label);
 
-  const ObjectClass& object_class = ClassOf(object.label);
+  const ObjectClass& object_class = ClassOf(object);
   const std::span<const Attribute> attributes = frame.AttributesOf(object);
   if (object_class.kind != ClassKind::kOther || !attributes.empty()) {
     scratch_.append("|#");

@@ -18,8 +18,20 @@ namespace dsmsg::msgconv {
 
 enum class EventType { kNone, kEntry, kExit, kMoving, kStopped, kParked, kEmpty, kReset };
 
+/// What kind of object it is: said by the label, or by who attached it.
+enum class ObjectKind : uint8_t { kByLabel, kVehicle, kPerson, kFace, kProduct, kOther };
+
 /// Latitude, longitude, altitude, or x, y, z.
 using Triple = std::array<double, 3>;
+
+/// A part of one of Frame's lists; count 0: nothing.
+struct Range {
+  uint32_t first = 0, count = 0;
+};
+/// Not a group number: that of Frame::source_id counts.
+inline constexpr int32_t kSourceGroup = -1;
+/// Component id of what no component claimed.
+inline constexpr uint32_t kAnyComponent = UINT32_MAX;
 
 /// A classifier's result about one object: "color" = "blue".
 struct Attribute {
@@ -30,6 +42,30 @@ struct Attribute {
 /// In pixels of the pipeline's frame.
 struct Box {
   float left = 0, top = 0, width = 0, height = 0;
+};
+
+/// A corner of a mask's outline, pixels of the pipeline's frame.
+struct Point {
+  float x = 0, y = 0;
+};
+
+/// A joint of a body, or any other point with a name.
+struct Keypoint {
+  std::string_view name;                           // "left-elbow"; "": by its place in the list
+  Triple position{};                               // pixels, or x, y, z of a 3-D pose
+  float confidence = 0;                            // 0 to 1
+  std::optional<std::array<float, 4>> quaternion;  // rotation: x, y, z, w
+};
+
+/// What a body with a pose does: "walking".
+struct Action {
+  std::string_view type;
+  float confidence = 0;  // 0 to 1
+};
+
+/// Where a face looks: a point in space and two angles in radians.
+struct Gaze {
+  float x = 0, y = 0, z = 0, theta = 0, phi = 0;
 };
 
 struct Object {
@@ -43,6 +79,30 @@ struct Object {
   std::optional<Triple> location, coordinate;
   EventType event = EventType::kNone;
   uint32_t first_attribute = 0, attribute_count = 0;  // in Frame::attributes
+
+  ObjectKind kind = ObjectKind::kByLabel;
+  std::string_view id_text;  // id of an object whose id is no number; wins over `id`
+  Range outlines;            // in Frame::outlines: polygons of its mask
+  Range signature;           // in Frame::signatures
+  Range embedding;           // in Frame::numbers
+  Range embedding_info;      // in Frame::attributes: model, version, ...
+  Range directions;          // in Frame::numbers: a direction of several components; protobuf only
+  std::string_view pose_type;  // "pose25D", ...
+  Range keypoints;             // in Frame::keypoints
+  Range actions;               // in Frame::actions
+  std::optional<Gaze> gaze;
+  std::string_view lip_activity;  // class of a speaking classifier: "speaking", "silent"
+
+  // What an application says about an event of this object. Empty: as the frame and the
+  // configuration say.
+  std::string_view event_id;    // "": a random UUID
+  std::string_view event_type;  // a type beyond EventType; wins over `event`
+  std::string_view timestamp;   // as the message shall show it; "": Frame::time_ns
+  std::string_view video_path;
+  Range custom_messages;  // in Frame::texts
+  // Groups of the configuration, where they are not the source's.
+  int32_t sensor_group = kSourceGroup, place_group = kSourceGroup, analytics_group = kSourceGroup;
+  uint32_t component_id = kAnyComponent;  // who attached it, for filters
 };
 
 struct Frame {
@@ -51,17 +111,41 @@ struct Frame {
   uint64_t time_ns = 0;                          // UTC, nanoseconds since 1970
   uint32_t width = 0, height = 0;                // of the pipeline, pixels; 0: unknown
   uint32_t source_width = 0, source_height = 0;  // of the camera; 0: as the pipeline
+  std::string_view sensor_id;                    // "": the configuration's, else source_id
   std::string_view video_path;
+  Range custom_messages;  // in texts: of every message of this frame
   std::vector<Object> objects;
-  std::vector<Attribute> attributes;  // of all objects, see AttributesOf
+
+  // What objects refer to with their ranges.
+  std::vector<Attribute> attributes;  // see AttributesOf
+  std::vector<Range> outlines;        // closed polygons, each a range of `points`
+  std::vector<Point> points;
+  std::vector<double> signatures;
+  std::vector<float> numbers;  // embeddings, directions
+  std::vector<Keypoint> keypoints;
+  std::vector<Action> actions;
+  std::vector<std::string_view> texts;  // custom messages
 
   std::span<const Attribute> AttributesOf(const Object& object) const {
     return std::span(attributes).subspan(object.first_attribute, object.attribute_count);
+  }
+  /// The part of one of the lists above: frame.Part(frame.numbers, object.embedding).
+  template <class T>
+  static std::span<const T> Part(const std::vector<T>& list, Range range) {
+    return std::span(list).subspan(range.first, range.count);
   }
   /// Empties the lists, keeps their memory.
   void Clear() {
     objects.clear();
     attributes.clear();
+    outlines.clear();
+    points.clear();
+    signatures.clear();
+    numbers.clear();
+    keypoints.clear();
+    actions.clear();
+    texts.clear();
+    custom_messages = {};
   }
 };
 

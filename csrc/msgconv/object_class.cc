@@ -69,6 +69,24 @@ const ObjectClass& ClassOf(std::string_view label) {
   return kClasses[static_cast<size_t>(ClassKind::kOther)];
 }
 
+const ObjectClass& ClassOf(const Object& object) {
+  switch (object.kind) {
+    case ObjectKind::kVehicle:
+      return kClasses[static_cast<size_t>(ClassKind::kVehicle)];
+    case ObjectKind::kPerson:
+      return kClasses[static_cast<size_t>(ClassKind::kPerson)];
+    case ObjectKind::kFace:
+      return kClasses[static_cast<size_t>(ClassKind::kFace)];
+    case ObjectKind::kProduct:
+      return kClasses[static_cast<size_t>(ClassKind::kProduct)];
+    case ObjectKind::kOther:
+      return kClasses[static_cast<size_t>(ClassKind::kOther)];
+    case ObjectKind::kByLabel:
+      break;
+  }
+  return ClassOf(object.label);
+}
+
 size_t FieldOf(const ObjectClass& object_class, std::string_view attribute_name) {
   std::array<char, kLongestName> plain;
   size_t length = 0;

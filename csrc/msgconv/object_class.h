@@ -31,6 +31,8 @@ struct ObjectClass {
 /// vehicle for "Vehicle", "car", "truck" ..., person for "person", "pedestrian" ...; upper and
 /// lower case are the same.
 const ObjectClass& ClassOf(std::string_view label);
+/// The same, unless whoever attached the object said its kind.
+const ObjectClass& ClassOf(const Object& object);
 
 constexpr size_t kMaxClassFields = 8;
 constexpr size_t kNoField = SIZE_MAX;

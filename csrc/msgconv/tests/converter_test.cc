@@ -203,9 +203,10 @@ TEST(Full, LocationAndCoordinateWherePresent) {
 }
 
 TEST(Full, ThePlaceDependsOnTheEvent) {
-  const auto check = [](EventType event, const char* name, const char* member, const Keys& keys) {
+  const auto check = [](EventType event, const char* name, const char* member, const Keys& keys,
+                        const char* label = "car") {
     Object object;
-    object.label = "car";
+    object.label = label;
     object.event = event;
     const auto document = FullOfObject(object);
     EXPECT_EQ(Text(document, {"event", "type"}), name);
@@ -216,8 +217,9 @@ TEST(Full, ThePlaceDependsOnTheEvent) {
   check(EventType::kStopped, "stopped", "aisle", {"id", "name", "level", "coordinate"});
   check(EventType::kParked, "parked", "parkingSpot", {"id", "type", "level", "coordinate"});
   check(EventType::kEmpty, "empty", "parkingSpot", {"id", "type", "level", "coordinate"});
-  check(EventType::kEntry, "entry", "entrance", {"name", "lane", "level", "coordinate"});
-  check(EventType::kExit, "exit", "entrance", {"name", "lane", "level", "coordinate"});
+  check(EventType::kEntry, "entry", "aisle", {"id", "name", "level", "coordinate"});
+  check(EventType::kEntry, "entry", "entrance", {"name", "lane", "level", "coordinate"}, "person");
+  check(EventType::kExit, "exit", "entrance", {"name", "lane", "level", "coordinate"}, "dog");
   check(EventType::kReset, "reset", "place-sub-field", {"id", "name", "level", "coordinate"});
 }
 

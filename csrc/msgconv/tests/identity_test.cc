@@ -46,5 +46,26 @@ TEST(TimeFormatter, WritesRfc3339) {
   EXPECT_EQ(formatter.Format(UINT64_MAX).size(), 24U);
 }
 
+TEST(ParseTime, ReadsRfc3339) {
+  constexpr uint64_t kNoon = 1'705'314'600'000'000'000;
+  EXPECT_EQ(ParseTime("2024-01-15T10:30:00Z"), kNoon);
+  EXPECT_EQ(ParseTime("2024-01-15t10:30:00"), kNoon);
+  EXPECT_EQ(ParseTime("2024-01-15 10:30:00.123Z"), kNoon + 123'000'000);
+  EXPECT_EQ(ParseTime("2024-01-15T10:30:00.1234567891Z"), kNoon + 123'456'789);
+  EXPECT_EQ(ParseTime("2024-01-15T12:30:00+02:00"), kNoon);
+  EXPECT_EQ(ParseTime("2024-01-15T05:00:00-0530"), kNoon);
+  EXPECT_EQ(ParseTime("1970-01-01T00:00:00Z"), 0U);
+  EXPECT_EQ(ParseTime("2000-02-29T00:00:00Z"), 951'782'400'000'000'000U);
+}
+
+TEST(ParseTime, RefusesWhatIsNone) {
+  for (const char* text : {"", "now", "2024-01-15", "2024-13-15T10:30:00Z", "2023-02-29T10:30:00Z",
+                           "2024-01-15T24:30:00Z", "2024-01-15T10:30:00X", "2024-01-15T10:30:00+1",
+                           "1969-12-31T23:59:59Z", "1970-01-01T00:00:00+01:00",
+                           "9999-01-01T00:00:00Z", "2024-01-15T10:30:00Z "}) {
+    EXPECT_EQ(ParseTime(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace dsmsg::msgconv

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "json_check.h"
+#include "msgconv/utf8.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -49,6 +50,15 @@ TEST(JsonWriter, KeepsUtf8AndReplacesWhatIsNot) {
   EXPECT_EQ(Quoted("\xF4\x90\x80\x80"),
             "\"" + wrong + wrong + wrong + wrong + "\"");  // beyond U+10FFFF
   EXPECT_EQ(Quoted("\x80"), "\"" + wrong + "\"");
+}
+
+TEST(Utf8, IsRepaired) {
+  EXPECT_TRUE(IsUtf8(""));
+  EXPECT_TRUE(IsUtf8("Zürich 東京 🚗"));
+  EXPECT_FALSE(IsUtf8("a\xFF"));
+  EXPECT_FALSE(IsUtf8("\xC3"));
+  EXPECT_EQ(Repaired("a\xFFü\xC3"), std::string("a") + kWrong + "ü" + kWrong);
+  EXPECT_EQ(Repaired("\xED\xA0\x80"), std::string(kWrong) + kWrong + kWrong);
 }
 
 TEST(JsonWriter, WritesValidJsonForAnyBytes) {

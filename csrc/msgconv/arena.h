@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory for the C structures of one frame, all given back at once. One thread at a time.
+#ifndef DSMSG_MSGCONV_ARENA_H_
+#define DSMSG_MSGCONV_ARENA_H_
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <memory_resource>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace dsmsg::msgconv {
+
+class Arena {
+ public:
+  /// What it gave out before is gone.
+  void Clear() { memory_.release(); }
+
+  /// `count` zeroed values; nullptr for none.
+  template <class T>
+  T* Make(size_t count) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (count == 0) return nullptr;
+    void* const memory = memory_.allocate(count * sizeof(T), alignof(T));
+    std::memset(memory, 0, count * sizeof(T));
+    return static_cast<T*>(memory);
+  }
+  /// A copy that ends with a NUL; nullptr for "".
+  char* Text(std::string_view text) {
+    if (text.empty()) return nullptr;
+    char* const copy = Make<char>(text.size() + 1);
+    std::memcpy(copy, text.data(), text.size());
+    return copy;
+  }
+
+ private:
+  std::array<std::byte, 16384> first_;
+  std::pmr::monotonic_buffer_resource memory_{first_.data(), first_.size()};
+};
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_ARENA_H_

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the model and the C structures of dsmsg_frame.h. One thread at a time.
+#ifndef DSMSG_MSGCONV_FRAME_C_H_
+#define DSMSG_MSGCONV_FRAME_C_H_
+
+#include "core/status.h"
+#include "dsmsg_frame.h"
+#include "msgconv/arena.h"
+#include "msgconv/model.h"
+
+namespace dsmsg::msgconv {
+
+/// Checks `from` (never null) and fills `frame` anew. Text and nothing else is borrowed. A
+/// structure that is none of ours, or of a version that cannot be read, is an error that says
+/// which.
+Status ReadFrame(const DsmsgFrame* from, Frame* frame);
+
+class FrameExport {
+ public:
+  /// Valid until the next call. Lists without text are borrowed from `frame`.
+  const DsmsgFrame* Make(const Frame& frame);
+
+ private:
+  void Fill(const Frame& frame, const Object& object, DsmsgObject* out);
+  const DsmsgAttribute* Attributes(std::span<const Attribute> attributes);
+  const char* const* Texts(std::span<const std::string_view> texts);
+  void Outlines(const Frame& frame, const Object& object, DsmsgObject* out);
+  void Pose(const Frame& frame, const Object& object, DsmsgObject* out);
+
+  Arena arena_;
+  DsmsgFrame frame_{};
+};
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_FRAME_C_H_

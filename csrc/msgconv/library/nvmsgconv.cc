@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// libnvds_msgconv.so: argument checks and exception barrier.
+#include "nvmsgconv.h"
+
+#include <glib.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "dsmsg_frame.h"
+#include "msgconv/msg2p_context.h"
+
+#define DSMSG_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+using dsmsg::Result;
+using dsmsg::msgconv::Msg2pContext;
+using dsmsg::msgconv::Msg2pLog;
+using Payloads = Msg2pContext::Payloads;
+using Want = Msg2pContext::Want;
+
+// Rate-limited, because a host may repeat a wrong call for every frame.
+void Refuse(const char* function, const std::string& reason) {
+  const std::string line = std::string(function) + ": " + reason;
+  Msg2pLog().Limited(dsmsg::LogLevel::kError, line, line);
+}
+
+// No exception crosses the C boundary; running out of memory is all that may throw.
+template <class Body>
+auto Guard(const char* function, Body body) noexcept -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    try {
+      Refuse(function, error.what());
+    } catch (...) {
+    }
+  } catch (...) {
+  }
+  return {};
+}
+
+constexpr const char* kNoContext =
+    "the context is NULL or not of this library: give it what nvds_msg2p_ctx_create() returned";
+
+Msg2pContext* ContextOf(const char* function, const NvDsMsg2pCtx* ctx) {
+  if (ctx != nullptr && ctx->privData != nullptr) return static_cast<Msg2pContext*>(ctx->privData);
+  Refuse(function, kNoContext);
+  return nullptr;
+}
+
+bool EventsAreThere(const char* function, const NvDsEvent* events, unsigned size) {
+  if (events != nullptr && size > 0) return true;
+  Refuse(function, events == nullptr ? "the list of events is NULL"
+                                     : "the list of events is empty (size=0): do not call it when "
+                                       "there is nothing to tell");
+  return false;
+}
+
+const DsmsgFrame* FrameOf(const char* function, const void* metadata_info) {
+  if (metadata_info == nullptr) Refuse(function, "metadata_info is NULL: give it a DsmsgFrame");
+  return static_cast<const DsmsgFrame*>(metadata_info);
+}
+
+NvDsPayload* First(const char* function, Result<Payloads> payloads) {
+  if (payloads.ok()) return payloads->empty() ? nullptr : payloads->front();
+  Refuse(function, payloads.status().message());
+  return nullptr;
+}
+
+NvDsPayload** All(const char* function, Result<Payloads> payloads, unsigned* count) {
+  if (!payloads.ok()) {
+    Refuse(function, payloads.status().message());
+    return nullptr;
+  }
+  if (payloads->empty()) return nullptr;
+  auto** const list =
+      static_cast<NvDsPayload**>(g_malloc0_n(payloads->size(), sizeof(NvDsPayload*)));
+  std::copy(payloads->begin(), payloads->end(), list);
+  *count = static_cast<unsigned>(payloads->size());
+  return list;
+}
+
+bool CountIsThere(const char* function, unsigned* count) {
+  if (count == nullptr) {
+    Refuse(function, "the pointer to the number of payloads is NULL");
+    return false;
+  }
+  *count = 0;
+  return true;
+}
+
+}  // namespace
+
+DSMSG_EXPORT NvDsMsg2pCtx* nvds_msg2p_ctx_create(const char* file, NvDsPayloadType type) {
+  constexpr const char* kName = "nvds_msg2p_ctx_create";
+  return Guard(kName, [&]() -> NvDsMsg2pCtx* {
+    auto context = Msg2pContext::Create(file, static_cast<int>(type));
+    if (!context.ok()) {
+      Msg2pLog().Error(std::string(kName) + ": " + context.status().message());
+      return nullptr;
+    }
+    auto* const ctx = static_cast<NvDsMsg2pCtx*>(g_malloc0(sizeof(NvDsMsg2pCtx)));
+    ctx->payloadType = type;
+    ctx->privData = context.value().release();
+    return ctx;
+  });
+}
+
+DSMSG_EXPORT void nvds_msg2p_ctx_destroy(NvDsMsg2pCtx* ctx) {
+  if (ctx == nullptr) return;
+  delete static_cast<Msg2pContext*>(ctx->privData);
+  ctx->privData = nullptr;
+  g_free(ctx);
+}
+
+DSMSG_EXPORT NvDsPayload* nvds_msg2p_generate(NvDsMsg2pCtx* ctx, NvDsEvent* events, unsigned size) {
+  constexpr const char* kName = "nvds_msg2p_generate";
+  return Guard(kName, [&]() -> NvDsPayload* {
+    Msg2pContext* const context = ContextOf(kName, ctx);
+    if (context == nullptr || !EventsAreThere(kName, events, size)) return nullptr;
+    return First(kName, context->FromEvents({events, size}, Want::kOne));
+  });
+}
+
+DSMSG_EXPORT NvDsPayload** nvds_msg2p_generate_multiple(NvDsMsg2pCtx* ctx, NvDsEvent* events,
+                                                        unsigned size, unsigned* payload_count) {
+  constexpr const char* kName = "nvds_msg2p_generate_multiple";
+  return Guard(kName, [&]() -> NvDsPayload** {
+    if (!CountIsThere(kName, payload_count)) return nullptr;
+    Msg2pContext* const context = ContextOf(kName, ctx);
+    if (context == nullptr || !EventsAreThere(kName, events, size)) return nullptr;
+    return All(kName, context->FromEvents({events, size}, Want::kAll), payload_count);
+  });
+}
+
+DSMSG_EXPORT NvDsPayload* nvds_msg2p_generate_new(NvDsMsg2pCtx* ctx, void* metadata_info) {
+  constexpr const char* kName = "nvds_msg2p_generate_new";
+  return Guard(kName, [&]() -> NvDsPayload* {
+    Msg2pContext* const context = ContextOf(kName, ctx);
+    const DsmsgFrame* const frame = FrameOf(kName, metadata_info);
+    if (context == nullptr || frame == nullptr) return nullptr;
+    return First(kName, context->FromFrame(frame, Want::kOne));
+  });
+}
+
+DSMSG_EXPORT NvDsPayload** nvds_msg2p_generate_multiple_new(NvDsMsg2pCtx* ctx, void* metadata_info,
+                                                            unsigned* payload_count) {
+  constexpr const char* kName = "nvds_msg2p_generate_multiple_new";
+  return Guard(kName, [&]() -> NvDsPayload** {
+    if (!CountIsThere(kName, payload_count)) return nullptr;
+    Msg2pContext* const context = ContextOf(kName, ctx);
+    const DsmsgFrame* const frame = FrameOf(kName, metadata_info);
+    if (context == nullptr || frame == nullptr) return nullptr;
+    return All(kName, context->FromFrame(frame, Want::kAll), payload_count);
+  });
+}
+
+DSMSG_EXPORT void nvds_msg2p_release(NvDsMsg2pCtx*, NvDsPayload* payload) {
+  dsmsg::msgconv::FreePayload(payload);
+}
+
+DSMSG_EXPORT unsigned dsmsg_msg2p_frame_version(void) { return DSMSG_FRAME_VERSION; }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "msgconv/model_parts.h"
+
+#include <algorithm>
+
+namespace dsmsg::msgconv {
+namespace {
+
+uint32_t GroupOr(int32_t group, uint32_t source) {
+  return group < 0 ? source : static_cast<uint32_t>(group);
+}
+
+}  // namespace
+
+Groups GroupsOf(const Frame& frame, const Object& object) {
+  const uint32_t source = frame.source_id;
+  return {GroupOr(object.sensor_group, source), GroupOr(object.place_group, source),
+          GroupOr(object.analytics_group, source)};
+}
+
+Scale ScaleOf(const Frame& frame) {
+  Scale scale;
+  if (frame.source_width > 0 && frame.width > 0) {
+    scale.x = static_cast<float>(frame.source_width) / static_cast<float>(frame.width);
+  }
+  if (frame.source_height > 0 && frame.height > 0) {
+    scale.y = static_cast<float>(frame.source_height) / static_cast<float>(frame.height);
+  }
+  return scale;
+}
+
+Box ScaledBox(const Frame& frame, const Object& object) {
+  const Scale scale = ScaleOf(frame);
+  const Box& box = object.box;
+  return {box.left * scale.x, box.top * scale.y, box.width * scale.x, box.height * scale.y};
+}
+
+std::string_view EventTypeOf(const Object& object) {
+  if (!object.event_type.empty()) return object.event_type;
+  switch (object.event) {
+    case EventType::kEntry:
+      return "entry";
+    case EventType::kExit:
+      return "exit";
+    case EventType::kMoving:
+      return "moving";
+    case EventType::kStopped:
+      return "stopped";
+    case EventType::kParked:
+      return "parked";
+    case EventType::kEmpty:
+      return "empty";
+    case EventType::kReset:
+      return "reset";
+    case EventType::kNone:
+      break;
+  }
+  return "";
+}
+
+std::string_view VideoPathOf(const Frame& frame, const Object& object) {
+  return object.video_path.empty() ? frame.video_path : object.video_path;
+}
+
+bool InPicture(std::string_view pose_type) { return pose_type != "pose3D"; }
+
+bool IsFlat(std::string_view pose_type) { return pose_type == "pose2D"; }
+
+bool SeenBefore(std::span<const Attribute> attributes, size_t index) {
+  const auto end = attributes.begin() + static_cast<std::ptrdiff_t>(index);
+  return std::any_of(attributes.begin(), end,
+                     [&](const Attribute& a) { return a.name == attributes[index].name; });
+}
+
+}  // namespace dsmsg::msgconv

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every form takes from the model in the same way. Plain functions and values.
+#ifndef DSMSG_MSGCONV_MODEL_PARTS_H_
+#define DSMSG_MSGCONV_MODEL_PARTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "msgconv/model.h"
+
+namespace dsmsg::msgconv {
+
+/// Groups of the configuration that a message takes its place, sensor and analytics from.
+struct Groups {
+  uint32_t sensor = 0, place = 0, analytics = 0;
+  friend bool operator==(const Groups&, const Groups&) = default;
+};
+struct GroupsHash {
+  size_t operator()(const Groups& groups) const {
+    const uint64_t low = uint64_t{groups.place} << 32 | groups.analytics;
+    return static_cast<size_t>((groups.sensor + (low << 7 ^ low >> 11)) * 0x9E3779B97F4A7C15U);
+  }
+};
+Groups GroupsOf(const Frame& frame, const Object& object);
+
+/// From pixels of the pipeline's frame to those of the camera.
+struct Scale {
+  float x = 1, y = 1;
+};
+Scale ScaleOf(const Frame& frame);
+Box ScaledBox(const Frame& frame, const Object& object);
+
+/// Type of the object's event: "entry", ...; "" for none.
+std::string_view EventTypeOf(const Object& object);
+std::string_view VideoPathOf(const Frame& frame, const Object& object);
+
+/// Joints of a 3-D pose are in space; those of the others in the picture, and are scaled with it.
+bool InPicture(std::string_view pose_type);
+/// Its third coordinate means nothing.
+bool IsFlat(std::string_view pose_type);
+
+/// An earlier attribute of the same list has this name: the first one counts.
+bool SeenBefore(std::span<const Attribute> attributes, size_t index);
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_MODEL_PARTS_H_

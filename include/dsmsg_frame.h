@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file dsmsg_frame.h
+ * @brief The detections of one frame, as a payload library gets them from dsmsg's elements, and as
+ * a program gives them to `libnvds_msgconv.so` (nvds_msg2p_generate_new() and
+ * nvds_msg2p_generate_multiple_new(), nvmsgconv.h), without DeepStream.
+ *
+ * A payload library that exports dsmsg_msg2p_frame_version() gets a DsmsgFrame as `metadata_info`.
+ * One that does not was written for DeepStream: it gets events (NvDsEvent), never this structure.
+ *
+ * Ownership: everything is borrowed; a library copies what it keeps beyond the call.
+ * Text: UTF-8, ends with a NUL; NULL and "" both mean "not known". Lists: NULL with a count of 0.
+ * Versions: fields are only ever added at the end. Read an object at index i at
+ * (const char*)frame->objects + i * frame->object_size, which DSMSG_FRAME_OBJECT() does, and a
+ * field only if the structure's size says that it is there.
+ */
+#ifndef DSMSG_FRAME_H_
+#define DSMSG_FRAME_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** First field of every DsmsgFrame. Not the address of anything on any 64-bit system, so that it
+ * cannot be mistaken for DeepStream's structure, which begins with a pointer. */
+#define DSMSG_FRAME_MAGIC UINT64_C(0xD5D5464D45000001)
+/** Version of this file's structures. */
+#define DSMSG_FRAME_VERSION 1u
+
+/** What happened to the object. */
+typedef enum {
+  DSMSG_EVENT_NONE = 0,
+  DSMSG_EVENT_ENTRY = 1,
+  DSMSG_EVENT_EXIT = 2,
+  DSMSG_EVENT_MOVING = 3,
+  DSMSG_EVENT_STOPPED = 4,
+  DSMSG_EVENT_PARKED = 5,
+  DSMSG_EVENT_EMPTY = 6,
+  DSMSG_EVENT_RESET = 7
+} DsmsgEventKind;
+
+/** Kind of object, which decides the member that a full message has for it. */
+typedef enum {
+  DSMSG_OBJECT_BY_LABEL = 0, /**< as its label says */
+  DSMSG_OBJECT_VEHICLE = 1,
+  DSMSG_OBJECT_PERSON = 2,
+  DSMSG_OBJECT_FACE = 3,
+  DSMSG_OBJECT_PRODUCT = 4,
+  DSMSG_OBJECT_OTHER = 5
+} DsmsgObjectKind;
+
+/** A classifier's result: "color" = "blue". */
+typedef struct {
+  const char* name;
+  const char* value;
+  float confidence; /**< 0 to 1; below 0: not known */
+  uint32_t reserved;
+} DsmsgAttribute;
+
+/** A closed polygon: x, y, x, y, ... in pixels of the pipeline's frame. */
+typedef struct {
+  const float* points;
+  uint32_t point_count; /**< pairs of numbers */
+  uint32_t reserved;
+} DsmsgPolygon;
+
+/** A joint of a body, or any other point with a name. */
+typedef struct {
+  const char* name;
+  double x, y, z;   /**< pixels, or space for a pose of type "pose3D" */
+  float confidence; /**< 0 to 1 */
+  uint32_t has_rotation;
+  float rotation[4]; /**< quaternion x, y, z, w */
+} DsmsgKeypoint;
+
+/** What a body with a pose does. */
+typedef struct {
+  const char* type;
+  float confidence; /**< 0 to 1 */
+  uint32_t reserved;
+} DsmsgAction;
+
+/** Bits of DsmsgObject::present: which of the fields below hold something. */
+enum {
+  DSMSG_HAS_ID = 1u << 0,
+  DSMSG_HAS_LABEL_ID = 1u << 1,
+  DSMSG_HAS_CONFIDENCE = 1u << 2,
+  DSMSG_HAS_LOCATION = 1u << 3,
+  DSMSG_HAS_COORDINATE = 1u << 4,
+  DSMSG_HAS_GAZE = 1u << 5
+};
+
+/** One detected object. Zeroed, it is a valid object of which nothing is known. */
+typedef struct {
+  uint32_t present;               /**< DSMSG_HAS_... */
+  uint32_t kind;                  /**< DsmsgObjectKind */
+  uint32_t event;                 /**< DsmsgEventKind */
+  uint32_t component_id;          /**< who attached it; 0: nobody */
+  uint64_t id;                    /**< tracking id, with DSMSG_HAS_ID */
+  const char* id_text;            /**< an id that is no number; wins over id */
+  const char* label;              /**< class name */
+  int64_t label_id;               /**< class number, with DSMSG_HAS_LABEL_ID */
+  float confidence;               /**< 0 to 1, with DSMSG_HAS_CONFIDENCE */
+  float left, top, width, height; /**< pixels of the pipeline's frame */
+  float speed, direction, orientation;
+  double location[3];   /**< latitude, longitude, altitude, with DSMSG_HAS_LOCATION */
+  double coordinate[3]; /**< x, y, z, with DSMSG_HAS_COORDINATE */
+
+  const DsmsgAttribute* attributes;
+  const DsmsgPolygon* outlines; /**< of its mask */
+  const double* signature;
+  const float* embedding;
+  const DsmsgAttribute* embedding_info; /**< model, version, ... */
+  const float* directions;              /**< a direction of several components */
+  const DsmsgKeypoint* keypoints;
+  const DsmsgAction* actions;
+  const char* const* custom_messages;
+  uint32_t attribute_count, outline_count, signature_count, embedding_count;
+  uint32_t embedding_info_count, direction_count, keypoint_count, action_count;
+  uint32_t custom_message_count;
+  float gaze[5];            /**< x, y, z, theta, phi, with DSMSG_HAS_GAZE */
+  const char* pose_type;    /**< "pose2D", "pose25D", "pose3D" */
+  const char* lip_activity; /**< "speaking", "silent" */
+
+  const char* event_id;   /**< not known: a random UUID */
+  const char* event_type; /**< a type of its own; wins over event */
+  const char* timestamp;  /**< RFC 3339; not known: that of the frame */
+  const char* video_path; /**< not known: that of the frame */
+  /** Groups of the configuration, counted from 1 (sensor_group=1 is [sensor0]); 0: those of the
+   * frame's source. */
+  uint32_t sensor_group, place_group, analytics_group, reserved;
+} DsmsgObject;
+
+/** One frame. */
+typedef struct {
+  uint64_t magic;       /**< DSMSG_FRAME_MAGIC */
+  uint32_t version;     /**< DSMSG_FRAME_VERSION of whoever filled it */
+  uint32_t size;        /**< sizeof(DsmsgFrame) there */
+  uint32_t object_size; /**< sizeof(DsmsgObject) there */
+  uint32_t object_count;
+  const DsmsgObject* objects;           /**< use DSMSG_FRAME_OBJECT() */
+  uint64_t number;                      /**< counted from 0 for each source */
+  uint64_t time_ns;                     /**< UTC, nanoseconds since 1970 */
+  uint32_t source_id;                   /**< group number of the configuration */
+  uint32_t width, height;               /**< of the pipeline's frame, pixels; 0: not known */
+  uint32_t source_width, source_height; /**< of the camera; 0: as the pipeline */
+  uint32_t custom_message_count;
+  const char* const* custom_messages;
+  const char* sensor_id; /**< not known: the configuration's */
+  const char* video_path;
+} DsmsgFrame;
+
+/** Object `i` of `frame`, whichever version filled it. */
+#define DSMSG_FRAME_OBJECT(frame, i)                                              \
+  ((const DsmsgObject*)(const void*)((const char*)(const void*)(frame)->objects + \
+                                     (size_t)(i) * (frame)->object_size))
+
+/** Exported by a payload library that wants a DsmsgFrame as `metadata_info` of
+ * nvds_msg2p_generate_new() and nvds_msg2p_generate_multiple_new().
+ * @return the DSMSG_FRAME_VERSION that it was compiled with. */
+unsigned dsmsg_msg2p_frame_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DSMSG_FRAME_H_ */
