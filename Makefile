@@ -2,12 +2,12 @@
 # Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
 # reach the scripts as environment variables.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-quick faults lint format generate bench docs clean
+.PHONY: help setup demo build test test-quick test-debian13 faults soak lint format generate bench docs clean
 
 help: ## List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what a developer needs (packages with apt, Python packages into .venv)
 	@scripts/setup
@@ -30,6 +30,12 @@ test-quick: ## The tests without the sanitizer builds
 faults: ## What breaks while a pipeline sends, at full length: about 25 minutes [FAULTS="cut redis:paused"]
 	@scripts/setup test
 	@scripts/faults
+
+test-debian13: ## The elements' tests with GStreamer 1.26, in a Debian 13 root made by debootstrap (as root)
+	@scripts/test-debian13
+
+soak: ## A pipeline for 10 minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind]
+	@scripts/soak $(or $(SECONDS),600) $(or $(MODE),plain)
 
 lint: ## Check formatting, types and common mistakes
 	@scripts/setup build test lint

@@ -3,29 +3,11 @@
 
 #include <dlfcn.h>
 
-#include <array>
 #include <exception>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 namespace dsmsg {
 namespace {
-
-/// Library and signature, or "" when the connection is not to be shared.
-std::string KeyOf(const Connection::Options& options) {
-  std::array<char, 1024> signature{};
-  std::string conn_str = options.conn_str, config = options.config;
-  const NvDsMsgApiErrorType code = options.library->api().connection_signature(
-      options.has_conn_str ? conn_str.data() : nullptr,
-      options.has_config ? config.data() : nullptr, signature.data(),
-      static_cast<int>(signature.size()));
-  signature.back() = '\0';
-  if (code != NVDS_MSGAPI_OK || signature.front() == '\0') return {};
-  std::error_code error;
-  const auto path = std::filesystem::canonical(options.library->path(), error);
-  return (error ? options.library->path() : path.string()) + '\n' + signature.data();
-}
 
 /// The callback is part of DeepStream's sink, which drops messages when it is told RECONNECTING.
 bool BelongsToDeepStreamSink(nv_msgbroker_connect_cb_t callback) {
@@ -73,59 +55,20 @@ NvMsgBrokerClientHandle Registry::NextHandle() {
 Result<Registry::Entry> Registry::Connect(Connection::Options options,
                                           nv_msgbroker_connect_cb_t connect_cb) {
   const bool tell = TellsReconnecting(options.settings.report, connect_cb);
-  Result<std::shared_ptr<Slot>> slot = GetSlot(std::move(options));
+  const std::string key =
+      SharingKey(*options.library, options.has_conn_str ? &options.conn_str : nullptr,
+                 options.has_config ? &options.config : nullptr);
+  auto slot = shared_.Join(
+      key, [&] { return OpenConnection(std::move(options)); },
+      [](const Connection& connection) { return !connection.GivenUp(); });
   if (!slot.ok()) return slot.status();
   Entry entry;
   entry.client = std::make_shared<Client>(NextHandle(), connect_cb, tell);
-  entry.connection = slot.value()->connection;
+  entry.connection = slot.value()->value;
   entry.connection->Attach(entry.client);
   const std::unique_lock lock(handles_mutex_);
   handles_[entry.client->handle] = {entry, slot.value()};
   return entry;
-}
-
-std::shared_ptr<Registry::Slot> Registry::FindShared(const std::string& key) {
-  const auto found = shared_.find(key);
-  if (found == shared_.end()) return nullptr;
-  const std::shared_ptr<Slot> slot = found->second;
-  if (slot->connection != nullptr && slot->connection->GivenUp()) {
-    shared_.erase(found);
-    return nullptr;
-  }
-  return slot;
-}
-
-Result<std::shared_ptr<Registry::Slot>> Registry::GetSlot(Connection::Options options) {
-  const std::string key = KeyOf(options);
-  auto slot = std::make_shared<Slot>();
-  slot->key = key;
-  slot->users = 1;
-  if (!key.empty()) {
-    std::unique_lock lock(mutex_);
-    if (const std::shared_ptr<Slot> other = FindShared(key)) {
-      ++other->users;  // from now on nobody ends it
-      other->connected.wait(lock, [&] { return other->outcome.has_value(); });
-      if (!other->outcome->ok()) return *other->outcome;
-      return other;
-    }
-    shared_[key] = slot;
-  }
-  Result<std::shared_ptr<Connection>> connection = OpenConnection(std::move(options));
-  const std::lock_guard lock(mutex_);
-  slot->outcome = connection.status();
-  if (connection.ok()) {
-    slot->connection = connection.value();
-  } else {
-    Forget(slot);
-  }
-  slot->connected.notify_all();
-  if (!connection.ok()) return connection.status();
-  return slot;
-}
-
-void Registry::Forget(const std::shared_ptr<Slot>& slot) {
-  const auto found = shared_.find(slot->key);
-  if (found != shared_.end() && found->second == slot) shared_.erase(found);
 }
 
 Registry::Entry Registry::Find(NvMsgBrokerClientHandle handle) const {
@@ -143,12 +86,7 @@ bool Registry::Disconnect(NvMsgBrokerClientHandle handle) {
     held = std::move(found->second);
     handles_.erase(found);
   }
-  bool last = false;
-  {
-    const std::lock_guard lock(mutex_);
-    last = --held.slot->users == 0;
-    if (last) Forget(held.slot);
-  }
+  const bool last = shared_.Leave(held.slot);
   held.entry.connection->Detach(held.entry.client, last);
   return true;
 }

@@ -3,17 +3,15 @@
 #ifndef DSMSG_BROKER_REGISTRY_H_
 #define DSMSG_BROKER_REGISTRY_H_
 
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <utility>
 
 #include "broker/client.h"
 #include "broker/connection.h"
+#include "broker/shared_slots.h"
 #include "core/status.h"
 
 namespace dsmsg {
@@ -38,26 +36,14 @@ class Registry {
   bool Disconnect(NvMsgBrokerClientHandle handle);
 
  private:
-  /// A connection and its number of users; made before the connection is.
-  struct Slot {
-    std::string key;  // empty: not shared
-    std::shared_ptr<Connection> connection;
-    std::optional<Status> outcome;  // of connecting
-    std::condition_variable connected;
-    size_t users = 0;  // also those that wait for it
-  };
   struct Held {
     Entry entry;
-    std::shared_ptr<Slot> slot;
+    SharedSlots<Connection>::SlotPtr slot;
   };
 
-  Result<std::shared_ptr<Slot>> GetSlot(Connection::Options options);
-  std::shared_ptr<Slot> FindShared(const std::string& key);  // mutex_ is held
-  void Forget(const std::shared_ptr<Slot>& slot);            // mutex_ is held
   NvMsgBrokerClientHandle NextHandle();
 
-  mutable std::mutex mutex_;  // guards the slots
-  std::map<std::string, std::shared_ptr<Slot>> shared_;
+  SharedSlots<Connection> shared_;
   mutable std::shared_mutex handles_mutex_;
   std::map<NvMsgBrokerClientHandle, Held> handles_;
   std::atomic<uint64_t> next_{1};

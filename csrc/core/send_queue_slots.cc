@@ -82,9 +82,9 @@ void SendQueue::Link(uint32_t index, List* list) {
   ++list->count;
 }
 
-// After which one: the last with a smaller sequence, kNone for the front. The place is nearly always
-// at one of the ends; what comes back comes by the thousand and next to each other, so the search
-// begins where the last one was put.
+// After which one: the last with a smaller sequence, kNone for the front. The place is nearly
+// always at one of the ends; what comes back comes by the thousand and next to each other, so the
+// search begins where the last one was put.
 uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
   if (list.tail == kNone || slots_[list.tail].sequence < sequence) return list.tail;
   if (slots_[list.head].sequence > sequence) return kNone;

@@ -81,7 +81,7 @@ bool BrokerSink::Start() {
   }
   comp_id_ = settings.comp_id;
   flush_timeout_ = milliseconds(settings.flush_timeout_ms);
-  own_bytes_ = said_no_payloads_ = false;
+  own_bytes_ = said_no_payloads_ = said_refusal_ = false;
   next_template_warning_ = {};
   return Check(settings) && MakeTemplate(settings) && Connect(settings);
 }
@@ -163,6 +163,7 @@ bool BrokerSink::Connect(const SinkSettings& s) {
                   adaptor.protocol().c_str());
   std::shared_ptr<SendEngine> shared = std::move(engine.value());
   reporter_->Start([shared] { return shared->TakeFailures(); }, [this] { return Stats(); });
+  if (gst_base_sink_is_async_enabled(element_) != FALSE) reporter_->AwaitBegins();
   const ObjectLock lock(element_);
   engine_ = std::move(shared);
   return true;
@@ -238,6 +239,7 @@ GstFlowReturn BrokerSink::Render(GstBuffer* buffer) {
   const uint64_t rendered = ++counters_->rendered;
   uint64_t found = 0;
   GstFlowReturn result = SendPayloads(buffer, &found);
+  if (result == GST_FLOW_OK) result = SendDeepStreamPayloads(buffer, &found);
   if (result == GST_FLOW_OK && found == 0 && own_bytes_) result = SendOwnBytes(buffer);
   if (rendered >= kBuffersWithoutPayload && !own_bytes_ && !said_no_payloads_)
     WarnWithoutPayloads();
@@ -248,15 +250,39 @@ GstFlowReturn BrokerSink::SendPayloads(GstBuffer* buffer, uint64_t* found) {
   gpointer state = nullptr;
   while (const DsmsgPayloadMeta* meta = gst_buffer_iterate_dsmsg_payload_meta(buffer, &state)) {
     ++*found;
-    if (comp_id_ != G_MAXUINT && meta->component_id != kDsmsgAnyComponent &&
-        meta->component_id != comp_id_) {
-      ++counters_->filtered;
-      continue;
-    }
+    if (Filtered(meta->component_id)) continue;
     OutPayload payload;
     payload.bytes.reset(g_bytes_ref(meta->payload));
     if (meta->partition_key != nullptr) payload.key = meta->partition_key;
     payload.timestamp_ms = static_cast<int64_t>(meta->timestamp_ns / 1000000);
+    const GstFlowReturn result = Send(std::move(payload));
+    if (result != GST_FLOW_OK) return result;
+  }
+  return GST_FLOW_OK;
+}
+
+bool BrokerSink::Filtered(uint32_t component) {
+  if (comp_id_ == G_MAXUINT || component == kDsmsgAnyComponent || component == comp_id_)
+    return false;
+  ++counters_->filtered;
+  return true;
+}
+
+// What DeepStream's own converter attached.
+GstFlowReturn BrokerSink::SendDeepStreamPayloads(GstBuffer* buffer, uint64_t* found) {
+  if (!deepstream_.Find(buffer)) {
+    if (said_refusal_ || deepstream_.refusal().empty()) return GST_FLOW_OK;
+    said_refusal_ = true;
+    GST_ELEMENT_WARNING(
+        element_, STREAM, WRONG_TYPE, ("%s", deepstream_.refusal().c_str()),
+        ("payloads of DeepStream's nvmsgconv are not sent; those of dsmsgconv are"));
+    return GST_FLOW_OK;
+  }
+  for (const DeepStreamPayload& one : deepstream_.payloads()) {
+    ++*found;
+    if (Filtered(one.component)) continue;
+    OutPayload payload;
+    payload.bytes.reset(g_bytes_new(one.data, one.size));
     const GstFlowReturn result = Send(std::move(payload));
     if (result != GST_FLOW_OK) return result;
   }

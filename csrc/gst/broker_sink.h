@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/topic_template.h"
+#include "gst/deepstream_reader.h"
 #include "gst/payload_meta.h"
 #include "gst/send_engine.h"
 #include "gst/sink_reporter.h"
@@ -52,6 +53,8 @@ class BrokerSink {
   bool MakeTemplate(const SinkSettings& settings);
   bool Connect(const SinkSettings& settings);
   GstFlowReturn SendPayloads(GstBuffer* buffer, uint64_t* found);
+  GstFlowReturn SendDeepStreamPayloads(GstBuffer* buffer, uint64_t* found);
+  bool Filtered(uint32_t component);
   GstFlowReturn SendOwnBytes(GstBuffer* buffer);
   GstFlowReturn Send(OutPayload payload);
   void RenderTopic(OutPayload* payload);
@@ -75,6 +78,8 @@ class BrokerSink {
   // Of the streaming thread.
   bool own_bytes_ = false;
   bool said_no_payloads_ = false;
+  bool said_refusal_ = false;
+  DeepStreamReader deepstream_;
   std::chrono::steady_clock::time_point next_template_warning_;
 };
 

@@ -81,40 +81,50 @@ void InstallChoice(GObjectClass* klass, Property id, const char* name, const cha
 }
 
 void InstallDeepStreamProperties(GObjectClass* klass) {
-  InstallText(
-      klass, kConfig, "config", "Configuration file",
-      "INI file with the groups [sensorN], [placeN] and [analyticsN], N being the source id: what "
-      "messages "
-      "say about the camera. Without it messages go without sensor, place and analyticsModule");
+  InstallText(klass, kConfig, "config", "Configuration file",
+              "File (INI, or YAML by its ending .yml) with the groups sensorN, placeN "
+              "and analyticsN, N being the source id: what messages say about the "
+              "camera. Without it messages go without sensor, place and "
+              "analyticsModule. With msg2p-lib the file is that library's");
   InstallChoice(klass, kPayloadType, "payload-type", "Payload type",
-                "Form of the messages: deepstream, one JSON message for each object; minimal, one "
-                "JSON message for "
-                "all objects of a frame; protobuf, reserved and custom are not in this version",
+                "Form of the messages: deepstream, one JSON message for each object; "
+                "minimal, one JSON message for all objects of a frame; protobuf, one "
+                "nv.Frame for all objects of a frame; custom (256 is the same), what "
+                "the library named by msg2p-lib makes",
                 PayloadTypeType());
   g_object_class_install_property(
       klass, kCompId,
-      g_param_spec_uint(
-          "comp-id", "Component id",
-          "Component id that the payloads carry, for the comp-id filter of a sink. Regions of "
-          "interest "
-          "have none, so that they are always converted (default: all sinks take the payloads)",
-          0, G_MAXUINT, G_MAXUINT, kFlags));
+      g_param_spec_uint("comp-id", "Component id",
+                        "Convert only event metadata and objects of the component with this id, "
+                        "and those of none; messages carry the id for the comp-id filter of a "
+                        "sink (default: all)",
+                        0, G_MAXUINT, G_MAXUINT, kFlags));
   InstallText(klass, kMsg2pLib, "msg2p-lib", "Payload library",
-              "Library that makes custom payloads (not in this version)");
+              "Library with the functions nvds_msg2p_* that makes the messages: path, "
+              "or a name that the system finds. Needed for payload-type=custom, used "
+              "for the others too when it is set");
   g_object_class_install_property(
       klass, kFrameInterval,
       g_param_spec_uint("frame-interval", "Frame interval",
-                        "Make messages for every N-th frame of a source, beginning with the first",
+                        "Make messages for every N-th frame of a source, beginning with the "
+                        "first. Attached event metadata, and events of the tracker's ids, do "
+                        "not wait for their turn",
                         1, G_MAXUINT, 30, kFlags));
   InstallFlag(klass, kMsg2pNewApi, "msg2p-newapi", "Convert detections",
-              "Make messages of the detected objects (regions of interest). If false, only event "
-              "metadata that an "
-              "application attached is converted, and a warning says so when there is none");
+              "Make messages of the detected objects: regions of interest, "
+              "GStreamer's analytics metadata, objects of DeepStream. If false, only "
+              "event metadata that an application attached (dsmsg_meta.h, "
+              "NvDsEventMsgMeta) is converted, and a warning after 100 buffers says "
+              "so when there is none");
   InstallText(klass, kDebugPayloadDir, "debug-payload-dir", "Debug folder",
-              "Existing folder; every message is also written to a file of its own there");
+              "Existing folder; every message is also written to a file of its own "
+              "there, sourceN-frameN-N.json, .pb or .bin");
   InstallFlag(klass, kMultiplePayloads, "multiple-payloads", "Multiple payloads",
-              "Make a message for each object also with payload-type=minimal");
-  InstallFlag(klass, kDummyPayload, "dummy-payload", "Dummy payload", "Not in this version");
+              "Make a message for each object also with payload types that hold all "
+              "objects of a frame");
+  InstallFlag(klass, kDummyPayload, "dummy-payload", "Dummy payload",
+              "With msg2p-newapi=true: make a message also of a frame without "
+              "objects, so that a consumer can tell a quiet camera from a dead one");
 }
 
 void InstallOurProperties(GObjectClass* klass) {
@@ -135,22 +145,25 @@ void InstallOurProperties(GObjectClass* klass) {
                           "confidence is unknown",
                           0, 1, 0, kFlags));
   InstallChoice(klass, kEvents, "events", "Events",
-                "Make entry, exit, moving and stopped events from the tracker's ids (only none in "
-                "this version)",
+                "Events from the tracker's ids (msg2p-newapi=true). entry: first seen; "
+                "exit: not seen for 1 s; moving: the middle of the box left its place "
+                "by a quarter of the diagonal; stopped: it stayed there for 2 s. all "
+                "adds them to the objects' messages, track makes messages of nothing "
+                "else",
                 EventsType());
   g_object_class_install_property(
       klass, kRate,
       g_param_spec_double("rate", "Rate limit",
                           "Most messages a second for each source, on average; one second's worth "
-                          "may go at once. What is "
-                          "beyond is left out (0: no limit)",
+                          "may go at once. What is beyond is left out and counted in the debug "
+                          "log (0: no limit)",
                           0, G_MAXDOUBLE, 0, kFlags));
   g_object_class_install_property(
       klass, kSourceId,
       g_param_spec_uint("source-id", "Source id",
                         "Number of the camera whose frames come here: selects the groups of the "
-                        "configuration file, for "
-                        "programs with a pipeline for each camera",
+                        "configuration file. Batches of DeepStream, and events with a "
+                        "source-id, bring their own",
                         0, G_MAXUINT, 0, kFlags));
 }
 
@@ -247,23 +260,14 @@ bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value) {
   }
 }
 
-Status CheckSupported(const ConvSettings& settings) {
-  const auto missing = [](const std::string& what, const char* instead) {
-    return Status(Code::kNotSupported, what + " is not in this version (" + instead + ")");
-  };
-  if (settings.payload_type != kPayloadFull && settings.payload_type != kPayloadMinimal) {
-    return missing("payload-type=" + std::to_string(settings.payload_type),
-                   "use 0, deepstream, or 1, minimal");
-  }
-  if (!settings.msg2p_lib.empty()) {
-    return missing("msg2p-lib",
-                   "custom payloads come later: use payload-type 0 or 1 and leave msg2p-lib unset");
-  }
-  if (settings.events != kEventsNone) {
-    return missing("making events from the tracker's ids", "use events=none");
-  }
-  if (settings.dummy_payload) {
-    return missing("dummy-payload", "leave it unset; frames without objects make no message");
+Status CheckSettings(const ConvSettings& settings) {
+  const bool custom =
+      settings.payload_type == kPayloadCustom || settings.payload_type == kPayloadReserved;
+  if (custom && settings.msg2p_lib.empty()) {
+    return {Code::kInvalidArgument,
+            "payload-type=" + std::to_string(settings.payload_type) +
+                " is made by a library: set msg2p-lib to its file, or payload-type to deepstream, "
+                "minimal or protobuf"};
   }
   return {};
 }

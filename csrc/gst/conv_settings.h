@@ -38,8 +38,8 @@ void InstallConvProperties(GObjectClass* object_class);
 bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value);
 bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value);
 
-/// What is set but not part of this version is an error that says so.
-Status CheckSupported(const ConvSettings& settings);
+/// An error names settings that do not go together, and what to change.
+Status CheckSettings(const ConvSettings& settings);
 
 }  // namespace dsmsg
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gst/conv_worker.h"
 
-#include <gst/video/video.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
 
 #include "gst/payload_meta.h"
+#include "msgconv/converter.h"
+#include "msgconv/custom_library.h"
 
 GST_DEBUG_CATEGORY_EXTERN(dsmsg_conv_debug);
 #define GST_CAT_DEFAULT dsmsg_conv_debug
@@ -49,117 +51,169 @@ Status CheckDebugDir(const std::string& dir) {
                                       ": no such folder, or not writable (create it first)"};
 }
 
-msgconv::ConverterOptions OptionsOf(const ConvSettings& settings) {
+/// The maker of messages that the settings ask for.
+Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
+    const ConvSettings& settings, std::shared_ptr<const msgconv::ConvConfig> config) {
+  using Maker = std::unique_ptr<msgconv::PayloadMaker>;
+  if (!settings.msg2p_lib.empty()) {
+    auto library = msgconv::CustomLibrary::Load(
+        {settings.msg2p_lib, settings.config, settings.payload_type, settings.multiple_payloads});
+    if (!library.ok()) return library.status();
+    return Maker(std::move(library.value()));
+  }
   msgconv::ConverterOptions options;
   if (settings.payload_type == kPayloadMinimal) options.type = msgconv::PayloadType::kMinimal;
+  if (settings.payload_type == kPayloadProtobuf) options.type = msgconv::PayloadType::kProtobuf;
   if (settings.minimal_format == kMinimalDelimited)
     options.format = msgconv::MinimalFormat::kDelimited;
   options.one_per_object = settings.multiple_payloads;
-  return options;
+  return Maker(std::make_unique<msgconv::Converter>(std::move(config), options));
+}
+
+DsmsgContentType ContentType(msgconv::Content content) {
+  switch (content) {
+    case msgconv::Content::kJson:
+      return DSMSG_CONTENT_JSON;
+    case msgconv::Content::kProtobuf:
+      return DSMSG_CONTENT_PROTOBUF;
+    case msgconv::Content::kUnknown:
+      break;
+  }
+  return DSMSG_CONTENT_CUSTOM;
+}
+
+const char* Ending(msgconv::Content content) {
+  switch (content) {
+    case msgconv::Content::kJson:
+      return "json";
+    case msgconv::Content::kProtobuf:
+      return "pb";
+    case msgconv::Content::kUnknown:
+      break;
+  }
+  return "bin";
 }
 
 }  // namespace
 
 Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
                                                        const ConvSettings& settings) {
-  if (Status status = CheckSupported(settings); !status.ok()) return status;
+  if (Status status = CheckSettings(settings); !status.ok()) return status;
   if (Status status = CheckDebugDir(settings.debug_payload_dir); !status.ok()) return status;
   Result<msgconv::Labels> labels = msgconv::Labels::Load(settings.labels);
   if (!labels.ok()) return labels.status();
   auto config = std::make_shared<msgconv::ConvConfig>();
-  if (!settings.config.empty()) {
+  // A payload library reads the file itself, in whatever form it likes.
+  if (!settings.config.empty() && settings.msg2p_lib.empty()) {
     Result<msgconv::ConvConfig> loaded = msgconv::ConvConfig::Load(settings.config);
     if (!loaded.ok()) return loaded.status();
     *config = std::move(loaded.value());
   }
-  std::unique_ptr<ConvWorker> worker(
-      new ConvWorker(element, settings, std::move(config), std::move(labels.value())));
-  for (const std::string& warning : worker->converter_.config().warnings()) worker->Warn(warning);
+  auto maker = MakerOf(settings, config);
+  if (!maker.ok()) return maker.status();
+  std::unique_ptr<ConvWorker> worker(new ConvWorker(
+      element, settings, std::move(config), std::move(labels.value()), std::move(maker.value())));
+  for (const std::string& warning : worker->config_->warnings()) worker->Warn(warning);
   return worker;
 }
 
 ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings,
-                       std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels)
+                       std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
+                       std::unique_ptr<msgconv::PayloadMaker> maker)
     : element_(element),
       settings_(settings),
       labels_(std::move(labels)),
-      converter_(std::move(config), OptionsOf(settings)),
+      config_(std::move(config)),
+      maker_(std::move(maker)),
+      input_(settings_, labels_),
       gate_(settings.frame_interval, settings.rate) {}
-
-void ConvWorker::SetCaps(const GstCaps* caps) {
-  caps_width_ = caps_height_ = 0;
-  if (caps == nullptr || gst_caps_is_any(caps) || gst_caps_is_empty(caps)) return;
-  const GstStructure* structure = gst_caps_get_structure(caps, 0);
-  gint width = 0, height = 0;
-  if (gst_structure_get_int(structure, "width", &width) &&
-      gst_structure_get_int(structure, "height", &height)) {
-    caps_width_ = static_cast<guint>(MAX(width, 0));
-    caps_height_ = static_cast<guint>(MAX(height, 0));
-  }
-}
 
 GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   ++buffers_;
-  msgconv::SourceGate::Source& source = gate_.Find(settings_.source_id);
-  if (gate_.AdmitFrame(source) && settings_.new_api) Convert(buffer, &source);
+  for (const uint32_t source : input_.Begin(buffer)) Convert(buffer, source);
+  ReportRefusal();
   if (buffers_ == kPatience) ReportUnused();
   if (payloads_.empty()) return buffer;
 
-  DsmsgPayload what;
-  what.component_id = settings_.comp_id;
-  what.source_id = settings_.source_id;
-  what.content_type = DSMSG_CONTENT_JSON;
-  what.timestamp_ns = frame_.time_ns;
+  // The texts of the frames were the buffer's: all is rendered before it may be replaced.
   buffer = gst_buffer_make_writable(buffer);
-  for (const Bytes& payload : payloads_) {
-    what.payload = payload.get();
+  for (const Payload& payload : payloads_) {
+    DsmsgPayload what;
+    what.payload = payload.bytes.get();
+    what.component_id = payload.component;
+    what.source_id = payload.source;
+    what.content_type = ContentType(maker_->content());
+    what.timestamp_ns = payload.time_ns;
     gst_buffer_add_dsmsg_payload_meta(buffer, what);
   }
   payloads_.clear();
   return buffer;
 }
 
-void ConvWorker::Convert(GstBuffer* buffer, msgconv::SourceGate::Source* source) {
-  frame_.Clear();
-  frame_.source_id = settings_.source_id;
-  frame_.number = source->frames - 1;
-  frame_.width = caps_width_;
-  frame_.height = caps_height_;
-  if (const GstVideoMeta* video = gst_buffer_get_video_meta(buffer)) {
-    frame_.width = video->width;
-    frame_.height = video->height;
+void ConvWorker::Convert(GstBuffer* buffer, uint32_t source_id) {
+  msgconv::SourceGate::Source& source = gate_.Find(source_id);
+  const bool admitted = gate_.AdmitFrame(source);
+  input_.Prepare(source_id, &frame_);
+  frame_.number = source.frames - 1;
+  found_ += input_.AddEvents(&frame_).found;
+  const size_t attached = frame_.objects.size();
+  if (settings_.new_api && (admitted || settings_.events != kEventsNone)) {
+    const InputReport report = input_.AddDetections(&frame_);
+    found_ += report.found;
+    ReportDetections(report);
+    if (settings_.events != kEventsNone) KeepEvents(buffer, attached, admitted);
   }
-  const RoiReport report = ReadRegions(buffer, {&labels_, settings_.min_confidence}, &frame_);
-  regions_ += report.regions;
-  ReportRegions(report);
-  if (frame_.objects.empty()) return;
-  frame_.time_ns = FrameTime(buffer);
-  ReportMissingGroups(source);
-  // The texts in frame_ are the buffer's: all is rendered before Process may replace the buffer.
-  RenderAll(source);
-  frame_.Clear();
+  const bool dummy = settings_.dummy_payload && settings_.new_api && admitted;
+  if (frame_.objects.empty() && !dummy) return;
+  if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
+  ReportMissingGroups(&source);
+  RenderAll(&source);
+}
+
+/// Has the tracker's ids make events, and leaves out what makes no message for them.
+void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
+  const uint64_t now = GST_BUFFER_PTS_IS_VALID(buffer) ? GST_BUFFER_PTS(buffer) : FrameTime(buffer);
+  tracks_.Apply(now, &frame_);
+  if (settings_.events == kEventsAll && admitted) return;
+  auto& objects = frame_.objects;
+  objects.erase(std::remove_if(objects.begin() + static_cast<ptrdiff_t>(attached), objects.end(),
+                               [](const msgconv::Object& object) {
+                                 return object.event == msgconv::EventType::kNone;
+                               }),
+                objects.end());
 }
 
 void ConvWorker::RenderAll(msgconv::SourceGate::Source* source) {
   const uint64_t now_ns =
       settings_.rate > 0 ? static_cast<uint64_t>(g_get_monotonic_time()) * 1000 : 0;
-  const size_t count = converter_.Count(frame_);
+  const bool each = settings_.payload_type == kPayloadFull || settings_.multiple_payloads ||
+                    !settings_.msg2p_lib.empty();
+  const bool dummy = frame_.objects.empty();
+  if (dummy && each) frame_.objects.emplace_back();
+  const size_t count = dummy ? std::max<size_t>(maker_->Count(frame_), 1) : maker_->Count(frame_);
   for (size_t i = 0; i < count; ++i) {
     if (!gate_.AdmitMessage(*source, now_ns)) {
       GST_LOG_OBJECT(element_, "source %u: message left out for rate=%g (%" PRIu64 " so far)",
-                     settings_.source_id, settings_.rate, source->limited);
+                     frame_.source_id, settings_.rate, source->limited);
       continue;
     }
-    const std::string_view payload = converter_.Render(frame_, i);
-    payloads_.emplace_back(g_bytes_new(payload.data(), payload.size()));
-    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(payload, i);
+    const std::string_view bytes = maker_->Render(frame_, i);
+    if (bytes.empty()) continue;
+    Payload payload;
+    payload.bytes.reset(g_bytes_new(bytes.data(), bytes.size()));
+    payload.component = settings_.comp_id;
+    if (payload.component == kDsmsgAnyComponent) payload.component = maker_->ComponentId(frame_, i);
+    payload.source = frame_.source_id;
+    payload.time_ns = frame_.time_ns;
+    payloads_.push_back(std::move(payload));
+    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(bytes, i);
   }
 }
 
 void ConvWorker::WriteDebugFile(std::string_view payload, size_t index) {
   char name[64];
-  snprintf(name, sizeof(name), "/source%u-frame%08" PRIu64 "-%03zu.json", settings_.source_id,
-           frame_.number, index);
+  snprintf(name, sizeof(name), "/source%u-frame%08" PRIu64 "-%03zu.%s", frame_.source_id,
+           frame_.number, index, Ending(maker_->content()));
   const std::string path = settings_.debug_payload_dir + name;
   FILE* file = fopen(path.c_str(), "wb");
   bool written =
@@ -174,20 +228,21 @@ void ConvWorker::WriteDebugFile(std::string_view payload, size_t index) {
 void ConvWorker::ReportMissingGroups(msgconv::SourceGate::Source* source) {
   if (source->reported) return;
   source->reported = true;
-  const msgconv::ConvConfig& config = converter_.config();
+  const msgconv::ConvConfig& config = *config_;
+  if (!settings_.msg2p_lib.empty()) return;
   if (config.origin().empty()) {
     GST_INFO_OBJECT(element_, "no config: messages go without sensor, place and analyticsModule");
     return;
   }
   const std::string missing =
-      config.Missing(settings_.source_id, settings_.payload_type == kPayloadMinimal);
+      config.Missing(frame_.source_id, settings_.payload_type != kPayloadFull);
   if (missing.empty()) return;
   Warn(config.origin() + " has no " + missing + ": messages of source " +
-       std::to_string(settings_.source_id) +
+       std::to_string(frame_.source_id) +
        " go without what those groups say (their number is the source id)");
 }
 
-void ConvWorker::ReportRegions(const RoiReport& report) {
+void ConvWorker::ReportDetections(const InputReport& report) {
   if (report.without_parameters > 0 && !told_no_parameters_) {
     told_no_parameters_ = true;
     Warn("regions come without parameters (confidence, tracking id, classes)",
@@ -202,19 +257,26 @@ void ConvWorker::ReportRegions(const RoiReport& report) {
   }
 }
 
+void ConvWorker::ReportRefusal() {
+  if (told_refusal_ || input_.refusal().empty()) return;
+  told_refusal_ = true;
+  Warn(input_.refusal());
+}
+
 void ConvWorker::ReportUnused() {
+  if (found_ > 0) return;
   if (!settings_.new_api) {
     Warn("no message made of " + std::to_string(kPatience) +
          " buffers: with msg2p-newapi=false only event metadata that an application attached is "
          "converted, and "
          "there was none (set msg2p-newapi=true to convert the detected objects)");
-  } else if (regions_ == 0) {
+  } else {
     // gst-launch-1.0 prints the details of an INFO, not its text.
     GST_ELEMENT_INFO(
         element_, STREAM, FAILED,
-        ("no regions of interest on the first %" PRIu64 " buffers: nothing to send so far",
-         kPatience),
-        ("No regions of interest on the first %" PRIu64
+        ("no detections on the first %" PRIu64 " buffers: nothing to send so far", kPatience),
+        ("No detections (regions of interest, analytics metadata, DeepStream objects) on the first "
+         "%" PRIu64
          " buffers. There may be nothing to see; else: is a detector before the converter, and no "
          "videocrop or videobox, which drop regions, between them?",
          kPatience));

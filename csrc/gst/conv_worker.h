@@ -16,9 +16,11 @@
 
 #include "core/status.h"
 #include "gst/conv_settings.h"
-#include "gst/roi_reader.h"
-#include "msgconv/converter.h"
+#include "gst/frame_input.h"
+#include "gst/track_events.h"
+#include "msgconv/conv_config.h"
 #include "msgconv/labels.h"
+#include "msgconv/payload_maker.h"
 #include "msgconv/source_gate.h"
 
 namespace dsmsg {
@@ -30,7 +32,7 @@ class ConvWorker {
   static Result<std::unique_ptr<ConvWorker>> Create(GstElement* element,
                                                     const ConvSettings& settings);
 
-  void SetCaps(const GstCaps* caps);
+  void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
   /// Takes the buffer and gives it back with its messages attached: the same one, or a copy that
   /// shares its memory where others hold it too and there is something to attach.
   GstBuffer* Process(GstBuffer* buffer);
@@ -39,30 +41,40 @@ class ConvWorker {
   struct BytesUnref {
     void operator()(GBytes* bytes) const { g_bytes_unref(bytes); }
   };
-  using Bytes = std::unique_ptr<GBytes, BytesUnref>;
+  struct Payload {
+    std::unique_ptr<GBytes, BytesUnref> bytes;
+    uint32_t component = 0, source = 0;
+    uint64_t time_ns = 0;
+  };
 
   ConvWorker(GstElement* element, const ConvSettings& settings,
-             std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels);
+             std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
+             std::unique_ptr<msgconv::PayloadMaker> maker);
 
-  void Convert(GstBuffer* buffer, msgconv::SourceGate::Source* source);
+  void Convert(GstBuffer* buffer, uint32_t source_id);
+  void KeepEvents(GstBuffer* buffer, size_t attached, bool admitted);
   void RenderAll(msgconv::SourceGate::Source* source);
   void WriteDebugFile(std::string_view payload, size_t index);
   void ReportMissingGroups(msgconv::SourceGate::Source* source);
-  void ReportRegions(const RoiReport& report);
+  void ReportDetections(const InputReport& report);
+  void ReportRefusal();
   void ReportUnused();
   void Warn(const std::string& what, const std::string& details = {});
 
   GstElement* const element_;
   const ConvSettings settings_;
   const msgconv::Labels labels_;
-  msgconv::Converter converter_;
+  const std::shared_ptr<const msgconv::ConvConfig> config_;
+  const std::unique_ptr<msgconv::PayloadMaker> maker_;
+  FrameInput input_;
   msgconv::SourceGate gate_;
-  guint caps_width_ = 0, caps_height_ = 0;
-  msgconv::Frame frame_;         // kept for its memory
-  std::vector<Bytes> payloads_;  // of the buffer at hand
-  uint64_t buffers_ = 0, regions_ = 0;
+  TrackEvents tracks_;
+  msgconv::Frame frame_;           // kept for its memory
+  std::vector<Payload> payloads_;  // of the buffer at hand
+  uint64_t buffers_ = 0, found_ = 0;
   // Each is said once.
-  bool told_no_parameters_ = false, told_unnamed_ = false, told_debug_ = false;
+  bool told_no_parameters_ = false, told_unnamed_ = false, told_debug_ = false,
+       told_refusal_ = false;
 };
 
 }  // namespace dsmsg

@@ -39,12 +39,38 @@ void Finalize(GObject* object) {
   G_OBJECT_CLASS(parent_class)->finalize(object);
 }
 
+// With a sink that does not wait for preroll, a pipeline may be told of PLAYING before it is told
+// of PAUSED by a thread of decodebin's (seen in GStreamer 1.22), and then never posts the end of
+// the stream. Its own message of PLAYING, once more, makes it look for that again.
+void TellOfPlaying(GstElement* element) {
+  GstObject* object = gst_object_get_parent(GST_OBJECT(element));
+  while (object != nullptr) {
+    if (GST_IS_BIN(object)) {
+      GST_OBJECT_LOCK(object);
+      const bool playing = GST_STATE(object) == GST_STATE_PLAYING &&
+                           GST_STATE_PENDING(object) == GST_STATE_VOID_PENDING;
+      GST_OBJECT_UNLOCK(object);
+      if (playing)
+        gst_element_post_message(
+            GST_ELEMENT_CAST(object),
+            gst_message_new_state_changed(object, GST_STATE_PLAYING, GST_STATE_PLAYING,
+                                          GST_STATE_VOID_PENDING));
+    }
+    GstObject* parent = gst_object_get_parent(object);
+    gst_object_unref(object);
+    object = parent;
+  }
+}
+
 gboolean Event(GstBaseSink* base, GstEvent* event) {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && !Self(base).DrainAtEos()) {
+  if (GST_EVENT_TYPE(event) != GST_EVENT_EOS) return parent_class->event(base, event);
+  if (!Self(base).DrainAtEos()) {
     gst_event_unref(event);
     return FALSE;
   }
-  return parent_class->event(base, event);
+  const gboolean handled = parent_class->event(base, event);
+  TellOfPlaying(GST_ELEMENT_CAST(base));
+  return handled;
 }
 
 GstStateChangeReturn ChangeState(GstElement* element, GstStateChange change) {
@@ -92,11 +118,15 @@ void ClassInit(gpointer klass, gpointer) {
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = ChangeState;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
-  gst_element_class_set_static_metadata(element_class, "Message broker sink", "Sink/Network",
-                                        "Sends payloads made by dsmsgconv (or JSON, protobuf and "
-                                        "text buffers) to a message broker through a protocol "
-                                        "adaptor, libnvds_<name>_proto.so",
-                                        "dsmsg");
+  gst_element_class_set_static_metadata(
+      element_class, "Message broker sink", "Sink/Network",
+      "Sends payloads made by dsmsgconv, or by DeepStream's "
+      "nvmsgconv, or JSON, protobuf and text buffers as they "
+      "are, to a message broker through a protocol adaptor, "
+      "libnvds_<name>_proto.so. Ends its branch: for a picture "
+      "beside it put a tee before, and a queue into every branch. "
+      "Never waits for clock or preroll (sync=false async=false)",
+      "dsmsg");
 }
 
 void InstanceInit(GTypeInstance* instance, gpointer) {

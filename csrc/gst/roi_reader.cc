@@ -4,6 +4,7 @@
 #include <gst/video/video.h>
 
 #include <cmath>
+#include <optional>
 
 namespace dsmsg {
 namespace {
@@ -116,26 +117,15 @@ Object ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* frame) {
 
 }  // namespace
 
-RoiReport ReadRegions(GstBuffer* buffer, const RoiFilter& filter, Frame* frame) {
+RoiReport ReadRegions(GstBuffer* buffer, Frame* frame) {
   RoiReport report;
-  const auto least = static_cast<float>(filter.min_confidence);
   gpointer state = nullptr;
   while (const GstMeta* meta = gst_buffer_iterate_meta_filtered(
              buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
     const auto* region = reinterpret_cast<const GstVideoRegionOfInterestMeta*>(meta);
     ++report.regions;
     if (region->params == nullptr) ++report.without_parameters;
-    Object object = ReadRegion(region, frame);
-    // As floats, or 0.7 would be less than 0.7.
-    if (least > 0 && object.confidence.value_or(-1.0F) < least) {
-      frame->attributes.resize(object.first_attribute);
-      continue;
-    }
-    if (!filter.labels->empty() && object.label_id) {
-      const std::string_view name = filter.labels->Name(object.label_id);
-      if (name.empty()) report.unnamed_class = object.label_id;
-      if (!name.empty()) object.label = name;
-    }
+    const Object object = ReadRegion(region, frame);
     frame->objects.push_back(object);
   }
   return report;

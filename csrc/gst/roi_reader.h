@@ -12,26 +12,19 @@
 
 #include <gst/gst.h>
 
-#include <optional>
+#include <cstddef>
 
-#include "msgconv/labels.h"
 #include "msgconv/model.h"
 
 namespace dsmsg {
 
 struct RoiReport {
-  size_t regions = 0;                    // on the buffer
-  size_t without_parameters = 0;         // of them
-  std::optional<int64_t> unnamed_class;  // a class number that `labels` has no name for
-};
-
-struct RoiFilter {
-  const msgconv::Labels* labels;  // may be empty, not null
-  double min_confidence;
+  size_t regions = 0;             // on the buffer
+  size_t without_parameters = 0;  // of them
 };
 
 /// Appends the buffer's regions to `frame`, whose width and height must be set.
-RoiReport ReadRegions(GstBuffer* buffer, const RoiFilter& filter, msgconv::Frame* frame);
+RoiReport ReadRegions(GstBuffer* buffer, msgconv::Frame* frame);
 
 }  // namespace dsmsg
 

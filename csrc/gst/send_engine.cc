@@ -1,45 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gst/send_engine.h"
 
-#include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "core/thread.h"
+#include "gst/adaptor_link.h"
 
 namespace dsmsg {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-
-// What a call into the adaptor may take beyond flush-timeout before it is given up.
-constexpr milliseconds kGrace{10000};
-// Pause between two calls of a do_work that neither waits nor completes anything.
-constexpr milliseconds kPollPause{1};
-// Host A's own minimum for the Azure adaptors, whose SDK is costly to poll.
-constexpr milliseconds kAzurePause{10};
 
 }  // namespace
 
 struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
-  explicit State(Options settings) : options(std::move(settings)), library(options.library) {}
+  State(Options settings, AdaptorLink::Slots::SlotPtr joined)
+      : options(std::move(settings)), slot(std::move(joined)), link(*slot->value) {}
 
-  const AdaptorApi& api() const { return library->api(); }
   void Worker();
-  void WorkLoop();
-  NvDsMsgApiErrorType Send(const OutPayload& payload);
   void Completed(NvDsMsgApiErrorType code);
+  void Heard(NvDsMsgApiEventType event);
   void Fail(std::unique_lock<std::mutex>& lock, uint64_t count, std::string reason);
   void Tell(bool of_message) const {
     if (!closed && options.on_failure) options.on_failure(of_message);
   }
   void GiveUpQueue(std::unique_lock<std::mutex>& lock);
-  milliseconds Pause() const;
   bool MustNotWait() const { return interrupted || paused || stopping; }
   bool Idle() const { return queue.empty() && !submitting && counters.pending == 0; }
 
@@ -48,94 +37,47 @@ struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
   }
 
   const Options options;
-  const std::shared_ptr<const AdaptorLibrary> library;
-  NvDsMsgApiHandle handle = nullptr;  // set before the threads start
-  std::thread worker, work_thread;
+  const AdaptorLink::Slots::SlotPtr slot;
+  AdaptorLink& link;  // of the slot
+  uint64_t listener = 0;
+  std::thread worker;
 
-  mutable std::mutex mutex;            // guards all below
-  std::condition_variable room;        // Offer: the queue has room, or interrupted
-  std::condition_variable todo;        // worker: something is queued, or stopping
-  std::condition_variable pending_cv;  // work thread: something is pending, or ending
-  std::condition_variable idle;        // Drain and Stop: all is done, or a thread has ended
+  mutable std::mutex mutex;      // guards all below
+  std::condition_variable room;  // Offer: the queue has room, or interrupted
+  std::condition_variable todo;  // worker: something is queued, or stopping
+  std::condition_variable idle;  // Drain and Stop: all is done, or the worker has ended
   std::deque<OutPayload> queue;
   Counters counters;
   Failures failures;
-  uint64_t completions = 0;
   bool interrupted = false;
   bool paused = true;
   bool submitting = false;  // the worker is inside send_async
   bool stopping = false;    // the worker sends what is queued, then ends
-  bool ending = false;      // the work thread ends
   bool closed = false;      // after Stop()
-  bool worker_done = false, work_thread_done = false, disconnect_done = false;
+  bool worker_done = false;
   Clock::time_point deadline;  // of stopping
 };
 
-namespace {
-
-/// The connect callback carries no user pointer: handles are looked up here. Never destroyed,
-/// because an adaptor's thread may call late.
-struct Connections {
-  std::mutex mutex;
-  std::map<NvDsMsgApiHandle, std::function<void(NvDsMsgApiEventType)>> handlers;
-
-  static Connections& Get() {
-    static auto* const connections = new Connections;
-    return *connections;
-  }
-  void Set(NvDsMsgApiHandle handle, std::function<void(NvDsMsgApiEventType)> handler) {
-    const std::lock_guard lock(mutex);
-    handlers[handle] = std::move(handler);
-  }
-  void Remove(NvDsMsgApiHandle handle) {
-    const std::lock_guard lock(mutex);
-    handlers.erase(handle);
-  }
-};
-
-void OnConnectEvent(NvDsMsgApiHandle handle, NvDsMsgApiEventType event) {
-  std::function<void(NvDsMsgApiEventType)> handler;
-  {
-    Connections& connections = Connections::Get();
-    const std::lock_guard lock(connections.mutex);
-    const auto found = connections.handlers.find(handle);
-    if (found == connections.handlers.end()) return;
-    handler = found->second;
-  }
-  handler(event);
+Result<std::unique_ptr<SendEngine>> SendEngine::Start(Options options) {
+  auto slot = AdaptorLink::Join({options.library, options.conn_str, options.config, options.sleep});
+  if (!slot.ok()) return slot.status();
+  auto state = std::make_shared<State>(std::move(options), std::move(slot.value()));
+  state->listener =
+      state->link.Listen([weak = std::weak_ptr<State>(state)](NvDsMsgApiEventType event) {
+        if (const std::shared_ptr<State> alive = weak.lock()) alive->Heard(event);
+      });
+  state->worker = StartThread("dsmsg-send", [state] { state->Worker(); });
+  return std::unique_ptr<SendEngine>(new SendEngine(std::move(state)));
 }
 
-const char* OrNull(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
-}  // namespace
-
-Result<std::unique_ptr<SendEngine>> SendEngine::Start(Options options) {
-  auto state = std::make_shared<State>(std::move(options));
-  const AdaptorLibrary& library = *state->library;
-  // The contract's strings are not const, and adaptors of others may write into them.
-  std::string conn_str = state->options.conn_str, config = state->options.config;
-  state->handle = library.api().connect(conn_str.empty() ? nullptr : conn_str.data(),
-                                        &OnConnectEvent, config.empty() ? nullptr : config.data());
-  if (state->handle == nullptr) {
-    const std::string reason = library.LastError(nullptr);
-    return Status(Code::kUnavailable,
-                  reason.empty()
-                      ? library.protocol() + " adaptor: connect failed (its log says why)"
-                      : reason);
-  }
-  Connections::Get().Set(state->handle, [weak = std::weak_ptr(state)](NvDsMsgApiEventType event) {
-    const std::shared_ptr<State> alive = weak.lock();
-    if (alive == nullptr || event == NVDS_MSGAPI_EVT_SUCCESS) return;
-    const std::string reason = alive->library->LastError(alive->handle);
-    const std::lock_guard lock(alive->mutex);
-    alive->failures.link = event == NVDS_MSGAPI_EVT_DISCONNECT ? "the broker ended the connection"
-                                                               : "the broker is out of reach";
-    if (!reason.empty()) alive->failures.link += ": " + reason;
-    alive->Tell(false);
-  });
-  state->worker = StartThread("dsmsg-send", [state] { state->Worker(); });
-  state->work_thread = StartThread("dsmsg-work", [state] { state->WorkLoop(); });
-  return std::unique_ptr<SendEngine>(new SendEngine(std::move(state)));
+void SendEngine::State::Heard(NvDsMsgApiEventType event) {
+  if (event == NVDS_MSGAPI_EVT_SUCCESS) return;
+  const std::string reason = link.LastError();
+  const std::lock_guard lock(mutex);
+  failures.link = event == NVDS_MSGAPI_EVT_DISCONNECT ? "the broker ended the connection"
+                                                      : "the broker is out of reach";
+  if (!reason.empty()) failures.link += ": " + reason;
+  Tell(false);
 }
 
 SendEngine::~SendEngine() {
@@ -188,9 +130,9 @@ SendEngine::Failures SendEngine::TakeFailures() {
   return std::exchange(state_->failures, Failures());
 }
 
-std::string SendEngine::AdaptorStats() const { return state_->library->Stats(state_->handle); }
+std::string SendEngine::AdaptorStats() const { return state_->link.Stats(); }
 
-const AdaptorLibrary& SendEngine::library() const { return *state_->library; }
+const AdaptorLibrary& SendEngine::library() const { return state_->link.library(); }
 
 // ---------------------------------------------------------------- the worker: queue -> send_async
 
@@ -210,9 +152,13 @@ void SendEngine::State::Worker() {
     ++counters.sent;
     ++counters.pending;
     room.notify_one();
-    pending_cv.notify_one();
     lock.unlock();
-    const NvDsMsgApiErrorType code = Send(payload);
+    gsize size = 0;
+    const auto* data = static_cast<const uint8_t*>(g_bytes_get_data(payload.bytes.get(), &size));
+    link.NotePending();
+    const NvDsMsgApiErrorType code =
+        link.Send({data, size, &payload.topic, &payload.key, payload.timestamp_ms}, &OnSent, this);
+    if (code != NVDS_MSGAPI_OK) link.NoteDone();
     lock.lock();
     submitting = false;
     if (code != NVDS_MSGAPI_OK) {
@@ -224,26 +170,6 @@ void SendEngine::State::Worker() {
   }
   worker_done = true;
   idle.notify_all();
-}
-
-NvDsMsgApiErrorType SendEngine::State::Send(const OutPayload& payload) {
-  gsize size = 0;
-  const auto* data = static_cast<const uint8_t*>(g_bytes_get_data(payload.bytes.get(), &size));
-  if (api().send_message != nullptr && (!payload.key.empty() || payload.timestamp_ms != 0)) {
-    DsmsgMessage message = {};
-    message.size = sizeof(message);
-    message.topic = OrNull(payload.topic);
-    message.payload = data;
-    message.payload_len = size;
-    message.key =
-        payload.key.empty() ? nullptr : reinterpret_cast<const uint8_t*>(payload.key.data());
-    message.key_len = payload.key.size();
-    message.timestamp_ms = payload.timestamp_ms;
-    return api().send_message(handle, &message, &OnSent, this);
-  }
-  std::string topic = payload.topic;
-  return api().send_async(handle, topic.empty() ? nullptr : topic.data(), data, size, &OnSent,
-                          this);
 }
 
 void SendEngine::State::GiveUpQueue(std::unique_lock<std::mutex>& lock) {
@@ -258,9 +184,9 @@ void SendEngine::State::Fail(std::unique_lock<std::mutex>& lock, uint64_t count,
                              std::string reason) {
   counters.failed += count;
   lock.unlock();
-  if (reason.empty()) reason = library->LastError(handle);
+  if (reason.empty()) reason = link.LastError();
   if (reason.empty())
-    reason = "the " + library->protocol() + " adaptor reported an error (its log says why)";
+    reason = "the " + link.library().protocol() + " adaptor reported an error (its log says why)";
   lock.lock();
   failures.count += count;
   failures.reason = std::move(reason);
@@ -270,9 +196,9 @@ void SendEngine::State::Fail(std::unique_lock<std::mutex>& lock, uint64_t count,
 // ---------------------------------------------------------------- the work thread: completions
 
 void SendEngine::State::Completed(NvDsMsgApiErrorType code) {
+  link.NoteDone();
   std::unique_lock lock(mutex);
-  if (closed) return;  // against the contract; it was counted as failed
-  ++completions;
+  if (closed) return;  // too late: it was counted as failed
   if (counters.pending > 0) --counters.pending;
   if (code == NVDS_MSGAPI_OK) {
     ++counters.ok;
@@ -280,36 +206,6 @@ void SendEngine::State::Completed(NvDsMsgApiErrorType code) {
     Fail(lock, 1, code == NVDS_MSGAPI_UNKNOWN_TOPIC ? "the broker does not know the topic" : "");
   }
   if (Idle()) idle.notify_all();
-}
-
-milliseconds SendEngine::State::Pause() const {
-  if (!library->ours() && library->protocol().starts_with("AZURE"))
-    return std::max(options.sleep, kAzurePause);
-  return options.sleep;
-}
-
-void SendEngine::State::WorkLoop() {
-  // DeepStream's MQTT adaptor keeps its connection alive inside do_work.
-  const bool endless = !library->ours() && library->protocol() == "MQTT";
-  const milliseconds pause = Pause();
-  std::unique_lock lock(mutex);
-  while (true) {
-    pending_cv.wait(lock, [&] { return counters.pending > 0 || ending || endless; });
-    // Ours flushes in disconnect by itself; others may drop there what is pending.
-    if (ending && (library->ours() || counters.pending == 0 || Clock::now() >= deadline)) break;
-    const uint64_t before = completions;
-    lock.unlock();
-    const Clock::time_point begin = Clock::now();
-    api().do_work(handle);
-    const bool at_once = Clock::now() - begin < kPollPause;
-    lock.lock();
-    const bool was_ending = ending;
-    milliseconds wait = was_ending ? std::min(pause, kAzurePause) : pause;
-    if (wait.count() == 0 && at_once && completions == before) wait = kPollPause;
-    if (wait.count() > 0) pending_cv.wait_for(lock, wait, [&] { return ending && !was_ending; });
-  }
-  work_thread_done = true;
-  idle.notify_all();
 }
 
 // ---------------------------------------------------------------- the end
@@ -324,15 +220,6 @@ void KeepForEver(std::shared_ptr<void> state) {
   kept->push_back(std::move(state));
 }
 
-/// Joins a thread that has ended, lets go one that has not.
-void End(std::thread* thread, bool ended) {
-  if (ended) {
-    thread->join();
-  } else {
-    thread->detach();
-  }
-}
-
 }  // namespace
 
 Status SendEngine::Stop() {
@@ -341,26 +228,18 @@ Status SendEngine::Stop() {
   std::unique_lock lock(s.mutex);
   s.stopping = true;
   s.deadline = Clock::now() + s.options.flush_timeout;
-  const Clock::time_point last = s.deadline + kGrace;
   s.todo.notify_all();
   s.room.notify_all();
-  const bool worker_ended = s.idle.wait_until(lock, last, [&] { return s.worker_done; });
-  s.ending = true;
-  s.pending_cv.notify_all();
-  const bool work_ended = s.idle.wait_until(lock, last, [&] { return s.work_thread_done; });
+  const bool worker_ended =
+      s.idle.wait_until(lock, s.deadline + AdaptorLink::kGrace, [&] { return s.worker_done; });
   lock.unlock();
-  End(&s.worker, worker_ended);
-  End(&s.work_thread, work_ended);
-  Status status;
-  if (!worker_ended || !work_ended) {
-    status = Status(Code::kInternal, "the adaptor " + s.library->path() + " does not return from " +
-                                         (worker_ended ? "do_work" : "send_async") +
-                                         ": its connection was left as it is");
-  } else if (!Disconnect()) {
-    status = Status(Code::kInternal,
-                    "the adaptor " + s.library->path() + " does not return from disconnect");
+  if (worker_ended) {
+    s.worker.join();
+  } else {
+    s.worker.detach();
+    s.link.Abandon();
   }
-  Connections::Get().Remove(s.handle);
+  const Status status = LeaveLink(worker_ended);
   lock.lock();
   s.GiveUpQueue(lock);
   const uint64_t lost = std::exchange(s.counters.pending, 0);
@@ -370,25 +249,18 @@ Status SendEngine::Stop() {
   return status;
 }
 
-/// False: the adaptor does not return.
-bool SendEngine::Disconnect() {
+/// Ends the link, or where others use it waits for the messages of this engine.
+Status SendEngine::LeaveLink(bool worker_ended) {
   State& s = *state_;
-  if (s.library->ours()) {
-    s.api().disconnect(s.handle);  // bounded by the contract
-    return true;
-  }
-  std::thread closer = StartThread("dsmsg-close", [state = state_] {
-    state->api().disconnect(state->handle);
-    const std::lock_guard lock(state->mutex);
-    state->disconnect_done = true;
-    state->idle.notify_all();
-  });
+  s.link.Unlisten(s.listener);
+  if (AdaptorLink::Leave(s.slot)) return s.link.End(s.deadline);
+  if (!worker_ended)
+    return {Code::kInternal, "the adaptor " + s.link.library().path() +
+                                 " does not return from send_async: its connection, which other "
+                                 "sinks share, was left as it is"};
   std::unique_lock lock(s.mutex);
-  const bool ended =
-      s.idle.wait_for(lock, s.options.flush_timeout + kGrace, [&] { return s.disconnect_done; });
-  lock.unlock();
-  End(&closer, ended);
-  return ended;
+  s.idle.wait_until(lock, s.deadline, [&] { return s.counters.pending == 0; });
+  return {};
 }
 
 }  // namespace dsmsg

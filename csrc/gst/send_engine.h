@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands between the sink's streaming thread and an adaptor: a small bounded queue, a worker
-// that calls send_async, and a thread that calls do_work. A call into an adaptor cannot be
-// cancelled; a wait for room in this queue can, and that is what makes the element's state changes
-// prompt.
+// What stands between the sink's streaming thread and an adaptor: a small bounded queue and a
+// worker that calls send_async, on a link (adaptor_link.h) that it may share with other engines. A
+// call into an adaptor cannot be cancelled; a wait for room in this queue can, and that is what
+// makes the element's state changes prompt.
 #ifndef DSMSG_GST_SEND_ENGINE_H_
 #define DSMSG_GST_SEND_ENGINE_H_
 
@@ -37,7 +37,7 @@ struct OutPayload {
 /// Threads: Offer and Drain on one streaming thread at a time; SetInterrupted, SetPaused, counters,
 /// TakeFailures and AdaptorStats from any thread; Start and Stop by the owner, Stop when nobody is
 /// inside another function. Ownership: keeps the adaptor's library loaded; the connection is ended
-/// by Stop().
+/// by Stop() of the last engine that uses it.
 class SendEngine {
  public:
   struct Options {
@@ -82,9 +82,9 @@ class SendEngine {
   void SetPaused(bool paused);
   /// Waits until every payload is acknowledged or failed.
   Drained Drain(std::chrono::steady_clock::time_point deadline);
-  /// Sends what is queued (at most flush-timeout), joins the worker, then the work thread, then
-  /// disconnects. An adaptor that does not return from a call is left alone with its threads, after
-  /// a bounded wait: the status says which call.
+  /// Sends what is queued (at most flush-timeout), joins the worker, then ends the link or, where
+  /// other engines share it, waits for the messages of this one. An adaptor that does not return
+  /// from a call is left alone with its threads, after a bounded wait: the status says which call.
   Status Stop();
 
   Counters counters() const;
@@ -96,7 +96,7 @@ class SendEngine {
  private:
   struct State;
   explicit SendEngine(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  bool Disconnect();
+  Status LeaveLink(bool worker_ended);
 
   // Shared with the threads: one that an adaptor never lets go keeps it.
   const std::shared_ptr<State> state_;

@@ -65,8 +65,15 @@ void SinkReporter::NoteFailure(bool of_message) {
   wake_.notify_all();
 }
 
+void SinkReporter::AwaitBegins() {
+  const std::lock_guard lock(mutex_);
+  preroll_due_ = Clock::now() + kPrerollPatience;
+  wake_.notify_all();
+}
+
 void SinkReporter::PrerollBegins() {
   const std::lock_guard lock(mutex_);
+  has_buffer_ = true;
   preroll_due_ = Clock::now() + kPrerollPatience;
   wake_.notify_all();
 }
@@ -143,6 +150,20 @@ void SinkReporter::ReportFailures() {
 
 void SinkReporter::ReportPreroll() {
   if (!PipelineIsStarting(element_)) return;
+  bool has_buffer = false;
+  {
+    const std::lock_guard lock(mutex_);
+    has_buffer = has_buffer_;
+  }
+  if (!has_buffer) {
+    GST_ELEMENT_WARNING(
+        element_, CORE, STATE_CHANGE,
+        ("async=true lets the pipeline wait for this sink's first buffer, and for 2 s none came: "
+         "set async=false (the default)"),
+        ("With a tee, or with sources that come and go, a branch may stay without data; set "
+         "async=false on every other sink of such a pipeline, too"));
+    return;
+  }
   GST_ELEMENT_WARNING(
       element_, CORE, STATE_CHANGE,
       ("The first buffer has been waiting for 2 s for the pipeline to start"),

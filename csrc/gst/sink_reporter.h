@@ -41,6 +41,8 @@ class SinkReporter {
   /// The first buffer waits for PLAYING; after 2 s of that, if the pipeline is on its way up, a
   /// warning explains.
   void PrerollBegins();
+  /// With async=true: the pipeline will wait for the first buffer. Says so when none comes in 2 s.
+  void AwaitBegins();
   void PrerollEnds();
 
   /// on-error=error and a message failed: the error was or is being posted, the stream is to end.
@@ -71,6 +73,7 @@ class SinkReporter {
   bool failure_ = false;
   Clock::time_point next_warning_;  // not before this
   std::optional<Clock::time_point> preroll_due_, stats_due_;
+  bool has_buffer_ = false;
 };
 
 }  // namespace dsmsg

@@ -48,20 +48,26 @@ void FromString(GValue* value, const std::string& text) {
 void InstallSinkProperties(GObjectClass* c) {
   const SinkSettings defaults;
   Text(c, kPropProtoLib, "proto-lib", "Protocol library",
-       "Path or file name of the adaptor, libnvds_<name>_proto.so; this or adaptor is required");
+       "Path or file name of the adaptor, libnvds_<name>_proto.so, ours or "
+       "DeepStream's; this or adaptor is required");
   Text(c, kPropAdaptor, "adaptor", "Adaptor",
        "Short name of the adaptor, for example kafka: found beside the plugin, in DSMSG_LIB_DIR "
        "and in DeepStream's "
        "lib folder");
   Text(c, kPropConnStr, "conn-str", "Connection string",
-       "Where the broker is: host;port, host;port;topic, or a URL; this or config is required");
+       "Where the broker is: host;port, host;port;topic, host:port,host:port "
+       "or a URL such as mqtts://host:8883; this or config is required. "
+       "Passwords belong into the environment or a file");
   Text(c, kPropConfig, "config", "Configuration file",
-       "INI file of the adaptor, group [message-broker]; this or conn-str is required");
+       "INI file of the adaptor, group [message-broker]; this or conn-str is "
+       "required. With share-connection=1 in it, sinks of one process that "
+       "mean the same broker use one connection");
   Text(c, kPropTopic, "topic", "Topic",
        "Topic to send to; default: that of conn-str or of the configuration file");
   Text(c, kPropTopicTemplate, "topic-template", "Topic template",
-       "Topic made from each payload, for example events/${sensor.id}; ${topic} is the property "
-       "topic");
+       "Topic made from each JSON payload, for example events/${sensor.id}; "
+       "${topic} is the property topic, ${field:-text} has a default for a "
+       "missing field");
   Number(c, kPropCompId, "comp-id", "Component id",
          "Send only payloads of the converter with this comp-id (and those without); default: all",
          defaults.comp_id);
@@ -71,23 +77,32 @@ void InstallSinkProperties(GObjectClass* c) {
                            "Accepted for DeepStream's pipelines; one path serves both",
                            defaults.new_api, kFlags));
   Number(c, kPropSleepTime, "sleep-time", "Sleep time",
-         "Milliseconds between two calls of the adaptor's do_work while messages are pending",
+         "Milliseconds between two calls of the adaptor's do_work while messages "
+         "are pending; 0 is right for adaptors of dsmsg, which wait inside. Of a "
+         "shared connection, that of its first sink counts",
          defaults.sleep_ms);
   g_object_class_install_property(
       c, kPropOnError,
-      g_param_spec_enum("on-error", "On error", "What to do when a message cannot be delivered",
+      g_param_spec_enum("on-error", "On error",
+                        "What to do when a message cannot be delivered for good (an outage of "
+                        "the broker is none: the adaptor keeps the messages)",
                         OnErrorType(), static_cast<gint>(defaults.on_error), kFlags));
   Number(c, kPropFlushTimeout, "flush-timeout", "Flush timeout",
-         "Milliseconds to wait at end of stream, and again at stop, for messages on their way",
+         "Milliseconds to wait at end of stream, and again at stop, for messages "
+         "on their way",
          defaults.flush_timeout_ms);
   Number(c, kPropStatsInterval, "stats-interval", "Statistics interval",
-         "Post the statistics as an element message every so many milliseconds; 0: never",
+         "Post the statistics as an element message dsmsgbroker-stats every so "
+         "many milliseconds; 0: never",
          defaults.stats_interval_ms);
   g_object_class_install_property(
       c, kPropStats,
-      g_param_spec_boxed(
-          "stats", "Statistics", "Counters of the sink, and of the adaptor where it has them",
-          GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+      g_param_spec_boxed("stats", "Statistics",
+                         "Counters of the sink since its start (rendered, payloads, filtered, "
+                         "missing-fields, queued, sent, ok, failed, pending) and, where the "
+                         "adaptor has them, its own as adaptor-<name>",
+                         GST_TYPE_STRUCTURE,
+                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
   gst_type_mark_as_plugin_api(OnErrorType(), static_cast<GstPluginAPIFlags>(0));
 }
 

@@ -6,8 +6,8 @@
 namespace dsmsg {
 namespace {
 
-void AddNumbers(GstStructure* stats, const std::string& prefix, const rapidjson::Value& object,
-                int depth) {
+void AddValues(GstStructure* stats, const std::string& prefix, const rapidjson::Value& object,
+               int depth) {
   for (const auto& member : object.GetObject()) {
     std::string name = prefix + member.name.GetString();
     for (char& c : name) {
@@ -23,8 +23,10 @@ void AddNumbers(GstStructure* stats, const std::string& prefix, const rapidjson:
       gst_structure_set(stats, name.c_str(), G_TYPE_INT64, value.GetInt64(), nullptr);
     } else if (value.IsDouble()) {
       gst_structure_set(stats, name.c_str(), G_TYPE_DOUBLE, value.GetDouble(), nullptr);
+    } else if (value.IsString()) {
+      gst_structure_set(stats, name.c_str(), G_TYPE_STRING, value.GetString(), nullptr);
     } else if (value.IsObject() && depth > 0) {
-      AddNumbers(stats, name + "-", value, depth - 1);
+      AddValues(stats, name + "-", value, depth - 1);
     }
   }
 }
@@ -44,7 +46,7 @@ GstStructure* MakeSinkStats(const RenderCounters& rendered, const SendEngine::Co
   if (document.Parse(adaptor_json.data(), adaptor_json.size()).HasParseError() ||
       !document.IsObject())
     return stats;
-  AddNumbers(stats, "adaptor-", document, 1);
+  AddValues(stats, "adaptor-", document, 1);
   gst_structure_set(stats, "adaptor-json", G_TYPE_STRING, adaptor_json.c_str(), nullptr);
   return stats;
 }

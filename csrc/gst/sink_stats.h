@@ -22,8 +22,8 @@ struct RenderCounters {
 };
 
 /// A new structure, owned by the caller: rendered, payloads, filtered, missing-fields, queued,
-/// sent, ok, failed, pending, and for each number in `adaptor_json` (also one level deep) a field
-/// "adaptor-<name>", beside the whole text as "adaptor-json".
+/// sent, ok, failed, pending, and for each number and text in `adaptor_json` (also one level deep)
+/// a field "adaptor-<name>", beside the whole text as "adaptor-json".
 GstStructure* MakeSinkStats(const RenderCounters& rendered, const SendEngine::Counters& sent,
                             const std::string& adaptor_json);
 

@@ -16,7 +16,8 @@ void AppendText(std::string* out, std::string_view text) {
 }  // namespace
 
 void Converter::Minimal(const Frame& frame, size_t first, size_t last) {
-  const Object& head = frame.objects[first];
+  const Object none;  // of a frame without objects, which dummy payloads are made of
+  const Object& head = first < last ? frame.objects[first] : none;
   ContextOf(frame, head);  // writes to out_ the first time
   Head(frame, head);
   out_.Raw(R"("sensorId":)");
@@ -47,7 +48,8 @@ void Converter::MinimalObject(const Frame& frame, const Object& object) {
 }
 
 void Converter::Delimited(const Frame& frame, size_t first, size_t last) {
-  const Object& head = frame.objects[first];
+  const Object none;  // of a frame without objects, which dummy payloads are made of
+  const Object& head = first < last ? frame.objects[first] : none;
   ContextOf(frame, head);  // writes to out_ the first time
   out_.Clear();
   out_.Raw(R"({"version":"4.0","id":")");

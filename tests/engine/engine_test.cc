@@ -97,22 +97,25 @@ TEST(SendEngineTest, InterruptedReadAndSentToAtOnce) {
   dlclose(fake);
 }
 
-// Several sinks in one process, each with a connection of its own, to a real adaptor that writes a
-// file instead of contacting a broker.
-TEST(SendEngineTest, ManyEnginesOnOneLibrary) {
+// Several sinks in one process, with a real adaptor that writes a file instead of contacting a
+// broker: each starts, sends and stops on a thread of its own.
+void RunManyEngines(bool shared) {
   const size_t kEngines = 10, kMessages = 500;
   std::string folder = ::testing::TempDir() + "engine_XXXXXX";
   ASSERT_NE(mkdtemp(folder.data()), nullptr);
   const std::string file = folder + "/dump";
   setenv("NVDS_JSON_DUMP_FILE", file.c_str(), 1);
+  const std::string config = folder + "/shared.txt";
+  std::ofstream(config) << "[message-broker]\nshare-connection=1\n";
   const auto library = Load(DSMSG_TEST_ADAPTOR);
   ASSERT_NE(library, nullptr);
   std::vector<std::thread> streams;
   for (size_t i = 0; i < kEngines; ++i) {
-    streams.emplace_back([&library, kMessages] {
+    streams.emplace_back([&library, &config, shared, kMessages] {
       SendEngine::Options options;
       options.library = library;
       options.conn_str = "localhost;6379";
+      if (shared) options.config = config;
       auto started = SendEngine::Start(std::move(options));
       ASSERT_TRUE(started.ok()) << started.status().message();
       SendEngine& engine = *started.value();
@@ -131,6 +134,10 @@ TEST(SendEngineTest, ManyEnginesOnOneLibrary) {
   EXPECT_EQ(lines, kEngines * kMessages);
   std::filesystem::remove_all(folder);
 }
+
+TEST(SendEngineTest, ManyEnginesOnOneLibrary) { RunManyEngines(false); }
+
+TEST(SendEngineTest, ManyEnginesOnOneConnection) { RunManyEngines(true); }
 
 }  // namespace
 }  // namespace dsmsg

@@ -45,14 +45,11 @@ TEST(ConvMessages, UnknownKeysAreWarnings) {
   EXPECT_THAT(said[0].text, HasSubstr(config.path() + ":3: unknown key \"colour\" in [sensor0]"));
 }
 
-TEST(ConvMessages, WhatIsNotInThisVersionIsRefused) {
-  for (const char* properties :
-       {"payload-type=2", "payload-type=256", "payload-type=257", "payload-type=custom",
-        "msg2p-lib=/x/libmine.so", "events=all", "events=track", "dummy-payload=true"}) {
-    EXPECT_THAT(Refused(properties), HasSubstr("not in this version")) << properties;
-  }
-  EXPECT_THAT(Refused("payload-type=2"), HasSubstr("use 0, deepstream, or 1, minimal"));
-  EXPECT_THAT(Refused("config=conv.yml"), HasSubstr("YAML is not read by this version"));
+TEST(ConvMessages, ACustomTypeNeedsALibrary) {
+  for (const char* properties : {"payload-type=256", "payload-type=257", "payload-type=custom"})
+    EXPECT_THAT(Refused(properties), HasSubstr("set msg2p-lib to its file")) << properties;
+  EXPECT_THAT(Refused("payload-type=custom msg2p-lib=/nowhere/libmine.so"),
+              HasSubstr("/nowhere/libmine.so"));
 }
 
 TEST(ConvMessages, WrongPathsAreRefused) {
@@ -81,7 +78,7 @@ TEST(ConvMessages, WithoutRegionsItSaysSoOnce) {
   const auto said = h.Messages();
   ASSERT_THAT(said, SizeIs(1));
   EXPECT_EQ(said[0].type, GST_MESSAGE_INFO);
-  EXPECT_THAT(said[0].text, HasSubstr("no regions of interest on the first 100 buffers"));
+  EXPECT_THAT(said[0].text, HasSubstr("no detections on the first 100 buffers"));
 }
 
 TEST(ConvMessages, RegionsWithoutParametersAreReportedOnce) {

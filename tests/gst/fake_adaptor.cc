@@ -129,10 +129,14 @@ FAKE_EXPORT char* nvds_msgapi_get_protocol_name() {
   name = Control().protocol;
   return name.data();
 }
-FAKE_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char*, char*, char* out,
+FAKE_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* conn_str, char*, char* out,
                                                                  int max_len) {
   if (out == nullptr || max_len < 1) return NVDS_MSGAPI_ERR;
-  *out = '\0';
+  const std::lock_guard lock(Control().mutex);
+  std::string text = Control().signature;
+  if (!text.empty() && conn_str != nullptr) text += conn_str;
+  if (text.size() >= static_cast<size_t>(max_len)) return NVDS_MSGAPI_ERR;
+  std::memcpy(out, text.c_str(), text.size() + 1);
   return NVDS_MSGAPI_OK;
 }
 

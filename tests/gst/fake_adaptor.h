@@ -37,6 +37,7 @@ struct FakeControl {
   std::string stats =
       "{\"acknowledged\": 3, \"queue\": {\"depth\": 4}, \"link\": \"up\", \"load\": 0.5}";
   std::string last_error = "fake: the broker said no";
+  std::string signature;  // of connections; "": not shared
 
   // What was called.
   std::vector<FakeMessage> messages;

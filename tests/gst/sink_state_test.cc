@@ -56,12 +56,12 @@ TEST(SinkState, AppsrcJsonReachesTheAdaptorAndEos) {
   });
 }
 
-TEST(SinkState, FiftyTimesUpAndDown) {
+TEST(SinkState, AHundredTimesUpAndDown) {
   Fake fake;
   Pipeline pipeline(
       "videotestsrc is-live=true ! video/x-raw,framerate=100/1 ! dsmsgbroker conn-str=h;1 " +
       fake.proto_lib());
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 100; ++i) {
     pipeline.Set(i % 2 == 0 ? GST_STATE_PLAYING : GST_STATE_PAUSED);
     ASSERT_NE(pipeline.Reach(), GST_STATE_CHANGE_FAILURE);
     // READY keeps the connection, NULL ends it.
@@ -69,8 +69,8 @@ TEST(SinkState, FiftyTimesUpAndDown) {
     ASSERT_NE(pipeline.Set(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
     ASSERT_EQ(pipeline.Set(GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
   }
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.connects; }), 50);
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.disconnects; }), 50);
+  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.connects; }), 100);
+  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.disconnects; }), 100);
 }
 
 TEST(SinkState, ABlockedRenderLetsThePipelinePauseAndGoesOnWithTheSameBuffer) {
@@ -171,6 +171,22 @@ TEST(SinkEos, WaitsForAcknowledgements) {
   EXPECT_EQ(Stat(pipeline.Get("sink"), "ok"), 20U);
 }
 
+TEST(SinkEos, IsPostedOnceHoweverThePipelineStarts) {
+  Fake fake;
+  for (int i = 0; i < 30; ++i) {
+    // decodebin makes its pads late, from threads of its own.
+    Pipeline pipeline(
+        "videotestsrc num-buffers=3 ! video/x-raw,width=16,height=16 ! jpegenc ! "
+        "decodebin ! dsmsgbroker on-error=drop conn-str=h;1 " +
+        fake.proto_lib());
+    pipeline.Set(GST_STATE_PAUSED);
+    ASSERT_NE(pipeline.Reach(), GST_STATE_CHANGE_FAILURE);
+    pipeline.Set(GST_STATE_PLAYING);
+    ASSERT_TRUE(pipeline.WaitEos()) << i;
+    ASSERT_EQ(pipeline.Pop(GST_MESSAGE_EOS, milliseconds(10)), nullptr) << i;
+  }
+}
+
 TEST(SinkEos, HasADeadlineAndSaysWhatIsLeft) {
   Fake fake;
   fake.Set([](FakeControl& c) { c.hold_completions = true; });
@@ -264,6 +280,27 @@ TEST(SinkPipeline, AMissingQueueIsNamed) {
   const BusText warning = pipeline.Text(GST_MESSAGE_WARNING);
   EXPECT_THAT(warning.text, HasSubstr("2 s"));
   EXPECT_THAT(warning.debug, AllOf(HasSubstr("queue"), HasSubstr("tee")));
+}
+
+TEST(SinkPipeline, AsyncWithoutDataIsNamed) {
+  Fake fake;
+  Pipeline pipeline("appsrc ! dsmsgbroker async=true conn-str=h;1 " + fake.proto_lib());
+  EXPECT_EQ(pipeline.Set(GST_STATE_PLAYING), GST_STATE_CHANGE_ASYNC);
+  const BusText warning = pipeline.Text(GST_MESSAGE_WARNING);
+  EXPECT_THAT(warning.text, AllOf(HasSubstr("async=true"), HasSubstr("set async=false")));
+  EXPECT_THAT(warning.debug, HasSubstr("every other sink"));
+}
+
+TEST(SinkPipeline, NothingCanBeLinkedBehindIt) {
+  GError* error = nullptr;
+  GstElement* pipeline = gst_parse_launch("fakesrc ! dsmsgbroker ! fakesink", &error);
+  ASSERT_NE(error, nullptr);
+  EXPECT_THAT(error->message, AllOf(HasSubstr("could not link"), HasSubstr("dsmsgbroker")));
+  g_clear_error(&error);
+  if (pipeline != nullptr) gst_object_unref(pipeline);
+  EXPECT_THAT(gst_element_factory_get_metadata(gst_element_factory_find("dsmsgbroker"),
+                                               GST_ELEMENT_METADATA_DESCRIPTION),
+              AllOf(HasSubstr("Ends its branch"), HasSubstr("tee"), HasSubstr("queue")));
 }
 
 TEST(SinkPipeline, PausedOnPurposeIsNoReasonToWarn) {

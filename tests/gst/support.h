@@ -39,6 +39,7 @@ class Fake {
     control_->send_result = control_->completion = NVDS_MSGAPI_OK;
     control_->stats = fresh.stats;
     control_->last_error = fresh.last_error;
+    control_->signature.clear();
     control_->messages.clear();
     control_->pending.clear();
     control_->connects = control_->disconnects = control_->do_works = control_->sends_waiting = 0;
@@ -148,8 +149,8 @@ class Pipeline {
     }
     return eos;
   }
-  GstElement* Get(const char* name) {
-    GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline_), name);
+  GstElement* Get(const std::string& name) {
+    GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline_), name.c_str());
     EXPECT_NE(element, nullptr) << name;
     gst_object_unref(element);  // the pipeline keeps it
     return element;

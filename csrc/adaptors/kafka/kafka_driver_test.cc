@@ -105,7 +105,7 @@ TEST(KafkaDriver, EveryTokenIsCompletedOnce) {
   constexpr size_t kCount = 20'000;
   const std::string payload(300, 'x');
   for (size_t token = 1; token <= kCount; ++token) {
-    ASSERT_TRUE(harness.Submit(MakeMessage("many", payload), token).ok());
+    ASSERT_TRUE(harness.SubmitWhenRoom(MakeMessage("many", payload), token).ok());
   }
   ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.size() == kCount; }));
   harness.Stop();
@@ -278,7 +278,7 @@ TEST(KafkaDriver, FullHostStopsReadingAndLosesNothing) {
   ASSERT_TRUE(producer.Open(Role::kProducer).ok());
   producer.Start();
   for (Token token = 1; token <= 50; ++token) {
-    ASSERT_TRUE(producer.Submit(MakeMessage("slow", "x"), token).ok());
+    ASSERT_TRUE(producer.SubmitWhenRoom(MakeMessage("slow", "x"), token).ok());
   }
   ASSERT_TRUE(producer.host.Wait([&] { return producer.host.completed.size() == 50; }));
 

@@ -126,6 +126,15 @@ Status Harness::Submit(const Message& message, Token token) {
   return result.get_future().get();
 }
 
+Status Harness::SubmitWhenRoom(const Message& message, Token token) {
+  const Deadline deadline = Clock::now() + std::chrono::seconds(30);
+  Status status;
+  do {
+    status = Submit(message, token);
+  } while (status.code() == Code::kWouldBlock && Clock::now() < deadline);
+  return status;
+}
+
 void Harness::Run(std::function<void(Driver&)> task) {
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));

@@ -79,6 +79,8 @@ class Harness {
   void Join();
   /// As Driver::Submit, on the I/O thread if it runs.
   Status Submit(const Message& message, Token token);
+  /// The same, again while the driver has no room; half a minute at most.
+  Status SubmitWhenRoom(const Message& message, Token token);
   /// Subscribe and Ack belong to the I/O thread: they are run between two calls of Poll.
   void Run(std::function<void(Driver&)> task);
   Driver& driver() { return *driver_; }

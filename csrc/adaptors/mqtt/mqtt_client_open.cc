@@ -101,6 +101,7 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
     return Lost(error, error_number);
   }
   if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, error_number);
+  if (error == MOSQ_ERR_CONN_LOST) return Lost(error, error_number);  // reset meanwhile
   if (error != MOSQ_ERR_SUCCESS) {
     return {Code::kInternal,
             "cannot connect to " + name_ + ": " + std::string(mosquitto_strerror(error))};

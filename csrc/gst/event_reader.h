@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the event metadata that an application attached (include/dsmsg_meta.h) into the converter's
+// model. Any thread; the texts and numbers in the frame are the buffer's and live as long as it,
+// but for the numbers, which are copied.
+#ifndef DSMSG_GST_EVENT_READER_H_
+#define DSMSG_GST_EVENT_READER_H_
+
+#include <gst/gst.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "msgconv/model.h"
+
+namespace dsmsg {
+
+/// The cameras that events of this buffer are about, each once, in order. `default_source`: of
+/// events that name none.
+std::vector<uint32_t> EventSources(GstBuffer* buffer, uint32_t default_source);
+
+/// Appends the events about `frame->source_id` to the frame. A `time` of an event goes into
+/// `frame->time_ns` when that is 0. Gives their number.
+size_t ReadEvents(GstBuffer* buffer, uint32_t default_source, msgconv::Frame* frame);
+
+/// "entry" and the like; kNone for another word.
+msgconv::EventType EventTypeOf(std::string_view name);
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_GST_EVENT_READER_H_

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gst/frame_input.h"
+
+#include <gst/video/video.h>
+
+#include <algorithm>
+
+#include "gst/analytics_reader.h"
+#include "gst/event_reader.h"
+#include "gst/roi_reader.h"
+
+namespace dsmsg {
+
+using msgconv::Frame;
+using msgconv::Object;
+
+void FrameInput::SetCaps(const GstCaps* caps) {
+  caps_width_ = caps_height_ = 0;
+  if (caps == nullptr || gst_caps_is_any(caps) || gst_caps_is_empty(caps)) return;
+  const GstStructure* structure = gst_caps_get_structure(caps, 0);
+  gint width = 0, height = 0;
+  if (gst_structure_get_int(structure, "width", &width) &&
+      gst_structure_get_int(structure, "height", &height)) {
+    caps_width_ = static_cast<guint>(MAX(width, 0));
+    caps_height_ = static_cast<guint>(MAX(height, 0));
+  }
+}
+
+const std::vector<uint32_t>& FrameInput::Begin(GstBuffer* buffer) {
+  buffer_ = buffer;
+  has_batch_ = deepstream_.Find(buffer);
+  sources_.clear();
+  if (has_batch_) sources_ = deepstream_.sources();
+  if (sources_.empty()) sources_.push_back(settings_.source_id);
+  for (const uint32_t source : EventSources(buffer, settings_.source_id)) {
+    if (std::find(sources_.begin(), sources_.end(), source) == sources_.end())
+      sources_.push_back(source);
+  }
+  return sources_;
+}
+
+void FrameInput::Prepare(uint32_t source, Frame* frame) {
+  frame->Clear();
+  frame->source_id = source;
+  frame->time_ns = 0;
+  frame->width = caps_width_;
+  frame->height = caps_height_;
+  frame->source_width = frame->source_height = 0;
+  if (const GstVideoMeta* video = gst_buffer_get_video_meta(buffer_)) {
+    frame->width = video->width;
+    frame->height = video->height;
+  }
+}
+
+InputReport FrameInput::AddEvents(Frame* frame) {
+  InputReport report;
+  if (has_batch_ && !settings_.new_api) deepstream_.ReadEvents(frame);  // fills it anew
+  ReadEvents(buffer_, settings_.source_id, frame);
+  report.found = frame->objects.size();
+  auto& objects = frame->objects;
+  objects.erase(std::remove_if(objects.begin(), objects.end(),
+                               [this](const Object& object) { return !Wanted(object, false); }),
+                objects.end());
+  return report;
+}
+
+InputReport FrameInput::AddDetections(Frame* frame) {
+  InputReport report;
+  const size_t first = frame->objects.size();
+  if (has_batch_) deepstream_.ReadObjects(frame);
+  // What GStreamer attaches belongs to the one camera of this buffer.
+  if (frame->source_id == settings_.source_id || (has_batch_ && sources_.size() == 1)) {
+    report.without_parameters = ReadRegions(buffer_, frame).without_parameters;
+    ReadAnalytics(buffer_, frame);
+  }
+  report.found = frame->objects.size() - first;
+  Filter(first, frame, &report);
+  return report;
+}
+
+bool FrameInput::Wanted(const Object& object, bool detection) const {
+  if (settings_.comp_id != G_MAXUINT && object.component_id != msgconv::kAnyComponent &&
+      object.component_id != settings_.comp_id)
+    return false;
+  // As floats, or 0.7 would be less than 0.7.
+  const auto least = static_cast<float>(settings_.min_confidence);
+  return !detection || least <= 0 || object.confidence.value_or(-1.0F) >= least;
+}
+
+void FrameInput::Filter(size_t first, Frame* frame, InputReport* report) const {
+  auto& objects = frame->objects;
+  const auto begin = objects.begin() + static_cast<ptrdiff_t>(first);
+  objects.erase(std::remove_if(begin, objects.end(),
+                               [this](const Object& object) { return !Wanted(object, true); }),
+                objects.end());
+  if (labels_.empty()) return;
+  for (size_t i = first; i < objects.size(); ++i) {
+    if (!objects[i].label_id) continue;
+    const std::string_view name = labels_.Name(objects[i].label_id);
+    if (name.empty()) report->unnamed_class = objects[i].label_id;
+    if (!name.empty()) objects[i].label = name;
+  }
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that a buffer says about objects, whoever attached it, as frames of the converter's
+// model: an application's events, regions of interest, GStreamer's analytics metadata, DeepStream's
+// batches. One thread at a time; what the frames refer to lives as long as the buffer, and until
+// the next Begin().
+#ifndef DSMSG_GST_FRAME_INPUT_H_
+#define DSMSG_GST_FRAME_INPUT_H_
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gst/conv_settings.h"
+#include "gst/deepstream_reader.h"
+#include "msgconv/labels.h"
+#include "msgconv/model.h"
+
+namespace dsmsg {
+
+struct InputReport {
+  size_t found = 0;                      // events, or detections before filters
+  size_t without_parameters = 0;         // regions of interest of them
+  std::optional<int64_t> unnamed_class;  // a class number that `labels` has no name for
+};
+
+class FrameInput {
+ public:
+  /// Both outlive the input.
+  FrameInput(const ConvSettings& settings, const msgconv::Labels& labels)
+      : settings_(settings), labels_(labels) {}
+
+  void SetCaps(const GstCaps* caps);
+  /// Looks at the buffer, which stays as it is until the last frame of it was used. Gives the
+  /// cameras it is about, each once; at least one.
+  const std::vector<uint32_t>& Begin(GstBuffer* buffer);
+  /// Empties the frame and sets what is known of it without objects.
+  void Prepare(uint32_t source, msgconv::Frame* frame);
+  /// Append to a prepared frame, in this order: attached event metadata; what detectors found.
+  InputReport AddEvents(msgconv::Frame* frame);
+  InputReport AddDetections(msgconv::Frame* frame);
+  /// Why DeepStream's metadata was not read; "" if nothing was refused so far.
+  const std::string& refusal() const { return deepstream_.refusal(); }
+
+ private:
+  void Filter(size_t first, msgconv::Frame* frame, InputReport* report) const;
+  bool Wanted(const msgconv::Object& object, bool detection) const;
+
+  const ConvSettings& settings_;
+  const msgconv::Labels& labels_;
+  DeepStreamReader deepstream_;
+  GstBuffer* buffer_ = nullptr;
+  bool has_batch_ = false;
+  std::vector<uint32_t> sources_;
+  guint caps_width_ = 0, caps_height_ = 0;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_GST_FRAME_INPUT_H_

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// DeepStream's metadata without its libraries: a GstMeta and structures of the same layout, made by
+// the test.
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "conv_support.h"
+#include "msgconv/tests/json_check.h"
+#include "nvmsgconv.h"
+#include "sink_harness.h"
+#include "support.h"
+
+namespace dsmsg_test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// The structures of a release, written out so that the compiler finds the offsets.
+struct Base {
+  void* batch = nullptr;
+  int type = 0;
+  void *context = nullptr, *copy = nullptr, *release = nullptr;
+};
+struct Batch {
+  Base base;
+  guint max_frames = 4, frames = 0;
+  void* pools[6] = {};
+  GList *frame_list = nullptr, *user_list = nullptr;
+  GRecMutex mutex = {};
+};
+struct FrameMeta {
+  Base base;
+  guint pad = 0, batch_id = 0;
+  int number = 17;
+  guint64 pts = 0, ntp = 1'705'314'600'123'000'000;
+  guint source = 0;
+  int surfaces = 1;
+  guint source_width = 128, source_height = 64, surface_type = 0, surface_index = 0, objects = 0;
+  int infer_done = 1;
+  GList *object_list = nullptr, *display_list = nullptr, *user_list = nullptr;
+  gint64 misc[4] = {};
+  guint pipeline_width = 64, pipeline_height = 32;
+};
+struct Color {
+  double rgba[4] = {};
+};
+struct ObjectMeta {
+  Base base;
+  void* parent = nullptr;
+  int component = 1, class_id = 2;
+  guint64 id = 9;
+  float detector_box[4] = {}, tracker_box[4] = {};
+  float confidence = 0.5F, tracker_confidence = 1;
+  struct {
+    float left = 4, top = 2, width = 8, height = 6;
+    guint border_width = 0;
+    Color border;
+    guint has_background = 0, reserved = 0;
+    Color background;
+    int has_color_info = 0, color_id = 0;
+  } rectangle;
+  struct {
+    float* data = nullptr;
+    guint size = 0;
+    float threshold = 0;
+    guint width = 0, height = 0;
+  } mask;
+  struct {
+    char* text = nullptr;
+    guint x = 0, y = 0;
+    char* font = nullptr;
+    guint font_size = 0;
+    Color font_color;
+    int has_background = 0;
+    Color background;
+  } text;
+  char label[128] = "truck";
+  GList *classifiers = nullptr, *user_list = nullptr;
+};
+struct Classifier {
+  Base base;
+  guint labels = 1;
+  int component = 3;
+  GList* label_list = nullptr;
+};
+struct Label {
+  Base base;
+  guint classes = 1;
+  char result[128] = "blue";
+  char* long_result = nullptr;
+  guint class_id = 0, label_id = 0;
+  float probability = 0.5F;
+};
+struct User {
+  Base base;
+  void* data = nullptr;
+};
+struct Payload {
+  const void* bytes = nullptr;
+  guint size = 0, component = 0;
+};
+struct GstDsMeta {
+  GstMeta meta;
+  void *data, *user;
+  int type;
+  void* functions[4];
+};
+
+const GstMetaInfo* Info() {
+  static const GstMetaInfo* const info = [] {
+    static const gchar* tags[] = {"nvdsmeta", nullptr};
+    const GType api = gst_meta_api_type_register("FakeNvDsMetaAPI", tags);
+    return gst_meta_register(
+        api, "FakeNvDsMeta", sizeof(GstDsMeta),
+        [](GstMeta* meta, gpointer, GstBuffer*) -> gboolean {
+          std::memset(meta + 1, 0, sizeof(GstDsMeta) - sizeof(GstMeta));
+          return TRUE;
+        },
+        [](GstMeta*, GstBuffer*) {},
+        [](GstBuffer*, GstMeta*, GstBuffer*, GQuark, gpointer) -> gboolean { return TRUE; });
+  }();
+  return info;
+}
+
+/// One batch with one frame, one object with a classifier's result, and one payload.
+class FakeBatch {
+ public:
+  FakeBatch() {
+    for (Base* base :
+         {&batch.base, &frame.base, &object.base, &classifier.base, &label.base, &user.base})
+      base->batch = &batch;
+    batch.base.type = 1;
+    frame.base.type = 2;
+    object.base.type = 3;
+    classifier.base.type = 5;
+    label.base.type = 6;
+    user.base.type = 8;
+    payload.bytes = text.data();
+    payload.size = static_cast<guint>(text.size());
+    payload.component = 7;
+    user.data = &payload;
+    batch.frames = 1;
+    batch.frame_list = g_list_append(nullptr, &frame);
+    frame.source = 3;
+    frame.object_list = g_list_append(nullptr, &object);
+    frame.user_list = g_list_append(nullptr, &user);
+    object.classifiers = g_list_append(nullptr, &classifier);
+    classifier.label_list = g_list_append(nullptr, &label);
+  }
+  ~FakeBatch() {
+    for (GList* list : {batch.frame_list, frame.object_list, frame.user_list, object.classifiers,
+                        classifier.label_list})
+      g_list_free(list);
+  }
+  FakeBatch(const FakeBatch&) = delete;
+  FakeBatch& operator=(const FakeBatch&) = delete;
+
+  GstBuffer* Buffer() {
+    GstBuffer* buffer = Picture();
+    auto* meta = reinterpret_cast<GstDsMeta*>(gst_buffer_add_meta(buffer, Info(), nullptr));
+    meta->type = 4097;
+    meta->data = &batch;
+    return buffer;
+  }
+
+  Batch batch;
+  FrameMeta frame;
+  ObjectMeta object;
+  Classifier classifier;
+  Label label;
+  User user;
+  Payload payload;
+  std::string text = std::string("{\"theirs\": 1}\0x", 15);
+};
+
+/// What a process with this release of DeepStream has in its environment.
+class WithRelease {
+ public:
+  explicit WithRelease(const char* release) { setenv("DSMSG_DEEPSTREAM_VERSION", release, 1); }
+  ~WithRelease() { unsetenv("DSMSG_DEEPSTREAM_VERSION"); }
+  WithRelease(const WithRelease&) = delete;
+  WithRelease& operator=(const WithRelease&) = delete;
+};
+
+constexpr char kVideo[] = "video/x-raw,format=GRAY8,width=64,height=32,framerate=30/1";
+constexpr char kEveryFrame[] = "msg2p-newapi=true frame-interval=1 ";
+
+TEST(DeepStream, TheSinkSendsPayloadsOfTheOtherConverter) {
+  const WithRelease release("9.1");
+  Fake fake;
+  FakeBatch batch;
+  SinkHarness h(fake.proto_lib() + " conn-str=h;1 comp-id=7", kVideo);
+  ASSERT_EQ(h.Push(batch.Buffer()), GST_FLOW_OK);
+  batch.payload.component = 8;
+  ASSERT_EQ(h.Push(batch.Buffer()), GST_FLOW_OK);
+  ASSERT_TRUE(h.PushEos());
+  ASSERT_EQ(fake.Sent(), 1U);
+  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.messages[0].payload; }), batch.text);
+  EXPECT_EQ(Stat(h.sink(), "filtered"), 1U);
+}
+
+TEST(DeepStream, ObjectsBecomeMessages) {
+  const WithRelease release("7.1");
+  FakeBatch batch;
+  ConvHarness h(kEveryFrame);
+  GstBuffer* out = h.Push(batch.Buffer());
+  const auto metas = MetasOf(out);
+  ASSERT_THAT(metas, SizeIs(1));
+  EXPECT_EQ(metas[0]->source_id, 3U);
+  EXPECT_EQ(metas[0]->component_id, 1U);
+  const auto document = ParseJson(TextOf(*metas[0]));
+  EXPECT_EQ(Text(document, {"object", "id"}), "9");
+  EXPECT_EQ(Text(document, {"object", "vehicle", "type"}), "truck");
+  EXPECT_THAT(TextOf(*metas[0]), HasSubstr("blue"));
+  EXPECT_EQ(Text(document, {"@timestamp"}), "2024-01-15T10:30:00.123Z");
+  // Scaled to the camera's own size.
+  EXPECT_EQ(Number(document, {"object", "bbox", "topleftx"}), 8);
+  EXPECT_EQ(Number(document, {"object", "bbox", "bottomrighty"}), 16);
+  gst_buffer_unref(out);
+  EXPECT_THAT(h.Messages(), IsEmpty());
+}
+
+TEST(DeepStream, AttachedEventsAreConvertedWithoutTheNewApi) {
+  for (const char* name : {"6.2", "7.1", "9.0"}) {
+    const WithRelease release(name);
+    FakeBatch batch;
+    // As long as the longest of all releases; what stands beyond the common head stays empty.
+    std::vector<char> room(16384);
+    auto* event = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
+    char label[] = "car", time[] = "2024-01-15T10:30:00.123Z";
+    event->type = NVDS_EVENT_STOPPED;
+    event->objType = NVDS_OBJECT_TYPE_VEHICLE;
+    event->bbox.left = 4;
+    event->trackingId = 77;
+    event->objectId = label;
+    event->ts = time;
+    batch.user.base.type = 9;
+    batch.user.data = event;
+    ConvHarness h("");
+    GstBuffer* out = h.Push(batch.Buffer());
+    const auto metas = MetasOf(out);
+    ASSERT_THAT(metas, SizeIs(1)) << name;
+    EXPECT_EQ(metas[0]->source_id, 3U);
+    const auto document = ParseJson(TextOf(*metas[0]));
+    EXPECT_EQ(Text(document, {"event", "type"}), "stopped");
+    EXPECT_EQ(Text(document, {"object", "id"}), "77");
+    EXPECT_TRUE(At(document, {"object"}).HasMember("vehicle"));
+    EXPECT_EQ(Text(document, {"@timestamp"}), time);
+    gst_buffer_unref(out);
+  }
+}
+
+TEST(DeepStream, UntrackedAndUnsureObjects) {
+  const WithRelease release("6.4");
+  FakeBatch batch;
+  batch.object.id = G_MAXUINT64;
+  batch.object.confidence = -0.1F;
+  ConvHarness h(kEveryFrame);
+  EXPECT_EQ(Text(ParseJson(h.Payloads(batch.Buffer()).at(0)), {"object", "id"}), "");
+  ConvHarness sure(std::string(kEveryFrame) + "min-confidence=0.1");
+  EXPECT_THAT(sure.Payloads(batch.Buffer()), IsEmpty());
+}
+
+TEST(DeepStream, ReleasesThatNobodyKnowsAreRefusedAndNamed) {
+  {
+    const WithRelease release("8.0");
+    FakeBatch batch;
+    ConvHarness h(kEveryFrame);
+    for (int i = 0; i < 3; ++i) EXPECT_THAT(h.Payloads(batch.Buffer()), IsEmpty());
+    const auto said = h.Messages(GST_MESSAGE_WARNING);
+    ASSERT_THAT(said, SizeIs(1));
+    EXPECT_THAT(said[0].text,
+                AllOf(HasSubstr("objects of DeepStream 8.0"), HasSubstr("6.0 to 7.1")));
+  }
+  const WithRelease release("5.1");
+  Fake fake;
+  FakeBatch batch;
+  SinkHarness h(fake.proto_lib() + " conn-str=h;1", kVideo);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(h.Push(batch.Buffer()), GST_FLOW_OK);
+  EXPECT_THAT(h.Text(GST_MESSAGE_WARNING, 0).text, HasSubstr("DeepStream 5.1"));
+  EXPECT_FALSE(h.Text(GST_MESSAGE_WARNING, 0));
+  EXPECT_EQ(fake.Sent(), 0U);
+}
+
+TEST(DeepStream, WhatDoesNotLookRightIsNotTouched) {
+  const WithRelease release("7.0");
+  const std::function<void(FakeBatch&)> breaks[] = {
+      [](FakeBatch& b) { b.batch.base.batch = &b.frame; },
+      [](FakeBatch& b) { b.batch.base.type = 2; },
+      [](FakeBatch& b) { b.batch.frames = 9; },
+      [](FakeBatch& b) { b.batch.max_frames = 1U << 30; },
+      [](FakeBatch& b) { b.frame.base.batch = nullptr; },
+      [](FakeBatch& b) { b.frame.base.type = 3; },
+      [](FakeBatch& b) { b.batch.frame_list->data = reinterpret_cast<void*>(8); },
+      [](FakeBatch& b) { b.user.base.batch = &b.frame; },
+      [](FakeBatch& b) { b.user.data = reinterpret_cast<void*>(3); },
+  };
+  int number = 0;
+  for (const auto& change : breaks) {
+    Fake fake;
+    FakeBatch batch;
+    change(batch);
+    SinkHarness h(fake.proto_lib() + " conn-str=h;1", kVideo);
+    ASSERT_EQ(h.Push(batch.Buffer()), GST_FLOW_OK);
+    EXPECT_THAT(h.Text(GST_MESSAGE_WARNING, 0).text, HasSubstr("does not look as")) << number;
+    EXPECT_EQ(fake.Sent(), 0U) << number;
+    ++number;
+  }
+}
+
+}  // namespace
+}  // namespace dsmsg_test
