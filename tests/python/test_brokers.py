@@ -305,10 +305,11 @@ def test_a_port_in_use_is_named() -> None:
         broker.close()
 
 
-def test_a_free_port_taken_meanwhile_is_replaced() -> None:
-    broker = RedisBroker()
-    with socket.create_server(("127.0.0.1", broker.port)), broker:
-        assert redis_call(broker, "PING") == b"+PONG"
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_free_port_taken_meanwhile_is_replaced(new_broker: NewBroker, kind: str) -> None:
+    broker = new_broker(kind)
+    with socket.create_server(("127.0.0.1", broker.port)) as server:
+        assert broker.start().port != server.getsockname()[1]
 
 
 def test_free_ports_are_no_client_ports() -> None:

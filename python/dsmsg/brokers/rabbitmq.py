@@ -63,6 +63,7 @@ class RabbitMqBroker(Broker):
         self.config = list(config)
         self.plugins = list(plugins)
         self._epmd: ServerProcess | None = None
+        self._epmd_port = 0
         self._epmd_guard: Guard | None = None
         super().__init__(port=port, folder=folder)
 
@@ -152,6 +153,7 @@ class RabbitMqBroker(Broker):
 
     def _start_epmd(self) -> None:
         if self._epmd is not None and self._epmd.exit_code is None:
+            self._ports["epmd"] = self._epmd_port  # also when the server needs other ports
             return
         program = shutil.which("epmd")
         if not program:
@@ -161,7 +163,7 @@ class RabbitMqBroker(Broker):
             )
         if self._epmd_guard is None:
             self._epmd_guard = Guard(None)
-        port = self._extra_port("epmd")
+        self._epmd_port = port = self._extra_port("epmd")
         self._epmd = ServerProcess(
             [program, "-address", "127.0.0.1", "-port", str(port)],
             cwd=self.dir,
