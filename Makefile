@@ -35,6 +35,9 @@ test-debian13: ## The elements' tests with GStreamer 1.26, in a Debian 13 root m
 	@scripts/test-debian13
 
 soak: ## A pipeline for 10 minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind]
+	@scripts/setup build test
+	@cmake --preset dev -Wno-dev
+	@cmake --build --preset dev
 	@scripts/soak $(or $(SECONDS),600) $(or $(MODE),plain)
 
 lint: ## Check formatting, types and common mistakes
