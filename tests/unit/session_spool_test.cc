@@ -124,6 +124,24 @@ TEST_F(SessionTest, WhatIsLeftAtDisconnectComesBeforeWhatAFullQueueSentToTheSpoo
   std::filesystem::remove_all(folder);
 }
 
+// More than may wait for the disk at a time (32 MiB).
+TEST_F(SessionTest, WhatIsLeftAtDisconnectGoesToTheSpoolHoweverMuchItIs) {
+  const std::string folder = NewFolder();
+  auto session = Open(SpoolIn(folder, "flush-timeout=20s\n"));
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+  const std::string payload(1'000'000, 'x');
+  constexpr int kMessages = 80;
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(session->SendAsync(Request(payload), &CountOutcome, &counts_).ok());
+  }
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});  // which ends the flush early
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, kMessages);
+  EXPECT_EQ(counts_.failed, 0);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(SessionTest, SpoolModeAlwaysAndASynchronousSendThatIsOnDisk) {
   const std::string folder = NewFolder();
   auto session = Open(SpoolIn(folder, "spool-mode=always\nconnect=lazy\n"));
