@@ -303,3 +303,24 @@ def test_reload_with_the_right_password(
     assert re.search(CREDENTIALS, ends["refusal"]), ends
     # Who gives up completes what waited with an error; nothing is taken back.
     assert (ends["before"], ends["after"]) == ("err" if gives_up else "ok", "ok"), outcome
+
+
+@pytest.mark.parametrize("name", list(RIGS))
+def test_reload_with_the_right_certificate(name: str, rigs: Callable[[str], Rig]) -> None:
+    rig = rigs(name)
+    common: dict[str, object] = {"connect": "lazy", "reconnect-max-interval": "1h"}
+    if name == "amqp":
+        common["mandatory"] = 0  # no queue is bound for the topic
+    outcome = run(
+        rig.name,
+        f"localhost;{rig.port('mutual')}",
+        {**common, **client("foreign_client")(rig)},
+        action="reload",
+        topic=f"t-{uuid.uuid4().hex}",
+        reloaded={**common, **client("client")(rig)},
+    )
+    assert_no_secret(outcome)
+    assert outcome.outcome == OK, outcome
+    ends = outcome.answer["ends"]
+    assert re.search("tls-certfile", ends["refusal"]), ends
+    assert (ends["before"], ends["after"]) == ("ok", "ok"), outcome
