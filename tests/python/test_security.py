@@ -7,6 +7,7 @@ in anything that the process says.
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -277,6 +278,28 @@ def test_password_in_url(name: str, rigs: Callable[[str], Rig]) -> None:
     outcome = run(rig.name, bad, {"connect-timeout": "3s", **more})
     assert_no_secret(outcome)
     assert outcome.outcome == NULL, outcome
+
+
+@pytest.mark.parametrize("name", list(RIGS))
+def test_what_may_not_be_sent_is_kept(
+    name: str, rigs: Callable[[str], Rig], tmp_path: Path
+) -> None:
+    rig = rigs(name)
+    topic = f"t-{uuid.uuid4().hex}"
+    outcome = run(
+        rig.name,
+        f"localhost;{rig.port('login')}",
+        {**rig.login("bob"), "dead-letter-dir": tmp_path},
+        topic=topic,
+        payload="hello",
+    )
+    assert_no_secret(outcome)
+    assert outcome.outcome == ERR, outcome
+    (file,) = tmp_path.iterdir()
+    (line,) = map(json.loads, file.read_text().splitlines())
+    assert (line["topic"], line["payload"]) == (topic, "hello")
+    assert re.search(RIGHTS, line["reason"]), line
+    assert outcome.answer["stats"]["dead_lettered"] == 1
 
 
 @pytest.mark.parametrize("gives_up", [False, True], ids=["waits", "gave-up"])
