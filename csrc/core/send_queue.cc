@@ -168,6 +168,7 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
         Metrics::Add(metrics_.dead_lettered);
       } else if (slot->outgoing.spool_id != 0) {
         Metrics::Add(metrics_.replayed);
+        metrics_.RecordAnswer();
       } else {
         metrics_.RecordSuccess(Since(slot->outgoing.accepted_at));
       }

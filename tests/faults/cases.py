@@ -239,7 +239,10 @@ def slow(rig: Rig, scale: Scale) -> Result:
         )
 
     queue = int(scale.rate * scale.slow_s / 4)  # soon full
-    return broken("slow network", rig, scale, rig.proxied(), fault, queue_size=queue)
+    result = broken("slow network", rig, scale, rig.proxied(), fault, queue_size=queue)
+    unhindered = scale.rate * (scale.slow_s + 2 * scale.calm_s)
+    result.need(result.sent < 0.9 * unhindered, "the network did not hold the pipeline back")
+    return result
 
 
 def names(rig: Rig, scale: Scale) -> Result:
@@ -252,6 +255,8 @@ def names(rig: Rig, scale: Scale) -> Result:
             wait_for(lambda: sender.status()["stats"]["link"] == "down", 30, "the link's end")
             rig.proxy.become("open")  # who knew the address would be let in again
             time.sleep(scale.names_s)
+            if sender.status()["stats"]["link"] == "up":
+                raise FaultError("it found its way without the name")
         finally:
             rig.proxy.become("open")
             rig.resolve(True)

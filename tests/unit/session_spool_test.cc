@@ -16,6 +16,7 @@ namespace dsmsg {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Options of a spool in `folder`.
 std::string SpoolIn(const std::string& folder, const std::string& more = "") {
@@ -154,6 +155,7 @@ TEST_F(SessionTest, SpoolModeAlwaysAndASynchronousSendThatIsOnDisk) {
   ASSERT_TRUE(
       WaitFor([&] { return session->StatsJson().find(R"("replayed":2)") != std::string::npos; }));
   EXPECT_THAT(session->StatsJson(), HasSubstr(R"("spooled":2)"));
+  EXPECT_THAT(session->StatsJson(), Not(HasSubstr(R"("last_success_ms":0)")));
   EXPECT_TRUE(session->Disconnect().ok());
   std::filesystem::remove_all(folder);
 }
