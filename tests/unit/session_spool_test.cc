@@ -191,6 +191,27 @@ TEST_F(SessionTest, KeysWithABacklogQueueBehindItAndOthersGoLive) {
   std::filesystem::remove_all(folder);
 }
 
+TEST_F(SessionTest, WithoutOrderLiveMessagesDoNotWaitForTheBacklog) {
+  const std::string folder = NewFolder();
+  auto session = Open(SpoolIn(folder, "spool-order=none\nspool-replay-rate=200\n"));
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  ASSERT_TRUE(
+      WaitFor([&] { return session->StatsJson().find(R"("link":"down")") != std::string::npos; }));
+  constexpr int kBacklog = 60;
+  for (int i = 0; i < kBacklog; ++i) {
+    ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
+  }
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitFor([] { return FakeBroker::Get().Received() >= 1; }));
+  ASSERT_TRUE(session->SendAsync(Request("live"), &CountOutcome, &counts_).ok());
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == size_t{kBacklog + 1}; }));
+  EXPECT_TRUE(session->Disconnect().ok());
+  const std::vector<std::string> payloads = Payloads();
+  EXPECT_LT(std::find(payloads.begin(), payloads.end(), "live") - payloads.begin(), kBacklog);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(SessionTest, ASpoolThatCannotBeIsAnErrorAndAFullOneFallsBackToTheQueue) {
   EXPECT_EQ(Open("spool-dir=/proc/nowhere\n"), nullptr);
   EXPECT_THAT(connect_error_.message(), HasSubstr("spool-dir"));
