@@ -296,9 +296,7 @@ def deleted(rig: Rig, scale: Scale) -> Result | None:
     began = time.monotonic()
     result = Result("topic deleted", rig.name)
     topic = rig.new_topic()
-    # librdkafka may keep a message that was under way for ever: message-timeout ends it.
-    options = {"queue_size": 400000, "message_timeout": "15s"}
-    with rig.sender(rig.direct(), topic, **options) as sender:
+    with rig.sender(rig.direct(), topic, queue_size=400000) as sender:
         sender.start(scale.rate)
         flow(sender, int(scale.rate * scale.calm_s))
         sender.stop()
