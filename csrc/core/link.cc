@@ -183,12 +183,13 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
     hold_requested_ = true;
     Wake(true);
   }
+  KeepRefused(&refused);  // first: who is told of a refusal finds the dead letter
   parts_.completions.Push(&finished);
-  KeepRefused(&refused);
 }
 
 // Never waits for room: a dead letter that finds none goes to the directory.
 void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
+  if (refused->empty()) return;
   std::vector<Finished> finished;
   for (auto& [outgoing, status] : *refused) {
     Outgoing letter;
@@ -199,6 +200,7 @@ void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
     }
     parts_.dead_letters.Keep(outgoing.message, status);
   }
+  parts_.queue->Kept(refused->size());
   refused->clear();
   parts_.completions.Push(&finished);
 }

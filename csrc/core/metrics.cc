@@ -90,6 +90,10 @@ LatencyHistogram::Summary LatencyHistogram::Summarize() const noexcept {
 void Metrics::RecordSuccess(std::chrono::microseconds latency) noexcept {
   Add(acknowledged);
   latency_.Record(latency);
+  RecordAnswer();
+}
+
+void Metrics::RecordAnswer() noexcept {
   last_success_ms_.store(NowMillis(), std::memory_order_relaxed);
 }
 

@@ -75,6 +75,8 @@ class Metrics {
   void CountFailure(Code code) noexcept { Add(failed_[static_cast<size_t>(code)]); }
   void CountDrop(DropReason reason) noexcept { Add(dropped_[static_cast<size_t>(reason)]); }
   void RecordSuccess(std::chrono::microseconds latency) noexcept;
+  /// The broker has a message; part of RecordSuccess.
+  void RecordAnswer() noexcept;
   void RecordFailureReason(const Status& status) noexcept;
   std::string LastFailureReason() const;
 

@@ -168,6 +168,7 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
         Metrics::Add(metrics_.dead_lettered);
       } else if (slot->outgoing.spool_id != 0) {
         Metrics::Add(metrics_.replayed);
+        metrics_.RecordAnswer();
       } else {
         metrics_.RecordSuccess(Since(slot->outgoing.accepted_at));
       }
@@ -184,10 +185,17 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
     Outgoing ended = Release(index, &flight_);
     if (!outcome.status.ok() && refused != nullptr) {
       refused->push_back({std::move(ended), outcome.status});
+      ++keeping_;
     }
   }
   NotifyRoom();
   return retried;
+}
+
+void SendQueue::Kept(size_t count) {
+  std::lock_guard lock(mutex_);
+  keeping_ -= count;
+  if (count > 0 && keeping_ == 0) idle_cv_.notify_all();
 }
 
 void SendQueue::Recover() {
@@ -270,8 +278,9 @@ void SendQueue::TakeAll(std::vector<Outgoing>* rest, FinishedList* finished) {
 
 bool SendQueue::WaitIdle(Deadline deadline) {
   std::unique_lock lock(mutex_);
-  return idle_cv_.wait_until(lock, deadline,
-                             [this] { return open_ == 0 && (!closed_ || spooled_ == 0); });
+  return idle_cv_.wait_until(lock, deadline, [this] {
+    return open_ == 0 && keeping_ == 0 && (!closed_ || spooled_ == 0);
+  });
 }
 
 size_t SendQueue::messages() const {

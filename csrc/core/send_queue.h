@@ -77,9 +77,12 @@ class SendQueue {
   void Return(std::span<const Submission> submissions);
 
   /// The driver's outcomes. Retryable ones go back to their places and are counted in the return
-  /// value. Those refused for good are moved to `refused`, if that is not null.
+  /// value. Those refused for good are moved to `refused`, if that is not null; the queue is not
+  /// idle until Kept was called for them.
   size_t Complete(std::span<const Outcome> outcomes, FinishedList* finished,
                   std::vector<Refused>* refused = nullptr);
+  /// What was to be done with so many refused messages is done.
+  void Kept(size_t count);
 
   /// After the driver was closed: everything in flight waits again, in its old order.
   void Recover();
@@ -104,8 +107,8 @@ class SendQueue {
   /// ends what came from the spool as dropped.
   void TakeAll(std::vector<Outgoing>* rest, FinishedList* finished);
 
-  /// Waits until every message accepted so far is told to its recipient, and once closed until
-  /// those from the spool are ended too; false at `deadline`.
+  /// Waits until every message accepted so far is ended and its dead letter kept, and once closed
+  /// until those from the spool are ended too; false at `deadline`.
   bool WaitIdle(Deadline deadline);
 
   size_t messages() const;  // accepted and not ended
@@ -170,6 +173,7 @@ class SendQueue {
   uint64_t next_sequence_ = 1;
   size_t open_ = 0;     // waiting or in flight: a recipient is still to be told
   size_t spooled_ = 0;  // waiting or in flight, from the spool
+  size_t keeping_ = 0;  // refused, and Kept not called yet
   size_t held_messages_ = 0, held_bytes_ = 0, flight_messages_ = 0,
          flight_bytes_ = 0;  // abandoned included
   size_t blocked_ = 0;       // senders in WaitForRoom

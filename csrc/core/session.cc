@@ -190,7 +190,7 @@ Status Session::Enqueue(Outgoing&& outgoing, std::vector<Finished>* finished, To
   if (spool_ != nullptr) {
     const bool direct = !spool_->Wants(outgoing, producer_->up());
     if (direct && queue_.PushIfRoom(&outgoing, token)) return {};
-    if (spool_->Take(&outgoing)) return {};
+    if (spool_->Take(&outgoing).ok()) return {};
   }
   return queue_.Push(std::move(outgoing), finished, token, patience);
 }

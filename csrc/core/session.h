@@ -85,6 +85,8 @@ class Session final : public LinkObserver {
   void EndWithoutSpool(bool flushed);
   Status StartMetricsFile();
   void StartFileWatch();
+  /// A file changed: connects anew to where it is connected now.
+  Status ReloadChanged();
   void PostConnectEvent(NvDsMsgApiEventType event);
   void PostLinkState(DsmsgLinkState state, const std::string& reason);
 
@@ -107,8 +109,9 @@ class Session final : public LinkObserver {
   std::unique_ptr<Link> producer_;
   std::unique_ptr<Link> consumer_;        // only with separate roles, made by the first Subscribe
   std::atomic<Link*> receiver_{nullptr};  // the link that the inbox wakes
-  std::mutex subscribe_mutex_;
-  std::mutex event_mutex_;  // guards the following
+  std::mutex subscribe_mutex_;            // guards also the following
+  std::string last_conn_str_ = conn_str_, last_config_path_ = config_path_;  // last reload's
+  std::mutex event_mutex_;                                                   // guards the following
   bool service_down_told_ = false, up_told_ = false;
   DsmsgLinkCallback link_callback_ = nullptr;
   void* link_user_ptr_ = nullptr;

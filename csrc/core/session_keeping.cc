@@ -73,8 +73,9 @@ Gauges Session::ReadGauges() const {
 Status Session::Reload(const std::string& conn_str, const std::string& config_path) {
   notifier_->HostCalled();
   const DriverInfo& info = *factory_.info;
-  Result<Settings> settings = Settings::Load(info, conn_str.empty() ? conn_str_ : conn_str,
-                                             config_path.empty() ? config_path_ : config_path);
+  const std::string& address = conn_str.empty() ? conn_str_ : conn_str;
+  const std::string& file = config_path.empty() ? config_path_ : config_path;
+  Result<Settings> settings = Settings::Load(info, address, file);
   if (!settings.ok()) return settings.status();
   for (const std::string& name : settings->config.Different(settings_.config)) {
     if (IsReloadable(info, name)) continue;
@@ -86,8 +87,21 @@ Status Session::Reload(const std::string& conn_str, const std::string& config_pa
     if (!status.ok()) return status;
   }
   const Status status = producer_->Reconfigure(settings->endpoints, settings->config);
-  if (status.ok()) logger_.Info("reload: connecting to " + settings->endpoints.ToString());
-  return status;
+  if (!status.ok()) return status;
+  last_conn_str_ = address;
+  last_config_path_ = file;
+  logger_.Info("reload: connecting to " + settings->endpoints.ToString());
+  return {};
+}
+
+Status Session::ReloadChanged() {
+  std::string conn_str, config_path;
+  {
+    std::lock_guard lock(subscribe_mutex_);
+    conn_str = last_conn_str_;
+    config_path = last_config_path_;
+  }
+  return Reload(conn_str, config_path);
 }
 
 // What a reload would read again.
@@ -101,7 +115,7 @@ void Session::StartFileWatch() {
     if (!file.empty()) files.push_back(file);
   }
   file_watch_ = std::make_unique<FileWatch>(std::move(files), interval, [this] {
-    const Status status = Reload("", "");
+    const Status status = ReloadChanged();
     if (status.ok()) {
       logger_.Warn("reload: a file of the configuration changed, connecting anew");
     } else {

@@ -61,12 +61,12 @@ bool SpoolFeed::Wants(const Outgoing& outgoing, bool link_up) const {
   return by_key_ && spool_->HasBacklog(message.has_key ? message.key : std::string_view());
 }
 
-bool SpoolFeed::Take(Outgoing* outgoing) {
+Status SpoolFeed::Take(Outgoing* outgoing) {
   SpoolTicket ticket;
   Message message;
   {
     std::lock_guard lock(mutex_);
-    if (closing_) return false;
+    if (closing_) return {Code::kCancelled, "spool: closed"};
     ticket = next_ticket_++;
     // Entered first: the commit may be told before Append returns. Until then nobody else touches
     // what the views point to.
@@ -74,12 +74,12 @@ bool SpoolFeed::Take(Outgoing* outgoing) {
     message = kept.message;
     message.headers = kept.headers;
   }
-  const Status status = spool_->Append(message, WallClockMillis(), ticket);
-  if (status.ok()) return true;
+  Status status = spool_->Append(message, WallClockMillis(), ticket);
+  if (status.ok()) return status;
   std::lock_guard lock(mutex_);
   auto node = pending_.extract(ticket);
   *outgoing = std::move(node.mapped());
-  return false;
+  return status;
 }
 
 std::vector<Outgoing> SpoolFeed::TakePending(std::span<const SpoolTicket> tickets) {
@@ -251,8 +251,15 @@ void SpoolFeed::Close(std::vector<Outgoing>* rest, Deadline deadline) {
   std::vector<Finished> finished;
   // What waited in the queue is older than what went to the disk because the queue was full.
   if (by_key_) spool_->BeginFront(rest->size());
+  bool full = false;
   for (Outgoing& outgoing : *rest) {
-    if (Take(&outgoing)) continue;
+    Status taken = Take(&outgoing);
+    // Perhaps only because too much is on its way to the disk: what there is time for goes there.
+    if (taken.code() == Code::kWouldBlock && !full) {
+      if (spool_->Flush(deadline)) taken = Take(&outgoing);
+      full = !taken.ok();
+    }
+    if (taken.ok()) continue;
     metrics_.CountDrop(DropReason::kShutdown);
     finished.push_back({std::move(outgoing.recipient),
                         {Code::kCancelled,

@@ -42,8 +42,8 @@ class SpoolFeed final : public SpoolListener {
 
   /// Whether the message has to take the way over the disk, whatever room the queue has.
   bool Wants(const Outgoing& outgoing, bool link_up) const;
-  /// True: taken and emptied, its recipient will be told. False: `outgoing` is unchanged.
-  bool Take(Outgoing* outgoing);
+  /// Ok: taken and emptied, its recipient will be told. Else (see Spool::Append) it is unchanged.
+  Status Take(Outgoing* outgoing);
   /// A synchronous sender stops waiting: it is told kTimeout if its message waits for the disk.
   void Withdraw(const std::shared_ptr<SyncWaiter>& waiter);
 

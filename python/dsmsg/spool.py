@@ -31,6 +31,7 @@ _APPLICATION_ID = 0x64736D73  # "dsms"
 _FLOCK = "hhqqi"  # struct flock of 64-bit Linux, fcntl(2)
 _ASIDE = ".corrupt-"
 _PREVIEW = 60
+_NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}-\d+(\.corrupt-[0-9TZ-]+)?\.db")
 
 
 class SpoolError(RuntimeError):
@@ -112,9 +113,8 @@ def find(folder: str | Path) -> list[Path]:
     Raises:
         SpoolError: the folder is not there or cannot be read.
     """
-    pattern = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}-\d+(\.corrupt-[0-9TZ-]+)?\.db")
     try:
-        return sorted(path for path in Path(folder).iterdir() if pattern.fullmatch(path.name))
+        return sorted(path for path in Path(folder).iterdir() if _NAME.fullmatch(path.name))
     except OSError as error:
         raise SpoolError(
             f"cannot read the folder {folder}: {error.strerror} (is it spool-dir?)"
@@ -183,7 +183,7 @@ def purge(path: str | Path) -> None:
     """Deletes a spool file with its log and lock.
 
     Raises:
-        SpoolError: a running process uses it, or it cannot be deleted.
+        SpoolError: it is not named like a spool, or a running process uses it.
     """
     with _Lock(Path(path)) as lock:
         lock.delete()
@@ -234,6 +234,9 @@ class _Lock:
     def __enter__(self) -> _Lock:
         if not self._path.is_file():
             raise SpoolError(f"there is no file {self._path}")
+        # It is going to be deleted whatever is in it, since that may be damaged.
+        if not _NAME.fullmatch(self._path.name):
+            raise SpoolError(f"{self._path} is not named like a spool (see `dsmsg spool ls`)")
         if _ASIDE in self._path.name:
             return self  # nobody uses those
         name = _lock_path(self._path)

@@ -239,7 +239,10 @@ def slow(rig: Rig, scale: Scale) -> Result:
         )
 
     queue = int(scale.rate * scale.slow_s / 4)  # soon full
-    return broken("slow network", rig, scale, rig.proxied(), fault, queue_size=queue)
+    result = broken("slow network", rig, scale, rig.proxied(), fault, queue_size=queue)
+    unhindered = scale.rate * (scale.slow_s + 2 * scale.calm_s)
+    result.need(result.sent < 0.9 * unhindered, "the network did not hold the pipeline back")
+    return result
 
 
 def names(rig: Rig, scale: Scale) -> Result:
@@ -252,6 +255,8 @@ def names(rig: Rig, scale: Scale) -> Result:
             wait_for(lambda: sender.status()["stats"]["link"] == "down", 30, "the link's end")
             rig.proxy.become("open")  # who knew the address would be let in again
             time.sleep(scale.names_s)
+            if sender.status()["stats"]["link"] == "up":
+                raise FaultError("it found its way without the name")
         finally:
             rig.proxy.become("open")
             rig.resolve(True)
@@ -291,9 +296,7 @@ def deleted(rig: Rig, scale: Scale) -> Result | None:
     began = time.monotonic()
     result = Result("topic deleted", rig.name)
     topic = rig.new_topic()
-    # librdkafka may keep a message that was under way for ever: message-timeout ends it.
-    options = {"queue_size": 400000, "message_timeout": "15s"}
-    with rig.sender(rig.direct(), topic, **options) as sender:
+    with rig.sender(rig.direct(), topic, queue_size=400000) as sender:
         sender.start(scale.rate)
         flow(sender, int(scale.rate * scale.calm_s))
         sender.stop()

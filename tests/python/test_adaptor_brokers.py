@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import queue
 import threading
 import time
@@ -54,6 +56,10 @@ class Rig(ABC):
     def prepare(self, topic: str) -> None:  # noqa: B027 - most need nothing
         """Makes a topic that can be subscribed to."""
 
+    @abstractmethod
+    def bad_topic(self, topic: str) -> str:
+        """Returns a topic of which the broker takes nothing."""
+
 
 class RedisRig(Rig):
     """Streams, checked with redis-py."""
@@ -77,6 +83,12 @@ class RedisRig(Rig):
         """Writes one message."""
         with self._client() as client:
             client.xadd(topic, {"metadata": payload})
+
+    def bad_topic(self, topic: str) -> str:
+        """A key that holds something else than a stream."""
+        with self._client() as client:
+            client.set(f"{topic}-bad", "no stream")
+        return f"{topic}-bad"
 
 
 class KafkaRig(Rig):
@@ -110,6 +122,10 @@ class KafkaRig(Rig):
     def prepare(self, topic: str) -> None:
         """Makes it by a first message."""
         self.write(topic, b"first")
+
+    def bad_topic(self, topic: str) -> str:
+        """A name that Kafka does not allow."""
+        return f"{topic} bad"
 
 
 @pytest.fixture(params=["redis", "kafka"])
@@ -387,6 +403,37 @@ def test_refused_for_good_completes_with_an_error(redis_broker: Broker, topic: s
         assert "WRONGTYPE" in connection.last_error()
         with pytest.raises(DsmsgError, match="WRONGTYPE"):
             connection.send(topic, b"x")
+
+
+def test_dead_letters_have_the_reason_and_the_bytes(rig: Rig, topic: str, tmp_path: Path) -> None:
+    bad, dead = rig.bad_topic(topic), f"{topic}-dead"
+    options = {
+        "dead-letter-topic": dead,
+        "dead-letter-dir": tmp_path / "dead",
+        "max-message-bytes": 1000,
+    }
+    large = b"\xff\0" * 501
+    with rig.connect(**options) as connection:
+        refused = connection.send_message(bad, b"\0\xff", key=b"k", headers={"one": "1"})
+        too_large = connection.send_message(topic, large, key=b"k")
+        assert connection.work_until_done(60)
+        assert connection.flush(30)
+        stats = connection.stats()
+    assert refused.exception(0) is not None
+    assert too_large.exception(0) is not None
+    assert (stats["dead_lettered"], stats["dead_letters_lost"]) == (2, 0)
+    # What the broker refused goes to the topic.
+    (letter,) = rig.read(dead, 1)
+    headers = dict(letter.headers)
+    assert (letter.payload, letter.key, headers["one"]) == (b"\0\xff", b"k", b"1")
+    assert headers["dsmsg-dead-letter-topic"] == bad.encode()
+    assert headers["dsmsg-dead-letter-reason"]
+    # What no topic would take goes to the directory.
+    (file,) = (tmp_path / "dead").iterdir()
+    (line,) = map(json.loads, file.read_text().splitlines())
+    assert base64.b64decode(line["payload_base64"]) == large
+    assert (line["topic"], line["key"], line["code"]) == (topic, "k", "too-large")
+    assert "max-message-bytes" in line["reason"]
 
 
 def test_two_adaptors_in_one_process(

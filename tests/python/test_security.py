@@ -7,6 +7,7 @@ in anything that the process says.
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -279,6 +280,28 @@ def test_password_in_url(name: str, rigs: Callable[[str], Rig]) -> None:
     assert outcome.outcome == NULL, outcome
 
 
+@pytest.mark.parametrize("name", list(RIGS))
+def test_what_may_not_be_sent_is_kept(
+    name: str, rigs: Callable[[str], Rig], tmp_path: Path
+) -> None:
+    rig = rigs(name)
+    topic = f"t-{uuid.uuid4().hex}"
+    outcome = run(
+        rig.name,
+        f"localhost;{rig.port('login')}",
+        {**rig.login("bob"), "dead-letter-dir": tmp_path},
+        topic=topic,
+        payload="hello",
+    )
+    assert_no_secret(outcome)
+    assert outcome.outcome == ERR, outcome
+    (file,) = tmp_path.iterdir()
+    (line,) = map(json.loads, file.read_text().splitlines())
+    assert (line["topic"], line["payload"]) == (topic, "hello")
+    assert re.search(RIGHTS, line["reason"]), line
+    assert outcome.answer["stats"]["dead_lettered"] == 1
+
+
 @pytest.mark.parametrize("gives_up", [False, True], ids=["waits", "gave-up"])
 @pytest.mark.parametrize("name", list(RIGS))
 def test_reload_with_the_right_password(
@@ -303,3 +326,24 @@ def test_reload_with_the_right_password(
     assert re.search(CREDENTIALS, ends["refusal"]), ends
     # Who gives up completes what waited with an error; nothing is taken back.
     assert (ends["before"], ends["after"]) == ("err" if gives_up else "ok", "ok"), outcome
+
+
+@pytest.mark.parametrize("name", list(RIGS))
+def test_reload_with_the_right_certificate(name: str, rigs: Callable[[str], Rig]) -> None:
+    rig = rigs(name)
+    common: dict[str, object] = {"connect": "lazy", "reconnect-max-interval": "1h"}
+    if name == "amqp":
+        common["mandatory"] = 0  # no queue is bound for the topic
+    outcome = run(
+        rig.name,
+        f"localhost;{rig.port('mutual')}",
+        {**common, **client("foreign_client")(rig)},
+        action="reload",
+        topic=f"t-{uuid.uuid4().hex}",
+        reloaded={**common, **client("client")(rig)},
+    )
+    assert_no_secret(outcome)
+    assert outcome.outcome == OK, outcome
+    ends = outcome.answer["ends"]
+    assert re.search("tls-certfile", ends["refusal"]), ends
+    assert (ends["before"], ends["after"]) == ("ok", "ok"), outcome

@@ -132,6 +132,15 @@ def test_purge(file: Path) -> None:
     assert list(file.parent.iterdir()) == []
 
 
+def test_purge_deletes_no_other_file(run_dsmsg: Run, tmp_path: Path) -> None:
+    other = tmp_path / "customers.db"
+    other.write_bytes(b"of somebody else")
+    result = run_dsmsg("spool", "purge", str(other), "--yes", check=False)
+    assert result.returncode == 1
+    assert b"not named like a spool" in result.stderr
+    assert list(tmp_path.iterdir()) == [other]
+
+
 def test_ls(run_dsmsg: Run, file: Path) -> None:
     text = run_dsmsg("spool", "ls", str(file.parent)).stdout.decode()
     assert f"{NAME}  free" in text

@@ -49,6 +49,35 @@ TEST_F(SessionTest, RefusedMessagesAreKeptAsDeadLetters) {
   std::filesystem::remove_all(folder);
 }
 
+TEST_F(SessionTest, WhoIsToldOfARefusalFindsTheDeadLetter) {
+  const std::string folder = NewFolder();
+  auto session = Open("dead-letter-dir=" + folder + "\n");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kReject);
+  for (int i = 1; i <= 200; ++i) {
+    EXPECT_EQ(session->Send(Request("x")).code(), Code::kUnknownTopic);
+    ASSERT_THAT(session->StatsJson(), HasSubstr("\"dead_lettered\":" + std::to_string(i) + ","));
+  }
+  EXPECT_TRUE(session->Disconnect().ok());
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(SessionTest, AFlushWaitsForDeadLetters) {
+  for (int i = 0; i < 50; ++i) {
+    FakeBroker::Get().Reset();
+    auto session = Open("dead-letter-topic=dead\n");
+    ASSERT_TRUE(session);
+    {
+      std::lock_guard lock(FakeBroker::Get().mutex);
+      FakeBroker::Get().refused_topic = "t";
+    }
+    ASSERT_TRUE(session->SendAsync(Request("x"), &CountOutcome, &counts_).ok());
+    ASSERT_TRUE(session->Flush(Millis(20000)));
+    EXPECT_EQ(FakeBroker::Get().Received(), 1u);
+    EXPECT_TRUE(session->Disconnect().ok());
+  }
+}
+
 TEST_F(SessionTest, DeadLettersGoToATopicAndNeverInCircles) {
   auto session = Open("dead-letter-topic=dead\n");
   ASSERT_TRUE(session);

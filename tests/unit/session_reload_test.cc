@@ -147,6 +147,13 @@ TEST_F(SessionTest, AChangedConfigurationFileIsUsedWhereWatched) {
   std::this_thread::yield();
   std::ofstream(path) << "[message-broker]\nusername=somebody\n";
   ASSERT_TRUE(WaitFor([&] { return opens() > before; }));
+  // Who was told to go elsewhere stays there when a file changes.
+  ASSERT_TRUE(session->Reload("elsewhere;2", "").ok());
+  ASSERT_TRUE(WaitFor([] { return Opened() == "elsewhere"; }));
+  const int moved = opens();
+  std::ofstream(path) << "[message-broker]\nusername=somebody-else\n";
+  ASSERT_TRUE(WaitFor([&] { return opens() > moved; }));
+  EXPECT_EQ(Opened(), "elsewhere");
   EXPECT_TRUE(session->Disconnect().ok());
 }
 

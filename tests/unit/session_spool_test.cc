@@ -16,6 +16,7 @@ namespace dsmsg {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Options of a spool in `folder`.
 std::string SpoolIn(const std::string& folder, const std::string& more = "") {
@@ -124,6 +125,24 @@ TEST_F(SessionTest, WhatIsLeftAtDisconnectComesBeforeWhatAFullQueueSentToTheSpoo
   std::filesystem::remove_all(folder);
 }
 
+// More than may wait for the disk at a time (32 MiB).
+TEST_F(SessionTest, WhatIsLeftAtDisconnectGoesToTheSpoolHoweverMuchItIs) {
+  const std::string folder = NewFolder();
+  auto session = Open(SpoolIn(folder, "flush-timeout=20s\n"));
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+  const std::string payload(1'000'000, 'x');
+  constexpr int kMessages = 80;
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(session->SendAsync(Request(payload), &CountOutcome, &counts_).ok());
+  }
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});  // which ends the flush early
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, kMessages);
+  EXPECT_EQ(counts_.failed, 0);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(SessionTest, SpoolModeAlwaysAndASynchronousSendThatIsOnDisk) {
   const std::string folder = NewFolder();
   auto session = Open(SpoolIn(folder, "spool-mode=always\nconnect=lazy\n"));
@@ -136,6 +155,7 @@ TEST_F(SessionTest, SpoolModeAlwaysAndASynchronousSendThatIsOnDisk) {
   ASSERT_TRUE(
       WaitFor([&] { return session->StatsJson().find(R"("replayed":2)") != std::string::npos; }));
   EXPECT_THAT(session->StatsJson(), HasSubstr(R"("spooled":2)"));
+  EXPECT_THAT(session->StatsJson(), Not(HasSubstr(R"("last_success_ms":0)")));
   EXPECT_TRUE(session->Disconnect().ok());
   std::filesystem::remove_all(folder);
 }
@@ -168,6 +188,27 @@ TEST_F(SessionTest, KeysWithABacklogQueueBehindItAndOthersGoLive) {
   for (int i = 0; i <= kBacklog; ++i) {
     ASSERT_EQ(payloads[static_cast<size_t>(i)], "a" + std::to_string(i));
   }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(SessionTest, WithoutOrderLiveMessagesDoNotWaitForTheBacklog) {
+  const std::string folder = NewFolder();
+  auto session = Open(SpoolIn(folder, "spool-order=none\nspool-replay-rate=200\n"));
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  ASSERT_TRUE(
+      WaitFor([&] { return session->StatsJson().find(R"("link":"down")") != std::string::npos; }));
+  constexpr int kBacklog = 60;
+  for (int i = 0; i < kBacklog; ++i) {
+    ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
+  }
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitFor([] { return FakeBroker::Get().Received() >= 1; }));
+  ASSERT_TRUE(session->SendAsync(Request("live"), &CountOutcome, &counts_).ok());
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == size_t{kBacklog + 1}; }));
+  EXPECT_TRUE(session->Disconnect().ok());
+  const std::vector<std::string> payloads = Payloads();
+  EXPECT_LT(std::find(payloads.begin(), payloads.end(), "live") - payloads.begin(), kBacklog);
   std::filesystem::remove_all(folder);
 }
 

@@ -55,6 +55,9 @@ TEST(KafkaConfig, DefaultsKeepTheirPromises) {
   EXPECT_EQ(made.Producer("bootstrap.servers"), "h1:9092,[::1]:9093");
   EXPECT_EQ(made.Producer("message.timeout.ms"), "0");
   EXPECT_EQ(made.Producer("acks"), "-1");
+  EXPECT_EQ(made.Producer("socket.timeout.ms"), "30000");
+  EXPECT_EQ(made.Consumer("socket.timeout.ms"), "30000");
+  EXPECT_EQ(made.Producer("request.timeout.ms"), "20000");
   EXPECT_EQ(made.Producer("enable.idempotence"), "true");
   EXPECT_EQ(made.Producer("compression.codec"), "lz4");
   EXPECT_EQ(made.Producer("partitioner"), "consistent_random");

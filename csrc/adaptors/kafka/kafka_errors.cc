@@ -52,6 +52,9 @@ Code MessageCode(rd_kafka_resp_err_t err) {
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    // While the producer lives: the partition, because its topic was deleted, with what a broker's
+    // answer had just given back to it.
+    case RD_KAFKA_RESP_ERR__DESTROY:
       return Code::kUnknownTopic;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
@@ -120,7 +123,7 @@ std::string FormatMillis(Millis value) {
 
 bool IsPurge(rd_kafka_resp_err_t err) {
   return err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
-         err == RD_KAFKA_RESP_ERR__DESTROY || err == RD_KAFKA_RESP_ERR__FATAL;
+         err == RD_KAFKA_RESP_ERR__FATAL;
 }
 
 bool IsLinkError(rd_kafka_resp_err_t err) {

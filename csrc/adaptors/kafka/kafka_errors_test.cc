@@ -24,9 +24,11 @@ TEST(KafkaErrors, MessageStatusSeparatesPermanentFromRetryable) {
 TEST(KafkaErrors, PurgedMessagesStayWithTheCore) {
   EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__PURGE_QUEUE));
   EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__PURGE_INFLIGHT));
-  EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__DESTROY));
   EXPECT_TRUE(IsPurge(RD_KAFKA_RESP_ERR__FATAL));
   EXPECT_FALSE(IsPurge(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC));
+  // Of a deleted topic: nobody else would complete them.
+  EXPECT_FALSE(IsPurge(RD_KAFKA_RESP_ERR__DESTROY));
+  EXPECT_EQ(MessageStatus(RD_KAFKA_RESP_ERR__DESTROY, "t").code(), Code::kUnknownTopic);
 }
 
 TEST(KafkaErrors, LinkStatusNamesCauseAndRemedy) {
