@@ -64,7 +64,10 @@ void TellOfPlaying(GstElement* element) {
 
 gboolean Event(GstBaseSink* base, GstEvent* event) {
   if (GST_EVENT_TYPE(event) != GST_EVENT_EOS) return parent_class->event(base, event);
-  if (!Self(base).DrainAtEos()) {
+  // With async=true it may be what a change to PAUSED waits for; draining does not say that it
+  // came.
+  const bool playing = gst_base_sink_do_preroll(base, GST_MINI_OBJECT_CAST(event)) == GST_FLOW_OK;
+  if (!playing || !Self(base).DrainAtEos()) {
     gst_event_unref(event);
     return FALSE;
   }
