@@ -3,6 +3,8 @@
 
 #include <gst/base/gstbasesink.h>
 
+#include <exception>
+
 #include "gst/broker_sink.h"
 #include "gst/type_names.h"
 
@@ -86,8 +88,18 @@ GstStateChangeReturn ChangeState(GstElement* element, GstStateChange change) {
   return result;
 }
 
+// No exception goes through GStreamer; running out of memory or threads is all that may throw.
+gboolean Start(GstBaseSink* base) {
+  try {
+    return Self(base).Start() ? TRUE : FALSE;
+  } catch (const std::exception& error) {
+    GST_ELEMENT_ERROR(base, RESOURCE, FAILED, ("Cannot start: %s", error.what()), (nullptr));
+    return FALSE;
+  }
+}
+
 void InstallFunctions(GstBaseSinkClass* base) {
-  base->start = [](GstBaseSink* s) -> gboolean { return Self(s).Start(); };
+  base->start = Start;
   base->stop = [](GstBaseSink* s) -> gboolean { return Self(s).Stop(); };
   base->unlock = [](GstBaseSink* s) -> gboolean {
     Self(s).Unlock();
