@@ -34,7 +34,7 @@ faults: ## What breaks while a pipeline sends, at full length: about 25 minutes 
 test-debian13: ## The elements' tests with GStreamer 1.26, in a Debian 13 root made by debootstrap (as root)
 	@scripts/test-debian13
 
-soak: ## A pipeline for 10 minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind]
+soak: ## A pipeline for 10 minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind|asan]
 	@scripts/setup build test
 	@cmake --preset dev -Wno-dev
 	@cmake --build --preset dev

@@ -46,8 +46,9 @@
  * | custom-messages | G_TYPE_STRV | go into the message as customMessage |
  *
  * Threads: as for any metadata, a buffer is changed only by who holds it alone
- * (gst_buffer_is_writable()). Everything is copied. The functions return FALSE, or NULL, and change
- * nothing when an argument is wrong.
+ * (gst_buffer_is_writable()). Everything is copied. dsmsg_buffer_add_event() returns NULL for a
+ * buffer that may not be changed; the other functions do nothing when the event, or what it is to
+ * have, is NULL.
  */
 #ifndef DSMSG_META_H_
 #define DSMSG_META_H_
@@ -95,12 +96,14 @@ static inline GstStructure* dsmsg_buffer_add_event(GstBuffer* buffer, const gcha
 /** The box of the object, in pixels of the buffer's frame. */
 static inline void dsmsg_event_set_box(GstStructure* event, gdouble left, gdouble top,
                                        gdouble width, gdouble height) {
+  if (event == NULL) return;
   gst_structure_set(event, "left", G_TYPE_DOUBLE, left, "top", G_TYPE_DOUBLE, top, "width",
                     G_TYPE_DOUBLE, width, "height", G_TYPE_DOUBLE, height, NULL);
 }
 
 /** Tracking id and confidence (0 to 1; below 0: unknown). */
 static inline void dsmsg_event_set_object(GstStructure* event, guint64 id, gdouble confidence) {
+  if (event == NULL) return;
   gst_structure_set(event, "id", G_TYPE_UINT64, id, NULL);
   if (confidence >= 0) gst_structure_set(event, "confidence", G_TYPE_DOUBLE, confidence, NULL);
 }
@@ -145,7 +148,9 @@ static inline void dsmsg_event_add_action(GstStructure* event, const gchar* type
 /** An embedding of @p count floats; @p model may be NULL. */
 static inline void dsmsg_event_set_embedding(GstStructure* event, const gfloat* values, gsize count,
                                              const gchar* model) {
-  GBytes* bytes = g_bytes_new(values, count * sizeof(gfloat));
+  GBytes* bytes;
+  if (event == NULL || values == NULL) return;
+  bytes = g_bytes_new(values, count * sizeof(gfloat));
   gst_structure_set(event, "embedding", G_TYPE_BYTES, bytes, NULL);
   g_bytes_unref(bytes);
   if (model != NULL) dsmsg_event_append_text(event, "embedding-info", "name", "model", model, -1);
@@ -154,6 +159,7 @@ static inline void dsmsg_event_set_embedding(GstStructure* event, const gfloat* 
 /** One closed polygon of the object's outline: @p points pairs x, y in pixels. */
 static inline void dsmsg_event_add_mask(GstStructure* event, const gfloat* xy, gsize points) {
   GValue item = G_VALUE_INIT;
+  if (event == NULL || xy == NULL) return;
   g_value_init(&item, G_TYPE_BYTES);
   g_value_take_boxed(&item, g_bytes_new(xy, points * 2 * sizeof(gfloat)));
   dsmsg_event_append(event, "mask", &item);
@@ -168,7 +174,9 @@ static inline void dsmsg_event_add_mask(GstStructure* event, const gfloat* xy, g
  */
 static inline void dsmsg_event_set_pose(GstStructure* event, const gchar* type, const gfloat* xyzc,
                                         gsize points, const gchar* const* names) {
-  GBytes* bytes = g_bytes_new(xyzc, points * 4 * sizeof(gfloat));
+  GBytes* bytes;
+  if (event == NULL || xyzc == NULL) return;
+  bytes = g_bytes_new(xyzc, points * 4 * sizeof(gfloat));
   gst_structure_set(event, "keypoints", G_TYPE_BYTES, bytes, NULL);
   g_bytes_unref(bytes);
   if (type != NULL) gst_structure_set(event, "pose-type", G_TYPE_STRING, type, NULL);
@@ -178,6 +186,7 @@ static inline void dsmsg_event_set_pose(GstStructure* event, const gchar* type, 
 /** Texts of the application, an array that ends with NULL: customMessage of the message. */
 static inline void dsmsg_event_set_custom_messages(GstStructure* event,
                                                    const gchar* const* messages) {
+  if (event == NULL || messages == NULL) return;
   gst_structure_set(event, "custom-messages", G_TYPE_STRV, messages, NULL);
 }
 

@@ -87,8 +87,10 @@ NvMsgBrokerClientHandle nv_msgbroker_connect(char* broker_conn_str, char* broker
 /**
  * Takes a message. While the connection is being made again it waits in a bounded queue.
  * @param cb may be NULL; else called once if and only if NV_MSGBROKER_API_OK is returned.
- * @return NV_MSGBROKER_API_RECONNECTING: the link is lost and the queue is full. Blocks only when
- *         the queue is full while the link is up, at most the option `overflow-timeout`.
+ * @return NV_MSGBROKER_API_RECONNECTING: the link is lost and the queue in front of an adaptor of
+ *         others is full; an adaptor of dsmsg follows its own `overflow`, and what that refuses is
+ *         NV_MSGBROKER_API_ERR. Blocks only when the queue is full while the link is up, at most
+ *         the option `overflow-timeout`.
  */
 NvMsgBrokerErrorType nv_msgbroker_send_async(NvMsgBrokerClientHandle h_ptr,
                                              NvMsgBrokerClientMsg message,

@@ -137,7 +137,12 @@ void QueuedConnection::Complete(uint64_t number, NvMsgBrokerErrorType status) {
   if (!pending_.Take(number, &send)) return;
   due_.emplace_back(std::move(send), status);
   due_cv_.notify_one();
-  room_.notify_one();
+  // One place is for one who waits; bytes may be for several, and not enough for the first.
+  if (pending_.count() + 1 < settings().queue_size) {
+    room_.notify_all();
+  } else {
+    room_.notify_one();
+  }
 }
 
 std::vector<Connection::Outcome> QueuedConnection::TakeLeft(const Client* client) {

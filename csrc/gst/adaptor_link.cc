@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -87,7 +88,13 @@ Result<std::shared_ptr<AdaptorLink>> AdaptorLink::Open(const Options& options) {
                       : reason);
   }
   Handles::Get().Set(link->handle_, link);
-  link->work_thread_ = StartThread("dsmsg-work", [link] { link->Work(); });
+  try {
+    link->work_thread_ = StartThread("dsmsg-work", [link] { link->Work(); });
+  } catch (const std::system_error& error) {
+    library.api().disconnect(link->handle_);
+    Handles::Get().Remove(link->handle_);
+    return Status(Code::kInternal, std::string("cannot start a thread: ") + error.what());
+  }
   return link;
 }
 

@@ -3,6 +3,9 @@
 
 #ifdef DSMSG_GST_ANALYTICS
 #include <gst/analytics/analytics.h>
+#include <gst/video/video.h>
+
+#include <cmath>
 #endif
 
 namespace dsmsg {
@@ -79,25 +82,67 @@ Object ReadDetection(GstAnalyticsRelationMeta* meta, const GstAnalyticsODMtd* de
   return object;
 }
 
+struct Region {
+  const GstVideoRegionOfInterestMeta* meta = nullptr;
+  Object* object = nullptr;
+};
+
+// One is a whole number, the other may have been cut to one.
+bool SameBox(const msgconv::Box& a, const msgconv::Box& b) {
+  return std::abs(a.left - b.left) <= 1 && std::abs(a.top - b.top) <= 1 &&
+         std::abs(a.width - b.width) <= 1 && std::abs(a.height - b.height) <= 1;
+}
+
+/// The region that is the same object, if any. An id alone is not enough: other elements give
+/// regions ids of their own.
+Region FindRegion(GstBuffer* buffer, guint id, const msgconv::Box& box, size_t first_region,
+                  Frame* frame) {
+  gpointer state = nullptr;
+  size_t index = first_region;
+  while (const GstMeta* meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    const auto* region = reinterpret_cast<const GstVideoRegionOfInterestMeta*>(meta);
+    Object* const object = &frame->objects[index++];
+    if (region->id >= 0 && static_cast<guint>(region->id) == id && SameBox(object->box, box))
+      return {region, object};
+  }
+  return {};
+}
+
+void Complete(const Object& detection, Object* object) {
+  if (object->label.empty()) object->label = detection.label;
+  if (!object->confidence) object->confidence = detection.confidence;
+  if (!object->id) object->id = detection.id;
+  if (object->attribute_count > 0) return;
+  object->first_attribute = detection.first_attribute;
+  object->attribute_count = detection.attribute_count;
+}
+
 }  // namespace
 
-size_t ReadAnalytics(GstBuffer* buffer, Frame* frame) {
+size_t ReadAnalytics(GstBuffer* buffer, size_t first_region, Frame* frame) {
   GstAnalyticsRelationMeta* meta = gst_buffer_get_analytics_relation_meta(buffer);
   if (meta == nullptr) return 0;
-  size_t count = 0;
+  size_t completed = 0;
   gpointer state = nullptr;
   GstAnalyticsMtd detection;
   while (gst_analytics_relation_meta_iterate(meta, &state, gst_analytics_od_mtd_get_mtd_type(),
                                              &detection) != FALSE) {
-    frame->objects.push_back(ReadDetection(meta, &detection, frame));
-    ++count;
+    const Object object = ReadDetection(meta, &detection, frame);
+    const Region region = FindRegion(buffer, detection.id, object.box, first_region, frame);
+    if (region.meta == nullptr) {
+      frame->objects.push_back(object);
+      continue;
+    }
+    Complete(object, region.object);
+    if (region.meta->params == nullptr) ++completed;
   }
-  return count;
+  return completed;
 }
 
 #else
 
-size_t ReadAnalytics(GstBuffer*, msgconv::Frame*) { return 0; }
+size_t ReadAnalytics(GstBuffer*, size_t, msgconv::Frame*) { return 0; }
 
 #endif
 

@@ -356,7 +356,7 @@ void BrokerSink::WarnWithoutPayloads() {
 bool BrokerSink::DrainAtEos() {
   const std::shared_ptr<SendEngine> engine = Engine();
   if (engine == nullptr) return true;
-  const auto deadline = steady_clock::now() + flush_timeout_;
+  auto deadline = steady_clock::now() + flush_timeout_;
   while (true) {
     switch (engine->Drain(deadline)) {
       case SendEngine::Drained::kAll:
@@ -378,6 +378,7 @@ bool BrokerSink::DrainAtEos() {
         break;
     }
     if (gst_base_sink_wait_preroll(element_) != GST_FLOW_OK) return false;
+    deadline = steady_clock::now() + flush_timeout_;  // a pause does not count
   }
 }
 

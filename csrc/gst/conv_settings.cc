@@ -82,7 +82,7 @@ void InstallChoice(GObjectClass* klass, Property id, const char* name, const cha
 
 void InstallDeepStreamProperties(GObjectClass* klass) {
   InstallText(klass, kConfig, "config", "Configuration file",
-              "File (INI, or YAML by its ending .yml) with the groups sensorN, placeN "
+              "File (INI; YAML or CSV by its ending .yml, .csv) with the groups sensorN, placeN "
               "and analyticsN, N being the source id: what messages say about the "
               "camera. Without it messages go without sensor, place and "
               "analyticsModule. With msg2p-lib the file is that library's");

@@ -190,7 +190,9 @@ void ConvWorker::RenderAll(msgconv::SourceGate::Source* source) {
                     !settings_.msg2p_lib.empty();
   const bool dummy = frame_.objects.empty();
   if (dummy && each) frame_.objects.emplace_back();
-  const size_t count = dummy ? std::max<size_t>(maker_->Count(frame_), 1) : maker_->Count(frame_);
+  size_t count = maker_->Count(frame_);
+  // The built-in forms that hold a frame count no objects; a library may make nothing of one.
+  if (dummy && !each) count = std::max<size_t>(count, 1);
   for (size_t i = 0; i < count; ++i) {
     if (!gate_.AdmitMessage(*source, now_ns)) {
       GST_LOG_OBJECT(element_, "source %u: message left out for rate=%g (%" PRIu64 " so far)",

@@ -3,6 +3,8 @@
 
 #include <gst/base/gstbasesink.h>
 
+#include <exception>
+
 #include "gst/broker_sink.h"
 #include "gst/type_names.h"
 
@@ -64,7 +66,10 @@ void TellOfPlaying(GstElement* element) {
 
 gboolean Event(GstBaseSink* base, GstEvent* event) {
   if (GST_EVENT_TYPE(event) != GST_EVENT_EOS) return parent_class->event(base, event);
-  if (!Self(base).DrainAtEos()) {
+  // With async=true it may be what a change to PAUSED waits for; draining does not say that it
+  // came.
+  const bool playing = gst_base_sink_do_preroll(base, GST_MINI_OBJECT_CAST(event)) == GST_FLOW_OK;
+  if (!playing || !Self(base).DrainAtEos()) {
     gst_event_unref(event);
     return FALSE;
   }
@@ -83,8 +88,18 @@ GstStateChangeReturn ChangeState(GstElement* element, GstStateChange change) {
   return result;
 }
 
+// No exception goes through GStreamer; running out of memory or threads is all that may throw.
+gboolean Start(GstBaseSink* base) {
+  try {
+    return Self(base).Start() ? TRUE : FALSE;
+  } catch (const std::exception& error) {
+    GST_ELEMENT_ERROR(base, RESOURCE, FAILED, ("Cannot start: %s", error.what()), (nullptr));
+    return FALSE;
+  }
+}
+
 void InstallFunctions(GstBaseSinkClass* base) {
-  base->start = [](GstBaseSink* s) -> gboolean { return Self(s).Start(); };
+  base->start = Start;
   base->stop = [](GstBaseSink* s) -> gboolean { return Self(s).Stop(); };
   base->unlock = [](GstBaseSink* s) -> gboolean {
     Self(s).Unlock();

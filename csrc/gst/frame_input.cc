@@ -46,6 +46,8 @@ void FrameInput::Prepare(uint32_t source, Frame* frame) {
   frame->width = caps_width_;
   frame->height = caps_height_;
   frame->source_width = frame->source_height = 0;
+  // Else those of the frame before, whose text is gone.
+  frame->sensor_id = frame->video_path = {};
   if (const GstVideoMeta* video = gst_buffer_get_video_meta(buffer_)) {
     frame->width = video->width;
     frame->height = video->height;
@@ -70,8 +72,9 @@ InputReport FrameInput::AddDetections(Frame* frame) {
   if (has_batch_) deepstream_.ReadObjects(frame);
   // What GStreamer attaches belongs to the one camera of this buffer.
   if (frame->source_id == settings_.source_id || (has_batch_ && sources_.size() == 1)) {
+    const size_t first_region = frame->objects.size();
     report.without_parameters = ReadRegions(buffer_, frame).without_parameters;
-    ReadAnalytics(buffer_, frame);
+    report.without_parameters -= ReadAnalytics(buffer_, first_region, frame);
   }
   report.found = frame->objects.size() - first;
   Filter(first, frame, &report);

@@ -22,7 +22,7 @@ namespace dsmsg {
 
 struct InputReport {
   size_t found = 0;                      // events, or detections before filters
-  size_t without_parameters = 0;         // regions of interest of them
+  size_t without_parameters = 0;         // regions of interest of them, with nothing that says more
   std::optional<int64_t> unnamed_class;  // a class number that `labels` has no name for
 };
 

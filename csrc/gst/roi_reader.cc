@@ -98,7 +98,6 @@ Object ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* frame) {
   if (const gchar* type = g_quark_to_string(region->roi_type)) object.label = type;
   object.box = {static_cast<float>(region->x), static_cast<float>(region->y),
                 static_cast<float>(region->w), static_cast<float>(region->h)};
-  if (region->id > 0) object.id = static_cast<uint64_t>(region->id);
   object.first_attribute = static_cast<uint32_t>(frame->attributes.size());
   for (const GList* node = region->params; node != nullptr; node = node->next) {
     const auto* structure = static_cast<const GstStructure*>(node->data);

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -66,7 +67,13 @@ Result<std::unique_ptr<SendEngine>> SendEngine::Start(Options options) {
       state->link.Listen([weak = std::weak_ptr<State>(state)](NvDsMsgApiEventType event) {
         if (const std::shared_ptr<State> alive = weak.lock()) alive->Heard(event);
       });
-  state->worker = StartThread("dsmsg-send", [state] { state->Worker(); });
+  try {
+    state->worker = StartThread("dsmsg-send", [state] { state->Worker(); });
+  } catch (const std::system_error& error) {
+    state->link.Unlisten(state->listener);
+    if (AdaptorLink::Leave(state->slot)) (void)state->link.End(Clock::now());
+    return Status(Code::kInternal, std::string("cannot start a thread: ") + error.what());
+  }
   return std::unique_ptr<SendEngine>(new SendEngine(std::move(state)));
 }
 

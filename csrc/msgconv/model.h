@@ -69,9 +69,8 @@ struct Gaze {
 };
 
 struct Object {
-  std::optional<uint64_t>
-      id;                  // the tracker's; where there is no tracker, the detector's own, if any
-  std::string_view label;  // class name
+  std::optional<uint64_t> id;       // the tracker's
+  std::string_view label;           // class name
   std::optional<int64_t> label_id;  // class number
   std::optional<float> confidence;
   Box box;

@@ -348,6 +348,24 @@ TEST_F(Calls, AFullQueueMakesASendWaitAndThenFail) {
   EXPECT_EQ(sends.ok(), 11);
 }
 
+TEST_F(Calls, TheRoomOfOneLargeMessageIsForAllWhoFit) {
+  ConfigFile config("[nvmsgbroker]\nqueue-bytes=100\noverflow-timeout=20s\n");
+  Plain().With([](fake::State& state) { state.latency = milliseconds(1000); });
+  Sends sends;
+  const auto handle = Connect(Plain(), "host;1", config.path());
+  ASSERT_EQ(sends.Send(handle, std::string(100, 'x')), NV_MSGBROKER_API_OK);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i)
+    threads.emplace_back([&] { sends.Send(handle, std::string(30, 'y')); });
+  // All are with the broker before it has answered one of them.
+  EXPECT_TRUE(Plain().WaitFor([](const fake::State& state) {
+    return !state.links.empty() && state.links.begin()->second->waiting.size() == 3;
+  }));
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);
+  EXPECT_EQ(sends.ok(), 4);
+}
+
 TEST_F(Calls, ThroughputDoesNotDependOnTheWorkInterval) {
   for (const char* interval : {"10000", "1000000"}) {
     ConfigFile config(std::string("[nvmsgbroker]\nwork-interval=") + interval + "\n");

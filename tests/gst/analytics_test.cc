@@ -70,6 +70,33 @@ TEST(ConvAnalytics, FiltersAndEventsWorkAsForRegions) {
   EXPECT_EQ(Text(ParseJson(payloads[0]), {"event", "type"}), "entry");
 }
 
+// What Intel's elements attach since 2025: every object twice.
+TEST(ConvAnalytics, ADetectionThatIsAlsoARegionIsOneObject) {
+  GstBuffer* buffer = Analysed(false);
+  auto* car = gst_buffer_add_video_region_of_interest_meta(buffer, "car", 4, 2, 8, 6);
+  car->id = 0;  // the detection's
+  auto* person = gst_buffer_add_video_region_of_interest_meta(buffer, "person", 1, 1, 2, 2);
+  person->id = 1;
+  gst_video_region_of_interest_meta_add_param(
+      person, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, 0.625, nullptr));
+  // An id that is another element's.
+  AddRegion(buffer, "dog", 0.5)->id = 1;
+  ConvHarness h(std::string(kEveryFrame) + "payload-type=minimal");
+  const auto payloads = h.Payloads(buffer);
+  ASSERT_THAT(payloads, SizeIs(1));
+  const auto document = ParseJson(payloads[0]);
+  const auto& objects = At(document, {"objects"});
+  ASSERT_EQ(objects.Size(), 3U) << payloads[0];
+  EXPECT_EQ(Text(objects[0], {"id"}), "42");
+  EXPECT_EQ(Number(objects[0], {"confidence"}), 0.75);
+  EXPECT_EQ(Text(objects[0], {"attributes", "classification"}), "blue");
+  EXPECT_EQ(Text(objects[1], {"type"}), "person");
+  EXPECT_EQ(Number(objects[1], {"confidence"}), 0.625);
+  EXPECT_EQ(Text(objects[2], {"type"}), "dog");
+  EXPECT_THAT(h.Messages(),
+              IsEmpty());  // the car's region has no parameters, its detection has all
+}
+
 #else
 
 TEST(ConvAnalytics, AnOlderGStreamerDoesWithout) {

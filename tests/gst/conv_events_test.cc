@@ -126,6 +126,19 @@ TEST(ConvEvents, WrongArgumentsChangeNothing) {
   EXPECT_EQ(dsmsg_buffer_add_event(buffer, "entry", "car"), nullptr);
   EXPECT_EQ(dsmsg_buffer_add_event(nullptr, "entry", "car"), nullptr);
   gst_buffer_unref(shared);
+  // A program that does not look at the answer: no complaint of GLib's, which may end it.
+  const GLogLevelFlags before = g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL);
+  const float numbers[] = {1, 2, 3, 4};
+  const gchar* texts[] = {"one", nullptr};
+  dsmsg_event_set_object(nullptr, 1, 0.5);
+  dsmsg_event_set_box(nullptr, 1, 2, 3, 4);
+  dsmsg_event_add_attribute(nullptr, "color", "blue", 0.5);
+  dsmsg_event_add_action(nullptr, "walking", 0.5);
+  dsmsg_event_set_embedding(nullptr, numbers, 4, "model");
+  dsmsg_event_add_mask(nullptr, numbers, 2);
+  dsmsg_event_set_pose(nullptr, "pose25D", numbers, 1, nullptr);
+  dsmsg_event_set_custom_messages(nullptr, texts);
+  g_log_set_always_fatal(before);
   GstStructure* event = dsmsg_buffer_add_event(buffer, nullptr, nullptr);
   // Types that nobody meant.
   gst_structure_set(event, "id", G_TYPE_STRING, "nine", "embedding", G_TYPE_INT, 3, "mask",
@@ -194,9 +207,13 @@ TEST(ConvTrack, ASeekBackBeginsAnew) {
 
 TEST(ConvTrack, ObjectsWithoutIdHaveNoEvents) {
   ConvHarness h("msg2p-newapi=true events=track");
-  GstBuffer* buffer = Picture();
-  AddRegion(buffer, "person", 0.9);
-  EXPECT_THAT(h.Payloads(buffer), IsEmpty());
+  for (int i = 0; i < 2; ++i) {
+    GstBuffer* buffer = Picture();
+    AddRegion(buffer, "person", 0.9);
+    // As Intel's detectors do: another one in every frame.
+    AddRegion(buffer, "person", 0.9)->id = 77 + i;
+    EXPECT_THAT(h.Payloads(buffer), IsEmpty());
+  }
 }
 
 // ---------------------------------------------------------------- forms
@@ -223,6 +240,14 @@ TEST(ConvForms, DummyPayloadsAreMadeOfEmptyFrames) {
   ConvHarness interval("msg2p-newapi=true dummy-payload=true payload-type=1 frame-interval=3");
   EXPECT_THAT(interval.Payloads(Picture()), SizeIs(1));
   EXPECT_THAT(interval.Payloads(Picture()), IsEmpty());
+}
+
+TEST(ConvForms, APayloadLibraryMayMakeNothingOfAnEmptyFrame) {
+  ConvHarness h(std::string(kEveryFrame) +
+                "dummy-payload=true payload-type=custom msg2p-lib=" DSMSG_CUSTOM_EVENTS);
+  EXPECT_THAT(h.Payloads(Picture()), IsEmpty());
+  EXPECT_THAT(h.Payloads(PersonPicture()), ElementsAre("257 1 person 0 "));
+  EXPECT_THAT(h.Messages(), IsEmpty());
 }
 
 }  // namespace

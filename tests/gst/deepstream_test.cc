@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "conv_support.h"
+#include "dsmsg_meta.h"
 #include "msgconv/tests/json_check.h"
 #include "nvmsgconv.h"
 #include "sink_harness.h"
@@ -254,6 +255,28 @@ TEST(DeepStream, AttachedEventsAreConvertedWithoutTheNewApi) {
     EXPECT_EQ(Text(document, {"@timestamp"}), time);
     gst_buffer_unref(out);
   }
+}
+
+TEST(DeepStream, TheSensorOfAnEventIsThatOfItsFrameOnly) {
+  const WithRelease release("7.0");
+  ConvHarness h("payload-type=minimal");
+  {
+    FakeBatch batch;
+    std::vector<char> room(16384);
+    auto* event = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
+    std::string sensor = "a sensor with a name that is long enough for memory of its own";
+    event->sensorStr = sensor.data();
+    batch.user.base.type = 9;
+    batch.user.data = event;
+    const auto payloads = h.Payloads(batch.Buffer());
+    ASSERT_THAT(payloads, SizeIs(1));
+    EXPECT_EQ(Text(ParseJson(payloads[0]), {"sensorId"}), sensor);
+  }
+  GstBuffer* buffer = Picture();
+  dsmsg_buffer_add_event(buffer, "entry", "car");
+  const auto payloads = h.Payloads(buffer);
+  ASSERT_THAT(payloads, SizeIs(1));
+  EXPECT_EQ(Text(ParseJson(payloads[0]), {"sensorId"}), "0");
 }
 
 TEST(DeepStream, UntrackedAndUnsureObjects) {

@@ -171,6 +171,25 @@ TEST(SinkEos, WaitsForAcknowledgements) {
   EXPECT_EQ(Stat(pipeline.Get("sink"), "ok"), 20U);
 }
 
+TEST(SinkEos, InAPauseIsWhatAnAsyncSinkWaitedFor) {
+  Fake fake;
+  fake.Set([](FakeControl& c) { c.hold_completions = true; });
+  Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink async=true conn-str=h;1 " +
+                    fake.proto_lib());
+  pipeline.Set(GST_STATE_PLAYING);
+  PushNumber(pipeline, 1);
+  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.messages.size() == 1; }));
+  // No buffer for the preroll, and a message that is not acknowledged.
+  EXPECT_EQ(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_ASYNC);
+  PushEos(pipeline);
+  ASSERT_EQ(pipeline.Reach(seconds(10)), GST_STATE_CHANGE_SUCCESS);
+  pipeline.Set(GST_STATE_PLAYING);
+  EXPECT_EQ(pipeline.Pop(GST_MESSAGE_EOS, milliseconds(100)), nullptr);
+  fake.Set([](FakeControl& c) { c.hold_completions = false; });
+  ASSERT_TRUE(pipeline.WaitEos());
+  EXPECT_EQ(Stat(pipeline.Get("sink"), "ok"), 1U);
+}
+
 TEST(SinkEos, IsPostedOnceHoweverThePipelineStarts) {
   Fake fake;
   for (int i = 0; i < 30; ++i) {

@@ -1,14 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/elements.md: the tests it names exist, and its Python example works."""
+"""docs/elements.md: every property is there, its tests exist, its Python example works."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
+import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "elements.md").read_text()
+LIBRARIES = Path(os.environ.get("DSMSG_LIB_DIR", ROOT / "build" / "dev" / "lib"))
+
+
+def _properties(element: str, folder: Path) -> set[str]:
+    """Names that gst-inspect-1.0 lists."""
+    listing = subprocess.run(
+        ["gst-inspect-1.0", "--no-colors", element],
+        env={
+            **os.environ,
+            "GST_PLUGIN_PATH": str(LIBRARIES / "gstreamer"),
+            "GST_REGISTRY": str(folder / "registry.bin"),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    return set(re.findall(r"^  ([a-z0-9-]+) +: ", listing, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("element", "base"), [("dsmsgconv", "identity"), ("dsmsgbroker", "fakesink")]
+)
+def test_every_property_is_in_the_table_of_its_element(
+    element: str, base: str, tmp_path: Path
+) -> None:
+    start = PAGE.index(f"\n`{element}`:\n")
+    table = re.match(r"\n\S+\n\n((?:\|.*\n)+)", PAGE[start:]).group(1)
+    described = set()
+    for line in table.splitlines()[2:]:
+        described |= set(re.findall(r"`([\w-]+)`", line.split("|")[1]))
+    own = _properties(element, tmp_path) - _properties(base, tmp_path)
+    assert own <= described
+    # What the base class has, too.
+    assert described - own <= {"sync", "async", "stats"}
 
 
 def test_every_pitfall_is_shown_by_a_test_that_exists() -> None:

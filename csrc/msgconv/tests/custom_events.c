@@ -31,7 +31,7 @@ NvDsPayload* nvds_msg2p_generate(NvDsMsg2pCtx* ctx, NvDsEvent* events, unsigned 
   NvDsPayload* payload;
   char text[200];
   int length;
-  if (strcmp(first->objectId, "nothing") == 0) return NULL;
+  if (*first->objectId == '\0' || strcmp(first->objectId, "nothing") == 0) return NULL;
   length = snprintf(text, sizeof(text), "%d %u %s %d %s", (int)ctx->payloadType, size,
                     first->objectId, first->sensorId, first->videoPath);
   payload = calloc(1, sizeof(*payload));

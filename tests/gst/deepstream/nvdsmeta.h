@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands for DeepStream's headers in the test of csrc/gst/deepstream_check.cc: the names that
+ * it looks at, in structures of the same layout. */
+#ifndef DSMSG_TESTS_NVDSMETA_H_
+#define DSMSG_TESTS_NVDSMETA_H_
+
+#include <glib.h>
+
+#define MAX_LABEL_SIZE 128
+#define UNTRACKED_OBJECT_ID 0xFFFFFFFFFFFFFFFF
+
+typedef enum {
+  NVDS_BATCH_META = 1,
+  NVDS_FRAME_META,
+  NVDS_OBJ_META,
+  NVDS_DISPLAY_META,
+  NVDS_CLASSIFIER_META,
+  NVDS_LABEL_INFO_META,
+  NVDS_USER_META,
+  NVDS_PAYLOAD_META,
+  NVDS_EVENT_MSG_META
+} NvDsMetaType;
+
+typedef struct {
+  void* batch_meta;
+  NvDsMetaType meta_type;
+  void *context, *copy, *release;
+} NvDsBaseMeta;
+
+typedef struct {
+  NvDsBaseMeta base_meta;
+  guint max_frames_in_batch, num_frames_in_batch;
+  void* pools[6];
+  GList *frame_meta_list, *batch_user_meta_list;
+} NvDsBatchMeta;
+
+typedef struct {
+  NvDsBaseMeta base_meta;
+  guint pad_index, batch_id;
+  gint frame_num;
+  guint64 buf_pts, ntp_timestamp;
+  guint source_id;
+  gint surfaces;
+  guint source_frame_width, source_frame_height, surface[2], objects;
+  gboolean inferred;
+  GList *obj_meta_list, *display_meta_list, *frame_user_meta_list;
+  gint64 misc[4];
+  guint pipeline_width, pipeline_height;
+} NvDsFrameMeta;
+
+typedef struct {
+  float left, top, width, height;
+  char rest[104];
+} NvOSD_RectParams;
+
+typedef struct {
+  NvDsBaseMeta base_meta;
+  void* parent;
+  gint unique_component_id, class_id;
+  guint64 object_id;
+  float boxes[8], confidence, tracker_confidence;
+  NvOSD_RectParams rect_params;
+  char mask_and_text[112];
+  char obj_label[MAX_LABEL_SIZE];
+  GList* classifier_meta_list;
+} NvDsObjectMeta;
+
+typedef struct {
+  NvDsBaseMeta base_meta;
+  guint num_labels;
+  gint unique_component_id;
+  GList* label_info_list;
+} NvDsClassifierMeta;
+
+typedef struct {
+  NvDsBaseMeta base_meta;
+  guint num_classes;
+  char result_label[MAX_LABEL_SIZE];
+  char* pResult_label;
+  guint result_class_id, label_id;
+  float result_prob;
+} NvDsLabelInfo;
+
+typedef struct {
+  NvDsBaseMeta base_meta;
+  void* user_meta_data;
+} NvDsUserMeta;
+
+#endif /* DSMSG_TESTS_NVDSMETA_H_ */
