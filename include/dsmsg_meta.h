@@ -55,6 +55,7 @@
 
 #include <gst/gst.h>
 
+/* NOLINTBEGIN(modernize-use-nullptr,modernize-redundant-void-arg): this is C */
 G_BEGIN_DECLS
 
 /** Name of the custom metadata, and of its structure. */
@@ -191,5 +192,6 @@ static inline void dsmsg_event_set_custom_messages(GstStructure* event,
 }
 
 G_END_DECLS
+/* NOLINTEND(modernize-use-nullptr,modernize-redundant-void-arg) */
 
 #endif /* DSMSG_META_H_ */

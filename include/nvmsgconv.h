@@ -111,7 +111,7 @@ typedef struct NvDsProductObject {
   char *brand, *type, *shape;
 } NvDsProductObject;
 
-struct _GList;
+struct _GList; /* GLib's. NOLINT(bugprone-reserved-identifier) */
 /** The structures with a mask: a GList of GArray of double (x, y, x, y, ...), one for each polygon.
  */
 typedef struct NvDsVehicleObjectExt {
@@ -197,7 +197,7 @@ typedef struct NvDsEventMsgMeta {
 } NvDsEventMsgMeta;
 
 /** An entry of the list that the generating functions get. */
-typedef struct _NvDsEvent {
+typedef struct NvDsEvent {
   NvDsEventType eventType;
   NvDsEventMsgMeta* metadata;
 } NvDsEvent;

@@ -102,8 +102,9 @@ class YamlReader {
       } else if (event_.type == YAML_SEQUENCE_START_EVENT) {
         if (Status status = ReadList(key, &value); !status.ok()) return status;
       } else {
-        return Unexpected("a value for \"" + key + "\" in [" + group + "]: text, a number or " +
-                          "a list of numbers");
+        std::string expected = "a value for \"";
+        expected.append(key).append("\" in [").append(group);
+        return Unexpected(expected.append("]: text, a number or a list of numbers"));
       }
       config_.AddEntry(key, std::move(value), origin_, key_line);
     }

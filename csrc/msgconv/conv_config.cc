@@ -165,8 +165,9 @@ class ConvConfigParser {
         continue;
       }
       if (const char* expected = field->assign(value, target)) {
-        return {Code::kInvalidArgument, At(config_->origin_, line) + key + "=" + value + " in [" +
-                                            group.name + "]: expected " + expected};
+        std::string text = At(config_->origin_, line);
+        text.append(key).append("=").append(value).append(" in [").append(group.name);
+        return {Code::kInvalidArgument, text.append("]: expected ").append(expected)};
       }
     }
     return {};

@@ -13,7 +13,8 @@ namespace dsmsg::msgconv {
 
 struct Release {
   unsigned major = 0, minor = 0;
-  friend auto operator<=>(const Release&, const Release&) = default;
+  friend auto operator<=>(const Release&,
+                          const Release&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct DeepStream {

@@ -24,7 +24,8 @@ std::string_view View(const char* text) {
 template <class T>
 T At(const char* meta, size_t offset) {
   T value{};
-  if (offset != kNotThere) std::memcpy(&value, meta + offset, sizeof(value));
+  // A pointer is a value like any other: NOLINTNEXTLINE(bugprone-sizeof-expression)
+  if (offset != kNotThere) std::memcpy(&value, meta + offset, sizeof(T));
   return value;
 }
 

@@ -92,7 +92,7 @@ void ReadOutlines(const DsmsgObject& from, Frame* frame, Object* object) {
     const DsmsgPolygon& polygon = from.outlines[i];
     Range outline{static_cast<uint32_t>(frame->points.size()),
                   polygon.points == nullptr ? 0 : polygon.point_count};
-    for (uint32_t point = 0; point < outline.count; ++point) {
+    for (size_t point = 0; point < outline.count; ++point) {
       frame->points.push_back({polygon.points[2 * point], polygon.points[2 * point + 1]});
     }
     frame->outlines.push_back(outline);
