@@ -5,6 +5,10 @@
 // round. So the driver hands over one burst, which makes at most one request for each partition,
 // and the next when it is answered; what waits meanwhile makes the next burst larger.
 //
+// A topic's first burst is waited for to the last message: a broker that has just become a
+// partition's leader may refuse one request and take the next, because it knows no sequence to
+// compare it with.
+//
 // Threads: the I/O thread's.
 #ifndef DSMSG_ADAPTORS_KAFKA_BURST_GATE_H_
 #define DSMSG_ADAPTORS_KAFKA_BURST_GATE_H_
@@ -32,7 +36,7 @@ class BurstGate {
   bool Admits(size_t bytes, Clock::time_point now) {
     if (!limits_.enabled || unsettled_) return true;
     if (!open_) {
-      if (outstanding_ >= kFree) {
+      if (outstanding_ >= (fresh_ ? 1 : kFree)) {
         refused_ = true;
         return false;
       }
@@ -42,16 +46,16 @@ class BurstGate {
     return messages_ < limits_.messages && bytes_ + bytes <= limits_.bytes;
   }
   /// It was handed over. `known`: its topic has taken messages before. What waits for a topic to
-  /// turn up has no partition yet, and must not hold up the others.
+  /// turn up has no partition yet, and must not hold up the others for longer than kPatience.
   void Took(size_t bytes, bool known) {
     ++outstanding_;
     ++messages_;
     bytes_ += bytes;
-    if (!known) unsettled_ = true;
+    if (!known) fresh_ = true;
   }
   /// The end of one message, by a broker's answer or otherwise.
   void Ended() {
-    if (--outstanding_ == 0) unsettled_ = false;
+    if (--outstanding_ == 0) fresh_ = unsettled_ = false;
   }
   /// What is handed over from now on is the next burst.
   void EndBurst() {
@@ -60,10 +64,22 @@ class BurstGate {
 
   /// When messages wait for a burst that stays unanswered: the time to ask whether the brokers
   /// answer other requests. If so, the burst's partitions are without leader or refuse for a time,
-  /// and Begin lets others pass; if not, Postpone.
+  /// and LetOthersPass; if not, Postpone.
   Clock::time_point QuestionDue() const {
     return refused_ && !open_ ? begin_ + patience_ : Clock::time_point::max();
   }
+  void LetOthersPass(Clock::time_point now) {
+    unsettled_ = fresh_;
+    Begin(now);
+  }
+  void Postpone(Clock::time_point now) {
+    begin_ = now;
+    patience_ = std::min(2 * patience_, kMaxPatience);
+  }
+  /// Some of what is unanswered went to a topic that has not taken messages before.
+  bool fresh() const { return fresh_; }
+
+ private:
   void Begin(Clock::time_point now) {
     open_ = true;
     refused_ = false;
@@ -71,18 +87,13 @@ class BurstGate {
     begin_ = now;
     patience_ = kPatience;
   }
-  void Postpone(Clock::time_point now) {
-    begin_ = now;
-    patience_ = std::min(2 * patience_, kMaxPatience);
-  }
-  bool unsettled() const { return unsettled_; }
 
- private:
   static constexpr size_t kFree = 5;  // librdkafka's limit, in messages of one partition
 
   const Limits limits_;
   size_t outstanding_ = 0, messages_ = 0, bytes_ = 0;
-  bool open_ = true, refused_ = false, unsettled_ = false;
+  bool open_ = true, refused_ = false;
+  bool fresh_ = false, unsettled_ = false;  // the latter: and everything passes
   Clock::time_point begin_{};
   Millis patience_ = kPatience;
 };

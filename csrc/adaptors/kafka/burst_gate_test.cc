@@ -71,7 +71,7 @@ TEST(BurstGate, WhatIsStuckDoesNotHoldUpTheOthersForLong) {
   EXPECT_EQ(gate.QuestionDue(), now + 2 * BurstGate::kPatience);
   for (int i = 0; i < 10; ++i) gate.Postpone(now);
   EXPECT_EQ(gate.QuestionDue(), now + BurstGate::kMaxPatience);
-  gate.Begin(now);
+  gate.LetOthersPass(now);
   EXPECT_EQ(gate.QuestionDue(), kNever);
   EXPECT_EQ(Fill(gate, now, 100), 10u);
   gate.EndBurst();
@@ -79,16 +79,22 @@ TEST(BurstGate, WhatIsStuckDoesNotHoldUpTheOthersForLong) {
   EXPECT_EQ(gate.QuestionDue(), now + BurstGate::kPatience);
 }
 
-TEST(BurstGate, ATopicThatIsNotThereYetHoldsUpNobody) {
+TEST(BurstGate, ATopicThatIsNotThereYetHoldsUpNobodyForLong) {
   BurstGate gate(kLimits);
-  const Clock::time_point now{};
+  Clock::time_point now{};
   ASSERT_TRUE(gate.Admits(1, now));
   gate.Took(1, false);
   gate.EndBurst();
+  EXPECT_FALSE(gate.Admits(1, now)) << "a topic's first burst is waited for";
+  EXPECT_EQ(gate.QuestionDue(), now + BurstGate::kPatience);
+  now += BurstGate::kPatience;
+  gate.LetOthersPass(now);
   EXPECT_EQ(Fill(gate, now, 100), 100u);
-  EXPECT_TRUE(gate.unsettled());
+  EXPECT_TRUE(gate.fresh());
   End(gate, 101);
-  EXPECT_FALSE(gate.unsettled());
+  EXPECT_FALSE(gate.fresh());
+  gate.EndBurst();
+  EXPECT_EQ(Fill(gate, now, 100), 10u);
 }
 
 TEST(BurstGate, WithoutIdempotenceEverythingPasses) {

@@ -32,11 +32,11 @@ std::string Property(rd_kafka_t* rk, const char* name) {
   return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK ? value : "";
 }
 
-BurstGate::Limits LimitsOf(rd_kafka_t* rk) {
+BurstGate::Limits LimitsOf(rd_kafka_t* rk, bool idempotent) {
   const auto number = [rk](const char* name) {
     return static_cast<size_t>(std::strtoull(Property(rk, name).c_str(), nullptr, 10));
   };
-  return {.enabled = Property(rk, "enable.idempotence") == "true",
+  return {.enabled = idempotent,
           .messages = number("batch.num.messages"),
           .bytes = std::min(number("batch.size"), number("message.max.bytes"))};
 }
@@ -51,7 +51,11 @@ size_t SizeOf(const Message& message) {
 
 }  // namespace
 
-Producer::Producer(rd_kafka_t* rk, DriverHost& host) : rk_(rk), host_(host), gate_(LimitsOf(rk)) {}
+Producer::Producer(rd_kafka_t* rk, DriverHost& host)
+    : rk_(rk),
+      host_(host),
+      idempotent_(Property(rk, "enable.idempotence") == "true"),
+      gate_(LimitsOf(rk, idempotent_)) {}
 
 Producer::~Producer() { DropTopics(); }
 
@@ -81,13 +85,13 @@ Millis Producer::EndBurst(Millis budget) {
     gate_.Postpone(Clock::now());
     return budget;
   }
-  gate_.Begin(Clock::now());
+  gate_.LetOthersPass(Clock::now());
   return Millis(0);
 }
 
-// The topic of a message that is answered is there.
+// The topic of a message that is answered is there. To be called before Ended().
 void Producer::Learn(const rd_kafka_message_t& report) {
-  if (!gate_.unsettled()) return;
+  if (!gate_.fresh()) return;
   const auto found = topics_.find(std::string_view(rd_kafka_topic_name(report.rkt)));
   if (found != topics_.end()) found->second.known = true;
 }
@@ -144,16 +148,25 @@ Status Producer::Submit(const Message& message, Token token) {
 
 bool Producer::OnDelivery(rd_kafka_event_t* event) {
   static const Status kOk;
+  // Without an offset no broker has answered for the message: librdkafka infers from an answer to
+  // later ones that it has arrived before. A broker that was not the partition's leader yet refuses
+  // the first and takes the later, though, and then the first is nowhere.
+  static const Status kInferred(Code::kUnavailable,
+                                "messages were acknowledged that came after one which was not "
+                                "(a partition that has just been made?)");
   bool answered = false;
   std::array<const rd_kafka_message_t*, kBatch> batch{};
   while (const size_t count = rd_kafka_event_message_array(event, batch.data(), batch.size())) {
     for (size_t i = 0; i < count; ++i) {
       const rd_kafka_message_t& report = *batch[i];
       const auto token = static_cast<Token>(reinterpret_cast<uintptr_t>(report._private));
+      const bool taken = report.err == RD_KAFKA_RESP_ERR_NO_ERROR;
+      if (taken) Learn(report);
       gate_.Ended();
-      if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (taken && idempotent_ && report.offset < 0) {
+        host_.Complete(token, kInferred);
+      } else if (taken) {
         answered = true;
-        Learn(report);
         host_.Complete(token, kOk);
       } else if (!IsPurge(report.err) &&
                  rd_kafka_fatal_error(rk_, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {

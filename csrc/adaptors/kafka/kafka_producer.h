@@ -45,6 +45,7 @@ class Producer {
 
   rd_kafka_t* const rk_;
   DriverHost& host_;
+  const bool idempotent_;
   BurstGate gate_;
   // librdkafka finds a topic by walking a list under a lock; with a topic for each camera that is
   // what costs.
