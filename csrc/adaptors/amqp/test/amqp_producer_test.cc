@@ -254,7 +254,7 @@ class Alarm {
 
 TEST(AmqpProducer, MemoryAlarmIsBackPressure) {
   const std::string topic = NewTopic();
-  Connection connection("amqp-heartbeat=2\nconnect-timeout=1s");
+  Connection connection("amqp-heartbeat=3\nconnect-timeout=1s");
   ASSERT_OK(connection.Open());
   ASSERT_OK(connection.Send(topic, "0"));
   ASSERT_OK(connection.WaitCompleted(1));
@@ -271,7 +271,7 @@ TEST(AmqpProducer, MemoryAlarmIsBackPressure) {
     if (status.ok()) ++token;
     return status.code() == Code::kWouldBlock;
   }));
-  const Deadline until = Clock::now() + Millis(6500);
+  const Deadline until = Clock::now() + Millis(9000);
   ASSERT_OK(connection.PumpUntil([&] { return Clock::now() > until; }));
   EXPECT_EQ(connection.driver.Submit(message, 1'000'000).code(), Code::kWouldBlock);
   EXPECT_EQ(connection.host.completed.size(), 1u);
