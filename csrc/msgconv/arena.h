@@ -30,8 +30,9 @@ class Arena {
   /// A copy that ends with a NUL; nullptr for "".
   char* Text(std::string_view text) {
     if (text.empty()) return nullptr;
-    char* const copy = Make<char>(text.size() + 1);
+    char* const copy = static_cast<char*>(memory_.allocate(text.size() + 1, 1));
     std::memcpy(copy, text.data(), text.size());
+    copy[text.size()] = '\0';
     return copy;
   }
 
