@@ -3,7 +3,6 @@
 #include "nvmsgbroker.h"
 
 #include <algorithm>
-#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "broker/client_settings.h"
 #include "broker/loader.h"
 #include "broker/registry.h"
+#include "core/guard.h"
 
 #define DSMSG_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -27,20 +27,9 @@ NvMsgBrokerErrorType Refuse(const char* function, const std::string& reason) {
   return NV_MSGBROKER_API_ERR;
 }
 
-// No exception crosses the C boundary; running out of memory or threads is all that may throw.
 template <class Body>
-auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) noexcept
-    -> decltype(body()) {
-  try {
-    return body();
-  } catch (const std::exception& error) {
-    try {
-      Refuse(function, error.what());
-    } catch (...) {
-    }
-  } catch (...) {
-  }
-  return failure;
+auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) noexcept {
+  return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
 }
 
 constexpr const char* kNotConnected =

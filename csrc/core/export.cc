@@ -11,6 +11,7 @@
 #include <shared_mutex>
 #include <string>
 
+#include "core/guard.h"
 #include "core/session.h"
 #include "dsmsg_ext.h"
 #include "nvds_msgapi.h"
@@ -77,20 +78,9 @@ NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
   return NVDS_MSGAPI_ERR;
 }
 
-// No exception crosses the C boundary; running out of memory is all that may throw.
 template <class Body>
-auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) noexcept
-    -> decltype(body()) {
-  try {
-    return body();
-  } catch (const std::exception& error) {
-    try {
-      Refuse(function, error.what());
-    } catch (...) {
-    }
-  } catch (...) {
-  }
-  return failure;
+auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) noexcept {
+  return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
 }
 
 std::string Text(const char* text) { return text == nullptr ? std::string() : std::string(text); }

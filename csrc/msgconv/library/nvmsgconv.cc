@@ -5,8 +5,8 @@
 #include <glib.h>
 
 #include <algorithm>
-#include <exception>
 
+#include "core/guard.h"
 #include "dsmsg_frame.h"
 #include "msgconv/msg2p_context.h"
 
@@ -26,19 +26,10 @@ void Refuse(const char* function, const std::string& reason) {
   Msg2pLog().Limited(dsmsg::LogLevel::kError, line, line);
 }
 
-// No exception crosses the C boundary; running out of memory is all that may throw.
 template <class Body>
-auto Guard(const char* function, Body body) noexcept -> decltype(body()) {
-  try {
-    return body();
-  } catch (const std::exception& error) {
-    try {
-      Refuse(function, error.what());
-    } catch (...) {
-    }
-  } catch (...) {
-  }
-  return {};
+auto Guard(const char* function, Body body) noexcept {
+  using Answer = decltype(body());
+  return dsmsg::Guarded(Answer{}, body, [&](const char* what) { Refuse(function, what); });
 }
 
 constexpr const char* kNoContext =
