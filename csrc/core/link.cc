@@ -195,6 +195,7 @@ void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
     Outgoing letter;
     Token token = 0;
     if (!outgoing.dead_letter && parts_.dead_letters.MakeLetter(outgoing, status, &letter)) {
+      if (parts_.observer.OnLetter(&letter)) continue;
       const Status pushed = parts_.queue->Push(std::move(letter), &finished, &token, Clock::now());
       if (pushed.ok() && token != 0) continue;
     }

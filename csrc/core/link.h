@@ -35,6 +35,8 @@ class LinkObserver {
   /// At the beginning of an outage, and for each failed attempt.
   virtual void OnLinkDown(Role role, const Status& reason) noexcept = 0;
   virtual void OnGaveUp(Role role, const Status& reason) noexcept = 0;
+  /// A dead letter is about to be queued. True: taken, and empty now.
+  virtual bool OnLetter(Outgoing* letter) noexcept = 0;
 
  protected:
   ~LinkObserver() = default;

@@ -5,8 +5,11 @@
 #define DSMSG_CORE_OUTGOING_H_
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/buffer.h"
@@ -39,25 +42,36 @@ struct Recipient {
   std::shared_ptr<SyncWaiter> waiter;
 };
 
-/// An outcome to tell.
-struct Finished {
-  Recipient recipient;
-  Status status;
-  uint64_t spool_id = 0;  // of a message that came from the spool
-  bool dropped = false;   // ended by the core, not by the broker's answer
-};
-
 struct Outgoing {
   Buffer buffer;    // payload, topic, NUL, key, headers: the views of `message` point into it
   Message message;  // without attempt
   std::vector<Header> headers;
   Recipient recipient;
   Clock::time_point accepted_at;
-  uint64_t spool_id = 0;     // not 0: came from the spool and has no recipient
-  bool dead_letter = false;  // a copy of a refused message, on its way to dead-letter-topic
+  uint64_t spool_id = 0;      // not 0: came from the spool and has no recipient
+  uint64_t sequence = 0;      // its place among the queue's messages; 0: at the end
+  bool behind_spool = false;  // older messages of its key are in the spool: it waits for those
+  bool dead_letter = false;   // a copy of a refused message, on its way to dead-letter-topic
 
   size_t bytes() const { return buffer.size(); }
+  std::string_view order_key() const { return message.has_key ? message.key : std::string_view(); }
 };
+
+/// An outcome to tell.
+struct Finished {
+  Recipient recipient;
+  Status status;
+  uint64_t spool_id = 0;                       // of a message that came from the spool
+  bool dropped = false;                        // ended by the core, not by the broker's answer
+  std::unique_ptr<Outgoing> letter = nullptr;  // a dead letter that will not reach its topic
+};
+
+/// The end of a message that the core gives up on; a dead letter's bytes go along.
+inline Finished GiveUp(Outgoing&& outgoing, Status status) {
+  Finished finished{std::move(outgoing.recipient), std::move(status), outgoing.spool_id, true};
+  if (outgoing.dead_letter) finished.letter = std::make_unique<Outgoing>(std::move(outgoing));
+  return finished;
+}
 
 }  // namespace dsmsg
 

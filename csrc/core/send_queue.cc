@@ -2,6 +2,7 @@
 #include "core/send_queue.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace dsmsg {
 namespace {
@@ -27,13 +28,12 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
     }
     if (!MakeRoom(lock, outgoing, finished, patience) && !closed_) {
       metrics_.CountDrop(DropReason::kNewest);
-      finished->push_back(
-          {std::move(outgoing.recipient), {Code::kWouldBlock, "the queue is full"}});
+      finished->push_back(GiveUp(std::move(outgoing), {Code::kWouldBlock, "the queue is full"}));
       return {};
     }
   }
   if (closed_) return {Code::kCancelled, "the connection is being closed"};
-  const uint32_t index = Allocate(std::move(outgoing), State::kWaiting, &waiting_);
+  const uint32_t index = Allocate(std::move(outgoing));
   if (token != nullptr) *token = NameOf(index);
   return {};
 }
@@ -41,23 +41,27 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
 bool SendQueue::PushIfRoom(Outgoing* outgoing, Token* token) {
   std::lock_guard lock(mutex_);
   if (closed_ || Full(outgoing->bytes())) return false;
-  const uint32_t index = Allocate(std::move(*outgoing), State::kWaiting, &waiting_);
+  const uint32_t index = Allocate(std::move(*outgoing));
   if (token != nullptr) *token = NameOf(index);
   return true;
 }
 
-bool SendQueue::PushSpooled(Outgoing&& outgoing) {
+bool SendQueue::PushAccepted(Outgoing&& outgoing) {
   std::lock_guard lock(mutex_);
-  if (closed_) return false;
-  Allocate(std::move(outgoing), State::kWaiting, &waiting_);
+  if (closed_ && outgoing.spool_id != 0) return false;
+  Allocate(std::move(outgoing));
   return true;
+}
+
+uint64_t SendQueue::Reserve() {
+  std::lock_guard lock(mutex_);
+  return next_sequence_++;
 }
 
 void SendQueue::Withdraw(Token token, FinishedList* finished) {
   std::lock_guard lock(mutex_);
   Slot* slot = Lookup(token);
-  if (slot == nullptr || (slot->state != State::kWaiting && slot->state != State::kInFlight))
-    return;
+  if (slot == nullptr || slot->state == State::kAbandoned || slot->state == State::kMoving) return;
   Drop(static_cast<uint32_t>(token & kNone),
        {Code::kTimeout, "not acknowledged within send-timeout"}, DropReason::kExpired, finished);
 }
@@ -110,6 +114,10 @@ bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
   }
   uint32_t oldest = waiting_.head;
   while (oldest != kNone && slots_[oldest].outgoing.spool_id != 0) oldest = slots_[oldest].next;
+  const uint32_t behind = behind_.head;
+  if (oldest == kNone || (behind != kNone && slots_[behind].sequence < slots_[oldest].sequence)) {
+    oldest = behind;
+  }
   if (oldest == kNone) return false;
   Drop(oldest, {Code::kWouldBlock, "evicted: the queue is full and this was its oldest message"},
        DropReason::kEvicted, finished);
@@ -181,8 +189,9 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
       metrics_.CountFailure(outcome.status.code());
       metrics_.RecordFailureReason(outcome.status);
     }
-    End(*slot, outcome.status, finished);
     Outgoing ended = Release(index, &flight_);
+    finished->push_back({std::move(ended.recipient), outcome.status, ended.spool_id});
+    Ended(ended.spool_id);
     if (!outcome.status.ok() && refused != nullptr) {
       refused->push_back({std::move(ended), outcome.status});
       ++keeping_;
@@ -214,14 +223,16 @@ Clock::time_point SendQueue::Expire(Clock::time_point now, FinishedList* finishe
   auto due = Clock::time_point::max();
   if (limits_.message_timeout.count() == 0) return due;
   std::lock_guard lock(mutex_);
-  for (List* list : {&waiting_, &flight_}) {
+  for (List* list : {&waiting_, &behind_, &flight_}) {
     for (uint32_t index = list->head; index != kNone;) {
       const uint32_t next = slots_[index].next;
-      if (slots_[index].outgoing.spool_id != 0) {
+      const Outgoing& outgoing = slots_[index].outgoing;
+      // The bytes of a dead letter in flight are still wanted.
+      if (outgoing.spool_id != 0 || (outgoing.dead_letter && list == &flight_)) {
         index = next;
         continue;
       }
-      const auto ends = slots_[index].outgoing.accepted_at + limits_.message_timeout;
+      const auto ends = outgoing.accepted_at + limits_.message_timeout;
       if (ends > now) {
         due = std::min(due, ends);
         break;  // sequence order is the order of acceptance
@@ -252,10 +263,9 @@ void SendQueue::Close() {
 
 void SendQueue::CloseAll(const Status& status, DropReason reason, FinishedList* finished) {
   std::lock_guard lock(mutex_);
+  AllToWaiting();
+  while (waiting_.head != kNone) Drop(waiting_.head, status, reason, finished);
   for (uint32_t index = 0; index < slots_.size(); ++index) {
-    const State state = slots_[index].state;
-    if (state == State::kWaiting || state == State::kInFlight)
-      Drop(index, status, reason, finished);
     if (slots_[index].state == State::kAbandoned) Release(index, nullptr);
   }
   room_cv_.notify_all();
@@ -263,25 +273,76 @@ void SendQueue::CloseAll(const Status& status, DropReason reason, FinishedList* 
 
 void SendQueue::TakeAll(std::vector<Outgoing>* rest, FinishedList* finished) {
   std::lock_guard lock(mutex_);
-  while (flight_.tail != kNone) MoveToWaiting(flight_.tail);
+  AllToWaiting();
   while (waiting_.head != kNone) {
     const uint32_t index = waiting_.head;
     if (slots_[index].outgoing.spool_id != 0) {
       Drop(index, {Code::kCancelled, "stays in the spool"}, DropReason::kShutdown, finished);
       continue;
     }
-    if (--open_ == 0) idle_cv_.notify_all();
     rest->push_back(Release(index, &waiting_));
+    Ended(0);
   }
   room_cv_.notify_all();
 }
 
 bool SendQueue::WaitIdle(Deadline deadline) {
   std::unique_lock lock(mutex_);
-  return idle_cv_.wait_until(lock, deadline, [this] {
-    return open_ == 0 && keeping_ == 0 && (!closed_ || spooled_ == 0);
-  });
+  return idle_cv_.wait_until(lock, deadline, [this] { return Idle(); });
 }
+
+// ---------------------------------------------------------------- behind the spool
+
+bool SendQueue::AnyBehind(std::string_view key) const {
+  if (behind_count_.load() == 0) return false;
+  std::lock_guard lock(mutex_);
+  return behind_keys_.contains(HashOf(key));
+}
+
+void SendQueue::ReleaseBehind(const std::function<bool(std::string_view key)>& blocked) {
+  std::lock_guard lock(mutex_);
+  // A key that gets free during the walk stays blocked, or its later messages would overtake.
+  std::unordered_set<size_t> blocked_keys;
+  for (uint32_t index = behind_.head; index != kNone;) {
+    const uint32_t next = slots_[index].next;
+    const std::string_view key = slots_[index].outgoing.order_key();
+    if (blocked && (blocked_keys.contains(HashOf(key)) || blocked(key))) {
+      blocked_keys.insert(HashOf(key));
+    } else {
+      slots_[index].outgoing.behind_spool = blocked == nullptr;
+      MoveToWaiting(index);
+    }
+    index = next;
+  }
+}
+
+Outgoing* SendQueue::BeginMove() {
+  std::lock_guard lock(mutex_);
+  const uint32_t index = behind_.head;
+  if (index == kNone) return nullptr;
+  Slot& slot = slots_[index];
+  move_ = {index, HashOf(slot.outgoing.order_key()), slot.outgoing.bytes()};
+  AddBehind(move_->key);
+  Unlink(index, &behind_);
+  slot.state = State::kMoving;
+  return &slot.outgoing;
+}
+
+void SendQueue::EndMove(bool taken) {
+  std::lock_guard lock(mutex_);
+  const Move move = *std::exchange(move_, std::nullopt);
+  if (taken) {
+    Free(move.index, move.bytes);
+    Ended(0);
+    NotifyRoom();
+  } else {
+    slots_[move.index].state = State::kBehind;
+    Link(move.index, &behind_);
+  }
+  RemoveBehind(move.key);
+}
+
+// ---------------------------------------------------------------- counts
 
 size_t SendQueue::messages() const {
   std::lock_guard lock(mutex_);

@@ -3,8 +3,13 @@
 // the driver completed it, decides what happens when it is full, and takes messages back that have
 // to be sent again.
 //
+// With a spool, a message may have to wait for older ones of its key that are on the disk: it is
+// "behind" then, counts against the bounds and is ended like the others, but not handed to the
+// driver before ReleaseBehind.
+//
 // Threads: every function from any thread; one mutex, never held while calling out. Take/Return and
-// the submission they belong to are done under the link's submit lock, so that order is kept.
+// the submission they belong to are done under the link's submit lock, so that order is kept;
+// BeginMove and EndMove belong to one thread.
 //
 // Ownership: a message's memory stays valid from Take until Complete, or until
 // Recover/CloseAll, which may only be called when the driver is closed. What is owed to the host is
@@ -13,11 +18,15 @@
 #ifndef DSMSG_CORE_SEND_QUEUE_H_
 #define DSMSG_CORE_SEND_QUEUE_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -65,9 +74,23 @@ class SendQueue {
 
   /// As Push, but only where there is room: false leaves `outgoing` unchanged, true empties it.
   bool PushIfRoom(Outgoing* outgoing, Token* token);
-  /// A message from the spool: there is always room for it, it is never evicted and never expires.
-  /// False when closed.
-  bool PushSpooled(Outgoing&& outgoing);
+  /// A message that was accepted before, by the spool: there is always room for it. One that comes
+  /// from the disk is never evicted and never expires; false when closed.
+  bool PushAccepted(Outgoing&& outgoing);
+
+  /// The sequence of a message that is accepted now and may be pushed later.
+  uint64_t Reserve();
+  /// Whether messages of that order key are behind the spool. No lock where none is.
+  bool AnyBehind(std::string_view key) const;
+  size_t behind() const { return behind_count_.load(); }
+  /// Those that are behind wait for the driver from now on, but a key's from the first one on that
+  /// is `blocked` (called with the mutex held: must not lock). nullptr: all of them, and they keep
+  /// their behind_spool.
+  void ReleaseBehind(const std::function<bool(std::string_view key)>& blocked);
+  /// The oldest that is behind, for the caller to put elsewhere, null if there is none. Until
+  /// EndMove nobody else touches it, and it counts as behind. `taken`: it was moved away.
+  Outgoing* BeginMove();
+  void EndMove(bool taken);
 
   /// Moves up to `max` waiting messages, oldest first, into flight. True when the in-flight bounds
   /// kept some back.
@@ -100,15 +123,15 @@ class SendQueue {
   /// Refuses new messages and wakes blocked senders; those already accepted stay.
   void Close();
 
-  /// Ends everything that is left. For messages in flight only when the driver is closed.
+  /// After the driver was closed: ends everything that is left.
   void CloseAll(const Status& status, DropReason reason, FinishedList* finished);
 
   /// After the driver was closed: moves everything that is left and has a recipient to `rest`, and
   /// ends what came from the spool as dropped.
   void TakeAll(std::vector<Outgoing>* rest, FinishedList* finished);
 
-  /// Waits until every message accepted so far is ended and its dead letter kept, and once closed
-  /// until those from the spool are ended too; false at `deadline`.
+  /// Waits until every message accepted so far is ended and its dead letter kept; once closed,
+  /// until those from the spool are ended too, and not for those behind it. False at `deadline`.
   bool WaitIdle(Deadline deadline);
 
   size_t messages() const;  // accepted and not ended
@@ -122,7 +145,7 @@ class SendQueue {
   Waiting waiting() const;
 
  private:
-  enum class State : uint8_t { kFree, kWaiting, kInFlight, kAbandoned };
+  enum class State : uint8_t { kFree, kWaiting, kBehind, kMoving, kInFlight, kAbandoned };
   static constexpr uint32_t kNone = ~uint32_t{0};
 
   struct Slot {
@@ -143,18 +166,25 @@ class SendQueue {
   bool Full(size_t more_bytes) const;
   bool FlightRoom(size_t more_bytes) const;
   bool ByKey(const Slot& slot, const List& list) const;
-  uint32_t Allocate(Outgoing&& outgoing, State state, List* list);
+  uint32_t Allocate(Outgoing&& outgoing);
   Outgoing Release(uint32_t index, List* list);
+  void Free(uint32_t index, size_t bytes);
   void Link(uint32_t index, List* list);
   uint32_t PlaceOf(uint64_t sequence, const List& list) const;
   void Unlink(uint32_t index, List* list);
+  static size_t HashOf(std::string_view key) { return std::hash<std::string_view>()(key); }
+  List* ListOf(State state);
   void MoveToFlight(uint32_t index);
   void MoveToWaiting(uint32_t index);
+  void AllToWaiting();
+  void AddBehind(size_t key);
+  void RemoveBehind(size_t key);
+  bool Idle() const;
   bool MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& incoming,
                 FinishedList* finished, Deadline patience);
   bool EvictOne(const Outgoing& incoming, FinishedList* finished);
   void WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes, Deadline deadline);
-  void End(Slot& slot, Status status, FinishedList* finished);
+  void Ended(uint64_t spool_id);
   void Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished);
   void NotifyRoom();
   Slot* Lookup(Token token);
@@ -167,11 +197,18 @@ class SendQueue {
   std::condition_variable room_cv_, idle_cv_;
   std::deque<Slot> slots_;  // references stay valid while it grows
   std::vector<uint32_t> free_;
-  List waiting_, flight_;
+  List waiting_, behind_, flight_;
+  std::unordered_map<size_t, size_t> behind_keys_;  // how many of each key's hash
+  std::atomic<size_t> behind_count_{0};             // their sum
+  struct Move {
+    uint32_t index = 0;
+    size_t key = 0, bytes = 0;
+  };
+  std::optional<Move> move_;  // of BeginMove
   std::map<std::pair<std::string, uint64_t>, uint32_t>
-      by_key_;  // waiting ones, only for kLatestPerKey
+      by_key_;  // waiting and behind, only for kLatestPerKey
   uint64_t next_sequence_ = 1;
-  size_t open_ = 0;     // waiting or in flight: a recipient is still to be told
+  size_t open_ = 0;     // waiting, behind or in flight: a recipient is still to be told
   size_t spooled_ = 0;  // waiting or in flight, from the spool
   size_t keeping_ = 0;  // refused, and Kept not called yet
   size_t held_messages_ = 0, held_bytes_ = 0, flight_messages_ = 0,

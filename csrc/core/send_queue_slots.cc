@@ -12,7 +12,7 @@ bool SendQueue::Full(size_t more_bytes) const {
 }
 
 bool SendQueue::ByKey(const Slot& slot, const List& list) const {
-  return limits_.overflow == Overflow::kLatestPerKey && &list == &waiting_ &&
+  return limits_.overflow == Overflow::kLatestPerKey && &list != &flight_ &&
          slot.outgoing.spool_id == 0;
 }
 
@@ -23,7 +23,7 @@ bool SendQueue::FlightRoom(size_t more_bytes) const {
   return flight_messages_ < limits_.messages / 2 && flight_bytes_ + more_bytes <= limits_.bytes / 2;
 }
 
-uint32_t SendQueue::Allocate(Outgoing&& outgoing, State state, List* list) {
+uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
   uint32_t index;
   if (free_.empty()) {
     index = static_cast<uint32_t>(slots_.size());
@@ -36,16 +36,12 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing, State state, List* list) {
   const size_t bytes = outgoing.bytes();
   slot.outgoing = std::move(outgoing);
   slot.outgoing.message.headers = slot.outgoing.headers;
-  slot.sequence = next_sequence_++;
-  slot.state = state;
-  Link(index, list);
+  slot.sequence = slot.outgoing.sequence != 0 ? slot.outgoing.sequence : next_sequence_++;
+  slot.state = slot.outgoing.behind_spool ? State::kBehind : State::kWaiting;
+  Link(index, ListOf(slot.state));
   ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
   ++held_messages_;
   held_bytes_ += bytes;
-  if (state == State::kInFlight) {
-    ++flight_messages_;
-    flight_bytes_ += bytes;
-  }
   return index;
 }
 
@@ -55,16 +51,24 @@ Outgoing SendQueue::Release(uint32_t index, List* list) {
   if (list != nullptr) Unlink(index, list);
   Slot& slot = slots_[index];
   const size_t bytes = slot.outgoing.bytes();
-  if (slot.state != State::kWaiting) {
+  if (slot.state == State::kInFlight || slot.state == State::kAbandoned) {
     --flight_messages_;
     flight_bytes_ -= bytes;
   }
+  slot.outgoing.sequence = slot.sequence;
+  Outgoing outgoing = std::exchange(slot.outgoing, Outgoing());
+  Free(index, bytes);
+  return outgoing;
+}
+
+void SendQueue::Free(uint32_t index, size_t bytes) {
   --held_messages_;
   held_bytes_ -= bytes;
+  Slot& slot = slots_[index];
+  slot.outgoing = Outgoing();
   slot.state = State::kFree;
   if (++slot.generation == 0) slot.generation = 1;  // a token is never 0
   free_.push_back(index);
-  return std::exchange(slot.outgoing, Outgoing());
 }
 
 // Keeps the list ordered by sequence.
@@ -73,6 +77,7 @@ void SendQueue::Link(uint32_t index, List* list) {
   if (ByKey(slot, *list)) {
     by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.sequence), index);
   }
+  if (list == &behind_) AddBehind(HashOf(slot.outgoing.order_key()));
   const uint32_t after = PlaceOf(slot.sequence, *list);
   if (after != list->tail) list->given_back = index;
   slot.previous = after;
@@ -97,6 +102,7 @@ uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
 void SendQueue::Unlink(uint32_t index, List* list) {
   Slot& slot = slots_[index];
   if (list->given_back == index) list->given_back = slot.previous;
+  if (list == &behind_) RemoveBehind(HashOf(slot.outgoing.order_key()));
   if (ByKey(slot, *list)) {
     by_key_.erase({std::string(slot.outgoing.message.key), slot.sequence});
   }
@@ -104,6 +110,13 @@ void SendQueue::Unlink(uint32_t index, List* list) {
   (slot.next == kNone ? list->tail : slots_[slot.next].previous) = slot.previous;
   slot.previous = slot.next = kNone;
   --list->count;
+}
+
+SendQueue::List* SendQueue::ListOf(State state) {
+  return state == State::kBehind     ? &behind_
+         : state == State::kInFlight ? &flight_
+         : state == State::kWaiting  ? &waiting_
+                                     : nullptr;
 }
 
 void SendQueue::MoveToFlight(uint32_t index) {
@@ -114,37 +127,63 @@ void SendQueue::MoveToFlight(uint32_t index) {
   flight_bytes_ += slots_[index].outgoing.bytes();
 }
 
+// From flight or from behind the spool.
 void SendQueue::MoveToWaiting(uint32_t index) {
-  Unlink(index, &flight_);
-  slots_[index].state = State::kWaiting;
+  Slot& slot = slots_[index];
+  Unlink(index, ListOf(slot.state));
+  if (slot.state == State::kInFlight) {
+    --flight_messages_;
+    flight_bytes_ -= slot.outgoing.bytes();
+  }
+  slot.state = State::kWaiting;
   Link(index, &waiting_);
-  --flight_messages_;
-  flight_bytes_ -= slots_[index].outgoing.bytes();
 }
 
-void SendQueue::End(Slot& slot, Status status, FinishedList* finished) {
-  const uint64_t spool_id = slot.outgoing.spool_id;
-  finished->push_back({std::move(slot.outgoing.recipient), std::move(status), spool_id});
-  if (--(spool_id == 0 ? open_ : spooled_) == 0) idle_cv_.notify_all();
+// For messages in flight only after the driver was closed.
+void SendQueue::AllToWaiting() {
+  while (flight_.tail != kNone) MoveToWaiting(flight_.tail);
+  while (behind_.tail != kNone) MoveToWaiting(behind_.tail);
+}
+
+void SendQueue::AddBehind(size_t key) {
+  ++behind_keys_[key];
+  ++behind_count_;
+}
+
+void SendQueue::RemoveBehind(size_t key) {
+  const auto found = behind_keys_.find(key);
+  if (--found->second == 0) behind_keys_.erase(found);
+  --behind_count_;
+}
+
+bool SendQueue::Idle() const {
+  if (keeping_ > 0 || move_.has_value()) return false;
+  return closed_ ? open_ <= behind_.count && spooled_ == 0 : open_ == 0;
+}
+
+// One less that somebody is to be told of.
+void SendQueue::Ended(uint64_t spool_id) {
+  --(spool_id == 0 ? open_ : spooled_);
+  if (Idle()) idle_cv_.notify_all();
 }
 
 // Ends a message that the core gives up on. In flight, its memory stays until the driver lets go of
 // it.
 void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
   Slot& slot = slots_[index];
-  if (slot.outgoing.spool_id == 0) {  // else it stays in the spool
+  const uint64_t spool_id = slot.outgoing.spool_id;
+  if (spool_id == 0) {  // else it stays in the spool
     metrics_.CountDrop(reason);
-    if (slot.outgoing.dead_letter) Metrics::Add(metrics_.dead_letters_lost);
     metrics_.RecordFailureReason(status);
   }
-  End(slot, std::move(status), finished);
-  finished->back().dropped = true;
   if (slot.state == State::kInFlight) {
     Unlink(index, &flight_);
     slot.state = State::kAbandoned;
+    finished->push_back({std::move(slot.outgoing.recipient), std::move(status), spool_id, true});
   } else {
-    Release(index, &waiting_);
+    finished->push_back(GiveUp(Release(index, ListOf(slot.state)), std::move(status)));
   }
+  Ended(spool_id);
 }
 
 // A sender that waits is woken when there is room for more than one message: waking it for each

@@ -8,8 +8,9 @@
 namespace dsmsg {
 namespace {
 
-constexpr Millis kStopGrace{
-    500};  // for acknowledgements of received messages, and a callback in progress
+// For acknowledgements of received messages, and a callback in progress.
+constexpr Millis kStopGrace{500};
+constexpr Millis kWithdraw{20};
 
 // The sessions whose callbacks this thread is inside of, innermost first.
 class CallbackFrame {
@@ -75,11 +76,8 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
 Session::~Session() {
   file_watch_.reset();  // may be reloading
   StopLinks();
-  if (spool_ != nullptr) {  // after a connect that failed
-    std::vector<Outgoing> none;
-    spool_->Close(&none, Clock::now() + kStopGrace);
-  }
-  metrics_file_.reset();  // reads the links
+  if (spool_ != nullptr) spool_->Close(Clock::now() + kStopGrace);  // a connect that failed
+  metrics_file_.reset();                                            // reads the links
 }
 
 // ---------------------------------------------------------------- connect
@@ -119,6 +117,7 @@ Status Session::Start() {
   if (!builder.ok()) return builder.status();
   builder_ = std::move(builder.value());
   if (Status status = dead_letters_.Prepare(); !status.ok()) return status;
+  completions_.SetObserver([this](std::span<const Finished> finished) { OnFinished(finished); });
 
   const Role role = factory_.info->separate_roles ? Role::kProducer : Role::kBoth;
   producer_ = std::make_unique<Link>(role, PartsFor(role));
@@ -171,7 +170,10 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
                        built);
     finished.push_back({std::move(outgoing.recipient), built});
   } else {
-    const Status pushed = Enqueue(std::move(outgoing), &finished, token, patience);
+    const Status pushed =
+        spool_ == nullptr
+            ? queue_.Push(std::move(outgoing), &finished, token, patience)
+            : spool_->Push(std::move(outgoing), producer_->up(), &finished, token, patience);
     if (!pushed.ok()) {
       Metrics::Add(metrics_.refused);
       return pushed;
@@ -182,17 +184,6 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
   Metrics::Add(metrics_.accepted_bytes, bytes);
   completions_.Push(&finished);
   return {};
-}
-
-// With a spool, the queue's own policy is what is left when the disk fails or is full.
-Status Session::Enqueue(Outgoing&& outgoing, std::vector<Finished>* finished, Token* token,
-                        Deadline patience) {
-  if (spool_ != nullptr) {
-    const bool direct = !spool_->Wants(outgoing, producer_->up());
-    if (direct && queue_.PushIfRoom(&outgoing, token)) return {};
-    if (spool_->Take(&outgoing).ok()) return {};
-  }
-  return queue_.Push(std::move(outgoing), finished, token, patience);
 }
 
 Status Session::SendAsync(const SendRequest& request, nvds_msgapi_send_cb_t callback,
@@ -206,13 +197,13 @@ Status Session::Send(const SendRequest& request) {
   Token token = 0;
   const Status accepted = Accept(request, {nullptr, nullptr, waiter}, &token, deadline);
   if (!accepted.ok()) return accepted;
-  if (!waiter->WaitUntil(deadline)) {
+  // Withdrawn, or it ended in this moment and its outcome is on its way, or it is just being moved
+  // from the queue to the spool: again.
+  for (Deadline next = deadline; !waiter->WaitUntil(next); next = Clock::now() + kWithdraw) {
     std::vector<Finished> finished;
     queue_.Withdraw(token, &finished);
     completions_.Push(&finished);
     if (spool_ != nullptr) spool_->Withdraw(waiter);
-    // Either withdrawn now, or it ended in this moment and its outcome is on its way.
-    waiter->WaitUntil(Deadline::max());
   }
   return waiter->status();
 }
@@ -273,8 +264,9 @@ bool Session::FlushUntil(Deadline deadline) {
 bool Session::Flush(Millis timeout) {
   notifier_->HostCalled();
   const Deadline deadline = Clock::now() + timeout;
-  if (spool_ != nullptr && !spool_->WaitDurable(deadline)) return false;
-  return queue_.WaitIdle(deadline);
+  const auto durable = [&] { return spool_ == nullptr || spool_->WaitDurable(deadline); };
+  // Again at the end: what waited behind the spool may have gone there.
+  return durable() && queue_.WaitIdle(deadline) && durable();
 }
 
 // ---------------------------------------------------------------- end

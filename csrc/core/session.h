@@ -66,6 +66,7 @@ class Session final : public LinkObserver {
   void OnLinkUp(Role role) noexcept override;
   void OnLinkDown(Role role, const Status& reason) noexcept override;
   void OnGaveUp(Role role, const Status& reason) noexcept override;
+  bool OnLetter(Outgoing* letter) noexcept override;
 
  private:
   Session(const DriverFactory& factory, Settings settings, std::string conn_str,
@@ -79,8 +80,7 @@ class Session final : public LinkObserver {
   void StopLinks();
   Gauges ReadGauges() const;
   Status OpenSpool();
-  Status Enqueue(Outgoing&& outgoing, std::vector<Finished>* finished, Token* token,
-                 Deadline patience);
+  void OnFinished(std::span<const Finished> finished);
   void EndWithSpool(bool flushed, Deadline deadline);
   void EndWithoutSpool(bool flushed);
   Status StartMetricsFile();

@@ -34,12 +34,7 @@ void Session::EndWithoutSpool(bool flushed) {
 }
 
 void Session::EndWithSpool(bool flushed, Deadline deadline) {
-  std::vector<Outgoing> rest;
-  std::vector<Finished> finished;
-  queue_.TakeAll(&rest, &finished);
-  completions_.Push(&finished);
-  const size_t left = rest.size();
-  spool_->Close(&rest, deadline);
+  const size_t left = spool_->Close(deadline);
   if (flushed) return;
   logger_.Warn("disconnect: " + std::to_string(left) +
                " messages were not acknowledged by the broker and go to the spool, which holds " +
@@ -136,9 +131,18 @@ Status Session::OpenSpool() {
     return status;
   }
   spool_ = std::move(spool);
-  completions_.SetObserver(
-      [this](std::span<const Finished> finished) { spool_->OnFinished(finished); });
   return {};
+}
+
+void Session::OnFinished(std::span<const Finished> finished) {
+  for (const Finished& each : finished) {
+    if (each.letter != nullptr) dead_letters_.Keep(each.letter->message, each.status);
+  }
+  if (spool_ != nullptr) spool_->OnFinished(finished);
+}
+
+bool Session::OnLetter(Outgoing* letter) noexcept {
+  return spool_ != nullptr && spool_->PushLetter(letter);
 }
 
 Status Session::StartMetricsFile() {

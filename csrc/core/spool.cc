@@ -22,6 +22,7 @@ Status Spool::Append(const Message& message, int64_t accepted_ms, SpoolTicket ti
 }
 
 void Spool::BeginFront(size_t count) { core_->BeginFront(count); }
+void Spool::RetryNow() { core_->RetryNow(); }
 
 size_t Spool::Fetch(size_t max_messages, size_t max_bytes, std::vector<SpoolMessage>* out) {
   return core_->Fetch(max_messages, max_bytes, out);
@@ -30,6 +31,7 @@ size_t Spool::Fetch(size_t max_messages, size_t max_bytes, std::vector<SpoolMess
 void Spool::MarkDelivered(std::span<const uint64_t> ids) { core_->MarkDelivered(ids); }
 void Spool::Release(std::span<const uint64_t> ids) { core_->Release(ids); }
 bool Spool::HasBacklog(std::string_view key) const { return core_->HasBacklog(key); }
+uint64_t Spool::removals() const { return core_->removals(); }
 uint64_t Spool::backlog() const { return core_->backlog(); }
 SpoolStats Spool::Stats() const { return core_->Stats(); }
 const std::string& Spool::path() const { return core_->path(); }

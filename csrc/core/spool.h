@@ -51,7 +51,8 @@ class SpoolListener {
   /// These are durable and belong to the spool now.
   virtual void OnSpooled(std::span<const SpoolTicket> tickets) noexcept = 0;
   /// These are not in the spool: kUnavailable (disk), kWouldBlock (full after all), kCancelled
-  /// (Close).
+  /// (Close). Their keys have a backlog until after the call, so that what comes later can still
+  /// be kept behind them.
   virtual void OnSpoolFailed(std::span<const SpoolTicket> tickets,
                              const Status& status) noexcept = 0;
   /// Fetch, which last came to an end of what was ready, has something again.
@@ -97,6 +98,9 @@ class Spool {
   /// there is no room before them (a file of an earlier version), they come last.
   void BeginFront(size_t count);
 
+  /// A disk that failed is tried with the next Append, not only after retry_pause.
+  void RetryNow();
+
   /// Hands out messages in the order of their Append, what earlier processes left first; adds to
   /// `out` at most so many, and no more bytes, but one where there is one. Each stays "handed out"
   /// until MarkDelivered or Release, or the end of the process. When it left nothing ready,
@@ -112,6 +116,8 @@ class Spool {
   /// Whether a message of that key ("" for none) is in the spool, on its way there or handed out.
   /// May be true for a key that shares a counter with another; never false wrongly. No lock.
   bool HasBacklog(std::string_view key) const;
+  /// Other than before whenever HasBacklog may have become false for some key. No lock.
+  uint64_t removals() const;
   /// Messages not yet delivered. No lock.
   uint64_t backlog() const;
   SpoolStats Stats() const;

@@ -170,6 +170,7 @@ Status SpoolCore::Admit(uint64_t cost) {
     return {Code::kWouldBlock,
             "spool: full (spool-max-bytes is " + std::to_string(options_.max_bytes) + ")"};
   }
+  if (telling_) return {Code::kUnavailable, "spool: it is just giving messages back"};
   if (failing_) {
     const Clock::time_point now = Clock::now();
     if (now < retry_at_) return {Code::kUnavailable, failure_};
@@ -206,6 +207,11 @@ void SpoolCore::BeginFront(size_t count) {
   lowest_row_ -= count;
   front_row_ = lowest_row_;
   front_left_ = count;
+}
+
+void SpoolCore::RetryNow() {
+  const std::lock_guard lock(mutex_);
+  retry_at_ = Clock::now();
 }
 
 // ---------------------------------------------------------------- out

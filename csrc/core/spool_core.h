@@ -34,11 +34,13 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
 
   Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket);
   void BeginFront(size_t count);
+  void RetryNow();
   size_t Fetch(size_t max_messages, size_t max_bytes, std::vector<SpoolMessage>* out);
   void MarkDelivered(std::span<const uint64_t> ids);
   void Release(std::span<const uint64_t> ids);
   bool Flush(Deadline deadline);
   bool HasBacklog(std::string_view key) const { return keys_.Any(KeyCounts::SlotOf(key)); }
+  uint64_t removals() const { return keys_.removals(); }
   uint64_t backlog() const { return backlog_.load(); }
   SpoolStats Stats() const;
   const std::string& path() const { return path_; }
@@ -139,6 +141,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   bool unread_ = false;  // some source has
   bool hungry_ = true;   // the last Fetch emptied ready_
   bool committing_ = false, removing_ = false, failing_ = false;
+  bool telling_ = false;  // OnSpoolFailed is being called: what came later must not get in before
   bool started_ = false, stopping_ = false, done_ = false, abandoned_ = false;
   std::string failure_;
   std::atomic<uint64_t> backlog_{0};

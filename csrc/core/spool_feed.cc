@@ -8,6 +8,9 @@
 namespace dsmsg {
 namespace {
 
+constexpr Millis kLook{50};             // at what is behind the spool
+constexpr Millis kOrderPatience{3000};  // of the link with a disk that gives nothing back
+
 int64_t WallClockMillis() {
   return std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -28,10 +31,7 @@ SpoolFeed::SpoolFeed(const Config& config, SendQueue& queue, CompletionQueue& co
       metrics_(metrics),
       wake_(std::move(wake)) {}
 
-SpoolFeed::~SpoolFeed() {
-  StopFeeding();
-  if (thread_.joinable()) thread_.join();
-}
+SpoolFeed::~SpoolFeed() { StopFeeding(); }
 
 Status SpoolFeed::Open(const Settings& settings, const char* protocol, Logger& logger) {
   const Config& config = settings.config;
@@ -48,6 +48,7 @@ Status SpoolFeed::Open(const Settings& settings, const char* protocol, Logger& l
     return {Code::kInvalidArgument, "spool-dir: " + opened.status().message()};
   }
   spool_ = std::move(opened.value());
+  logger_ = &logger;
   if (Status status = spool_->Start(this); !status.ok()) return status;
   thread_ = StartThread("dsmsg-replay", [this] { Run(); });
   return {};
@@ -55,10 +56,44 @@ Status SpoolFeed::Open(const Settings& settings, const char* protocol, Logger& l
 
 // ---------------------------------------------------------------- to the disk
 
-bool SpoolFeed::Wants(const Outgoing& outgoing, bool link_up) const {
-  if (always_ || !link_up) return true;
-  const Message& message = outgoing.message;
-  return by_key_ && spool_->HasBacklog(message.has_key ? message.key : std::string_view());
+Status SpoolFeed::Push(Outgoing&& outgoing, bool link_up, SendQueue::FinishedList* finished,
+                       Token* token, Deadline patience) {
+  const std::string_view key = outgoing.order_key();
+  const Older older = OlderOf(key);
+  if (older != Older::kBehind) {
+    const bool to_disk = always_ || !link_up || older == Older::kOnDisk;
+    if (!to_disk && queue_.PushIfRoom(&outgoing, token)) return {};
+    if (Take(&outgoing).ok()) return {};
+  }
+  // The queue's own policy is what is left when the disk fails or is full.
+  if (order_given_up_ || OlderOf(key) == Older::kNone) {
+    return queue_.Push(std::move(outgoing), finished, token, patience);
+  }
+  outgoing.behind_spool = true;
+  const std::string its_key(key);
+  const Status pushed = queue_.Push(std::move(outgoing), finished, token, patience);
+  {
+    std::lock_guard lock(mutex_);
+    release_ = release_ || !spool_->HasBacklog(its_key);
+  }
+  changed_cv_.notify_all();
+  return pushed;
+}
+
+// Messages go from behind the spool to the disk, and back when it fails; on both ways they count in
+// both places for a moment. So who looks at the disk between two looks behind it has missed none
+// that went there, and where no message left the spool meanwhile, none that came back.
+SpoolFeed::Older SpoolFeed::OlderOf(std::string_view key) const {
+  if (!by_key_) return Older::kNone;
+  uint64_t removals;
+  do {
+    removals = spool_->removals();
+    if (queue_.AnyBehind(key)) return Older::kBehind;
+    const bool on_disk = spool_->HasBacklog(key);
+    if (queue_.AnyBehind(key)) return Older::kBehind;
+    if (on_disk) return Older::kOnDisk;
+  } while (spool_->removals() != removals);
+  return Older::kNone;
 }
 
 Status SpoolFeed::Take(Outgoing* outgoing) {
@@ -67,6 +102,7 @@ Status SpoolFeed::Take(Outgoing* outgoing) {
   {
     std::lock_guard lock(mutex_);
     if (closing_) return {Code::kCancelled, "spool: closed"};
+    if (outgoing->sequence == 0) outgoing->sequence = queue_.Reserve();
     ticket = next_ticket_++;
     // Entered first: the commit may be told before Append returns. Until then nobody else touches
     // what the views point to.
@@ -82,41 +118,41 @@ Status SpoolFeed::Take(Outgoing* outgoing) {
   return status;
 }
 
-std::vector<Outgoing> SpoolFeed::TakePending(std::span<const SpoolTicket> tickets) {
-  std::vector<Outgoing> taken;
-  taken.reserve(tickets.size());
-  std::lock_guard lock(mutex_);
-  for (const SpoolTicket ticket : tickets) {
-    auto node = pending_.extract(ticket);
-    if (!node.empty()) taken.push_back(std::move(node.mapped()));
-  }
-  return taken;
-}
-
 void SpoolFeed::OnSpooled(std::span<const SpoolTicket> tickets) noexcept {
-  Metrics::Add(metrics_.spooled, tickets.size());
   std::vector<Finished> finished;
-  for (Outgoing& outgoing : TakePending(tickets)) {
-    finished.push_back({std::move(outgoing.recipient), Status()});
+  {
+    std::lock_guard lock(mutex_);
+    for (const SpoolTicket ticket : tickets) {
+      auto node = pending_.extract(ticket);
+      if (node.empty()) continue;
+      Metrics::Add(node.mapped().dead_letter ? metrics_.dead_lettered : metrics_.spooled);
+      finished.push_back({std::move(node.mapped().recipient), Status()});
+    }
   }
   completions_.Push(&finished);
 }
 
-// The disk does not take them: the queue does, as it would without a spool. This thread does not
-// wait for room.
+// The disk does not take them: the queue does, which has room for what was accepted. With the lock:
+// what is pushed here is there before StopFeeding or Close looks.
 void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status& status) noexcept {
   std::vector<Finished> finished;
-  for (Outgoing& outgoing : TakePending(tickets)) {
-    Recipient recipient = outgoing.recipient;
-    if (recipient.waiter !=
-        nullptr) {  // waits for the answer, and has no way to withdraw from there
-      finished.push_back({std::move(recipient), status});
-      continue;
+  {
+    std::lock_guard lock(mutex_);
+    for (const SpoolTicket ticket : tickets) {
+      auto node = pending_.extract(ticket);
+      if (node.empty()) continue;
+      Outgoing& outgoing = node.mapped();
+      // A sender that waits for the answer has no way to withdraw from the queue.
+      if (outgoing.recipient.waiter != nullptr || ending_) {
+        finished.push_back(GiveUp(std::move(outgoing), status));
+        continue;
+      }
+      outgoing.behind_spool = by_key_ && !stop_ && !order_given_up_;
+      queue_.PushAccepted(std::move(outgoing));
     }
-    const Status pushed = queue_.Push(std::move(outgoing), &finished, nullptr, Clock::now());
-    if (!pushed.ok()) finished.push_back({std::move(recipient), status});
   }
   completions_.Push(&finished);
+  changed_cv_.notify_all();
   wake_();
 }
 
@@ -187,8 +223,10 @@ void SpoolFeed::Run() {
   std::vector<SpoolMessage> batch;
   std::unique_lock lock(mutex_);
   credited_at_ = Clock::now();
-  while (!stop_) {
+  while (true) {
     auto until = Clock::time_point::max();
+    Tend(lock, &until);
+    if (stop_) return;
     const size_t allowance = Allowance(Clock::now(), &until);
     if (allowance == 0) {
       if (until == Clock::time_point::max()) {
@@ -204,6 +242,7 @@ void SpoolFeed::Run() {
     lock.lock();
     if (count == 0) continue;
     ready_ = true;
+    order_given_up_ = false;
     fed_ += count;
     if (rate_ > 0) credit_ -= static_cast<double>(count);
     lock.unlock();
@@ -221,7 +260,7 @@ void SpoolFeed::Feed(std::vector<SpoolMessage>* batch) {
     outgoing.accepted_at = Clock::now();
     outgoing.spool_id = each.id;
     const uint64_t id = each.id;
-    if (queue_.PushSpooled(std::move(outgoing))) continue;
+    if (queue_.PushAccepted(std::move(outgoing))) continue;
     // Closed meanwhile.
     spool_->Release({&id, 1});
     std::lock_guard lock(mutex_);
@@ -229,6 +268,46 @@ void SpoolFeed::Feed(std::vector<SpoolMessage>* batch) {
   }
   batch->clear();
   wake_();
+}
+
+// ---------------------------------------------------------------- behind the spool
+
+void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* until) {
+  const auto now = Clock::now();
+  if (!link_up_ || fed_ > 0 || queue_.behind() == 0) moved_at_ = now;
+  if (queue_.behind() == 0) return;
+  if (now >= tend_at_) {
+    const uint64_t removals = spool_->removals();  // before the look at the keys
+    const bool look =
+        std::exchange(release_, false) || std::exchange(removals_seen_, removals) != removals;
+    const bool stuck = now - moved_at_ >= kOrderPatience;
+    if (stuck) order_given_up_ = true;
+    lock.unlock();
+    if (stuck) {
+      logger_->Limited(LogLevel::kError, "spool order",
+                       "spool: " + spool_->path() +
+                           " gives nothing back; messages of keys that it holds some of are sent "
+                           "ahead of those until it works again");
+      queue_.ReleaseBehind(nullptr);
+    } else if (look) {
+      queue_.ReleaseBehind([this](std::string_view key) { return spool_->HasBacklog(key); });
+    }
+    while (MoveBehind()) {
+    }
+    wake_();
+    lock.lock();
+    tend_at_ = Clock::now() + kLook;
+  }
+  *until = std::min(*until, tend_at_);
+}
+
+// The oldest message that is behind the spool, to the disk. False: none, or not taken.
+bool SpoolFeed::MoveBehind() {
+  Outgoing* const outgoing = queue_.BeginMove();
+  if (outgoing == nullptr) return false;
+  const bool taken = Take(outgoing).ok();
+  queue_.EndMove(taken);
+  return taken;
 }
 
 // ---------------------------------------------------------------- end
@@ -239,34 +318,48 @@ void SpoolFeed::StopFeeding() {
     stop_ = true;
   }
   changed_cv_.notify_all();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  while (MoveBehind()) {
+  }
+  if (queue_.behind() == 0) return;
+  queue_.ReleaseBehind(nullptr);
+  wake_();
 }
 
-void SpoolFeed::Close(std::vector<Outgoing>* rest, Deadline deadline) {
+size_t SpoolFeed::Close(Deadline deadline) {
+  StopFeeding();
+  std::vector<Outgoing> rest;
+  std::vector<Finished> finished;
   {
     std::lock_guard lock(mutex_);
-    if (closing_) return;
+    if (std::exchange(ending_, true)) return 0;
+    queue_.TakeAll(&rest, &finished);
   }
-  StopFeeding();
-  if (thread_.joinable()) thread_.join();
-  std::vector<Finished> finished;
-  // What waited in the queue is older than what went to the disk because the queue was full.
-  if (by_key_) spool_->BeginFront(rest->size());
-  bool full = false;
-  for (Outgoing& outgoing : *rest) {
-    Status taken = Take(&outgoing);
-    // Perhaps only because too much is on its way to the disk: what there is time for goes there.
-    if (taken.code() == Code::kWouldBlock && !full) {
-      if (spool_->Flush(deadline)) taken = Take(&outgoing);
-      full = !taken.ok();
+  completions_.Push(&finished);
+  // What waited in the queue is older than what went to the disk because the queue was full, but
+  // for what had to wait behind the spool.
+  const auto behind = std::stable_partition(
+      rest.begin(), rest.end(), [](const Outgoing& outgoing) { return !outgoing.behind_spool; });
+  if (by_key_) spool_->BeginFront(static_cast<size_t>(behind - rest.begin()));
+  spool_->RetryNow();
+  bool refused = false;
+  for (auto each = rest.begin(); each != rest.end(); ++each) {
+    if (each == behind && by_key_) spool_->BeginFront(0);
+    Status taken = Take(&*each);
+    // Perhaps only because too much is on its way to the disk, or because one that failed is just
+    // tried again: what there is time for goes there.
+    const bool may_pass = taken.code() == Code::kWouldBlock || taken.code() == Code::kUnavailable;
+    if (may_pass && !refused) {
+      if (spool_->Flush(deadline)) taken = Take(&*each);
+      refused = !taken.ok();
     }
     if (taken.ok()) continue;
     metrics_.CountDrop(DropReason::kShutdown);
-    finished.push_back({std::move(outgoing.recipient),
-                        {Code::kCancelled,
-                         "disconnected before the broker acknowledged, and the "
-                         "spool did not take it"}});
+    finished.push_back(GiveUp(std::move(*each), {Code::kCancelled,
+                                                 "disconnected before the broker acknowledged, and "
+                                                 "the spool did not take it"}));
   }
-  rest->clear();
   completions_.Push(&finished);
   spool_->Flush(deadline);
   {
@@ -274,6 +367,7 @@ void SpoolFeed::Close(std::vector<Outgoing>* rest, Deadline deadline) {
     closing_ = true;
   }
   spool_->Close(deadline);
+  return rest.size();
 }
 
 }  // namespace dsmsg

@@ -55,6 +55,7 @@ KeyCounts::Slot KeyCounts::SlotOf(std::string_view key) {
 
 void KeyCounts::Assign(const KeyCounts& other) {
   for (size_t i = 0; i < kSlots; ++i) counts_[i].store(other.counts_[i].load());
+  ++removals_;
 }
 
 Result<std::unique_ptr<SpoolStore>> SpoolStore::Open(SpoolFile file, const Settings& settings,

@@ -31,15 +31,21 @@ class KeyCounts {
   using Slot = uint32_t;
   static Slot SlotOf(std::string_view key);
   void Add(Slot slot) { counts_[slot].fetch_add(1); }
-  void Remove(Slot slot) { counts_[slot].fetch_sub(1); }
+  void Remove(Slot slot) {
+    counts_[slot].fetch_sub(1);
+    ++removals_;
+  }
   bool Any(Slot slot) const { return counts_[slot].load() != 0; }
   /// Takes over what `other` counted; nobody sees a moment without counts.
   void Assign(const KeyCounts& other);
+  /// Other than before whenever a key may have lost its last message since.
+  uint64_t removals() const { return removals_.load(); }
 
  private:
   static constexpr size_t kSlots = size_t{1} << 16;
   std::unique_ptr<std::atomic<uint32_t>[]> counts_ =
       std::make_unique<std::atomic<uint32_t>[]>(kSlots);
+  std::atomic<uint64_t> removals_{0};
 };
 
 class SpoolStore {

@@ -217,12 +217,14 @@ void SpoolCore::KeepUndone(std::vector<Removal>&& undone, Millis pause) {
 
 void SpoolCore::FailGroup(Lock& lock, Group group, const Status& status) {
   if (group.empty()) return;
+  failed_ += group.messages.size();
+  telling_ = true;
+  CallOut(lock, [&] { listener_->OnSpoolFailed(group.tickets, status); });
+  telling_ = false;
   for (const SpoolMessage& message : group.messages) {
     keys_.Remove(KeyCounts::SlotOf(message.order_key()));
   }
   backlog_.fetch_sub(group.messages.size());
-  failed_ += group.messages.size();
-  CallOut(lock, [&] { listener_->OnSpoolFailed(group.tickets, status); });
 }
 
 void SpoolCore::DiskFailed(Lock& lock, const Status& status) {

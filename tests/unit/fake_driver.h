@@ -35,6 +35,7 @@ class FakeBroker {
     opens = 0;
     cut = false;
     refused_topic.clear();
+    silent_topic.clear();
   }
   void SetAnswer(Answer value) {
     std::lock_guard lock(mutex);
@@ -62,6 +63,7 @@ class FakeBroker {
   int opens = 0;
   std::string opened;                 // the host of the last attempt
   std::string refused_topic;          // whatever the answer
+  std::string silent_topic;           // never answered
   std::vector<std::string> received;  // "topic|key|payload"
   std::vector<AckToken> acked;
   std::vector<std::string> topics;
@@ -160,7 +162,12 @@ class FakeDriver final : public Driver {
     }
     if (broker.answer == FakeBroker::Answer::kSilent) return false;
     bool worked = false;
+    std::vector<std::pair<Token, std::string>> kept;
     for (auto& [token, text] : pending_) {
+      if (text.substr(0, text.find('|')) == broker.silent_topic) {
+        kept.emplace_back(token, std::move(text));
+        continue;
+      }
       worked = true;
       if (broker.answer == FakeBroker::Answer::kRetryOnce) {
         host_.Complete(token, {Code::kUnavailable, "fake: later"});
@@ -174,7 +181,7 @@ class FakeDriver final : public Driver {
     }
     if (worked && broker.answer == FakeBroker::Answer::kRetryOnce)
       broker.answer = FakeBroker::Answer::kAck;
-    pending_.clear();
+    pending_ = std::move(kept);
     return worked;
   }
 

@@ -47,6 +47,8 @@ class FaultVfs {
     FailReads(false);
     Unblock();
   }
+  /// Whether databases that name no VFS get this one.
+  void MakeDefault(bool yes) { sqlite3_vfs_register(yes ? &vfs_ : real_, 1); }
 
   int syncs() const { return syncs_; }
   int writes() const { return writes_; }

@@ -295,5 +295,116 @@ TEST_F(SendQueueTest, BytesAreBounded) {
   EXPECT_EQ(queue.bytes(), 100u);
 }
 
+// ---------------------------------------------------------------- behind the spool
+
+class BehindTest : public SendQueueTest {
+ protected:
+  Status PushBehind(SendQueue* queue, const std::string& payload, const std::string& key) {
+    Outgoing outgoing = Make(payload, key);
+    outgoing.behind_spool = true;
+    return queue->Push(std::move(outgoing), &finished_, &token_);
+  }
+  Token token_ = 0;
+};
+
+TEST_F(BehindTest, WaitsUntilItsKeyIsFree) {
+  SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
+  ASSERT_TRUE(PushBehind(&queue, "a1", "a").ok());
+  ASSERT_TRUE(PushBehind(&queue, "b1", "b").ok());
+  ASSERT_TRUE(PushBehind(&queue, "a2", "a").ok());
+  ASSERT_TRUE(queue.Push(Make("c1", "c"), &finished_).ok());
+  EXPECT_TRUE(queue.AnyBehind("a"));
+  EXPECT_FALSE(queue.AnyBehind("c"));
+  std::vector<SendQueue::Submission> taken;
+  EXPECT_THAT(TakeAll(&queue, &taken), ElementsAre("c1"));
+  // A key that gets free between two looks stays blocked.
+  int looks = 0;
+  queue.ReleaseBehind([&](std::string_view key) { return key == "a" && ++looks == 1; });
+  EXPECT_TRUE(queue.AnyBehind("a"));
+  EXPECT_FALSE(queue.AnyBehind("b"));
+  taken.clear();
+  EXPECT_THAT(TakeAll(&queue, &taken), ElementsAre("b1"));
+  queue.ReleaseBehind([](std::string_view) { return false; });
+  EXPECT_EQ(queue.behind(), 0u);
+  taken.clear();
+  EXPECT_THAT(TakeAll(&queue, &taken), ElementsAre("a1", "a2"));
+}
+
+TEST_F(BehindTest, AReservedPlaceIsKept) {
+  SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
+  Outgoing first = Make("first", "k");
+  first.sequence = queue.Reserve();
+  ASSERT_TRUE(PushBehind(&queue, "second", "k").ok());
+  ASSERT_TRUE(queue.Push(Make("third", "k"), &finished_).ok());
+  queue.ReleaseBehind(nullptr);
+  queue.Close();
+  EXPECT_EQ(queue.Push(Make("late", "k"), &finished_).code(), Code::kCancelled);
+  ASSERT_TRUE(queue.PushAccepted(std::move(first)));
+  std::vector<SendQueue::Submission> taken;
+  EXPECT_THAT(TakeAll(&queue, &taken), ElementsAre("first", "second", "third"));
+}
+
+TEST_F(BehindTest, AMoveCountsUntilItsEndAndKeepsTheToken) {
+  SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
+  EXPECT_EQ(queue.BeginMove(), nullptr);
+  ASSERT_TRUE(PushBehind(&queue, "one", "k").ok());
+  const Token one = token_;
+  ASSERT_TRUE(PushBehind(&queue, "two", "k").ok());
+  Outgoing* moving = queue.BeginMove();
+  ASSERT_NE(moving, nullptr);
+  EXPECT_EQ(moving->message.payload, "one");
+  EXPECT_TRUE(queue.AnyBehind("k"));
+  EXPECT_FALSE(queue.WaitIdle(Clock::now()));
+  queue.Withdraw(one, &finished_);  // not now
+  EXPECT_TRUE(finished_.empty());
+  queue.EndMove(false);
+  queue.Withdraw(one, &finished_);
+  EXPECT_EQ(finished_.size(), 1u);
+  moving = queue.BeginMove();
+  EXPECT_EQ(moving->message.payload, "two");
+  {
+    const Outgoing elsewhere = std::move(*moving);
+    queue.EndMove(true);
+  }
+  EXPECT_FALSE(queue.AnyBehind("k"));
+  EXPECT_EQ(queue.bytes(), 0u);
+  EXPECT_TRUE(queue.WaitIdle(Clock::now()));
+  EXPECT_EQ(finished_.size(), 1u) << "who took it tells of it";
+}
+
+TEST_F(BehindTest, IsBoundedExpiredAndEndedLikeTheOthers) {
+  QueueLimits limits = Limits(2, Overflow::kBlock);
+  limits.message_timeout = Millis(1000);
+  SendQueue queue(limits, metrics_);
+  ASSERT_TRUE(PushBehind(&queue, "1", "k").ok());
+  ASSERT_TRUE(queue.Push(Make("2", "k"), &finished_).ok());
+  ASSERT_TRUE(PushBehind(&queue, "3", "k").ok());  // the oldest goes
+  ASSERT_EQ(finished_.size(), 1u);
+  EXPECT_TRUE(finished_.back().dropped);
+  std::vector<SendQueue::Submission> taken;
+  EXPECT_THAT(TakeAll(&queue, &taken), ElementsAre("2"));
+  const SendQueue::Outcome done{taken[0].token, {}};
+  queue.Complete({&done, 1}, &finished_);
+  EXPECT_FALSE(queue.WaitIdle(Clock::now()));
+  queue.Close();
+  EXPECT_TRUE(queue.WaitIdle(Clock::now())) << "nothing releases it any more";
+  queue.Expire(Clock::now() + Millis(1001), &finished_);
+  EXPECT_EQ(finished_.size(), 3u);
+  EXPECT_EQ(queue.messages(), 0u);
+}
+
+TEST_F(BehindTest, LatestPerKeySupersedesWhatIsBehind) {
+  SendQueue queue(Limits(2, Overflow::kLatestPerKey), metrics_);
+  ASSERT_TRUE(queue.Push(Make("x1", "x"), &finished_).ok());
+  ASSERT_TRUE(PushBehind(&queue, "y1", "y").ok());
+  ASSERT_TRUE(PushBehind(&queue, "y2", "y").ok());
+  std::vector<Outgoing> rest;
+  queue.TakeAll(&rest, &finished_);
+  ASSERT_EQ(rest.size(), 2u);
+  EXPECT_EQ(rest[0].message.payload, "x1");
+  EXPECT_EQ(rest[1].message.payload, "y2");
+  EXPECT_TRUE(rest[1].behind_spool);
+}
+
 }  // namespace
 }  // namespace dsmsg

@@ -23,6 +23,24 @@ std::string ReadAll(const std::filesystem::path& path) {
   return text.str();
 }
 
+// The lines of all files.
+std::string AllOf(const std::string& folder) {
+  std::string lines;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    lines += ReadAll(entry.path());
+  }
+  return lines;
+}
+
+bool Says(Session* session, const std::string& what) {
+  const Deadline deadline = Clock::now() + std::chrono::seconds(20);
+  while (session->StatsJson().find(what) == std::string::npos) {
+    if (Clock::now() > deadline) return false;
+    session->DoWork();
+  }
+  return true;
+}
+
 TEST_F(SessionTest, RefusedMessagesAreKeptAsDeadLetters) {
   const std::string folder = NewFolder();
   auto session = Open("max-message-bytes=10\ndead-letter-dir=" + folder + "/made\n");
@@ -36,10 +54,7 @@ TEST_F(SessionTest, RefusedMessagesAreKeptAsDeadLetters) {
   EXPECT_TRUE(session->Disconnect().ok());
   EXPECT_EQ(counts_.unknown_topic, 2);
   EXPECT_EQ(counts_.failed, 1);
-  std::string lines;
-  for (const auto& entry : std::filesystem::directory_iterator(folder + "/made")) {
-    lines += ReadAll(entry.path());
-  }
+  const std::string lines = AllOf(folder + "/made");
   EXPECT_THAT(lines, HasSubstr(R"("code":"unknown-topic","reason":"fake: no such topic")"));
   EXPECT_THAT(lines, HasSubstr(R"("topic":"t","payload":"plain"})"));
   EXPECT_THAT(lines, HasSubstr(R"("payload_base64":"AP97"})"));
@@ -76,6 +91,68 @@ TEST_F(SessionTest, AFlushWaitsForDeadLetters) {
     EXPECT_EQ(FakeBroker::Get().Received(), 1u);
     EXPECT_TRUE(session->Disconnect().ok());
   }
+}
+
+// Refused, and its dead letter is in the queue when the connection ends.
+TEST_F(SessionTest, ADeadLetterThatDoesNotReachItsTopicGoesToTheDirectory) {
+  for (const char* more : {"", "message-timeout=50ms\n", "reconnect-attempts=1\n"}) {
+    SCOPED_TRACE(more);
+    const std::string folder = NewFolder();
+    FakeBroker::Get().Reset();
+    auto session =
+        Open("flush-timeout=1ms\ndead-letter-topic=dead\ndead-letter-dir=" + folder + "\n" + more);
+    ASSERT_TRUE(session);
+    {
+      std::lock_guard lock(FakeBroker::Get().mutex);
+      FakeBroker::Get().refused_topic = "t";
+      FakeBroker::Get().silent_topic = "dead";
+    }
+    ASSERT_TRUE(session->SendAsync(Request("original"), &CountOutcome, &counts_).ok());
+    ASSERT_TRUE(Says(session.get(), R"("unknown-topic":1)") &&
+                Says(session.get(), R"("in_flight":1)"));
+    FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});  // it waits again
+    if (*more != '\0') {
+      ASSERT_TRUE(Says(session.get(), R"("dead_lettered":1)"));
+    }
+    EXPECT_TRUE(session->Disconnect().ok());
+    EXPECT_THAT(session->StatsJson(), HasSubstr(R"("dead_lettered":1,"dead_letters_lost":0)"));
+    const std::string lines = AllOf(folder);
+    EXPECT_THAT(lines, HasSubstr(R"("payload":"original")"));
+    EXPECT_THAT(lines, HasSubstr(R"("dsmsg-dead-letter-reason":"fake: no such topic")"));
+    EXPECT_THAT(lines, HasSubstr(R"("dsmsg-dead-letter-topic":"t")"));
+    std::filesystem::remove_all(folder);
+  }
+}
+
+TEST_F(SessionTest, WithSpoolModeAlwaysADeadLetterIsOnDiskToo) {
+  const std::string folder = NewFolder();
+  const std::string options =
+      "spool-mode=always\nconnect=lazy\nflush-timeout=1ms\nspool-dir=" + folder +
+      "\ndead-letter-topic=dead\n";
+  {
+    auto session = Open(options);
+    ASSERT_TRUE(session);
+    {
+      std::lock_guard lock(FakeBroker::Get().mutex);
+      FakeBroker::Get().refused_topic = "t";
+      FakeBroker::Get().silent_topic = "dead";
+    }
+    ASSERT_TRUE(session->SendAsync(Request("original"), &CountOutcome, &counts_).ok());
+    ASSERT_TRUE(Says(session.get(), R"("unknown-topic":1)") &&
+                Says(session.get(), R"("in_flight":1)"));
+    EXPECT_THAT(session->StatsJson(), HasSubstr(R"("dead_lettered":1,"dead_letters_lost":0)"));
+    EXPECT_TRUE(session->Disconnect().ok());
+  }
+  FakeBroker::Get().Reset();
+  auto session = Open(options);
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(WaitFor([] { return FakeBroker::Get().Received() == 1; }));
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    EXPECT_EQ(FakeBroker::Get().received.front(), "dead||original");
+  }
+  EXPECT_TRUE(session->Disconnect().ok());
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(SessionTest, DeadLettersGoToATopicAndNeverInCircles) {

@@ -9,7 +9,9 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
+#include <unordered_set>
 
+#include "unit/fault_vfs.h"
 #include "unit/session_fixture.h"
 
 namespace dsmsg {
@@ -27,11 +29,10 @@ std::string SpoolIn(const std::string& folder, const std::string& more = "") {
 std::vector<std::string> Payloads() {
   std::lock_guard lock(FakeBroker::Get().mutex);
   std::vector<std::string> payloads;
+  std::unordered_set<std::string> seen;
   for (const std::string& line : FakeBroker::Get().received) {
     const std::string payload = line.substr(line.rfind('|') + 1);
-    if (std::find(payloads.begin(), payloads.end(), payload) == payloads.end()) {
-      payloads.push_back(payload);
-    }
+    if (seen.insert(payload).second) payloads.push_back(payload);
   }
   return payloads;
 }
@@ -234,6 +235,225 @@ TEST_F(SessionTest, ASpoolThatCannotBeIsAnErrorAndAFullOneFallsBackToTheQueue) {
   }));
   EXPECT_TRUE(session->Disconnect().ok());
   std::filesystem::remove_all(folder);
+}
+
+// A session with a spool whose disk does what the test says, and a key "k".
+class SpoolDiskTest : public SessionTest {
+ protected:
+  void SetUp() override {
+    SessionTest::SetUp();
+    disk().Reset();
+    disk().MakeDefault(true);
+    folder_ = NewFolder();
+  }
+  void TearDown() override {
+    session_.reset();
+    disk().Reset();
+    disk().MakeDefault(false);
+    std::filesystem::remove_all(folder_);
+  }
+  static FaultVfs& disk() { return FaultVfs::Get(); }
+
+  void Connect(const std::string& options = "") {
+    session_ = Open(SpoolIn(folder_, "connect=lazy\n" + options));
+    ASSERT_TRUE(session_);
+  }
+  bool Says(const std::string& what) {
+    return WaitFor([&] {
+      session_->DoWork();
+      return session_->StatsJson().find(what) != std::string::npos;
+    });
+  }
+  void GoDown() {
+    FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+    ASSERT_TRUE(Says(R"("link":"down")"));
+  }
+  void SendRange(int first, int last, const std::string& padding = "") {
+    for (int i = first; i <= last; ++i) {
+      const std::string payload = std::to_string(i) + padding;
+      SendRequest request = Request(payload);
+      request.key = "k";
+      request.has_key = true;
+      ASSERT_TRUE(session_->SendAsync(request, &CountOutcome, &counts_).ok());
+    }
+  }
+  bool WaitForOutcomes(int count) {
+    return WaitFor([&] {
+      session_->DoWork();
+      return counts_.total() >= count;
+    });
+  }
+  static std::vector<std::string> Expected(int last, const std::string& padding = "") {
+    std::vector<std::string> expected;
+    for (int i = 0; i <= last; ++i) expected.push_back(std::to_string(i) + padding);
+    return expected;
+  }
+
+  std::string folder_;
+  std::shared_ptr<Session> session_;
+};
+
+TEST_F(SpoolDiskTest, WhatAFullDiskDoesNotTakeStaysBehindWhatItHolds) {
+  Connect();
+  GoDown();
+  SendRange(0, 49);
+  ASSERT_TRUE(WaitForOutcomes(50));  // on disk
+  disk().FailWrites(SQLITE_FULL);
+  SendRange(50, 99);
+  ASSERT_TRUE(Says(R"("queue_messages":50)"));
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitForOutcomes(100));
+  EXPECT_EQ(Payloads(), Expected(99));
+  EXPECT_EQ(counts_.ok, 100);
+  disk().FailWrites(SQLITE_OK);
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
+TEST_F(SpoolDiskTest, WhatAFullSpoolDoesNotTakeStaysBehindWhatItHolds) {
+  Connect("spool-max-bytes=1M\n");
+  GoDown();
+  const std::string padding(100'000, 'x');
+  SendRange(0, 29, padding);
+  ASSERT_TRUE(Says(R"("spooled":10)"));
+  ASSERT_TRUE(Says(R"("queue_messages":20)"));
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitForOutcomes(30));
+  ASSERT_TRUE(session_->Flush(Millis(20000)));
+  ASSERT_TRUE(Says(R"("spool_backlog":0)"));
+  EXPECT_EQ(Payloads(), Expected(29, padding));
+  EXPECT_EQ(counts_.ok, 30);
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
+TEST_F(SpoolDiskTest, ADiskThatWorksAgainTakesWhatWaitedInOrder) {
+  Connect();
+  GoDown();
+  SendRange(0, 49);
+  ASSERT_TRUE(WaitForOutcomes(50));
+  disk().FailWrites(SQLITE_IOERR_WRITE);
+  SendRange(50, 99);
+  ASSERT_TRUE(Says(R"("queue_messages":50)"));
+  disk().FailWrites(SQLITE_OK);
+  SendRange(100, 149);
+  ASSERT_TRUE(WaitForOutcomes(150));  // all on disk, the link is down
+  EXPECT_EQ(Payloads().size(), 0u);
+  EXPECT_EQ(counts_.ok, 150);
+  EXPECT_THAT(session_->StatsJson(), HasSubstr(R"("queue_messages":0)"));
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(Says(R"("spool_backlog":0)"));
+  EXPECT_EQ(Payloads(), Expected(149));
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
+// Order is kept while that costs nothing but time; a disk that is dead costs the order.
+TEST_F(SpoolDiskTest, ADeadDiskHoldsNobodyUp) {
+  Connect();
+  GoDown();
+  const std::string padding(100'000, 'x');
+  constexpr int kOnDisk = 200;  // more than stands ready in memory
+  SendRange(0, kOnDisk - 1, padding);
+  ASSERT_TRUE(WaitForOutcomes(kOnDisk));
+  disk().FailReads(true);
+  disk().FailWrites(SQLITE_IOERR_WRITE);
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitFor([] { return FakeBroker::Get().Received() > 10; }));
+  SendRange(kOnDisk, kOnDisk + 9, padding);
+  ASSERT_TRUE(WaitForOutcomes(kOnDisk + 10));
+  EXPECT_EQ(counts_.ok, kOnDisk + 10);
+  EXPECT_LT(Payloads().size(), size_t{kOnDisk});
+  disk().Reset();
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == size_t{kOnDisk + 10}; }));
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
+TEST_F(SpoolDiskTest, AtDisconnectWhatWasBehindGoesToTheBrokerWhenTheDiskDoesNotTakeIt) {
+  Connect("spool-replay-rate=1\n");
+  GoDown();
+  SendRange(0, 9);
+  ASSERT_TRUE(WaitForOutcomes(10));
+  disk().FailWrites(SQLITE_FULL);
+  SendRange(10, 19);
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitFor([] { return FakeBroker::Get().Received() > 0; }));
+  EXPECT_TRUE(session_->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, 20);
+}
+
+TEST_F(SpoolDiskTest, AtDisconnectWhatWasBehindGoesAfterWhatTheDiskHolds) {
+  Connect();
+  GoDown();
+  SendRange(0, 9);
+  ASSERT_TRUE(WaitForOutcomes(10));
+  disk().FailWrites(SQLITE_FULL);
+  SendRange(10, 19);
+  ASSERT_TRUE(Says(R"("queue_messages":10)"));
+  disk().FailWrites(SQLITE_OK);  // which is found when it is tried again: after the flush
+  EXPECT_TRUE(session_->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, 20);
+  FakeBroker::Get().SetUp();
+  Connect();
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == 20; }));
+  EXPECT_EQ(Payloads(), Expected(19));
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
+TEST_F(SpoolDiskTest, ASynchronousSendThatIsBehindEndsInTime) {
+  Connect("send-timeout=100ms\nspool-max-bytes=1M\n");
+  GoDown();
+  const std::string padding(100'000, 'x');
+  SendRange(0, 19, padding);
+  SendRequest request = Request(padding);
+  request.key = "k";
+  request.has_key = true;
+  EXPECT_EQ(session_->Send(request).code(), Code::kTimeout);
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitForOutcomes(20));
+  EXPECT_EQ(counts_.ok, 20);
+  EXPECT_TRUE(session_->Disconnect().ok());
+  EXPECT_EQ(Payloads(), Expected(19, padding));
+}
+
+// Many outages of the link and the disk, a spool that is full now and then, and several keys:
+// whatever comes first, no key loses its order, and every callback comes once.
+TEST_F(SpoolDiskTest, NoKeyLosesItsOrderWhateverFails) {
+  Connect("spool-max-bytes=1M\n");
+  constexpr int kMessages = 10000, kKeys = 5;
+  const std::string padding(2000, 'x');
+  std::atomic<bool> done{false};
+  std::thread trouble([&] {
+    for (int i = 0; !done; ++i) {
+      disk().FailWrites(i % 50 == 10 ? SQLITE_FULL : SQLITE_OK);
+      if (i % 2 == 0) FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+      if (i % 2 == 1) FakeBroker::Get().SetUp();
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    }
+    disk().FailWrites(SQLITE_OK);
+    FakeBroker::Get().SetUp();
+  });
+  for (int i = 0; i < kMessages; ++i) {
+    const std::string key = std::to_string(i % kKeys), payload = std::to_string(i) + padding;
+    SendRequest request = Request(payload);
+    request.key = key;
+    request.has_key = true;
+    ASSERT_TRUE(session_->SendAsync(request, &CountOutcome, &counts_).ok());
+    if (i % 30 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  done = true;
+  trouble.join();
+  ASSERT_TRUE(WaitForOutcomes(kMessages));
+  EXPECT_EQ(counts_.ok, kMessages);
+  ASSERT_TRUE(Says(R"("spool_backlog":0)"));
+  EXPECT_TRUE(session_->Disconnect().ok());
+  EXPECT_EQ(counts_.total(), kMessages);
+  std::vector<int> next(kKeys);
+  for (int i = 0; i < kKeys; ++i) next[static_cast<size_t>(i)] = i;
+  for (const std::string& payload : Payloads()) {
+    const int number = std::stoi(payload);
+    int& expected = next[static_cast<size_t>(number % kKeys)];
+    ASSERT_EQ(number, expected);
+    expected += kKeys;
+  }
+  for (const int each : next) EXPECT_GE(each, kMessages);
 }
 
 }  // namespace
