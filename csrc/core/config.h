@@ -48,6 +48,8 @@ class Config {
   std::vector<std::string> Different(const Config& other) const;
 
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// The files that `${file:/path}` named, in the order of the keys; a file may be there twice.
+  const std::vector<std::string>& files() const { return files_; }
   /// name=value lines, sorted by name, of every option that is not kOptLocal, secrets included,
   /// defaults filled in: input of the connection signature; never log it.
   std::string Canonical() const;
@@ -67,7 +69,7 @@ class Config {
   static std::string CanonicalValue(const Value& value);
 
   std::map<std::string, Value, std::less<>> values_;  // canonical names (dashes)
-  std::vector<std::string> warnings_;
+  std::vector<std::string> warnings_, files_;
 };
 
 }  // namespace dsmsg

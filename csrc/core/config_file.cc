@@ -68,7 +68,7 @@ Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
   }
 }
 
-Result<std::string> ExpandSecret(std::string_view text) {
+Result<std::string> ExpandSecret(std::string_view text, std::vector<std::string>* files) {
   std::string out;
   for (size_t at = 0; at < text.size();) {
     const std::string_view rest = text.substr(at);
@@ -92,6 +92,7 @@ Result<std::string> ExpandSecret(std::string_view text) {
     const Result<std::string> value =
         from_environment ? SecretFromEnvironment(name) : SecretFromFile(name);
     if (!value.ok()) return value.status();
+    if (from_file) files->push_back(name);
     out += value.value();
     at += end + 1;
   }

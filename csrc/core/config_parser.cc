@@ -242,7 +242,7 @@ Status ConfigParser::SetKnown(const OptionSpec& spec, const std::string& key,
 
   std::string text(unquoted.text);
   if (secret) {
-    Result<std::string> expanded = ExpandSecret(text);
+    Result<std::string> expanded = ExpandSecret(text, &config_.files_);
     if (!expanded.ok()) return Bad(line, spec.name + (": " + expanded.status().message()));
     text = std::move(expanded.value());
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/config.h"
 #include "core/option_value.h"
@@ -49,8 +50,8 @@ class ConfigParser {
 };
 
 /// Replaces `${env:NAME}` and `${file:/path}`; `$${` stands for a literal `${`. The error names the
-/// variable or the path, never a value.
-Result<std::string> ExpandSecret(std::string_view text);
+/// variable or the path, never a value. Adds the paths to `files`.
+Result<std::string> ExpandSecret(std::string_view text, std::vector<std::string>* files);
 
 /// Reads a regular file of at most `limit` bytes. Never blocks on a pipe. The error says why in
 /// words.

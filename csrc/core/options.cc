@@ -59,8 +59,9 @@ constexpr OptionSpec kCommon[] = {
      kOptLocal},
     {"metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", kOptLocal},
     {"config-watch", "ms(0,86400000)", "0",
-     "how often to look whether the configuration file or a TLS file changed, and then to connect "
-     "anew with it; 0: never",
+     "how often to look whether the configuration file, a TLS file or a file named by "
+     "${file:/path} "
+     "changed, and then to connect anew with it; 0: never",
      kOptLocal},
     {"log-level", "enum(error,warn,info,debug)", "warn",
      "this connection's level; the environment variable DSMSG_LOG wins", kOptLocal},

@@ -105,6 +105,7 @@ void Session::StartFileWatch() {
   const Millis interval = config.GetMillis("config-watch");
   if (interval.count() == 0 || config_path_.empty()) return;
   std::vector<std::string> files = {config_path_};
+  files.insert(files.end(), config.files().begin(), config.files().end());
   for (const char* option : {"tls-cafile", "tls-certfile", "tls-keyfile"}) {
     const std::string file = config.GetString(option);
     if (!file.empty()) files.push_back(file);

@@ -34,6 +34,13 @@ Status SystemError(const std::string& what, const std::string& path, int error) 
   return {Code::kUnavailable, "cannot " + what + " " + path + ": " + std::strerror(error) + advice};
 }
 
+bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Status RenameIfThere(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0 || errno == ENOENT) return {};
+  return SystemError("rename", from + " to " + to, errno);
+}
+
 Status MakeDirectory(const std::string& dir) {
   std::error_code error;
   if (fs::is_directory(dir, error)) return {};
@@ -47,15 +54,15 @@ Status MakeDirectory(const std::string& dir) {
   return {};
 }
 
-// The number of "<stem>-<number>.db".
+// The number of "<stem>-<number>.db", also of one that is set aside for its rows to be copied.
 std::optional<int> NumberOf(std::string_view file, std::string_view stem) {
-  constexpr std::string_view kEnd = ".db";
-  if (file.size() <= stem.size() + 1 + kEnd.size() || !file.starts_with(stem) ||
-      file[stem.size()] != '-' || !file.ends_with(kEnd)) {
+  const std::string_view end_of_name = file.ends_with(".salvage.db") ? ".salvage.db" : ".db";
+  if (file.size() <= stem.size() + 1 + end_of_name.size() || !file.starts_with(stem) ||
+      file[stem.size()] != '-' || !file.ends_with(end_of_name)) {
     return std::nullopt;
   }
   const std::string_view digits =
-      file.substr(stem.size() + 1, file.size() - stem.size() - 1 - kEnd.size());
+      file.substr(stem.size() + 1, file.size() - stem.size() - 1 - end_of_name.size());
   int number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size() || number < 0) {
@@ -145,10 +152,7 @@ Result<SpoolFile> SpoolFile::Claim(const SpoolIdentity& identity) {
       if (busy) continue;
       return file.status();
     }
-    // Created here, so that it is private from the beginning; SQLite gives its log the same mode.
-    const UniqueFd database(
-        ::open(file->path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivate));
-    if (!database.valid()) return SystemError("open", file->path(), errno);
+    if (Status status = file->Create(); !status.ok()) return status;
     return file;
   }
   return Status(Code::kUnavailable, std::to_string(kMostFiles) + " spools of " + identity.endpoint +
@@ -166,13 +170,14 @@ std::vector<SpoolFile> SpoolFile::ClaimLeftovers(const SpoolIdentity& identity) 
     }
   }
   std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   std::vector<SpoolFile> files;
   for (const int number : numbers) {
     bool busy = false;
     Result<SpoolFile> file = TryLock((fs::path(identity.dir) / stem).string(), number, &busy);
     if (!file.ok()) continue;
     // Whoever had it may have delivered everything and deleted it since we looked.
-    if (::access(file->path().c_str(), F_OK) != 0) {
+    if (!Exists(file->path()) && !Exists(file->AsidePath())) {
       file->Discard();
       continue;
     }
@@ -181,26 +186,68 @@ std::vector<SpoolFile> SpoolFile::ClaimLeftovers(const SpoolIdentity& identity) 
   return files;
 }
 
+Status SpoolFile::Create() const {
+  const UniqueFd database(
+      ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivate));
+  return database.valid() ? Status() : SystemError("open", path_, errno);
+}
+
+// ---------------------------------------------------------------- damaged files
+
+// A kill between any two of these steps must leave what PutBack understands: as long as there is a
+// database set aside, it has all rows, and what has its name has none of its own. Its log is beside
+// it, or still (or already) has the old name: then no database has that, or an empty one, since a
+// database that SQLite wrote to is not empty when it gets a log.
+
 Result<std::string> SpoolFile::SetAside() const {
-  const std::string base = path_.substr(0, path_.size() - 3) + ".corrupt-" + UtcStamp();
-  std::string target = base + ".db";
-  for (int i = 1; ::access(target.c_str(), F_OK) == 0; ++i) {
-    target = base + "-" + std::to_string(i) + ".db";
-  }
-  if (::rename(path_.c_str(), target.c_str()) != 0) {
+  const std::string aside = AsidePath();
+  ::unlink((aside + "-wal").c_str());  // KeepAside was interrupted
+  if (::rename(path_.c_str(), aside.c_str()) != 0) {
     if (errno == ENOENT) return std::string();
-    return SystemError("rename", path_ + " to " + target, errno);
+    return SystemError("rename", path_ + " to " + aside, errno);
   }
   // SQLite finds the log by the name of the database.
-  if (::rename((path_ + "-wal").c_str(), (target + "-wal").c_str()) != 0 && errno != ENOENT) {
-    return SystemError("rename", path_ + "-wal", errno);
-  }
+  if (Status status = RenameIfThere(path_ + "-wal", aside + "-wal"); !status.ok()) return status;
   ::unlink((path_ + "-shm").c_str());
+  return aside;
+}
+
+Result<bool> SpoolFile::PutBack() const {
+  const std::string aside = AsidePath();
+  if (!Exists(aside)) return false;
+  struct stat facts {};
+  if (::stat(path_.c_str(), &facts) == 0 && facts.st_size > 0) ::unlink((path_ + "-wal").c_str());
+  for (const std::string& useless : {path_, path_ + "-shm", aside + "-shm"}) {
+    ::unlink(useless.c_str());
+  }
+  Status status = RenameIfThere(aside + "-wal", path_ + "-wal");
+  if (status.ok()) status = RenameIfThere(aside, path_);
+  if (status.ok()) status = SyncDirectory();
+  if (!status.ok()) return status;
+  return true;
+}
+
+Result<std::string> SpoolFile::KeepAside() const {
+  const std::string aside = AsidePath(), base = Base() + ".corrupt-" + UtcStamp();
+  std::string target = base + ".db";
+  for (int i = 1; Exists(target); ++i) target = base + "-" + std::to_string(i) + ".db";
+  Status status = RenameIfThere(aside, target);
+  // From here on the new file is the spool, and may have rows of its own.
+  if (status.ok()) status = SyncDirectory();
+  if (!status.ok()) return status;
+  if (::rename((aside + "-wal").c_str(), (target + "-wal").c_str()) != 0) {
+    ::unlink((aside + "-wal").c_str());
+  }
+  ::unlink((aside + "-shm").c_str());
   return target;
 }
 
-void SpoolFile::Discard() {
+void SpoolFile::DeleteDatabase() const {
   for (const char* end : {"", "-wal", "-shm"}) ::unlink((path_ + end).c_str());
+}
+
+void SpoolFile::Discard() {
+  DeleteDatabase();
   ::unlink(lock_path_.c_str());  // while we hold it: see TryLock
   lock_.Reset();
 }

@@ -36,9 +36,20 @@ class SpoolFile {
   const std::string& path() const { return path_; }  // of the database
   int number() const { return number_; }
 
-  /// Renames the database and its log so that nobody takes them for a spool; returns the new path
-  /// (empty: there was no file).
+  /// Creates an empty database that only this user may read. SQLite gives its log the same mode.
+  Status Create() const;
+  /// Renames the database and its log, for the time in which a new one is made of what can be read
+  /// of them; returns the new path (empty: there was no file). PutBack or KeepAside follows, if
+  /// need be after a restart.
   Result<std::string> SetAside() const;
+  /// Gives what was set aside its name again and deletes what has that name by now. True: there was
+  /// something.
+  Result<bool> PutBack() const;
+  /// The new file has all that could be read of what was set aside: renames that so that nobody
+  /// takes it for a spool. Returns its path, for a person. Durable when it returns ok.
+  Result<std::string> KeepAside() const;
+  /// Deletes the database and its log.
+  void DeleteDatabase() const;
   /// Deletes database, log and lock, and lets go of it.
   void Discard();
   /// What was created, renamed or deleted in the directory is on disk when this returns ok.
@@ -46,6 +57,8 @@ class SpoolFile {
 
  private:
   static Result<SpoolFile> TryLock(const std::string& stem, int number, bool* busy);
+  std::string Base() const { return path_.substr(0, path_.size() - 3); }  // without ".db"
+  std::string AsidePath() const { return Base() + ".salvage.db"; }
 
   std::string path_, lock_path_;
   int number_ = 0;

@@ -101,7 +101,8 @@ bool DecodeSpoolHeaders(std::string_view json,
                         std::vector<std::pair<std::string, std::string>>* headers) {
   headers->clear();
   rapidjson::Document document;
-  document.Parse(json.data(), json.size());
+  // Not recursive: somebody may have edited the row.
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   if (document.HasParseError() || !document.IsArray()) return false;
   for (const rapidjson::Value& pair : document.GetArray()) {
     std::pair<std::string, std::string> header;

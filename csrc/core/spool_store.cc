@@ -44,9 +44,6 @@ PRAGMA temp_store = MEMORY;
 PRAGMA cell_size_check = ON;
 )";
 
-constexpr char kColumns[] =
-    "SELECT id, accepted_ms, timestamp_ms, topic, key, headers, payload FROM messages ";
-
 }  // namespace
 
 KeyCounts::Slot KeyCounts::SlotOf(std::string_view key) {
@@ -61,6 +58,9 @@ void KeyCounts::Assign(const KeyCounts& other) {
 Result<std::unique_ptr<SpoolStore>> SpoolStore::Open(SpoolFile file, const Settings& settings,
                                                      BufferPool& pool, std::string* report) {
   std::unique_ptr<SpoolStore> store(new SpoolStore(std::move(file), settings, pool));
+  // A process that was killed while it copied the rows of a damaged file: from the beginning.
+  const Result<bool> interrupted = store->file_.PutBack();
+  if (!interrupted.ok()) return interrupted.status();
   Status status = store->EnsureOpen();
   // Damage that only shows when the rows are counted is found now, too.
   if (status.ok()) {
@@ -73,6 +73,10 @@ Result<std::unique_ptr<SpoolStore>> SpoolStore::Open(SpoolFile file, const Setti
 
 Status SpoolStore::EnsureOpen() {
   if (open_) return {};
+  if (!unrepaired_.ok()) {
+    db_.MarkDamaged();
+    return unrepaired_;
+  }
   const Status status = OpenDatabase();
   open_ = status.ok();
   if (!open_) CloseDatabase();
@@ -165,7 +169,7 @@ Status SpoolStore::PrepareStatements() {
   return status;
 }
 
-Status SpoolStore::Insert(const SpoolMessage& packed) {
+Status SpoolStore::Insert(const SpoolMessage& packed, bool* refused) {
   const Message& message = packed.message;
   std::string headers;  // outlives the Reset
   insert_.BindInt(1, static_cast<int64_t>(packed.id));
@@ -186,6 +190,7 @@ Status SpoolStore::Insert(const SpoolMessage& packed) {
   insert_.BindInt(7, static_cast<int64_t>(SpoolCost(message)));
   insert_.BindBlob(8, message.payload);
   const int code = insert_.Step();
+  *refused = (code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_TOOBIG;
   const Status status = code == SQLITE_DONE ? Status() : db_.Error(code);
   insert_.Reset();
   return status;
@@ -215,7 +220,8 @@ Status SpoolStore::Write(std::span<const SpoolMessage> messages, std::span<const
     i = end;
   }
   for (const SpoolMessage& message : messages) {
-    if (Status status = Insert(message); !status.ok()) return status;
+    bool refused = false;
+    if (Status status = Insert(message, &refused); !status.ok()) return status;
   }
   return transaction.Commit();
 }
@@ -347,50 +353,6 @@ void SpoolStore::CloseDatabase() {
 void SpoolStore::Close(bool discard) {
   CloseDatabase();
   if (discard) file_.Discard();
-}
-
-Status SpoolStore::Replace(const Status& reason, std::string* report) {
-  CloseDatabase();
-  Result<std::string> aside = file_.SetAside();
-  if (!aside.ok()) return aside.status();
-  if (Status status = EnsureOpen(); !status.ok()) return status;
-  const uint64_t kept = aside.value().empty() ? 0 : Salvage(aside.value());
-  *report = "spool: " + reason.message() + "; " +
-            (aside.value().empty() ? "" : "the file was set aside as " + aside.value() + " and ") +
-            "a new one was begun; " + std::to_string(kept) +
-            " of its messages could be read and go on";
-  return {};
-}
-
-uint64_t SpoolStore::Salvage(const std::string& from) {
-  SqliteDb damaged;
-  // Written to, if only its log: a log left by a kill has to be read, too.
-  if (!damaged.Open(from, SQLITE_OPEN_READWRITE, settings_.vfs).ok()) return 0;
-  uint64_t kept = 0;
-  uint64_t last = 0;  // read from the front
-  for (const char* order : {"ASC", "DESC"}) {
-    SqliteStatement rows;
-    const std::string sql = std::string(kColumns) + "WHERE id > ?1 ORDER BY id " + order;
-    if (!damaged.Prepare(sql.c_str(), &rows).ok()) break;
-    rows.BindInt(1, static_cast<int64_t>(last));
-    int code = SQLITE_ROW;
-    while (code == SQLITE_ROW) {
-      SqliteTransaction transaction(db_);
-      if (!transaction.Begin().ok()) return kept;
-      uint64_t group = 0;
-      while (group < 1000 && (code = rows.Step()) == SQLITE_ROW) {
-        SpoolMessage message;
-        // A row that is no message, or is there already, is left behind.
-        if (rows.Int(0) <= 0 || !Unpack(rows, &message).ok() || !Insert(message).ok()) continue;
-        if (order[0] == 'A') last = message.id;
-        ++group;
-      }
-      if (!transaction.Commit().ok()) return kept;
-      kept += group;
-    }
-    if (code == SQLITE_DONE) break;
-  }
-  return kept;
 }
 
 }  // namespace dsmsg

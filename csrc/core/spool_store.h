@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/net.h"
 #include "core/spool_file.h"
 #include "core/spool_message.h"
 #include "core/sqlite.h"
@@ -87,7 +88,10 @@ class SpoolStore {
   /// An operation failed because the file is damaged: Replace it.
   bool damaged() const { return db_.damaged(); }
   /// Sets the damaged file aside and begins a new one with what can still be read of it, ids kept.
-  /// `report`: what was done, for the log.
+  /// `report`: what was done, for the log. Not ok: there was no room for that (or another reason
+  /// that may pass); the damaged file is back in its place with all its rows. Everything then fails
+  /// as damaged until a Replace, now or after a restart, does it. One that comes soon is refused: a
+  /// disk that is full is not kept busy.
   Status Replace(const Status& reason, std::string* report);
 
   const SpoolFile& file() const { return file_; }
@@ -102,16 +106,26 @@ class SpoolStore {
   Status CreateSchema();
   Status PrepareStatements();
   void CloseDatabase();
-  Status Insert(const SpoolMessage& message);
+  /// `refused`: it is the row that cannot be inserted, not the disk that does not work.
+  Status Insert(const SpoolMessage& message, bool* refused);
   Status Unpack(SqliteStatement& row, SpoolMessage* message);
+  Status ReplaceOnce(std::string* report);
   /// Copies rows of the damaged file `from` until it cannot be read any more, from both ends.
-  uint64_t Salvage(const std::string& from);
+  /// Returns how many. Not ok: another time it may be more.
+  Result<uint64_t> Salvage(const std::string& from);
+  Result<uint64_t> SalvageGroup(SqliteStatement& rows, int* code, uint64_t* newest);
+
+  static constexpr char kColumns[] =
+      "SELECT id, accepted_ms, timestamp_ms, topic, key, headers, payload FROM messages ";
 
   SpoolFile file_;
   const Settings settings_;
   BufferPool& pool_;
   SqliteDb db_;
   bool open_ = false;  // with its statements prepared
+  std::string damage_;
+  Status unrepaired_;  // why the last Replace failed; ok: it did not
+  Clock::time_point replace_not_before_;
   SqliteStatement insert_, delete_, read_, read_one_, list_;
 };
 

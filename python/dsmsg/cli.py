@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from dsmsg import __version__, spool
+from dsmsg import __version__, _spool_cli
 from dsmsg._find import search_folders
 from dsmsg.brokers import __main__ as brokers_cli
 from dsmsg.doctor import examine
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     brokers_cli.add_commands(brokers)
 
     spools = commands.add_parser("spool", help="look into what waits on disk for a broker")
-    spool.add_commands(spools)
+    _spool_cli.add_commands(spools)
     return parser
 
 

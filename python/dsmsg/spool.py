@@ -8,17 +8,17 @@ read-only and takes no lock, so it may run beside the process that uses the spoo
 
 from __future__ import annotations
 
-import argparse
 import base64
+import errno
 import fcntl
 import json
 import os
 import re
 import sqlite3
+import stat
 import struct
-import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,9 @@ _FORMAT = 1
 _APPLICATION_ID = 0x64736D73  # "dsms"
 _FLOCK = "hhqqi"  # struct flock of 64-bit Linux, fcntl(2)
 _ASIDE = ".corrupt-"
-_PREVIEW = 60
-_NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}-\d+(\.corrupt-[0-9TZ-]+)?\.db")
+_SALVAGE = ".salvage.db"  # its rows are being copied to a new file
+_MOST_ROWS = 2**63 - 1
+_NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}-\d+(\.corrupt-[0-9TZ-]+|\.salvage)?\.db")
 
 
 class SpoolError(RuntimeError):
@@ -51,7 +52,7 @@ class SpoolFile:
         bytes: what they count against `spool-max-bytes`.
         oldest_ms: when the oldest was accepted, milliseconds since 1970; None: empty.
         file_bytes: what database and log take on disk.
-        locked: a running process uses it.
+        locked: a running process uses it. None: its lock cannot be read.
         pid: that process, as far as known.
         problem: why the rest is unknown (damaged, set aside, other version); empty: fine.
     """
@@ -64,7 +65,7 @@ class SpoolFile:
     bytes: int = 0
     oldest_ms: int | None = None
     file_bytes: int = 0
-    locked: bool = False
+    locked: bool | None = False
     pid: int | None = None
     problem: str = ""
 
@@ -81,6 +82,8 @@ class SpoolMessage:
         key: None: it has none.
         headers: names and values, in order.
         payload: its bytes.
+        problems: what the adaptor could not have written, since somebody edited the row; the other
+            attributes are then what the adaptor makes of it. Empty: nothing.
     """
 
     id: int
@@ -90,11 +93,12 @@ class SpoolMessage:
     key: bytes | None
     headers: list[tuple[bytes, bytes]]
     payload: bytes
+    problems: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Fields for JSON; what is not UTF-8 stands under `<name>_base64`."""
         fields: dict[str, object] = {"id": self.id}
-        fields["accepted"] = _iso(self.accepted_ms)
+        fields["accepted"] = iso_time(self.accepted_ms)
         fields["timestamp_ms"] = self.timestamp_ms
         fields.update(_text_field("topic", self.topic))
         if self.key is not None:
@@ -104,6 +108,8 @@ class SpoolMessage:
             for name, value in self.headers
         ]
         fields.update(_text_field("payload", self.payload))
+        if self.problems:
+            fields["problems"] = list(self.problems)
         return fields
 
 
@@ -128,23 +134,34 @@ def inspect(path: str | Path) -> SpoolFile:
         SpoolError: there is no such file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise SpoolError(f"there is no file {path}")
-    locked, pid = _lock_state(path)
-    common: dict[str, Any] = {
-        "path": str(path),
-        "file_bytes": sum(each.stat().st_size for each in _files(path) if each.is_file()),
-        "locked": locked,
-        "pid": pid,
-    }
+    common: dict[str, Any] = {"path": str(path)}
+    try:
+        common["locked"], common["pid"] = _lock_state(path)
+    except OSError:
+        common["locked"] = None
+    try:
+        _demand_file(path)
+    except OSError as error:
+        return SpoolFile(**common, problem=f"cannot read {path}: {error.strerror}")
+    common["file_bytes"] = sum(map(_size, _files(path)))
     if _ASIDE in path.name:
         return SpoolFile(**common, problem="damaged: set aside (try `sqlite3 FILE .recover`)")
+    if path.name.endswith(_SALVAGE):
+        what = (
+            "damaged: its messages go to a new file; if interrupted, that goes on at the next start"
+        )
+        return SpoolFile(**common, problem=what)
     try:
         with _Database(path) as database:
-            about = dict(database.execute("SELECT name, value FROM about").fetchall())
-            rows, size = database.execute("SELECT count(*), sum(bytes) FROM messages").fetchone()
+            about = {
+                _text(name): _text(value)
+                for name, value in database.execute("SELECT name, value FROM about")
+            }
+            rows, size = database.execute(
+                "SELECT count(*), total(CAST(bytes AS INTEGER)) FROM messages"
+            ).fetchone()
             oldest = database.execute(
-                "SELECT accepted_ms FROM messages ORDER BY id LIMIT 1"
+                "SELECT CAST(accepted_ms AS INTEGER) FROM messages ORDER BY id LIMIT 1"
             ).fetchone()
     except SpoolError as error:
         return SpoolFile(**common, problem=str(error))
@@ -154,38 +171,74 @@ def inspect(path: str | Path) -> SpoolFile:
         endpoint=about.get("endpoint", ""),
         name=about.get("spool-name", ""),
         messages=rows,
-        bytes=size or 0,
+        bytes=int(size),
         oldest_ms=oldest[0] if oldest else None,
     )
 
 
 def messages(path: str | Path, limit: int | None = None) -> Iterator[SpoolMessage]:
-    """The messages of a spool file, oldest first.
+    """The messages of a spool file, oldest first, rows that somebody edited included.
 
     Args:
         path: the database.
         limit: at most so many.
 
     Raises:
-        SpoolError: the file cannot be read.
+        SpoolError: the file cannot be read, or not to its end.
     """
     with _Database(Path(path)) as database:
         for row in database.execute(
-            "SELECT id, accepted_ms, timestamp_ms, CAST(topic AS BLOB), CAST(key AS BLOB), headers,"
-            " payload FROM messages ORDER BY id LIMIT ?",
-            (-1 if limit is None else limit,),
+            "SELECT CAST(id AS INTEGER), CAST(accepted_ms AS INTEGER),"
+            " CAST(timestamp_ms AS INTEGER), CAST(topic AS BLOB), CAST(key AS BLOB),"
+            " CAST(headers AS BLOB), CAST(payload AS BLOB),"
+            " typeof(id), typeof(accepted_ms), typeof(timestamp_ms)"
+            " FROM messages ORDER BY id LIMIT ?",
+            (_MOST_ROWS if limit is None else min(limit, _MOST_ROWS),),
         ):
-            headers = [(_bytes(name), _bytes(value)) for name, value in json.loads(row[5] or "[]")]
-            yield SpoolMessage(row[0], row[1], row[2], row[3], row[4], headers, row[6])
+            yield _message(row)
+
+
+def _message(row: tuple[Any, ...]) -> SpoolMessage:
+    """A message as `SpoolStore::Unpack` makes it, whatever is in the row."""
+    number, accepted, timestamp, topic, key, headers_json, payload = row[:7]
+    problems = [
+        f"its {name} is no whole number"
+        for name, kind in zip(("id", "accepted_ms", "timestamp_ms"), row[7:])
+        if kind != "integer"
+    ]
+    if not problems and number <= 0:
+        problems.append("its id is not above 0, so it is not delivered")
+    if topic is None:
+        problems.append("there is no topic")
+    if payload is None:
+        problems.append("there is no payload")
+    headers: list[tuple[bytes, bytes]] = []
+    if headers_json is not None:
+        try:
+            for name, value in json.loads(headers_json.decode("utf-8")):
+                headers.append((_bytes(name), _bytes(value)))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            problems.append('its headers are no JSON list of ["name", "value"]')
+    return SpoolMessage(
+        id=number or 0,
+        accepted_ms=accepted or 0,
+        timestamp_ms=timestamp or 0,
+        topic=topic or b"",
+        key=key,
+        headers=headers,
+        payload=payload or b"",
+        problems=tuple(problems),
+    )
 
 
 def purge(path: str | Path) -> None:
     """Deletes a spool file with its log and lock.
 
     Raises:
-        SpoolError: it is not named like a spool, or a running process uses it.
+        SpoolError: it is not named like a spool, a running process uses it, or this user may not
+            delete it.
     """
-    with _Lock(Path(path)) as lock:
+    with Lock(Path(path)) as lock:
         lock.delete()
 
 
@@ -196,14 +249,15 @@ class _Database:
         self._path = path
 
     def __enter__(self) -> sqlite3.Connection:
-        if not self._path.is_file():
-            raise SpoolError(f"there is no file {self._path}")
         try:
-            self._connection = sqlite3.connect(
-                f"file:{quote(str(self._path.absolute()))}?mode=ro", uri=True, timeout=2
-            )
+            _demand_file(self._path)
+            name = quote(os.fsencode(self._path.absolute()))
+            self._connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=2)
+        except OSError as error:
+            raise SpoolError(f"cannot read {self._path}: {error.strerror}") from error
         except sqlite3.Error as error:
             raise self._explain(error) from error
+        self._connection.text_factory = lambda text: text.decode("utf-8", "replace")
         try:
             application = self._connection.execute("PRAGMA application_id").fetchone()[0]
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -224,31 +278,43 @@ class _Database:
         return SpoolError(f"cannot read {self._path}: {error}")
 
 
-class _Lock:
+class Lock:
     """The lock that the adaptor takes, too: an open-file-description lock on the lock file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = -1
 
-    def __enter__(self) -> _Lock:
-        if not self._path.is_file():
-            raise SpoolError(f"there is no file {self._path}")
+    def __enter__(self) -> Lock:
+        try:
+            self._take()
+        except OSError as error:
+            self.__exit__()
+            raise self._explain(error) from error
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    def _take(self) -> None:
+        _demand_file(self._path)
         # It is going to be deleted whatever is in it, since that may be damaged.
         if not _NAME.fullmatch(self._path.name):
             raise SpoolError(f"{self._path} is not named like a spool (see `dsmsg spool ls`)")
         if _ASIDE in self._path.name:
-            return self  # nobody uses those
+            return  # nobody uses those
         name = _lock_path(self._path)
         while True:
             self._fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0)
             try:
-                fcntl.fcntl(
-                    self._fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0)
-                )
+                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, wanted)
             except OSError as error:
-                os.close(self._fd)
-                self._fd = -1
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+                self.__exit__()
                 pid = _lock_state(self._path)[1]
                 who = f" (process {pid})" if pid else ""
                 raise SpoolError(
@@ -257,20 +323,41 @@ class _Lock:
             # Its owner may have deleted it between our open and our lock.
             try:
                 if os.path.samestat(os.fstat(self._fd), name.stat()):
-                    return self
+                    return
             except FileNotFoundError:
                 pass
-            os.close(self._fd)
-
-    def __exit__(self, *unused: object) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
+            self.__exit__()
 
     def delete(self) -> None:
-        for path in _files(self._path):
-            path.unlink(missing_ok=True)
-        if self._fd >= 0:
-            _lock_path(self._path).unlink(missing_ok=True)  # while it is held
+        try:
+            for path in _files(self._path):
+                path.unlink(missing_ok=True)
+            if self._fd >= 0:
+                _lock_path(self._path).unlink(missing_ok=True)  # while it is held
+        except OSError as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: OSError) -> SpoolError:
+        return SpoolError(
+            f"cannot delete {self._path}: {error.strerror} (may this user write to the folder?)"
+        )
+
+
+def _demand_file(path: Path) -> None:
+    """Raises SpoolError where there is no regular file, OSError where that cannot be told."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        pass
+    raise SpoolError(f"there is no file {path}")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # not there, or not any more
+        return 0
 
 
 def _files(path: Path) -> list[Path]:
@@ -278,7 +365,8 @@ def _files(path: Path) -> list[Path]:
 
 
 def _lock_path(path: Path) -> Path:
-    return path.with_name(path.name[: -len(".db")] + ".lock")
+    end = _SALVAGE if path.name.endswith(_SALVAGE) else ".db"
+    return path.with_name(path.name[: -len(end)] + ".lock")
 
 
 def _lock_state(path: Path) -> tuple[bool, int | None]:
@@ -291,14 +379,23 @@ def _lock_state(path: Path) -> tuple[bool, int | None]:
                 return False, None
             owner = re.match(rb"pid (\d+)", file.read(64))
             return True, int(owner.group(1)) if owner else None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return False, None
 
 
 def _bytes(value: object) -> bytes:
+    """A header's name or value. Raises ValueError, TypeError or KeyError for what is none."""
     if isinstance(value, dict):
         return base64.b64decode(value["base64"])
-    return str(value).encode()
+    if not isinstance(value, str):
+        raise TypeError("neither text nor base64")
+    return value.encode()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
 
 
 def _text_field(name: str, value: bytes) -> dict[str, object]:
@@ -308,98 +405,10 @@ def _text_field(name: str, value: bytes) -> dict[str, object]:
         return {f"{name}_base64": base64.b64encode(value).decode("ascii")}
 
 
-def _iso(milliseconds: int) -> str:
+def iso_time(milliseconds: int) -> str:
+    """The moment as ISO 8601 in UTC; the number where there is no such moment."""
     try:
         moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
     except (OverflowError, ValueError, OSError):
         return str(milliseconds)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-# ---------------------------------------------------------------- command line
-
-
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Adds the sub-commands to a parser; the result's `run` takes the parsed arguments."""
-    commands = parser.add_subparsers(dest="spool_command", required=True, metavar="COMMAND")
-    for name, argument, text, run in (
-        ("ls", "dir", "list the spools of a folder", _run_ls),
-        ("show", "file", "show the oldest messages of a spool", _run_show),
-        ("export", "file", "print all messages, one JSON object a line", _run_export),
-        ("purge", "file", "delete a spool with all its messages", _run_purge),
-    ):
-        command = commands.add_parser(name, help=text)
-        command.add_argument(argument)
-        command.add_argument("--json", action="store_true", help="print JSON")
-        if name == "show":
-            command.add_argument("--limit", type=int, default=10, help="at most so many (10)")
-        if name == "purge":
-            command.add_argument("--yes", action="store_true", help="do not ask")
-        command.set_defaults(run=run)
-
-
-def _run_ls(parsed: argparse.Namespace) -> int:
-    files = [inspect(path) for path in find(parsed.dir)]
-    if parsed.json:
-        print(json.dumps([asdict(file) for file in files], indent=2))
-        return 0
-    if not files:
-        print(f"no spools in {parsed.dir}")
-    for file in files:
-        use = "free"
-        if file.locked:
-            use = f"in use by process {file.pid}" if file.pid else "in use"
-        print(f"{Path(file.path).name}  {use}")
-        if file.problem:
-            print(f"  {file.problem}")
-            continue
-        name = f", spool-name {file.name}" if file.name else ""
-        print(f"  {file.protocol} {file.endpoint}{name}")
-        oldest = f", the oldest of {_iso(file.oldest_ms)}" if file.oldest_ms is not None else ""
-        print(f"  {file.messages} messages, {file.bytes} bytes{oldest}")
-        print(f"  {file.file_bytes} bytes on disk")
-    return 0
-
-
-def _run_show(parsed: argparse.Namespace) -> int:
-    shown = messages(parsed.file, parsed.limit)
-    if parsed.json:
-        print(json.dumps([message.to_json() for message in shown], indent=2))
-        return 0
-    for message in shown:
-        key = "-" if message.key is None else repr(message.key.decode("utf-8", "backslashreplace"))
-        topic = message.topic.decode("utf-8", "backslashreplace")
-        text = message.payload[: 4 * _PREVIEW].decode("utf-8", "backslashreplace")
-        preview = "".join(c if c.isprintable() else "." for c in text[:_PREVIEW])
-        more = "..." if len(text) > _PREVIEW or len(message.payload) > 4 * _PREVIEW else ""
-        print(
-            f"{message.id}  {_iso(message.accepted_ms)}  topic {topic}, key {key}, "
-            f"{len(message.payload)} bytes  {preview}{more}"
-        )
-    return 0
-
-
-def _run_export(parsed: argparse.Namespace) -> int:
-    for message in messages(parsed.file):
-        sys.stdout.write(json.dumps(message.to_json(), ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-    return 0
-
-
-def _run_purge(parsed: argparse.Namespace) -> int:
-    # Held while the question is asked: what the answer is about must not change.
-    with _Lock(Path(parsed.file)) as lock:
-        file = inspect(parsed.file)
-        what = file.problem or f"{file.messages} messages for {file.protocol} {file.endpoint}"
-        if not parsed.yes:
-            print(f"{parsed.file}: {what}", file=sys.stderr)
-            print("Delete all of it? [y/N] ", end="", file=sys.stderr, flush=True)
-            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                print("nothing was deleted", file=sys.stderr)
-                return 1
-        lock.delete()
-    if parsed.json:
-        print(json.dumps({"path": file.path, "messages": file.messages}))
-    else:
-        print(f"deleted {parsed.file}: {what}")
-    return 0

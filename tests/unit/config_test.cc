@@ -201,6 +201,9 @@ TEST_F(ConfigTest, SecretsAreExpandedAndNeverShown) {
   EXPECT_EQ(Good("token = a-${env:DSMSG_TEST_SECRET}-${env:DSMSG_TEST_SECRET}").GetString("token"),
             "a-s3cret-s3cret");
   EXPECT_EQ(Good("token = \"${file:" + file + "}\"").GetString("token"), "from-file");
+  EXPECT_THAT(Good("token = \"x${file:" + file + "}\"\npassword = ${file:" + file + "}").files(),
+              ElementsAre(file, file));
+  EXPECT_THAT(Good("token = ${env:DSMSG_TEST_SECRET}$${file:/x}").files(), IsEmpty());
   EXPECT_EQ(Good("token = $${env:X}$$${HOME}").GetString("token"), "${env:X}$${HOME}");
   EXPECT_EQ(Good("token = \"pw").GetString("token"), "\"pw");
   EXPECT_EQ(Good("payloadkey = ${env:DSMSG_TEST_SECRET}").GetString("payloadkey"),

@@ -24,6 +24,11 @@ class FaultVfs {
 
   /// SQLITE_OK: works. SQLITE_FULL, SQLITE_IOERR_WRITE: every write answers that.
   void FailWrites(int code) { write_code_ = code; }
+  /// So many writes work, then the disk is full.
+  void FullAfter(int writes) {
+    writes_left_ = writes;
+    FailWrites(SQLITE_FULL);
+  }
   /// Every read answers SQLITE_IOERR_READ.
   void FailReads(bool fail) { fail_reads_ = fail; }
 
@@ -44,6 +49,7 @@ class FaultVfs {
   }
   void Reset() {
     FailWrites(SQLITE_OK);
+    writes_left_ = 0;
     FailReads(false);
     Unblock();
   }
@@ -85,6 +91,10 @@ class FaultVfs {
     changed_cv_.notify_all();
     changed_cv_.wait(lock, [this] { return !blocked_; });
     --waiting_;
+    if (writes_left_ > 0) {
+      --writes_left_;
+      return SQLITE_OK;
+    }
     return write_code_;
   }
 
@@ -140,7 +150,7 @@ class FaultVfs {
 
   sqlite3_vfs* const real_;
   sqlite3_vfs vfs_;
-  std::atomic<int> write_code_{SQLITE_OK}, syncs_{0}, writes_{0};
+  std::atomic<int> write_code_{SQLITE_OK}, syncs_{0}, writes_{0}, writes_left_{0};
   std::atomic<bool> fail_reads_{false};
   std::mutex mutex_;  // guards the following
   std::condition_variable changed_cv_;

@@ -157,5 +157,20 @@ TEST_F(SessionTest, AChangedConfigurationFileIsUsedWhereWatched) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+TEST_F(SessionTest, AChangedSecretFileIsUsedWhereWatched) {
+  const std::string secret = ::testing::TempDir() + "session_AChangedSecretFile.password";
+  std::ofstream(secret) << "old";
+  auto session = Open("config-watch=5ms\npassword=${file:" + secret + "}\n");
+  ASSERT_TRUE(session);
+  const auto opens = [] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens;
+  };
+  const int before = opens();
+  std::ofstream(secret) << "a new one";
+  EXPECT_TRUE(WaitFor([&] { return opens() > before; }));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
 }  // namespace
 }  // namespace dsmsg

@@ -19,48 +19,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-size_t CountOf(const std::string& text, const std::string& part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
-class SpoolFaultTest : public SpoolTest {
- protected:
-  FaultVfs& disk() { return FaultVfs::Get(); }
-
-  /// A closed file with `count` messages of `size` bytes, and its name.
-  std::string MakeFile(uint64_t count, size_t size) {
-    auto spool = Open();
-    for (uint64_t i = 1; i <= count; ++i) {
-      std::string payload = std::to_string(i) + ":";
-      payload.resize(std::max(size, payload.size()), 'x');
-      EXPECT_TRUE(spool->Append(i, payload, "k").ok());
-    }
-    EXPECT_TRUE(spool->told.WaitSpooled(count));
-    spool->Close();
-    return (*spool)->path();
-  }
-  std::vector<std::string> Aside() const {
-    std::vector<std::string> names = Files();
-    std::erase_if(names, [](const std::string& name) {
-      return name.find(".corrupt-") == std::string::npos || !name.ends_with(".db");
-    });
-    return names;
-  }
-  /// Opens it, expects that it works, and returns what the log said.
-  std::string OpenDamaged(std::unique_ptr<OpenSpool>* spool) {
-    testing::internal::CaptureStderr();
-    *spool = Open();
-    return testing::internal::GetCapturedStderr();
-  }
-  static void Scribble(const std::string& path, off_t offset, size_t size) {
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY));
-    const std::string garbage(size, '\x5a');
-    ASSERT_EQ(::pwrite(fd.get(), garbage.data(), size, offset), static_cast<ssize_t>(size));
-  }
-};
-
 TEST_F(SpoolFaultTest, AFullDiskIsToldAndPasses) {
   testing::internal::CaptureStderr();
   auto spool = Open();

@@ -37,6 +37,13 @@ TEST(SpoolMessageTest, HeadersSurviveAsJson) {
   }
 }
 
+TEST(SpoolMessageTest, HeadersThatSomebodyNestedDeeplyAreRefused) {
+  std::vector<std::pair<std::string, std::string>> read;
+  EXPECT_FALSE(DecodeSpoolHeaders(std::string(10'000'000, '['), &read));
+  EXPECT_FALSE(
+      DecodeSpoolHeaders(std::string(1'000'000, '[') + "1" + std::string(1'000'000, ']'), &read));
+}
+
 TEST(SpoolFileTest, TheNameTellsSpoolsApart) {
   const SpoolIdentity identity{"/d", "KAFKA", "host:9092", ""};
   const std::string stem = SpoolStem(identity);

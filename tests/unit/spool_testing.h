@@ -4,9 +4,12 @@
 #ifndef DSMSG_TESTS_SPOOL_TESTING_H_
 #define DSMSG_TESTS_SPOOL_TESTING_H_
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
@@ -185,6 +188,50 @@ class SpoolTest : public testing::Test {
   std::string dir_;
   SpoolOptions options_;
   Logger logger_{"TEST"};
+};
+
+/// How often `part` occurs.
+inline size_t CountOf(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+/// Disks that fail and files that are damaged.
+class SpoolFaultTest : public SpoolTest {
+ protected:
+  FaultVfs& disk() { return FaultVfs::Get(); }
+
+  /// A closed file with `count` messages of `size` bytes, and its name.
+  std::string MakeFile(uint64_t count, size_t size) {
+    auto spool = Open();
+    for (uint64_t i = 1; i <= count; ++i) {
+      std::string payload = std::to_string(i) + ":";
+      payload.resize(std::max(size, payload.size()), 'x');
+      EXPECT_TRUE(spool->Append(i, payload, "k").ok());
+    }
+    EXPECT_TRUE(spool->told.WaitSpooled(count));
+    spool->Close();
+    return (*spool)->path();
+  }
+  std::vector<std::string> Aside() const {
+    std::vector<std::string> names = Files();
+    std::erase_if(names, [](const std::string& name) {
+      return name.find(".corrupt-") == std::string::npos || !name.ends_with(".db");
+    });
+    return names;
+  }
+  /// Opens it, expects that it works, and returns what the log said.
+  std::string OpenDamaged(std::unique_ptr<OpenSpool>* spool) {
+    testing::internal::CaptureStderr();
+    *spool = Open();
+    return testing::internal::GetCapturedStderr();
+  }
+  static void Scribble(const std::string& path, off_t offset, size_t size) {
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY));
+    const std::string garbage(size, '\x5a');
+    ASSERT_EQ(::pwrite(fd.get(), garbage.data(), size, offset), static_cast<ssize_t>(size));
+  }
 };
 
 }  // namespace dsmsg

@@ -60,7 +60,7 @@ class RedisConfig(Config):
             ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
             ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
-            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file or a TLS file changed, and then to connect anew with it; 0: never", ""),
+            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file, a TLS file or a file named by ${file:/path} changed, and then to connect anew with it; 0: never", ""),
             ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
             ("enable-tls", "bool", "0", "1: encrypt the connection", ""),
             ("tls-cafile", "path", "", "file with the trusted certificates (PEM); empty, like tls-capath: the system's", ""),
@@ -168,8 +168,9 @@ class RedisConfig(Config):
     metrics_interval: int | str | timedelta | None
     """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
     config_watch: int | str | timedelta | None
-    """How often to look whether the configuration file or a TLS file changed, and then to
-    connect anew with it; 0: never (a bare number is milliseconds; default 0)."""
+    """How often to look whether the configuration file, a TLS file or a file named by
+    ${file:/path} changed, and then to connect anew with it; 0: never (a bare number is
+    milliseconds; default 0)."""
     log_level: Literal["error", "warn", "info", "debug"] | None
     """This connection's level; the environment variable DSMSG_LOG wins (default warn)."""
     enable_tls: bool | None
