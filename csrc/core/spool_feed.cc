@@ -243,6 +243,7 @@ void SpoolFeed::Run() {
     if (count == 0) continue;
     ready_ = true;
     order_given_up_ = false;
+    moved_at_ = Clock::now();
     fed_ += count;
     if (rate_ > 0) credit_ -= static_cast<double>(count);
     lock.unlock();
@@ -274,8 +275,10 @@ void SpoolFeed::Feed(std::vector<SpoolMessage>* batch) {
 
 void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* until) {
   const auto now = Clock::now();
-  if (!link_up_ || fed_ > 0 || queue_.behind() == 0) moved_at_ = now;
-  if (queue_.behind() == 0) return;
+  const bool behind = queue_.behind() > 0;
+  const bool was_behind = std::exchange(was_behind_, behind);
+  if (!link_up_ || fed_ > 0 || !was_behind) moved_at_ = now;
+  if (!behind) return;
   if (now >= tend_at_) {
     const uint64_t removals = spool_->removals();  // before the look at the keys
     const bool look =

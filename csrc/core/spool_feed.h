@@ -110,9 +110,10 @@ class SpoolFeed final : public SpoolListener {
   SpoolTicket next_ticket_ = 1;
   size_t fed_ = 0;  // in the queue
   bool link_up_ = false, ready_ = true, stop_ = false, ending_ = false, closing_ = false;
-  bool release_ = false;  // a message came to be behind what is no longer in the spool
+  bool was_behind_ = false;  // at the last look, something was behind the spool
+  bool release_ = false;     // a message came to be behind what is no longer in the spool
   uint64_t removals_seen_ = 0;
-  Clock::time_point tend_at_{}, moved_at_{};  // the next look; the spool gave something
+  Clock::time_point tend_at_{}, moved_at_{};  // the next look; since when nothing moves
   double credit_ = 0;                         // of the replay rate
   Clock::time_point credited_at_{};
   std::thread thread_;

@@ -366,6 +366,27 @@ TEST_F(SpoolDiskTest, ADeadDiskHoldsNobodyUp) {
   EXPECT_TRUE(session_->Disconnect().ok());
 }
 
+// The patience with the disk begins when something is behind, not when the spool last gave something.
+TEST_F(SpoolDiskTest, ABurstAfterAPauseKeepsItsOrder) {
+  Connect("spool-mode=always\nspool-max-bytes=1M\n");
+  ASSERT_TRUE(Says(R"("link":"up")"));
+  SendRange(0, 0);
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3200));
+  disk().Block();
+  const std::string padding(100'000, 'x');
+  SendRange(1, 20, padding);  // some are behind what the disk has not yet taken
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(Payloads().size(), 1u);
+  disk().Unblock();
+  ASSERT_TRUE(WaitForOutcomes(21));
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == 21; }));
+  std::vector<std::string> expected = {"0"};
+  for (int i = 1; i <= 20; ++i) expected.push_back(std::to_string(i) + padding);
+  EXPECT_EQ(Payloads(), expected);
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
 TEST_F(SpoolDiskTest, AtDisconnectWhatWasBehindGoesToTheBrokerWhenTheDiskDoesNotTakeIt) {
   Connect("spool-replay-rate=1\n");
   GoDown();
