@@ -52,7 +52,7 @@ class SpoolFeed final : public SpoolListener {
               Deadline patience);
   /// spool-mode=always: takes a dead letter, so that it survives as what was refused did. False: it
   /// is unchanged.
-  bool PushLetter(Outgoing* letter) { return always_ && Take(letter).ok(); }
+  bool PushLetter(Outgoing* letter) { return always_ && Take(letter, spool_->failures()).ok(); }
   /// A synchronous sender stops waiting: it is told kTimeout if its message waits for the disk.
   void Withdraw(const std::shared_ptr<SyncWaiter>& waiter);
 
@@ -84,8 +84,9 @@ class SpoolFeed final : public SpoolListener {
   /// Where older messages of a key are, if the order within a key counts.
   enum class Older { kNone, kOnDisk, kBehind };
   Older OlderOf(std::string_view key) const;
-  /// Ok: taken and emptied, its recipient will be told. Else (see Spool::Append) it is unchanged.
-  Status Take(Outgoing* outgoing);
+  /// Ok: taken and emptied, its recipient will be told. Else (see Spool::Append, also for
+  /// `failures`) it is unchanged.
+  Status Take(Outgoing* outgoing, uint64_t failures);
   bool MoveBehind();
   /// Looks, now and then, whether what is behind the spool can go on; *until: the next look.
   void Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* until);
