@@ -190,20 +190,15 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
 // Never waits for room: a dead letter that finds none goes to the directory.
 void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
   if (refused->empty()) return;
-  std::vector<Finished> finished;
   for (auto& [outgoing, status] : *refused) {
     Outgoing letter;
-    Token token = 0;
     if (!outgoing.dead_letter && parts_.dead_letters.MakeLetter(outgoing, status, &letter)) {
-      if (parts_.observer.OnLetter(&letter)) continue;
-      const Status pushed = parts_.queue->Push(std::move(letter), &finished, &token, Clock::now());
-      if (pushed.ok() && token != 0) continue;
+      if (parts_.observer.OnLetter(&letter) || parts_.queue->PushIfRoom(&letter, nullptr)) continue;
     }
     parts_.dead_letters.Keep(outgoing.message, status);
   }
   parts_.queue->Kept(refused->size());
   refused->clear();
-  parts_.completions.Push(&finished);
 }
 
 void Link::Tell(std::vector<Finished>* finished) { parts_.completions.Push(finished); }

@@ -69,7 +69,10 @@ struct Finished {
 /// The end of a message that the core gives up on; a dead letter's bytes go along.
 inline Finished GiveUp(Outgoing&& outgoing, Status status) {
   Finished finished{std::move(outgoing.recipient), std::move(status), outgoing.spool_id, true};
-  if (outgoing.dead_letter) finished.letter = std::make_unique<Outgoing>(std::move(outgoing));
+  if (outgoing.dead_letter) {
+    finished.letter = std::make_unique<Outgoing>(std::move(outgoing));
+    finished.letter->message.headers = finished.letter->headers;  // it may never have been queued
+  }
   return finished;
 }
 

@@ -48,7 +48,7 @@ bool SendQueue::PushIfRoom(Outgoing* outgoing, Token* token) {
 
 bool SendQueue::PushAccepted(Outgoing&& outgoing) {
   std::lock_guard lock(mutex_);
-  if (closed_ && outgoing.spool_id != 0) return false;
+  if (outgoing.spool_id != 0 ? closed_ : Overfull()) return false;
   Allocate(std::move(outgoing));
   return true;
 }

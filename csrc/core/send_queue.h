@@ -74,8 +74,9 @@ class SendQueue {
 
   /// As Push, but only where there is room: false leaves `outgoing` unchanged, true empties it.
   bool PushIfRoom(Outgoing* outgoing, Token* token);
-  /// A message that was accepted before, by the spool: there is always room for it. One that comes
-  /// from the disk is never evicted and never expires; false when closed.
+  /// A message that was accepted before, by the spool: there is room for it beyond the bounds. One
+  /// that comes from the disk is never evicted and never expires. False, and it is unchanged: one
+  /// from the disk when closed, another when far too much was given back already.
   bool PushAccepted(Outgoing&& outgoing);
 
   /// The sequence of a message that is accepted now and may be pushed later.
@@ -164,6 +165,7 @@ class SendQueue {
 
   // All private functions expect mutex_ to be held.
   bool Full(size_t more_bytes) const;
+  bool Overfull() const;
   bool FlightRoom(size_t more_bytes) const;
   bool ByKey(const Slot& slot, const List& list) const;
   uint32_t Allocate(Outgoing&& outgoing);

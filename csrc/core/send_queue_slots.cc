@@ -11,6 +11,13 @@ bool SendQueue::Full(size_t more_bytes) const {
   return held_messages_ >= limits_.messages || held_bytes_ + more_bytes > limits_.bytes;
 }
 
+// The bounds and about as much as may be on its way to the disk at a time.
+bool SendQueue::Overfull() const {
+  constexpr size_t kMoreMessages = 100000, kMoreBytes = size_t{32} << 20;
+  return held_messages_ >= limits_.messages + kMoreMessages ||
+         held_bytes_ >= limits_.bytes + kMoreBytes;
+}
+
 bool SendQueue::ByKey(const Slot& slot, const List& list) const {
   return limits_.overflow == Overflow::kLatestPerKey && &list != &flight_ &&
          slot.outgoing.spool_id == 0;

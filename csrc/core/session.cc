@@ -256,7 +256,11 @@ bool Session::FlushUntil(Deadline deadline) {
   producer_->BeginFlush();
   while (true) {
     const Deadline next = std::min(deadline, Clock::now() + kLook);
-    if (queue_.WaitIdle(next)) return true;
+    // What is on its way to the disk comes back when that fails.
+    if (queue_.WaitIdle(next) &&
+        (spool_ == nullptr || !spool_->WaitDurable(deadline) || queue_.WaitIdle(Clock::now()))) {
+      return true;
+    }
     if (Clock::now() >= deadline || producer_->state().FlushIsHopeless()) return false;
   }
 }
@@ -265,8 +269,11 @@ bool Session::Flush(Millis timeout) {
   notifier_->HostCalled();
   const Deadline deadline = Clock::now() + timeout;
   const auto durable = [&] { return spool_ == nullptr || spool_->WaitDurable(deadline); };
-  // Again at the end: what waited behind the spool may have gone there.
-  return durable() && queue_.WaitIdle(deadline) && durable();
+  // What waited behind the spool may have gone there meanwhile, and may have come back.
+  do {
+    if (!durable() || !queue_.WaitIdle(deadline) || !durable()) return false;
+  } while (!queue_.WaitIdle(Clock::now()));
+  return true;
 }
 
 // ---------------------------------------------------------------- end

@@ -18,8 +18,15 @@ Spool::~Spool() { core_->Close(Clock::now() + Millis(1000)); }
 Status Spool::Start(SpoolListener* listener) { return core_->Start(listener); }
 
 Status Spool::Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket) {
-  return core_->Append(message, accepted_ms, ticket);
+  return core_->Append(message, accepted_ms, ticket, std::nullopt);
 }
+
+Status Spool::Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket,
+                     uint64_t failures) {
+  return core_->Append(message, accepted_ms, ticket, failures);
+}
+
+uint64_t Spool::failures() const { return core_->failures(); }
 
 void Spool::BeginFront(size_t count) { core_->BeginFront(count); }
 void Spool::RetryNow() { core_->RetryNow(); }

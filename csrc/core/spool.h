@@ -92,6 +92,11 @@ class Spool {
   /// kUnavailable (the disk failed lately), kCancelled (closed), kInternal (no memory).
   /// `accepted_ms`: since the epoch.
   Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket);
+  /// As above, but kUnavailable, too, when messages were given back (OnSpoolFailed) since
+  /// failures() was `failures`: who looked then where older messages of a key are may not know.
+  Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket, uint64_t failures);
+  /// How often messages were given back: other than before once OnSpoolFailed returned. No lock.
+  uint64_t failures() const;
 
   /// The next `count` messages of Append are older than all of this process's that the file holds,
   /// and are delivered before them, by the next process: nothing may be fetched any more. Where

@@ -3,6 +3,7 @@
 #include "core/spool_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -27,6 +28,12 @@ void SpoolCore::Group::Clear() {
   messages.clear();
   tickets.clear();
   bytes = 0;
+}
+
+void SpoolCore::Group::Append(Group&& later) {
+  std::move(later.messages.begin(), later.messages.end(), std::back_inserter(messages));
+  tickets.insert(tickets.end(), later.tickets.begin(), later.tickets.end());
+  bytes += later.bytes;
 }
 
 // ---------------------------------------------------------------- open, start, close
@@ -154,7 +161,7 @@ bool SpoolCore::Flush(Deadline deadline) {
 // ---------------------------------------------------------------- in
 
 // What can be said without asking the disk.
-Status SpoolCore::Admit(uint64_t cost) {
+Status SpoolCore::Admit(uint64_t cost, std::optional<uint64_t> failures) {
   if (stopping_) return {Code::kCancelled, "spool: closed"};
   if (cost > std::min(options_.max_bytes, kLargestMessage)) {
     return {Code::kTooLarge, "spool: a message of " + std::to_string(cost) +
@@ -170,7 +177,9 @@ Status SpoolCore::Admit(uint64_t cost) {
     return {Code::kWouldBlock,
             "spool: full (spool-max-bytes is " + std::to_string(options_.max_bytes) + ")"};
   }
-  if (telling_) return {Code::kUnavailable, "spool: it is just giving messages back"};
+  if (telling_ || failures.value_or(failures_) != failures_) {
+    return {Code::kUnavailable, "spool: it is just giving messages back"};
+  }
   if (failing_) {
     const Clock::time_point now = Clock::now();
     if (now < retry_at_) return {Code::kUnavailable, failure_};
@@ -179,7 +188,8 @@ Status SpoolCore::Admit(uint64_t cost) {
   return {};
 }
 
-Status SpoolCore::Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket) {
+Status SpoolCore::Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket,
+                         std::optional<uint64_t> failures) {
   const uint64_t cost = SpoolCost(message);
   SpoolMessage packed;
   if (!PackSpoolMessage(message, pool_, &packed)) {
@@ -189,7 +199,7 @@ Status SpoolCore::Append(const Message& message, int64_t accepted_ms, SpoolTicke
   packed.accepted_ms = accepted_ms;
   const KeyCounts::Slot slot = KeyCounts::SlotOf(packed.order_key());
   const std::lock_guard lock(mutex_);
-  if (Status status = Admit(cost); !status.ok()) return status;
+  if (Status status = Admit(cost, failures); !status.ok()) return status;
   packed.id = front_left_ > 0 ? front_row_++ : next_row_++;
   if (front_left_ > 0) --front_left_;
   pending_.messages.push_back(std::move(packed));

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -32,7 +33,9 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   Status Start(SpoolListener* listener);
   void Close(Deadline deadline);
 
-  Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket);
+  Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket,
+                std::optional<uint64_t> failures);
+  uint64_t failures() const { return failures_.load(); }
   void BeginFront(size_t count);
   void RetryNow();
   size_t Fetch(size_t max_messages, size_t max_bytes, std::vector<SpoolMessage>* out);
@@ -62,6 +65,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
     uint64_t bytes = 0;
     bool empty() const { return messages.empty(); }
     void Clear();
+    void Append(Group&& later);
   };
   struct HandedOut {
     KeyCounts::Slot slot = 0;
@@ -77,9 +81,9 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   Source& own() { return sources_.back(); }
 
   Status AddSource(SpoolFile file, bool adopted);
-  Status Admit(uint64_t cost);                          // under the mutex
-  bool TakeUndelivered(uint64_t id, HandedOut* facts);  // under the mutex
-  void PublishTotals();                                 // under the mutex
+  Status Admit(uint64_t cost, std::optional<uint64_t> failures);  // under the mutex
+  bool TakeUndelivered(uint64_t id, HandedOut* facts);            // under the mutex
+  void PublishTotals();                                           // under the mutex
   /// Calls the listener or the logger, without the lock, unless Close gave up on the thread.
   template <class Call>
   void CallOut(Lock& lock, Call call);
@@ -144,7 +148,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   bool telling_ = false;  // OnSpoolFailed is being called: what came later must not get in before
   bool started_ = false, stopping_ = false, done_ = false, abandoned_ = false;
   std::string failure_;
-  std::atomic<uint64_t> backlog_{0};
+  std::atomic<uint64_t> backlog_{0}, failures_{0};
 };
 
 }  // namespace dsmsg

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // spool-evict=1: how the spool's thread makes room in a full spool.
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "core/spool_core.h"
@@ -27,9 +26,7 @@ void SpoolCore::MakeRoom(Lock& lock, uint64_t soon_free) {
   if (rejected.empty()) return;
   std::reverse(rejected.tickets.begin(), rejected.tickets.end());
   // What came later too, or it would get in before them.
-  Group later = std::exchange(pending_, Group());
-  std::move(later.messages.begin(), later.messages.end(), std::back_inserter(rejected.messages));
-  rejected.tickets.insert(rejected.tickets.end(), later.tickets.begin(), later.tickets.end());
+  rejected.Append(std::exchange(pending_, Group()));
   FailGroup(lock, std::move(rejected),
             {Code::kWouldBlock, "spool: full, and all that could go is being delivered"});
 }

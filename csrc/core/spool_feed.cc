@@ -59,12 +59,15 @@ Status SpoolFeed::Open(const Settings& settings, const char* protocol, Logger& l
 Status SpoolFeed::Push(Outgoing&& outgoing, bool link_up, SendQueue::FinishedList* finished,
                        Token* token, Deadline patience) {
   const std::string_view key = outgoing.order_key();
-  const Older older = OlderOf(key);
-  if (older != Older::kBehind) {
+  uint64_t failures;
+  do {
+    failures = spool_->failures();  // before the look
+    const Older older = OlderOf(key);
+    if (older == Older::kBehind) break;
     const bool to_disk = always_ || !link_up || older == Older::kOnDisk;
     if (!to_disk && queue_.PushIfRoom(&outgoing, token)) return {};
-    if (Take(&outgoing).ok()) return {};
-  }
+    if (Take(&outgoing, failures).ok()) return {};
+  } while (spool_->failures() != failures);
   // The queue's own policy is what is left when the disk fails or is full.
   if (order_given_up_ || OlderOf(key) == Older::kNone) {
     return queue_.Push(std::move(outgoing), finished, token, patience);
@@ -96,7 +99,7 @@ SpoolFeed::Older SpoolFeed::OlderOf(std::string_view key) const {
   return Older::kNone;
 }
 
-Status SpoolFeed::Take(Outgoing* outgoing) {
+Status SpoolFeed::Take(Outgoing* outgoing, uint64_t failures) {
   SpoolTicket ticket;
   Message message;
   {
@@ -110,7 +113,7 @@ Status SpoolFeed::Take(Outgoing* outgoing) {
     message = kept.message;
     message.headers = kept.headers;
   }
-  Status status = spool_->Append(message, WallClockMillis(), ticket);
+  Status status = spool_->Append(message, WallClockMillis(), ticket, failures);
   if (status.ok()) return status;
   std::lock_guard lock(mutex_);
   auto node = pending_.extract(ticket);
@@ -132,8 +135,8 @@ void SpoolFeed::OnSpooled(std::span<const SpoolTicket> tickets) noexcept {
   completions_.Push(&finished);
 }
 
-// The disk does not take them: the queue does, which has room for what was accepted. With the lock:
-// what is pushed here is there before StopFeeding or Close looks.
+// The disk does not take them: the queue does, within bounds that are wider for these. With the
+// lock: what is pushed here is there before StopFeeding or Close looks.
 void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status& status) noexcept {
   std::vector<Finished> finished;
   {
@@ -147,9 +150,12 @@ void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status
         finished.push_back(GiveUp(std::move(outgoing), status));
         continue;
       }
-      outgoing.behind_spool = by_key_ && !stop_ && !order_given_up_;
-      queue_.PushAccepted(std::move(outgoing));
+      outgoing.behind_spool = by_key_ && !order_given_up_;
+      if (queue_.PushAccepted(std::move(outgoing))) continue;
+      metrics_.CountDrop(DropReason::kNewest);
+      finished.push_back(GiveUp(std::move(outgoing), status));
     }
+    if (stop_) queue_.ReleaseBehind(nullptr);  // as StopFeeding
   }
   completions_.Push(&finished);
   changed_cv_.notify_all();
@@ -243,6 +249,7 @@ void SpoolFeed::Run() {
     if (count == 0) continue;
     ready_ = true;
     order_given_up_ = false;
+    moved_at_ = Clock::now();
     fed_ += count;
     if (rate_ > 0) credit_ -= static_cast<double>(count);
     lock.unlock();
@@ -274,8 +281,11 @@ void SpoolFeed::Feed(std::vector<SpoolMessage>* batch) {
 
 void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* until) {
   const auto now = Clock::now();
-  if (!link_up_ || fed_ > 0 || queue_.behind() == 0) moved_at_ = now;
-  if (queue_.behind() == 0) return;
+  if (spool_->backlog() == 0) order_given_up_ = false;
+  const bool behind = queue_.behind() > 0;
+  const bool was_behind = std::exchange(was_behind_, behind);
+  if (!link_up_ || fed_ > 0 || !was_behind) moved_at_ = now;
+  if (!behind) return;
   if (now >= tend_at_) {
     const uint64_t removals = spool_->removals();  // before the look at the keys
     const bool look =
@@ -288,7 +298,7 @@ void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* unti
                        "spool: " + spool_->path() +
                            " gives nothing back; messages of keys that it holds some of are sent "
                            "ahead of those until it works again");
-      queue_.ReleaseBehind(nullptr);
+      queue_.ReleaseBehind([](std::string_view) { return false; });
     } else if (look) {
       queue_.ReleaseBehind([this](std::string_view key) { return spool_->HasBacklog(key); });
     }
@@ -303,9 +313,10 @@ void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* unti
 
 // The oldest message that is behind the spool, to the disk. False: none, or not taken.
 bool SpoolFeed::MoveBehind() {
+  const uint64_t failures = spool_->failures();  // before the look
   Outgoing* const outgoing = queue_.BeginMove();
   if (outgoing == nullptr) return false;
-  const bool taken = Take(outgoing).ok();
+  const bool taken = Take(outgoing, failures).ok();
   queue_.EndMove(taken);
   return taken;
 }
@@ -346,12 +357,12 @@ size_t SpoolFeed::Close(Deadline deadline) {
   bool refused = false;
   for (auto each = rest.begin(); each != rest.end(); ++each) {
     if (each == behind && by_key_) spool_->BeginFront(0);
-    Status taken = Take(&*each);
+    Status taken = Take(&*each, spool_->failures());
     // Perhaps only because too much is on its way to the disk, or because one that failed is just
     // tried again: what there is time for goes there.
     const bool may_pass = taken.code() == Code::kWouldBlock || taken.code() == Code::kUnavailable;
     if (may_pass && !refused) {
-      if (spool_->Flush(deadline)) taken = Take(&*each);
+      if (spool_->Flush(deadline)) taken = Take(&*each, spool_->failures());
       refused = !taken.ok();
     }
     if (taken.ok()) continue;

@@ -52,7 +52,7 @@ class SpoolFeed final : public SpoolListener {
               Deadline patience);
   /// spool-mode=always: takes a dead letter, so that it survives as what was refused did. False: it
   /// is unchanged.
-  bool PushLetter(Outgoing* letter) { return always_ && Take(letter).ok(); }
+  bool PushLetter(Outgoing* letter) { return always_ && Take(letter, spool_->failures()).ok(); }
   /// A synchronous sender stops waiting: it is told kTimeout if its message waits for the disk.
   void Withdraw(const std::shared_ptr<SyncWaiter>& waiter);
 
@@ -84,8 +84,9 @@ class SpoolFeed final : public SpoolListener {
   /// Where older messages of a key are, if the order within a key counts.
   enum class Older { kNone, kOnDisk, kBehind };
   Older OlderOf(std::string_view key) const;
-  /// Ok: taken and emptied, its recipient will be told. Else (see Spool::Append) it is unchanged.
-  Status Take(Outgoing* outgoing);
+  /// Ok: taken and emptied, its recipient will be told. Else (see Spool::Append, also for
+  /// `failures`) it is unchanged.
+  Status Take(Outgoing* outgoing, uint64_t failures);
   bool MoveBehind();
   /// Looks, now and then, whether what is behind the spool can go on; *until: the next look.
   void Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* until);
@@ -110,9 +111,10 @@ class SpoolFeed final : public SpoolListener {
   SpoolTicket next_ticket_ = 1;
   size_t fed_ = 0;  // in the queue
   bool link_up_ = false, ready_ = true, stop_ = false, ending_ = false, closing_ = false;
-  bool release_ = false;  // a message came to be behind what is no longer in the spool
+  bool was_behind_ = false;  // at the last look, something was behind the spool
+  bool release_ = false;     // a message came to be behind what is no longer in the spool
   uint64_t removals_seen_ = 0;
-  Clock::time_point tend_at_{}, moved_at_{};  // the next look; the spool gave something
+  Clock::time_point tend_at_{}, moved_at_{};  // the next look; since when nothing moves
   double credit_ = 0;                         // of the replay rate
   Clock::time_point credited_at_{};
   std::thread thread_;

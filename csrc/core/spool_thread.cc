@@ -221,6 +221,7 @@ void SpoolCore::FailGroup(Lock& lock, Group group, const Status& status) {
   telling_ = true;
   CallOut(lock, [&] { listener_->OnSpoolFailed(group.tickets, status); });
   telling_ = false;
+  ++failures_;
   for (const SpoolMessage& message : group.messages) {
     keys_.Remove(KeyCounts::SlotOf(message.order_key()));
   }
@@ -232,16 +233,15 @@ void SpoolCore::DiskFailed(Lock& lock, const Status& status) {
   failure_ = "spool: cannot write: " + status.message();
   retry_at_ = Clock::now() + options_.retry_pause;
   Group failed = std::exchange(group_, Group());
-  // What came meanwhile would only fail one by one.
-  Group waiting = std::exchange(pending_, Group());
-  const Status told(Code::kUnavailable, failure_);
+  // What came meanwhile would only fail one by one. All at once, and before anything else is
+  // called: a Close that gives up in between would tell nobody of the rest.
+  failed.Append(std::exchange(pending_, Group()));
+  FailGroup(lock, std::move(failed), {Code::kUnavailable, failure_});
   if (first) {
     Log(lock, LogLevel::kError, "spool write",
         failure_ + "; messages stay in memory until it works again (tried every " +
             std::to_string(options_.retry_pause.count()) + " ms)");
   }
-  FailGroup(lock, std::move(failed), told);
-  FailGroup(lock, std::move(waiting), told);
 }
 
 // Files that are done with, and space that an emptied one need not keep.

@@ -24,6 +24,8 @@ class FaultVfs {
 
   /// SQLITE_OK: works. SQLITE_FULL, SQLITE_IOERR_WRITE: every write answers that.
   void FailWrites(int code) { write_code_ = code; }
+  /// The next write fails.
+  void FailOnce(int code) { once_code_ = code; }
   /// So many writes work, then the disk is full.
   void FullAfter(int writes) {
     writes_left_ = writes;
@@ -49,6 +51,7 @@ class FaultVfs {
   }
   void Reset() {
     FailWrites(SQLITE_OK);
+    FailOnce(SQLITE_OK);
     writes_left_ = 0;
     FailReads(false);
     Unblock();
@@ -95,6 +98,7 @@ class FaultVfs {
       --writes_left_;
       return SQLITE_OK;
     }
+    if (const int code = once_code_.exchange(SQLITE_OK); code != SQLITE_OK) return code;
     return write_code_;
   }
 
@@ -150,7 +154,8 @@ class FaultVfs {
 
   sqlite3_vfs* const real_;
   sqlite3_vfs vfs_;
-  std::atomic<int> write_code_{SQLITE_OK}, syncs_{0}, writes_{0}, writes_left_{0};
+  std::atomic<int> write_code_{SQLITE_OK}, once_code_{SQLITE_OK}, syncs_{0}, writes_{0},
+      writes_left_{0};
   std::atomic<bool> fail_reads_{false};
   std::mutex mutex_;  // guards the following
   std::condition_variable changed_cv_;

@@ -406,5 +406,16 @@ TEST_F(BehindTest, LatestPerKeySupersedesWhatIsBehind) {
   EXPECT_TRUE(rest[1].behind_spool);
 }
 
+// MakeLetter leaves the message without headers; the queue gives them to it, if it comes that far.
+TEST(GiveUp, ADeadLetterKeepsItsHeaders) {
+  Outgoing letter;
+  letter.dead_letter = true;
+  letter.headers.emplace_back("reason", "refused");
+  const Finished finished = GiveUp(std::move(letter), {Code::kCancelled, "closed"});
+  ASSERT_NE(finished.letter, nullptr);
+  ASSERT_EQ(finished.letter->message.headers.size(), 1u);
+  EXPECT_EQ(finished.letter->message.headers[0].first, "reason");
+}
+
 }  // namespace
 }  // namespace dsmsg

@@ -124,6 +124,26 @@ TEST_F(SessionTest, ADeadLetterThatDoesNotReachItsTopicGoesToTheDirectory) {
   }
 }
 
+TEST_F(SessionTest, ADeadLetterThatFindsNoRoomIsKeptOnce) {
+  const std::string folder = NewFolder();
+  auto session = Open("queue-bytes=4096\ndead-letter-topic=dead\ndead-letter-dir=" + folder + "\n");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+  ASSERT_TRUE(session->SendAsync(Request(std::string(1000, 'x')), &CountOutcome, &counts_).ok());
+  ASSERT_TRUE(Says(session.get(), R"("in_flight":1)"));
+  // With its headers the letter is larger than what it comes from, and the rest is full.
+  ASSERT_TRUE(session->SendAsync(Request(std::string(3080, 'y')), &CountOutcome, &counts_).ok());
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kReject);
+  ASSERT_TRUE(session->Flush(Millis(20000)));
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.unknown_topic, 2);
+  const std::string lines = AllOf(folder);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
+  EXPECT_THAT(lines, HasSubstr("\"reason\":\"fake: no such topic\",\"timestamp_ms\""));
+  EXPECT_THAT(session->StatsJson(), HasSubstr(R"("dead_lettered":2,"dead_letters_lost":0)"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(SessionTest, WithSpoolModeAlwaysADeadLetterIsOnDiskToo) {
   const std::string folder = NewFolder();
   const std::string options =

@@ -366,6 +366,107 @@ TEST_F(SpoolDiskTest, ADeadDiskHoldsNobodyUp) {
   EXPECT_TRUE(session_->Disconnect().ok());
 }
 
+// The patience with the disk begins when something is behind, not when the spool last gave
+// something.
+TEST_F(SpoolDiskTest, ABurstAfterAPauseKeepsItsOrder) {
+  Connect("spool-mode=always\nspool-max-bytes=1M\n");
+  ASSERT_TRUE(Says(R"("link":"up")"));
+  SendRange(0, 0);
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3200));
+  disk().Block();
+  const std::string padding(100'000, 'x');
+  SendRange(1, 20, padding);  // some are behind what the disk has not yet taken
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(Payloads().size(), 1u);
+  disk().Unblock();
+  ASSERT_TRUE(WaitForOutcomes(21));
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == 21; }));
+  std::vector<std::string> expected = {"0"};
+  for (int i = 1; i <= 20; ++i) expected.push_back(std::to_string(i) + padding);
+  EXPECT_EQ(Payloads(), expected);
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
+// What a disk that fails was tried with comes back: it is neither delivered nor durable.
+TEST_F(SpoolDiskTest, AFlushIsNotOverWhileTheDiskFails) {
+  Connect();
+  GoDown();
+  SendRange(0, 0);
+  ASSERT_TRUE(WaitForOutcomes(1));
+  disk().FailWrites(SQLITE_FULL);
+  SendRange(1, 1);
+  ASSERT_TRUE(Says(R"("queue_messages":1)"));
+  EXPECT_FALSE(session_->Flush(Millis(2500)));
+  disk().FailWrites(SQLITE_OK);
+  EXPECT_TRUE(session_->Flush(Millis(20000)));
+  EXPECT_TRUE(session_->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, 2);
+}
+
+TEST_F(SpoolDiskTest, AtDisconnectWhatIsOnItsWayToADiskThatFailsGoesToTheBroker) {
+  Connect("spool-mode=always\n");
+  ASSERT_TRUE(Says(R"("link":"up")"));
+  disk().Block();
+  SendRange(0, 9);
+  disk().WaitBlocked();
+  std::thread fails([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    disk().FailWrites(SQLITE_FULL);
+    disk().Unblock();
+  });
+  EXPECT_TRUE(session_->Disconnect().ok());
+  fails.join();
+  EXPECT_EQ(counts_.ok, 10);
+  EXPECT_EQ(Payloads(), Expected(9));
+}
+
+TEST_F(SpoolDiskTest, AtDisconnectWhatTheDiskGivesBackGoesAfterWhatItHolds) {
+  Connect();
+  GoDown();
+  SendRange(0, 9);
+  ASSERT_TRUE(WaitForOutcomes(10));
+  disk().Block();
+  SendRange(10, 19);
+  disk().WaitBlocked();
+  disk().FailOnce(SQLITE_FULL);
+  std::thread goes_on([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    disk().Unblock();
+  });
+  EXPECT_TRUE(session_->Disconnect().ok());
+  goes_on.join();
+  EXPECT_EQ(counts_.ok, 20);
+  FakeBroker::Get().SetUp();
+  Connect();
+  ASSERT_TRUE(WaitFor([] { return Payloads().size() == 20; }));
+  EXPECT_EQ(Payloads(), Expected(19));
+  EXPECT_TRUE(session_->Disconnect().ok());
+}
+
+// What a spool gives back has its place in the queue, but not without end.
+TEST_F(SpoolDiskTest, WhatTheSpoolGivesBackDoesNotFillTheMemory) {
+  Connect(
+      "spool-mode=always\nspool-max-bytes=1M\nspool-evict=1\nspool-order=none\n"
+      "queue-bytes=4M\n");
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+  const std::string padding(100'000, 'x');
+  SendRange(0, 9, padding);  // handed out, so nothing of it can go
+  ASSERT_TRUE(Says(R"("in_flight":10)"));
+  constexpr int kMessages = 450;
+  for (int i = 10; i < kMessages; ++i) {
+    SendRange(i, i, padding);
+    session_->Flush(Millis(0));
+  }
+  ASSERT_TRUE(WaitForOutcomes(kMessages - 400));
+  const std::string stats = session_->StatsJson(), name = R"("queue_bytes":)";
+  EXPECT_LT(std::stoul(stats.substr(stats.find(name) + name.size())), 38u << 20);
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kAck);
+  ASSERT_TRUE(WaitForOutcomes(kMessages));
+  EXPECT_TRUE(session_->Disconnect().ok());
+  EXPECT_EQ(counts_.total(), kMessages);
+}
+
 TEST_F(SpoolDiskTest, AtDisconnectWhatWasBehindGoesToTheBrokerWhenTheDiskDoesNotTakeIt) {
   Connect("spool-replay-rate=1\n");
   GoDown();

@@ -287,5 +287,50 @@ TEST_F(SpoolFaultTest, AnEvictionThatFailsTakesNothingAway) {
   EXPECT_EQ(PayloadsOf(spool->Fetch(10)), Numbers(100, 109));
 }
 
+// Older ones of its key may have come back while its sender looked for them.
+TEST_F(SpoolFaultTest, WhoLookedBeforeMessagesCameBackLooksAgain) {
+  auto spool = Open();
+  const uint64_t before = (*spool)->failures();
+  disk().FailWrites(SQLITE_FULL);
+  ASSERT_TRUE(spool->Append(1, "1").ok());
+  ASSERT_TRUE(spool->Flush());
+  ASSERT_EQ(spool->told.failed().size(), 1u);
+  disk().FailWrites(SQLITE_OK);
+  std::this_thread::sleep_for(2 * options_.retry_pause);
+  Message message;
+  message.topic = "events";
+  EXPECT_EQ((*spool)->Append(message, 2000, 2, before).code(), Code::kUnavailable);
+  EXPECT_TRUE((*spool)->Append(message, 2000, 3, (*spool)->failures()).ok());
+  EXPECT_TRUE(spool->told.WaitSpooled(1));
+  spool->Close();
+}
+
+// One group is told, the next waits for that, and Close does not wait for either.
+TEST_F(SpoolFaultTest, EverybodyIsToldWhenCloseGivesUpWhileAFailureIsTold) {
+  class Slow final : public SpoolListener {
+   public:
+    void OnSpooled(std::span<const SpoolTicket>) noexcept override {}
+    void OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status&) noexcept override {
+      told += tickets.size();
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    }
+    void OnSpoolReady() noexcept override {}
+    std::atomic<size_t> told{0};
+  } listener;
+  Result<std::unique_ptr<Spool>> spool = Spool::Open(options_, logger_);
+  ASSERT_TRUE(spool.ok() && spool.value()->Start(&listener).ok());
+  Message message;
+  message.topic = "events";
+  disk().Block();
+  ASSERT_TRUE(spool.value()->Append(message, 2000, 1).ok());
+  disk().WaitBlocked();
+  ASSERT_TRUE(spool.value()->Append(message, 2000, 2).ok());
+  disk().FailWrites(SQLITE_FULL);
+  disk().Unblock();
+  while (listener.told == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  spool.value()->Close(Clock::now());
+  EXPECT_EQ(listener.told, 2u);
+}
+
 }  // namespace
 }  // namespace dsmsg
