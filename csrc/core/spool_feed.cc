@@ -147,6 +147,7 @@ void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status
       Outgoing& outgoing = node.mapped();
       // A sender that waits for the answer has no way to withdraw from the queue.
       if (outgoing.recipient.waiter != nullptr || ending_) {
+        if (ending_) metrics_.CountDrop(DropReason::kShutdown);
         finished.push_back(GiveUp(std::move(outgoing), status));
         continue;
       }
