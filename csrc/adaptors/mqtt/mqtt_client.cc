@@ -43,6 +43,7 @@ void MqttClient::Forget() {
   retain_available_ = true;
   connack_ = -1;
   disconnect_reason_ = 0;
+  malformed_ = false;
   maximum_qos_ = 2;
   receive_maximum_ = 65535;
   burst_ = 0;
@@ -164,6 +165,7 @@ Status MqttClient::Lost(int error, int error_number) {
   if (connack_ != 0 && (TlsFailed(error, error_number) || !handshake_done_)) {
     return verdict_.Explain(name_, tls_error_.empty() ? "the server ended it" : tls_error_);
   }
+  malformed_ = error == MOSQ_ERR_PROTOCOL || error == MOSQ_ERR_MALFORMED_PACKET;
   Status status = LostError(disconnect_reason_, error, error_number, name_);
   if (connack_ >= 0) {
     if (error == MOSQ_ERR_PROTOCOL && settings_.qos == 2) {

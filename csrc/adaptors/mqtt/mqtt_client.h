@@ -112,6 +112,7 @@ class MqttClient {
   // Of one connection.
   bool version5_ = true, session_present_ = false, retain_available_ = true;
   int connack_ = -1, disconnect_reason_ = 0, maximum_qos_ = 2;
+  bool malformed_ = false;  // the connection ended because of a packet that is none of this version
   size_t receive_maximum_ = 65535;
   unsigned burst_ = 0;
   bool handshake_done_ = false;

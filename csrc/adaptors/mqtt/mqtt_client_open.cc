@@ -55,8 +55,9 @@ Status MqttClient::OpenServer(const HostPort& server, Deadline deadline, int can
   }
   Status status = OpenVersion(server, addresses.value(), true, deadline, cancel_fd);
   if (status.ok() || status.code() == Code::kCancelled) return status;
-  // Servers for 3.1.1 either say that they do not know version 5, or just close the connection.
-  const bool said_so = IsVersionRefused(connack_);
+  // Servers for 3.1.1 either say that they do not know version 5 (those of long ago in a form that
+  // a later libmosquitto, 2.0.21, finds malformed), or just close the connection.
+  const bool said_so = IsVersionRefused(connack_) || (connack_ < 0 && malformed_);
   const bool closed = connack_ < 0 && handshake_done_ && status.code() == Code::kUnavailable;
   if (!said_so && !closed) return status;
   const Status older = OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
