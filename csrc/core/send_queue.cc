@@ -115,7 +115,8 @@ bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
   uint32_t oldest = waiting_.head;
   while (oldest != kNone && slots_[oldest].outgoing.spool_id != 0) oldest = slots_[oldest].next;
   const uint32_t behind = behind_.head;
-  if (oldest == kNone || (behind != kNone && slots_[behind].sequence < slots_[oldest].sequence)) {
+  if (oldest == kNone ||
+      (behind != kNone && slots_[behind].outgoing.sequence < slots_[oldest].outgoing.sequence)) {
     oldest = behind;
   }
   if (oldest == kNone) return false;

@@ -151,7 +151,6 @@ class SendQueue {
 
   struct Slot {
     Outgoing outgoing;
-    uint64_t sequence = 0;
     uint32_t generation = 1;
     uint32_t previous = kNone, next = kNone;
     State state = State::kFree;

@@ -43,7 +43,7 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
   const size_t bytes = outgoing.bytes();
   slot.outgoing = std::move(outgoing);
   slot.outgoing.message.headers = slot.outgoing.headers;
-  slot.sequence = slot.outgoing.sequence != 0 ? slot.outgoing.sequence : next_sequence_++;
+  if (slot.outgoing.sequence == 0) slot.outgoing.sequence = next_sequence_++;
   slot.state = slot.outgoing.behind_spool ? State::kBehind : State::kWaiting;
   Link(index, ListOf(slot.state));
   ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
@@ -62,7 +62,6 @@ Outgoing SendQueue::Release(uint32_t index, List* list) {
     --flight_messages_;
     flight_bytes_ -= bytes;
   }
-  slot.outgoing.sequence = slot.sequence;
   Outgoing outgoing = std::exchange(slot.outgoing, Outgoing());
   Free(index, bytes);
   return outgoing;
@@ -82,10 +81,11 @@ void SendQueue::Free(uint32_t index, size_t bytes) {
 void SendQueue::Link(uint32_t index, List* list) {
   Slot& slot = slots_[index];
   if (ByKey(slot, *list)) {
-    by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.sequence), index);
+    by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.outgoing.sequence),
+                    index);
   }
   if (list == &behind_) AddBehind(HashOf(slot.outgoing.order_key()));
-  const uint32_t after = PlaceOf(slot.sequence, *list);
+  const uint32_t after = PlaceOf(slot.outgoing.sequence, *list);
   if (after != list->tail) list->given_back = index;
   slot.previous = after;
   slot.next = after == kNone ? list->head : slots_[after].next;
@@ -98,11 +98,11 @@ void SendQueue::Link(uint32_t index, List* list) {
 // always at one of the ends; what comes back comes by the thousand and next to each other, so the
 // search begins where the last one was put.
 uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
-  if (list.tail == kNone || slots_[list.tail].sequence < sequence) return list.tail;
-  if (slots_[list.head].sequence > sequence) return kNone;
+  if (list.tail == kNone || slots_[list.tail].outgoing.sequence < sequence) return list.tail;
+  if (slots_[list.head].outgoing.sequence > sequence) return kNone;
   uint32_t after = list.given_back == kNone ? list.head : list.given_back;
-  while (slots_[after].sequence > sequence) after = slots_[after].previous;
-  while (slots_[slots_[after].next].sequence < sequence) after = slots_[after].next;
+  while (slots_[after].outgoing.sequence > sequence) after = slots_[after].previous;
+  while (slots_[slots_[after].next].outgoing.sequence < sequence) after = slots_[after].next;
   return after;
 }
 
@@ -111,7 +111,7 @@ void SendQueue::Unlink(uint32_t index, List* list) {
   if (list->given_back == index) list->given_back = slot.previous;
   if (list == &behind_) RemoveBehind(HashOf(slot.outgoing.order_key()));
   if (ByKey(slot, *list)) {
-    by_key_.erase({std::string(slot.outgoing.message.key), slot.sequence});
+    by_key_.erase({std::string(slot.outgoing.message.key), slot.outgoing.sequence});
   }
   (slot.previous == kNone ? list->head : slots_[slot.previous].next) = slot.next;
   (slot.next == kNone ? list->tail : slots_[slot.next].previous) = slot.previous;

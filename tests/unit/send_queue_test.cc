@@ -353,6 +353,7 @@ TEST_F(BehindTest, AMoveCountsUntilItsEndAndKeepsTheToken) {
   Outgoing* moving = queue.BeginMove();
   ASSERT_NE(moving, nullptr);
   EXPECT_EQ(moving->message.payload, "one");
+  EXPECT_GT(moving->sequence, 0u) << "its place, should it come back";
   EXPECT_TRUE(queue.AnyBehind("k"));
   EXPECT_FALSE(queue.WaitIdle(Clock::now()));
   queue.Withdraw(one, &finished_);  // not now
