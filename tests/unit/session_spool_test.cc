@@ -283,6 +283,12 @@ class SpoolDiskTest : public SessionTest {
       return counts_.total() >= count;
     });
   }
+  /// Messages 0 to `last` are on disk, and the link is down.
+  void PutOnDisk(int last, const std::string& padding = "") {
+    GoDown();
+    SendRange(0, last, padding);
+    ASSERT_TRUE(WaitForOutcomes(last + 1));
+  }
   static std::vector<std::string> Expected(int last, const std::string& padding = "") {
     std::vector<std::string> expected;
     for (int i = 0; i <= last; ++i) expected.push_back(std::to_string(i) + padding);
@@ -295,9 +301,7 @@ class SpoolDiskTest : public SessionTest {
 
 TEST_F(SpoolDiskTest, WhatAFullDiskDoesNotTakeStaysBehindWhatItHolds) {
   Connect();
-  GoDown();
-  SendRange(0, 49);
-  ASSERT_TRUE(WaitForOutcomes(50));  // on disk
+  PutOnDisk(49);
   disk().FailWrites(SQLITE_FULL);
   SendRange(50, 99);
   ASSERT_TRUE(Says(R"("queue_messages":50)"));
@@ -327,9 +331,7 @@ TEST_F(SpoolDiskTest, WhatAFullSpoolDoesNotTakeStaysBehindWhatItHolds) {
 
 TEST_F(SpoolDiskTest, ADiskThatWorksAgainTakesWhatWaitedInOrder) {
   Connect();
-  GoDown();
-  SendRange(0, 49);
-  ASSERT_TRUE(WaitForOutcomes(50));
+  PutOnDisk(49);
   disk().FailWrites(SQLITE_IOERR_WRITE);
   SendRange(50, 99);
   ASSERT_TRUE(Says(R"("queue_messages":50)"));
@@ -348,11 +350,9 @@ TEST_F(SpoolDiskTest, ADiskThatWorksAgainTakesWhatWaitedInOrder) {
 // Order is kept while that costs nothing but time; a disk that is dead costs the order.
 TEST_F(SpoolDiskTest, ADeadDiskHoldsNobodyUp) {
   Connect();
-  GoDown();
   const std::string padding(100'000, 'x');
   constexpr int kOnDisk = 200;  // more than stands ready in memory
-  SendRange(0, kOnDisk - 1, padding);
-  ASSERT_TRUE(WaitForOutcomes(kOnDisk));
+  PutOnDisk(kOnDisk - 1, padding);
   disk().FailReads(true);
   disk().FailWrites(SQLITE_IOERR_WRITE);
   FakeBroker::Get().SetUp();
@@ -391,9 +391,7 @@ TEST_F(SpoolDiskTest, ABurstAfterAPauseKeepsItsOrder) {
 // What a disk that fails was tried with comes back: it is neither delivered nor durable.
 TEST_F(SpoolDiskTest, AFlushIsNotOverWhileTheDiskFails) {
   Connect();
-  GoDown();
-  SendRange(0, 0);
-  ASSERT_TRUE(WaitForOutcomes(1));
+  PutOnDisk(0);
   disk().FailWrites(SQLITE_FULL);
   SendRange(1, 1);
   ASSERT_TRUE(Says(R"("queue_messages":1)"));
@@ -423,9 +421,7 @@ TEST_F(SpoolDiskTest, AtDisconnectWhatIsOnItsWayToADiskThatFailsGoesToTheBroker)
 
 TEST_F(SpoolDiskTest, AtDisconnectWhatTheDiskGivesBackGoesAfterWhatItHolds) {
   Connect();
-  GoDown();
-  SendRange(0, 9);
-  ASSERT_TRUE(WaitForOutcomes(10));
+  PutOnDisk(9);
   disk().Block();
   SendRange(10, 19);
   disk().WaitBlocked();
@@ -469,9 +465,7 @@ TEST_F(SpoolDiskTest, WhatTheSpoolGivesBackDoesNotFillTheMemory) {
 
 TEST_F(SpoolDiskTest, AtDisconnectWhatWasBehindGoesToTheBrokerWhenTheDiskDoesNotTakeIt) {
   Connect("spool-replay-rate=1\n");
-  GoDown();
-  SendRange(0, 9);
-  ASSERT_TRUE(WaitForOutcomes(10));
+  PutOnDisk(9);
   disk().FailWrites(SQLITE_FULL);
   SendRange(10, 19);
   FakeBroker::Get().SetUp();
@@ -482,9 +476,7 @@ TEST_F(SpoolDiskTest, AtDisconnectWhatWasBehindGoesToTheBrokerWhenTheDiskDoesNot
 
 TEST_F(SpoolDiskTest, AtDisconnectWhatWasBehindGoesAfterWhatTheDiskHolds) {
   Connect();
-  GoDown();
-  SendRange(0, 9);
-  ASSERT_TRUE(WaitForOutcomes(10));
+  PutOnDisk(9);
   disk().FailWrites(SQLITE_FULL);
   SendRange(10, 19);
   ASSERT_TRUE(Says(R"("queue_messages":10)"));

@@ -296,7 +296,7 @@ TEST_F(SpoolFaultTest, WhoLookedBeforeMessagesCameBackLooksAgain) {
   ASSERT_TRUE(spool->Flush());
   ASSERT_EQ(spool->told.failed().size(), 1u);
   disk().FailWrites(SQLITE_OK);
-  std::this_thread::sleep_for(2 * options_.retry_pause);
+  (*spool)->RetryNow();
   Message message;
   message.topic = "events";
   EXPECT_EQ((*spool)->Append(message, 2000, 2, before).code(), Code::kUnavailable);
