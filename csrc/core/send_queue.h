@@ -7,13 +7,13 @@
 // "behind" then, counts against the bounds and is ended like the others, but not handed to the
 // driver before ReleaseBehind.
 //
-// Threads: every function from any thread; one mutex, never held while calling out. Take/Return and
-// the submission they belong to are done under the link's submit lock, so that order is kept;
-// BeginMove and EndMove belong to one thread.
+// Threads: every function from any thread; one mutex, never held while calling out, but for
+// ReleaseBehind's look at a key. Take and Return belong to the I/O thread, so that order is kept;
+// BeginMove and EndMove to the one that feeds from the spool (or its owner, after it ended).
 //
-// Ownership: a message's memory stays valid from Take until Complete, or until
-// Recover/CloseAll, which may only be called when the driver is closed. What is owed to the host is
-// handed out as Finished, once for each message, by whichever function ends it; a message ended
+// Ownership: a message's memory stays valid from Take until Complete, or until Recover, CloseAll or
+// TakeAll, which may only be called when the driver is closed. What is owed to the host is handed
+// out as Finished, once for each message, by whichever function ends it; a message ended
 // early (timeout) keeps its memory as "abandoned" while the client library may still read it.
 #ifndef DSMSG_CORE_SEND_QUEUE_H_
 #define DSMSG_CORE_SEND_QUEUE_H_
