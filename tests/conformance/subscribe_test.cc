@@ -81,23 +81,52 @@ TEST_P(Rule10_Subscribe, TwoTopicsInOneCall) {
   EXPECT_EQ(inbox.threads(), 1u) << "one dispatch thread";
 }
 
-// The same handle sends and receives, and its callback may be slow without starving anything.
+// The same handle sends and receives, and its callback may be slow without starving anything: more
+// waits for it than the adaptor keeps, and every send is acknowledged before it goes on.
 TEST_P(Rule10_Subscribe, SlowCallbackOnASendingHandle) {
+  constexpr size_t kBacklog = 1500, kSends = 3000;
   Server& server = quirks().shared();
   const std::string in = NewTopic(server), out = NewTopic(server);
   Inbox inbox;
   const Link link = Connect(server, quirks().ConsumerConfig(NewName()));
   ASSERT_EQ(link.Subscribe({in}, &Inbox::OnMessage, &inbox), NVDS_MSGAPI_OK);
   std::atomic<bool> go{false};
-  inbox.on_message = [&] { WaitFor([&] { return go.load(); }); };
+  inbox.on_message = [&] { WaitFor([&] { return go.load(); }, 120s); };
   Ledger &received = NewLedger(), &sent = NewLedger();
-  SendMany(link, received, in, 20);
-  SendMany(link, sent, out, 1000);
+  SendMany(link, received, in, kBacklog);
+  SendMany(link, sent, out, kSends);
   EXPECT_TRUE(Pump(link, sent)) << "a callback that takes its time must not hold sends back";
+  EXPECT_EQ(inbox.Count(in), 0u);
   go = true;
-  EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) == 20; }, 60s)) << inbox.Count(in);
+  EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) >= kBacklog; }, 60s)) << inbox.Count(in);
   Close(link);
-  ExpectAllOk(sent, 1000);
+  ExpectAllOk(received, kBacklog);
+  ExpectAllOk(sent, kSends);
+}
+
+// A callback that answers each message with a send and waits for its acknowledgement.
+TEST_P(Rule10_Subscribe, ACallbackMaySendAndWait) {
+  constexpr size_t kBacklog = 1500;
+  Server& server = quirks().shared();
+  const std::string in = NewTopic(server), out = NewTopic(server);
+  Inbox inbox;
+  const Link link = Connect(server, quirks().ConsumerConfig(NewName()));
+  std::atomic<bool> go{false};
+  std::atomic<size_t> refused{0};
+  inbox.on_message = [&] {
+    WaitFor([&] { return go.load(); }, 120s);
+    if (link.Send(out, "answer") != NVDS_MSGAPI_OK) ++refused;
+  };
+  ASSERT_EQ(link.Subscribe({in}, &Inbox::OnMessage, &inbox), NVDS_MSGAPI_OK);
+  const Link producer = Connect(server);
+  Ledger& ledger = NewLedger();
+  SendMany(producer, ledger, in, kBacklog);
+  EXPECT_TRUE(Pump(producer, ledger));
+  go = true;
+  EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) >= kBacklog; }, 120s)) << inbox.Count(in);
+  Close(producer);
+  Close(link);
+  EXPECT_EQ(refused.load(), 0u);
 }
 
 TEST_P(Rule10_Subscribe, BinaryPayload) {

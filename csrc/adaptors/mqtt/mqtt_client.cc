@@ -4,12 +4,12 @@
 #include <linux/tcp.h>
 #include <mqtt_protocol.h>
 #include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "mqtt_errors.h"
 
@@ -22,11 +22,6 @@ constexpr int kReadsAtOnce = 64;
 // of QoS 2 beyond its max_inflight_messages, 20 by default, and loses them.
 constexpr size_t kOlderQos2Window = 20;
 
-void SetOption(int fd, int level, int name, int value) {
-  // Best effort: the connection works without any of them.
-  (void)setsockopt(fd, level, name, &value, sizeof value);
-}
-
 }  // namespace
 
 MqttClient::MqttClient(const MqttSettings& settings, Logger& log, MqttEvents& events)
@@ -36,9 +31,7 @@ MqttClient::MqttClient(const MqttSettings& settings, Logger& log, MqttEvents& ev
 
 void MqttClient::Forget() {
   object_.reset();
-  unread_alert_.reset();
-  tls_context_.reset();
-  tls_error_.clear();
+  wire_.Close();
   session_present_ = false;
   retain_available_ = true;
   connack_ = -1;
@@ -46,8 +39,7 @@ void MqttClient::Forget() {
   malformed_ = false;
   maximum_qos_ = 2;
   receive_maximum_ = 65535;
-  burst_ = 0;
-  handshake_done_ = !settings_.tls.enabled;
+  attached_ = false;
   acked_bytes_ = 0;
   last_heard_ = expecting_since_ = next_misc_ = read_since_ = Clock::now();
 }
@@ -55,90 +47,93 @@ void MqttClient::Forget() {
 void MqttClient::Close(Millis drain) {
   if (object_ == nullptr) return;
   if (drain.count() > 0 && connack_ == 0 && mosquitto_socket(object_.get()) >= 0) {
-    EndBurst();
     mosquitto_disconnect(object_.get());
-    // The library closes the socket itself when DISCONNECT is written.
     const Deadline deadline = Clock::now() + std::min(drain, Millis(400));
-    while (mosquitto_socket(object_.get()) >= 0 && mosquitto_want_write(object_.get())) {
-      pollfd fd{mosquitto_socket(object_.get()), POLLOUT, 0};
+    while (WriteAll().ok() && wire_.unsent()) {
+      pollfd fd{wire_.fd(), wire_.Events(false), 0};
       if (poll(&fd, 1, PollTimeout(deadline)) <= 0) break;
-      if (mosquitto_loop_write(object_.get(), 1) != MOSQ_ERR_SUCCESS) break;
     }
   }
   object_.reset();
-  unread_alert_.reset();
-  tls_context_.reset();
+  wire_.Close();
 }
 
 // ---------------------------------------------------------------- work
 
-void MqttClient::BeginBurst() {
-  if (++burst_ == 2) SetOption(mosquitto_socket(object_.get()), IPPROTO_TCP, TCP_CORK, 1);
-}
-
-void MqttClient::EndBurst() {
-  if (burst_ >= 2) SetOption(mosquitto_socket(object_.get()), IPPROTO_TCP, TCP_CORK, 0);
-  burst_ = 0;
-}
-
-bool MqttClient::InTlsHandshake() const {
-  const auto* ssl = static_cast<const SSL*>(mosquitto_ssl_get(object_.get()));
-  return ssl != nullptr && SSL_is_init_finished(ssl) == 0;
-}
-
-short MqttClient::Interest(bool read) const {
-  // In a handshake the library wants to write CONNECT all the time, which would make poll return
-  // at once again and again: OpenSSL knows what it waits for.
-  if (InTlsHandshake()) {
-    const auto* ssl = static_cast<const SSL*>(mosquitto_ssl_get(object_.get()));
-    return SSL_want_write(ssl) ? POLLIN | POLLOUT : POLLIN;
-  }
-  const int events = (read ? POLLIN : 0) | (mosquitto_want_write(object_.get()) ? POLLOUT : 0);
-  return static_cast<short>(events);
-}
-
 Status MqttClient::Step(Millis timeout, int wake_fd, bool read, Progress* progress) {
   *progress = Progress();
-  EndBurst();
-  pollfd fds[2] = {{mosquitto_socket(object_.get()), Interest(read), 0}, {wake_fd, POLLIN, 0}};
-  if (fds[0].fd < 0) return Lost(MOSQ_ERR_CONN_LOST, 0);
+  if (Status status = WriteAll(); !status.ok()) {
+    // Why the server ended the connection may be here to be read.
+    Status reason = ReadAll();
+    return reason.ok() ? status : reason;
+  }
+  pollfd fds[2] = {{wire_.fd(), wire_.Events(read), 0}, {wake_fd, POLLIN, 0}};
   // Without an interest in it, an ended connection would still report POLLHUP, again and again.
   if (fds[0].events == 0) fds[0].fd = -1;
+  const bool buffered = read && wire_.buffered();
   const int64_t wait = std::clamp<int64_t>(timeout.count(), 0, kMiscInterval.count());
-  const int ready = poll(fds, 2, static_cast<int>(wait));
-  if (ready > 0) {
-    progress->woken = fds[1].revents != 0;
-    const bool broken = (fds[0].revents & (POLLHUP | POLLERR)) != 0;
-    const bool handshake = InTlsHandshake();
-    if ((fds[0].revents & POLLIN) != 0 || (broken && read)) {
-      progress->worked = true;
-      if (Status status = ReadAll(); !status.ok()) return status;
-    }
-    // What a handshake reads lets CONNECT be written.
-    if (broken || handshake || (fds[0].revents & POLLOUT) != 0) {
-      progress->worked = true;
-      errno = 0;
-      const int error = mosquitto_loop_write(object_.get(), 1);
-      if (error != MOSQ_ERR_SUCCESS) return Lost(error, errno);
-    }
-    handshake_done_ = handshake_done_ || !InTlsHandshake();
+  const int ready = poll(fds, 2, buffered ? 0 : static_cast<int>(wait));
+  const short events = ready > 0 ? fds[0].revents : short{0};
+  progress->woken = ready > 0 && fds[1].revents != 0;
+  progress->worked = buffered || events != 0;
+  if (read && progress->worked) {
+    if (Status status = ReadAll(); !status.ok()) return status;
   }
   if (read) read_since_ = Clock::now();
   return KeepAlive(read);
 }
 
-// One call reads as many packets as messages are in flight; what comes unasked may be more.
 Status MqttClient::ReadAll() {
   for (int i = 0; i < kReadsAtOnce; ++i) {
-    errno = 0;
-    const int error = mosquitto_loop_read(object_.get(), 1);
-    const int error_number = errno;
-    if (error != MOSQ_ERR_SUCCESS || mosquitto_socket(object_.get()) < 0) {
-      return Lost(error, error_number);
-    }
-    if (error_number == EAGAIN || error_number == EWOULDBLOCK) break;
+    const TransportIo io = wire_.Receive();
+    if (io == TransportIo::kWouldBlock) break;
+    if (io != TransportIo::kOk) return WireLost(io);
+    if (Status status = Digest(); !status.ok()) return status;
   }
   return {};
+}
+
+// Has the library read all that was received.
+Status MqttClient::Digest() {
+  while (wire_.Feed()) {
+    for (int unread = 1; unread > 0;) {
+      errno = 0;
+      const int error = mosquitto_loop_read(object_.get(), 1);
+      const int error_number = errno;
+      const int fd = mosquitto_socket(object_.get());
+      if (error != MOSQ_ERR_SUCCESS || fd < 0) return Lost(error, error_number);
+      if (ioctl(fd, FIONREAD, &unread) != 0) return Lost(MOSQ_ERR_ERRNO, errno);
+    }
+  }
+  return {};
+}
+
+// Sends what the library wrote, as far as the server takes it.
+Status MqttClient::WriteAll() {
+  for (bool more = true; more;) {
+    (void)wire_.Collect();
+    const TransportIo io = wire_.Send();
+    if (io == TransportIo::kWouldBlock) return {};
+    if (io != TransportIo::kOk) return WireLost(io);
+    // What found no room in the pair is still with the library.
+    more = mosquitto_want_write(object_.get());
+    if (!more) break;
+    errno = 0;
+    const int error = mosquitto_loop_write(object_.get(), 1);
+    if (error != MOSQ_ERR_SUCCESS) return Lost(error, errno);
+  }
+  return {};
+}
+
+Status MqttClient::WireLost(TransportIo io) {
+  if (io == TransportIo::kClosed) return Lost(MOSQ_ERR_CONN_LOST, 0);
+  const int error_number = wire_.error_number();
+  if (error_number == ECONNRESET) return Lost(MOSQ_ERR_CONN_LOST, 0);
+  if (error_number != 0) return Lost(MOSQ_ERR_ERRNO, error_number);
+  // In TLS 1.3 a refused certificate of ours only shows after the handshake.
+  const Status status = wire_.error();
+  if (status.code() == Code::kAuth) return status;
+  return {status.code(), "lost the connection to " + name_ + ": " + status.message()};
 }
 
 // While nothing is read the answer to a ping stays unread too, and the library would end a
@@ -154,17 +149,7 @@ Status MqttClient::KeepAlive(bool reading) {
   return error == MOSQ_ERR_SUCCESS ? Status() : Lost(error, errno);
 }
 
-bool MqttClient::TlsFailed(int error, int error_number) const {
-  return settings_.tls.enabled && (error == MOSQ_ERR_TLS || error_number == EPROTO ||
-                                   !tls_error_.empty() || !verdict_.reason().empty());
-}
-
 Status MqttClient::Lost(int error, int error_number) {
-  if (unread_alert_ != nullptr && tls_error_.empty()) tls_error_ = unread_alert_->Read();
-  // In TLS 1.3 a refused certificate of ours only shows after the handshake.
-  if (connack_ != 0 && (TlsFailed(error, error_number) || !handshake_done_)) {
-    return verdict_.Explain(name_, tls_error_.empty() ? "the server ended it" : tls_error_);
-  }
   malformed_ = error == MOSQ_ERR_PROTOCOL || error == MOSQ_ERR_MALFORMED_PACKET;
   Status status = LostError(disconnect_reason_, error, error_number, name_);
   if (connack_ >= 0) {
@@ -187,7 +172,7 @@ Status MqttClient::CheckSilence() {
   // A large message may take its time: bytes that the other side took are a sign of life.
   tcp_info info{};
   socklen_t length = sizeof info;
-  const int fd = mosquitto_socket(object_.get());
+  const int fd = wire_.fd();
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
       info.tcpi_bytes_acked != acked_bytes_) {
     acked_bytes_ = info.tcpi_bytes_acked;
@@ -236,17 +221,10 @@ void MqttClient::SetCallbacks() {
     self->last_heard_ = Clock::now();
     self->events_.OnUnsubscribed(mid);
   });
-  // The library formats a line for every packet once somebody listens.
-  if (settings_.tls.enabled) {
-    mosquitto_log_callback_set(object, [](mosquitto*, void* self, int, const char* text) {
-      static_cast<MqttClient*>(self)->OnLog(text);
-    });
-  }
 }
 
 void MqttClient::OnConnack(int code, int flags, const mosquitto_property* properties) {
   connack_ = code;
-  unread_alert_.reset();
   last_heard_ = Clock::now();
   session_present_ = (flags & 1) != 0;
   if (!version5_ && settings_.qos == 2) receive_maximum_ = kOlderQos2Window;
@@ -264,13 +242,6 @@ void MqttClient::OnConnack(int code, int flags, const mosquitto_property* proper
       nullptr) {
     retain_available_ = byte != 0;
   }
-}
-
-// Why TLS failed is told nowhere else.
-void MqttClient::OnLog(const char* text) {
-  if (std::strncmp(text, "OpenSSL Error", 13) != 0) return;
-  const char* reason = std::strrchr(text, ':');
-  if (tls_error_.empty() && reason != nullptr) tls_error_ = reason + 1;
 }
 
 }  // namespace dsmsg

@@ -13,9 +13,8 @@
 #include <string>
 
 #include "core/log.h"
-#include "core/tls.h"
 #include "mqtt_handle.h"
-#include "unread_alert.h"
+#include "mqtt_wire.h"
 
 namespace dsmsg {
 
@@ -51,13 +50,12 @@ class MqttClient {
     bool woken = false;   // wake_fd is readable
     bool worked = false;  // something was read or written
   };
-  /// Waits at most `timeout` and does what can be done. `read` false: what comes stays in the
-  /// kernel. An error: the connection is lost.
+  /// Sends what was published, waits at most `timeout` and does what can be done. `read` false:
+  /// what comes stays in the kernel. An error: the connection is lost.
   Status Step(Millis timeout, int wake_fd, bool read, Progress* progress);
 
-  /// To be called before each of several publishes in a row: they leave in common packets, at the
-  /// next Step.
-  void BeginBurst();
+  /// Acknowledges a received message of QoS 1, at the next Step. Ids are of this connection.
+  void Acknowledge(int mid) { wire_.Acknowledge(static_cast<uint16_t>(mid)); }
 
   /// An answer is due from now on.
   void ExpectAnswer() { expecting_since_ = Clock::now(); }
@@ -79,33 +77,27 @@ class MqttClient {
                      Deadline deadline, int cancel_fd);
   Status OpenAddress(const HostPort& server, const Address& address, Deadline deadline,
                      int cancel_fd);
-  Status PrepareTls(const HostPort& server);
   Status WaitConnected(const HostPort& server, Deadline deadline, int cancel_fd);
   Status WaitConnack(Deadline deadline, int cancel_fd);
   Status CheckLimits();
   void Forget();
-  void EndBurst();
 
-  bool InTlsHandshake() const;
-  short Interest(bool read) const;
   Status ReadAll();
-  bool TlsFailed(int error, int error_number) const;
+  Status Digest();
+  Status WriteAll();
+  Status WireLost(TransportIo io);
   Status Lost(int error, int error_number);
   Status KeepAlive(bool reading);
 
   void SetCallbacks();
   void OnConnack(int code, int flags, const mosquitto_property* properties);
-  void OnLog(const char* text);
 
   const MqttSettings& settings_;
   Logger& log_;
   MqttEvents& events_;
-  TlsVerdict verdict_;
-  std::string server_name_;  // for the server name indication; outlives tls_context_
-  SslContext tls_context_;   // outlives object_
-  std::unique_ptr<UnreadAlert> unread_alert_;  // from the handshake's begin to CONNACK
   MosquittoPtr object_;
-  std::string name_, tls_error_;
+  MqttWire wire_;
+  std::string name_;
   size_t first_ = 0;         // index of the server to begin with
   bool only_older_ = false;  // a server said that it does not speak version 5
 
@@ -114,8 +106,7 @@ class MqttClient {
   int connack_ = -1, disconnect_reason_ = 0, maximum_qos_ = 2;
   bool malformed_ = false;  // the connection ended because of a packet that is none of this version
   size_t receive_maximum_ = 65535;
-  unsigned burst_ = 0;
-  bool handshake_done_ = false;
+  bool attached_ = false;  // connected, and the TLS handshake is done
   uint64_t acked_bytes_ = 0;
   Clock::time_point last_heard_{}, expecting_since_{}, next_misc_{}, read_since_{};
 };

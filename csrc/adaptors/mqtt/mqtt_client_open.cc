@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way to an open connection: servers, versions, addresses, TLS, CONNECT.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -58,7 +56,7 @@ Status MqttClient::OpenServer(const HostPort& server, Deadline deadline, int can
   // Servers for 3.1.1 either say that they do not know version 5 (those of long ago in a form that
   // a later libmosquitto, 2.0.21, finds malformed), or just close the connection.
   const bool said_so = IsVersionRefused(connack_) || (connack_ < 0 && malformed_);
-  const bool closed = connack_ < 0 && handshake_done_ && status.code() == Code::kUnavailable;
+  const bool closed = connack_ < 0 && attached_ && status.code() == Code::kUnavailable;
   if (!said_so && !closed) return status;
   const Status older = OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
   if (!older.ok()) return older.permanent() ? older : status;
@@ -92,15 +90,8 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
   if (!made.ok()) return made.status();
   object_ = std::move(made.value());
   SetCallbacks();
-  if (settings_.tls.enabled) {
-    if (Status status = PrepareTls(server); !status.ok()) return status;
-  }
   const int error = BeginConnect(object_.get(), settings_, version5_, address, server.port);
   const int error_number = errno;
-  // On a short way the handshake may have begun, and failed, already.
-  if (error != MOSQ_ERR_SUCCESS && (unread_alert_ != nullptr || TlsFailed(error, error_number))) {
-    return Lost(error, error_number);
-  }
   if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, error_number);
   if (error == MOSQ_ERR_CONN_LOST) return Lost(error, error_number);  // reset meanwhile
   if (error != MOSQ_ERR_SUCCESS) {
@@ -114,41 +105,13 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
   SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
   Status status = WaitConnected(server, deadline, cancel_fd);
-  if (status.ok()) status = WaitConnack(deadline, cancel_fd);
+  if (status.ok()) status = wire_.Attach(fd, settings_.tls, server, deadline, cancel_fd);
+  if (!status.ok()) return status;
+  attached_ = true;
+  mosquitto_threaded_set(object_.get(), false);
+  status = WaitConnack(deadline, cancel_fd);
   if (status.ok()) status = CheckLimits();
   return status;
-}
-
-// The library would verify nothing of itself with a context of ours, and does not touch it unless
-// asked for its defaults; verification is in the context.
-Status MqttClient::PrepareTls(const HostPort& server) {
-  verdict_.Clear();
-  Result<SslContext> context = MakeTlsContext(settings_.tls, server.host, &verdict_);
-  if (!context.ok()) return context.status();
-  tls_context_ = std::move(context.value());
-  // The library only knows the numeric address and would put that into the server name indication.
-  // It makes the SSL object and the first message in one go; this is called in between.
-  server_name_ = settings_.tls.ExpectedName(server.host);
-  SSL_CTX_set_app_data(tls_context_.get(), this);
-  SSL_CTX_set_info_callback(tls_context_.get(), [](const SSL* ssl, int where, int) {
-    if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
-    auto* self = static_cast<MqttClient*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-    if (self->connack_ >= 0) return;  // what TLS 1.3 says later counts as a handshake too
-    if (self->unread_alert_ == nullptr) {
-      self->unread_alert_ = std::make_unique<UnreadAlert>(const_cast<SSL*>(ssl));
-    }
-    in6_addr buffer;
-    const char* name = self->server_name_.c_str();
-    const bool numeric =
-        inet_pton(AF_INET, name, &buffer) == 1 || inet_pton(AF_INET6, name, &buffer) == 1;
-    const char* wanted = numeric ? nullptr : name;
-    SSL_set_tlsext_host_name(const_cast<SSL*>(ssl), wanted);
-  });
-  mosquitto_int_option(object_.get(), MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
-  const int error = mosquitto_void_option(object_.get(), MOSQ_OPT_SSL_CTX, tls_context_.get());
-  if (error == MOSQ_ERR_SUCCESS) return {};
-  return {Code::kNotSupported,
-          std::string("this libmosquitto takes no TLS context: ") + mosquitto_strerror(error)};
 }
 
 Status MqttClient::WaitConnected(const HostPort& server, Deadline deadline, int cancel_fd) {
@@ -177,8 +140,7 @@ Status MqttClient::WaitConnack(Deadline deadline, int cancel_fd) {
     if (progress.woken) return {Code::kCancelled, "connecting to " + name_ + " was cancelled"};
     if (Clock::now() < deadline) continue;
     return {Code::kTimeout,
-            std::string("no answer to ") + (handshake_done_ ? "CONNECT" : "the TLS handshake") +
-                " from " + name_ +
+            "no answer to CONNECT from " + name_ +
                 " in time (is the server frozen or overloaded, or is it no MQTT server?)"};
   }
 }

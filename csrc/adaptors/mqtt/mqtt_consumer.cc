@@ -11,7 +11,9 @@
 namespace dsmsg {
 namespace {
 
-constexpr size_t kMostEarly = 1000;
+// Of what waits here, and of what it may come to where a server has no window (MQTT 3.1.1).
+constexpr size_t kEnough = 1000, kEnoughBytes = size_t{16} << 20;
+constexpr size_t kMost = 20000, kMostBytes = size_t{64} << 20;
 constexpr size_t kMostNamed = 3;  // topics in one error text
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
@@ -31,11 +33,44 @@ std::vector<std::string> Difference(const std::set<std::string>& a,
 
 }  // namespace
 
+void MqttConsumer::BeginOpen() {
+  opening_ = strangers_ = true;
+  pending_before_ = pending_.size();
+  early_before_ = early_.size();
+}
+
 void MqttConsumer::Reset() {
   subscribed_.clear();
   subscribe_mid_ = unsubscribe_mid_ = 0;
   strangers_ = client_.session_present();
   broken_ = Status();
+  opening_ = false;
+  Forget(&pending_, pending_before_);
+  Forget(&early_, early_before_);
+  pending_bytes_ = 0;
+  for (const Received& received : pending_) pending_bytes_ += received.message.payload.size();
+}
+
+// What an earlier connection did not acknowledge comes again, if the server still knows of it.
+void MqttConsumer::Forget(std::deque<Received>* waiting, size_t of_before) const {
+  const auto end = waiting->begin() + static_cast<std::ptrdiff_t>(of_before);
+  if (client_.session_present()) {
+    waiting->erase(std::remove_if(waiting->begin(), end,
+                                  [](const Received& received) { return received.mid != 0; }),
+                   end);
+  } else {
+    std::for_each(waiting->begin(), end, [](Received& received) { received.mid = 0; });
+  }
+}
+
+size_t MqttConsumer::UnsavedPending() const {
+  return static_cast<size_t>(std::count_if(
+      pending_.begin(), pending_.end(),
+      [this](const Received& received) { return settings_.clean_session || received.mid == 0; }));
+}
+
+void MqttConsumer::Ack(AckToken token) {
+  if (token != 0) client_.Acknowledge(static_cast<int>(token));
 }
 
 Status MqttConsumer::Subscribe(std::span<const std::string> topics, int cancel_fd) {
@@ -57,8 +92,12 @@ Status MqttConsumer::Subscribe(std::span<const std::string> topics, int cancel_f
   wanted_ = std::move(wanted);
   strangers_ = strangers_ || !gone.empty();
   called_ = true;
-  for (InMessage& message : early_) {
-    if (Wanted(message.topic.c_str())) Deliver(std::move(message));
+  for (Received& received : early_) {
+    if (Wanted(received.message.topic.c_str())) {
+      Deliver(std::move(received));
+    } else {
+      Ack(static_cast<AckToken>(received.mid));
+    }
   }
   early_.clear();
   granted_.clear();
@@ -157,23 +196,29 @@ bool MqttConsumer::Wanted(const char* topic) const {
   });
 }
 
-void MqttConsumer::OnMessage(const mosquitto_message& received) {
-  if (called_ && strangers_ && !Wanted(received.topic)) return;
-  InMessage message;
-  message.topic = received.topic;
-  message.payload.assign(static_cast<const char*>(received.payload),
-                         static_cast<size_t>(received.payloadlen));
+void MqttConsumer::OnMessage(const mosquitto_message& message) {
+  Received received;
+  received.qos = message.qos;
+  if (message.qos == 1) received.mid = message.mid;
+  if (called_ && strangers_ && !Wanted(message.topic)) {
+    Ack(static_cast<AckToken>(received.mid));
+    return;
+  }
+  received.message.topic = message.topic;
+  received.message.payload.assign(static_cast<const char*>(message.payload),
+                                  static_cast<size_t>(message.payloadlen));
   if (called_) {
-    Deliver(std::move(message));
+    Deliver(std::move(received));
   } else {
-    KeepEarly(std::move(message));
+    KeepEarly(std::move(received));
   }
 }
 
-// The server sends what waited for us as soon as it knows who we are.
-void MqttConsumer::KeepEarly(InMessage&& message) {
-  if (early_.size() < kMostEarly) {
-    early_.push_back(std::move(message));
+// The server sends what waited for us as soon as it knows who we are. What it may send without an
+// acknowledgement is kept; the rest stays there until somebody subscribes.
+void MqttConsumer::KeepEarly(Received&& received) {
+  if (early_.size() < kEnough) {
+    early_.push_back(std::move(received));
     return;
   }
   host_.log().Limited(LogLevel::kWarn, "early",
@@ -181,21 +226,51 @@ void MqttConsumer::KeepEarly(InMessage&& message) {
                       "subscribe was not called (clean-session=1 ends that subscription)");
 }
 
-void MqttConsumer::Deliver(InMessage&& message) {
-  if (pending_.empty()) {
-    const Status status = host_.Deliver(std::move(message), 1);
-    if (status.code() != Code::kWouldBlock) return;  // taken, or the connection is being closed
+// Ok: taken. kWouldBlock leaves it unchanged. Anything else: the connection is being closed.
+Status MqttConsumer::Offer(Received* received) {
+  const bool later = !settings_.clean_session;
+  const auto mid = static_cast<AckToken>(received->mid);
+  const Status status = host_.Deliver(std::move(received->message), later ? mid : 0);
+  if (status.ok() && !later) Ack(mid);
+  return status;
+}
+
+void MqttConsumer::Deliver(Received&& received) {
+  if (!opening_ && pending_.empty() && Offer(&received).code() != Code::kWouldBlock) return;
+  Keep(std::move(received));
+}
+
+void MqttConsumer::Keep(Received&& received) {
+  const bool enough = pending_.size() >= kEnough || pending_bytes_ >= kEnoughBytes;
+  if (received.qos == 0 && enough) {
+    ++dropped_;
+    host_.log().Limited(LogLevel::kWarn, "dropped",
+                        std::to_string(dropped_) +
+                            " received messages of QoS 0 dropped so far: the subscribe callback is "
+                            "slower than they come (QoS 1 would wait at the server)");
+    return;
   }
-  pending_.push_back(std::move(message));  // NOLINT(bugprone-use-after-move): kWouldBlock left it
+  pending_bytes_ += received.message.payload.size();
+  pending_.push_back(std::move(received));
 }
 
 bool MqttConsumer::DeliverPending() {
   while (!pending_.empty()) {
-    const Status status = host_.Deliver(std::move(pending_.front()), 1);
-    if (status.code() == Code::kWouldBlock) return false;
+    const size_t bytes = pending_.front().message.payload.size();
+    if (Offer(&pending_.front()).code() == Code::kWouldBlock) return false;
+    pending_bytes_ -= bytes;
     pending_.pop_front();
   }
   return true;
+}
+
+bool MqttConsumer::MayRead() {
+  if (pending_.size() < kMost && pending_bytes_ < kMostBytes) return true;
+  host_.log().Limited(LogLevel::kWarn, "stopped",
+                      "the subscribe callback is too slow for what " + client_.name() +
+                          " sends: nothing is read until it has caught up, acknowledgements of "
+                          "what is sent included");
+  return false;
 }
 
 }  // namespace dsmsg

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Subscribes and hands received messages over.
 //
-// libmosquitto acknowledges a message when it has read it, before anybody has seen it, and offers
-// no way to do that later. So what was read is never dropped for a lost link, and what the core has
-// no room for waits here, while nothing more is read from the socket.
+// A message of QoS 1 is acknowledged when the core has taken it, in a session that outlives its
+// connection (clean-session=0) when the host's callback has returned: then a server that is asked
+// again sends it again. What the core has no room for waits here without an acknowledgement, and
+// the server sends no more than its window. A message of QoS 0 that finds no room here either is
+// dropped.
 //
 // Threads: the connection's I/O thread only. Settings, client and host outlive it.
 #ifndef DSMSG_ADAPTORS_MQTT_MQTT_CONSUMER_H_
@@ -25,7 +27,10 @@ class MqttConsumer {
   MqttConsumer(const MqttSettings& settings, MqttClient& client, DriverHost& host)
       : settings_(settings), client_(client), host_(host) {}
 
-  /// The link was opened: the server may know nothing of our topics. Received messages stay.
+  /// Open begins. What comes before Reset is kept: it is not to be delivered yet.
+  void BeginOpen();
+  /// The link was opened: the server may know nothing of our topics. Received messages stay, unless
+  /// the server sends them again.
   void Reset();
   /// Replaces the topics and waits for the server's answer; does the connection's other work
   /// meanwhile.
@@ -35,10 +40,15 @@ class MqttConsumer {
   void OnSubscribed(int mid, std::span<const int> granted);
   void OnUnsubscribed(int mid);
 
+  /// The host's callback has returned.
+  void Ack(AckToken token);
+
   /// Hands over what waits; true: there is room for more.
   bool DeliverPending();
-  bool has_room() const { return pending_.empty(); }
-  size_t pending() const { return pending_.size(); }
+  /// Without room: whether the connection may be read for the sake of other answers.
+  bool MayRead();
+  /// How many of those that wait would not come again after an orderly end.
+  size_t UnsavedPending() const;
   /// Subscribe lost the link.
   const Status& broken() const { return broken_; }
 
@@ -47,8 +57,16 @@ class MqttConsumer {
   Status WaitAnswers(int cancel_fd);
   Status CheckGranted(const std::vector<std::string>& added);
   bool Wanted(const char* topic) const;
-  void KeepEarly(InMessage&& message);
-  void Deliver(InMessage&& message);
+  struct Received {
+    InMessage message;
+    int qos = 0;
+    int mid = 0;  // to acknowledge; 0: not, or not any more
+  };
+  void Forget(std::deque<Received>* waiting, size_t of_before) const;
+  void KeepEarly(Received&& received);
+  void Deliver(Received&& received);
+  Status Offer(Received* received);
+  void Keep(Received&& received);
 
   const MqttSettings& settings_;
   MqttClient& client_;
@@ -61,8 +79,12 @@ class MqttConsumer {
   bool strangers_ = false;
   int subscribe_mid_ = 0, unsubscribe_mid_ = 0;  // answers waited for
   std::vector<int> granted_;
-  std::deque<InMessage> pending_;
-  std::deque<InMessage> early_;  // of a resumed session, before Subscribe was called
+  std::deque<Received> pending_;
+  size_t pending_bytes_ = 0;
+  bool opening_ = false;
+  size_t pending_before_ = 0, early_before_ = 0;  // of an earlier connection
+  uint64_t dropped_ = 0;                          // messages of QoS 0
+  std::deque<Received> early_;  // of a resumed session, before Subscribe was called
   Status broken_;
 };
 

@@ -52,6 +52,7 @@ Status MqttDriver::Configure(const Endpoints& endpoints, const Config& config) {
 
 Status MqttDriver::Open(Role, Deadline deadline, int cancel_fd) {
   cancel_fd_ = cancel_fd;
+  consumer_->BeginOpen();
   Status status = client_->Open(deadline, cancel_fd);
   if (!status.ok()) return status;
   producer_->Reset();
@@ -74,7 +75,9 @@ Status MqttDriver::Work(Millis budget, int wake_fd) {
   const Deadline deadline = Clock::now() + std::min(budget, settings_.loop_timeout);
   while (true) {
     if (!producer_->broken().ok()) return producer_->broken();
-    const bool room = consumer_->DeliverPending();
+    // Without room what comes stays with the server, unless something else is waited for.
+    const bool room =
+        consumer_->DeliverPending() || (producer_->in_flight() > 0 && consumer_->MayRead());
     const Millis left(PollTimeout(deadline));
     MqttClient::Progress progress;
     if (Status status = client_->Step(left, wake_fd, room, &progress); !status.ok()) return status;
@@ -92,15 +95,17 @@ Status MqttDriver::Subscribe(std::span<const std::string> topics) {
   return consumer_->Subscribe(topics, cancel_fd_);
 }
 
+void MqttDriver::Ack(AckToken token) noexcept { consumer_->Ack(token); }
+
 void MqttDriver::Close(Millis drain, int) noexcept {
   if (client_ == nullptr) return;
-  client_->Close(drain);
-  if (drain.count() == 0) return;
-  // The end: what was read is acknowledged, nobody would bring it again.
-  if (!consumer_->DeliverPending()) {
-    host_.log().Warn(std::to_string(consumer_->pending()) +
-                     " received messages found no room at disconnect and are lost");
+  if (drain.count() > 0 && !consumer_->DeliverPending()) {
+    if (const size_t lost = consumer_->UnsavedPending(); lost > 0) {
+      host_.log().Warn(std::to_string(lost) +
+                       " received messages found no room at disconnect and are lost");
+    }
   }
+  client_->Close(drain);
 }
 
 }  // namespace dsmsg

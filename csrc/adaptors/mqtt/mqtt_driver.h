@@ -33,7 +33,7 @@ class MqttDriver final : public Driver, private MqttEvents {
   Status Submit(const Message& message, Token token) override;
   Status Poll(Millis budget, int wake_fd) override;
   Status Subscribe(std::span<const std::string> topics) override;
-  void Ack(AckToken) noexcept override {}  // the library has done it
+  void Ack(AckToken token) noexcept override;
   void Close(Millis drain, int cancel_fd) noexcept override;
 
  private:

@@ -6,20 +6,40 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <mutex>
 
 namespace dsmsg {
 namespace {
 
+// How many messages a server may send without an acknowledgement: as many as the core's inbox
+// takes.
+constexpr int kReceiveMaximum = 1000;
+
 // mosquitto_new makes the whole process ignore SIGPIPE, which is the host's to decide. (The thread
-// that writes to sockets has it blocked.)
+// that writes to sockets has it blocked.) One at a time: of two connections, the second would take
+// what the library has set for the first for the host's choice.
 class SigpipeKept {
  public:
-  SigpipeKept() { sigaction(SIGPIPE, nullptr, &before_); }
-  ~SigpipeKept() { sigaction(SIGPIPE, &before_, nullptr); }
+  SigpipeKept() : lock_(Mutex()) { sigaction(SIGPIPE, nullptr, &before_); }
+  ~SigpipeKept() {
+    struct sigaction now {};
+    sigaction(SIGPIPE, nullptr, &now);
+    // Anything else was installed by the host meanwhile.
+    if (Ignores(now) && !Ignores(before_)) sigaction(SIGPIPE, &before_, nullptr);
+  }
   SigpipeKept(const SigpipeKept&) = delete;
   SigpipeKept& operator=(const SigpipeKept&) = delete;
 
  private:
+  static std::mutex& Mutex() {
+    static auto* const mutex = new std::mutex;  // outlives every thread at the process's end
+    return *mutex;
+  }
+  static bool Ignores(const struct sigaction& action) {
+    return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_IGN;
+  }
+
+  const std::lock_guard<std::mutex> lock_;
   struct sigaction before_ {};
 };
 
@@ -60,6 +80,7 @@ Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, 
   mosquitto_int_option(object.get(), MOSQ_OPT_TCP_NODELAY, 1);
   // The window is ours: the library's own would hold messages back in a queue without a bound.
   mosquitto_int_option(object.get(), MOSQ_OPT_SEND_MAXIMUM, 65535);
+  mosquitto_int_option(object.get(), MOSQ_OPT_RECEIVE_MAXIMUM, kReceiveMaximum);
   const Login& login = settings.login;
   if (error == MOSQ_ERR_SUCCESS && (!login.user.empty() || !login.password.empty())) {
     if (!version5 && login.user.empty()) {
@@ -101,6 +122,8 @@ int BeginConnect(mosquitto* object, const MqttSettings& settings, bool version5,
     mosquitto_connect_bind_v5(object, nullptr, port, settings.keep_alive, nullptr,
                               properties.get());
   }
+  // Said to have a thread, the library leaves CONNECT for later: the socket is taken over first.
+  mosquitto_threaded_set(object, true);
   errno = 0;
   return mosquitto_connect_async(object, host, port, settings.keep_alive);
 }

@@ -47,7 +47,7 @@ class MqttProperties {
 Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, void* user);
 
 /// Begins to connect to a numeric address, without waiting. Ok or the library's error; errno then
-/// says more.
+/// says more. Nothing is written before mosquitto_threaded_set(object, false).
 int BeginConnect(mosquitto* object, const MqttSettings& settings, bool version5,
                  const Address& address, uint16_t port);
 

@@ -78,7 +78,6 @@ Status MqttProducer::Submit(const Message& message, Token token) {
   std::string_view payload = message.payload;
   if (settings_.sensor_envelope) payload = envelope_.Wrap(payload, message.timestamp_ms);
 
-  client_.BeginBurst();
   if (in_flight_.empty()) client_.ExpectAnswer();
   int mid = 0;
   publishing_ = true;

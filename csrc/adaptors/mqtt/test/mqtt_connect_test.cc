@@ -2,6 +2,9 @@
 // Connecting: versions, logins, several servers, servers that are none, keep-alive, signals.
 #include <signal.h>
 
+#include <thread>
+#include <vector>
+
 #include "mqtt_fixture.h"
 #include "script_server.h"
 #include "server.h"
@@ -218,6 +221,25 @@ TEST(MqttSignals, SigpipeIsLeftToTheHost) {
   ASSERT_TRUE(connection.Open().ok());
   sigaction(SIGPIPE, nullptr, &after);
   EXPECT_EQ(after.sa_handler, SIG_DFL);
+}
+
+// Many handles that connect again at the same time, as after a restart of their server.
+TEST(MqttSignals, ManyConnectionsLeaveTheHostsHandler) {
+  struct sigaction before {
+  }, after{}, handler{};
+  handler.sa_handler = [](int) {};
+  sigaction(SIGPIPE, &handler, &before);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([] {
+      MqttSettings settings;
+      settings.client_id = "x";
+      for (int j = 0; j < 1000; ++j) EXPECT_TRUE(MakeMosquitto(settings, true, nullptr).ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  sigaction(SIGPIPE, &before, &after);
+  EXPECT_EQ(after.sa_handler, handler.sa_handler);
 }
 
 }  // namespace

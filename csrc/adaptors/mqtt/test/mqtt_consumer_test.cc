@@ -141,7 +141,7 @@ TEST(MqttConsumer, RetainedMessagesComeOnce) {
     ASSERT_TRUE(connection.Subscribe({"state", "t"}).ok());
     client.Publish("t", "end");
     ASSERT_TRUE(connection.WaitDelivered(static_cast<size_t>(2 + i)).ok());
-    connection.driver.Close(Millis(0), -1);
+    connection.driver.Close(Millis(500), -1);
   }
   EXPECT_EQ(Payloads(connection), (std::vector<std::string>{"kept", "end", "end"}));
 }

@@ -177,9 +177,10 @@ void FakeHost::Complete(Token token, const Status& status) noexcept {
   if (status.ok()) ++ok;
 }
 
-Status FakeHost::Deliver(InMessage&& message, AckToken) noexcept {
+Status FakeHost::Deliver(InMessage&& message, AckToken token) noexcept {
   if (delivered.size() >= room) return {Code::kWouldBlock, "full"};
   delivered.push_back(std::move(message));
+  callbacks.push_back(token);
   return {};
 }
 
@@ -213,8 +214,14 @@ Status Connection::PumpUntil(const std::function<bool()>& done, Millis timeout) 
   while (!done()) {
     if (Clock::now() >= deadline) return {Code::kTimeout, "the test waited too long"};
     if (Status status = driver.Poll(Millis(50), wake.fd()); !status.ok()) return status;
+    if (!slow_callbacks) ReturnCallbacks();
   }
   return {};
+}
+
+void Connection::ReturnCallbacks() {
+  for (const AckToken token : host.callbacks) driver.Ack(token);
+  host.callbacks.clear();
 }
 
 Status Connection::Send(const std::string& topic, std::string payload) {

@@ -102,6 +102,7 @@ class FakeHost final : public DriverHost {
   std::vector<Token> order;  // of completion
   size_t ok = 0, twice = 0;
   std::vector<InMessage> delivered;
+  std::vector<AckToken> callbacks;  // of delivered messages whose callback has not returned
   size_t room = SIZE_MAX;
 
  private:
@@ -123,8 +124,11 @@ class Connection {
   Status Send(const Message& message);
   Status WaitCompleted(size_t count);
   Status WaitDelivered(size_t count);
+  /// The callbacks of what was delivered return.
+  void ReturnCallbacks();
 
   FakeHost host;
+  bool slow_callbacks = false;  // they do not return by themselves
   MqttDriver driver{host};
   Status configured;
   WakeFd wake, cancel;

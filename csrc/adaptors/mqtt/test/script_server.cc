@@ -102,6 +102,12 @@ std::string ScriptServer::Puback5(const std::string& publish, int reason) {
   return Bytes({0x40, 3, ByteAt(publish, id), ByteAt(publish, id + 1), reason});
 }
 
+std::string ScriptServer::Publish5(const std::string& topic, int id, const std::string& payload) {
+  const int size = static_cast<int>(topic.size());
+  return Bytes({0x32, 5 + size + static_cast<int>(payload.size()), 0, size}) + topic +
+         Bytes({id >> 8, id & 255, 0}) + payload;
+}
+
 std::string ScriptServer::Suback5(const std::string& subscribe, const std::vector<int>& reasons) {
   std::string answer = Bytes(
       {0x90, 3 + static_cast<int>(reasons.size()), ByteAt(subscribe, 2), ByteAt(subscribe, 3), 0});

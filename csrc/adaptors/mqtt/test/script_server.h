@@ -32,11 +32,14 @@ class ScriptServer {
   // Packets.
   static bool IsConnect(const std::string& packet) { return (packet[0] & 0xf0) == 0x10; }
   static bool IsPublish(const std::string& packet) { return (packet[0] & 0xf0) == 0x30; }
+  static bool IsPuback(const std::string& packet) { return (packet[0] & 0xf0) == 0x40; }
   static bool IsSubscribe(const std::string& packet) { return (packet[0] & 0xf0) == 0x80; }
   /// `properties`: their bytes, without the length.
   static std::string Connack5(int reason, const std::string& properties = "");
   static std::string Connack311(int code);
   static std::string Puback5(const std::string& publish, int reason);
+  /// With QoS 1 and an empty list of properties; for texts that are short together.
+  static std::string Publish5(const std::string& topic, int id, const std::string& payload);
   static std::string Suback5(const std::string& subscribe, const std::vector<int>& reasons);
 
  private:
