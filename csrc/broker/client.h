@@ -17,8 +17,14 @@ namespace dsmsg {
 /// Threads: the first block is constant; `pending` is atomic; the rest is guarded by the mutex of
 /// the client's connection.
 struct Client {
+  /// Throws NoThreadError.
   Client(NvMsgBrokerClientHandle number, nv_msgbroker_connect_cb_t callback, bool reconnecting)
-      : handle(number), connect_cb(callback), tell_reconnecting(reconnecting) {}
+      : handle(number), connect_cb(callback), tell_reconnecting(reconnecting) {
+    if (callback != nullptr) notifier->Start();
+  }
+  ~Client() { notifier->Close(); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
 
   const NvMsgBrokerClientHandle handle;
   const nv_msgbroker_connect_cb_t connect_cb;  // may be null

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "broker/loader.h"
+#include "core/guard.h"
 #include "core/status.h"
 
 namespace dsmsg {
@@ -42,8 +43,9 @@ class SharedSlots {
   using SlotPtr = std::shared_ptr<Slot>;
   using Maker = std::function<Result<std::shared_ptr<T>>()>;
 
-  /// The slot with this key, or a new one with what `make` gives. One that is not `usable` any more
-  /// is left to its users.
+  /// The slot with this key, or a new one with what `make` gives; an exception of that becomes an
+  /// error, which everybody who waits is told. One that is not `usable` any more is left to its
+  /// users.
   Result<SlotPtr> Join(const std::string& key, const Maker& make,
                        const std::function<bool(const T&)>& usable) {
     auto slot = std::make_shared<Slot>();
@@ -58,7 +60,9 @@ class SharedSlots {
       }
       slots_[key] = slot;
     }
-    Result<std::shared_ptr<T>> value = make();
+    Result<std::shared_ptr<T>> value = Status(Code::kInternal, "out of memory");
+    Contained([&] { value = make(); },
+              [&](const char* what) { value = Status(Code::kInternal, what); });
     const std::lock_guard lock(mutex_);
     slot->outcome = value.status();
     if (value.ok()) {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/completion.h"
 
+#include <iterator>
 #include <utility>
+
+#include "core/guard.h"
+#include "core/thread.h"
 
 namespace dsmsg {
 
@@ -42,10 +46,32 @@ void CompletionQueue::Dispatch(Millis wait) {
     batch = std::exchange(due_, std::move(spare_));
     spare_ = {};
   }
-  for (const Due& due : batch) due.callback(due.user_ptr, due.outcome);
-  batch.clear();
+  size_t done = 0;
+  // Also when pthread_cancel unwinds the stack.
+  struct Rest {
+    CompletionQueue& queue;
+    std::vector<Due>& batch;
+    size_t& done;
+    ~Rest() { queue.GiveBack(&batch, done); }
+  } const rest{*this, batch, done};
+  while (done < batch.size()) {
+    const Due& due = batch[done++];
+    Contained([&due] { due.callback(due.user_ptr, due.outcome); },
+              [](const char* what) { LogException("a send callback", what); });
+    if (!process_.is_here()) done = batch.size();  // it has forked: the parent calls the others
+  }
+}
+
+// The first `begin` of the batch were called.
+void CompletionQueue::GiveBack(std::vector<Due>* batch, size_t begin) {
+  if (!process_.is_here()) return;  // the lock may be held by a thread that is not here
+  batch->erase(batch->begin(), batch->begin() + static_cast<std::ptrdiff_t>(begin));
   std::lock_guard lock(mutex_);
-  if (batch.capacity() > spare_.capacity()) spare_ = std::move(batch);
+  if (!batch->empty()) {
+    due_.insert(due_.begin(), batch->begin(), batch->end());
+  } else if (batch->capacity() > spare_.capacity()) {
+    spare_ = std::move(*batch);
+  }
 }
 
 size_t CompletionQueue::waiting() const {

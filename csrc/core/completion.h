@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "core/fork.h"
 #include "core/outgoing.h"
 
 namespace dsmsg {
@@ -27,7 +28,8 @@ class CompletionQueue {
   /// Takes all of `finished` and leaves it empty.
   void Push(std::vector<Finished>* finished);
 
-  /// Runs every callback that is due; if none is, waits for one at most `wait`.
+  /// Runs every callback that is due; if none is, waits for one at most `wait`. One that throws is
+  /// logged and counts as run. When the thread is cancelled inside one, the others stay due.
   void Dispatch(Millis wait);
 
   size_t waiting() const;
@@ -39,6 +41,9 @@ class CompletionQueue {
     NvDsMsgApiErrorType outcome;
   };
 
+  void GiveBack(std::vector<Due>* batch, size_t begin);
+
+  const ProcessStamp process_;
   Observer observer_;
   mutable std::mutex mutex_;
   std::condition_variable due_cv_;

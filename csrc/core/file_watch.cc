@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
@@ -50,7 +51,7 @@ void FileWatch::Run(std::string known) {
     if (!settled) continue;
     known = last;
     lock.unlock();
-    changed_();
+    Contained(changed_, [](const char* what) { LogException("reloading changed files", what); });
     lock.lock();
   }
 }

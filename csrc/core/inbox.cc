@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
@@ -12,15 +13,16 @@ Inbox::Inbox(std::function<void()> wake, CallbackFrame frame)
 
 void Inbox::SetCallback(nvds_msgapi_subscribe_request_cb_t callback, void* user_ctx) {
   std::unique_lock lock(mutex_);
-  callback_ = callback;
-  user_ctx_ = user_ctx;
-  if (!started_) {
-    started_ = true;
+  const bool starts = !started_;
+  if (starts) {
     auto thread = StartThread("dsmsg-dispatch", [self = shared_from_this()] { self->Run(); });
     thread_ = thread.get_id();
     thread.detach();
-    return;
+    started_ = true;
   }
+  callback_ = callback;
+  user_ctx_ = user_ctx;
+  if (starts) return;
   if (std::this_thread::get_id() == thread_) return;
   idle_cv_.wait(lock, [this] { return !calling_; });
 }
@@ -79,10 +81,16 @@ void Inbox::Run() {
     void* const user_ctx = user_ctx_;
     calling_ = true;
     lock.unlock();
-    frame_([&] {
-      callback(NVDS_MSGAPI_OK, item.message.payload.data(),
-               static_cast<int>(item.message.payload.size()), item.message.topic.data(), user_ctx);
-    });
+    Contained(
+        [&] {
+          frame_([&] {
+            callback(NVDS_MSGAPI_OK, item.message.payload.data(),
+                     static_cast<int>(item.message.payload.size()), item.message.topic.data(),
+                     user_ctx);
+          });
+        },
+        [](const char* what) { LogException("a subscribe callback", what); });
+    if (!process_.is_here()) return;  // the callback has forked, and returned in the child
     lock.lock();
     calling_ = false;
     idle_cv_.notify_all();

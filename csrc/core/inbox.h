@@ -4,8 +4,9 @@
 // way back to the I/O thread.
 //
 // Threads: every function from any thread. The callback runs on the dispatch thread with no lock
-// held. The dispatch thread owns this object together with the session, so that a callback which
-// never returns cannot keep disconnect from returning.
+// held; one that throws is logged, and its message counts as handled. The dispatch thread owns this
+// object together with the session, so that a callback which never returns cannot keep disconnect
+// from returning.
 #ifndef DSMSG_CORE_INBOX_H_
 #define DSMSG_CORE_INBOX_H_
 
@@ -17,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/fork.h"
 #include "core/message.h"
 #include "core/net.h"
 #include "core/status.h"
@@ -41,7 +43,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   Inbox(std::function<void()> wake, CallbackFrame frame);
 
   /// Sets the callback and starts the thread if it does not run. When this returns, the previous
-  /// callback is not running any more (except when called from inside it).
+  /// callback is not running any more (except when called from inside it). Throws NoThreadError.
   void SetCallback(nvds_msgapi_subscribe_request_cb_t callback, void* user_ctx);
 
   /// kWouldBlock and `message` unchanged when full. `epoch`: which opening of the link it came
@@ -64,6 +66,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   };
   void Run();
 
+  const ProcessStamp process_;
   const std::function<void()> wake_;
   const CallbackFrame frame_;
   mutable std::mutex mutex_;

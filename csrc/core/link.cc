@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 
+#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
@@ -207,18 +208,37 @@ void Link::Tell(std::vector<Finished>* finished) { parts_.completions.Push(finis
 
 void Link::Run() {
   io_thread_ = std::this_thread::get_id();
+  // What throws is a driver, or the library, that ran out of memory, threads or descriptors: an
+  // outage like any other.
   while (!stopping()) {
-    SwapDriver();
-    if (state_.given_up()) {
-      AnswerGivenUp();
-    } else if (open_) {
-      Drive();
-    } else if (!TryOpen()) {
-      Pause(state_.last_error().permanent());
-    }
+    Status thrown;
+    const auto keep = [&](const char* what) { thrown = {Code::kUnavailable, what}; };
+    if (Contained([this] { Step(); }, keep)) continue;
+    const bool attempt = !open_;
+    const auto log = [this](const char* what) { parts_.logger.Error(what); };
+    Contained([this] { CloseDriver(Millis(0)); }, log);
+    Contained([&] { ReportDown(thrown, attempt); }, log);
+    Contained([this] { Pause(false); }, log);
   }
-  if (open_ && parts_.inbox != nullptr) HandleAcks();
-  CloseDriver(drain_);
+  const auto log = [this](const char* what) {
+    parts_.logger.Error(std::string("disconnect: ") + what);
+  };
+  const auto acknowledge = [this] {
+    if (open_ && parts_.inbox != nullptr) HandleAcks();
+  };
+  Contained(acknowledge, log);
+  Contained([this] { CloseDriver(drain_); }, log);
+}
+
+void Link::Step() {
+  SwapDriver();
+  if (state_.given_up()) {
+    AnswerGivenUp();
+  } else if (open_) {
+    Drive();
+  } else if (!TryOpen()) {
+    Pause(state_.last_error().permanent());
+  }
 }
 
 void Link::SwapDriver() {

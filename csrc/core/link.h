@@ -98,6 +98,7 @@ class Link final : public DriverHost {
 
  private:
   void Run();
+  void Step();
   bool TryOpen();
   void SwapDriver();
   void CloseDriver(Millis drain);

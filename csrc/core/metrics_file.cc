@@ -11,6 +11,8 @@
 #include <system_error>
 #include <vector>
 
+#include "core/fork.h"
+#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
@@ -22,8 +24,8 @@ struct Registry {
   std::map<std::string, std::vector<const MetricsFile::Source*>> files;
 };
 Registry& TheRegistry() {
-  static auto* const registry = new Registry;  // used until the very end of the process
-  return *registry;
+  static PerProcess<Registry> registry;
+  return registry.Get();
 }
 
 Status CannotWrite(const std::string& path, int error) {
@@ -99,8 +101,13 @@ void MetricsFile::Run() {
   std::unique_lock lock(mutex_);
   while (!stop_cv_.wait_for(lock, interval_, [this] { return stop_; })) {
     lock.unlock();
-    const Status status = Write();
-    if (!status.ok()) logger_.Limited(LogLevel::kWarn, "metrics-file", status.message());
+    const auto warn = [this](std::string_view text) {
+      logger_.Limited(LogLevel::kWarn, "metrics-file", text);
+    };
+    const auto write = [&] {
+      if (const Status status = Write(); !status.ok()) warn(status.message());
+    };
+    Contained(write, warn);  // the next time is another chance
     lock.lock();
   }
 }

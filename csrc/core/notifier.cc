@@ -3,19 +3,28 @@
 
 #include <utility>
 
+#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
 
-void Notifier::Post(Event event) {
+void Notifier::Start() {
   std::lock_guard lock(mutex_);
-  if (closed_) return;
-  events_.push_back(std::move(event));
-  if (!started_) {
-    started_ = true;
-    StartThread("dsmsg-notify", [self = shared_from_this()] { self->Run(); }).detach();
-  }
-  changed_cv_.notify_all();
+  if (started_ || closed_) return;
+  StartThread("dsmsg-notify", [self = shared_from_this()] { self->Run(); }).detach();
+  started_ = true;
+}
+
+// Called where the link is watched, which has to go on: without memory the event is lost.
+void Notifier::Post(Event event) noexcept {
+  Contained(
+      [&] {
+        std::lock_guard lock(mutex_);
+        if (closed_ || !started_) return;
+        events_.push_back(std::move(event));
+        changed_cv_.notify_all();
+      },
+      [](const char* what) { LogException("an event for the host", what); });
 }
 
 void Notifier::ConnectReturning() {
@@ -53,7 +62,8 @@ void Notifier::Run() {
     Event event = std::move(events_.front());
     events_.pop_front();
     lock.unlock();
-    event();
+    Contained(event, [](const char* what) { LogException("a connect or link callback", what); });
+    if (!process_.is_here()) return;  // the callback has forked, and returned in the child
     lock.lock();
   }
 }

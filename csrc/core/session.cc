@@ -75,6 +75,7 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
 
 Session::~Session() {
   file_watch_.reset();  // may be reloading
+  notifier_->Close();
   StopLinks();
   if (spool_ != nullptr) spool_->Close(Clock::now() + kStopGrace);  // a connect that failed
   metrics_file_.reset();                                            // reads the links
@@ -126,6 +127,7 @@ Status Session::Start() {
   if (!configured.ok()) return configured;
   if (Status status = OpenSpool(); !status.ok()) return status;
   if (Status status = StartMetricsFile(); !status.ok()) return status;
+  if (connect_cb_ != nullptr) notifier_->Start();
   producer_->Start();
   StartFileWatch();
   switch (settings_.connect) {
@@ -216,9 +218,9 @@ Result<Link*> Session::ConsumerLink() {
     auto link = std::make_unique<Link>(Role::kConsumer, PartsFor(Role::kConsumer));
     const Status configured = link->Configure();
     if (!configured.ok()) return configured;
+    link->Start();
+    receiver_ = link.get();
     consumer_ = std::move(link);
-    receiver_ = consumer_.get();
-    consumer_->Start();
   }
   return consumer_.get();
 }
@@ -342,6 +344,7 @@ void Session::PostLinkState(DsmsgLinkState state, const std::string& reason) {
 
 void Session::SetLinkCallback(DsmsgLinkCallback callback, void* user_ptr) {
   notifier_->HostCalled();
+  if (callback != nullptr) notifier_->Start();
   std::lock_guard lock(event_mutex_);
   link_callback_ = callback;
   link_user_ptr_ = user_ptr;

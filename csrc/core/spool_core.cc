@@ -107,7 +107,7 @@ Status SpoolCore::Start(SpoolListener* listener) {
   try {
     thread_ = StartThread("dsmsg-spool", [self = shared_from_this()] { self->Run(); });
   } catch (const std::system_error& error) {
-    return {Code::kInternal, std::string("spool: cannot start a thread: ") + error.what()};
+    return {Code::kInternal, std::string("spool: ") + error.what()};
   }
   started_ = true;
   return {};

@@ -93,6 +93,8 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   // On the thread. With a lock: held before and after, let go of while the disk is used. Without:
   // called without the lock.
   void Run();
+  void Round(Lock& lock, Clock::time_point now, bool last);
+  void Thrown(Lock& lock, const std::string& what);
   Clock::time_point NextDue(Clock::time_point now) const;
   Clock::time_point RemovalsDue() const;
   bool WantsMore() const;

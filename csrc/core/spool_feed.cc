@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
@@ -227,9 +228,18 @@ size_t SpoolFeed::Allowance(Clock::time_point now, Clock::time_point* until) {
 }
 
 void SpoolFeed::Run() {
+  credited_at_ = Clock::now();
+  const auto log = [](const char* what) { LogException("replaying the spool", what); };
+  // Memory is short: after a pause, again.
+  while (!Contained([this] { Replay(); }, log)) {
+    std::unique_lock lock(mutex_);
+    if (changed_cv_.wait_for(lock, kLook, [this] { return stop_; })) return;
+  }
+}
+
+void SpoolFeed::Replay() {
   std::vector<SpoolMessage> batch;
   std::unique_lock lock(mutex_);
-  credited_at_ = Clock::now();
   while (true) {
     auto until = Clock::time_point::max();
     Tend(lock, &until);

@@ -91,6 +91,7 @@ class SpoolFeed final : public SpoolListener {
   /// Looks, now and then, whether what is behind the spool can go on; *until: the next look.
   void Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* until);
   void Run();
+  void Replay();  // until StopFeeding
   /// How many messages may be fed now; 0: wait until *until.
   size_t Allowance(Clock::time_point now, Clock::time_point* until);
   void Feed(std::vector<SpoolMessage>* batch);
@@ -101,7 +102,6 @@ class SpoolFeed final : public SpoolListener {
   CompletionQueue& completions_;
   Metrics& metrics_;
   const std::function<void()> wake_;
-  std::unique_ptr<Spool> spool_;
   Logger* logger_ = nullptr;
   std::atomic<bool> order_given_up_{false};
 
@@ -118,6 +118,8 @@ class SpoolFeed final : public SpoolListener {
   double credit_ = 0;                         // of the replay rate
   Clock::time_point credited_at_{};
   std::thread thread_;
+  std::unique_ptr<Spool>
+      spool_;  // the last: its thread uses all of the above until it is destroyed
 };
 
 }  // namespace dsmsg

@@ -19,6 +19,9 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/fork.h"
+#include "core/limits.h"
+
 namespace dsmsg {
 namespace {
 
@@ -28,10 +31,11 @@ constexpr int kMostFiles = 1000;
 constexpr mode_t kPrivate = 0600;  // payloads are nobody else's business
 
 Status SystemError(const std::string& what, const std::string& path, int error) {
-  const char* advice = error == EACCES || error == EROFS || error == EPERM
-                           ? " (may this user write to spool-dir?)"
-                           : "";
-  return {Code::kUnavailable, "cannot " + what + " " + path + ": " + std::strerror(error) + advice};
+  const std::string_view advice = error == EACCES || error == EROFS || error == EPERM
+                                      ? " (may this user write to spool-dir?)"
+                                      : LimitAdvice(error);
+  return {Code::kUnavailable,
+          "cannot " + what + " " + path + ": " + std::strerror(error) + std::string(advice)};
 }
 
 bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
@@ -69,6 +73,16 @@ std::optional<int> NumberOf(std::string_view file, std::string_view stem) {
     return std::nullopt;
   }
   return number;
+}
+
+// A child of fork() must not hold the lock beyond our end.
+UniqueFd OpenLock(const std::string& path) {
+  ForkDelayed delayed;
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivate));
+  const int error = errno;
+  if (fd.valid()) delayed.CloseInChildren(fd.get(), path);
+  errno = error;
+  return fd;
 }
 
 // For a person who wonders who holds the lock.
@@ -120,9 +134,12 @@ Result<SpoolFile> SpoolFile::TryLock(const std::string& stem, int number, bool* 
   file.path_ = base + ".db";
   file.lock_path_ = base + ".lock";
   file.number_ = number;
+  if (OpenInParent(file.lock_path_)) {
+    *busy = true;
+    return Status(Code::kUnavailable, file.lock_path_ + " was the parent process's");
+  }
   while (true) {
-    file.lock_ = UniqueFd(
-        ::open(file.lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivate));
+    file.lock_ = OpenLock(file.lock_path_);
     if (!file.lock_.valid()) return SystemError("open", file.lock_path_, errno);
     struct flock whole {};
     whole.l_type = F_WRLCK;

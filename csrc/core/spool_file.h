@@ -5,7 +5,8 @@
 //
 // The lock is an open-file-description lock: two connections of one process exclude each other,
 // the kernel frees it whatever way the process ends, and a look at it (`dsmsg spool ls`) takes
-// nothing. Values that own their lock: one thread at a time.
+// nothing. Children of fork() close their copy at once; in them, a file that the parent used counts
+// as in use. Values that own their lock: one thread at a time.
 #ifndef DSMSG_CORE_SPOOL_FILE_H_
 #define DSMSG_CORE_SPOOL_FILE_H_
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/guard.h"
 #include "core/spool_core.h"
+#include "core/thread.h"
 
 namespace dsmsg {
 namespace {
@@ -46,17 +48,37 @@ void SpoolCore::Run() {
       continue;
     }
     const bool last = stopping_;  // what comes after that is refused, so one more round is all
-    const bool removals_due = !removals_.empty() && (last || RemovalsDue() <= now);
-    if (!pending_.empty() || removals_due) Commit(lock);
+    std::string thrown;
+    if (!Contained([&] { Round(lock, now, last); }, [&](const char* what) { thrown = what; })) {
+      Thrown(lock, thrown);
+    }
     if (last) break;
-    if (WantsReleased() && now >= read_at_) ReadReleased(lock);
-    if (WantsMore() && now >= read_at_) ReadAhead(lock);
-    TellReady(lock);
   }
   lock.unlock();
   CloseStores();
   lock.lock();
   done_ = true;
+  idle_cv_.notify_all();
+}
+
+void SpoolCore::Round(Lock& lock, Clock::time_point now, bool last) {
+  const bool removals_due = !removals_.empty() && (last || RemovalsDue() <= now);
+  if (!pending_.empty() || removals_due) Commit(lock);
+  if (last) return;
+  if (WantsReleased() && now >= read_at_) ReadReleased(lock);
+  if (WantsMore() && now >= read_at_) ReadAhead(lock);
+  TellReady(lock);
+}
+
+// Memory is short. What was being written is given back, as when the disk fails: it may be on disk
+// and come twice, but it is not lost.
+void SpoolCore::Thrown(Lock& lock, const std::string& what) {
+  if (!lock.owns_lock()) lock.lock();
+  committing_ = removing_ = false;
+  read_at_ = Clock::now() + options_.retry_pause;
+  const auto fail = [&] { DiskFailed(lock, {Code::kUnavailable, what}); };
+  Contained(fail, [](const char* again) { LogException("the spool", again); });
+  if (!lock.owns_lock()) lock.lock();
   idle_cv_.notify_all();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts threads that no signal of the host's is delivered to. SIGPIPE stays blocked in them: a
 // broken connection must not end the process, and the host's handling of it is not ours to change.
+// No exception leaves such a thread, since that would end the process.
 #ifndef DSMSG_CORE_THREAD_H_
 #define DSMSG_CORE_THREAD_H_
 
@@ -8,6 +9,8 @@
 
 #include <csignal>
 #include <functional>
+#include <string>
+#include <system_error>
 #include <thread>
 
 namespace dsmsg {
@@ -29,14 +32,23 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-/// `name`: up to 15 characters, shown by ps -L and in debuggers. Throws std::system_error when the
-/// system has no thread left.
-inline std::thread StartThread(const char* name, std::function<void()> body) {
-  const SignalsBlocked blocked;
-  std::thread thread(std::move(body));
-  pthread_setname_np(thread.native_handle(), name);
-  return thread;
-}
+/// The system has no thread left; what() says which limit to raise.
+class NoThreadError : public std::system_error {
+ public:
+  NoThreadError(std::error_code code, const char* name);
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
+/// `name`: up to 15 characters, shown by ps -L and in debuggers. Throws NoThreadError. An exception
+/// that leaves `body` ends the thread and is logged; a body that has something to make good does so
+/// by itself (Contained in guard.h).
+std::thread StartThread(const char* name, std::function<void()> body);
+
+/// Logs that `subject` ("a send callback") threw; a line a minute for each.
+void LogException(const std::string& subject, const char* what);
 
 }  // namespace dsmsg
 

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/fork.h"
+#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
@@ -24,8 +26,8 @@ struct Handles {
   std::map<NvDsMsgApiHandle, std::weak_ptr<AdaptorLink>> links;
 
   static Handles& Get() {
-    static auto* const handles = new Handles;
-    return *handles;
+    static PerProcess<Handles> handles;
+    return handles.Get();
   }
   void Set(NvDsMsgApiHandle handle, const std::shared_ptr<AdaptorLink>& link) {
     const std::lock_guard lock(mutex);
@@ -43,8 +45,8 @@ struct Handles {
 };
 
 AdaptorLink::Slots& AllSlots() {
-  static auto* const slots = new AdaptorLink::Slots;  // never destroyed, like Handles
-  return *slots;
+  static PerProcess<AdaptorLink::Slots> slots;  // never destroyed, like Handles
+  return slots.Get();
 }
 
 const std::string* OrNull(const std::string& text) { return text.empty() ? nullptr : &text; }
@@ -93,7 +95,7 @@ Result<std::shared_ptr<AdaptorLink>> AdaptorLink::Open(const Options& options) {
   } catch (const std::system_error& error) {
     library.api().disconnect(link->handle_);
     Handles::Get().Remove(link->handle_);
-    return Status(Code::kInternal, std::string("cannot start a thread: ") + error.what());
+    return Status(Code::kInternal, error.what());
   }
   return link;
 }
@@ -177,7 +179,8 @@ void AdaptorLink::Work() {
     const uint64_t before = completions_;
     lock.unlock();
     const Clock::time_point begin = Clock::now();
-    library().api().do_work(handle_);
+    Contained([this] { library().api().do_work(handle_); },
+              [](const char* what) { LogException("do_work of an adaptor", what); });
     const bool at_once = Clock::now() - begin < kPollPause;
     lock.lock();
     const bool was_ending = ending_;
@@ -229,12 +232,18 @@ bool AdaptorLink::Disconnect(Clock::time_point deadline) {
     library().api().disconnect(handle_);  // bounded by the contract
     return true;
   }
-  std::thread closer = StartThread("dsmsg-close", [link = shared_from_this()] {
-    link->library().api().disconnect(link->handle_);
-    const std::lock_guard lock(link->mutex_);
-    link->disconnected_ = true;
-    link->ended_.notify_all();
-  });
+  std::thread closer;
+  try {
+    closer = StartThread("dsmsg-close", [link = shared_from_this()] {
+      link->library().api().disconnect(link->handle_);
+      const std::lock_guard lock(link->mutex_);
+      link->disconnected_ = true;
+      link->ended_.notify_all();
+    });
+  } catch (const std::system_error&) {  // no thread to be had: here, however long it takes
+    library().api().disconnect(handle_);
+    return true;
+  }
   std::unique_lock lock(mutex_);
   const bool ended = ended_.wait_until(lock, std::max(deadline, Clock::now()) + kGrace,
                                        [&] { return disconnected_; });

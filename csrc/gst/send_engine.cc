@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/guard.h"
 #include "core/thread.h"
 #include "gst/adaptor_link.h"
 
@@ -72,7 +73,7 @@ Result<std::unique_ptr<SendEngine>> SendEngine::Start(Options options) {
   } catch (const std::system_error& error) {
     state->link.Unlisten(state->listener);
     if (AdaptorLink::Leave(state->slot)) (void)state->link.End(Clock::now());
-    return Status(Code::kInternal, std::string("cannot start a thread: ") + error.what());
+    return Status(Code::kInternal, error.what());
   }
   return std::unique_ptr<SendEngine>(new SendEngine(std::move(state)));
 }
@@ -88,7 +89,11 @@ void SendEngine::State::Heard(NvDsMsgApiEventType event) {
 }
 
 SendEngine::~SendEngine() {
-  if (!stopped_) (void)Stop();
+  Contained(
+      [this] {
+        if (!stopped_) (void)Stop();
+      },
+      [](const char* what) { LogException("ending a connection", what); });
 }
 
 SendEngine::Push SendEngine::Offer(OutPayload* payload) {

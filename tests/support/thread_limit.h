@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process in which no more threads are to be had: pthread_create of the test program stands
+// before the C library's and answers EAGAIN. RLIMIT_NPROC would do that for all but root, whom CI
+// is.
+#ifndef DSMSG_TESTS_SUPPORT_THREAD_LIMIT_H_
+#define DSMSG_TESTS_SUPPORT_THREAD_LIMIT_H_
+
+namespace dsmsg::testing {
+
+/// While it lives, `count` more threads can be started, by whomever. One at a time; any thread.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int count);
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+  /// How many were refused.
+  int refused() const;
+};
+
+}  // namespace dsmsg::testing
+
+#endif  // DSMSG_TESTS_SUPPORT_THREAD_LIMIT_H_
