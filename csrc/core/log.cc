@@ -15,18 +15,29 @@
 #include <ctime>
 #include <utility>
 
+#include "core/log_write.h"
+
 namespace dsmsg {
 namespace {
 
 // DeepStream's logger: syslog priorities, printf format.
 using NvdsLog = void (*)(const char* category, int priority, const char* format, ...);
 
+// No static with a guard: a child made by fork() while another thread is in here would wait for it.
 NvdsLog FindNvdsLog() {
-  static const NvdsLog found = reinterpret_cast<NvdsLog>(::dlsym(RTLD_DEFAULT, "nvds_log"));
+  static std::atomic<NvdsLog> found{nullptr};
+  static std::atomic<bool> looked{false};
+  if (!looked.load(std::memory_order_acquire)) {
+    found = reinterpret_cast<NvdsLog>(::dlsym(RTLD_DEFAULT, "nvds_log"));
+    looked.store(true, std::memory_order_release);
+  }
   return found;
 }
 
-constexpr size_t kLongestLine = 4096;
+constexpr size_t kLongestLine = 4096 - 4;  // with its end a pipe takes it in one piece
+// For stderr to take a line. Who has waited in vain once does not wait again before it works.
+constexpr std::chrono::milliseconds kPatience{50};
+std::atomic<uint64_t> dropped{0};  // lines, since the last that was written
 constexpr size_t kMostKeys = 256;
 
 struct LevelFacts {
@@ -149,24 +160,37 @@ void Logger::Limited(LogLevel level, const std::string& key, std::string_view te
 void Logger::Write(LogLevel level, std::string_view text) {
   if (!Enabled(level)) return;
   const int saved_errno = errno;
-  const LevelFacts& facts = FactsOf(level);
-  Line line;
+  const SigpipeHeld no_sigpipe;
   if (const NvdsLog nvds_log = FindNvdsLog()) {
+    Line line;
     line.Append(prefix_);
     line.Append(text);
-    nvds_log(category_.c_str(), facts.syslog_priority, "%s", line.Finish(""));
+    nvds_log(category_.c_str(), FactsOf(level).syslog_priority, "%s", line.Finish(""));
   } else {
-    AppendTime(&line);
-    line.Append(facts.name);
-    line.Append(" ");
-    line.Append(prefix_);
-    line.Append(text);
-    const char* bytes = line.Finish("\n");
-    // One call, so that lines of several threads and processes do not mix. Nothing helps if it
-    // fails.
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, bytes, line.size());
+    const uint64_t missing = dropped.exchange(0, std::memory_order_relaxed);
+    if (missing > 0 && !WriteLine(LogLevel::kWarn,
+                                  std::to_string(missing) + " log lines were dropped: stderr was "
+                                                            "full (does its reader hang?)",
+                                  std::chrono::milliseconds(0))) {
+      dropped.fetch_add(missing + 1, std::memory_order_relaxed);
+    } else if (!WriteLine(level, text, kPatience)) {
+      dropped.fetch_add(1, std::memory_order_relaxed);
+    }
   }
   errno = saved_errno;
+}
+
+// In one call, so that lines of several threads and processes do not mix.
+bool Logger::WriteLine(LogLevel level, std::string_view text,
+                       std::chrono::milliseconds patience) const {
+  Line line;
+  AppendTime(&line);
+  line.Append(FactsOf(level).name);
+  line.Append(" ");
+  line.Append(prefix_);
+  line.Append(text);
+  const char* const bytes = line.Finish("\n");
+  return WriteWithin(STDERR_FILENO, {bytes, line.size()}, patience);
 }
 
 }  // namespace dsmsg

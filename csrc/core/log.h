@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log lines of one connection: to DeepStream's nvds_log when the process has it (looked up once
-// with dlsym), else to stderr. Thread-safe; no lock is held while writing.
+// with dlsym), else to stderr. Neither a closed nor a full stderr does any harm: no SIGPIPE, and a
+// line that finds no room within 50 ms is dropped and counted. Thread-safe; no lock is held while
+// writing.
 #ifndef DSMSG_CORE_LOG_H_
 #define DSMSG_CORE_LOG_H_
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <string>
@@ -39,6 +42,7 @@ class Logger {
 
  private:
   void Write(LogLevel level, std::string_view text);
+  bool WriteLine(LogLevel level, std::string_view text, std::chrono::milliseconds patience) const;
 
   struct Repeat {
     int64_t next_ns = 0;

@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -191,6 +194,110 @@ TEST_F(LogTest, GoesToDeepStreamsLoggerWhereThereIsOne) {
     std::exit(0);
   };
   EXPECT_EXIT(child(), ::testing::ExitedWithCode(0), "^$");
+}
+
+/// Descriptor 2 is a pipe while it lives.
+class StderrPipe {
+ public:
+  StderrPipe() : saved_(::dup(STDERR_FILENO)) {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    reader_ = ends[0];
+    ::dup2(ends[1], STDERR_FILENO);
+    ::close(ends[1]);
+  }
+  ~StderrPipe() {
+    ::dup2(saved_, STDERR_FILENO);
+    ::close(saved_);
+    CloseReader();
+  }
+  StderrPipe(const StderrPipe&) = delete;
+  StderrPipe& operator=(const StderrPipe&) = delete;
+
+  void CloseReader() {
+    if (reader_ >= 0) ::close(reader_);
+    reader_ = -1;
+  }
+  /// Leaves the writing end as it is for the writer: one that waits.
+  void Fill() const {
+    const std::string page(4096, 'x');
+    pollfd room{STDERR_FILENO, POLLOUT, 0};
+    while (::poll(&room, 1, 0) == 1) {
+      ASSERT_EQ(::write(STDERR_FILENO, page.data(), page.size()), 4096);
+    }
+  }
+  /// All that is in it now.
+  std::string Read() const {
+    std::string text;
+    pollfd some{reader_, POLLIN, 0};
+    while (::poll(&some, 1, 0) == 1) {
+      char buffer[4096];
+      const ssize_t got = ::read(reader_, buffer, sizeof buffer);
+      if (got <= 0) break;
+      text.append(buffer, static_cast<size_t>(got));
+    }
+    return text;
+  }
+
+ private:
+  int reader_ = -1;
+  const int saved_;
+};
+
+/// SIGPIPE ends the process, as hosts leave it, and is not blocked on this thread.
+class DefaultSigpipe {
+ public:
+  DefaultSigpipe() {
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_UNBLOCK, &pipe, &mask_);
+    before_ = std::signal(SIGPIPE, SIG_DFL);
+  }
+  ~DefaultSigpipe() {
+    std::signal(SIGPIPE, before_);
+    pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
+  DefaultSigpipe(const DefaultSigpipe&) = delete;
+  DefaultSigpipe& operator=(const DefaultSigpipe&) = delete;
+
+ private:
+  sigset_t mask_;
+  void (*before_)(int);
+};
+
+// `program 2>&1 | tee log`, and tee has gone.
+TEST_F(LogTest, NobodyReadsStderr) {
+  const DefaultSigpipe as_hosts_leave_it;
+  StderrPipe pipe;
+  pipe.CloseReader();
+  Logger logger("MQTT");
+  logger.Error("not a signal");
+  sigset_t pending;
+  sigpending(&pending);
+  EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
+}
+
+TEST_F(LogTest, AFullStderrStopsNoThread) {
+  const StderrPipe pipe;
+  Logger logger("MQTT");
+  pipe.Fill();
+  for (int i = 0; i < 3; ++i) logger.Error("no room");
+  std::string text = pipe.Read();
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("no room")));
+  logger.Error("room again");
+  text = pipe.Read();
+  EXPECT_THAT(text, HasSubstr("warn mqtt: 3 log lines were dropped: stderr was full"));
+  EXPECT_THAT(text, HasSubstr("error mqtt: room again"));
+  logger.Error("once");
+  EXPECT_THAT(pipe.Read(), ::testing::Not(HasSubstr("dropped")));
+}
+
+TEST_F(LogTest, TheLongestLineIsOnePiece) {
+  const StderrPipe pipe;
+  Logger logger("MQTT");
+  logger.Error(std::string(10'000, 'y'));
+  EXPECT_EQ(pipe.Read().size(), 4096u);
 }
 
 }  // namespace
