@@ -7,6 +7,9 @@
 
 #include "broker/direct_connection.h"
 #include "broker/queued_connection.h"
+#include "core/fork.h"
+#include "core/guard.h"
+#include "core/thread.h"
 
 namespace dsmsg {
 namespace {
@@ -40,8 +43,8 @@ void OnSubscribed(NvDsMsgApiErrorType code, void* message, int length, char* top
 }  // namespace
 
 Logger& BrokerLog() {
-  static auto* const logger = new Logger("NVMSGBROKER");
-  return *logger;
+  static PerProcess<Logger> logger;
+  return logger.Get("NVMSGBROKER");
 }
 
 Connection::Connection(Options options) : options_(std::move(options)), id_(next_id++) {}
@@ -80,7 +83,7 @@ Status Connection::Start() {
   } catch (const std::system_error& error) {
     EventRouter::Get().Unbind(handle, number_);
     api().disconnect(handle);
-    return Status(Code::kInternal, std::string("cannot start a thread: ") + error.what());
+    return Status(Code::kInternal, error.what());
   }
   if (library().ours() && api().set_link_callback != nullptr) {
     api().set_link_callback(handle, &OnLinkState, SendId{number_, 0, 0}.Pack());
@@ -205,8 +208,10 @@ uint64_t Connection::WholeNumber(uint64_t lower_bits) const {
 void Connection::CallBack(const PendingSend& send, NvMsgBrokerErrorType status) {
   if (send.callback != nullptr) {
     const CallbackScope scope(id_);
-    send.callback(send.user_ptr, status);
+    Contained([&] { send.callback(send.user_ptr, status); },
+              [](const char* what) { LogException("a send callback", what); });
   }
+  if (!process_.is_here()) return;  // the callback has forked, and returned in the child
   if (send.client->pending.fetch_sub(1) > 1) return;
   const Lock lock(mutex_);
   idle_.notify_all();
@@ -310,8 +315,10 @@ void Connection::OnMessage(NvDsMsgApiErrorType code, void* message, int length, 
     lock.unlock();
     {
       const CallbackScope scope(id_);
-      callback(status, message, length, topic, user_ptr);
+      Contained([&] { callback(status, message, length, topic, user_ptr); },
+                [](const char* what) { LogException("a subscribe callback", what); });
     }
+    if (!process_.is_here()) return;  // the callback has forked, and returned in the child
     lock.lock();
     --client->receiving;
     idle_.notify_all();

@@ -23,6 +23,7 @@
 #include "broker/event_router.h"
 #include "broker/loader.h"
 #include "broker/pending.h"
+#include "core/fork.h"
 #include "core/log.h"
 
 namespace dsmsg {
@@ -104,6 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Everything of a client, or of all, that was not called back. mutex_ is held.
   virtual std::vector<Outcome> TakeLeft(const Client* client);
 
+  const ProcessStamp process_;
   const Options options_;
   const uint64_t id_;
   uint16_t number_ = 0;  // set before the threads start

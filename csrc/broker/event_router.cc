@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/connection.h"
+#include "core/fork.h"
 
 namespace dsmsg {
 
@@ -27,8 +28,8 @@ SendId SendId::Unpack(void* user_ptr) {
 }
 
 EventRouter& EventRouter::Get() {
-  static auto* const router = new EventRouter;
-  return *router;
+  static PerProcess<EventRouter> router;
+  return router.Get();
 }
 
 uint16_t EventRouter::Add(const std::shared_ptr<Connection>& connection) {

@@ -28,7 +28,7 @@ NvMsgBrokerErrorType Refuse(const char* function, const std::string& reason) {
 }
 
 template <class Body>
-auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) noexcept {
+auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) {
   return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
 }
 

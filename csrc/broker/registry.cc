@@ -3,8 +3,9 @@
 
 #include <dlfcn.h>
 
-#include <exception>
 #include <string_view>
+
+#include "core/fork.h"
 
 namespace dsmsg {
 namespace {
@@ -29,20 +30,11 @@ bool TellsReconnecting(ClientSettings::Report report, nv_msgbroker_connect_cb_t 
   return callback == nullptr || !BelongsToDeepStreamSink(callback);
 }
 
-/// Whoever waits for the connection must be told the outcome, also when memory runs out.
-Result<std::shared_ptr<Connection>> OpenConnection(Connection::Options options) {
-  try {
-    return Connection::Open(std::move(options));
-  } catch (const std::exception& error) {
-    return Status(Code::kInternal, std::string("cannot make a connection: ") + error.what());
-  }
-}
-
 }  // namespace
 
 Registry& Registry::Get() {
-  static auto* const registry = new Registry;
-  return *registry;
+  static PerProcess<Registry> registry;
+  return registry.Get();
 }
 
 /// The upper half comes from this library's address: no adaptor of ours has such a value.
@@ -58,12 +50,12 @@ Result<Registry::Entry> Registry::Connect(Connection::Options options,
   const std::string key =
       SharingKey(*options.library, options.has_conn_str ? &options.conn_str : nullptr,
                  options.has_config ? &options.config : nullptr);
-  auto slot = shared_.Join(
-      key, [&] { return OpenConnection(std::move(options)); },
-      [](const Connection& connection) { return !connection.GivenUp(); });
-  if (!slot.ok()) return slot.status();
   Entry entry;
   entry.client = std::make_shared<Client>(NextHandle(), connect_cb, tell);
+  auto slot = shared_.Join(
+      key, [&] { return Connection::Open(std::move(options)); },
+      [](const Connection& connection) { return !connection.GivenUp(); });
+  if (!slot.ok()) return slot.status();
   entry.connection = slot.value()->value;
   entry.connection->Attach(entry.client);
   const std::unique_lock lock(handles_mutex_);

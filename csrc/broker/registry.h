@@ -26,7 +26,8 @@ class Registry {
     explicit operator bool() const { return client != nullptr; }
   };
 
-  /// Never destroyed: host threads may call until the very end of the process.
+  /// Never destroyed: host threads may call until the very end of the process. A child of fork()
+  /// has one of its own: its parent's handles mean nothing there.
   static Registry& Get();
 
   /// Joins the connection with the same library and signature, or makes one.
@@ -46,7 +47,7 @@ class Registry {
   SharedSlots<Connection> shared_;
   mutable std::shared_mutex handles_mutex_;
   std::map<NvMsgBrokerClientHandle, Held> handles_;
-  std::atomic<uint64_t> next_{1};
+  static inline std::atomic<uint64_t> next_{1};  // goes on in children
 };
 
 }  // namespace dsmsg

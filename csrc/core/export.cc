@@ -11,6 +11,7 @@
 #include <shared_mutex>
 #include <string>
 
+#include "core/fork.h"
 #include "core/guard.h"
 #include "core/session.h"
 #include "dsmsg_ext.h"
@@ -28,17 +29,24 @@ using dsmsg::Status;
 /// Handle values and their sessions. A value is never given out twice: not by this library, because
 /// it counts, and not by another adaptor in the process, because the upper half comes from this
 /// library's own address.
+///
+/// A child of fork() starts with an empty one: its parent's sessions have no threads there.
 class Registry {
  public:
   static Registry& Get() {
-    static Registry* const registry =
-        new Registry;  // used by host threads until the very end of the process
-    return *registry;
+    static dsmsg::PerProcess<Registry> registry;
+    return registry.Get();
   }
   NvDsMsgApiHandle NextHandle() {
-    static const char address = 0;
-    const auto upper = (reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff;
-    return reinterpret_cast<NvDsMsgApiHandle>((upper << 32) | next_.fetch_add(1));
+    return reinterpret_cast<NvDsMsgApiHandle>(UpperHalf() | next_.fetch_add(1));
+  }
+  /// Why a handle that is not found may be none.
+  const char* WhyNot(NvDsMsgApiHandle handle) const {
+    const auto value = reinterpret_cast<uintptr_t>(handle);
+    const uintptr_t number = value & 0xffffffff;
+    const bool of_parent = (value ^ number) == UpperHalf() && number != 0 && number < first_;
+    return of_parent ? "this handle is the parent's: a process made by fork() has to connect itself"
+                     : "this handle is not connected";
   }
   void Add(NvDsMsgApiHandle handle, std::shared_ptr<Session> session) {
     std::unique_lock lock(mutex_);
@@ -59,10 +67,18 @@ class Registry {
   }
 
  private:
+  static uintptr_t UpperHalf() {
+    static const char address = 0;
+    return ((reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff) << 32;
+  }
+
   std::shared_mutex mutex_;
   std::map<NvDsMsgApiHandle, std::shared_ptr<Session>> sessions_;
-  std::atomic<uintptr_t> next_{1};
+  static inline std::atomic<uintptr_t> next_{1};
+  const uintptr_t first_ = next_;  // of this process
 };
+
+const char* NotConnected(NvDsMsgApiHandle handle) { return Registry::Get().WhyNot(handle); }
 
 thread_local std::string last_error;
 
@@ -79,7 +95,7 @@ NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
 }
 
 template <class Body>
-auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) noexcept {
+auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) {
   return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
 }
 
@@ -89,7 +105,7 @@ template <class Body>
 NvDsMsgApiErrorType Send(const char* function, NvDsMsgApiHandle handle, const SendRequest& request,
                          bool arguments_ok, Body send) {
   const std::shared_ptr<Session> session = Registry::Get().Find(handle);
-  if (!session) return Refuse(function, "this handle is not connected");
+  if (!session) return Refuse(function, NotConnected(handle));
   if (!arguments_ok || request.payload.empty()) {
     return Refuse(function, "the payload is NULL or empty, or an argument is malformed",
                   &session->logger());
@@ -163,7 +179,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle h_ptr, c
                                                        void* user_ctx) {
   return Guard("subscribe", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("subscribe", "this handle is not connected");
+    if (!session) return Refuse("subscribe", NotConnected(h_ptr));
     if (topics == nullptr || num_topics <= 0 || cb == nullptr) {
       return Refuse("subscribe", "topics, their number and the callback are required",
                     &session->logger());
@@ -185,7 +201,7 @@ DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
   Guard("do_work", false, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
     if (session) session->DoWork();
-    if (!session) Refuse("do_work", "this handle is not connected");
+    if (!session) Refuse("do_work", NotConnected(h_ptr));
     return true;
   });
 }
@@ -193,13 +209,13 @@ DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
 DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) {
   return Guard("disconnect", NVDS_MSGAPI_ERR, [&] {
     std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("disconnect", "this handle is not connected");
+    if (!session) return Refuse("disconnect", NotConnected(h_ptr));
     if (session->InCallback()) {
       return Refuse("disconnect", "refused from inside a callback of the same connection",
                     &session->logger());
     }
     session = Registry::Get().Remove(h_ptr);
-    if (!session) return Refuse("disconnect", "this handle is not connected");
+    if (!session) return Refuse("disconnect", NotConnected(h_ptr));
     const Status status = session->Disconnect();
     return status.ok() ? NVDS_MSGAPI_OK
                        : Refuse("disconnect", status.message(), &session->logger());
@@ -237,8 +253,11 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* broker_s
 
 DSMSG_EXPORT const char* dsmsg_describe(void) {
   return Guard("describe", static_cast<const char*>(""), [] {
-    static const std::string text = dsmsg::DescribeJson(*dsmsg::AdaptorFactory().info);
-    return text.c_str();
+    struct Description {
+      const std::string text = dsmsg::DescribeJson(*dsmsg::AdaptorFactory().info);
+    };
+    static dsmsg::PerProcess<Description> description;
+    return description.Get().text.c_str();
   });
 }
 
@@ -262,7 +281,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr,
                                                          void* user_ptr) {
   return Guard("set_link_callback", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("set_link_callback", "this handle is not connected");
+    if (!session) return Refuse("set_link_callback", NotConnected(h_ptr));
     session->SetLinkCallback(callback, user_ptr);
     return NVDS_MSGAPI_OK;
   });
@@ -271,7 +290,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr,
 DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms) {
   return Guard("flush", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("flush", "this handle is not connected");
+    if (!session) return Refuse("flush", NotConnected(h_ptr));
     return session->Flush(dsmsg::Millis(std::max(0, timeout_ms))) ? NVDS_MSGAPI_OK
                                                                   : NVDS_MSGAPI_ERR;
   });
@@ -281,7 +300,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char
                                               const char* config_path) {
   return Guard("reload", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("reload", "this handle is not connected");
+    if (!session) return Refuse("reload", NotConnected(h_ptr));
     const Status status = session->Reload(Text(connection_str), Text(config_path));
     return status.ok() ? NVDS_MSGAPI_OK : Refuse("reload", status.message(), &session->logger());
   });

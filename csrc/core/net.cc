@@ -18,6 +18,8 @@
 #include <mutex>
 #include <system_error>
 
+#include "core/fork.h"
+#include "core/limits.h"
 #include "core/thread.h"
 
 namespace dsmsg {
@@ -26,7 +28,10 @@ namespace {
 // A dead name server keeps a lookup for half a minute or more, and an adaptor tries again every few
 // seconds.
 constexpr int kMostLookups = 16;
-std::atomic<int> lookups_running{0};
+struct Lookups {
+  std::atomic<int> running{0};
+};
+PerProcess<Lookups> lookups;  // those of a parent never end in a child
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
@@ -101,19 +106,20 @@ void RunLookup(const std::shared_ptr<Lookup>& lookup) noexcept {
     lookup->answer = std::move(answer);
   }
   lookup->done.Signal();
-  lookups_running.fetch_sub(1);
+  lookups.Get().running.fetch_sub(1);
 }
 
 Status StartLookup(const std::shared_ptr<Lookup>& lookup) {
-  if (lookups_running.fetch_add(1) >= kMostLookups) {
-    lookups_running.fetch_sub(1);
+  std::atomic<int>& running = lookups.Get().running;
+  if (running.fetch_add(1) >= kMostLookups) {
+    running.fetch_sub(1);
     return {Code::kUnavailable, "too many earlier lookups still wait for the name server"};
   }
   try {
     StartThread("dsmsg-lookup", [lookup] { RunLookup(lookup); }).detach();
   } catch (const std::system_error& error) {
-    lookups_running.fetch_sub(1);
-    return {Code::kUnavailable, std::string("cannot start a thread: ") + error.what()};
+    running.fetch_sub(1);
+    return {Code::kUnavailable, error.what()};
   }
   return {};
 }
@@ -122,8 +128,19 @@ Status LookupFailed(const HostPort& endpoint, Code code, const std::string& why,
   return {code, "name lookup: cannot find broker host \"" + endpoint.host + "\": " + why + hint};
 }
 
+// getaddrinfo does not always say that it could not open a file or a socket.
+bool OutOfDescriptors() {
+  const UniqueFd trial(::eventfd(0, EFD_CLOEXEC));
+  return !trial.valid() && (errno == EMFILE || errno == ENFILE);
+}
+
 Result<std::vector<Address>> ToResult(const HostPort& endpoint, LookupAnswer answer) {
   if (answer.error == 0) return std::move(answer.addresses);
+  if (OutOfDescriptors()) {
+    const int error = errno;
+    return LookupFailed(endpoint, Code::kUnavailable, ErrnoText(error),
+                        std::string(LimitAdvice(error)).c_str());
+  }
   const std::string why =
       answer.error == EAI_SYSTEM ? ErrnoText(answer.system_error) : ::gai_strerror(answer.error);
   return LookupFailed(endpoint, Code::kUnavailable, why,
@@ -174,7 +191,12 @@ bool ConnectedToItself(int fd) {
 Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Deadline deadline,
                            int cancel_fd) {
   UniqueFd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return ConnectError(endpoint, errno);
+  if (!fd.valid()) {
+    const int error = errno;
+    return ConnectFailed(endpoint, Code::kUnavailable, "no socket to be had: " + ErrnoText(error),
+                         std::string(LimitAdvice(error)).c_str());
+  }
+  CloseInChildren(fd.get());
   SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
   SetOption(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, 30);
@@ -231,7 +253,9 @@ void UniqueFd::Reset() {
 
 WakeFd::WakeFd() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!fd_.valid()) {
-    throw std::system_error(errno, std::generic_category(), "cannot make a wake-up descriptor");
+    const int error = errno;
+    throw std::system_error(error, std::generic_category(),
+                            "cannot make a wake-up descriptor" + std::string(LimitAdvice(error)));
   }
 }
 

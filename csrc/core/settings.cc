@@ -8,6 +8,8 @@
 
 #include <array>
 
+#include "core/fork.h"
+
 namespace dsmsg {
 namespace {
 
@@ -46,16 +48,18 @@ void ReadCommonOptions(Settings* settings) {
 
 // Made once for each process, so that a signature in a log cannot be used to guess the password in
 // it.
-const std::array<uint8_t, 32>& ProcessKey() {
-  static const std::array<uint8_t, 32> key = [] {
-    std::array<uint8_t, 32> bytes{};
+struct RandomKey {
+  RandomKey() {
     for (size_t filled = 0; filled < bytes.size();) {
       const ssize_t got = getrandom(bytes.data() + filled, bytes.size() - filled, 0);
       if (got > 0) filled += static_cast<size_t>(got);
     }
-    return bytes;
-  }();
-  return key;
+  }
+  std::array<uint8_t, 32> bytes{};
+};
+const std::array<uint8_t, 32>& ProcessKey() {
+  static PerProcess<RandomKey> key;
+  return key.Get().bytes;
 }
 
 // Length-prefixed, so that no two different lists of fields give the same text.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/fork.h"
+
 namespace dsmsg::msgconv {
 namespace {
 
@@ -50,8 +52,8 @@ void TellRelease(const DeepStream& deepstream, const EventTail& tail) {
 }  // namespace
 
 Logger& Msg2pLog() {
-  static Logger* const logger = new Logger("MSGCONV");  // until the very end of the process
-  return *logger;
+  static PerProcess<Logger> logger;
+  return logger.Get("MSGCONV");
 }
 
 NvDsPayload* MakePayload(std::string_view bytes, uint32_t component_id) {
