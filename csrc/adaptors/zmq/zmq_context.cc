@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zmq_context.h"
 
+#include <sys/eventfd.h>
 #include <zmq.h>
 
+#include <cerrno>
+#include <latch>
 #include <system_error>
+#include <thread>
 
+#include "core/fork.h"
+#include "core/limits.h"
+#include "core/net.h"
 #include "core/thread.h"
 #include "zmq_socket.h"
 
 namespace dsmsg {
 namespace {
 
-/// libzmq's threads inherit the mask of the thread that makes the first socket.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
+// What a context uses itself: a mailbox, and for each of its two threads a mailbox and an epoll
+// set; then the first socket. With two to spare.
+constexpr size_t kOwnDescriptors = 10, kOwnThreads = 2;
 
 /// Reads events until the monitored socket has ended. `wait`: as long as it takes.
 bool HasStopped(void* monitor, bool wait) {
@@ -36,19 +31,69 @@ bool HasStopped(void* monitor, bool wait) {
   return false;
 }
 
+/// libzmq ends the process where it finds no descriptor or thread for its own use.
+class Reserve {
+ public:
+  /// Not ok: there is not enough left.
+  Status Take(size_t descriptors, size_t threads) {
+    for (size_t i = 0; i < descriptors; ++i) {
+      fds_.emplace_back(::eventfd(0, EFD_CLOEXEC));
+      if (fds_.back().valid()) continue;
+      const int error = errno;
+      return {Code::kUnavailable, std::string("ZeroMQ needs more descriptors: ") +
+                                      std::generic_category().message(error) +
+                                      std::string(LimitAdvice(error))};
+    }
+    std::latch all(static_cast<std::ptrdiff_t>(threads));
+    std::vector<std::thread> trial;
+    Status status;
+    try {
+      while (trial.size() < threads) {
+        trial.push_back(StartThread("dsmsg-zmq-try", [&all] { all.arrive_and_wait(); }));
+      }
+    } catch (const std::system_error& error) {
+      status = {Code::kUnavailable, std::string("ZeroMQ needs more threads: ") + error.what()};
+      all.count_down(static_cast<std::ptrdiff_t>(threads - trial.size()));
+    }
+    for (std::thread& thread : trial) thread.join();
+    return status;
+  }
+
+ private:
+  std::vector<UniqueFd> fds_;
+};
+
+struct Shared {
+  std::mutex mutex;
+  std::weak_ptr<ZmqContext> context;
+};
+
 }  // namespace
 
-std::shared_ptr<ZmqContext> ZmqContext::Get() {
-  static std::mutex mutex;
-  static std::weak_ptr<ZmqContext> shared;
-  std::lock_guard lock(mutex);
-  std::shared_ptr<ZmqContext> context = shared.lock();
-  if (context == nullptr) {
-    void* made = zmq_ctx_new();
-    if (made == nullptr) return nullptr;
-    context.reset(new ZmqContext(made));
-    shared = context;
+Result<std::shared_ptr<ZmqContext>> ZmqContext::Get() {
+  static PerProcess<Shared> shared;
+  Shared& kept = shared.Get();
+  const std::lock_guard lock(kept.mutex);
+  std::shared_ptr<ZmqContext> context = kept.context.lock();
+  if (context != nullptr) return context;
+  {
+    Reserve reserve;
+    if (Status status = reserve.Take(kOwnDescriptors, kOwnThreads); !status.ok()) return status;
   }
+  void* const made = zmq_ctx_new();
+  if (made == nullptr) {
+    return Status(Code::kUnavailable, std::string("making a ZeroMQ context failed: ") +
+                                          zmq_strerror(errno) + std::string(LimitAdvice(errno)));
+  }
+  context.reset(new ZmqContext(made));
+  // The first socket starts libzmq's threads: now, as long as there is what they need.
+  void* const first = context->NewSocket(ZMQ_PAIR);
+  if (first == nullptr) {
+    return Status(Code::kUnavailable, std::string("making a ZeroMQ socket failed: ") +
+                                          zmq_strerror(errno) + std::string(LimitAdvice(errno)));
+  }
+  zmq_close(first);
+  kept.context = context;
   return context;
 }
 
@@ -73,7 +118,7 @@ ZmqContext::~ZmqContext() {
 }
 
 void* ZmqContext::NewSocket(int type) {
-  const AllSignalsBlocked blocked;
+  const SignalsBlocked blocked;  // libzmq's threads inherit the mask of who makes the first socket
   return zmq_socket(context_, type);
 }
 

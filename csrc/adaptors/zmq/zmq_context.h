@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The libzmq context that all connections of this library in a process share, so that inproc works
 // between them. Made by the first, ended with the last; its end never waits for longer than the
-// sockets linger.
+// sockets linger. A child of fork() makes its own: the parent's has no threads there.
 //
 // Threads: every function from any thread.
 #ifndef DSMSG_ADAPTORS_ZMQ_ZMQ_CONTEXT_H_
@@ -14,12 +14,14 @@
 #include <string>
 #include <vector>
 
+#include "core/status.h"
+
 namespace dsmsg {
 
 class ZmqContext {
  public:
-  /// The shared one; made when there is none. nullptr: no memory or descriptors left (errno).
-  static std::shared_ptr<ZmqContext> Get();
+  /// The shared one; made when there is none. Not ok: no descriptors, threads or memory left.
+  static Result<std::shared_ptr<ZmqContext>> Get();
   ~ZmqContext();
   ZmqContext(const ZmqContext&) = delete;
   ZmqContext& operator=(const ZmqContext&) = delete;

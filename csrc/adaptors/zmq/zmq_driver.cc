@@ -56,7 +56,11 @@ Status ZmqDriver::Configure(const Endpoints& endpoints, const Config& config) {
 Status ZmqDriver::Open(Role /*role*/, Deadline deadline, int cancel_fd) {
   cancel_fd_ = cancel_fd;
   broken_ = Status();
-  if (context_ == nullptr) context_ = ZmqContext::Get();
+  if (context_ == nullptr) {
+    Result<std::shared_ptr<ZmqContext>> context = ZmqContext::Get();
+    if (!context.ok()) return context.status();
+    context_ = std::move(context.value());
+  }
   return receives_only_ ? receiver_->Open(deadline, cancel_fd) : sender_->Open(deadline, cancel_fd);
 }
 

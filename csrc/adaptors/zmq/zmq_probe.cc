@@ -11,6 +11,9 @@
 #include <cstring>
 #include <system_error>
 
+#include "core/fork.h"
+#include "core/limits.h"
+
 namespace dsmsg {
 namespace {
 
@@ -40,7 +43,7 @@ const char* AdviceFor(int error) {
     case EPERM:
       return " (this user may not write to the socket: look at its owner and mode)";
     default:
-      return "";
+      return LimitAdvice(error).data();
   }
 }
 

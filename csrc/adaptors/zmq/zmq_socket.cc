@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/limits.h"
 #include "zmq_probe.h"
 
 namespace dsmsg {
@@ -40,7 +41,7 @@ const char* BindAdvice(int error) {
     case ENOENT:
       return " (is there such a directory?)";
     default:
-      return "";
+      return LimitAdvice(error).data();
   }
 }
 
@@ -75,15 +76,20 @@ bool ReadZmqEvent(void* monitor, bool wait, ZmqEvent* event) {
 // ---------------------------------------------------------------- life
 
 Status ZmqSocket::Failed(const char* what) const {
+  const int error = errno;
   return {Code::kUnavailable, std::string(what) + " the " + kind_.name + " socket" +
-                                  (address_.empty() ? "" : " of " + address_) +
-                                  " failed: " + zmq_strerror(errno)};
+                                  (address_.empty() ? "" : " of " + address_) + " failed: " +
+                                  zmq_strerror(error) + std::string(LimitAdvice(error))};
 }
 
 Status ZmqSocket::Create() {
   Close(Millis(0), Millis(0));
-  if (context_ == nullptr) context_ = ZmqContext::Get();
-  if (context_ != nullptr) socket_ = context_->NewSocket(kind_.type);
+  if (context_ == nullptr) {
+    Result<std::shared_ptr<ZmqContext>> context = ZmqContext::Get();
+    if (!context.ok()) return context.status();
+    context_ = std::move(context.value());
+  }
+  socket_ = context_->NewSocket(kind_.type);
   if (socket_ == nullptr) return Failed("making");
   up_.clear();
   lost_ = 0;
@@ -220,7 +226,9 @@ Status ZmqSocket::Connect(const ZmqAddress& address, bool probe, Deadline deadli
     if (!persistent_ && known != answered_.end()) endpoint = known->second;
   }
   if (zmq_connect(socket_, endpoint.c_str()) == 0) return {};
-  return {Code::kUnavailable, "cannot connect to " + address.text + ": " + zmq_strerror(errno)};
+  const int error = errno;
+  return {Code::kUnavailable, "cannot connect to " + address.text + ": " + zmq_strerror(error) +
+                                  std::string(LimitAdvice(error))};
 }
 
 // ---------------------------------------------------------------- peers

@@ -118,9 +118,9 @@ TEST(ZmqInprocTest, ThePartnersEndIsNoticedAndMended) {
 }
 
 TEST(ZmqContextTest, IsSharedAndEndsWithTheLast) {
-  EXPECT_EQ(ZmqContext::Get().use_count(), 1);
-  const auto one = ZmqContext::Get();
-  const auto two = ZmqContext::Get();
+  EXPECT_EQ(ZmqContext::Get().value().use_count(), 1);
+  const auto one = ZmqContext::Get().value();
+  const auto two = ZmqContext::Get().value();
   EXPECT_EQ(one, two);
 }
 
