@@ -99,6 +99,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
     Release();
     home_ = std::move(other.home_);
+    shared_ = std::move(other.shared_);
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
     capacity_ = std::exchange(other.capacity_, 0);
@@ -107,13 +108,28 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 }
 
 void Buffer::Release() noexcept {
-  if (data_ != nullptr) {
+  if (data_ != nullptr && shared_ == nullptr) {
     Unguard(data_, capacity_);
     if (capacity_ > BufferPool::kMaxBlock || !home_->Keep(data_, capacity_)) std::free(data_);
   }
   data_ = nullptr;
   size_ = capacity_ = 0;
   home_.reset();
+  shared_.reset();
+}
+
+std::shared_ptr<const void> Buffer::Share() {
+  if (shared_ == nullptr && data_ != nullptr) {
+    uint8_t* const data = data_;
+    const size_t size = size_, capacity = capacity_;
+    auto shared = std::make_shared<Buffer>();
+    *shared = std::move(*this);
+    shared_ = std::move(shared);
+    data_ = data;
+    size_ = size;
+    capacity_ = capacity;
+  }
+  return shared_;
 }
 
 BufferPool::BufferPool() : shelves_(std::make_shared<Buffer::Shelves>()) {}

@@ -16,12 +16,13 @@ class BufferPool;
 /// Uninitialized memory with one owner; goes back to its pool when destroyed, on whatever thread
 /// that is. One thread at a time; different buffers are independent. May outlive the last
 /// BufferPool (the pool's insides live until the last buffer is gone). An empty one (no memory, or
-/// moved from) is false.
+/// moved from) is false. Memory that was shared goes back with its last owner.
 class Buffer {
  public:
   Buffer() = default;
   Buffer(Buffer&& other) noexcept
       : home_(std::move(other.home_)),
+        shared_(std::move(other.shared_)),
         data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)) {}
@@ -37,13 +38,18 @@ class Buffer {
   /// Gives the memory back now; the buffer is then empty.
   void Release() noexcept;
 
+  /// Another owner of the memory, for whoever may read it after this buffer is gone. Throws
+  /// std::bad_alloc.
+  std::shared_ptr<const void> Share();
+
  private:
   friend class BufferPool;
   struct Shelves;
   Buffer(std::shared_ptr<Shelves> home, uint8_t* data, size_t size, size_t capacity) noexcept
       : home_(std::move(home)), data_(data), size_(size), capacity_(capacity) {}
 
-  std::shared_ptr<Shelves> home_;
+  std::shared_ptr<Shelves> home_;   // null when shared
+  std::shared_ptr<Buffer> shared_;  // the one that gives the memory back
   uint8_t* data_ = nullptr;
   size_t size_ = 0, capacity_ = 0;
 };

@@ -79,6 +79,10 @@ class DriverHost {
   /// Poll.
   virtual void LinkUp() noexcept = 0;
   virtual void LinkDown(const Status& reason) noexcept = 0;
+  /// Owns the memory of every message that was submitted and is not completed, until the last copy
+  /// is gone: for a library that may read it after Close. null: no memory for that, so the driver
+  /// has to wait.
+  virtual std::shared_ptr<const void> HoldInFlight() noexcept { return nullptr; }
   /// A message was taken that nobody listens for (stats: no_receiver). It still needs its Complete.
   virtual void CountUnheard() noexcept {}
   virtual Logger& log() noexcept = 0;
@@ -119,8 +123,8 @@ class Driver {
 
   /// Ends the link. Waits at most `drain` for acknowledgements of the consumer side to get out;
   /// bounded otherwise by half a second whatever the broker does. Afterwards the driver touches no
-  /// submitted message. Tokens not completed by then stay with the core. May be called when not
-  /// open.
+  /// submitted message whose memory it does not hold (HoldInFlight). Tokens not completed by then
+  /// stay with the core. May be called when not open.
   virtual void Close(Millis drain, int cancel_fd) noexcept = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <new>
 #include <random>
 
 #include "core/guard.h"
@@ -121,6 +122,15 @@ Status Link::Deliver(InMessage&& message, AckToken token) noexcept {
   Status status = parts_.inbox->Deliver(std::move(message), epoch_.load(), token);
   if (status.ok()) Metrics::Add(parts_.metrics.received);
   return status;
+}
+
+std::shared_ptr<const void> Link::HoldInFlight() noexcept {
+  try {
+    if (parts_.queue == nullptr) return std::make_shared<int>();
+    return parts_.queue->HoldInFlight();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 // While Open runs, its result is what counts: one of several addresses may fail and the next one

@@ -93,6 +93,7 @@ class Link final : public DriverHost {
   Status Deliver(InMessage&& message, AckToken token) noexcept override;
   void LinkUp() noexcept override;
   void LinkDown(const Status& reason) noexcept override;
+  std::shared_ptr<const void> HoldInFlight() noexcept override;
   void CountUnheard() noexcept override { Metrics::Add(parts_.metrics.no_receiver); }
   Logger& log() noexcept override { return parts_.logger; }
 

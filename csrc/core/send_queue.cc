@@ -208,6 +208,16 @@ void SendQueue::Kept(size_t count) {
   if (count > 0 && keeping_ == 0) idle_cv_.notify_all();
 }
 
+std::shared_ptr<const void> SendQueue::HoldInFlight() {
+  auto held = std::make_shared<std::vector<std::shared_ptr<const void>>>();
+  std::lock_guard lock(mutex_);
+  for (Slot& slot : slots_) {
+    if (slot.state != State::kInFlight && slot.state != State::kAbandoned) continue;
+    held->push_back(slot.outgoing.buffer.Share());
+  }
+  return held;
+}
+
 void SendQueue::Recover() {
   std::lock_guard lock(mutex_);
   while (flight_.tail != kNone) {  // from the newest back, so that each finds its place at the head

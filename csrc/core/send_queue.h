@@ -12,7 +12,8 @@
 // BeginMove and EndMove to the one that feeds from the spool (or its owner, after it ended).
 //
 // Ownership: a message's memory stays valid from Take until Complete, or until Recover, CloseAll or
-// TakeAll, which may only be called when the driver is closed. What is owed to the host is handed
+// TakeAll, which may only be called when the driver is closed, and longer where HoldInFlight was
+// called. What is owed to the host is handed
 // out as Finished, once for each message, by whichever function ends it; a message ended
 // early (timeout) keeps its memory as "abandoned" while the client library may still read it.
 #ifndef DSMSG_CORE_SEND_QUEUE_H_
@@ -23,6 +24,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -107,6 +109,10 @@ class SendQueue {
                   std::vector<Refused>* refused = nullptr);
   /// What was to be done with so many refused messages is done.
   void Kept(size_t count);
+
+  /// Owns the memory of all messages in flight, abandoned ones included, beside the queue. Throws
+  /// std::bad_alloc.
+  std::shared_ptr<const void> HoldInFlight();
 
   /// After the driver was closed: everything in flight waits again, in its old order.
   void Recover();

@@ -85,6 +85,26 @@ TEST(BufferTest, OutlivesItsPool) {
   buffer.Release();
 }
 
+TEST(BufferTest, SharedMemoryGoesBackWithItsLastOwner) {
+  BufferPool pool;
+  Buffer buffer = pool.Get(300);
+  uint8_t* const data = buffer.data();
+  data[299] = 'x';
+  std::shared_ptr<const void> other = buffer.Share(), third = buffer.Share();
+  EXPECT_EQ(buffer.data(), data);
+  EXPECT_EQ(buffer.size(), 300u);
+  Buffer moved = std::move(buffer);
+  moved.Release();
+  EXPECT_FALSE(moved);
+  EXPECT_EQ(data[299], 'x');
+  EXPECT_EQ(pool.kept_bytes(), 0u);
+  other.reset();
+  EXPECT_EQ(pool.kept_bytes(), 0u);
+  third.reset();
+  EXPECT_EQ(pool.kept_bytes(), 512u);
+  EXPECT_EQ(Buffer().Share(), nullptr);
+}
+
 TEST(BufferTest, KeptBytesAreBounded) {
   BufferPool pool;
   for (const size_t size : {size_t{256}, size_t{65536}, size_t{4096}}) {

@@ -130,6 +130,23 @@ TEST_F(SendQueueTest, RecoverPutsWhatWasInFlightBackInOldOrder) {
   EXPECT_THAT(TakeAll(&queue, &again), ElementsAre("a", "b", "c"));
 }
 
+// The client library may be late with its last look at a message (AddressSanitizer sees it).
+TEST_F(SendQueueTest, WhatIsHeldOutlivesTheMessage) {
+  std::vector<SendQueue::Submission> taken;
+  std::shared_ptr<const void> held;
+  {
+    SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
+    for (const char* payload : {"a", "b"}) ASSERT_TRUE(queue.Push(Make(payload), &finished_).ok());
+    queue.Take(2, &taken);
+    queue.Withdraw(taken[1].token, &finished_);  // abandoned
+    held = queue.HoldInFlight();
+    queue.CloseAll({Code::kCancelled, "closed"}, DropReason::kShutdown, &finished_);
+  }
+  EXPECT_EQ(taken[0].message.payload, "a");
+  EXPECT_EQ(taken[1].message.payload, "b");
+  held.reset();
+}
+
 TEST_F(SendQueueTest, LateAndSecondCompletionsAreIgnored) {
   SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
   ASSERT_TRUE(queue.Push(Make("a"), &finished_).ok());

@@ -11,9 +11,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "adaptors/kafka/kafka_errors.h"
+#include "adaptors/kafka/kafka_stall.h"
 #include "core/thread.h"
 
 namespace dsmsg::kafka {
@@ -43,9 +46,16 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
   ClientShared& shared = SharedOf(rk);
   const std::lock_guard lock(shared.mutex);
   if (shared.log == nullptr) return;
+  constexpr int kDebug = 7;
+  if (level == kDebug && shared.debugs_for_us) {
+    if (std::string_view(facility) == "MSGSET" && shared.refusal.empty()) {
+      shared.refusal = RefusalIn(text);
+    }
+    return;
+  }
   const LogLevel mapped = LevelOf(level, facility);
   if (!shared.log->Enabled(mapped)) return;
-  const std::string line = std::string("librdkafka ") + facility + ": " + text;
+  const std::string line = std::string("librdkafka ") + facility + ": " + shared.redact(text);
   if (mapped == LogLevel::kDebug) {
     shared.log->Debug(line);  // asked for with debug=...: all of it
   } else {
@@ -72,16 +82,16 @@ int OnCertificate(rd_kafka_t*, const char* broker, int32_t, int* x509_error, int
   return 0;
 }
 
+std::string Value(const rd_kafka_conf_t* conf, const char* name) {
+  char text[256] = "";
+  size_t size = sizeof text;
+  return rd_kafka_conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK ? text : "";
+}
+
 bool ChecksCertificates(const rd_kafka_conf_t* conf) {
-  const auto value = [conf](const char* name) {
-    char text[64] = "";
-    size_t size = sizeof text;
-    return rd_kafka_conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK ? std::string(text)
-                                                                          : std::string();
-  };
   bool tls = false, sasl = false;
-  return ParseProtocol(value("security.protocol"), &tls, &sasl) && tls &&
-         value("enable.ssl.certificate.verification") == "true";
+  return ParseProtocol(Value(conf, "security.protocol"), &tls, &sasl) && tls &&
+         Value(conf, "enable.ssl.certificate.verification") == "true";
 }
 
 // Runs `work` on a thread of its own, which owns what it needs, and waits for its end at most
@@ -135,6 +145,7 @@ bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout) {
 Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settings, Logger& log) {
   std::unique_ptr<Client> client(new Client(role, settings));
   client->shared_->log = &log;
+  client->shared_->redact = settings.redactor();
   ConfPtr conf = settings.NewConf(role);
   rd_kafka_conf_set_opaque(conf.get(), client->shared_.get());
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
@@ -145,14 +156,20 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   }
   char reason[512] = "";
   const bool consumer = role == Role::kConsumer;
+  if (!consumer && Value(conf.get(), "debug").empty()) {
+    client->log_level_ = std::min(6, std::atoi(Value(conf.get(), "log_level").c_str()));
+    client->shared_->debugs_for_us =
+        rd_kafka_conf_set(conf.get(), "debug", "msg", nullptr, 0) == RD_KAFKA_CONF_OK;
+  }
   client->rk_ = rd_kafka_new(consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(), reason,
                              sizeof reason);
   if (client->rk_ == nullptr) {
     return Status(Code::kInvalidArgument, std::string("cannot make a ") +
                                               (consumer ? "consumer" : "producer") +
-                                              " of these settings: " + reason);
+                                              " of these settings: " + client->Clean(reason));
   }
   (void)conf.release();  // NOLINT(bugprone-unused-return-value): rd_kafka_new owns it now
+  client->ListenToRefusals(false);
   if (consumer) rd_kafka_poll_set_consumer(client->rk_);
   client->queue_ =
       consumer ? rd_kafka_queue_get_consumer(client->rk_) : rd_kafka_queue_get_main(client->rk_);
@@ -162,6 +179,20 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
 }
 
 Client::~Client() { Destroy(); }
+
+void Client::ListenToRefusals(bool on) {
+  if (!shared_->debugs_for_us) return;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->refusal.clear();
+  }
+  rd_kafka_set_log_level(rk_, on ? 7 : log_level_);
+}
+
+std::string Client::TakeRefusal() {
+  const std::lock_guard lock(shared_->mutex);
+  return std::exchange(shared_->refusal, {});
+}
 
 // One attempt is over when every broker has refused on each of its addresses. A name may have an
 // IPv6 and an IPv4 address, of which librdkafka takes the next one at each try.
@@ -193,11 +224,13 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
       if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR) continue;
       const rd_kafka_resp_err_t err = rd_kafka_event_error(event.get());
       if (!IsLinkError(err)) continue;
-      if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) all_down = true;
-      if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !cause.ok()) continue;
+      if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {  // says no cause
+        all_down = true;
+        continue;
+      }
       last = err;
       if (cause.code() == Code::kAuth) continue;  // says most
-      cause = Explain(err, rd_kafka_event_error_string(event.get()));
+      cause = Explain(err, Clean(rd_kafka_event_error_string(event.get())));
     }
     // Waiting does not help, unless another broker may think otherwise.
     if (cause.code() == Code::kAuth && (all_down || settings_.broker_count() == 1)) return cause;
@@ -221,6 +254,27 @@ Status Client::Explain(rd_kafka_resp_err_t err, std::string_view text) const {
   }
   const Status status = shared_->certificates.Explain(settings_.brokers(), TlsDetail(text));
   return {status.code(), "cannot reach broker " + settings_.brokers() + ": " + status.message()};
+}
+
+std::string Client::AdvertisedIn(std::string_view text) const {
+  const Node node = NodeIn(text);
+  if (node.address.empty() || node.id == "bootstrap") return "";
+  // The connection string's own are looked at as before, whatever the cluster says of them.
+  const std::string listed = "," + settings_.brokers() + ",";
+  return listed.find("," + node.address + ",") == listed.npos ? node.address : "";
+}
+
+std::vector<std::string> Client::Advertised(Millis timeout) const {
+  std::vector<std::string> addresses;
+  const struct rd_kafka_metadata* metadata = nullptr;
+  (void)rd_kafka_metadata(rk_, 0, nullptr, &metadata, static_cast<int>(timeout.count()));
+  if (metadata == nullptr) return addresses;
+  for (int i = 0; i < metadata->broker_cnt; ++i) {
+    const rd_kafka_metadata_broker& broker = metadata->brokers[i];
+    addresses.push_back(std::string(broker.host) + ":" + std::to_string(broker.port));
+  }
+  rd_kafka_metadata_destroy(metadata);
+  return addresses;
 }
 
 bool Client::AnyBrokerUp() {
@@ -315,14 +369,18 @@ void Client::Destroy() {
     rd_kafka_queue_destroy(queue_);
     queue_ = nullptr;
   }
-  // Joins librdkafka's threads, which come at once from everything but a name lookup (getaddrinfo
-  // cannot be interrupted). A thread that is in one has written its last byte and reads no message
-  // any more.
-  RunBounded(
-      [rk = rk_, shared = shared_] {
-        rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-      },
-      kDestroyWait);
+  // Joins librdkafka's threads. They are late in a name lookup (getaddrinfo cannot be interrupted),
+  // and in a process that was stopped or gets too little time: then they still read messages, which
+  // held_ owns.
+  const auto end = [rk = rk_, shared = shared_, held = held_] {
+    if (const auto hook = before_destroy.load()) hook();
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  };
+  if (held_ != nullptr) {
+    RunBounded(end, kDestroyWait);
+  } else {
+    end();
+  }
   rk_ = nullptr;
 }
 

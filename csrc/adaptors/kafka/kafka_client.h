@@ -12,8 +12,11 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "adaptors/kafka/kafka_config.h"
+#include "adaptors/kafka/kafka_errors.h"
 #include "adaptors/kafka/kafka_security.h"
 #include "core/log.h"
 #include "core/net.h"
@@ -31,8 +34,13 @@ struct ClientShared {
   WakeFd events;
   std::atomic<uint32_t> connects{0};  // connection attempts so far
   CertificateCheck certificates;
+  // Both set before librdkafka's threads begin.
+  Redactor redact;
+  bool debugs_for_us = false;  // its debug lines are ours to read and nobody else's
   std::mutex mutex;
-  Logger* log = nullptr;  // guarded by mutex
+  // Guarded by mutex.
+  Logger* log = nullptr;
+  std::string refusal;
 };
 
 /// Owned by the I/O thread, which calls everything here.
@@ -53,10 +61,28 @@ class Client {
   int event_fd() const { return shared_->events.fd(); }
   /// To be called when event_fd() is readable and before NextEvent is called until it returns null.
   void DrainEventFd() { shared_->events.Drain(); }
+  /// Any text of librdkafka's, without secrets.
+  std::string Clean(std::string_view text) const { return shared_->redact(text); }
   EventPtr NextEvent() { return EventPtr(rd_kafka_queue_poll(queue_, 0)); }
 
   /// An error event that IsLinkError() as a status: what happened, and what to do about it.
   Status Explain(rd_kafka_resp_err_t err, std::string_view text) const;
+
+  /// Producer: reads librdkafka's debug lines, where it says why brokers refuse messages for a
+  /// time. Not where the user reads them (`debug` in proto-cfg).
+  void ListenToRefusals(bool on);
+  /// What was read since (RefusalIn), or empty.
+  std::string TakeRefusal();
+
+  /// Of an error event for a broker that is not in the connection string, but known from the
+  /// cluster: its address, else empty.
+  std::string AdvertisedIn(std::string_view text) const;
+  /// The same event as Explain gave `status` for, for such a broker.
+  Status ExplainAdvertised(const Status& status, std::string_view text) const {
+    return AdvertisedStatus(status, NodeIn(text), settings_.brokers());
+  }
+  /// The addresses that the cluster names for its brokers. Empty: it did not answer in `timeout`.
+  std::vector<std::string> Advertised(Millis timeout) const;
 
   /// Some broker connection is up now (does not wait; sends one small request if so).
   bool AnyBrokerUp();
@@ -65,6 +91,9 @@ class Client {
 
   /// Consumer: kAuth when the brokers say that this user may not. Other troubles show later.
   Status CheckMayRead(const std::string& topic, Deadline deadline, int cancel_fd);
+
+  /// Owned until librdkafka has ended, however late: what its threads may still read.
+  void HoldUntilDestroyed(std::shared_ptr<const void> held) { held_ = std::move(held); }
 
   /// Consumer: commits what is stored and leaves the group, at most until `deadline` or cancelled.
   void LeaveGroup(Deadline deadline, int cancel_fd);
@@ -80,9 +109,14 @@ class Client {
   const Role role_;
   const Settings& settings_;
   std::shared_ptr<ClientShared> shared_ = std::make_shared<ClientShared>();
+  std::shared_ptr<const void> held_ = shared_;
   rd_kafka_t* rk_ = nullptr;
+  int log_level_ = 6;
   rd_kafka_queue_t* queue_ = nullptr;
 };
+
+/// For tests: called before an instance is destroyed, on the thread that does it.
+inline std::atomic<void (*)()> before_destroy{nullptr};
 
 /// Asks for metadata; blocks for `timeout` at most. Whether there was an answer.
 bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout);

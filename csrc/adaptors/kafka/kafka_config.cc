@@ -2,11 +2,11 @@
 #include "adaptors/kafka/kafka_config.h"
 
 #include <algorithm>
-#include <map>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
+#include "adaptors/kafka/kafka_properties.h"
 #include "adaptors/kafka/kafka_security.h"
 
 namespace dsmsg::kafka {
@@ -17,45 +17,6 @@ constexpr int64_t kMaxMessageBytes = 1'000'000'000;  // librdkafka's own limit
 // limit also these.
 constexpr int64_t kMessageOverhead = 4096;
 constexpr Millis kAnswerTimeout{30'000};
-
-/// A property with the option it comes from.
-struct Property {
-  std::string value;
-  std::string source;
-  bool by_user = false;  // proto-cfg and its kin, or an option that stands in the file
-};
-using Properties = std::map<std::string, Property, std::less<>>;
-
-// librdkafka has several names for one property; the last one set would win at random.
-std::string Canonical(std::string_view name) {
-  static constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
-      {"request.required.acks", "acks"},
-      {"max.in.flight.requests.per.connection", "max.in.flight"},
-      {"compression.type", "compression.codec"},
-      {"queue.buffering.max.ms", "linger.ms"},
-      {"delivery.timeout.ms", "message.timeout.ms"},
-      {"metadata.broker.list", "bootstrap.servers"},
-      {"retries", "message.send.max.retries"},
-      {"sasl.mechanism", "sasl.mechanisms"},
-      {"fetch.message.max.bytes", "max.partition.fetch.bytes"},
-  };
-  for (const auto& [alias, canonical] : kAliases) {
-    if (alias == name) return std::string(canonical);
-  }
-  return std::string(name);
-}
-
-bool IsTrue(std::string_view value) {
-  return value == "true" || value == "1" || value == "yes" || value == "t";
-}
-
-// The reason of librdkafka repeats the value.
-bool IsSecret(std::string_view name) {
-  for (const char* part : {"password", "secret", "token", "pem", "oauthbearer.config"}) {
-    if (name.find(part) != std::string_view::npos) return true;
-  }
-  return false;
-}
 
 class Builder {
  public:
@@ -81,6 +42,7 @@ class Builder {
     }
     Secure();
     if (Status s = Overrides(role); !s.ok()) return s;
+    VerifyBrokers();
     if (role != Role::kConsumer) {
       if (Status s = Idempotence(); !s.ok()) return s;
     }
@@ -148,9 +110,11 @@ class Builder {
     Set("max.in.flight", config_.GetInt("max-in-flight"), "max-in-flight");
     Set("topic.metadata.refresh.interval.ms", config_.GetMillis("metadata-refresh").count(),
         "metadata-refresh");
-    // How long a topic that the broker does not know may still turn up. librdkafka's 30 s are a
-    // long time for a message that will fail; creating a topic automatically takes about a second.
-    Set("topic.metadata.propagation.max.ms", 10'000);
+    // How long a topic that the broker does not know may still turn up: creating one automatically
+    // takes about a second. librdkafka's 30 s are a long time for a message that will fail, and who
+    // waits in send() is to hear of it before send-timeout.
+    Set("topic.metadata.propagation.max.ms",
+        std::clamp<int64_t>(config_.GetMillis("send-timeout").count() * 3 / 5, 2'000, 10'000));
   }
 
   void Consumer() {
@@ -172,6 +136,38 @@ class Builder {
     for (Security::Property& property : security_.Properties()) {
       Set(property.name, std::move(property.value), property.option);
     }
+  }
+
+  // Of the final properties: TLS may come from proto-cfg alone. Before 2.0 librdkafka does not
+  // compare the certificate with the broker's host unless it is told to.
+  void VerifyBrokers() {
+    bool tls = false, sasl = false;
+    const Property* protocol = Find("security.protocol");
+    if (!ParseProtocol(protocol->value, &tls, &sasl) || !tls) return;
+    const Property* verify = Find("enable.ssl.certificate.verification");
+    const bool verifies = verify == nullptr || IsTrue(verify->value);
+    constexpr char kAlgorithm[] = "ssl.endpoint.identification.algorithm";
+    const Property* algorithm = Find(kAlgorithm);
+    if (algorithm == nullptr || !algorithm->by_user) {
+      Set(kAlgorithm, verifies ? "https" : "none");
+      algorithm = Find(kAlgorithm);
+    }
+    if (!verifies) {
+      const bool option = verify->source == "tls-verify";
+      Insecure(*verify, option ? kInsecureWarning
+                               : ": enable.ssl.certificate.verification is off: the brokers' "
+                                 "certificates are not checked, anybody on the way can read and "
+                                 "change the messages (name the CA with ssl.ca.location instead)");
+    } else if (algorithm->value == "none" && security_.tls.server_name.empty()) {
+      Insecure(*algorithm,
+               ": ssl.endpoint.identification.algorithm=none: the brokers' names are not checked, "
+               "whoever has a certificate of the same CA can pass for a broker (leave it out)");
+    }
+  }
+  void Insecure(const Property& property, const std::string& text) {
+    const bool option = property.source == "tls-verify";
+    log_.Limited(LogLevel::kWarn, property.source + "/insecure",
+                 (option ? "" : property.source) + text);
   }
 
   // A property of TLS or login that an option gives too, with another value: which one is meant?
@@ -228,25 +224,6 @@ class Builder {
     return {};
   }
 
-  // Properties that would break what this adaptor promises, so that there is no sense in honouring
-  // them.
-  static Status CheckAllowed(const std::string& option, const std::string& name,
-                             const std::string& value) {
-    const std::string canonical = Canonical(name);
-    std::string why;
-    if (canonical == "delivery.report.only.error" && IsTrue(value)) {
-      why = "every message needs its delivery report; leave it out";
-    } else if (canonical == "bootstrap.servers") {
-      why = "brokers are named in the connection string, for example \"h1:9092,h2:9092\"";
-    } else if (canonical == "transactional.id") {
-      why = "transactions are not supported; idempotence=1 avoids duplicates of retries";
-    } else if (canonical == "log.queue" && IsTrue(value)) {
-      why = "log lines go to the adaptor's log; set log-level instead";
-    }
-    if (why.empty()) return {};
-    return Status(Code::kInvalidArgument, option + ": " + name + " cannot be set: " + why);
-  }
-
   Status Idempotence() {
     const auto value = [this](const char* name) {
       const Property* p = Find(name);
@@ -254,10 +231,10 @@ class Builder {
     };
     std::string conflict;
     if (const std::string acks = value("acks"); acks != "all" && acks != "-1") {
-      conflict = "acks=" + acks + " (it needs acks=all)";
+      conflict = "acks other than all";
     } else if (const std::string flight = value("max.in.flight");
                flight.size() > 1 || flight > "5") {
-      conflict = "max-in-flight=" + flight + " (it needs at most 5)";
+      conflict = "max-in-flight over 5";
     } else if (value("message.send.max.retries") == "0") {
       conflict = "retries=0";
     } else if (value("queuing.strategy") == "lifo") {
@@ -304,16 +281,17 @@ class Builder {
       return;
     }
     if (const Property* p = user_set("message.timeout.ms"); p && p->value != "0") {
-      log_.Warn(p->source + ": message.timeout.ms=" + p->value +
-                ": messages fail after that time, also in an outage (without it they wait; "
+      log_.Warn(p->source +
+                ": message.timeout.ms: messages fail after that time, also in an outage (without "
+                "it they wait; "
                 "message-timeout is the option for a limit)");
     }
     if (const Property* p = user_set("linger.ms"); p && p->source != "linger") {
       log_.Warn(p->source + ": linger.ms is added to the option linger; set linger instead");
     }
     if (const Property* p = user_set("message.max.bytes"); p && p->source != "max-message-bytes") {
-      log_.Warn(p->source + ": message.max.bytes=" + p->value +
-                ": set max-message-bytes too, it is checked first (now " +
+      log_.Warn(p->source +
+                ": message.max.bytes: set max-message-bytes too, it is checked first (now " +
                 std::to_string(config_.GetBytes("max-message-bytes")) + ")");
     }
   }
@@ -325,13 +303,7 @@ class Builder {
       const auto result = rd_kafka_conf_set(conf.get(), name.c_str(), property.value.c_str(),
                                             reason, sizeof reason);
       if (result == RD_KAFKA_CONF_OK) continue;
-      std::string text = property.source.empty() ? "" : property.source + ": ";
-      text += "librdkafka " + std::string(rd_kafka_version_str()) + " refuses " + name;
-      if (!IsSecret(name)) text += "=" + property.value + ": " + reason;
-      if (name == "compression.codec") {
-        text += " (this build of librdkafka lacks it? compression=none or gzip work everywhere)";
-      }
-      return Status(Code::kInvalidArgument, text);
+      return Refused(name, property, result, reason);
     }
     const int events = RD_KAFKA_EVENT_ERROR | (role == Role::kConsumer ? 0 : RD_KAFKA_EVENT_DR);
     rd_kafka_conf_set_events(conf.get(), events);
@@ -368,8 +340,12 @@ Result<Settings> Settings::Make(const Endpoints& endpoints, const Config& config
   Builder builder(endpoints, config, log);
   if (Status status = builder.ReadSecurity(); !status.ok()) return status;
   settings.tls_server_name_ = builder.security().tls.server_name;
-  if (builder.security().tls.enabled && !builder.security().tls.verify) {
-    log.Limited(LogLevel::kWarn, "tls-verify", kInsecureWarning);
+  settings.redactor_.Add(builder.security().login.password);
+  settings.redactor_.Add(builder.security().tls.key_password);
+  for (const char* option : {"proto-cfg", "producer-proto-cfg", "consumer-proto-cfg"}) {
+    for (const auto& [name, value] : config.GetPairs(option)) {
+      if (IsSecret(name)) settings.redactor_.Add(value);
+    }
   }
   auto producer = builder.Build(Role::kProducer, settings.brokers_, settings.setup_timeout_);
   if (!producer.ok()) return producer.status();

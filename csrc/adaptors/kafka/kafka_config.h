@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include "adaptors/kafka/kafka_properties.h"
 #include "core/config.h"
 #include "core/conn_string.h"
 #include "core/driver.h"
@@ -47,6 +48,8 @@ class Settings {
   Millis reconnect_max() const { return reconnect_max_; }
   /// Name expected in the brokers' certificates; empty: their hosts'.
   const std::string& tls_server_name() const { return tls_server_name_; }
+  /// For texts of librdkafka's: they may contain passwords.
+  const Redactor& redactor() const { return redactor_; }
 
  private:
   std::string brokers_;
@@ -56,6 +59,7 @@ class Settings {
   Millis reconnect_max_{0};
   Millis linger_{0};
   bool idempotence_auto_ = false;
+  Redactor redactor_;
   ConfPtr producer_, consumer_;
 };
 

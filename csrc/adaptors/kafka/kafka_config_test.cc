@@ -108,11 +108,45 @@ TEST(KafkaConfig, RefusedPropertyNamesOptionPropertyAndReason) {
   EXPECT_NE(bad.status.message().find("socket.timeout.ms"), std::string::npos);
 }
 
-TEST(KafkaConfig, RefusedSecretIsNotRepeated) {
-  const Made made = Make("proto-cfg=\"sasl.no.password=hunter2\"\n");
-  ASSERT_FALSE(made.status.ok());
-  EXPECT_NE(made.status.message().find("sasl.no.password"), std::string::npos);
-  EXPECT_EQ(made.status.message().find("hunter2"), std::string::npos);
+// It may be a password, under a name that is none or in the wrong place.
+TEST(KafkaConfig, ARefusedValueIsNotRepeated) {
+  for (const std::string option : {"proto-cfg", "producer-proto-cfg", "consumer-proto-cfg"}) {
+    for (const std::string name : {"sasl.pasword", "sasl.no.password", "SharedAccessKey", "debug",
+                                   "socket.timeout.ms", "auto.offset.reset", "security.protocol",
+                                   "sasl.oauthbearer.method", "compression.type"}) {
+      const Made made = Make(option + "=\"" + name + "=hunter2\"\n");
+      ASSERT_FALSE(made.status.ok()) << name;
+      const std::string& text = made.status.message();
+      EXPECT_EQ(text.find("hunter2"), std::string::npos) << text;
+      EXPECT_NE(text.find(Canonical(name)), std::string::npos) << text;
+      EXPECT_NE(text.find(option), std::string::npos) << text;
+    }
+  }
+  const std::string conflict =
+      Make("proto-cfg=\"enable.idempotence=true;acks=0\"\n").status.message();
+  EXPECT_EQ(conflict.find("acks=0"), std::string::npos) << conflict;
+  const std::string range = Make("proto-cfg=\"socket.timeout.ms=4\"\n").status.message();
+  EXPECT_NE(range.find("allowed: 10..300000"), std::string::npos) << range;
+}
+
+TEST(KafkaConfig, SecretsInTextsOfTheLibraryAreBlackened) {
+  const Made made = Make(
+      "proto-cfg=\"sasl.oauthbearer.config=principal=me life=open-sesame;client.id=shown\"\n"
+      "producer-proto-cfg=\"ssl.key.password=hunter2\"\nsasl-mechanism=PLAIN\nusername=u\n"
+      "password=letmein\n");
+  ASSERT_TRUE(made.status.ok()) << made.status.message();
+  const Redactor& redact = made.settings->redactor();
+  EXPECT_EQ(redact("a letmein b hunter2, client shown"), "a ******* b *******, client shown");
+  EXPECT_EQ(redact("beginning at: open-sesame"), "beginning at: ***********");
+  EXPECT_EQ(redact(""), "");
+}
+
+TEST(KafkaConfig, AMissingTopicIsToldBeforeSendTimeout) {
+  constexpr char kName[] = "topic.metadata.propagation.max.ms";
+  EXPECT_EQ(Make("").Producer(kName), "6000");
+  EXPECT_EQ(Make("send-timeout=5s\n").Producer(kName), "3000");
+  EXPECT_EQ(Make("send-timeout=1s\n").Producer(kName), "2000");  // time to create one
+  EXPECT_EQ(Make("send-timeout=1m\n").Producer(kName), "10000");
 }
 
 TEST(KafkaConfig, BrokenPromisesAreErrors) {

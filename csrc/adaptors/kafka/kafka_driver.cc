@@ -16,6 +16,7 @@
 #include "adaptors/kafka/kafka_errors.h"
 #include "adaptors/kafka/kafka_link.h"
 #include "adaptors/kafka/kafka_producer.h"
+#include "adaptors/kafka/kafka_stall.h"
 #include "core/driver.h"
 #include "core/export.h"
 
@@ -48,6 +49,7 @@ class KafkaDriver final : public Driver {
   std::unique_ptr<kafka::Client> client_;
   std::unique_ptr<kafka::LinkWatch> link_;
   std::unique_ptr<kafka::Producer> producer_;
+  std::unique_ptr<kafka::StallWatch> stall_;  // of the producer
   std::unique_ptr<kafka::Consumer> consumer_;
   int cancel_fd_ = -1;  // of the last Open: valid as long as the connection
   AckToken next_token_ = 1;
@@ -95,6 +97,7 @@ Status KafkaDriver::Open(Role role, Deadline deadline, int cancel_fd) {
     consumer_ = std::make_unique<kafka::Consumer>(client_->get(), host_, next_token_);
   } else {
     producer_ = std::make_unique<kafka::Producer>(client_->get(), host_);
+    stall_ = std::make_unique<kafka::StallWatch>(*client_, host_);
   }
   return {};
 }
@@ -112,7 +115,11 @@ Status KafkaDriver::Poll(Millis budget, int wake_fd) {
     consumer_->OfferHeld();
   }
   const bool held = consumer_ && consumer_->held();
-  if (producer_) budget = producer_->EndBurst(budget);
+  if (producer_) {
+    budget = producer_->EndBurst(budget);
+    if (producer_->TakeSuspicion()) stall_->Suspect();
+    budget = stall_->Tick(producer_->outstanding(), budget);
+  }
   Wait(more_ ? Millis(0) : link_->Tick(budget), wake_fd, held);
   if (held) return {};
   more_ = DrainEvents();
@@ -150,11 +157,16 @@ bool KafkaDriver::DrainEvents() {
 bool KafkaDriver::HandleEvent(rd_kafka_event_t* event) {
   switch (rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_DR:
-      if (producer_ && producer_->OnDelivery(event)) link_->OnAnswer();
+      if (producer_ && producer_->OnDelivery(event)) {
+        link_->OnAnswer();
+        stall_->OnAnswer();
+      }
       return true;
     case RD_KAFKA_EVENT_FETCH:
-      if (consumer_) consumer_->OnFetch(event);
-      return !(consumer_ && consumer_->held());
+      if (!consumer_) return true;
+      link_->OnAnswer();
+      consumer_->OnFetch(event);
+      return !consumer_->held();
     case RD_KAFKA_EVENT_ERROR:
       HandleError(event);
       return true;
@@ -165,7 +177,7 @@ bool KafkaDriver::HandleEvent(rd_kafka_event_t* event) {
 
 void KafkaDriver::HandleError(rd_kafka_event_t* event) {
   const rd_kafka_resp_err_t err = rd_kafka_event_error(event);
-  const char* text = rd_kafka_event_error_string(event);
+  const std::string text = client_->Clean(rd_kafka_event_error_string(event));
   char reason[512] = "";
   // The event of a fatal error has the code of what caused it.
   const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(client_->get(), reason, sizeof reason);
@@ -212,6 +224,8 @@ void KafkaDriver::Close(Millis drain, int cancel_fd) noexcept {
     }
     producer_->Purge();
     producer_.reset();
+    stall_.reset();
+    client_->HoldUntilDestroyed(host_.HoldInFlight());
   }
   if (consumer_) {
     consumer_->StoreOffsets();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/kafka/kafka_errors.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 
@@ -203,6 +204,27 @@ Status LinkStatus(rd_kafka_resp_err_t err, std::string_view text, const std::str
   }
   return Status(code,
                 "cannot reach broker " + brokers + ": " + LinkCause(err, text, setup_timeout));
+}
+
+Node NodeIn(std::string_view text) {
+  if (text.starts_with("[thrd:")) text.remove_prefix(std::min(text.size(), text.find("]: ") + 3));
+  text = text.substr(0, text.find(": "));
+  if (const size_t scheme = text.find("://"); scheme != text.npos) text.remove_prefix(scheme + 3);
+  const size_t slash = text.rfind('/');
+  if (slash == text.npos || text.find(' ') != text.npos) return {};
+  return {std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
+}
+
+Status AdvertisedStatus(const Status& status, const Node& node, const std::string& brokers) {
+  const std::string start = "cannot reach broker " + brokers + ": ";
+  std::string_view cause = status.message();
+  if (cause.starts_with(start)) cause.remove_prefix(start.size());
+  // The advice for an address that the user gave does not fit.
+  if (cause.ends_with(')')) cause = cause.substr(0, cause.rfind(" ("));
+  return {status.code(),
+          "cannot reach broker " + node.address + ": " + std::string(cause) + " (the cluster at " +
+              brokers + " names this address for its broker " + node.id +
+              ": set advertised.listeners there to one that this machine can resolve and reach)"};
 }
 
 }  // namespace dsmsg::kafka

@@ -29,6 +29,18 @@ bool IsLinkError(rd_kafka_resp_err_t err);
 /// handshake, for its message.
 std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout);
 
+/// The broker that an error event speaks of, as "<host>:<port>/<id>: ..." begins.
+struct Node {
+  std::string address;  // "host:port"
+  std::string id;       // a number, or "bootstrap" for one of the connection string
+};
+/// Empty strings: it speaks of none.
+Node NodeIn(std::string_view text);
+
+/// `status` is a LinkStatus for `brokers`, but what failed is an address that the cluster there
+/// named.
+Status AdvertisedStatus(const Status& status, const Node& node, const std::string& brokers);
+
 /// What OpenSSL or librdkafka says about a failed handshake, without the words around it.
 std::string TlsDetail(std::string_view text);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 
 namespace dsmsg::kafka {
@@ -11,13 +12,24 @@ namespace {
 // A broker that closes an idle connection is back well within this.
 constexpr Millis kSettle{150};
 constexpr Millis kProbeEvery{1000};
+constexpr Millis kQuestion{100};  // bound of one look, in which nothing else is done
+constexpr size_t kMostAddresses = 100;
 
 }  // namespace
 
 void LinkWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
   // The events of single brokers carry the cause; the summary does not.
-  if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || cause_.ok()) {
+  if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    if (cause_.ok()) {
+      cause_ = {Code::kUnavailable, "cannot reach broker " + settings_.brokers() +
+                                        ": none of the cluster's brokers can be reached"};
+    }
+  } else {
     cause_ = client_.Explain(err, text);
+    if (const std::string address = client_.AdvertisedIn(text); !address.empty()) {
+      cause_ = client_.ExplainAdvertised(cause_, text);
+      if (unreachable_.size() < kMostAddresses) unreachable_.insert_or_assign(address, cause_);
+    }
   }
   if (up_ && !due_set_) {
     due_set_ = true;
@@ -30,7 +42,7 @@ Millis LinkWatch::Tick(Millis budget) {
   if (!due_set_) return budget;
   const Deadline now = Clock::now();
   if (now >= due_) {
-    const bool usable = client_.AnyBrokerUp();
+    const bool usable = Usable();
     if (up_ && usable) {
       // One of several brokers is away, or it was over at once. Messages for that broker wait,
       // which is worth a line; the link as a whole is up.
@@ -56,6 +68,32 @@ Millis LinkWatch::Tick(Millis budget) {
   }
   const auto left = std::chrono::ceil<Millis>(due_ - now);
   return std::min(budget, left);
+}
+
+bool LinkWatch::Usable() {
+  if (!client_.AnyBrokerUp()) return false;
+  if (unreachable_.empty()) return true;
+  for (const std::string& address : client_.Advertised(kQuestion)) {
+    if (!unreachable_.contains(address)) return true;
+  }
+  // librdkafka may not try again before it has a message for one of them.
+  int looked = 0;
+  for (auto it = unreachable_.begin(); it != unreachable_.end() && looked < 3; ++it, ++looked) {
+    if (!Reachable(it->first)) continue;
+    unreachable_.erase(it);
+    return true;
+  }
+  cause_ = unreachable_.begin()->second;
+  return false;
+}
+
+bool LinkWatch::Reachable(const std::string& address) const {
+  const size_t colon = address.rfind(':');
+  HostPort endpoint;
+  endpoint.host = address.substr(0, colon);
+  if (endpoint.host.starts_with('[')) endpoint.host = endpoint.host.substr(1, colon - 2);
+  endpoint.port = static_cast<uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10));
+  return DialTcp(endpoint, Clock::now() + kQuestion, -1).ok();
 }
 
 void LinkWatch::Up() {

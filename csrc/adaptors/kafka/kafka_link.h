@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells the core when no broker can be reached and when one can again, also without traffic.
 // librdkafka's error events are hints, and it suppresses repeated ones, so a hint is checked, and
-// while the link is down it is asked once a second. Used by the I/O thread only.
+// while the link is down it is asked once a second. A broker of the connection string that answers
+// is not enough where none of the addresses works that it names for the cluster
+// (advertised.listeners): messages go to those. Used by the I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_KAFKA_LINK_H_
 #define DSMSG_ADAPTORS_KAFKA_KAFKA_LINK_H_
 
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "adaptors/kafka/kafka_client.h"
@@ -23,6 +27,7 @@ class LinkWatch {
   /// A broker answered: cheap, for every acknowledgement.
   void OnAnswer() {
     if (!up_) Up();
+    if (!unreachable_.empty()) unreachable_.clear();
   }
   /// Does what is due. Returns how long a wait may last until it is to be called again, at most
   /// `budget`.
@@ -31,6 +36,8 @@ class LinkWatch {
  private:
   void Up();
   void CountAttempts(Deadline now);
+  bool Usable();
+  bool Reachable(const std::string& address) const;
 
   Client& client_;
   const Settings& settings_;
@@ -41,6 +48,8 @@ class LinkWatch {
   Deadline last_attempt_{};  // while down
   uint32_t connects_ = 0;    // attempts of single brokers not yet reported
   Status cause_;
+  // Addresses of the cluster's own that failed last.
+  std::map<std::string, Status> unreachable_;
 };
 
 }  // namespace dsmsg::kafka

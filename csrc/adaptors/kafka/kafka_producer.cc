@@ -25,7 +25,7 @@ rd_kafka_headers_t* NewHeaders(std::span<const Header> headers) {
   return out;
 }
 
-std::string Property(rd_kafka_t* rk, const char* name) {
+std::string ValueOf(rd_kafka_t* rk, const char* name) {
   char value[64] = "";
   size_t size = sizeof value;
   const rd_kafka_conf_t* conf = rd_kafka_conf(rk);
@@ -34,7 +34,7 @@ std::string Property(rd_kafka_t* rk, const char* name) {
 
 BurstGate::Limits LimitsOf(rd_kafka_t* rk, bool idempotent) {
   const auto number = [rk](const char* name) {
-    return static_cast<size_t>(std::strtoull(Property(rk, name).c_str(), nullptr, 10));
+    return static_cast<size_t>(std::strtoull(ValueOf(rk, name).c_str(), nullptr, 10));
   };
   return {.enabled = idempotent,
           .messages = number("batch.num.messages"),
@@ -54,7 +54,7 @@ size_t SizeOf(const Message& message) {
 Producer::Producer(rd_kafka_t* rk, DriverHost& host)
     : rk_(rk),
       host_(host),
-      idempotent_(Property(rk, "enable.idempotence") == "true"),
+      idempotent_(ValueOf(rk, "enable.idempotence") == "true"),
       gate_(LimitsOf(rk, idempotent_)) {}
 
 Producer::~Producer() { DropTopics(); }
@@ -86,6 +86,7 @@ Millis Producer::EndBurst(Millis budget) {
     return budget;
   }
   gate_.LetOthersPass(Clock::now());
+  suspicion_ = true;
   return Millis(0);
 }
 
@@ -134,6 +135,7 @@ Status Producer::Submit(const Message& message, Token token) {
   rd_kafka_error_t* error = rd_kafka_produceva(rk_, args.data(), count);
   if (error == nullptr) {
     gate_.Took(size, topic->known);
+    ++outstanding_;
     return {};
   }
   if (headers != nullptr) rd_kafka_headers_destroy(headers);
@@ -163,6 +165,7 @@ bool Producer::OnDelivery(rd_kafka_event_t* event) {
       const bool taken = report.err == RD_KAFKA_RESP_ERR_NO_ERROR;
       if (taken) Learn(report);
       gate_.Ended();
+      --outstanding_;
       if (taken && idempotent_ && report.offset < 0) {
         host_.Complete(token, kInferred);
       } else if (taken) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "adaptors/kafka/burst_gate.h"
 #include "adaptors/kafka/kafka_client.h"
@@ -25,6 +26,11 @@ class Producer {
   /// Before the I/O thread waits. Returns how long it may: less than `budget` where messages wait
   /// for the gate. Blocks for a tenth of a second at most, and only when brokers stay silent.
   Millis EndBurst(Millis budget);
+
+  /// Messages handed over and not reported yet.
+  size_t outstanding() const { return outstanding_; }
+  /// Some of them stay without an answer while others get theirs. Once for each time.
+  bool TakeSuspicion() { return std::exchange(suspicion_, false); }
 
   /// A RD_KAFKA_EVENT_DR. Returns whether a broker answered for at least one message.
   bool OnDelivery(rd_kafka_event_t* event);
@@ -47,6 +53,8 @@ class Producer {
   DriverHost& host_;
   const bool idempotent_;
   BurstGate gate_;
+  size_t outstanding_ = 0;
+  bool suspicion_ = false;
   // librdkafka finds a topic by walking a list under a lock; with a topic for each camera that is
   // what costs.
   std::unordered_map<std::string, TopicEntry, Hash, std::equal_to<>> topics_;

@@ -60,6 +60,24 @@ class KafkaSecurity : public testing::Test {
     return settings.ok() ? "" : settings.status().message();
   }
 
+  // A property of the producer as librdkafka gets it; what was logged is in log_.
+  std::string Final(const std::string& text, const char* name) {
+    const auto config = Parse(text);
+    EXPECT_TRUE(config.ok()) << config.status().message();
+    Logger log("KAFKA");
+    testing::internal::CaptureStderr();
+    const auto settings = Settings::Make(Broker(), config.value(), log);
+    log_ = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(settings.ok()) << settings.status().message();
+    if (!settings.ok()) return "";
+    char value[64] = "";
+    size_t size = sizeof value;
+    const ConfPtr conf = settings.value().NewConf(Role::kProducer);
+    EXPECT_EQ(rd_kafka_conf_get(conf.get(), name, value, &size), RD_KAFKA_CONF_OK);
+    return value;
+  }
+
+  std::string log_;
   std::filesystem::path folder_;
   test::Key key_;
   test::Cert cert_;
@@ -127,6 +145,40 @@ TEST_F(KafkaSecurity, ProtoCfgMaySetWhatNoOptionSets) {
             "");
   EXPECT_EQ(Error("enable-tls=1\nproto-cfg=\"security.protocol=ssl\"\n"), "") << "both agree";
   EXPECT_EQ(Error("enable-tls=1\nproto-cfg=\"ssl.cipher.suites=HIGH\"\n"), "");
+}
+
+// Before 2.0 librdkafka's default is to take any certificate of a known CA for any host.
+TEST_F(KafkaSecurity, TlsOfProtoCfgVerifiesTheHostToo) {
+  constexpr char kAlgorithm[] = "ssl.endpoint.identification.algorithm";
+  EXPECT_EQ(Final("proto-cfg=security.protocol=ssl\n", kAlgorithm), "https");
+  EXPECT_EQ(Final("proto-cfg=\"security.protocol=SASL_SSL;sasl.mechanism=PLAIN\"\nusername=u\n"
+                  "password=p\n",
+                  kAlgorithm),
+            "https");
+  EXPECT_EQ(Final("producer-proto-cfg=security.protocol=ssl\n", kAlgorithm), "https");
+  EXPECT_EQ(Final("enable-tls=1\n", kAlgorithm), "https");
+  EXPECT_EQ(log_, "");
+  const std::string chosen = "proto-cfg=\"security.protocol=ssl;" + std::string(kAlgorithm) + "=";
+  EXPECT_EQ(Final(chosen + "https\"\n", kAlgorithm), "https");
+  EXPECT_EQ(log_, "");
+  EXPECT_EQ(Final(chosen + "none\"\n", kAlgorithm), "none");
+  EXPECT_TRUE(Has(log_, "proto-cfg: ssl.endpoint.identification.algorithm=none")) << log_;
+  // The name is CertificateCheck's then.
+  EXPECT_EQ(Final("enable-tls=1\ntls-server-name=broker.example\n", kAlgorithm), "none");
+  EXPECT_EQ(log_, "");
+}
+
+TEST_F(KafkaSecurity, SwitchingVerificationOffWarns) {
+  constexpr char kVerify[] = "enable.ssl.certificate.verification";
+  EXPECT_EQ(Final("enable-tls=1\ntls-verify=0\n", kVerify), "false");
+  EXPECT_TRUE(Has(log_, "tls-verify=0")) << log_;
+  for (const std::string tls :
+       {"enable-tls=1\nproto-cfg=\"", "proto-cfg=\"security.protocol=ssl;"}) {
+    EXPECT_EQ(Final(tls + kVerify + "=false\"\n", kVerify), "false");
+    EXPECT_TRUE(Has(log_, "proto-cfg: enable.ssl.certificate.verification is off")) << log_;
+  }
+  EXPECT_EQ(Final("proto-cfg=\"" + std::string(kVerify) + "=false\"\n", kVerify), "false");
+  EXPECT_EQ(log_, "") << "there is no TLS to verify";
 }
 
 TEST_F(KafkaSecurity, CertificateChecks) {

@@ -30,6 +30,7 @@ class TestHost final : public DriverHost {
   Status Deliver(InMessage&& message, AckToken token) noexcept override;
   void LinkUp() noexcept override;
   void LinkDown(const Status& reason) noexcept override;
+  std::shared_ptr<const void> HoldInFlight() noexcept override { return memory; }
   Logger& log() noexcept override { return log_; }
 
   /// Waits for `condition`, which runs under the lock; false after half a minute.
@@ -43,6 +44,7 @@ class TestHost final : public DriverHost {
   int refusals = 0;         // answers kWouldBlock
   int ups = 0;
   std::vector<Status> downs;
+  std::shared_ptr<const void> memory = std::make_shared<int>();  // of what is in flight
 
  private:
   Logger log_{"KAFKA"};
