@@ -83,6 +83,14 @@ NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char* connection_
 NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr, const DsmsgMessage* message,
                                        nvds_msgapi_send_cb_t send_callback, void* user_ptr);
 
+/**
+ * Says whether messages sent with @p topic (NULL or empty: none) have somewhere to go: with ERR
+ * every such message would be refused, because neither the connection string nor the configuration
+ * names a topic and the protocol needs one. Nothing is sent. dsmsg_last_error(NULL) says what to
+ * set. For hosts that want to know before the first message.
+ */
+NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle h_ptr, const char* topic);
+
 #ifdef __cplusplus
 }
 #endif

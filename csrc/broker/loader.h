@@ -33,6 +33,7 @@ struct AdaptorApi {
   decltype(&dsmsg_set_link_callback) set_link_callback = nullptr;
   decltype(&dsmsg_flush) flush = nullptr;
   decltype(&dsmsg_send_message) send_message = nullptr;
+  decltype(&dsmsg_check_topic) check_topic = nullptr;
 };
 
 /// A loaded adaptor library. Made by Load(), unloaded by the destructor: nobody may be inside one

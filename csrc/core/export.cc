@@ -331,3 +331,13 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
     });
   });
 }
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle h_ptr, const char* topic) {
+  return Guard("check_topic", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return Refuse("check_topic", NotConnected(h_ptr));
+    const Status status = session->CheckTopic(Text(topic));
+    return status.ok() ? NVDS_MSGAPI_OK
+                       : Refuse("check_topic", status.message(), &session->logger());
+  });
+}

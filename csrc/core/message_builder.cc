@@ -89,12 +89,26 @@ Result<MessageBuilder> MessageBuilder::Create(const Settings& settings) {
   return builder;
 }
 
+// A host may pass the last field of the connection string: a port or a password, never a topic
+// (rule 14).
+std::string_view MessageBuilder::UsableTopic(std::string_view given) const {
+  return !not_a_topic_.empty() && Trimmed(given) == not_a_topic_ ? std::string_view() : given;
+}
+
+Status MessageBuilder::CheckTopic(std::string_view topic) const {
+  if (topic_optional_) return {};
+  const bool named = !UsableTopic(topic).empty() || default_topic_.has_value();
+  if (named || (topic_template_ && !topic_template_->needs_topic())) return {};
+  std::string text = kNoTopic;
+  if (topic_template_) text += " (topic-template uses ${topic}, so it needs one, too)";
+  if (!topic.empty())
+    text += " (the topic given is the last field of the connection string: its port or password)";
+  return {Code::kInvalidArgument, text};
+}
+
 bool MessageBuilder::RenderTopic(const SendRequest& request, std::string* topic,
                                  bool* complete) const {
-  std::string_view given = request.topic;
-  // A host may pass the last field of the connection string: a port or a password, never a topic
-  // (rule 14).
-  if (!not_a_topic_.empty() && Trimmed(given) == not_a_topic_) given = {};
+  const std::string_view given = UsableTopic(request.topic);
   if (!given.empty()) {
     topic->assign(given);
   } else if (default_topic_) {

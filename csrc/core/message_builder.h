@@ -36,7 +36,12 @@ class MessageBuilder {
   Status Build(const SendRequest& request, Metrics& metrics, Logger& logger,
                Outgoing* outgoing) const;
 
+  /// Whether a message that is given `topic` (empty: none) has somewhere to go. kInvalidArgument
+  /// says what to set.
+  Status CheckTopic(std::string_view topic) const;
+
  private:
+  std::string_view UsableTopic(std::string_view given) const;
   bool RenderTopic(const SendRequest& request, std::string* topic, bool* complete) const;
   bool RenderKey(const SendRequest& request, std::string* key, bool* complete) const;
 

@@ -83,6 +83,12 @@ Status Template::AddField(std::string_view inside, size_t position) {
   return {};
 }
 
+bool Template::needs_topic() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) {
+    return part.kind == Part::Kind::kTopic && !part.has_default;
+  });
+}
+
 bool Template::Render(std::string_view payload, std::string_view caller_topic,
                       std::string* out) const {
   std::vector<FieldValue> values;

@@ -24,6 +24,8 @@ class Template {
   bool Render(std::string_view payload, std::string_view caller_topic, std::string* out) const;
 
   bool constant() const { return reader_.size() == 0 && !uses_topic_; }
+  /// It holds a `${topic}` without a default: without a caller's topic it renders "unknown".
+  bool needs_topic() const;
 
  private:
   /// `inside` is what stands between ${ and }, `position` where the ${ stands.

@@ -89,6 +89,7 @@ std::unique_ptr<Adaptor> Adaptor::Load(const std::string& path) {
   Find(library, "dsmsg_set_link_callback", f.set_link_callback);
   Find(library, "dsmsg_flush", f.flush);
   Find(library, "dsmsg_send_message", f.send_message);
+  Find(library, "dsmsg_check_topic", f.check_topic);
   return adaptor;
 }
 

@@ -48,6 +48,7 @@ struct AdaptorFunctions {
   decltype(&dsmsg_set_link_callback) set_link_callback = nullptr;
   decltype(&dsmsg_flush) flush = nullptr;
   decltype(&dsmsg_send_message) send_message = nullptr;
+  decltype(&dsmsg_check_topic) check_topic = nullptr;
 };
 
 class Adaptor {

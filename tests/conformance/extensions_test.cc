@@ -121,6 +121,23 @@ TEST_P(Extensions_Dsmsg, SendMessageWithKeyAndHeaders) {
   ExpectDelivered(ledger, server, topic, false);
 }
 
+// A host that asks before the first message gets the answer that the message would get.
+TEST_P(Extensions_Dsmsg, CheckTopicSaysWhatASendWithoutTopicWould) {
+  Server& server = quirks().shared();
+  const std::string topic = NewTopic(server);
+  const Link link = Connect(server);
+  EXPECT_EQ(adaptor().f.check_topic(link.handle(), topic.c_str()), NVDS_MSGAPI_OK);
+  const NvDsMsgApiErrorType without = adaptor().f.check_topic(link.handle(), nullptr);
+  EXPECT_EQ(adaptor().f.check_topic(link.handle(), ""), without);
+  if (without != NVDS_MSGAPI_OK) {
+    EXPECT_NE(adaptor().LastError(nullptr).find("no topic"), std::string::npos);
+    EXPECT_EQ(link.SendAsync(nullptr, "x", nullptr, nullptr), NVDS_MSGAPI_ERR);
+  }
+  EXPECT_EQ(adaptor().f.check_topic(nullptr, topic.c_str()), NVDS_MSGAPI_ERR);
+  Close(link);
+  EXPECT_EQ(adaptor().f.check_topic(link.handle(), topic.c_str()), NVDS_MSGAPI_ERR);
+}
+
 struct LinkStates {
   std::mutex mutex;
   std::vector<DsmsgLinkState> states;

@@ -86,6 +86,12 @@ TEST(TemplateTest, Constant) {
   EXPECT_FALSE(Template::Compile("${a}").value().constant());
 }
 
+TEST(TemplateTest, NeedsTopic) {
+  EXPECT_TRUE(Template::Compile("a/${topic}").value().needs_topic());
+  EXPECT_FALSE(Template::Compile("a/${topic:-b}").value().needs_topic());
+  EXPECT_FALSE(Template::Compile("a/${b}").value().needs_topic());
+}
+
 TEST(TemplateTest, ControlCharactersOfAPayloadDoNotGetThrough) {
   EXPECT_EQ(Render("${bad}"), "a_b_c");
 }
