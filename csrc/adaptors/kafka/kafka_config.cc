@@ -123,7 +123,7 @@ class Builder {
     // Commit after delivery: the driver stores an offset when the host's callback has returned,
     // librdkafka commits what is stored, in the background, before a rebalance and at close.
     Set("enable.auto.offset.store", "false");
-    Set("enable.auto.commit", "true");
+    Set("enable.auto.commit", config_.GetBool("commit-offsets") ? "true" : "false");
     Set("auto.commit.interval.ms", 1000);
     // A subscription may come before the first message has created its topic.
     Set("allow.auto.create.topics", "true");

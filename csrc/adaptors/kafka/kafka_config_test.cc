@@ -66,6 +66,7 @@ TEST(KafkaConfig, DefaultsKeepTheirPromises) {
   EXPECT_EQ(made.Consumer("group.id"), "test-consumer-group");
   EXPECT_EQ(made.Consumer("auto.offset.reset"), "smallest");  // librdkafka's name for earliest
   EXPECT_EQ(made.Consumer("enable.auto.offset.store"), "false");
+  EXPECT_EQ(made.Consumer("enable.auto.commit"), "true");
 }
 
 TEST(KafkaConfig, LibraryTakesWhatTheCoreHasInFlight) {

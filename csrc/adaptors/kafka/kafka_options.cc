@@ -28,6 +28,9 @@ constexpr std::array kOptions = {
         "field of the payload that is the message's key; messages of one key keep their order"},
     OptionSpec{"consumer-group-id", "string", "test-consumer-group",
                "consumer group; its members share the partitions"},
+    OptionSpec{"commit-offsets", "bool", "1",
+               "0: the group keeps no position, so every start begins at offset-reset, and the "
+               "group is gone when its last member is"},
     OptionSpec{"compression", "enum(none,gzip,snappy,lz4,zstd)", "lz4", "compression of batches"},
     OptionSpec{
         "acks", "enum(all,1,0)", "all",

@@ -8,6 +8,7 @@
 #include "list_consumer.h"
 #include "redis_errors.h"
 #include "stream_consumer.h"
+#include "tail_consumer.h"
 
 namespace dsmsg {
 
@@ -29,6 +30,7 @@ std::unique_ptr<RedisConsumer> RedisConsumer::Create(const RedisSettings& settin
     case RedisSettings::Command::kXadd:
       break;
   }
+  if (settings.group.empty()) return std::make_unique<TailConsumer>(settings, link, host);
   return std::make_unique<StreamConsumer>(settings, link, host);
 }
 
@@ -36,6 +38,27 @@ void RedisConsumer::Reset(bool) {
   asked_.clear();
   reads_ = 0;
   broken_ = Status();
+}
+
+// The field `payloadkey`, else `value` (DeepStream 9's layout), else the first one: entries of
+// others are shown too.
+std::string_view RedisConsumer::PayloadOf(const Reply& reply, size_t fields) const {
+  std::string_view fallback, value_field;
+  bool has_value = false;
+  size_t node = Reply::First(fields);
+  for (size_t i = 0; i + 1 < reply.count(fields); i += 2) {
+    const std::string_view name = reply.text(node);
+    node = reply.Next(node);
+    const std::string_view value = reply.text(node);
+    node = reply.Next(node);
+    if (name == settings_.payload_key) return value;
+    if (i == 0) fallback = value;
+    if (name == "value" && !has_value) {
+      has_value = true;
+      value_field = value;
+    }
+  }
+  return has_value ? value_field : fallback;
 }
 
 void RedisConsumer::Push(Kind kind, size_t count) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the three ways of receiving (streams, channels, lists) have in common: a list of the
-// commands that are not answered yet, and received messages that the core had no room for.
+// What the ways of receiving (streams with and without a group, channels, lists) have in common: a
+// list of the commands that are not answered yet, and received messages that the core had no room
+// for.
 //
 // Threads: the connection's I/O thread only. Settings, link and host outlive it.
 #ifndef DSMSG_ADAPTORS_REDIS_REDIS_CONSUMER_H_
@@ -79,6 +80,8 @@ class RedisConsumer {
   /// Reads once and answers what came.
   Status ReadReplies(bool* got);
   bool DeliverPending();
+  /// The payload among a stream entry's fields and values.
+  std::string_view PayloadOf(const Reply& reply, size_t fields) const;
   Status ReplyError(const std::string& what, std::string_view text) const;
 
   const RedisSettings& settings_;

@@ -14,8 +14,9 @@ constexpr OptionSpec kOptions[] = {
     {"payloadkey", "string", "metadata",
      "Stream field that holds the payload (written by XADD, read by subscribe)"},
     {"consumergroup", "string", "redis-consumer-group",
-     "Consumer group of subscribe. A group that does not exist is created and gets new messages "
-     "only"},
+     "Consumer group of subscribe: each message goes to one of its members. A group that does not "
+     "exist is created and gets new messages only. Written \"\": no group, every subscriber gets "
+     "every new message and the server keeps nothing of it"},
     {"consumername", "string", "redis-consumer",
      "Name in the consumer group. Give each process of a group its own: entries that were "
      "delivered and not "
@@ -135,10 +136,9 @@ Result<RedisSettings> ReadSettings(const Endpoints& endpoints, const Config& con
   settings.silence_limit = std::max(settings.connect_timeout, Millis(5000));
   settings.group = config.GetString("consumergroup");
   settings.consumer = config.GetString("consumername");
-  if (settings.group.empty() || settings.consumer.empty()) {
-    return Status(
-        Code::kInvalidArgument,
-        "consumergroup and consumername cannot be empty (leave them out for the defaults)");
+  if (settings.consumer.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "consumername cannot be empty (leave it out for the default)");
   }
   settings.batch_read = config.GetInt("batch-read");
   return settings;

@@ -40,7 +40,8 @@ struct RedisSettings {
   bool sensor_id_fields = false;
   std::string default_sensor_id;
 
-  std::string group, consumer;
+  std::string group;  // empty: none, every subscriber gets every new entry
+  std::string consumer;
   int64_t batch_read = 100;
 };
 

@@ -213,27 +213,6 @@ void StreamConsumer::TakeEntry(const Reply& reply, size_t entry, Stream& stream)
   pending_.push_back(std::move(pending));
 }
 
-// The field `payloadkey`, else `value` (DeepStream 9's layout), else the first one: entries of
-// others are shown too.
-std::string_view StreamConsumer::PayloadOf(const Reply& reply, size_t fields) const {
-  std::string_view fallback, value_field;
-  bool has_value = false;
-  size_t node = Reply::First(fields);
-  for (size_t i = 0; i + 1 < reply.count(fields); i += 2) {
-    const std::string_view name = reply.text(node);
-    node = reply.Next(node);
-    const std::string_view value = reply.text(node);
-    node = reply.Next(node);
-    if (name == settings_.payload_key) return value;
-    if (i == 0) fallback = value;
-    if (name == "value" && !has_value) {
-      has_value = true;
-      value_field = value;
-    }
-  }
-  return has_value ? value_field : fallback;
-}
-
 void StreamConsumer::Delivered(const Pending& pending) {
   delivered_.push_back({pending.stream, pending.id});
 }

@@ -52,7 +52,6 @@ class StreamConsumer final : public RedisConsumer {
   void AppendAcks();
   Status TakeEntries(const Reply& reply);
   void TakeEntry(const Reply& reply, size_t entry, Stream& stream);
-  std::string_view PayloadOf(const Reply& reply, size_t fields) const;
   const std::string* Intern(std::string_view name);
 
   std::set<std::string> names_;          // every stream ever subscribed to: entries point here

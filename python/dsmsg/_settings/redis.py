@@ -75,7 +75,7 @@ class RedisConfig(Config):
             ("hostname", "string", "", "broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "broker's port, used when the connection string is empty", ""),
             ("payloadkey", "string", "metadata", "Stream field that holds the payload (written by XADD, read by subscribe)", ""),
-            ("consumergroup", "string", "redis-consumer-group", "Consumer group of subscribe. A group that does not exist is created and gets new messages only", ""),
+            ("consumergroup", "string", "redis-consumer-group", 'Consumer group of subscribe: each message goes to one of its members. A group that does not exist is created and gets new messages only. Written "": no group, every subscriber gets every new message and the server keeps nothing of it', ""),
             ("consumername", "string", "redis-consumer", "Name in the consumer group. Give each process of a group its own: entries that were delivered and not acknowledged are read again under the same name after a restart", ""),
             ("streamsize", "int(0,9223372036854775807)", "10000", "A stream is trimmed to about this many entries (MAXLEN ~); 0: never", ""),
             ("stream-max-age", "ms(0,3155760000000)", "0", "A stream is trimmed of entries older than this (MINID ~, Redis 6.2 or newer), instead of by streamsize; 0: never", ""),
@@ -204,8 +204,9 @@ class RedisConfig(Config):
     """Stream field that holds the payload (written by XADD, read by subscribe) (default
     metadata)."""
     consumergroup: str | None
-    """Consumer group of subscribe. A group that does not exist is created and gets new messages
-    only (default redis-consumer-group)."""
+    """Consumer group of subscribe: each message goes to one of its members. A group that does
+    not exist is created and gets new messages only. Written "": no group, every subscriber gets
+    every new message and the server keeps nothing of it (default redis-consumer-group)."""
     consumername: str | None
     """Name in the consumer group. Give each process of a group its own: entries that were
     delivered and not acknowledged are read again under the same name after a restart (default

@@ -47,6 +47,43 @@ TEST(RedisStreams, WhatIsSentAfterSubscribeArrivesFromAllTopics) {
   }
 }
 
+// A look at a stream takes nothing away from the group that works on it, and leaves nothing behind.
+TEST(RedisStreams, WithoutAGroupEverySubscriberGetsAll) {
+  RedisServer server;
+  Client client(server.port());
+  client.Run({"XADD", "a", "*", "metadata", "before"});
+  Connection group(AddressOf(server));
+  Connection first(AddressOf(server), "consumergroup=\"\"\nbatch-read=2\n");
+  Connection second(AddressOf(server), "consumergroup=\"\"\n");
+  for (Connection* connection : {&group, &first, &second}) {
+    ASSERT_TRUE(connection->Open(Role::kConsumer).ok());
+    ASSERT_TRUE(connection->Subscribe({"a", "b"}).ok());
+  }
+  std::vector<std::string> sent;
+  for (int i = 0; i < 5; ++i) {
+    sent.push_back(std::to_string(i));
+    client.Run({"XADD", i % 2 == 0 ? "a" : "b", "*", "metadata", sent.back()});
+  }
+  for (Connection* connection : {&group, &first, &second}) {
+    ASSERT_TRUE(PumpDelivered(*connection, sent.size()).ok());
+    std::vector<std::string> payloads = Payloads(connection->host);
+    std::sort(payloads.begin(), payloads.end());
+    EXPECT_EQ(payloads, sent);
+  }
+  EXPECT_EQ(client.Integer({"EVAL", "return #redis.call('XINFO', 'GROUPS', KEYS[1])", "1", "a"}),
+            1);
+  // After a lost link it goes on where it was.
+  first.driver.Close(Millis(100), -1);
+  client.Run({"XADD", "a", "*", "metadata", "while away"});
+  ASSERT_TRUE(first.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(first.Subscribe({"a", "b"}).ok());
+  ASSERT_TRUE(PumpDelivered(first, sent.size() + 1).ok());
+  EXPECT_EQ(first.host.delivered.back().payload, "while away");
+  // What is no stream is refused, and what was subscribed stays.
+  client.Run({"SET", "text", "x"});
+  EXPECT_EQ(first.Subscribe({"text"}).code(), Code::kRejected);
+}
+
 TEST(RedisStreams, AcknowledgementsGoOutWithinASecond) {
   RedisServer server;
   Client client(server.port());

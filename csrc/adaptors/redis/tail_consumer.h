@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receives from streams without a consumer group (consumergroup=""): every subscriber gets every
+// entry that is added while it is subscribed, and the server keeps nothing of it. After a
+// reconnect it goes on behind the last entry that was handed over; after a restart it begins with
+// what is new.
+//
+// Threads: the connection's I/O thread only.
+#ifndef DSMSG_ADAPTORS_REDIS_TAIL_CONSUMER_H_
+#define DSMSG_ADAPTORS_REDIS_TAIL_CONSUMER_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "redis_consumer.h"
+
+namespace dsmsg {
+
+class TailConsumer final : public RedisConsumer {
+ public:
+  TailConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+      : RedisConsumer(settings, link, host) {}
+
+  void Reset(bool keep_tokens) override;
+
+ private:
+  /// Stream and the last entry of it that was handed over.
+  using Positions = std::map<std::string, EntryId>;
+  struct Stream {
+    const std::string* name;  // a key of positions_
+    EntryId last_read;        // handed over or pending
+  };
+
+  Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) override;
+  void Ask(bool room) override;
+  Status Answer(const Asked& asked, const Reply& reply) override;
+  void Delivered(const Pending& pending) override;
+
+  Status LastEntry(const std::string& topic, Deadline deadline, int cancel_fd, EntryId* id);
+  void TakeEntries(const Reply& reply);
+
+  Positions positions_;
+  std::vector<Stream> streams_;  // as subscribed
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_ADAPTORS_REDIS_TAIL_CONSUMER_H_
