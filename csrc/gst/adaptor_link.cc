@@ -146,6 +146,13 @@ NvDsMsgApiErrorType AdaptorLink::Send(const LinkMessage& message, nvds_msgapi_se
                         callback, user_ptr);
 }
 
+Status AdaptorLink::CheckTopic(const std::string& topic) const {
+  const AdaptorApi& api = library().api();
+  if (api.check_topic == nullptr || api.check_topic(handle_, topic.c_str()) == NVDS_MSGAPI_OK)
+    return {};
+  return {Code::kInvalidArgument, library().LastError(nullptr)};
+}
+
 void AdaptorLink::NotePending() {
   const std::lock_guard lock(mutex_);
   ++pending_count_;

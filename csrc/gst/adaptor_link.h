@@ -69,6 +69,8 @@ class AdaptorLink : public std::enable_shared_from_this<AdaptorLink> {
   /// `deadline` and some patience; the connection is then left as it is.
   Status End(Clock::time_point deadline);
 
+  /// Whether messages with this topic ("": none) have somewhere to go, as far as the adaptor says.
+  Status CheckTopic(const std::string& topic) const;
   std::string Stats() const { return options_.library->Stats(handle_); }
   std::string LastError() const { return options_.library->LastError(handle_); }
   const AdaptorLibrary& library() const { return *options_.library; }

@@ -4,6 +4,9 @@
 #include <string_view>
 #include <utility>
 
+#include "gst/late_change.h"
+#include "gst/sink_topic.h"
+
 GST_DEBUG_CATEGORY_EXTERN(dsmsg_broker_debug);
 #define GST_CAT_DEFAULT dsmsg_broker_debug
 
@@ -13,8 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Video buffers without any payload after which the sink says so.
-constexpr uint64_t kBuffersWithoutPayload = 100;
 constexpr std::chrono::minutes kTemplateWarnEvery{1};
 
 /// The element's object lock for a scope.
@@ -37,9 +38,12 @@ BrokerSink::~BrokerSink() {
 
 // ---------------------------------------------------------------- properties
 
-bool BrokerSink::SetProperty(guint id, const GValue* value) {
+bool BrokerSink::SetProperty(guint id, const GValue* value, bool* late) {
   const ObjectLock lock(element_);
-  return SetSinkProperty(&settings_, id, value);
+  const SinkSettings before = settings_;
+  if (!SetSinkProperty(&settings_, id, value)) return false;
+  *late = HasReadSettings(GST_ELEMENT(element_)) && !(settings_ == before);
+  return true;
 }
 
 bool BrokerSink::GetProperty(guint id, GValue* value) {
@@ -79,11 +83,24 @@ bool BrokerSink::Start() {
     counters_ = std::make_shared<RenderCounters>();
     g_clear_pointer(&last_stats_, gst_structure_free);
   }
+  started_with_ = settings;
   comp_id_ = settings.comp_id;
   flush_timeout_ = milliseconds(settings.flush_timeout_ms);
-  own_bytes_ = said_no_payloads_ = said_refusal_ = false;
+  input_.Restart();
+  said_refusal_ = false;
   next_template_warning_ = {};
   return Check(settings) && MakeTemplate(settings) && Connect(settings);
+}
+
+bool BrokerSink::Renew() {
+  bool renew = false;
+  {
+    const ObjectLock lock(element_);
+    renew = engine_ == nullptr || !(settings_ == started_with_);
+  }
+  if (renew && !(Stop() && Start())) return false;
+  reporter_->StartBegins();
+  return true;
 }
 
 bool BrokerSink::Check(const SinkSettings& s) {
@@ -162,6 +179,12 @@ bool BrokerSink::Connect(const SinkSettings& s) {
   GST_INFO_OBJECT(element_, "connected through %s (%s)", adaptor.path().c_str(),
                   adaptor.protocol().c_str());
   std::shared_ptr<SendEngine> shared = std::move(engine.value());
+  if (!CheckSinkTopic(GST_ELEMENT(element_), s, topic_, template_ ? &*template_ : nullptr,
+                      *shared)) {
+    (void)shared->Stop();
+    reporter_.reset();
+    return false;
+  }
   reporter_->Start([shared] { return shared->TakeFailures(); }, [this] { return Stats(); });
   if (gst_base_sink_is_async_enabled(element_) != FALSE) reporter_->AwaitBegins();
   const ObjectLock lock(element_);
@@ -193,7 +216,7 @@ bool BrokerSink::Stop() {
 }
 
 void BrokerSink::Unlock() {
-  reporter_->PrerollEnds();
+  if (reporter_) reporter_->PrerollEnds();
   if (const auto engine = Engine()) engine->SetInterrupted(true);
 }
 
@@ -222,12 +245,6 @@ void BrokerSink::Playing() {
 
 // ---------------------------------------------------------------- streaming
 
-void BrokerSink::SetCaps(GstCaps* caps) {
-  const std::string_view name = gst_structure_get_name(gst_caps_get_structure(caps, 0));
-  own_bytes_ =
-      name == "application/json" || name == "application/x-protobuf" || name == "text/x-raw";
-}
-
 void BrokerSink::Preroll() { reporter_->PrerollBegins(); }
 
 GstFlowReturn BrokerSink::Render(GstBuffer* buffer) {
@@ -236,13 +253,12 @@ GstFlowReturn BrokerSink::Render(GstBuffer* buffer) {
     reporter_->ReportNow();
     return GST_FLOW_ERROR;
   }
-  const uint64_t rendered = ++counters_->rendered;
+  ++counters_->rendered;
   uint64_t found = 0;
   GstFlowReturn result = SendPayloads(buffer, &found);
   if (result == GST_FLOW_OK) result = SendDeepStreamPayloads(buffer, &found);
-  if (result == GST_FLOW_OK && found == 0 && own_bytes_) result = SendOwnBytes(buffer);
-  if (rendered >= kBuffersWithoutPayload && !own_bytes_ && !said_no_payloads_)
-    WarnWithoutPayloads();
+  if (result == GST_FLOW_OK && found == 0 && input_.own_bytes()) result = SendOwnBytes(buffer);
+  if (!said_refusal_) input_.Rendered(*counters_);
   return result;
 }
 
@@ -296,6 +312,7 @@ GstFlowReturn BrokerSink::SendOwnBytes(GstBuffer* buffer) {
   gst_buffer_extract_dup(buffer, 0, static_cast<gsize>(-1), &data, &size);
   OutPayload payload;
   payload.bytes.reset(g_bytes_new_take(data, size));
+  input_.Sending(buffer, std::string_view(static_cast<const char*>(data), size));
   return Send(std::move(payload));
 }
 
@@ -339,23 +356,10 @@ GstFlowReturn BrokerSink::Send(OutPayload payload) {
   }
 }
 
-void BrokerSink::WarnWithoutPayloads() {
-  said_no_payloads_ = true;
-  if (counters_->payloads + counters_->filtered > 0) return;
-  GST_ELEMENT_WARNING(
-      element_, STREAM, WRONG_TYPE,
-      ("%d buffers came and none had a payload, so nothing was sent: put dsmsgconv before this "
-       "element "
-       "(... ! dsmsgconv ! dsmsgbroker ...), and nothing that drops metadata between the two",
-       static_cast<int>(kBuffersWithoutPayload)),
-      ("where dsmsgconv is there, it found nothing to convert: see its own warnings; buffers with "
-       "caps "
-       "application/json, application/x-protobuf or text/x-raw are sent as they are"));
-}
-
 bool BrokerSink::DrainAtEos() {
   const std::shared_ptr<SendEngine> engine = Engine();
   if (engine == nullptr) return true;
+  if (!said_refusal_) input_.AtEnd(*counters_);
   auto deadline = steady_clock::now() + flush_timeout_;
   while (true) {
     switch (engine->Drain(deadline)) {

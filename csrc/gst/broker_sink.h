@@ -12,6 +12,7 @@
 
 #include "core/topic_template.h"
 #include "gst/deepstream_reader.h"
+#include "gst/input_check.h"
 #include "gst/payload_meta.h"
 #include "gst/send_engine.h"
 #include "gst/sink_reporter.h"
@@ -32,12 +33,15 @@ class BrokerSink {
   BrokerSink(const BrokerSink&) = delete;
   BrokerSink& operator=(const BrokerSink&) = delete;
 
-  bool SetProperty(guint id, const GValue* value);
+  /// False: no such setting. `*late`: it was changed, but counts from the next start only.
+  bool SetProperty(guint id, const GValue* value, bool* late);
   bool GetProperty(guint id, GValue* value);
 
   bool Start();
   bool Stop();
-  void SetCaps(GstCaps* caps);
+  /// On the way from READY to PAUSED: starts again where settings were changed since Start.
+  bool Renew();
+  void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
   void Unlock();
   void UnlockStop();
   /// Before the change from PLAYING to PAUSED, after that from PAUSED to PLAYING.
@@ -58,7 +62,6 @@ class BrokerSink {
   GstFlowReturn SendOwnBytes(GstBuffer* buffer);
   GstFlowReturn Send(OutPayload payload);
   void RenderTopic(OutPayload* payload);
-  void WarnWithoutPayloads();
   std::shared_ptr<SendEngine> Engine() const;
   GstStructure* Stats() const;
 
@@ -69,6 +72,7 @@ class BrokerSink {
   GstStructure* last_stats_ = nullptr;  // after Stop
 
   // Set by Start, read by the streaming thread.
+  SinkSettings started_with_;
   std::unique_ptr<SinkReporter> reporter_;
   std::optional<Template> template_;
   std::string topic_;
@@ -76,8 +80,7 @@ class BrokerSink {
   std::chrono::milliseconds flush_timeout_{0};
 
   // Of the streaming thread.
-  bool own_bytes_ = false;
-  bool said_no_payloads_ = false;
+  InputCheck input_{GST_ELEMENT(element_)};
   bool said_refusal_ = false;
   DeepStreamReader deepstream_;
   std::chrono::steady_clock::time_point next_template_warning_;

@@ -30,6 +30,8 @@ struct ConvSettings {
   guint frame_interval = 30, source_id = 0;
   bool new_api = false, multiple_payloads = false, dummy_payload = false;
   gdouble min_confidence = 0, rate = 0;
+
+  bool operator==(const ConvSettings&) const = default;
 };
 
 /// Called once, from class_init.

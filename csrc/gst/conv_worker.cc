@@ -97,7 +97,8 @@ const char* Ending(msgconv::Content content) {
 }  // namespace
 
 Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
-                                                       const ConvSettings& settings) {
+                                                       const ConvSettings& settings,
+                                                       ConvCounters* counters) {
   if (Status status = CheckSettings(settings); !status.ok()) return status;
   if (Status status = CheckDebugDir(settings.debug_payload_dir); !status.ok()) return status;
   Result<msgconv::Labels> labels = msgconv::Labels::Load(settings.labels);
@@ -111,13 +112,15 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
   }
   auto maker = MakerOf(settings, config);
   if (!maker.ok()) return maker.status();
-  std::unique_ptr<ConvWorker> worker(new ConvWorker(
-      element, settings, std::move(config), std::move(labels.value()), std::move(maker.value())));
+  counters->buffers = counters->found = counters->messages = 0;
+  std::unique_ptr<ConvWorker> worker(new ConvWorker(element, settings, counters, std::move(config),
+                                                    std::move(labels.value()),
+                                                    std::move(maker.value())));
   for (const std::string& warning : worker->config_->warnings()) worker->Warn(warning);
   return worker;
 }
 
-ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings,
+ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
                        std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
                        std::unique_ptr<msgconv::PayloadMaker> maker)
     : element_(element),
@@ -126,14 +129,16 @@ ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings,
       config_(std::move(config)),
       maker_(std::move(maker)),
       input_(settings_, labels_),
-      gate_(settings.frame_interval, settings.rate) {}
+      gate_(settings.frame_interval, settings.rate),
+      counters_(*counters) {}
 
 GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
-  ++buffers_;
+  ++counters_.buffers;
   for (const uint32_t source : input_.Begin(buffer)) Convert(buffer, source);
   ReportRefusal();
-  if (buffers_ == kPatience) ReportUnused();
+  if (counters_.buffers == kPatience) ReportUnused();
   if (payloads_.empty()) return buffer;
+  counters_.messages += payloads_.size();
 
   // The texts of the frames were the buffer's: all is rendered before it may be replaced.
   buffer = gst_buffer_make_writable(buffer);
@@ -155,11 +160,11 @@ void ConvWorker::Convert(GstBuffer* buffer, uint32_t source_id) {
   const bool admitted = gate_.AdmitFrame(source);
   input_.Prepare(source_id, &frame_);
   frame_.number = source.frames - 1;
-  found_ += input_.AddEvents(&frame_).found;
+  counters_.found += input_.AddEvents(&frame_).found;
   const size_t attached = frame_.objects.size();
   if (settings_.new_api && (admitted || settings_.events != kEventsNone)) {
     const InputReport report = input_.AddDetections(&frame_);
-    found_ += report.found;
+    counters_.found += report.found;
     ReportDetections(report);
     if (settings_.events != kEventsNone) KeepEvents(buffer, attached, admitted);
   }
@@ -265,23 +270,54 @@ void ConvWorker::ReportRefusal() {
   Warn(input_.refusal());
 }
 
+void ConvWorker::AtEnd() {
+  if (counters_.buffers == 0 || counters_.messages > 0 || told_refusal_) return;
+  if (counters_.found == 0) {
+    ReportUnused();
+  } else {
+    ReportFiltered();
+  }
+}
+
 void ConvWorker::ReportUnused() {
-  if (found_ > 0) return;
+  if (counters_.found > 0 || told_unused_) return;
+  told_unused_ = true;
+  const uint64_t buffers = counters_.buffers;
   if (!settings_.new_api) {
-    Warn("no message made of " + std::to_string(kPatience) +
-         " buffers: with msg2p-newapi=false only event metadata that an application attached is "
-         "converted, and "
-         "there was none (set msg2p-newapi=true to convert the detected objects)");
+    Warn("no message made of " + std::to_string(buffers) + (buffers == 1 ? " buffer" : " buffers") +
+         ": with msg2p-newapi=false only event metadata that an application attached is converted, "
+         "and there was none (set msg2p-newapi=true to convert the detected objects)");
   } else {
     // gst-launch-1.0 prints the details of an INFO, not its text.
     GST_ELEMENT_INFO(
         element_, STREAM, FAILED,
-        ("no detections on the first %" PRIu64 " buffers: nothing to send so far", kPatience),
+        ("no detections on the first %" PRIu64 " buffers: nothing to send so far", buffers),
         ("No detections (regions of interest, analytics metadata, DeepStream objects) on the first "
          "%" PRIu64
          " buffers. There may be nothing to see; else: is a detector before the converter, and no "
          "videocrop or videobox, which drop regions, between them?",
-         kPatience));
+         buffers));
+  }
+}
+
+/// There were objects or events, but the settings made messages of none.
+void ConvWorker::ReportFiltered() {
+  std::string settings;
+  const auto name = [&settings](bool set, const char* property) {
+    if (set) settings += (settings.empty() ? "" : ", ") + std::string(property);
+  };
+  name(settings_.comp_id != G_MAXUINT, "comp-id");
+  name(settings_.events != kEventsNone, "events (which needs objects with a tracking id)");
+  name(settings_.min_confidence > 0, "min-confidence");
+  name(!settings_.msg2p_lib.empty(), "msg2p-lib");
+  if (settings.empty()) return;
+  const std::string text = "no message made, although " + std::to_string(counters_.found) +
+                           " objects and events came: left out by " + settings;
+  // What is too uncertain may be left out on purpose.
+  if (settings == "min-confidence") {
+    GST_ELEMENT_INFO(element_, STREAM, FAILED, ("%s", text.c_str()), ("%s", text.c_str()));
+  } else {
+    Warn(text);
   }
 }
 

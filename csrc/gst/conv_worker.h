@@ -16,6 +16,7 @@
 
 #include "core/status.h"
 #include "gst/conv_settings.h"
+#include "gst/converter_state.h"
 #include "gst/frame_input.h"
 #include "gst/track_events.h"
 #include "msgconv/conv_config.h"
@@ -27,15 +28,18 @@ namespace dsmsg {
 
 class ConvWorker {
  public:
-  /// Reads the files that `settings` name and checks what must be there. `element` outlives the
-  /// worker.
+  /// Reads the files that `settings` name and checks what must be there. `element` and `counters`,
+  /// which begin anew, outlive the worker.
   static Result<std::unique_ptr<ConvWorker>> Create(GstElement* element,
-                                                    const ConvSettings& settings);
+                                                    const ConvSettings& settings,
+                                                    ConvCounters* counters);
 
   void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
   /// Takes the buffer and gives it back with its messages attached: the same one, or a copy that
   /// shares its memory where others hold it too and there is something to attach.
   GstBuffer* Process(GstBuffer* buffer);
+  /// At the end of the stream: says why there was no message, however few buffers came.
+  void AtEnd();
 
  private:
   struct BytesUnref {
@@ -47,7 +51,7 @@ class ConvWorker {
     uint64_t time_ns = 0;
   };
 
-  ConvWorker(GstElement* element, const ConvSettings& settings,
+  ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
              std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
              std::unique_ptr<msgconv::PayloadMaker> maker);
 
@@ -59,6 +63,7 @@ class ConvWorker {
   void ReportDetections(const InputReport& report);
   void ReportRefusal();
   void ReportUnused();
+  void ReportFiltered();
   void Warn(const std::string& what, const std::string& details = {});
 
   GstElement* const element_;
@@ -71,10 +76,10 @@ class ConvWorker {
   TrackEvents tracks_;
   msgconv::Frame frame_;           // kept for its memory
   std::vector<Payload> payloads_;  // of the buffer at hand
-  uint64_t buffers_ = 0, found_ = 0;
+  ConvCounters& counters_;
   // Each is said once.
   bool told_no_parameters_ = false, told_unnamed_ = false, told_debug_ = false,
-       told_refusal_ = false;
+       told_refusal_ = false, told_unused_ = false;
 };
 
 }  // namespace dsmsg

@@ -46,6 +46,11 @@ std::string_view ArrayAt(Address base, size_t offset) {
   return length == ds::kLabelSize ? std::string_view() : std::string_view(text, length);
 }
 
+std::string WrongLayout(const std::string& what, const std::string& ignored) {
+  return "DeepStream's " + what + " does not have the expected layout; its " + ignored +
+         " are ignored";
+}
+
 std::string Text(ds::Release release) {
   return std::to_string(release.major) + '.' + std::to_string(release.minor);
 }
@@ -63,8 +68,9 @@ bool DeepStreamReader::CheckRelease(bool objects) {
   // objects.
   if (!deepstream_->release) {
     return !objects || Refuse(
-                           "objects of DeepStream are on the buffer, but its release is not "
-                           "known: set the environment variable DSMSG_DEEPSTREAM_VERSION, for "
+                           "the buffer carries DeepStream objects, but the DeepStream release is "
+                           "unknown, so they are ignored: set the environment variable "
+                           "DSMSG_DEEPSTREAM_VERSION, for "
                            "example to 7.1");
   }
   const ds::Release release = *deepstream_->release;
@@ -76,9 +82,9 @@ bool DeepStreamReader::CheckRelease(bool objects) {
 #endif
   if (first <= release && release <= last) return true;
   return Refuse(std::string(objects ? "objects" : "metadata") + " of DeepStream " + Text(release) +
-                " are not read: known are releases " + Text(first) + " to " + Text(last) +
+                " are ignored: supported are releases " + Text(first) + " to " + Text(last) +
                 " (build dsmsg with -DDEEPSTREAM_ROOT=<DeepStream's folder> to check the layout "
-                "of others)");
+                "of another)");
 }
 
 bool DeepStreamReader::Find(GstBuffer* buffer) {
@@ -122,10 +128,10 @@ bool DeepStreamReader::FindIn(Address batch) {
     frames_.clear();
     payloads_.clear();
     sources_.clear();
-    return Refuse("DeepStream's metadata does not look as that of the known releases (" +
+    return Refuse("DeepStream's metadata does not have the layout of a supported release (" +
                   std::string(what) + ", release " +
                   (deepstream_->release ? Text(*deepstream_->release) : "unknown") +
-                  "): it is not read");
+                  "): it is ignored");
   };
   if (!IsMeta(batch, ds::kBatchMeta)) return wrong("head of the batch");
   const auto most = At<uint32_t>(batch, ds::batch::kMaxFrames);
@@ -184,9 +190,9 @@ bool DeepStreamReader::ReadObjects(Frame* frame) {
   for (const Address meta : frames_) {
     if (At<uint32_t>(meta, ds::frame::kSource) != frame->source_id) continue;
     if (!List(At<Address>(meta, ds::frame::kObjectList), &elements))
-      return Refuse("a list of objects is none");
+      return Refuse(WrongLayout("object list", "objects"));
     for (const Address element : elements) {
-      if (!AddObject(element, frame)) return Refuse("an object is none");
+      if (!AddObject(element, frame)) return Refuse(WrongLayout("object", "objects"));
     }
   }
   return true;
@@ -234,7 +240,7 @@ bool DeepStreamReader::ReadEvents(Frame* frame) {
   for (const Address meta : frames_) {
     if (At<uint32_t>(meta, ds::frame::kSource) != frame->source_id) continue;
     if (!List(At<Address>(meta, ds::frame::kUserList), &elements))
-      return Refuse("a list of events is none");
+      return Refuse(WrongLayout("list of events", "events"));
     for (const Address element : elements) {
       const auto data = At<Address>(element, ds::user::kData);
       if (At<int32_t>(element, ds::kBaseType) != ds::kEventMeta || !Plausible(data)) continue;

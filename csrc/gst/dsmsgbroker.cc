@@ -6,9 +6,11 @@
 #include <exception>
 
 #include "gst/broker_sink.h"
+#include "gst/late_change.h"
 #include "gst/type_names.h"
 
 GST_DEBUG_CATEGORY(dsmsg_broker_debug);
+#define GST_CAT_DEFAULT dsmsg_broker_debug
 
 namespace {
 
@@ -29,7 +31,12 @@ GstStaticPadTemplate sink_template =
 dsmsg::BrokerSink& Self(gpointer object) { return *static_cast<Broker*>(object)->sink; }
 
 void SetProperty(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
-  if (!Self(object).SetProperty(id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  bool late = false;
+  if (!Self(object).SetProperty(id, value, &late)) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  } else if (late) {
+    dsmsg::WarnOfLateChange(GST_ELEMENT(object), pspec->name);
+  }
 }
 
 void GetProperty(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
@@ -78,24 +85,33 @@ gboolean Event(GstBaseSink* base, GstEvent* event) {
   return handled;
 }
 
+// No exception goes through GStreamer; running out of memory or threads is all that may throw.
+template <class Starter>
+gboolean Guarded(GstElement* element, Starter start) {
+  try {
+    return start() ? TRUE : FALSE;
+  } catch (const std::exception& error) {
+    GST_ELEMENT_ERROR(element, RESOURCE, FAILED, ("Cannot start: %s", error.what()), (nullptr));
+    return FALSE;
+  }
+}
+
+gboolean Start(GstBaseSink* base) {
+  return Guarded(GST_ELEMENT(base), [base] { return Self(base).Start(); });
+}
+
 GstStateChangeReturn ChangeState(GstElement* element, GstStateChange change) {
-  if (change == GST_STATE_CHANGE_PLAYING_TO_PAUSED) Self(element).Pausing();
+  dsmsg::BrokerSink& self = Self(element);
+  if (change == GST_STATE_CHANGE_READY_TO_PAUSED &&
+      Guarded(element, [&self] { return self.Renew(); }) == FALSE)
+    return GST_STATE_CHANGE_FAILURE;
+  if (change == GST_STATE_CHANGE_PLAYING_TO_PAUSED) self.Pausing();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(parent_class)->change_state(element, change);
   if (change == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE) {
-    Self(element).Playing();
+    self.Playing();
   }
   return result;
-}
-
-// No exception goes through GStreamer; running out of memory or threads is all that may throw.
-gboolean Start(GstBaseSink* base) {
-  try {
-    return Self(base).Start() ? TRUE : FALSE;
-  } catch (const std::exception& error) {
-    GST_ELEMENT_ERROR(base, RESOURCE, FAILED, ("Cannot start: %s", error.what()), (nullptr));
-    return FALSE;
-  }
 }
 
 void InstallFunctions(GstBaseSinkClass* base) {

@@ -7,6 +7,8 @@
 
 #include "gst/conv_settings.h"
 #include "gst/conv_worker.h"
+#include "gst/converter_state.h"
+#include "gst/late_change.h"
 #include "gst/payload_meta.h"
 #include "gst/type_names.h"
 
@@ -18,6 +20,7 @@ namespace {
 // C++ members of the instance, which GObject only knows how to zero.
 struct State {
   dsmsg::ConvSettings settings;  // guarded by the object lock
+  dsmsg::ConvCounters counters;
   std::unique_ptr<dsmsg::ConvWorker>
       worker;  // between start and stop; used by the streaming thread
 };
@@ -41,10 +44,14 @@ GstStaticPadTemplate src_template =
 State& Self(gpointer object) { return *static_cast<Conv*>(object)->state; }
 
 void SetProperty(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
+  dsmsg::ConvSettings& settings = Self(object).settings;
   GST_OBJECT_LOCK(object);
-  const bool known = dsmsg::SetConvProperty(&Self(object).settings, id, value);
+  const dsmsg::ConvSettings before = settings;
+  const bool known = dsmsg::SetConvProperty(&settings, id, value);
+  const bool late = dsmsg::HasReadSettings(GST_ELEMENT(object)) && !(settings == before);
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (late) dsmsg::WarnOfLateChange(GST_ELEMENT(object), pspec->name);
 }
 
 void GetProperty(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
@@ -64,7 +71,7 @@ gboolean Start(GstBaseTransform* base) {
   GST_OBJECT_LOCK(base);
   const dsmsg::ConvSettings settings = self.settings;
   GST_OBJECT_UNLOCK(base);
-  auto worker = dsmsg::ConvWorker::Create(GST_ELEMENT(base), settings);
+  auto worker = dsmsg::ConvWorker::Create(GST_ELEMENT(base), settings, &self.counters);
   if (!worker.ok()) {
     GST_ELEMENT_ERROR(base, RESOURCE, SETTINGS, ("%s", worker.status().message().c_str()),
                       (nullptr));
@@ -77,6 +84,18 @@ gboolean Start(GstBaseTransform* base) {
 gboolean Stop(GstBaseTransform* base) {
   Self(base).worker.reset();
   return TRUE;
+}
+
+gboolean SinkEvent(GstBaseTransform* base, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && Self(base).worker) Self(base).worker->AtEnd();
+  return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(base, event);
+}
+
+// A sink may ask while the element stops: nothing of the worker is used.
+gboolean Query(GstBaseTransform* base, GstPadDirection direction, GstQuery* query) {
+  if (direction == GST_PAD_SRC && dsmsg::AnswerConverterQuery(query, Self(base).counters))
+    return TRUE;
+  return GST_BASE_TRANSFORM_CLASS(parent_class)->query(base, direction, query);
 }
 
 gboolean SetCaps(GstBaseTransform* base, GstCaps* caps, GstCaps*) {
@@ -105,6 +124,8 @@ void ClassInit(gpointer klass, gpointer) {
   base_class->start = Start;
   base_class->stop = Stop;
   base_class->set_caps = SetCaps;
+  base_class->sink_event = SinkEvent;
+  base_class->query = Query;
   base_class->generate_output = GenerateOutput;
   auto* element_class = GST_ELEMENT_CLASS(klass);
   gst_element_class_add_static_pad_template(element_class, &sink_template);

@@ -142,6 +142,10 @@ SendEngine::Failures SendEngine::TakeFailures() {
   return std::exchange(state_->failures, Failures());
 }
 
+Status SendEngine::CheckTopic(const std::string& topic) const {
+  return state_->link.CheckTopic(topic);
+}
+
 std::string SendEngine::AdaptorStats() const { return state_->link.Stats(); }
 
 const AdaptorLibrary& SendEngine::library() const { return state_->link.library(); }

@@ -87,6 +87,9 @@ class SendEngine {
   /// from a call is left alone with its threads, after a bounded wait: the status says which call.
   Status Stop();
 
+  /// Whether messages with this topic ("": none) have somewhere to go, as far as the adaptor says.
+  Status CheckTopic(const std::string& topic) const;
+
   Counters counters() const;
   Failures TakeFailures();
   /// JSON of the adaptor, or empty.

@@ -13,14 +13,22 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kWarnEvery{5000};
 constexpr milliseconds kPrerollPatience{2000};
+// Longer: a camera may take its time to answer.
+constexpr milliseconds kStartPatience{5000};
 
-/// The pipeline (or what is at the top) is still on its way to the state it was asked for.
-bool PipelineIsStarting(GstElement* element) {
+/// The pipeline, or what is at the top; to be unreferenced.
+GstObject* TopOf(GstElement* element) {
   auto* top = GST_OBJECT(gst_object_ref(element));
   while (GstObject* parent = gst_object_get_parent(top)) {
     gst_object_unref(top);
     top = parent;
   }
+  return top;
+}
+
+/// The pipeline is still on its way to the state it was asked for.
+bool PipelineIsStarting(GstElement* element) {
+  GstObject* top = TopOf(element);
   bool starting = false;
   if (GST_IS_ELEMENT(top)) {
     GST_OBJECT_LOCK(top);
@@ -30,6 +38,45 @@ bool PipelineIsStarting(GstElement* element) {
   }
   gst_object_unref(top);
   return starting;
+}
+
+/// Another sink that waits for its first buffer.
+bool IsWaitingSink(GstElement* element, GstElement* self) {
+  if (element == self || GST_IS_BIN(element)) return false;
+  GST_OBJECT_LOCK(element);
+  const bool waiting = GST_OBJECT_FLAG_IS_SET(element, GST_ELEMENT_FLAG_SINK) &&
+                       GST_STATE_RETURN(element) == GST_STATE_CHANGE_ASYNC;
+  GST_OBJECT_UNLOCK(element);
+  return waiting;
+}
+
+/// The name of one; "" when there is none.
+std::string WaitingSink(GstElement* self) {
+  GstObject* top = TopOf(self);
+  std::string name;
+  if (GST_IS_BIN(top)) {
+    GstIterator* all = gst_bin_iterate_recurse(GST_BIN(top));
+    GValue item = G_VALUE_INIT;
+    GstIteratorResult result = GST_ITERATOR_OK;
+    while (name.empty() && ((result = gst_iterator_next(all, &item)) == GST_ITERATOR_OK ||
+                            result == GST_ITERATOR_RESYNC)) {
+      if (result == GST_ITERATOR_RESYNC) {
+        gst_iterator_resync(all);
+        continue;
+      }
+      auto* element = GST_ELEMENT(g_value_get_object(&item));
+      if (IsWaitingSink(element, self)) {
+        gchar* copy = gst_object_get_name(GST_OBJECT(element));
+        name = copy;
+        g_free(copy);
+      }
+      g_value_reset(&item);
+    }
+    if (G_IS_VALUE(&item)) g_value_unset(&item);
+    gst_iterator_free(all);
+  }
+  gst_object_unref(top);
+  return name;
 }
 
 }  // namespace
@@ -71,8 +118,15 @@ void SinkReporter::AwaitBegins() {
   wake_.notify_all();
 }
 
+void SinkReporter::StartBegins() {
+  const std::lock_guard lock(mutex_);
+  start_due_ = Clock::now() + kStartPatience;
+  wake_.notify_all();
+}
+
 void SinkReporter::PrerollBegins() {
   const std::lock_guard lock(mutex_);
+  start_due_.reset();  // what is said of the preroll is enough
   has_buffer_ = true;
   preroll_due_ = Clock::now() + kPrerollPatience;
   wake_.notify_all();
@@ -81,6 +135,7 @@ void SinkReporter::PrerollBegins() {
 void SinkReporter::PrerollEnds() {
   const std::lock_guard lock(mutex_);
   preroll_due_.reset();
+  start_due_.reset();
 }
 
 std::optional<SinkReporter::Clock::time_point> SinkReporter::NextDue() const {
@@ -90,6 +145,7 @@ std::optional<SinkReporter::Clock::time_point> SinkReporter::NextDue() const {
   };
   if (failure_) consider(next_warning_);
   if (preroll_due_) consider(*preroll_due_);
+  if (start_due_) consider(*start_due_);
   if (stats_due_) consider(*stats_due_);
   return next;
 }
@@ -117,6 +173,11 @@ void SinkReporter::Loop() {
       preroll_due_.reset();
       lock.unlock();
       ReportPreroll();
+      lock.lock();
+    } else if (start_due_ && now >= *start_due_) {
+      start_due_.reset();
+      lock.unlock();
+      ReportStart();
       lock.lock();
     } else if (stats_due_ && now >= *stats_due_) {
       stats_due_ = now + stats_interval_;
@@ -172,6 +233,20 @@ void SinkReporter::ReportPreroll() {
        "bring it: put a queue into every branch of a tee (tee name=t  t. ! queue ! ...  t. ! queue "
        "! "
        "...), and set async=false on sinks of branches that may stay without data"));
+}
+
+/// Nothing came here, and the pipeline does not start: because of somebody else's sink?
+void SinkReporter::ReportStart() {
+  if (!PipelineIsStarting(element_)) return;
+  const std::string other = WaitingSink(element_);
+  if (other.empty()) return;
+  GST_ELEMENT_WARNING(
+      element_, CORE, STATE_CHANGE,
+      ("The pipeline has been waiting for 5 s for the first buffer of another sink, %s: set "
+       "async=false on it, or see why no data come",
+       other.c_str()),
+      ("A sink with async=true lets the whole pipeline wait. Where no data come to this sink "
+       "either, the source is silent, or a tee lacks a queue in a branch"));
 }
 
 void SinkReporter::ReportStats() {

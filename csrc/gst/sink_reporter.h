@@ -44,6 +44,9 @@ class SinkReporter {
   /// With async=true: the pipeline will wait for the first buffer. Says so when none comes in 2 s.
   void AwaitBegins();
   void PrerollEnds();
+  /// The element goes to PAUSED. Without any buffer the pipeline may wait for another sink, which
+  /// is named after 5 s.
+  void StartBegins();
 
   /// on-error=error and a message failed: the error was or is being posted, the stream is to end.
   bool failed() const { return failed_.load(); }
@@ -54,6 +57,7 @@ class SinkReporter {
   std::optional<Clock::time_point> NextDue() const;
   void ReportFailures();
   void ReportPreroll();
+  void ReportStart();
   void ReportStats();
 
   GstElement* const element_;
@@ -72,7 +76,7 @@ class SinkReporter {
   bool finishing_ = false;
   bool failure_ = false;
   Clock::time_point next_warning_;  // not before this
-  std::optional<Clock::time_point> preroll_due_, stats_due_;
+  std::optional<Clock::time_point> preroll_due_, start_due_, stats_due_;
   bool has_buffer_ = false;
 };
 

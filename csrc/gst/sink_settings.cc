@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gst/sink_settings.h"
 
-#include <algorithm>
-
 #include "gst/type_names.h"
 
 namespace dsmsg {
@@ -21,8 +19,9 @@ GType OnErrorType() {
   return type;
 }
 
-// Taken over on the way from NULL to READY: GStreamer has no flag that says so.
-constexpr auto kFlags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
+// Read at start; what was changed in READY since then counts from PAUSED on.
+constexpr auto kFlags =
+    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
 
 void Text(GObjectClass* c, guint id, const char* name, const char* nick, const char* blurb) {
   g_object_class_install_property(c, id, g_param_spec_string(name, nick, blurb, nullptr, kFlags));
@@ -63,7 +62,8 @@ void InstallSinkProperties(GObjectClass* c) {
        "required. With share-connection=1 in it, sinks of one process that "
        "mean the same broker use one connection");
   Text(c, kPropTopic, "topic", "Topic",
-       "Topic to send to; default: that of conn-str or of the configuration file");
+       "Topic to send to; default: that of conn-str or of the configuration file. One of the three "
+       "is required where the protocol has topics");
   Text(c, kPropTopicTemplate, "topic-template", "Topic template",
        "Topic made from each JSON payload, for example events/${sensor.id}; "
        "${topic} is the property topic, ${field:-text} has a default for a "
@@ -85,7 +85,7 @@ void InstallSinkProperties(GObjectClass* c) {
       c, kPropOnError,
       g_param_spec_enum("on-error", "On error",
                         "What to do when a message cannot be delivered for good (an outage of "
-                        "the broker is none: the adaptor keeps the messages)",
+                        "the broker does not count: the adaptor keeps the messages)",
                         OnErrorType(), static_cast<gint>(defaults.on_error), kFlags));
   Number(c, kPropFlushTimeout, "flush-timeout", "Flush timeout",
          "Milliseconds to wait at end of stream, and again at stop, for messages "
@@ -190,13 +190,6 @@ bool GetSinkProperty(const SinkSettings& s, guint id, GValue* value) {
     default:
       return false;
   }
-}
-
-std::string TopicOfConnStr(const std::string& conn_str, const std::string& protocol) {
-  // AMQP's further fields are the user and the password, Azure's are key=value pairs.
-  if (protocol.starts_with("AMQP") || protocol.starts_with("AZURE")) return {};
-  if (std::count(conn_str.begin(), conn_str.end(), ';') != 2) return {};
-  return conn_str.substr(conn_str.rfind(';') + 1);
 }
 
 }  // namespace dsmsg

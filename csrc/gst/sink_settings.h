@@ -20,6 +20,8 @@ struct SinkSettings {
   OnError on_error = OnError::kWarn;
   guint flush_timeout_ms = 10000;
   guint stats_interval_ms = 0;  // off
+
+  bool operator==(const SinkSettings&) const = default;
 };
 
 /// Ids of the properties that InstallSinkProperties() installs; `stats` is answered by the element.
@@ -44,10 +46,6 @@ void InstallSinkProperties(GObjectClass* object_class);
 /// Both answer false for an id that is not a setting. The caller holds the object lock.
 bool SetSinkProperty(SinkSettings* settings, guint id, const GValue* value);
 bool GetSinkProperty(const SinkSettings& settings, guint id, GValue* value);
-
-/// What follows the last ';' of `conn_str` when it is there as a topic: the third field of
-/// host;port;topic. Empty for other forms, and for protocols whose third field is something else.
-std::string TopicOfConnStr(const std::string& conn_str, const std::string& protocol);
 
 }  // namespace dsmsg
 

@@ -10,7 +10,7 @@ using msgconv::EventType;
 using msgconv::Object;
 
 void TrackEvents::Apply(uint64_t now_ns, msgconv::Frame* frame) {
-  Source& source = sources_[frame->source_id];
+  Source& source = sources_.Get(frame->source_id);
   if (now_ns + kGoneAfterNs < source.last_ns) source.tracks.clear();
   source.last_ns = now_ns;
   for (Object& object : frame->objects) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "msgconv/model.h"
+#include "msgconv/recent_map.h"
 
 namespace dsmsg {
 
@@ -33,6 +34,7 @@ class TrackEvents {
   /// kGoneAfterNs (a seek, a restarted file) begins anew. The appended texts live until the next
   /// call.
   void Apply(uint64_t now_ns, msgconv::Frame* frame);
+  size_t sources() const { return sources_.size(); }
 
  private:
   enum class Motion { kUnknown, kMoving, kStopped };
@@ -53,8 +55,8 @@ class TrackEvents {
   static msgconv::EventType Update(Track* track, uint64_t now_ns);
   void AppendGone(Tracks* tracks, uint64_t now_ns, msgconv::Frame* frame);
 
-  std::unordered_map<uint32_t, Source> sources_;  // as many as the pipeline has cameras
-  std::vector<Track> gone_;                       // texts of the exits of this frame
+  msgconv::RecentMap<Source> sources_;
+  std::vector<Track> gone_;  // texts of the exits of this frame
 };
 
 }  // namespace dsmsg

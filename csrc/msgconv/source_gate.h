@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <unordered_map>
+
+#include "msgconv/recent_map.h"
 
 namespace dsmsg::msgconv {
 
@@ -25,7 +26,9 @@ class SourceGate {
   SourceGate(uint32_t interval, double rate)
       : interval_(std::max<uint32_t>(interval, 1)), rate_(rate), burst_(std::max(rate, 1.0)) {}
 
-  Source& Find(uint32_t source_id) { return sources_[source_id]; }
+  /// Valid until the next call; its numbers begin anew when it was not asked for very long.
+  Source& Find(uint32_t source_id) { return sources_.Get(source_id); }
+  size_t sources() const { return sources_.size(); }
 
   /// Counts a frame; true when it is one to convert. Its number is frames - 1.
   bool AdmitFrame(Source& source) const { return source.frames++ % interval_ == 0; }
@@ -51,7 +54,7 @@ class SourceGate {
  private:
   const uint32_t interval_;
   const double rate_, burst_;
-  std::unordered_map<uint32_t, Source> sources_;  // as many as the pipeline has cameras
+  RecentMap<Source> sources_;
 };
 
 }  // namespace dsmsg::msgconv

@@ -331,7 +331,8 @@ TEST(DeepStream, WhatDoesNotLookRightIsNotTouched) {
     change(batch);
     SinkHarness h(fake.proto_lib() + " conn-str=h;1", kVideo);
     ASSERT_EQ(h.Push(batch.Buffer()), GST_FLOW_OK);
-    EXPECT_THAT(h.Text(GST_MESSAGE_WARNING, 0).text, HasSubstr("does not look as")) << number;
+    EXPECT_THAT(h.Text(GST_MESSAGE_WARNING, 0).text, HasSubstr("does not have the layout"))
+        << number;
     EXPECT_EQ(fake.Sent(), 0U) << number;
     ++number;
   }

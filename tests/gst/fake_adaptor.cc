@@ -150,6 +150,10 @@ FAKE_EXPORT size_t dsmsg_last_error(NvDsMsgApiHandle, char* out, size_t size) {
   const std::lock_guard lock(Control().mutex);
   return Copy(Control().last_error, out, size);
 }
+FAKE_EXPORT NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle, const char* topic) {
+  const std::lock_guard lock(Control().mutex);
+  return Control().needs_topic && *topic == '\0' ? NVDS_MSGAPI_ERR : NVDS_MSGAPI_OK;
+}
 FAKE_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle, const DsmsgMessage* m,
                                                    nvds_msgapi_send_cb_t callback, void* user_ptr) {
   FakeMessage message;

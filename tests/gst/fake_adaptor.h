@@ -37,7 +37,8 @@ struct FakeControl {
   std::string stats =
       "{\"acknowledged\": 3, \"queue\": {\"depth\": 4}, \"link\": \"up\", \"load\": 0.5}";
   std::string last_error = "fake: the broker said no";
-  std::string signature;  // of connections; "": not shared
+  std::string signature;     // of connections; "": not shared
+  bool needs_topic = false;  // refuses what comes without
 
   // What was called.
   std::vector<FakeMessage> messages;

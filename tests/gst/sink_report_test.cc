@@ -48,7 +48,7 @@ TEST(SinkFailures, UnknownTopicIsNamed) {
 TEST(SinkFailures, ARefusedSendDoesNotEndTheStream) {
   Fake fake("fakeplain");
   fake.Set([](FakeControl& c) { c.send_result = NVDS_MSGAPI_ERR; });
-  SinkHarness h(fake.proto_lib() + " conn-str=h;1", kJson);
+  SinkHarness h(fake.proto_lib() + " conn-str=h;1 topic=t", kJson);
   ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
   EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text, HasSubstr("adaptor reported an error"));
   fake.Set([](FakeControl& c) { c.send_result = NVDS_MSGAPI_OK; });

@@ -131,7 +131,7 @@ TEST(SinkState, AnAdaptorThatNeverReturnsIsLeftBehind) {
   Fake fake("fakeplain");
   fake.Set([](FakeControl& c) { c.hold_sends = true; });
   {
-    Pipeline pipeline(std::string(kSource) + "dsmsgbroker flush-timeout=100 conn-str=h;1 " +
+    Pipeline pipeline(std::string(kSource) + "dsmsgbroker topic=t flush-timeout=100 conn-str=h;1 " +
                       fake.proto_lib());
     pipeline.Set(GST_STATE_PLAYING);
     PushNumber(pipeline, 1);
@@ -223,7 +223,8 @@ TEST(SinkEos, HasADeadlineAndSaysWhatIsLeft) {
 TEST(SinkEos, MessagesForgottenByTheAdaptorAreFailures) {
   Fake fake("fakeplain");
   fake.Set([](FakeControl& c) { c.hold_completions = c.forget = true; });
-  Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink flush-timeout=100 conn-str=h;1 " +
+  Pipeline pipeline(std::string(kSource) +
+                    "dsmsgbroker name=sink topic=t flush-timeout=100 conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
   for (size_t i = 0; i < 5; ++i) PushNumber(pipeline, i);
@@ -308,6 +309,15 @@ TEST(SinkPipeline, AsyncWithoutDataIsNamed) {
   const BusText warning = pipeline.Text(GST_MESSAGE_WARNING);
   EXPECT_THAT(warning.text, AllOf(HasSubstr("async=true"), HasSubstr("set async=false")));
   EXPECT_THAT(warning.debug, HasSubstr("every other sink"));
+}
+
+TEST(SinkPipeline, AnotherSinkThatWaitsIsNamed) {
+  Fake fake;
+  Pipeline pipeline("appsrc ! tee name=t  t. ! queue ! dsmsgbroker conn-str=h;1 " +
+                    fake.proto_lib() + "  t. ! queue ! fakesink name=picture async=true");
+  EXPECT_EQ(pipeline.Set(GST_STATE_PLAYING), GST_STATE_CHANGE_ASYNC);
+  EXPECT_THAT(pipeline.Text(GST_MESSAGE_WARNING).text,
+              AllOf(HasSubstr("another sink, picture"), HasSubstr("set async=false")));
 }
 
 TEST(SinkPipeline, NothingCanBeLinkedBehindIt) {

@@ -2,6 +2,7 @@
 // The sink by itself: settings, payloads, topics, errors and statistics.
 #include <gmock/gmock.h>
 
+#include "conv_support.h"
 #include "gst/payload_meta.h"
 #include "sink_harness.h"
 #include "support.h"
@@ -178,6 +179,45 @@ TEST(SinkPayloads, CompIdSelects) {
     EXPECT_EQ(c.messages[1].payload, "of any");
   });
   EXPECT_EQ(Stat(h.sink(), "filtered"), 1U);
+}
+
+TEST(SinkErrors, NameTheTopicThatIsMissing) {
+  Fake fake;
+  fake.Set([](FakeControl& c) { c.needs_topic = true; });
+  const BusText none = StartError(fake.proto_lib() + " conn-str=h;1");
+  EXPECT_THAT(none.text, AllOf(HasSubstr("No topic"), HasSubstr("property topic"),
+                               HasSubstr("host;port;topic"), HasSubstr("[message-broker]")));
+  EXPECT_THAT(none.debug, HasSubstr("FAKE adaptor: fake: the broker said no"));
+  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.disconnects; }), 1);
+  // The template's own need; without one it gives the topic.
+  EXPECT_THAT(StartError(fake.proto_lib() + " conn-str=h;1 topic-template=${topic}/x").text,
+              AllOf(HasSubstr("uses ${topic}"), HasSubstr("set topic")));
+  for (const char* enough : {"topic=t", "topic-template=a/${b}", "topic-template=${topic:-a}"}) {
+    Pipeline pipeline("dsmsgbroker " + fake.proto_lib() + " conn-str=h;1 " + enough);
+    EXPECT_NE(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE) << enough;
+  }
+  // AMQP's third field is a user.
+  fake.Set([](FakeControl& c) { c.protocol = "AMQP"; });
+  EXPECT_THAT(StartError(fake.proto_lib() + " conn-str=h;1").text,
+              AllOf(HasSubstr("No topic"), Not(HasSubstr("host;port;topic"))));
+}
+
+TEST(SinkErrors, AThirdPartyAdaptorWithoutTopicIsAWarning) {
+  Fake plain("fakeplain");
+  const auto warning = [&](const std::string& settings) {
+    Pipeline pipeline("dsmsgbroker " + plain.proto_lib() + " " + settings);
+    EXPECT_NE(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    return pipeline.Text(GST_MESSAGE_WARNING, std::chrono::milliseconds(0)).text;
+  };
+  EXPECT_THAT(warning("conn-str=h;1"), AllOf(HasSubstr("No topic is set"), HasSubstr("FAKE")));
+  EXPECT_EQ(warning("conn-str=h;1;third"), "");
+  EXPECT_EQ(warning("conn-str=h;1 topic=t"), "");
+  const dsmsg_test::TextFile with("[message-broker]\n Topic = t\n");
+  EXPECT_EQ(warning("conn-str=h;1 config=" + with.path()), "");
+  const dsmsg_test::TextFile without("[message-broker]\n#topic = t\ntopics=1\n");
+  EXPECT_THAT(warning("conn-str=h;1 config=" + without.path()), HasSubstr("No topic is set"));
+  plain.Set([](FakeControl& c) { c.protocol = "AZURE_DEVICE_CLIENT"; });
+  EXPECT_EQ(warning("conn-str=h;1"), "");
 }
 
 TEST(SinkPayloads, VideoWithoutAnyIsSaidOnce) {

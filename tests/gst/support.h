@@ -35,7 +35,7 @@ class Fake {
     const FakeControl fresh;
     control_->protocol = fresh.protocol;
     control_->refuse_connect = control_->hold_sends = control_->hold_completions =
-        control_->forget = false;
+        control_->forget = control_->needs_topic = false;
     control_->send_result = control_->completion = NVDS_MSGAPI_OK;
     control_->stats = fresh.stats;
     control_->last_error = fresh.last_error;
@@ -124,6 +124,7 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
+  GstElement* get() const { return pipeline_; }
   GstStateChangeReturn Set(GstState state) { return gst_element_set_state(pipeline_, state); }
   /// Waits for the state asked for.
   GstStateChangeReturn Reach(std::chrono::seconds timeout = kPatience) {

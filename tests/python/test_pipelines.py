@@ -171,3 +171,28 @@ def test_mqtt_with_tls(environment: dict[str, str], tmp_path: Path) -> None:
         first = arrived.get(timeout=20)
     assert first.topic == "street/events"
     assert json.loads(first.payload)["event"]["type"] == "entry"
+
+
+def test_a_file_is_one_message(
+    environment: dict[str, str], redis_broker: Broker, tmp_path: Path
+) -> None:
+    """The first example of docs/redis.md, with a file larger than what filesrc reads at once."""
+    page = (ROOT / "docs" / "redis.md").read_text()
+    example = re.search(r"gst-launch-1\.0 -q filesrc .*\\\n.*", page).group(0)
+    document = json.dumps({"sensorId": "camera-1", "objects": ["x" * 100] * 1000})
+    (tmp_path / "message.json").write_text(document)
+    shell = example.replace("localhost;6379", redis_broker.conn_str).replace(
+        "cfg/cfg_redis.txt", str(ROOT / "cfg" / "cfg_redis.txt")
+    )
+    result = subprocess.run(
+        ["bash", "-ec", shell],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "WARNING" not in result.stderr
+    assert list(_stream(redis_broker, "detections")) == [document.encode()]

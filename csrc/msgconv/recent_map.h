@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// State for each source id, of those seen most recently: cameras that come and go under ever new
+// numbers must not fill the memory. One thread at a time.
+#ifndef DSMSG_MSGCONV_RECENT_MAP_H_
+#define DSMSG_MSGCONV_RECENT_MAP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <unordered_map>
+#include <utility>
+
+namespace dsmsg::msgconv {
+
+template <class T>
+class RecentMap {
+ public:
+  /// More cameras at a time than a process can have.
+  static constexpr size_t kMost = 4096;
+
+  /// The state of `id`, new if it is not known; that of the id not asked for longest may be
+  /// forgotten for it. Valid until kMost other ids were asked for.
+  T& Get(uint32_t id) {
+    const auto [found, is_new] = places_.try_emplace(id, recent_.begin());
+    if (is_new) {
+      recent_.emplace_front(id, T());
+      found->second = recent_.begin();
+      if (recent_.size() > kMost) {
+        places_.erase(recent_.back().first);
+        recent_.pop_back();
+      }
+    } else {
+      recent_.splice(recent_.begin(), recent_, found->second);
+    }
+    return recent_.front().second;
+  }
+  size_t size() const { return recent_.size(); }
+
+ private:
+  std::list<std::pair<uint32_t, T>> recent_;  // the last one asked for first
+  std::unordered_map<uint32_t, typename std::list<std::pair<uint32_t, T>>::iterator> places_;
+};
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_RECENT_MAP_H_
