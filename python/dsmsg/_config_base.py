@@ -53,7 +53,7 @@ class Config:
         """
         config = cls()
         for name, value in settings.items():
-            setattr(config, name.replace("-", "_"), value)
+            config._set(name, value)
         return config
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -62,8 +62,12 @@ class Config:
         Raises:
             ConfigError: there is no such option, or the value is not allowed.
         """
-        option = self.options.get(name.replace("_", "-"))
-        option = option or next((o for o in self.options.values() if o.attribute == name), None)
+        self._set(name, value)
+
+    def _set(self, name: str, value: object) -> None:
+        """Sets one option by any spelling of its name, which an error repeats as it is."""
+        attribute = name.replace("-", "_")
+        option = next((o for o in self.options.values() if o.attribute == attribute), None)
         if option is None:
             hint = nearest(name, list(self.options))
             raise ConfigError(f"{self.adaptor}: there is no option {name!r}{hint}")
@@ -71,7 +75,7 @@ class Config:
             text = option.to_text(value)
             if option.unavailable and text != option.default:
                 raise ConfigError(f"{self.adaptor}: {option.name} is not available: {option.doc}")
-        object.__setattr__(self, name, value)
+        object.__setattr__(self, attribute, value)
 
     def to_dict(self) -> dict[str, str]:
         """Returns the options that are set, by their names in the file, as text, secrets included.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from dsmsg._abi import EventSlot, Library, ffi
+from dsmsg._check import check_config, option_names
 from dsmsg._find import AdaptorNotFoundError, find
 from dsmsg._inifile import ConfigSource, config_file
 from dsmsg._types import ConnectionEvent, DsmsgError, Message, Result, c_string
@@ -89,6 +90,23 @@ class Adaptor:
         table: dict[str, Any] = json.loads(self._text("describe"))
         return table
 
+    @property
+    def options(self) -> frozenset[str]:
+        """Names of its options, with dashes; empty when it has no dsmsg_describe."""
+        return option_names(self._library)
+
+    def check(self, config: ConfigLike) -> None:
+        """Checks that settings are meant for this adaptor, as `connect` does.
+
+        Args:
+            config: settings. What stands in a file is left to the adaptor.
+
+        Raises:
+            ConfigError: a config object of another adaptor, a name that is no option, or an option
+                given twice.
+        """
+        check_config(self._library, self.protocol, config)
+
     def signature(self, conn_str: str | None, config: ConfigLike = None) -> str:
         """Returns the connection's signature: equal ones mean that a connection may be shared.
 
@@ -100,12 +118,14 @@ class Adaptor:
             64 hex digits, or "" unless the settings say `share-connection=1`.
 
         Raises:
+            ConfigError: as `connect`.
             DsmsgError: the settings are wrong, or the library has no such function.
         """
         if not self._library.has("connection_signature"):
             raise DsmsgError(
                 f"the adaptor {self.path.name} has no nvds_msgapi_connection_signature"
             )
+        self.check(config)
         output = ffi.new("char[]", 256)
         with config_file(config) as path:
             code = self._library.connection_signature(
@@ -142,8 +162,11 @@ class Adaptor:
             The connection; end it with `disconnect` or use it as a context manager.
 
         Raises:
+            ConfigError: `config` names an option that the adaptor does not have (the text has the
+                nearest one), or is the config object of another adaptor.
             DsmsgError: the adaptor refused; the text is its last error.
         """
+        self.check(config)
         connection = Connection(self._library, self.protocol)
         with config_file(config) as path:
             slot = EventSlot.take(connection.handle_event)

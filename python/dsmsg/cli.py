@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from dsmsg import __version__, _spool_cli
 from dsmsg._find import search_folders
+from dsmsg._looking import Look, look, settings_of
 from dsmsg.brokers import __main__ as brokers_cli
 from dsmsg.doctor import examine
 
@@ -63,9 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     pub.add_argument("--json", action="store_true", help="print the result as JSON")
     pub.set_defaults(run=_pub)
 
-    sub = commands.add_parser("sub", help="print received messages")
+    sub = commands.add_parser(
+        "sub",
+        help="print received messages",
+        description="Prints received messages. It looks on: consumers that are running keep "
+        "getting all of theirs, and nothing is left behind at the broker. Kafka: a topic is read "
+        "from offset-reset on (earliest); others give what is sent from now on.",
+    )
     _connection_arguments(sub)
     sub.add_argument("topic", nargs="+")
+    sub.add_argument(
+        "--group",
+        metavar="NAME",
+        help="share the messages of this group with its other members (Kafka, Redis streams: "
+        "consumer group; MQTT: shared subscription; AMQP: queue)",
+    )
     sub.add_argument("--count", type=int, default=0, help="end after so many (0: never)")
     sub.add_argument(
         "--timeout", type=float, default=0, help="fail after so many seconds (0: never)"
@@ -99,17 +112,31 @@ def _connection_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _connect(parsed: argparse.Namespace) -> Any:  # noqa: ANN401 - Connection, imported late
-    from dsmsg.adaptor import Adaptor, ConfigLike  # here: `brokers` works without cffi
+def _options(parsed: argparse.Namespace) -> dict[str, str]:
+    if parsed.option and parsed.config:
+        raise ValueError("--config and --option cannot be used together (put all into the file)")
+    return dict(_pair(text, "--option") for text in parsed.option)
 
-    config: ConfigLike = parsed.config
-    if parsed.option:
-        if parsed.config:
-            raise ValueError(
-                "--config and --option cannot be used together (put all into the file)"
-            )
-        config = dict(_pair(text, "--option") for text in parsed.option)
-    return Adaptor(parsed.adaptor).connect(parsed.conn_str, config)
+
+def _connect(parsed: argparse.Namespace) -> Any:  # noqa: ANN401 - Connection, imported late
+    from dsmsg.adaptor import Adaptor  # here: `brokers` works without cffi
+
+    options = _options(parsed)
+    return Adaptor(parsed.adaptor).connect(parsed.conn_str, options or parsed.config)
+
+
+def _connect_to_look(parsed: argparse.Namespace) -> tuple[Any, Look]:
+    """Connects so that the consumers that work keep getting their messages."""
+    from dsmsg.adaptor import Adaptor
+
+    adaptor = Adaptor(parsed.adaptor)
+    options = _options(parsed)
+    adaptor.check(options)
+    file = settings_of(parsed.config) if parsed.config else {}
+    plan = look(adaptor.protocol, adaptor.options, parsed.topic, parsed.group, file, options)
+    if not plan.settings:
+        return adaptor.connect(parsed.conn_str, options or parsed.config), plan
+    return adaptor.connect(parsed.conn_str, plan.over(parsed.config, options)), plan
 
 
 def _pair(text: str, what: str) -> tuple[str, str]:
@@ -190,9 +217,16 @@ def _sub(parsed: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupted)
-    with _connect(parsed) as connection:
-        connection.subscribe(parsed.topic, show)
-        print(f"receiving {', '.join(parsed.topic)}; Ctrl-C ends it", file=sys.stderr, flush=True)
+    connection, plan = _connect_to_look(parsed)
+    with connection:
+        connection.subscribe(plan.topics, show)
+        print(
+            f"receiving {', '.join(parsed.topic)}{plan.place}; Ctrl-C ends it",
+            file=sys.stderr,
+            flush=True,
+        )
+        if plan.warning:
+            print(f"dsmsg: {plan.warning}", file=sys.stderr, flush=True)
         finished = done.wait(parsed.timeout or None)
     if failure:
         raise failure[0]

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any, overload
 
 from dsmsg._abi import ffi, forget, on_link, on_message, on_send, register
+from dsmsg._check import check_config
 from dsmsg._connection_core import ConnectionCore
 from dsmsg._inifile import ConfigSource, config_file
 from dsmsg._types import (
@@ -223,10 +224,12 @@ class Connection(ConnectionCore):
                 have to be given again).
 
         Raises:
+            ConfigError: as `Adaptor.connect`.
             DsmsgError: the settings are wrong (nothing has changed then), or the adaptor has no
                 dsmsg_reload. That the new broker is reached is told by the link callback.
         """
         self._need("reload")
+        check_config(self._library, self._protocol, config)
         with self._call() as handle, config_file(config) as path:
             code = self._library.reload(
                 handle, c_string(conn_str, "conn_str"), c_string(path, "config")
