@@ -109,7 +109,7 @@ def _unique() -> str:
 def _kafka(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
     if group is not None:
         return Look({"consumer-group-id": group}, topics, f" as a member of the group {group}")
-    # Without a committed offset the broker forgets the group when its only member leaves.
+    # Without a committed offset the broker forgets the group soon after its only member has left.
     return Look({"consumer-group-id": _unique(), "commit-offsets": "0"}, topics)
 
 

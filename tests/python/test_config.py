@@ -138,8 +138,9 @@ def test_what_is_not_allowed_says_what_is(name: str, value: object, text: str) -
     config = KafkaConfig()
     with pytest.raises(ConfigError, match=text):
         setattr(config, name, value)
-    with pytest.raises(ConfigError, match=text):
-        KafkaConfig.from_options({name.replace("_", "-"): value})
+    dashed = name.replace("_", "-")  # repeated as it was written
+    with pytest.raises(ConfigError, match=text.replace(f"'{name}'", f"'{dashed}'")):
+        KafkaConfig.from_options({dashed: value})
     assert config == KafkaConfig()
 
 

@@ -30,7 +30,7 @@ constexpr std::array kOptions = {
                "consumer group; its members share the partitions"},
     OptionSpec{"commit-offsets", "bool", "1",
                "0: the group keeps no position, so every start begins at offset-reset, and the "
-               "group is gone when its last member is"},
+               "broker forgets the group some minutes after its last member has left"},
     OptionSpec{"compression", "enum(none,gzip,snappy,lz4,zstd)", "lz4", "compression of batches"},
     OptionSpec{
         "acks", "enum(all,1,0)", "all",
