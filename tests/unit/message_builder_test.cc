@@ -17,7 +17,8 @@ using ::testing::HasSubstr;
 
 /// The answer for `topic` with these settings; "" when a message has somewhere to go.
 std::string Answer(const std::string& conn_str, const std::string& options,
-                   std::string_view topic = {}, const DriverInfo& info = testing::FakeDriver::Info()) {
+                   std::string_view topic = {},
+                   const DriverInfo& info = testing::FakeDriver::Info()) {
   const std::string path = ::testing::TempDir() + "/message_builder.txt";
   std::ofstream(path) << "[message-broker]\n" << options;
   const Result<Settings> settings = Settings::Load(info, conn_str, path);
