@@ -80,7 +80,7 @@ class KafkaConfig(Config):
             ("consumer-proto-cfg", "pairs", "", "librdkafka properties for the consumer only; they win over proto-cfg", "s"),
             ("partition-key", "string", "sensor.id", "field of the payload that is the message's key; messages of one key keep their order", ""),
             ("consumer-group-id", "string", "test-consumer-group", "consumer group; its members share the partitions", ""),
-            ("commit-offsets", "bool", "1", "0: the group keeps no position, so every start begins at offset-reset, and the group is gone when its last member is", ""),
+            ("commit-offsets", "bool", "1", "0: the group keeps no position, so every start begins at offset-reset, and the broker forgets the group some minutes after its last member has left", ""),
             ("compression", "enum(none,gzip,snappy,lz4,zstd)", "lz4", "compression of batches", ""),
             ("acks", "enum(all,1,0)", "all", "who must have a message before it counts as sent: all in-sync replicas, the leader, nobody", ""),
             ("linger", "ms(0,900000)", "5ms", "how long a message may wait for others of its batch", ""),
@@ -222,8 +222,8 @@ class KafkaConfig(Config):
     consumer_group_id: str | None
     """Consumer group; its members share the partitions (default test-consumer-group)."""
     commit_offsets: bool | None
-    """0: the group keeps no position, so every start begins at offset-reset, and the group is
-    gone when its last member is (default 1)."""
+    """0: the group keeps no position, so every start begins at offset-reset, and the broker
+    forgets the group some minutes after its last member has left (default 1)."""
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] | None
     """Compression of batches (default lz4)."""
     acks: Literal["all", "1", "0"] | int | None
