@@ -63,6 +63,7 @@ void MqttClient::Close(Millis drain) {
 Status MqttClient::Step(Millis timeout, int wake_fd, bool read, Progress* progress) {
   *progress = Progress();
   if (Status status = WriteAll(); !status.ok()) {
+    if (status.code() == Code::kAuth) return status;
     // Why the server ended the connection may be here to be read.
     Status reason = ReadAll();
     return reason.ok() ? status : reason;
