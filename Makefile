@@ -2,7 +2,7 @@
 # Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
 # reach the scripts as environment variables.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-quick test-debian13 faults soak lint format generate bench docs clean
+.PHONY: help setup demo build test test-quick test-debian13 faults soak lint format generate lock bench docs clean
 
 help: ## List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -53,6 +53,9 @@ generate: ## Write again the files that are made from the adaptors' option table
 	@cmake --preset dev -Wno-dev
 	@cmake --build --preset dev --target adaptors
 	@.venv/bin/python scripts/generate.py build/dev/lib
+
+lock: ## Renew the exact versions of Python packages (requirements.lock), and run the quick tests with them
+	@scripts/lock
 
 bench: ## Measure: each result is a ratio or a cost per message, as JSON in build/bench/
 	@scripts/setup test

@@ -2,6 +2,7 @@
 """Prints the requirements of one extra of pyproject.toml, one a line, without building the package.
 
 Usage: requirements.py <extra>     ("run": the dependencies of the package itself)
+       requirements.py --check     does requirements.lock meet all of them?
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import importlib
 import sys
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parent.parent
+LOCK = ROOT / "requirements.lock"
 
 
 def load_toml(path: Path) -> dict[str, Any]:
@@ -27,15 +31,54 @@ def load_toml(path: Path) -> dict[str, Any]:
     return parsed
 
 
+def unmet(extras: dict[str, list[str]], lock: str) -> list[str]:
+    """Returns what is wrong with a lock file.
+
+    Args:
+        extras: requirements by the name of the extra.
+        lock: content of the lock file; every version of a package must meet its range.
+    """
+    packaging: Any = importlib.import_module("pip._vendor.packaging.requirements")
+    names: Any = importlib.import_module("pip._vendor.packaging.utils")
+    pins: dict[str, list[str]] = {}
+    wrong = []
+    for line in lock.splitlines():
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        pin = packaging.Requirement(text)
+        exact = [each.version for each in pin.specifier if each.operator == "=="]
+        if len(exact) != 1 or len(pin.specifier) != 1 or pin.url:
+            wrong.append(f"{text}: not an exact version")
+        pins.setdefault(names.canonicalize_name(pin.name), []).extend(exact)
+    for extra, requirements in extras.items():
+        for text in requirements:
+            wanted = packaging.Requirement(text)
+            versions = pins.get(names.canonicalize_name(wanted.name), [])
+            if not versions:
+                wrong.append(f"{extra}: {text}: not in the lock file")
+            wrong += [
+                f"{extra}: {text}: locked is {version}"
+                for version in versions
+                if not wanted.specifier.contains(version, prereleases=True)
+            ]
+    return wrong
+
+
 def main() -> int:
-    """Prints the requirements of the extra that was named; returns 2 when there is no such."""
-    project = load_toml(Path(__file__).parent.parent / "pyproject.toml")["project"]
+    """Prints what was asked for; returns 1 when the lock file is wrong, 2 for wrong usage."""
+    project = load_toml(ROOT / "pyproject.toml")["project"]
     extras: dict[str, list[str]] = {
         "run": project["dependencies"],
         **project["optional-dependencies"],
     }
+    if sys.argv[1:] == ["--check"]:
+        wrong = unmet(extras, LOCK.read_text(encoding="utf-8"))
+        for text in wrong:
+            print(f"{LOCK.name}: {text} (run: make lock)", file=sys.stderr)
+        return 1 if wrong else 0
     if len(sys.argv) != 2 or sys.argv[1] not in extras:
-        print(f"usage: requirements.py {{{','.join(extras)}}}", file=sys.stderr)
+        print(f"usage: requirements.py {{{','.join(extras)},--check}}", file=sys.stderr)
         return 2
     print("\n".join(extras[sys.argv[1]]))
     return 0
