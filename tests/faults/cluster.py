@@ -6,9 +6,10 @@ from __future__ import annotations
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from confluent_kafka.admin import AdminClient, NewTopic
+from brokers.kafka_client import make_topic, persist
+from confluent_kafka.admin import AdminClient
 from dsmsg.brokers import KafkaCluster
 
 from faults.books import Result
@@ -43,6 +44,11 @@ class KafkaClusterRig(Rig):
         """Ends the nodes."""
         self.cluster.close()
 
+    def keep(self) -> None:
+        """Leaves the nodes' files where they are."""
+        for node in self.cluster.nodes:
+            node.keep()
+
     def direct(self) -> str:
         """Connection string that names all nodes."""
         return self.cluster.url
@@ -53,23 +59,26 @@ class KafkaClusterRig(Rig):
 
     def leader(self, topic: str) -> int:
         """Returns the number of the node that leads the topic's first partition, or -1."""
-        topics = self._admin.list_topics(topic, timeout=30).topics
-        partitions = topics[topic].partitions
+        partitions = self._partitions(topic)
         return int(partitions[0].leader) if 0 in partitions else -1
 
     def in_sync(self, topic: str) -> bool:
         """Tells whether all replicas of all partitions have everything."""
-        partitions = self._admin.list_topics(topic, timeout=30).topics[topic].partitions
+        partitions = self._partitions(topic)
         return len(partitions) == 4 and all(len(each.isrs) == 3 for each in partitions.values())
+
+    def _partitions(self, topic: str) -> dict[int, Any]:
+        found = persist(
+            f"looking at {topic}", lambda: self._admin.list_topics(topic, timeout=10).topics[topic]
+        )
+        return {} if found is None else found.partitions
 
     def make_topic(self, topic: str) -> None:
         """Makes it with three replicas, two of which must be in sync."""
-        admin = self._admin
-        new = NewTopic(topic, 4, 3, config={"min.insync.replicas": "2"})
-        admin.create_topics([new])[topic].result(60)
+        make_topic(self._admin, topic, 4, 3, {"min.insync.replicas": "2"})
         wait_for(lambda: self.in_sync(topic), 60, f"kafka: making the topic {topic}")
 
-    def received(self, topic: str, expected: int) -> list[int]:
+    def received(self, topic: str) -> list[int]:
         """Reads each partition to its end."""
         return read_kafka(self.cluster.address, topic)
 

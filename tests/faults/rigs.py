@@ -12,22 +12,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import confluent_kafka
 import pika
 import redis
+from brokers.kafka_client import delete_topic, make_topic, persist, read_topic
+from brokers.readers import read_queue, read_stream
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
-    NewTopic,
     ResourceType,
 )
 from dsmsg.brokers import Broker, make
 from dsmsg.brokers._process import free_port
 
 from faults.books import number_of
-from faults.programs import Proxy, Sender, program, wait_for
+from faults.programs import Proxy, Sender, program
 
 __all__ = ["AmqpRig", "KafkaRig", "RedisRig", "Rig", "ZmqReqRig"]
 
@@ -83,6 +83,10 @@ class Rig(ABC):
             self.proxy.close()
         self.broker.close()
 
+    def keep(self) -> None:
+        """Leaves the server's files where they are when it is closed."""
+        self.broker.keep()
+
     def resolve(self, known: bool) -> None:
         """Makes the server's host name known to the name service, or unknown."""
         self.names.write_text(HOST_NAME + "\n" if known else "", encoding="ascii")
@@ -133,13 +137,11 @@ class Rig(ABC):
         """Makes what the topic needs at the server."""
 
     @abstractmethod
-    def received(self, topic: str, expected: int) -> list[int]:
+    def received(self, topic: str) -> list[int]:
         """Returns the numbers of all messages at the server, within a key in its order.
 
-        Args:
-            topic: of the messages.
-            expected: different messages that should be there; where the other side keeps nothing,
-                it is waited for them.
+        Raises:
+            ReaderError: not everything that is there can be read, or nobody can tell.
         """
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:
@@ -166,15 +168,10 @@ class RedisRig(Rig):
     def _client(self) -> redis.Redis:
         return redis.Redis(self.broker.host, self.broker.port)
 
-    def received(self, topic: str, expected: int) -> list[int]:
+    def received(self, topic: str) -> list[int]:
         """Reads the stream in pages."""
-        numbers: list[int] = []
         with self._client() as client:
-            page = client.xrange(topic, count=5000)
-            while page:
-                numbers += [number_of(fields[b"metadata"]) for _, fields in page]
-                page = client.xrange(topic, min=b"(" + page[-1][0], count=5000)
-        return numbers
+            return [number_of(fields[b"metadata"]) for fields in read_stream(client, topic)]
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:
         """Lets it be full: maxmemory with noeviction."""
@@ -234,15 +231,9 @@ class KafkaRig(Rig):
 
     def make_topic(self, topic: str) -> None:
         """Makes it and waits until the server knows it."""
-        admin = self._admin
-        admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(30)
-        wait_for(
-            lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == 4,
-            30,
-            f"kafka: making the topic {topic}",
-        )
+        make_topic(self._admin, topic, 4)
 
-    def received(self, topic: str, expected: int) -> list[int]:
+    def received(self, topic: str) -> list[int]:
         """Reads each partition to its end."""
         return read_kafka(self.broker.address, topic)
 
@@ -254,46 +245,22 @@ class KafkaRig(Rig):
                 "min.insync.replicas", replicas, incremental_operation=AlterConfigOpType.SET
             )
             resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-            self._admin.incremental_alter_configs([resource])[resource].result(30)
+            persist(
+                f"setting min.insync.replicas of {topic}",
+                lambda: self._admin.incremental_alter_configs([resource])[resource].result(30),
+            )
 
         minimum("2")
         return lambda: minimum("1")
 
     def delete_topic(self, topic: str) -> None:
         """Deletes it; the server makes it anew when somebody writes."""
-        admin = self._admin
-        admin.delete_topics([topic])[topic].result(30)
+        delete_topic(self._admin, topic)
 
 
 def read_kafka(servers: str, topic: str) -> list[int]:
-    """Reads all partitions of a topic, from the beginning to the end that they have now."""
-    client = confluent_kafka.Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": "faults",
-            "enable.auto.commit": False,
-            "log_level": 0,  # that a server is away is what happens here
-        }
-    )
-    numbers: list[int] = []
-    try:
-        places = [
-            confluent_kafka.TopicPartition(topic, partition, 0)
-            for partition in client.list_topics(topic, timeout=30).topics[topic].partitions
-        ]
-        ends = [client.get_watermark_offsets(place, timeout=30)[1] for place in places]
-        left = sum(ends)  # nobody compacts or deletes, so offsets count messages
-        client.assign(places)
-        while left > 0:
-            messages = client.consume(min(5000, left), timeout=1)
-            for message in messages:
-                if message.error():
-                    raise confluent_kafka.KafkaException(message.error())
-                numbers.append(number_of(message.value() or b""))
-            left -= len(messages)
-    finally:
-        client.close()
-    return numbers
+    """Reads all four partitions of a topic, from the beginning to the end that they have now."""
+    return [number_of(message.value() or b"") for message in read_topic(servers, topic, 4)]
 
 
 class AmqpRig(Rig):
@@ -313,18 +280,10 @@ class AmqpRig(Rig):
         channel.queue_bind(topic, "amq.topic", topic)
         channel.connection.close()
 
-    def received(self, topic: str, expected: int) -> list[int]:
+    def received(self, topic: str) -> list[int]:
         """Empties the queue."""
         channel = self._channel()
-        count = channel.queue_declare(topic, passive=True).method.message_count
-        numbers: list[int] = []
-        if count > 0:
-            for _, _, payload in channel.consume(topic, auto_ack=True, inactivity_timeout=5):
-                if payload is None:
-                    break
-                numbers.append(number_of(payload))
-                if len(numbers) == count:
-                    break
+        numbers = [number_of(payload) for payload in read_queue(channel, topic)]
         channel.connection.close()
         return numbers
 
@@ -365,7 +324,7 @@ class ZmqReqRig(Rig):
         """Connection string of an address."""
         return f"tcp://{host}:{port}"
 
-    def received(self, topic: str, expected: int) -> list[int]:
+    def received(self, topic: str) -> list[int]:
         """Reads the file: lengths of topic and payload, topic, payload."""
         data = (self.broker.dir / "messages").read_bytes()
         numbers, at = [], 0

@@ -96,20 +96,36 @@ def run_chain(
             be carried out is a row with that as its problem.
     """
     rig: Rig | None = None
+    chosen = list(chosen)
     for name in chosen:
         began = time.monotonic()
         try:
             if rig is None:
                 rig = kind(folder / kind.name)
-            rows = PLAN[kind][name](rig, scale)
-            tell(name, [rows] if isinstance(rows, Result) else list(rows))
-        except Exception:
-            text = traceback.format_exc(limit=-3).strip()
-            row = Result(name, kind.name, problems=[text], seconds=time.monotonic() - began)
-            tell(name, [row])
+            outcome = PLAN[kind][name](rig, scale)
+            rows = [outcome] if isinstance(outcome, Result) else list(outcome)
+        except Exception as error:
+            rows = [_not_carried_out(name, kind, error, began)]
             if rig is not None:  # in an unknown state
-                rig.broker.keep()
-                rig.close()
+                rows += _closed(name, rig, keep=True)
                 rig = None
-    if rig is not None:
+        if rig is not None and name == chosen[-1]:
+            rows += _closed(name, rig)
+        tell(name, rows)
+
+
+def _not_carried_out(case: str, kind: type[Rig], error: Exception, began: float) -> Result:
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-3))
+    return Result(case, kind.name, problems=[text.strip()], seconds=time.monotonic() - began)
+
+
+def _closed(case: str, rig: Rig, *, keep: bool = False) -> list[Result]:
+    """Closes a rig; what goes wrong then belongs to the case after which it does."""
+    began = time.monotonic()
+    try:
+        if keep:
+            rig.keep()
         rig.close()
+    except Exception as error:
+        return [_not_carried_out(f"{case}, the end of its server", type(rig), error, began)]
+    return []

@@ -16,6 +16,8 @@ from typing import ClassVar, NamedTuple
 import confluent_kafka
 import pytest
 import redis
+from brokers.kafka_client import read_topic
+from brokers.readers import read_stream
 from dsmsg.adaptor import Adaptor, Connection, DsmsgError, Message, Result
 from dsmsg.brokers import Broker
 from dsmsg.brokers._process import free_port
@@ -46,8 +48,8 @@ class Rig(ABC):
         return self.adaptor.connect(self.broker.conn_str, {**self.config, **options})
 
     @abstractmethod
-    def read(self, topic: str, count: int) -> list[Seen]:
-        """Reads `count` messages with another client; fewer when they do not come in time."""
+    def read(self, topic: str) -> list[Seen]:
+        """Reads all that is in the topic with another client."""
 
     @abstractmethod
     def write(self, topic: str, payload: bytes) -> None:
@@ -69,12 +71,12 @@ class RedisRig(Rig):
     def _client(self) -> redis.Redis:
         return redis.Redis(self.broker.host, self.broker.port)
 
-    def read(self, topic: str, count: int) -> list[Seen]:
+    def read(self, topic: str) -> list[Seen]:
         """Reads from the first entry on."""
         with self._client() as client:
-            entries = client.xrange(topic, count=count)
+            entries = read_stream(client, topic)
         seen = []
-        for _, fields in entries:
+        for fields in entries:
             payload, key = fields.pop(b"metadata"), fields.pop(b"key", None)
             seen.append(Seen(payload, key, [(n.decode(), v) for n, v in fields.items()]))
         return seen
@@ -98,19 +100,9 @@ class KafkaRig(Rig):
     # What is not there yet when the group starts must not be missed.
     config: ClassVar[Mapping[str, object]] = {"partition-key": "", "offset-reset": "earliest"}
 
-    def read(self, topic: str, count: int) -> list[Seen]:
-        """Reads from the first entry on."""
-        client = confluent_kafka.Consumer(
-            {
-                "bootstrap.servers": self.broker.address,
-                "group.id": "check",
-                "auto.offset.reset": "earliest",
-            }
-        )
-        found = client.list_topics(topic, timeout=30).topics[topic].partitions
-        client.assign([confluent_kafka.TopicPartition(topic, p, 0) for p in found])
-        messages = client.consume(count, timeout=30)
-        client.close()
+    def read(self, topic: str) -> list[Seen]:
+        """Reads from the first offset on."""
+        messages = read_topic(self.broker.address, topic)
         return [Seen(m.value(), m.key(), m.headers() or []) for m in messages]
 
     def write(self, topic: str, payload: bytes) -> None:
@@ -144,7 +136,7 @@ def connection(rig: Rig) -> Iterator[Connection]:
 def test_send(rig: Rig, connection: Connection, topic: str) -> None:
     for payload in PAYLOADS:
         connection.send(topic, payload)
-    assert sorted(seen.payload for seen in rig.read(topic, len(PAYLOADS))) == sorted(PAYLOADS)
+    assert sorted(seen.payload for seen in rig.read(topic)) == sorted(PAYLOADS)
 
 
 def test_send_async(rig: Rig, connection: Connection, topic: str) -> None:
@@ -153,7 +145,7 @@ def test_send_async(rig: Rig, connection: Connection, topic: str) -> None:
         connection.send_async(topic, b"%d" % number, results.append)
     assert connection.work_until_done(60)
     assert results == [Result.OK] * 5000
-    seen = sorted(int(seen.payload) for seen in rig.read(topic, 5000))
+    seen = sorted(int(seen.payload) for seen in rig.read(topic))
     assert seen == list(range(5000))
 
 
@@ -176,7 +168,7 @@ def test_several_threads(rig: Rig, topic: str) -> None:
         for thread in threads:
             thread.join()
     assert results == [Result.OK] * 2000
-    assert {int(seen.payload) for seen in rig.read(topic, 2000)} == set(range(2000))
+    assert {int(seen.payload) for seen in rig.read(topic)} == set(range(2000))
 
 
 def test_key_and_headers(rig: Rig, connection: Connection, topic: str) -> None:
@@ -186,19 +178,19 @@ def test_key_and_headers(rig: Rig, connection: Connection, topic: str) -> None:
     assert connection.work_until_done(30)
     assert future.result(0) is Result.OK
     headers = [("one", b"1"), ("two", "zwei ☃".encode())]
-    assert rig.read(topic, 1) == [Seen(b"a\0b", b"k\0ey", headers)]
+    assert rig.read(topic) == [Seen(b"a\0b", b"k\0ey", headers)]
 
 
 def test_key_from_the_payload(rig: Rig, topic: str) -> None:
     with rig.connect(key="${sensor.id}") as connection:
         connection.send(topic, b'{"sensor": {"id": "cam-7"}}')
-    assert [seen.key for seen in rig.read(topic, 1)] == [b"cam-7"]
+    assert [seen.key for seen in rig.read(topic)] == [b"cam-7"]
 
 
 def test_topic_of_the_settings(rig: Rig, topic: str) -> None:
     with rig.connect(topic=topic) as connection:
         connection.send(None, b"x")
-    assert [seen.payload for seen in rig.read(topic, 1)] == [b"x"]
+    assert [seen.payload for seen in rig.read(topic)] == [b"x"]
 
 
 def test_subscribe(rig: Rig, topic: str) -> None:
@@ -266,7 +258,7 @@ def test_reload_leads_to_a_broker_that_is_there(rig: Rig, topic: str, tmp_path: 
         assert connection.flush(30)
         connection.do_work()
         assert sent.result(timeout=0) is Result.OK
-    assert [seen.payload for seen in rig.read(topic, 1)] == [b"waited"]
+    assert [seen.payload for seen in rig.read(topic)] == [b"waited"]
 
 
 def test_flush(connection: Connection, topic: str) -> None:
@@ -388,7 +380,7 @@ def test_a_restart_of_the_broker_loses_nothing(
                 connection.do_work()
         assert connection.work_until_done(90)
     assert results == [Result.OK] * 3000
-    seen = [int(seen.payload) for seen in rig.read(topic, 3000)]
+    seen = [int(seen.payload) for seen in rig.read(topic)]
     assert set(seen) == set(range(3000))
 
 
@@ -423,7 +415,7 @@ def test_dead_letters_have_the_reason_and_the_bytes(rig: Rig, topic: str, tmp_pa
     assert too_large.exception(0) is not None
     assert (stats["dead_lettered"], stats["dead_letters_lost"]) == (2, 0)
     # What the broker refused goes to the topic.
-    (letter,) = rig.read(dead, 1)
+    (letter,) = rig.read(dead)
     headers = dict(letter.headers)
     assert (letter.payload, letter.key, headers["one"]) == (b"\0\xff", b"k", b"1")
     assert headers["dsmsg-dead-letter-topic"] == bad.encode()

@@ -34,19 +34,20 @@ def results(
 
     def run(rig: str) -> None:
         kind = next(kind for kind in PLAN if kind.name == rig)
-        run_chain(
-            kind,
-            [case for name, case in chosen if name == rig],
-            SHORT,
-            folder,
-            lambda case, rows: chosen[rig, case].set_result(rows),
-        )
+        cases = [case for name, case in chosen if name == rig]
+        try:
+            run_chain(
+                kind, cases, SHORT, folder, lambda case, rows: chosen[rig, case].set_result(rows)
+            )
+        except BaseException as error:  # of this chain's tests, not of whichever runs just now
+            for case in cases:
+                if not chosen[rig, case].done():
+                    chosen[rig, case].set_exception(error)
 
     with ThreadPoolExecutor(JOBS) as pool:
-        chains = [pool.submit(run, rig) for rig in dict.fromkeys(rig for rig, _ in chosen)]
+        for rig in dict.fromkeys(rig for rig, _ in chosen):
+            pool.submit(run, rig)
         yield chosen
-        for chain in chains:
-            chain.result()
 
 
 @pytest.mark.parametrize("case", ALL, ids=[":".join(each) for each in ALL])

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import confluent_kafka
 import pytest
 import redis
+from brokers.kafka_client import read_topic
+from brokers.readers import read_stream
 from certificates import Authority
 from dsmsg.adaptor import Adaptor, Message
 from dsmsg.brokers import Broker, MosquittoBroker
@@ -92,7 +93,7 @@ def _run(number: int, environment: dict[str, str], folder: Path, **brokers: str)
 
 def _stream(broker: Broker, name: str) -> Iterator[bytes]:
     client = redis.Redis(broker.host, broker.port)
-    for _, fields in client.xrange(name):
+    for fields in read_stream(client, name):
         yield fields[b"payload"] if b"payload" in fields else next(iter(fields.values()))
     client.delete(name)
 
@@ -134,21 +135,10 @@ def test_redis(
 
 def test_kafka_with_keys(environment: dict[str, str], kafka_broker: Broker, tmp_path: Path) -> None:
     _run(5, environment, tmp_path, KAFKA=kafka_broker.conn_str)
-    consumer = confluent_kafka.Consumer(
-        {
-            "bootstrap.servers": f"{kafka_broker.host}:{kafka_broker.port}",
-            "group.id": "pipelines",
-            "auto.offset.reset": "earliest",
-        }
-    )
-    consumer.subscribe(["kafka-events"])
-    try:
-        messages = consumer.consume(2 * FRAMES // 10, timeout=30)
-        assert len(messages) == 2 * FRAMES // 10
-        assert {message.key() for message in messages} == {b"gate"}
-        assert len({message.partition() for message in messages}) == 1
-    finally:
-        consumer.close()
+    messages = read_topic(f"{kafka_broker.host}:{kafka_broker.port}", "kafka-events")
+    assert len(messages) == 2 * FRAMES // 10
+    assert {message.key() for message in messages} == {b"gate"}
+    assert len({message.partition() for message in messages}) == 1
 
 
 def test_mqtt_with_tls(environment: dict[str, str], tmp_path: Path) -> None:

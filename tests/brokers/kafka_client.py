@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests ask of a Kafka server as another client: to make topics, and what is in them.
+
+A request can end with an error that is about a connection and not about the request. With
+librdkafka 2.12 to 2.16 one more is among them: a node that the first metadata do not list, because
+the cluster is just starting, is forgotten together with the requests that wait for its answer
+(_DESTROY_BROKER, not marked as retriable). So every request is repeated until a time is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from brokers.readers import PATIENCE_S, ReaderError
+
+__all__ = ["KafkaRequestError", "delete_topic", "make_topic", "persist", "read_topic"]
+
+Answer = TypeVar("Answer")
+
+_PAUSE_S = 0.05
+_PASSING = frozenset(
+    {
+        getattr(KafkaError, "_DESTROY_BROKER", -137),  # unknown to older versions
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,  # the controller knows a new topic first
+        KafkaError.INVALID_REPLICATION_FACTOR,  # not all nodes of a new cluster are registered
+    }
+)
+
+
+class KafkaRequestError(RuntimeError):
+    """A request of the test's own client failed; this says nothing of the adaptor."""
+
+
+class _NotYetError(Exception):
+    """A good answer that does not say yet what it will."""
+
+
+def persist(
+    what: str,
+    request: Callable[[], Answer],
+    *,
+    done: Collection[int] = (),
+    seconds: float = 60.0,
+) -> Answer | None:
+    """Repeats a request until it succeeds.
+
+    Args:
+        what: for the error.
+        request: raises KafkaException where it fails.
+        done: codes with which a repeated request is answered when an earlier one, whose answer was
+            lost, has been carried out; the result is None then.
+        seconds: after which no further attempt is made.
+
+    Raises:
+        KafkaRequestError: it was refused for good, or failed for all that time.
+    """
+    deadline = time.monotonic() + seconds
+    attempts = 0
+    while True:
+        attempts += 1
+        try:
+            return request()
+        except _NotYetError as error:
+            last: object = error
+        except KafkaException as error:
+            code = error.args[0].code()
+            if attempts > 1 and code in done:
+                return None
+            if not error.args[0].retriable() and code not in _PASSING:
+                raise KafkaRequestError(f"kafka: {what}: {error.args[0]}") from error
+            last = error.args[0]
+        if time.monotonic() > deadline:
+            raise KafkaRequestError(
+                f"kafka: {what}: {attempts} attempts in {seconds:g} s, last: {last}"
+            )
+        time.sleep(_PAUSE_S)  # between two attempts
+
+
+def make_topic(
+    admin: AdminClient,
+    topic: str,
+    partitions: int,
+    replicas: int = 1,
+    config: Mapping[str, str] | None = None,
+) -> None:
+    """Makes a topic and waits until each of its partitions has a leader.
+
+    Raises:
+        KafkaRequestError: the server does not, or there is such a topic already.
+    """
+    new = NewTopic(topic, partitions, replicas, config=dict(config or {}))
+
+    def enough_nodes() -> None:
+        nodes = len(admin.list_topics(timeout=10).brokers)
+        if nodes < replicas:
+            raise _NotYetError(f"{nodes} of {replicas} nodes are known")
+
+    persist(f"finding {replicas} nodes", enough_nodes)
+    persist(
+        f"making the topic {topic}",
+        lambda: admin.create_topics([new])[topic].result(30),
+        done={KafkaError.TOPIC_ALREADY_EXISTS},
+    )
+    persist(f"finding the topic {topic}", lambda: _partitions(admin, topic, partitions))
+
+
+def delete_topic(admin: AdminClient, topic: str) -> None:
+    """Deletes a topic.
+
+    Raises:
+        KafkaRequestError: the server does not.
+    """
+    persist(
+        f"deleting the topic {topic}",
+        lambda: admin.delete_topics([topic])[topic].result(30),
+        done={KafkaError.UNKNOWN_TOPIC_OR_PART},
+    )
+
+
+def _partitions(client: Any, topic: str, wanted: int | None) -> list[int]:  # noqa: ANN401
+    """Returns a topic's partitions, all of which have a leader; `wanted`: how many there are."""
+    found = client.list_topics(topic, timeout=10).topics[topic]
+    if found.error is not None:
+        raise KafkaException(found.error)
+    numbers = sorted(found.partitions)
+    if numbers != list(range(len(numbers) if wanted is None else wanted)) or not numbers:
+        raise _NotYetError(f"it has the partitions {numbers}, of {wanted or 'at least 1'}")
+    if away := [number for number in numbers if found.partitions[number].leader < 0]:
+        raise _NotYetError(f"the partitions {away} have no leader")
+    return numbers
+
+
+def read_topic(
+    servers: str, topic: str, partitions: int | None = None, *, patience: float = PATIENCE_S
+) -> list[confluent_kafka.Message]:
+    """Reads all partitions of a topic, from their beginnings to the ends that they have now.
+
+    Args:
+        servers: bootstrap servers.
+        topic: neither compacted nor written to in transactions, so that offsets count messages.
+        partitions: how many it has, where that is known.
+        patience: how long to wait for partitions, and for the next message.
+
+    Raises:
+        ReaderError: not all that the server's offsets promise could be read.
+    """
+    client = confluent_kafka.Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": "reader",
+            "enable.auto.commit": False,
+            "log_level": 0,  # that a server is away is what happens here
+        }
+    )
+    try:
+        return _read(client, topic, partitions, patience)
+    except KafkaRequestError as error:
+        raise ReaderError(str(error)) from error
+    finally:
+        client.close()
+
+
+def _read(
+    client: confluent_kafka.Consumer, topic: str, partitions: int | None, patience: float
+) -> list[confluent_kafka.Message]:
+    def ends_of(number: int) -> tuple[int, int]:
+        place = confluent_kafka.TopicPartition(topic, number)
+        ends: tuple[int, int] | None = client.get_watermark_offsets(place, timeout=10)
+        if ends is None:
+            raise _NotYetError("the offsets' answer did not come")
+        return ends
+
+    what = f"reading {topic}"
+    numbers = persist(what, lambda: _partitions(client, topic, partitions), seconds=patience) or []
+    left: dict[int, int] = {}  # messages, by partition
+    places = []
+    for number in numbers:
+        low, high = persist(what, lambda: ends_of(number), seconds=patience) or (0, 0)  # noqa: B023
+        left[number] = high - low
+        places.append(confluent_kafka.TopicPartition(topic, number, low))
+    client.assign(places)
+    messages: list[confluent_kafka.Message] = []
+    last = time.monotonic()
+    while (count := sum(left.values())) > 0:
+        for message in client.consume(min(5000, count), timeout=1):
+            if (error := message.error()) is not None:
+                if not error.retriable() and error.code() not in _PASSING:
+                    raise ReaderError(f"kafka: {what}: {error}")
+                continue
+            left[message.partition()] -= 1
+            messages.append(message)
+            last = time.monotonic()
+        if time.monotonic() - last > patience:
+            raise ReaderError(f"kafka: {what}: nothing came for {patience:g} s, missing {left}")
+    if any(left.values()):
+        raise ReaderError(f"kafka: {what}: the offsets do not count messages: {left}")
+    return messages

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What another client finds at a server: everything that is there, or an error.
+
+A reader that finds less than the server says it holds must not pass that on: the adaptor would be
+blamed for messages that are there. Each function compares what it read with the server's own count.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pika
+import redis
+
+__all__ = ["ReaderError", "read_queue", "read_stream"]
+
+PATIENCE_S = 60.0
+"""How long a reader waits for the next message before it gives up."""
+
+_PAGE = 5000
+
+
+class ReaderError(RuntimeError):
+    """The test's own client cannot tell what the server holds; this says nothing of the adaptor."""
+
+
+def read_stream(client: redis.Redis, key: str) -> list[dict[bytes, bytes]]:
+    """Reads a Redis stream in pages; nobody writes to it meanwhile, and nobody trims it.
+
+    Raises:
+        ReaderError: the server counts other entries than were read.
+    """
+    found: list[dict[bytes, bytes]] = []
+    begin = b"-"
+    while page := client.xrange(key, min=begin, count=_PAGE):
+        found += [fields for _, fields in page]
+        begin = b"(" + page[-1][0]
+    held = client.xlen(key)
+    if held != len(found):
+        raise ReaderError(f"redis: read {len(found)} entries of {key}, XLEN says {held}")
+    return found
+
+
+def read_queue(
+    channel: pika.adapters.blocking_connection.BlockingChannel,
+    queue: str,
+    *,
+    patience: float = PATIENCE_S,
+) -> list[bytes]:
+    """Empties an AMQP queue that nobody else consumes.
+
+    Raises:
+        ReaderError: the server counts messages that it does not deliver.
+    """
+
+    def waiting() -> int:
+        count: int = channel.queue_declare(queue, passive=True).method.message_count
+        return count + channel.get_waiting_message_count()
+
+    found: list[bytes] = []
+    left = waiting()
+    while left > 0:
+        last = time.monotonic()
+        for _, _, payload in channel.consume(queue, auto_ack=True, inactivity_timeout=1):
+            if payload is not None:
+                found.append(payload)
+                left, last = left - 1, time.monotonic()
+            if left == 0:
+                break
+            if time.monotonic() - last > patience:
+                raise ReaderError(
+                    f"amqp: read {len(found)} messages of {queue}, {left} more are counted, "
+                    f"but none came for {patience:g} s"
+                )
+        left = waiting()
+    return found
