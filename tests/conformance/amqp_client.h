@@ -14,10 +14,12 @@
 #include <amqp_tcp_socket.h>
 #endif
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server.h"
@@ -85,27 +87,38 @@ class AmqpClient {
                        Bytes(payload));
   }
 
-  /// All messages of a queue, which are then given back to it.
+  /// All messages of a queue that nobody else consumes, which are then given back to it. Throws
+  /// when the queue counts messages that do not come.
   std::vector<AmqpMessage> ReadAll(const std::string& queue) {
-    const uint32_t count = Count(queue);
+    uint32_t waiting = Count(queue);
     std::vector<AmqpMessage> found;
-    if (count == 0) return found;
+    if (waiting == 0) return found;
     amqp_basic_consume(state_.get(), kChannel, Bytes(queue), amqp_cstring_bytes("reader"), 0, 0, 0,
                        amqp_empty_table);
     Check(amqp_get_rpc_reply(state_.get()), "basic.consume");
     uint64_t last = 0;
-    while (found.size() < count) {
+    for (; waiting > 0; --waiting) {
       amqp_envelope_t envelope;
-      const timeval timeout{20, 0};
+      const timeval timeout{60, 0};
       amqp_maybe_release_buffers(state_.get());
-      Check(amqp_consume_message(state_.get(), &envelope, &timeout, 0), "waiting for a message");
+      Check(amqp_consume_message(state_.get(), &envelope, &timeout, 0),
+            "reading " + queue + ": " + std::to_string(found.size()) + " messages came, " +
+                std::to_string(waiting) + " more are counted");
       found.push_back(ToMessage(envelope));
       last = envelope.delivery_tag;
       amqp_destroy_envelope(&envelope);
     }
     amqp_basic_cancel(state_.get(), kChannel, amqp_cstring_bytes("reader"));
     amqp_basic_nack(state_.get(), kChannel, last, /*multiple=*/1, /*requeue=*/1);
-    Count(queue);  // its answer comes when they are back
+    // They are back a little later than the queue answers: its count is answered with priority.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    for (uint32_t count = Count(queue); count != found.size(); count = Count(queue)) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        throw std::runtime_error("amqp: read " + std::to_string(found.size()) + " messages of " +
+                                 queue + ", it counts " + std::to_string(count));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));  // between two looks
+    }
     return found;
   }
 

@@ -116,7 +116,9 @@ std::string Conformance::LibraryPath(const Quirks& quirks) {
 }
 
 Conformance::Conformance()
-    : adaptor_(LoadedAdaptor(LibraryPath(*GetParam()))), log_mark_(LogCapture::Mark()) {}
+    : adaptor_(LoadedAdaptor(LibraryPath(*GetParam()))), log_mark_(LogCapture::Mark()) {
+  quirks().TestBegins();
+}
 
 Conformance::~Conformance() {
   for (const std::string& file : files_) unlink(file.c_str());
@@ -128,6 +130,7 @@ void Conformance::TearDown() {
   for (const std::string& text : TakeViolations()) ADD_FAILURE() << text;
   if (HasFailure()) {
     std::printf("--- the adaptor's log of this test:\n%.6000s---\n", log.c_str());
+    quirks().TestFailed();
   }
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "adaptor.h"
 #include "log_capture.h"
 #include "quirks.h"
 
@@ -65,6 +66,9 @@ class RuleTable : public ::testing::EmptyTestEventListener {
 
   void OnTestStart(const ::testing::TestInfo& info) override {
     std::lock_guard lock(mutex_);
+    LookForLateFailures();
+    last_suite_ = info.test_suite_name();
+    last_test_ = info.name();
     running_ = std::string(info.test_suite_name()) + "." + info.name();
     deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(kLimitSeconds);
     changed_.notify_all();
@@ -78,10 +82,24 @@ class RuleTable : public ::testing::EmptyTestEventListener {
 
   void OnTestProgramEnd(const ::testing::UnitTest&) override {
     std::lock_guard lock(mutex_);
+    LookForLateFailures();
     Print();
   }
 
+  /// Rules that were broken when the test that did it was over already.
+  int late_failures() const { return late_failures_; }
+
  private:
+  /// What callbacks complained of between two tests is the failure of the first.
+  void LookForLateFailures() {
+    for (const std::string& text : TakeViolations()) {
+      std::printf("[  FAILED  ] %s.%s, after its end: %s\n", last_suite_.c_str(),
+                  last_test_.c_str(), text.c_str());
+      ++late_failures_;
+      Count(last_suite_, last_test_, false);
+    }
+  }
+
   static constexpr int kLimitSeconds = 240;
 
   void Count(const std::string& suite, const std::string& name, bool passed) {
@@ -150,7 +168,8 @@ class RuleTable : public ::testing::EmptyTestEventListener {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, std::map<std::string, Cell>> cells_;
-  std::string running_;
+  std::string running_, last_suite_, last_test_;
+  int late_failures_ = 0;
   std::chrono::steady_clock::time_point deadline_;
   bool done_ = false;
   std::thread watchdog_;
@@ -167,8 +186,10 @@ int Run(int argc, char** argv) {
   }
   ::testing::InitGoogleTest(&argc, argv);
   LogCapture::Begin();
-  ::testing::UnitTest::GetInstance()->listeners().Append(new RuleTable);
-  const int result = RUN_ALL_TESTS();
+  auto* table = new RuleTable;  // owned by the list
+  ::testing::UnitTest::GetInstance()->listeners().Append(table);
+  int result = RUN_ALL_TESTS();
+  if (table->late_failures() > 0) result = 1;
   CloseServers();
   return result;
 }

@@ -19,6 +19,7 @@ Registry& TheRegistry() {
 }  // namespace
 
 Server& Quirks::shared() {
+  shared_used_ = true;
   if (!shared_) shared_ = std::make_unique<Server>(server_kind(), server_args());
   shared_->EnsureUp();
   return *shared_;
@@ -26,12 +27,26 @@ Server& Quirks::shared() {
 
 Server& Quirks::faulty() {
   using Killed = Server::Killed;
+  faulty_used_ = true;
   if (!faulty_) {
     faulty_ = std::make_unique<Server>(server_kind(), server_args(),
                                        survives_kill() ? Killed::kProcess : Killed::kConnections);
   }
   faulty_->EnsureUp();
   return *faulty_;
+}
+
+void Quirks::TestFailed() {
+  if (shared_used_) End(&shared_);
+  if (faulty_used_) End(&faulty_);
+}
+
+void Quirks::End(std::unique_ptr<Server>* server) {
+  // Where everything fails, waiting for new servers would take all the time there is.
+  constexpr int kOften = 10;
+  if (!*server || ++ended_ > kOften) return;
+  Forget(**server);
+  server->reset();
 }
 
 const std::vector<Quirks*>& AllQuirks() { return TheRegistry().all; }

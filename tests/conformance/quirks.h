@@ -55,11 +55,17 @@ class Quirks {
   virtual bool survives_kill() const { return true; }
   Server& shared();
   Server& faulty();
+  /// Which of them the test that begins will use is not known yet.
+  void TestBegins() { shared_used_ = faulty_used_ = false; }
+  /// Ends the servers that the failed test used: it may have left them in any state, which must not
+  /// fail the next test. That gets new ones.
+  void TestFailed();
   virtual std::string server_kind() const = 0;  // for `dsmsg.brokers serve`
   virtual std::string server_args() const = 0;  // JSON
   virtual void CreateTopic(Server& server, const std::string& topic, int partitions) = 0;
-  /// All that the topic holds, in the broker's order, read without any code of ours. Throws on
-  /// errors.
+  /// All that the topic holds, in the broker's order, read without any code of ours. Throws where
+  /// it cannot prove by the server's own numbers (or a mark of its own) that it has read all: what
+  /// cannot be read must never be blamed on the adaptor.
   virtual std::vector<Received> ReadAll(Server& server, const std::string& topic) = 0;
 
   // Configuration.
@@ -101,8 +107,16 @@ class Quirks {
   // DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION changes what is stored.
   virtual bool has_sensor_extraction() const { return false; }
 
+ protected:
+  /// The server is about to be ended: whatever is remembered about it, such as passwords, goes.
+  virtual void Forget(const Server& /*server*/) {}
+
  private:
+  void End(std::unique_ptr<Server>* server);
+
   std::unique_ptr<Server> shared_, faulty_;
+  bool shared_used_ = false, faulty_used_ = false;
+  int ended_ = 0;
 };
 
 /// All quirks linked into the program, in the order of their protocol names.

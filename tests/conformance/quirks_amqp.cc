@@ -101,6 +101,9 @@ class AmqpQuirks : public Quirks {
             {"BadFieldPort", "127.0.0.1;notaport;someone;" + secret, {}, {}},
             {"BadForm", "amqp://:" + secret + "@", {}, {}}};
   }
+
+ protected:
+  void Forget(const Server&) override { AmqpClient::Password() = "guest"; }
 };
 
 DSMSG_QUIRKS(AmqpQuirks);

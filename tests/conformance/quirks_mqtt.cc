@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -26,7 +27,8 @@ using namespace std::chrono_literals;
 
 constexpr char kMarks[] = "recorder/mark";
 constexpr char kRecorder[] = "recorder";  // user and password that every server knows
-constexpr auto kPatience = 20s;
+constexpr auto kPatience = 60s;
+constexpr auto kNextMark = 5s;
 
 [[noreturn]] void Fail(const std::string& what) { throw std::runtime_error("mosquitto: " + what); }
 
@@ -51,9 +53,10 @@ class Recorder {
   explicit Recorder(const Server& server)
       : client_(NewClient("recorder-" + std::to_string(server.direct_port()), false, this)) {
     mosquitto_username_pw_set(client_.get(), kRecorder, kRecorder);
-    mosquitto_connect_callback_set(client_.get(), [](mosquitto* client, void*, int code) {
-      if (code == 0) mosquitto_subscribe(client, nullptr, "#", 1);
-    });
+    mosquitto_connect_with_flags_callback_set(
+        client_.get(), [](mosquitto*, void* self, int code, int flags) {
+          if (code == 0) static_cast<Recorder*>(self)->OnConnected((flags & 1) != 0);
+        });
     mosquitto_subscribe_callback_set(client_.get(),
                                      [](mosquitto*, void* self, int, int, const int*) {
                                        auto* recorder = static_cast<Recorder*>(self);
@@ -82,26 +85,49 @@ class Recorder {
 
   ~Recorder() { mosquitto_loop_stop(client_.get(), true); }
 
-  /// Everything that was published to the topic before this call.
+  /// Everything that was published to the topic before this call. Throws when messages may have
+  /// been missed.
   std::vector<Received> Of(const std::string& topic) {
-    // The server keeps the order: when a mark of now is back, all before it is here.
-    const std::string mark = std::to_string(++marks_);
-    mosquitto_publish(client_.get(), nullptr, kMarks, static_cast<int>(mark.size()), mark.data(), 1,
-                      false);
+    // The server keeps the order: when a mark of now is back, all before it is here. Marks are
+    // repeated, since one may go with a connection.
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [&] { return last_mark_ == mark; })) {
-      Fail("the recorder hears nothing");
+    const int first = marks_ + 1;
+    size_t heard = heard_;
+    auto deadline = Clock::now() + kPatience;
+    while (last_mark_ < first && !lost_session_) {
+      if (heard_ > heard) deadline = Clock::now() + kPatience;
+      heard = heard_;
+      if (Clock::now() > deadline) Fail("the recorder hears nothing");
+      const std::string mark = std::to_string(++marks_);
+      lock.unlock();  // callbacks may run inside
+      mosquitto_publish(client_.get(), nullptr, kMarks, static_cast<int>(mark.size()), mark.data(),
+                        1, false);
+      lock.lock();
+      changed_.wait_for(lock, kNextMark, [&] { return last_mark_ >= first || lost_session_; });
     }
+    if (lost_session_) Fail("the recorder lost its session, and messages with it");
     return topics_[topic];
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  void OnConnected(bool session_present) {
+    {
+      std::lock_guard lock(mutex_);
+      lost_session_ = lost_session_ || (ready_ && !session_present);
+      changed_.notify_all();
+    }
+    mosquitto_subscribe(client_.get(), nullptr, "#", 1);
+  }
+
   void OnMessage(const mosquitto_message& message) {
     const std::string payload(static_cast<const char*>(message.payload),
                               static_cast<size_t>(message.payloadlen));
     std::lock_guard lock(mutex_);
+    ++heard_;
     if (std::string_view(message.topic) == kMarks) {
-      last_mark_ = payload;
+      last_mark_ = std::max(last_mark_, std::atoi(payload.c_str()));
       changed_.notify_all();
     } else {
       topics_[message.topic].push_back(Unwrapped(payload));
@@ -142,9 +168,9 @@ class Recorder {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, std::vector<Received>> topics_;
-  std::string last_mark_;
-  int marks_ = 0;
-  bool ready_ = false;
+  int marks_ = 0, last_mark_ = 0;  // published, heard
+  size_t heard_ = 0;
+  bool ready_ = false, lost_session_ = false;
   std::unique_ptr<mosquitto, Destroy> client_;  // last: its thread uses the rest
 };
 
@@ -277,6 +303,15 @@ class MqttQuirks : public Quirks {
             {"BadForm", "mqtt://someone:" + secret + "@", {}, {}}};
   }
   bool has_sensor_extraction() const override { return true; }
+
+ protected:
+  void Forget(const Server& server) override {
+    recorders_.erase(&server);
+    unsetenv("USER_MQTT");
+    WritePasswords("");
+    unlink((more_ + "/auth.conf").c_str());
+    std::ofstream(access_) << "pattern readwrite #\n";
+  }
 
  private:
   Recorder& RecorderOf(const Server& server) {

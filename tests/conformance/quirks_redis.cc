@@ -98,11 +98,17 @@ class RedisQuirks : public Quirks {
     std::string from = "-";
     for (;;) {  // in pages: one reply with everything would be built in the server's memory at once
       const Reply page = client.Run(S("XRANGE"), topic, from, S("+"), S("COUNT"), S("5000"));
-      if (page->elements == 0) return found;
+      if (page->elements == 0) break;
       for (size_t i = 0; i < page->elements; ++i) found.push_back(ReadEntry(page->element[i]));
       const redisReply* id = page->element[page->elements - 1]->element[0];
       from = "(" + std::string(id->str, id->len);
     }
+    const long long held = client.Run(S("XLEN"), topic)->integer;
+    if (held != static_cast<long long>(found.size())) {
+      throw std::runtime_error("redis: read " + std::to_string(found.size()) + " entries of " +
+                               topic + ", XLEN says " + std::to_string(held));
+    }
+    return found;
   }
 
   // The default trims a stream to its last 10,000 entries, of which a reader could not tell that
@@ -171,6 +177,9 @@ class RedisQuirks : public Quirks {
             {"BadForm", "redis://:" + secret + "@", {}, {}}};
   }
   bool has_sensor_extraction() const override { return true; }
+
+ protected:
+  void Forget(const Server&) override { Client::Passwords().clear(); }
 };
 
 DSMSG_QUIRKS(RedisQuirks);

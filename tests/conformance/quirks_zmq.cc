@@ -87,6 +87,10 @@ class ZmqQuirks : public Quirks {
   std::vector<Received> ReadAll(Server& server, const std::string& topic) override {
     Reader reader("ipc://@dsmsg-zmq-" + std::to_string(server.port()) + "-read");
     const std::vector<std::string> frames = reader.Ask(topic);
+    if (frames.front() != std::to_string(frames.size() - 1)) {
+      throw std::runtime_error("zmq: the receiver counts " + frames.front() + " messages of " +
+                               topic + ", " + std::to_string(frames.size() - 1) + " came");
+    }
     std::vector<Received> found;
     for (size_t i = 1; i < frames.size(); ++i) {
       Received message;
