@@ -207,7 +207,12 @@ Status Session::Send(const SendRequest& request) {
     completions_.Push(&finished);
     if (spool_ != nullptr) spool_->Withdraw(waiter);
   }
-  return waiter->status();
+  Status status = waiter->status();
+  if (status.code() != Code::kTimeout || producer_->up()) return status;
+  // What the sender can do something about.
+  const Status reason = producer_->state().last_error();
+  if (reason.ok()) return status;
+  return {status.code(), status.message() + ", the link is down: " + reason.message()};
 }
 
 // ---------------------------------------------------------------- receive

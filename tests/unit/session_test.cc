@@ -106,13 +106,26 @@ TEST_F(SessionTest, SynchronousSendTimesOutAndTheRestIsToldAtDisconnect) {
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
   auto session = Open("send-timeout=30ms\nflush-timeout=50ms\n");
   ASSERT_TRUE(session);
-  EXPECT_EQ(session->Send(Request("x")).code(), Code::kTimeout);
+  const Status late = session->Send(Request("x"));
+  EXPECT_EQ(late.code(), Code::kTimeout);
+  EXPECT_EQ(late.message(), "not acknowledged within send-timeout");
   for (int i = 0; i < 10; ++i)
     ASSERT_TRUE(session->SendAsync(Request("y"), &CountOutcome, &counts_).ok());
   const auto start = Clock::now();
   EXPECT_TRUE(session->Disconnect().ok());
   EXPECT_LT(Clock::now() - start, Millis(1050));
   EXPECT_EQ(counts_.failed, 10);
+}
+
+TEST_F(SessionTest, ASendThatTimesOutInAnOutageSaysWhyTheLinkIsDown) {
+  auto session = Open("send-timeout=20ms\n");
+  ASSERT_TRUE(session);
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  EXPECT_TRUE(WaitFor([&] {
+    return session->Send(Request("x")).message() ==
+           "not acknowledged within send-timeout, the link is down: fake: away";
+  }));
+  FakeBroker::Get().SetUp();
 }
 
 TEST_F(SessionTest, MessageTimeoutEndsMessagesWhileTheBrokerIsAway) {
