@@ -64,7 +64,7 @@ class SpoolListener {
 
 struct SpoolStats {
   uint64_t rows = 0;     // on disk or on the way there, delivered ones not yet deleted included
-  uint64_t bytes = 0;    // what they count against max_bytes
+  uint64_t bytes = 0;    // what they (and a log that a reader holds) count against max_bytes
   uint64_t backlog = 0;  // rows not marked delivered
   uint64_t evicted = 0;  // deleted undelivered, to make room
   uint64_t lost = 0;     // undelivered ones that a damaged file took along

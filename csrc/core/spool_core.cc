@@ -173,9 +173,17 @@ Status SpoolCore::Admit(uint64_t cost, std::optional<uint64_t> failures) {
     return {Code::kWouldBlock, "spool: the disk does not keep up: " + std::to_string(waiting) +
                                    " bytes wait to be written"};
   }
-  if (!options_.evict && stored_bytes_ + waiting + cost > options_.max_bytes) {
+  // Evicting makes the log larger, not smaller.
+  const uint64_t kept = options_.evict ? 0 : stored_bytes_;
+  const bool full =
+      (!options_.evict || held_log_ > 0) && kept + held_log_ + waiting + cost > options_.max_bytes;
+  if (full) {
     return {Code::kWouldBlock,
-            "spool: full (spool-max-bytes is " + std::to_string(options_.max_bytes) + ")"};
+            "spool: full (spool-max-bytes is " + std::to_string(options_.max_bytes) +
+                (held_log_ > 0 ? ", and a program that reads it keeps " +
+                                     std::to_string(held_log_) + " bytes of its log"
+                               : std::string()) +
+                ")"};
   }
   if (telling_ || failures.value_or(failures_) != failures_) {
     return {Code::kUnavailable, "spool: it is just giving messages back"};
@@ -299,7 +307,7 @@ SpoolStats SpoolCore::Stats() const {
   const std::lock_guard lock(mutex_);
   SpoolStats stats;
   stats.rows = stored_rows_ + pending_.messages.size() + group_.messages.size();
-  stats.bytes = stored_bytes_ + pending_.bytes + group_.bytes;
+  stats.bytes = stored_bytes_ + pending_.bytes + group_.bytes + held_log_;
   stats.backlog = backlog_.load();
   stats.evicted = evicted_;
   stats.lost = lost_;

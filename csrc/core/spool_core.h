@@ -118,6 +118,8 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   void DiskFailed(Lock& lock, const Status& status);
   Status Repair(size_t index, const Status& reason);
   void Recount(size_t index);
+  uint64_t UnreadGuess(size_t index) const;  // under the mutex
+  void CheckLogs(Lock& lock);
   void CloseStores();
 
   const SpoolOptions options_;
@@ -137,11 +139,12 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   std::unordered_map<uint64_t, HandedOut> handed_;
   std::map<uint64_t, HandedOut> released_;
   std::vector<Removal> removals_;
-  Clock::time_point removals_due_, removals_not_before_, retry_at_, read_at_;
+  Clock::time_point removals_due_, removals_not_before_, retry_at_, read_at_, check_logs_at_;
   uint64_t next_row_ = 1;
   uint64_t lowest_row_ = 1;                  // no row of the own file is below
   uint64_t front_row_ = 0, front_left_ = 0;  // of BeginFront
   uint64_t stored_rows_ = 0, stored_bytes_ = 0;
+  uint64_t held_log_ = 0;  // see SpoolStore::HeldLog
   uint64_t evicted_ = 0, lost_ = 0, failed_ = 0;
   size_t flushing_ = 0, calls_ = 0;
   bool unread_ = false;  // some source has

@@ -214,17 +214,22 @@ Status SpoolFile::Create() const {
 // A kill between any two of these steps must leave what PutBack understands: as long as there is a
 // database set aside, it has all rows, and what has its name has none of its own. Its log is beside
 // it, or still (or already) has the old name: then no database has that, or an empty one, since a
-// database that SQLite wrote to is not empty when it gets a log.
+// database that SQLite wrote to is not empty when it gets a log. The same after a power cut: where
+// the order of two steps matters, the first is on disk before the second begins.
 
 Result<std::string> SpoolFile::SetAside() const {
   const std::string aside = AsidePath();
-  ::unlink((aside + "-wal").c_str());  // KeepAside was interrupted
+  if (::unlink((aside + "-wal").c_str()) == 0) {  // KeepAside was interrupted
+    if (Status status = SyncDirectory(); !status.ok()) return status;
+  }
   if (::rename(path_.c_str(), aside.c_str()) != 0) {
     if (errno == ENOENT) return std::string();
     return SystemError("rename", path_ + " to " + aside, errno);
   }
+  Status status = SyncDirectory();
   // SQLite finds the log by the name of the database.
-  if (Status status = RenameIfThere(path_ + "-wal", aside + "-wal"); !status.ok()) return status;
+  if (status.ok()) status = RenameIfThere(path_ + "-wal", aside + "-wal");
+  if (!status.ok()) return status;
   ::unlink((path_ + "-shm").c_str());
   return aside;
 }
@@ -233,11 +238,18 @@ Result<bool> SpoolFile::PutBack() const {
   const std::string aside = AsidePath();
   if (!Exists(aside)) return false;
   struct stat facts {};
-  if (::stat(path_.c_str(), &facts) == 0 && facts.st_size > 0) ::unlink((path_ + "-wal").c_str());
+  Status status;
+  if (::stat(path_.c_str(), &facts) == 0 && facts.st_size > 0) {
+    ::unlink((path_ + "-wal").c_str());
+    status = SyncDirectory();
+  }
+  if (!status.ok()) return status;
   for (const std::string& useless : {path_, path_ + "-shm", aside + "-shm"}) {
     ::unlink(useless.c_str());
   }
-  Status status = RenameIfThere(aside + "-wal", path_ + "-wal");
+  status = SyncDirectory();
+  if (status.ok()) status = RenameIfThere(aside + "-wal", path_ + "-wal");
+  if (status.ok()) status = SyncDirectory();
   if (status.ok()) status = RenameIfThere(aside, path_);
   if (status.ok()) status = SyncDirectory();
   if (!status.ok()) return status;

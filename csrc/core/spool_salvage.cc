@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of a damaged spool file: a new one with all that can be read of it.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/spool_store.h"
@@ -12,6 +13,9 @@ constexpr uint64_t kGroup = 1000;  // rows of one transaction
 // A Replace that failed may have written as much as the disk took: the next one may begin after so
 // many times what it took.
 constexpr int kPause = 10;
+// New ids: those that are read from the front, and below the other one those from the end.
+constexpr int64_t kFirstNewId = 1'000'000'001;
+constexpr int64_t kLastNewId = int64_t{1} << 46;
 
 // Whether what answered `code` to a read may answer otherwise another time. A bad sector does not.
 bool MayPass(int code) {
@@ -81,6 +85,25 @@ Status SpoolStore::ReplaceOnce(std::string* report) {
   return {};
 }
 
+Status SpoolStore::Renumber(std::string* report) {
+  const std::string count = "(SELECT count(*) FROM messages WHERE id ";
+  const std::string sql =
+      "SELECT " + count + "< 1) + " + count + "> " + std::to_string(kLargestRow) + ")";
+  const Result<int64_t> strays = db_.QueryInt(sql.c_str());
+  if (!strays.ok()) return strays.status();
+  if (strays.value() == 0) return {};
+  new_id_ = kFirstNewId;
+  std::string done;
+  const Status status =
+      Replace({Code::kInternal, file_.path() + ": " + std::to_string(strays.value()) +
+                                    " of its row ids are not from 1 to 2^47 (was it merged or "
+                                    "edited by hand?), so all get new ones in the same order"},
+              &done);
+  new_id_ = 0;
+  *report += (report->empty() ? "" : "; ") + done;
+  return status;
+}
+
 Result<uint64_t> SpoolStore::Salvage(const std::string& from) {
   SqliteDb damaged;
   // Written to, if only its log: a log left by a kill has to be read, too.
@@ -88,19 +111,19 @@ Result<uint64_t> SpoolStore::Salvage(const std::string& from) {
     return status;
   }
   uint64_t kept = 0;
-  uint64_t last = 0;  // read from the front
-  for (const char* order : {"ASC", "DESC"}) {
+  int64_t next = std::numeric_limits<int64_t>::min();  // behind what was read from the front
+  for (const int step : {1, -1}) {
     SqliteStatement rows;
-    const std::string sql = std::string(kColumns) + "WHERE id > ?1 ORDER BY id " + order;
+    const std::string sql =
+        std::string(kColumns) + "WHERE id >= ?1 ORDER BY id " + (step > 0 ? "ASC" : "DESC");
     int code = SQLITE_ROW;
     if (!damaged.Prepare(sql.c_str(), &rows).ok()) code = sqlite3_extended_errcode(damaged.get());
-    rows.BindInt(1, static_cast<int64_t>(last));
+    rows.BindInt(1, next);
+    if (new_id_ != 0) new_id_ = step > 0 ? kFirstNewId : kLastNewId;
     while (code == SQLITE_ROW) {
-      uint64_t newest = 0;
-      const Result<uint64_t> group = SalvageGroup(rows, &code, &newest);
+      const Result<uint64_t> group = SalvageGroup(rows, step, &code, &next);
       if (!group.ok()) return group.status();
       kept += group.value();
-      if (order[0] == 'A') last = std::max(last, newest);
     }
     if (MayPass(code)) return damaged.Error(code);
     if (code == SQLITE_DONE) break;
@@ -108,16 +131,21 @@ Result<uint64_t> SpoolStore::Salvage(const std::string& from) {
   return kept;
 }
 
-// `newest`: the largest id. `code`: of the last Step.
-Result<uint64_t> SpoolStore::SalvageGroup(SqliteStatement& rows, int* code, uint64_t* newest) {
+// `code`: of the last Step. `next`: moves behind what was read from the front.
+Result<uint64_t> SpoolStore::SalvageGroup(SqliteStatement& rows, int step, int* code,
+                                          int64_t* next) {
   SqliteTransaction transaction(db_);
   if (Status status = transaction.Begin(); !status.ok()) return status;
   uint64_t group = 0;
   while (group < kGroup && (*code = rows.Step()) == SQLITE_ROW) {
-    if (rows.Int(0) <= 0) continue;  // no message
     SpoolMessage message;
     if (Status status = Unpack(rows, &message); !status.ok()) return status;
-    *newest = std::max(*newest, message.id);
+    const int64_t id = rows.Int(0);
+    if (step > 0) *next = id < std::numeric_limits<int64_t>::max() ? id + 1 : id;
+    if (new_id_ != 0) {
+      message.id = static_cast<uint64_t>(new_id_);
+      new_id_ += step;
+    }
     bool refused = false;  // it is there already
     const Status status = Insert(message, &refused);
     if (!status.ok() && !refused) return status;

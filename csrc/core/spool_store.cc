@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/spool_store.h"
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <utility>
 
@@ -44,6 +46,12 @@ PRAGMA temp_store = MEMORY;
 PRAGMA cell_size_check = ON;
 )";
 
+// A log beyond this is looked into: a large group makes it larger than 8 MB for a moment.
+constexpr uint64_t kPlainLog = uint64_t{16} << 20;
+
+constexpr char kOurRows[] = " id <= 140737488355328 ";
+static_assert(SpoolStore::kLargestRow == 140737488355328);
+
 }  // namespace
 
 KeyCounts::Slot KeyCounts::SlotOf(std::string_view key) {
@@ -67,6 +75,7 @@ Result<std::unique_ptr<SpoolStore>> SpoolStore::Open(SpoolFile file, const Setti
     if (const Result<Totals> totals = store->Count(); !totals.ok()) status = totals.status();
   }
   if (!status.ok() && store->damaged()) status = store->Replace(status, report);
+  if (status.ok()) status = store->Renumber(report);
   if (!status.ok()) return status;
   return store;
 }
@@ -158,12 +167,16 @@ Status SpoolStore::PrepareStatements() {
   if (status.ok())
     status = db_.Prepare("DELETE FROM messages NOT INDEXED WHERE id BETWEEN ?1 AND ?2", &delete_);
   if (status.ok()) {
-    status = db_.Prepare((columns + "WHERE id > ?1 ORDER BY id LIMIT ?2").c_str(), &read_);
+    status = db_.Prepare(
+        (columns + "WHERE id > ?1 AND" + kOurRows + "ORDER BY id LIMIT ?2").c_str(), &read_);
   }
   if (status.ok()) status = db_.Prepare((columns + "WHERE id = ?1").c_str(), &read_one_);
   if (status.ok()) {
     status = db_.Prepare(
-        "SELECT id, bytes, key FROM messages INDEXED BY messages_facts WHERE id > ?1 ORDER BY id",
+        (std::string(
+             "SELECT id, bytes, key FROM messages INDEXED BY messages_facts WHERE id > ?1 AND") +
+         kOurRows + "ORDER BY id")
+            .c_str(),
         &list_);
   }
   return status;
@@ -299,12 +312,12 @@ Status SpoolStore::List(uint64_t after, uint64_t bytes, std::vector<RowFacts>* o
 Result<SpoolStore::Totals> SpoolStore::Count() {
   if (Status opened = EnsureOpen(); !opened.ok()) return opened;
   Totals totals;
-  for (const auto& [sql, value] :
-       {std::pair("SELECT count(*) FROM messages", &totals.rows),
-        std::pair("SELECT sum(bytes) FROM messages INDEXED BY messages_facts", &totals.bytes),
-        std::pair("SELECT min(id) FROM messages", &totals.first_id),
-        std::pair("SELECT max(id) FROM messages", &totals.last_id)}) {
-    const Result<int64_t> answer = db_.QueryInt(sql);
+  for (const auto& [what, value] :
+       {std::pair("count(*)", &totals.rows), std::pair("sum(bytes)", &totals.bytes),
+        std::pair("min(id)", &totals.first_id), std::pair("max(id)", &totals.last_id)}) {
+    const std::string sql = std::string("SELECT ") + what +
+                            " FROM messages INDEXED BY messages_facts WHERE id > 0 AND" + kOurRows;
+    const Result<int64_t> answer = db_.QueryInt(sql.c_str());
     if (!answer.ok()) return answer.status();
     *value = static_cast<uint64_t>(answer.value());
   }
@@ -314,8 +327,10 @@ Result<SpoolStore::Totals> SpoolStore::Count() {
 Result<uint64_t> SpoolStore::CountKeys(uint64_t after, KeyCounts* counts) {
   if (Status opened = EnsureOpen(); !opened.ok()) return opened;
   SqliteStatement statement;
-  Status status =
-      db_.Prepare("SELECT key FROM messages INDEXED BY messages_facts WHERE id > ?1", &statement);
+  const std::string sql =
+      std::string("SELECT key FROM messages INDEXED BY messages_facts WHERE id > ?1 AND") +
+      kOurRows;
+  Status status = db_.Prepare(sql.c_str(), &statement);
   if (!status.ok()) return status;
   statement.BindInt(1, static_cast<int64_t>(after));
   uint64_t rows = 0;
@@ -342,6 +357,30 @@ void SpoolStore::ShrinkIfEmpty() {
   }
 }
 
+uint64_t SpoolStore::HeldLog() {
+  const bool was_held = std::exchange(log_held_, false);
+  struct stat log {};
+  if (!open_ || ::stat((file_.path() + "-wal").c_str(), &log) != 0) return 0;
+  const auto size = static_cast<uint64_t>(log.st_size);
+  if (size <= kPlainLog) return 0;
+  // Pages in the log, and those of them that are in the database, too: where that is not all, a
+  // reader needs them.
+  int pages = 0, copied = 0;
+  const int code =
+      sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+  if (code == SQLITE_OK && copied < pages) {
+    log_held_ = true;
+    return size - kPlainLog;
+  }
+  // The next write begins the log anew, but there may be none for long.
+  if (was_held) {
+    sqlite3_busy_timeout(db_.get(), 0);
+    [[maybe_unused]] const Status cut = db_.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    sqlite3_busy_timeout(db_.get(), SqliteDb::kBusyTimeout);
+  }
+  return 0;
+}
+
 void SpoolStore::CloseDatabase() {
   for (SqliteStatement* statement : {&insert_, &delete_, &read_, &read_one_, &list_}) {
     *statement = SqliteStatement();
@@ -351,6 +390,12 @@ void SpoolStore::CloseDatabase() {
 }
 
 void SpoolStore::Close(bool discard) {
+  if (discard && open_) {
+    // Somebody may have added some.
+    const Result<int64_t> rows =
+        db_.QueryInt("SELECT count(*) FROM (SELECT 1 FROM messages LIMIT 1)");
+    discard = rows.ok() && rows.value() == 0;
+  }
   CloseDatabase();
   if (discard) file_.Discard();
 }

@@ -3,7 +3,9 @@
 // can look inside with the sqlite3 shell: table `messages`, view `readable`, table `about`.
 //
 // Threads: one at a time (the spool's own thread; Open runs on the thread that connects). Every
-// function may wait for the disk. Ids here are row ids: larger is later, never used again.
+// function may wait for the disk. Ids here are row ids from 1 to kLargestRow: larger is later,
+// never used again. Rows with other ids (a file that somebody merged or edited) get such ids when
+// it is opened; what is added while it is open waits for the next time.
 #ifndef DSMSG_CORE_SPOOL_STORE_H_
 #define DSMSG_CORE_SPOOL_STORE_H_
 
@@ -51,6 +53,9 @@ class KeyCounts {
 
 class SpoolStore {
  public:
+  /// Half of what an id has room for (SpoolCore::RowOf): the next ones fit, too.
+  static constexpr int64_t kLargestRow = int64_t{1} << 47;
+
   struct Settings {
     SpoolIdentity identity;
     bool sync_full = false;
@@ -84,6 +89,10 @@ class SpoolStore {
   Result<uint64_t> CountKeys(uint64_t after, KeyCounts* counts);
   /// Gives the disk its space back when the store is empty and the file large.
   void ShrinkIfEmpty();
+  /// By how much the log beside the database is larger than it ever need be, because another
+  /// program reads what the file held before (an open transaction). 0: it is not, or it is large
+  /// for a moment.
+  uint64_t HeldLog();
 
   /// An operation failed because the file is damaged: Replace it.
   bool damaged() const { return db_.damaged(); }
@@ -95,7 +104,7 @@ class SpoolStore {
   Status Replace(const Status& reason, std::string* report);
 
   const SpoolFile& file() const { return file_; }
-  /// Closes the database; with `discard` the file is deleted too.
+  /// Closes the database; with `discard` the file is deleted too, unless it has rows.
   void Close(bool discard);
 
  private:
@@ -110,10 +119,12 @@ class SpoolStore {
   Status Insert(const SpoolMessage& message, bool* refused);
   Status Unpack(SqliteStatement& row, SpoolMessage* message);
   Status ReplaceOnce(std::string* report);
+  /// Replaces a file that has rows whose ids are no ids of ours.
+  Status Renumber(std::string* report);
   /// Copies rows of the damaged file `from` until it cannot be read any more, from both ends.
   /// Returns how many. Not ok: another time it may be more.
   Result<uint64_t> Salvage(const std::string& from);
-  Result<uint64_t> SalvageGroup(SqliteStatement& rows, int* code, uint64_t* newest);
+  Result<uint64_t> SalvageGroup(SqliteStatement& rows, int step, int* code, int64_t* next);
 
   static constexpr char kColumns[] =
       "SELECT id, accepted_ms, timestamp_ms, topic, key, headers, payload FROM messages ";
@@ -123,6 +134,8 @@ class SpoolStore {
   BufferPool& pool_;
   SqliteDb db_;
   bool open_ = false;  // with its statements prepared
+  bool log_held_ = false;
+  int64_t new_id_ = 0;  // of the next row that Salvage copies; 0: it keeps its own
   std::string damage_;
   Status unrepaired_;  // why the last Replace failed; ok: it did not
   Clock::time_point replace_not_before_;

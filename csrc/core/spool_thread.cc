@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool's thread: commits, deletes, reads ahead, repairs. How it evicts is in spool_evict.cc,
-// the callers' side in spool_core.cc.
+// The spool's thread: commits, deletes, reads ahead, How it repairs is in spool_repair.cc, how it
+// evicts in spool_evict.cc, the callers' side in spool_core.cc.
 #include <algorithm>
 #include <utility>
 
@@ -63,8 +63,10 @@ void SpoolCore::Run() {
 
 void SpoolCore::Round(Lock& lock, Clock::time_point now, bool last) {
   const bool removals_due = !removals_.empty() && (last || RemovalsDue() <= now);
-  if (!pending_.empty() || removals_due) Commit(lock);
+  const bool commit = !pending_.empty() || removals_due;
+  if (commit) Commit(lock);
   if (last) return;
+  if (commit || (held_log_ > 0 && now >= check_logs_at_)) CheckLogs(lock);
   if (WantsReleased() && now >= read_at_) ReadReleased(lock);
   if (WantsMore() && now >= read_at_) ReadAhead(lock);
   TellReady(lock);
@@ -86,6 +88,7 @@ Clock::time_point SpoolCore::NextDue(Clock::time_point now) const {
   if (stopping_ || !pending_.empty()) return now;
   Clock::time_point due = Clock::time_point::max();
   if (!removals_.empty()) due = RemovalsDue();
+  if (held_log_ > 0) due = std::min(due, check_logs_at_);
   if (WantsReleased() || WantsMore()) due = std::min(due, std::max(read_at_, now));
   return due;
 }
@@ -205,14 +208,6 @@ Status SpoolCore::WriteOnce(size_t index, std::span<const SpoolMessage> messages
   return {};
 }
 
-// A count that fails leaves the old one: what was done stays done.
-void SpoolCore::Recount(size_t index) {
-  const Result<SpoolStore::Totals> totals = sources_[index].store->Count();
-  if (!totals.ok()) return;
-  sources_[index].rows = totals->rows;
-  sources_[index].bytes = totals->bytes;
-}
-
 // The group is on disk. Where nothing unread stands before it, it is ready without being read back.
 void SpoolCore::Committed(Lock& lock, uint64_t last_before) {
   Source& source = own();
@@ -282,6 +277,28 @@ void SpoolCore::Tidy(Lock& lock) {
   }
   lock.lock();
   PublishTotals();
+}
+
+// A log that cannot begin anew counts against the bound, or it would fill the disk.
+void SpoolCore::CheckLogs(Lock& lock) {
+  check_logs_at_ = Clock::now() + options_.retry_pause;
+  lock.unlock();
+  uint64_t held = 0;
+  std::string path;
+  for (const Source& source : sources_) {
+    const uint64_t more = source.store == nullptr ? 0 : source.store->HeldLog();
+    if (more > 0) path = source.store->file().path();
+    held += more;
+  }
+  lock.lock();
+  held_log_ = held;
+  if (held == 0) return;
+  Log(lock, LogLevel::kWarn, "spool log",
+      "spool: another program keeps " + path +
+          " open in a transaction (a sqlite3 shell?), so the log beside it, " +
+          std::to_string(held) +
+          " bytes too large by now, cannot be used again; it counts against "
+          "spool-max-bytes until that transaction ends");
 }
 
 // ---------------------------------------------------------------- reading
@@ -371,45 +388,6 @@ void SpoolCore::ReadAhead(Lock& lock) {
     AddReady(std::move(message));
   }
   PublishTotals();
-}
-
-// ---------------------------------------------------------------- damage
-
-// Replaces a damaged file. Ids stay, so what is handed out or ready goes on as it was; what the
-// counts then have to be is found from memory and from the rows still unread.
-Status SpoolCore::Repair(size_t index, const Status& reason) {
-  std::string report;
-  Status status = sources_[index].store->Replace(reason, &report);
-  if (!status.ok()) return status;
-  Recount(index);
-  KeyCounts counts;
-  uint64_t undelivered = 0;
-  for (const Source& source : sources_) {
-    if (!source.unread()) continue;
-    const Result<uint64_t> rows = source.store->CountKeys(source.cursor, &counts);
-    if (!rows.ok()) return rows.status();
-    undelivered += rows.value();
-  }
-  Lock lock(mutex_);
-  const auto count = [&](KeyCounts::Slot slot) {
-    counts.Add(slot);
-    ++undelivered;
-  };
-  for (const Group* group : {&pending_, &group_}) {
-    for (const SpoolMessage& message : group->messages) {
-      count(KeyCounts::SlotOf(message.order_key()));
-    }
-  }
-  for (const auto& [id, message] : ready_) count(KeyCounts::SlotOf(message.order_key()));
-  for (const auto& [id, facts] : handed_) count(facts.slot);
-  for (const auto& [id, facts] : released_) count(facts.slot);
-  keys_.Assign(counts);
-  const uint64_t before = backlog_.exchange(undelivered);
-  const uint64_t lost = before > undelivered ? before - undelivered : 0;
-  lost_ += lost;
-  PublishTotals();
-  Log(lock, LogLevel::kError, "spool damaged", report + ", " + std::to_string(lost) + " are lost");
-  return {};
 }
 
 }  // namespace dsmsg

@@ -63,8 +63,7 @@ Status SqliteDb::Open(const std::string& path, int flags, const char* vfs) {
     return status;
   }
   sqlite3_extended_result_codes(db, 1);
-  // Somebody else's transaction is waited for, but not for long: the messages behind us wait too.
-  sqlite3_busy_timeout(db, 2000);
+  sqlite3_busy_timeout(db, kBusyTimeout);
   return {};
 }
 

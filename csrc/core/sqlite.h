@@ -50,6 +50,10 @@ class SqliteStatement {
 
 class SqliteDb {
  public:
+  /// Milliseconds. Another program's transaction is waited for, but not for long: the messages
+  /// behind us wait too.
+  static constexpr int kBusyTimeout = 2000;
+
   /// `vfs`: nullptr for the system's. The file is created when `flags` say so.
   Status Open(const std::string& path, int flags, const char* vfs);
   void Close() { db_.reset(); }

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spool files that somebody merged or edited by hand, and one that another program reads.
+#include <chrono>
+#include <limits>
+#include <thread>
+
+#include "core/spool_store.h"
+#include "core/sqlite.h"
+#include "unit/spool_testing.h"
+
+namespace dsmsg {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class SpoolEditedTest : public SpoolFaultTest {
+ protected:
+  static void Edit(const std::string& path, const std::string& sql) {
+    SqliteDb db;
+    ASSERT_TRUE(db.Open(path, SQLITE_OPEN_READWRITE, nullptr).ok());
+    const Status status = db.Execute(sql.c_str());
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  static std::string InsertRow(int64_t id, const std::string& payload) {
+    return "INSERT INTO messages SELECT " + std::to_string(id) +
+           ", accepted_ms, timestamp_ms, topic, key, headers, bytes, CAST('" + payload +
+           "' AS BLOB) FROM messages LIMIT 1;";
+  }
+  /// Of row `i` of MakeFile.
+  static std::string Row(int i) { return std::to_string(i) + ":"; }
+
+  void ExpectTheLogStaysSmall() {
+    options_.max_bytes = uint64_t{1} << 20;
+    auto spool = Open();
+    spool->Fill(1, 1);
+    const std::string log_path = (*spool)->path() + "-wal";
+    SqliteDb reader;
+    ASSERT_TRUE(reader.Open((*spool)->path(), SQLITE_OPEN_READONLY, nullptr).ok());
+    ASSERT_TRUE(reader.Execute("BEGIN; SELECT count(*) FROM messages").ok());
+    testing::internal::CaptureStderr();
+    const std::string payload(500'000, 'x');
+    Status status;
+    SpoolTicket ticket = 1;
+    while (status.ok() && ticket < 150) {
+      status = spool->Append(++ticket, payload);
+      if (!status.ok()) break;
+      ASSERT_TRUE(spool->told.WaitSpooled(ticket));
+      (*spool)->MarkDelivered(IdsOf(spool->Fetch((*spool)->backlog())));
+      ASSERT_TRUE(spool->Flush());
+    }
+    EXPECT_EQ(status.code(), Code::kWouldBlock);
+    EXPECT_THAT(status.message(), HasSubstr("a program that reads it keeps"));
+    EXPECT_LT(std::filesystem::file_size(log_path), uint64_t{24} << 20);
+    EXPECT_GT((*spool)->Stats().bytes, uint64_t{1} << 19);
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_THAT(log, HasSubstr("in a transaction (a sqlite3 shell?)"));
+    // It goes on by itself.
+    ASSERT_TRUE(reader.Execute("COMMIT").ok());
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!spool->Append(ticket, payload).ok()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    ASSERT_TRUE(spool->told.WaitSpooled(ticket));
+    EXPECT_LT(std::filesystem::file_size(log_path), uint64_t{16} << 20);
+  }
+
+  void ExpectAllIsDelivered(OpenSpool& spool, const std::vector<std::string>& payloads) {
+    ASSERT_EQ(spool->backlog(), payloads.size());
+    const std::vector<SpoolMessage> messages = spool.Fetch(payloads.size());
+    EXPECT_EQ(PayloadsOf(messages), payloads);
+    spool->MarkDelivered(IdsOf(messages));
+    ASSERT_TRUE(spool.Flush());
+    EXPECT_EQ(spool->Stats().rows, 0u);
+    EXPECT_FALSE(spool->HasBacklog("k"));
+  }
+};
+
+TEST_F(SpoolEditedTest, RowsWithOtherIdsGetOursInTheSameOrder) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const std::vector<std::vector<int64_t>> cases = {
+      {int64_t{1} << 48},
+      {(int64_t{1} << 48) + 5, int64_t{1} << 62},
+      {kMost - 1, kMost},
+      {SpoolStore::kLargestRow + 1},
+      {0},
+      {-5, -4},
+      {std::numeric_limits<int64_t>::min(), -1, 0, SpoolStore::kLargestRow + 1, kMost}};
+  int number = 0;
+  for (const std::vector<int64_t>& ids : cases) {
+    for (const bool leftover : {false, true}) {
+      options_.dir = dir_ + "/" + std::to_string(++number);
+      std::string path = MakeFile(3, 1);
+      std::vector<std::string> before, after;
+      for (const int64_t id : ids) {
+        (id < 1 ? before : after).push_back("row " + std::to_string(id));
+        Edit(path, InsertRow(id, "row " + std::to_string(id)));
+      }
+      if (leftover) {
+        const std::string other = path.substr(0, path.size() - 4) + "3.db";
+        std::filesystem::rename(path, other);
+      }
+      std::vector<std::string> expected = before;
+      for (int i = 1; i <= 3; ++i) expected.push_back(Row(i));
+      expected.insert(expected.end(), after.begin(), after.end());
+
+      std::unique_ptr<OpenSpool> spool;
+      const std::string log = OpenDamaged(&spool);
+      EXPECT_THAT(log,
+                  HasSubstr(std::to_string(ids.size()) + " of its row ids are not from 1 to 2^47"))
+          << number;
+      EXPECT_THAT(log,
+                  HasSubstr(std::to_string(expected.size()) + " of its messages could be read"))
+          << number;
+      EXPECT_THAT(Aside(), SizeIs(1)) << number;
+      ExpectAllIsDelivered(*spool, expected);
+      spool->Fill(100, 101);
+      ExpectAllIsDelivered(*spool, {"100", "101"});
+      spool->Close();
+    }
+  }
+}
+
+TEST_F(SpoolEditedTest, OtherIdsInADamagedFileLoseNoMoreThanTheDamage) {
+  const std::string path = MakeFile(2000, 1000);
+  Edit(path, InsertRow(-7, "first") + InsertRow(int64_t{1} << 50, "last"));
+  const auto size = static_cast<off_t>(std::filesystem::file_size(path));
+  Scribble(path, size / 2 / 4096 * 4096, 4096);
+  options_.prefetch_bytes = size_t{4} << 20;
+  std::unique_ptr<OpenSpool> spool;
+  const std::string log = OpenDamaged(&spool);
+  EXPECT_THAT(log, HasSubstr("are not from 1 to 2^47"));
+  const size_t backlog = (*spool)->backlog();
+  EXPECT_GE(backlog, 1990u);
+  const std::vector<std::string> payloads = PayloadsOf(spool->Fetch(backlog));
+  EXPECT_EQ(payloads.front(), "first");
+  EXPECT_EQ(payloads.back(), "last");
+}
+
+TEST_F(SpoolEditedTest, RowsThatAreAddedWhileTheFileIsInUseWaitForTheNextStart) {
+  const std::string path = MakeFile(3, 1);
+  const std::string leftover = path.substr(0, path.size() - 4) + "3.db";
+  std::filesystem::rename(path, leftover);
+  auto spool = Open();
+  Edit(leftover, InsertRow(int64_t{1} << 50, "high") + InsertRow(-1, "low"));
+  ExpectAllIsDelivered(*spool, {Row(1), Row(2), Row(3)});
+  spool->Fill(7, 7);
+  ExpectAllIsDelivered(*spool, {"7"});
+  spool->Close();
+  ASSERT_TRUE(std::filesystem::exists(leftover));
+  std::unique_ptr<OpenSpool> next;
+  OpenDamaged(&next);
+  ExpectAllIsDelivered(*next, {"low", "high"});
+}
+
+TEST_F(SpoolEditedTest, AReaderDoesNotLetTheLogGrowPastTheBound) { ExpectTheLogStaysSmall(); }
+
+TEST_F(SpoolEditedTest, AReaderDoesNotLetTheLogGrowPastTheBoundOfASpoolThatEvicts) {
+  options_.evict = true;
+  ExpectTheLogStaysSmall();
+}
+
+}  // namespace
+}  // namespace dsmsg
