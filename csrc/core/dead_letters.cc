@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dead_letters.h"
 
-#include <fcntl.h>
 #include <glib.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -18,7 +17,6 @@ namespace {
 
 constexpr std::string_view kReasonHeader = "dsmsg-dead-letter-reason";
 constexpr std::string_view kTopicHeader = "dsmsg-dead-letter-topic";
-constexpr char kPrefix[] = "dead-letters-";
 
 using Json = rapidjson::Writer<rapidjson::StringBuffer>;
 
@@ -97,12 +95,7 @@ Status DeadLetters::Prepare() {
     return Bad(folder_, "cannot be written: " + std::generic_category().message(errno) +
                             " (may this user write there?)");
   }
-  std::lock_guard lock(mutex_);
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    const std::string name = entry.path().filename().string();
-    std::error_code ignored;
-    if (name.starts_with(kPrefix)) bytes_ += entry.file_size(ignored);
-  }
+  files_ = LetterFolder::Of(folder_);
   return {};
 }
 
@@ -150,27 +143,13 @@ void DeadLetters::Keep(const Message& message, const Status& reason) {
 }
 
 Status DeadLetters::Append(const std::string& line) {
-  const std::string path = folder_ + '/' + kPrefix + protocol_ + '-' + UtcNow("%Y%m%d") + '-' +
-                           std::to_string(getpid()) + ".jsonl";
-  std::lock_guard lock(mutex_);
-  if (bytes_ + line.size() > max_bytes_) {
-    return Bad(folder_, "is full (dead-letter-max-bytes=" + std::to_string(max_bytes_) +
-                            "; look at what was refused and why, then remove the files)");
-  }
-  if (path != open_path_) {
-    file_ = UniqueFd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-    if (!file_.valid()) return Bad(folder_, std::generic_category().message(errno));
-    open_path_ = path;
-  }
-  // One write a line: files of several threads and a crash leave whole lines.
-  const ssize_t written = write(file_.get(), line.data(), line.size());
-  if (written != static_cast<ssize_t>(line.size())) {
-    const int error = written < 0 ? errno : ENOSPC;
-    open_path_.clear();
-    return Bad(folder_, std::generic_category().message(error));
-  }
-  bytes_ += line.size();
-  return {};
+  const std::string name = std::string(LetterFolder::kPrefix) + protocol_ + '-' + UtcNow("%Y%m%d") +
+                           '-' + std::to_string(getpid()) + ".jsonl";
+  const Status status = files_->Append(name, line, max_bytes_);
+  if (status.ok()) return {};
+  if (status.code() != Code::kWouldBlock) return Bad(folder_, status.message());
+  return Bad(folder_, "is " + status.message() +
+                          "; look at what was refused and why, then remove the files");
 }
 
 }  // namespace dsmsg

@@ -7,18 +7,18 @@
 // JSON object a line: time, reason, code, topic, key, headers, timestamp_ms, and the payload as
 // "payload" where it is UTF-8, else as "payload_base64" (key likewise).
 //
-// Threads: every function from any thread; one lock, held while a line is written.
+// Threads: every function from any thread; Prepare before the others.
 #ifndef DSMSG_CORE_DEAD_LETTERS_H_
 #define DSMSG_CORE_DEAD_LETTERS_H_
 
-#include <mutex>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/letter_folder.h"
 #include "core/log.h"
 #include "core/metrics.h"
-#include "core/net.h"
 #include "core/outgoing.h"
 #include "core/settings.h"
 
@@ -47,10 +47,7 @@ class DeadLetters {
   Metrics& metrics_;
   Logger& logger_;
   BufferPool pool_;
-  std::mutex mutex_;  // guards the following
-  std::string open_path_;
-  UniqueFd file_;
-  uint64_t bytes_ = 0;  // of all files, counted once and then kept
+  std::shared_ptr<LetterFolder> files_;  // of folder_, since Prepare
 };
 
 }  // namespace dsmsg
