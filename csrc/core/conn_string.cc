@@ -149,6 +149,11 @@ class Parser {
     if (rules_.opaque) return ParseOpaque(rest);
     endpoints_.tls =
         scheme.back() == 's' && known(std::string_view(scheme).substr(0, scheme.size() - 1));
+    if (IsAmbiguous(rest)) {
+      return Expected(
+          "a ';' before an '@' can be read in two ways: in a user name or password write it %3B, "
+          "a topic with an '@' in it is set with the option topic");
+    }
     if (Status status = TakeUser(&rest); !status.ok()) return status;
     if (Status status = TakeTopic(&rest); !status.ok()) return status;
     if (rest.find('?') != std::string_view::npos) {
@@ -171,6 +176,24 @@ class Parser {
     if (Status topic = TakeTopic(&rest); !topic.ok()) return topic;
     endpoints_.address = rest;
     return {};
+  }
+
+  // "h:9092;a@b": a host and the topic a@b, or the host b and the user h with the password 9092;a?
+  static bool IsAmbiguous(std::string_view rest) {
+    const size_t at = rest.rfind('@'), semicolon = rest.find(';');
+    if (at == std::string_view::npos || semicolon > at) return false;
+    std::string_view list = rest.substr(0, semicolon);
+    for (bool more = true; more;) {
+      const size_t comma = list.find(',');
+      const std::string_view entry = Trim(list.substr(0, comma));
+      const size_t colon = entry.rfind(':');
+      const bool port = colon != std::string_view::npos && ParsePort(entry.substr(colon + 1));
+      const std::string_view name = port ? entry.substr(0, colon) : entry;
+      if (!IsName(name) && !name.starts_with('[')) return false;
+      more = comma != std::string_view::npos;
+      if (more) list.remove_prefix(comma + 1);
+    }
+    return true;
   }
 
   // user:password@ in front of the hosts.

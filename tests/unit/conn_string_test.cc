@@ -209,6 +209,19 @@ TEST(ConnStringTest, WhatDoesNotParseIsExplained) {
   EXPECT_THAT(Error("*;5555", kKafka), HasSubstr("a host name has"));
 }
 
+// Neither a topic taken for a password nor a password for a topic.
+TEST(ConnStringTest, ATopicWithAnAtSignAndAPasswordWithASemicolonAreToldApartByTheUser) {
+  for (const char* text :
+       {"kafka://h:9092;topic@x", "kafka://h;topic@x", "kafka://h:1,i:2;t@x",
+        "kafka://[::1]:9092;topic@x", "kafka://user:1234;hunter2@h:9092", "kafka://h:9092;a/b@c"}) {
+    EXPECT_THAT(Error(text, kKafka), HasSubstr("can be read in two ways")) << text;
+    EXPECT_THAT(Error(text, kKafka), Not(HasSubstr("hunter2"))) << text;
+  }
+  EXPECT_EQ(Good("kafka://user:1234%3Bx@h:9092", kKafka).password, "1234;x");
+  EXPECT_EQ(Good("kafka://user:p;w@h:9092", kKafka).password, "p;w");
+  EXPECT_EQ(Good("kafka://user:p@h:9092;topic", kKafka).default_topic, "topic");
+}
+
 TEST(ConnStringTest, PasswordsAreNeverRepeated) {
   for (const char* text : {"redis://u:hunter2@h:0", "redis://u:hunter2@", "redis://u:hunter2%zz@h",
                            "redis://u:hun%0ater2@h", "redis://u:hunter2/x@h", "hunter2@h:6379",
