@@ -18,6 +18,27 @@ bool IsReloadable(const DriverInfo& info, std::string_view name) {
   return false;
 }
 
+// What asks for a spool must not be ignored: messages would be in memory only.
+Status CheckNoSpool(const Config& config, Logger& logger) {
+  for (const auto& [name, value] :
+       {std::pair("overflow", "spool"), std::pair("spool-mode", "always")}) {
+    if (config.GetString(name) != value) continue;
+    return {Code::kInvalidArgument,
+            std::string(name) + "=" + value + " needs spool-dir (the directory of the spool)"};
+  }
+  std::string unused;
+  for (const OptionSpec& spec : CommonOptions()) {
+    const std::string_view name = spec.name;
+    if (!name.starts_with("spool-") || name == "spool-dir" || !config.IsSet(name)) continue;
+    unused.append(unused.empty() ? "" : ", ").append(name);
+  }
+  // spool-dir=off is a decision.
+  if (!unused.empty() && !config.IsSet("spool-dir")) {
+    logger.Warn(unused + ": no effect without spool-dir (the directory of the spool)");
+  }
+  return {};
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------- end
@@ -123,8 +144,7 @@ void Session::StartFileWatch() {
 Status Session::OpenSpool() {
   const std::string dir = settings_.config.GetString("spool-dir");
   if (dir.empty() || dir == "off") {
-    if (settings_.config.GetString("overflow") != "spool") return {};
-    return {Code::kInvalidArgument, "overflow=spool needs spool-dir (the directory of the spool)"};
+    return CheckNoSpool(settings_.config, logger_);
   }
   auto spool = std::make_unique<SpoolFeed>(settings_.config, queue_, completions_, metrics_,
                                            [this] { producer_->Wake(false); });

@@ -213,11 +213,29 @@ TEST_F(SessionTest, WithoutOrderLiveMessagesDoNotWaitForTheBacklog) {
   std::filesystem::remove_all(folder);
 }
 
+TEST_F(SessionTest, SettingsOfASpoolWithoutADirectoryAreSaid) {
+  const auto log_of = [&](const std::string& options) {
+    ::testing::internal::CaptureStderr();
+    const auto session = Open(options + "connect=lazy\n");
+    EXPECT_TRUE(session);
+    if (session) {
+      EXPECT_TRUE(session->Disconnect().ok());
+    }
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(log_of("spool-max-bytes=2G\nspool-sync=full\n"),
+              HasSubstr("spool-max-bytes, spool-sync: no effect without spool-dir"));
+  EXPECT_THAT(log_of("spool-dir=off\nspool-sync=full\n"), ::testing::Not(HasSubstr("no effect")));
+  EXPECT_THAT(log_of(""), ::testing::Not(HasSubstr("no effect")));
+}
+
 TEST_F(SessionTest, ASpoolThatCannotBeIsAnErrorAndAFullOneFallsBackToTheQueue) {
   EXPECT_EQ(Open("spool-dir=/proc/nowhere\n"), nullptr);
   EXPECT_THAT(connect_error_.message(), HasSubstr("spool-dir"));
   EXPECT_EQ(Open("overflow=spool\n"), nullptr);
   EXPECT_THAT(connect_error_.message(), HasSubstr("overflow=spool needs spool-dir"));
+  EXPECT_EQ(Open("spool-mode=always\n"), nullptr);
+  EXPECT_THAT(connect_error_.message(), HasSubstr("spool-mode=always needs spool-dir"));
   const std::string folder = NewFolder();
   auto session = Open(SpoolIn(folder, "spool-max-bytes=1M\nspool-mode=always\nconnect=lazy\n"));
   ASSERT_TRUE(session);
