@@ -55,7 +55,7 @@ def values_text(kind: str) -> str:
         "path": "a path",
         "bool": "1 or 0 (true, false, yes, no)",
         "template": "text with ${fields}",
-        "pairs": "key=value;key=value",
+        "pairs": 'key=value;key="a;b"',
     }
     if name in fixed:
         return fixed[name]

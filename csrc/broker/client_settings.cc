@@ -9,6 +9,7 @@
 
 #include "core/config_parser.h"
 #include "core/option_value.h"
+#include "core/text_file.h"
 
 namespace dsmsg {
 namespace {
@@ -37,7 +38,7 @@ constexpr OptionSpec kOptions[] = {
 };
 
 struct Entry {
-  std::string key, value;
+  std::string key, raw, value;  // as written, and without quotes
   size_t line = 0;
 };
 
@@ -47,12 +48,6 @@ struct Group {
   std::vector<Entry> entries;
   std::vector<std::string> bad;  // "line 7: ..."
 };
-
-std::string_view Unquoted(std::string_view text) {
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
-    return text.substr(1, text.size() - 2);
-  return text;
-}
 
 std::optional<Group> FindGroup(std::string_view text) {
   std::optional<Group> group;
@@ -74,8 +69,9 @@ std::optional<Group> FindGroup(std::string_view text) {
                            ": is neither a [group] nor key = value nor a # comment");
       continue;
     }
-    group->entries.push_back({std::string(TrimBlanks(line.substr(0, equals))),
-                              std::string(Unquoted(TrimBlanks(line.substr(equals + 1)))), number});
+    const std::string_view raw = line.substr(equals + 1);
+    group->entries.push_back({std::string(TrimBlanks(line.substr(0, equals))), std::string(raw),
+                              std::string(Unquote(raw).text), number});
   }
   return group;
 }
@@ -121,8 +117,8 @@ Status SetValue(const std::string& path, const Entry& entry, Values* values,
   if (!type.ok()) return type.status();
   Result<OptionValue> value = ParseOptionValue(type.value(), entry.value);
   if (!value.ok()) {
-    return Status(Code::kInvalidArgument,
-                  at + spec->name + " = " + entry.value + ": must be " + value.status().message());
+    return Status(Code::kInvalidArgument, at + spec->name + " = " + entry.value + ": " +
+                                              value.status().message() + CommentHint(entry.raw));
   }
   (*values)[spec->name] = std::move(value.value());
   return {};

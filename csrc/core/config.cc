@@ -5,8 +5,6 @@
 #include <cassert>
 #include <cstdlib>
 
-#include "core/option_value.h"
-
 namespace dsmsg {
 namespace {
 
@@ -26,11 +24,9 @@ std::string OneLine(std::string_view text) {
   return out;
 }
 
-std::string CanonicalPairs(const std::string& text) {
+std::string CanonicalPairs(const Pairs& pairs) {
   std::string out;
-  const auto pairs = ParsePairs(text);
-  if (!pairs.ok()) return text;
-  for (const auto& [key, value] : pairs.value()) {
+  for (const auto& [key, value] : pairs) {
     // The length keeps a semicolon inside a value apart from one between pairs.
     out += std::to_string(key.size()) + ':';
     out += key;
@@ -82,11 +78,7 @@ uint64_t Config::GetBytes(std::string_view name) const {
   return static_cast<uint64_t>(std::max<int64_t>(Get(name).number, 0));
 }
 
-Pairs Config::GetPairs(std::string_view name) const {
-  auto pairs = ParsePairs(Get(name).text);
-  assert(pairs.ok());  // checked when it was read
-  return pairs.ok() ? std::move(pairs.value()) : Pairs();
-}
+Pairs Config::GetPairs(std::string_view name) const { return Get(name).pairs; }
 
 std::string Config::CanonicalValue(const Value& value) {
   switch (value.form) {
@@ -96,7 +88,7 @@ std::string Config::CanonicalValue(const Value& value) {
       // Not set is not the same as 0.
       return value.text.empty() ? std::string() : std::to_string(value.number);
     case Value::Form::kPairs:
-      return OneLine(CanonicalPairs(value.text));
+      return OneLine(CanonicalPairs(value.pairs));
   }
   return {};
 }

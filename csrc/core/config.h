@@ -18,7 +18,6 @@
 namespace dsmsg {
 
 using Millis = std::chrono::milliseconds;
-using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 class Config {
  public:
@@ -61,7 +60,8 @@ class Config {
     enum class Form { kText, kNumber, kPairs } form = Form::kText;
     unsigned flags = 0;  // OptionFlags
     bool set = false;
-    std::string text;    // unquoted, secrets expanded
+    std::string text;    // unquoted, secrets expanded except in pairs
+    Pairs pairs;         // secrets expanded
     int64_t number = 0;  // int, bool, milliseconds, bytes
   };
   friend class ConfigParser;

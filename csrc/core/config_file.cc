@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a configuration reads from outside: files and environment.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
+// What a configuration reads from outside: secrets from files and environment.
 #include <cstdlib>
-#include <system_error>
 
 #include "core/config_parser.h"
-#include "core/net.h"
+#include "core/text_file.h"
 
 namespace dsmsg {
 namespace {
 
 constexpr size_t kLongestSecret = size_t{64} << 10;
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 Result<std::string> SecretFromEnvironment(const std::string& name) {
   const char* text = std::getenv(name.c_str());
@@ -42,31 +34,6 @@ Result<std::string> SecretFromFile(const std::string& path) {
 }
 
 }  // namespace
-
-Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
-  const auto fail = [](const std::string& why) { return Status(Code::kInvalidArgument, why); };
-  // Non-blocking: opening a named pipe would else wait for a writer.
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file.valid()) return fail("cannot be opened: " + ErrnoText(errno) + " (check the path)");
-  struct stat facts {};
-  if (::fstat(file.get(), &facts) != 0) return fail("cannot be read: " + ErrnoText(errno));
-  if (S_ISDIR(facts.st_mode)) return fail("is a directory (name a file in it)");
-  if (!S_ISREG(facts.st_mode) && !S_ISCHR(facts.st_mode)) return fail("is no regular file");
-  std::string text;
-  char block[16384];
-  for (;;) {
-    const ssize_t count = ::read(file.get(), block, sizeof block);
-    if (count == 0) return text;
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return fail("cannot be read: " + ErrnoText(errno));
-    }
-    text.append(block, static_cast<size_t>(count));
-    if (text.size() > limit) {
-      return fail("is larger than " + std::to_string(limit) + " bytes (is it the right file?)");
-    }
-  }
-}
 
 Result<std::string> ExpandSecret(std::string_view text, std::vector<std::string>* files) {
   std::string out;

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 
+#include "core/text_file.h"
+
 namespace dsmsg {
 namespace {
 
@@ -34,27 +36,24 @@ std::string Shortened(std::string_view text) {
   return std::string(text.substr(0, cut)) + "...";
 }
 
-struct Unquoted {
-  std::string_view text;
-  bool quoted = false;
-  bool open = false;  // begins with a quote that does not end
-};
-
-Unquoted Unquote(std::string_view raw) {
-  const std::string_view text = TrimBlanks(raw);
-  if (text.empty() || (text.front() != '"' && text.front() != '\'')) return {text};
-  if (text.size() >= 2 && text.back() == text.front()) {
-    return {text.substr(1, text.size() - 2), true, false};
+// Whether an unquoted text seems to have a comment behind it. In pairs, blanks before a ';' are
+// usual, and a value may have quotes of its own.
+bool SeemsComment(std::string_view text, bool pairs) {
+  char quote = '\0', before = '\0';  // the last character that is not a blank
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool blank = c == ' ' || c == '\t';
+    if (quote != '\0') {
+      if (c == quote) quote = '\0';
+    } else if (pairs && before == '=' && (c == '"' || c == '\'')) {
+      quote = c;
+    } else if (i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\t') &&
+               (c == '#' || (c == ';' && !pairs))) {
+      return true;
+    }
+    if (!blank) before = c;
   }
-  return {text, false, true};
-}
-
-// A comment behind a value is part of the value, which surprises.
-std::string CommentHint(std::string_view raw) {
-  const bool seems_comment = raw.find(" #") != std::string_view::npos ||
-                             raw.find("\t#") != std::string_view::npos ||
-                             raw.find(" ;") != std::string_view::npos;
-  return seems_comment ? " (a comment needs a line of its own)" : "";
+  return false;
 }
 
 struct KeyFileFree {
@@ -68,6 +67,19 @@ struct StringsFree {
 };
 
 }  // namespace
+
+Unquoted Unquote(std::string_view raw) {
+  const std::string_view text = TrimBlanks(raw);
+  if (text.empty() || (text.front() != '"' && text.front() != '\'')) return {text};
+  if (text.size() >= 2 && text.back() == text.front()) {
+    return {text.substr(1, text.size() - 2), true, false};
+  }
+  return {text, false, true};
+}
+
+std::string CommentHint(std::string_view raw) {
+  return SeemsComment(raw, false) ? " (a comment needs a line of its own)" : "";
+}
 
 Result<Config> Config::Load(const std::string& path, const OptionTable& table) {
   if (path.empty()) return Parse("", "", table);
@@ -119,14 +131,16 @@ Status ConfigParser::SetDefaults() {
     value.flags = spec.flags;
     value.text = std::move(parsed->text);
     value.number = parsed->number;
+    value.pairs = std::move(parsed->pairs);
   }
   return {};
 }
 
 Status ConfigParser::Scan(std::string_view text) {
-  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);  // byte order mark
+  text = WithoutByteOrderMark(text);
   if (text.size() > kLongestFile) {
-    return {Code::kInvalidArgument, origin_ + ": larger than 1M, so it is no configuration file"};
+    return {Code::kInvalidArgument,
+            origin_ + ": larger than 1M, so it is not a configuration file"};
   }
   prepared_.reserve(text.size() + 1);
   while (!text.empty()) {
@@ -140,12 +154,12 @@ Status ConfigParser::Scan(std::string_view text) {
 
 Status ConfigParser::ScanLine(std::string_view line) {
   if (line.find('\0') != std::string_view::npos) {
-    return Bad(line_, "holds a NUL byte, so the file is no text file");
+    return Bad(line_, "holds a NUL byte, so the file is not a text file");
   }
   // GKeyFile knows only '#', but files with ';' comments are common.
   if (line.empty() || line.front() == '#' || line.front() == ';') return {};
   if (!g_utf8_validate(line.data(), static_cast<gssize>(line.size()), nullptr)) {
-    return Bad(line_, "is no UTF-8 text (save the file as UTF-8)");
+    return Bad(line_, "is not valid UTF-8 (save the file as UTF-8)");
   }
   if (std::any_of(line.begin(), line.end(), IsControl)) {
     return Bad(line_, "holds a control character");
@@ -186,12 +200,12 @@ Status ConfigParser::ScanKey(std::string_view line) {
                           std::string(kGroup) + "] above it)");
   }
   if (group_ == kGroup) {
-    const auto [found, is_new] = key_lines_.try_emplace(WithDashes(key), line_);
-    if (!is_new) {
+    Key& known = keys_[WithDashes(key)];
+    if (known.line != 0) {
       Warn(line_, "key " + Shortened(key) + " is set again (also on line " +
-                      std::to_string(found->second) + "): the last one counts");
-      found->second = line_;
+                      std::to_string(known.line) + "): the last one counts");
     }
+    known = {line_, std::string(key)};
     // With one spelling for a key, GKeyFile lets the last one win.
     prepared_.append(WithDashes(key)).append(line.substr(equals)).append("\n");
   }
@@ -199,10 +213,10 @@ Status ConfigParser::ScanKey(std::string_view line) {
 }
 
 Status ConfigParser::ReadValues() {
-  if (key_lines_.empty()) return {};
+  if (keys_.empty()) return {};
   const std::unique_ptr<GKeyFile, KeyFileFree> file(g_key_file_new());
   // Its message would quote the line.
-  Status refused(Code::kInvalidArgument, origin_ + ": is no key file");
+  Status refused(Code::kInvalidArgument, origin_ + ": is not a key file");
   if (g_key_file_load_from_data(file.get(), prepared_.data(), prepared_.size(),
                                 G_KEY_FILE_KEEP_TRANSLATIONS, nullptr) == 0) {
     return refused;
@@ -216,60 +230,89 @@ Status ConfigParser::ReadValues() {
     const std::unique_ptr<char, StringFree> raw(
         g_key_file_get_value(file.get(), group.c_str(), *key, nullptr));
     if (raw == nullptr) return refused;
-    if (Status status = Set(*key, raw.get()); !status.ok()) return status;
+    if (Status status = Set(keys_[*key], table_.Find(*key), raw.get()); !status.ok()) return status;
   }
   return {};
 }
 
-Status ConfigParser::Set(const std::string& key, std::string_view raw) {
-  const OptionSpec* spec = table_.Find(key);
-  if (spec != nullptr) return SetKnown(*spec, key, raw);
-  const std::string nearest = table_.Nearest(key);
-  Warn(key_lines_[key], "unknown key " + Shortened(key) + " is ignored" +
-                            (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));
+Status ConfigParser::Set(const Key& key, const OptionSpec* spec, std::string_view raw) {
+  if (spec != nullptr) return SetKnown(*spec, key.line, raw);
+  const std::string nearest = table_.Nearest(key.written);
+  Warn(key.line, "unknown key " + Shortened(key.written) + " is ignored" +
+                     (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));
   return {};
 }
 
-Status ConfigParser::SetKnown(const OptionSpec& spec, const std::string& key,
-                              std::string_view raw) {
-  const size_t line = key_lines_[key];
-  const bool secret = (spec.flags & kOptSecret) != 0;
+Status ConfigParser::SetKnown(const OptionSpec& spec, size_t line, std::string_view raw) {
   const Unquoted unquoted = Unquote(raw);
   if (unquoted.text.empty() && !unquoted.quoted) return {};  // "key =": not set
   // A password may well begin with a quote.
-  if (unquoted.open && !secret)
-    return Bad(line, std::string(spec.name) + ": the quote does not end");
-
-  std::string text(unquoted.text);
-  if (secret) {
-    Result<std::string> expanded = ExpandSecret(text, &config_.files_);
-    if (!expanded.ok()) return Bad(line, spec.name + (": " + expanded.status().message()));
-    text = std::move(expanded.value());
+  if (unquoted.open && (spec.flags & kOptSecret) == 0) {
+    return Bad(line, spec.name + (": the quote does not end" + CommentHint(raw)));
   }
   const Result<OptionType> type = ParseOptionType(spec);
   if (!type.ok()) return type.status();
-  Result<OptionValue> parsed = ParseOptionValue(type.value(), text);
+  if (!unquoted.quoted) WarnOfComment(spec, type.value(), line, raw);
+  Result<OptionValue> parsed = Evaluate(spec, type.value(), line, unquoted, raw);
+  if (!parsed.ok()) return parsed.status();
   Config::Value& value = config_.values_[WithDashes(spec.name)];
-  // Pairs may hold a password of the client library, and their message names the element.
-  const bool shown = !secret && type->kind != OptionType::Kind::kPairs;
-  const std::string name_and_value =
-      std::string(spec.name) + (shown ? " = " + Shortened(text) : std::string()) + ": ";
-  if (!parsed.ok()) {
-    return Bad(line, name_and_value + parsed.status().message() + (shown ? CommentHint(raw) : ""));
-  }
-  const bool is_default =
-      parsed->text == value.text || (type->numeric() && !parsed->text.empty() &&
-                                     !value.text.empty() && parsed->number == value.number);
-  if ((spec.flags & kOptUnavailable) != 0 && !is_default) {
-    return Bad(line, name_and_value + "not available: " + spec.doc + " (remove this line)");
-  }
   value.text = std::move(parsed->text);
   value.number = parsed->number;
+  value.pairs = std::move(parsed->pairs);
   value.set = true;
   if ((spec.flags & kOptDeprecated) != 0) {
     Warn(line, std::string(spec.name) + " is deprecated here: " + spec.doc);
   }
   return {};
+}
+
+Result<OptionValue> ConfigParser::Evaluate(const OptionSpec& spec, const OptionType& type,
+                                           size_t line, const Unquoted& unquoted,
+                                           std::string_view raw) {
+  const bool secret = (spec.flags & kOptSecret) != 0;
+  const bool pairs = type.kind == OptionType::Kind::kPairs;
+  const auto expand = [&](std::string* text) -> Status {
+    Result<std::string> expanded = ExpandSecret(*text, &config_.files_);
+    if (!expanded.ok()) return Bad(line, spec.name + (": " + expanded.status().message()));
+    *text = std::move(expanded.value());
+    return {};
+  };
+  std::string text(unquoted.text);
+  if (secret && !pairs) {
+    if (Status status = expand(&text); !status.ok()) return status;
+  }
+  Result<OptionValue> parsed = ParseOptionValue(type, text);
+  // Pairs may hold a password of the client library, and their message names the element.
+  const bool shown = !secret && !pairs;
+  const std::string name_and_value =
+      std::string(spec.name) + (shown ? " = " + Shortened(text) : std::string()) + ": ";
+  if (!parsed.ok()) {
+    const std::string hint = unquoted.quoted ? std::string() : CommentHint(raw);
+    return Bad(line, name_and_value + parsed.status().message() + (secret ? "" : hint));
+  }
+  if (secret) {
+    for (auto& [name, value] : parsed->pairs) {
+      if (Status status = expand(&value); !status.ok()) return status;
+    }
+  }
+  const Config::Value& deflt = config_.values_[WithDashes(spec.name)];
+  const bool is_default =
+      parsed->text == deflt.text || (type.numeric() && !parsed->text.empty() &&
+                                     !deflt.text.empty() && parsed->number == deflt.number);
+  if ((spec.flags & kOptUnavailable) != 0 && !is_default) {
+    return Bad(line, name_and_value + "not available: " + spec.doc + " (remove this line)");
+  }
+  return parsed;
+}
+
+// It is part of the value, which surprises; of other types it is an error.
+void ConfigParser::WarnOfComment(const OptionSpec& spec, const OptionType& type, size_t line,
+                                 std::string_view raw) {
+  const bool pairs = type.kind == OptionType::Kind::kPairs;
+  if (type.numeric() || type.kind == OptionType::Kind::kEnum || !SeemsComment(raw, pairs)) return;
+  Warn(line, std::string(spec.name) +
+                 ": what looks like a comment behind the value is taken as part of it (move the "
+                 "comment to a line of its own, or put the value in quotes if it is none)");
 }
 
 }  // namespace dsmsg

@@ -12,6 +12,8 @@
 #include <protozero/pbf_reader.hpp>
 #include <utility>
 
+#include "core/text_file.h"
+
 namespace dsmsg {
 namespace {
 
@@ -160,7 +162,7 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
 };
 
 std::string_view WithoutSpace(std::string_view payload) {
-  if (payload.substr(0, 3) == "\xef\xbb\xbf") payload.remove_prefix(3);
+  payload = WithoutByteOrderMark(payload);
   const size_t first = payload.find_first_not_of(" \t\r\n");
   return first == std::string_view::npos ? std::string_view() : payload.substr(first);
 }

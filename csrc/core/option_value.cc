@@ -121,19 +121,18 @@ std::string Allowed(const OptionType& type) {
   }
   switch (type.kind) {
     case Kind::kBool:
-      return "allowed are 1 or 0, true or false, yes or no, on or off";
+      return "must be 1 or 0, true or false, yes or no, on or off";
     case Kind::kInt:
-      return "allowed is a whole number" + range;
+      return "must be a whole number" + range;
     case Kind::kMillis:
-      return "allowed is a time" + range +
+      return "must be a time" + range +
              ", written 500ms, 5s, 2m or 1h; a bare number is milliseconds";
     case Kind::kSeconds:
-      return "allowed is a time" + range +
-             ", written 500ms, 5s, 2m or 1h; a bare number is seconds";
+      return "must be a time" + range + ", written 500ms, 5s, 2m or 1h; a bare number is seconds";
     case Kind::kBytes:
-      return "allowed is a size" + range + ", written 4096, 64k, 256M or 1G";
+      return "must be a size" + range + ", written 4096, 64k, 256M or 1G";
     case Kind::kEnum: {
-      std::string text = "allowed is one of";
+      std::string text = "must be one of";
       const char* separator = " ";
       for (const std::string& choice : type.choices) {
         text += separator + choice;
@@ -142,7 +141,7 @@ std::string Allowed(const OptionType& type) {
       return text;
     }
     default:
-      return "allowed is any text";
+      return "must be text";
   }
 }
 
@@ -167,6 +166,91 @@ std::vector<std::string> SplitArguments(std::string_view text) {
     text.remove_prefix(comma + 1);
   }
 }
+
+// Reads "k=v;k='v'" from left to right.
+class PairsReader {
+ public:
+  explicit PairsReader(std::string_view rest) : rest_(rest) {}
+
+  Result<Pairs> Read() {
+    Pairs pairs;
+    for (; !rest_.empty(); ++position_) {
+      const std::string key = TakePlain("=;");
+      const std::string_view name = TrimBlanks(key);
+      if (rest_.empty() || rest_.front() == ';') {
+        if (!name.empty()) return NotAPair(name);
+        SkipSeparator();
+        continue;
+      }
+      if (name.empty()) return NotAPair(name);
+      rest_.remove_prefix(1);
+      Result<std::string> value = TakeValue();
+      if (!value.ok()) return value.status();
+      pairs.emplace_back(name, std::move(value.value()));
+      SkipSeparator();
+    }
+    return pairs;
+  }
+
+ private:
+  // Up to one of `ends`; "\;" is a semicolon.
+  std::string TakePlain(std::string_view ends) {
+    std::string out;
+    size_t at = 0;
+    for (; at < rest_.size() && ends.find(rest_[at]) == std::string_view::npos; ++at) {
+      if (rest_[at] == '\\' && at + 1 < rest_.size() && rest_[at + 1] == ';') ++at;
+      out += rest_[at];
+    }
+    rest_.remove_prefix(at);
+    return out;
+  }
+
+  Result<std::string> TakeValue() {
+    const size_t begin = rest_.find_first_not_of(" \t\r\n");
+    const bool quoted =
+        begin != std::string_view::npos && (rest_[begin] == '"' || rest_[begin] == '\'');
+    if (!quoted) return std::string(TrimBlanks(TakePlain(";")));
+    const char quote = rest_[begin];
+    std::string out;
+    size_t at = begin + 1;
+    for (; at < rest_.size(); ++at) {
+      if (rest_[at] == quote) {
+        if (at + 1 >= rest_.size() || rest_[at + 1] != quote) break;
+        ++at;
+      }
+      out += rest_[at];
+    }
+    if (at == rest_.size()) {
+      return Bad(
+          "begins with a quote that does not end (put a value that begins with a quote in "
+          "the other kind of quotes)");
+    }
+    rest_.remove_prefix(at + 1);
+    if (!TrimBlanks(rest_.substr(0, rest_.find(';'))).empty()) {
+      return Bad("has text behind its closing quote (a quote in quotes is written twice)");
+    }
+    return out;
+  }
+
+  void SkipSeparator() {
+    const size_t end = rest_.find(';');
+    rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+  }
+
+  Status NotAPair(std::string_view element) const {
+    const bool secret = element.starts_with("${env:") || element.starts_with("${file:");
+    return Bad(std::string("is not key=value; write pairs such as \"key=value;key=value\"") +
+               (secret ? " (${env:NAME} and ${file:/path} stand for the value of one pair)"
+                       : " (a value with a ';' in it needs quotes: key='a;b')"));
+  }
+  // Never repeats the text: it may be part of a password.
+  Status Bad(const std::string& what) const {
+    return {Code::kInvalidArgument, "element " + std::to_string(position_) + " " + what};
+  }
+
+  std::string_view rest_;
+  size_t position_ = 1;
+};
 
 Status BadTable(const OptionSpec& spec, const std::string& what) {
   return {Code::kInternal,
@@ -213,7 +297,7 @@ Result<OptionType> ParseOptionType(const OptionSpec& spec) {
 
 Result<OptionValue> ParseOptionValue(const OptionType& type, std::string_view text) {
   const auto refused = [&] { return Status(Code::kInvalidArgument, Allowed(type)); };
-  OptionValue value{std::string(text), 0};
+  OptionValue value{std::string(text), 0, {}};
   if (type.numeric() || type.kind == Kind::kEnum) {
     text = TrimBlanks(text);
     value.text = text;
@@ -250,8 +334,9 @@ Result<OptionValue> ParseOptionValue(const OptionType& type, std::string_view te
       break;
     }
     case Kind::kPairs: {
-      const auto pairs = ParsePairs(text);
+      Result<Pairs> pairs = ParsePairs(text);
       if (!pairs.ok()) return pairs.status();
+      value.pairs = std::move(pairs.value());
       break;
     }
     case Kind::kString:
@@ -261,28 +346,6 @@ Result<OptionValue> ParseOptionValue(const OptionType& type, std::string_view te
   return value;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> ParsePairs(std::string_view text) {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (size_t position = 1, begin = 0; begin <= text.size(); ++position) {
-    std::string element;
-    size_t at = begin;
-    for (; at < text.size() && text[at] != ';'; ++at) {
-      if (text[at] == '\\' && at + 1 < text.size() && text[at + 1] == ';') ++at;
-      element += text[at];
-    }
-    begin = at + 1;
-    const std::string_view trimmed = TrimBlanks(element);
-    if (trimmed.empty()) continue;
-    const size_t equals = trimmed.find('=');
-    const std::string_view key = TrimBlanks(trimmed.substr(0, equals));
-    if (equals == std::string_view::npos || key.empty()) {
-      return Status(Code::kInvalidArgument,
-                    "element " + std::to_string(position) +
-                        " is not key=value; allowed are pairs such as \"key=value;key=value\"");
-    }
-    pairs.emplace_back(key, TrimBlanks(trimmed.substr(equals + 1)));
-  }
-  return pairs;
-}
+Result<Pairs> ParsePairs(std::string_view text) { return PairsReader(text).Read(); }
 
 }  // namespace dsmsg

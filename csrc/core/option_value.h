@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/options.h"
@@ -48,16 +47,19 @@ Result<OptionType> ParseOptionType(const OptionSpec& spec);
 struct OptionValue {
   std::string text;    // an enum: as the table spells it
   int64_t number = 0;  // int, bool, milliseconds, bytes
+  Pairs pairs;
 };
 
 /// Checks `text` (unquoted, trimmed unless it was quoted) against the type. Empty text of a numeric
-/// or enum type means "not set" and gives 0. The error's message is only what is allowed ("a whole
-/// number from 1 to 5"), so that it holds no value.
+/// or enum type means "not set" and gives 0. The error's message only says what is allowed ("must
+/// be a whole number from 1 to 5"), so that it holds no value.
 Result<OptionValue> ParseOptionValue(const OptionType& type, std::string_view text);
 
-/// `k=v;k=v`: blanks around keys and values are dropped, `\;` is a semicolon inside a value, empty
-/// elements are skipped, repeated keys kept. The error names the element by its position only.
-Result<std::vector<std::pair<std::string, std::string>>> ParsePairs(std::string_view text);
+/// `k=v;k="v"`: the one way in which an option is split. Blanks around keys and values are dropped,
+/// empty elements are skipped, repeated keys kept. A value that holds a `;` or blanks at its ends
+/// is put in double or single quotes, in which the quote itself is written twice; outside of quotes
+/// `\;` is a semicolon. The error names the element by its position only.
+Result<Pairs> ParsePairs(std::string_view text);
 
 /// Without blanks (space, tab, CR, LF) at both ends.
 std::string_view TrimBlanks(std::string_view text);

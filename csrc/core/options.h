@@ -7,11 +7,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/status.h"
 
 namespace dsmsg {
+
+/// Names and values of an option of type pairs, in their order.
+using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 enum OptionFlags : unsigned {
   kOptSecret = 1,      // never logged, never in stats or describe; ${env:..} and ${file:..} expand

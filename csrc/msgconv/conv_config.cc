@@ -8,12 +8,11 @@
 #include <memory>
 #include <span>
 
+#include "core/text_file.h"
 #include "msgconv/config_entries.h"
 
 namespace dsmsg::msgconv {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct GFree {
   void operator()(gchar* text) const { g_free(text); }
@@ -223,10 +222,10 @@ Result<ConvConfig> ConvConfig::Load(const std::string& path) {
 }
 
 Result<ConvConfig> ConvConfig::Parse(std::string_view text, const std::string& origin) {
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = WithoutByteOrderMark(text);
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return Status(Code::kInvalidArgument,
-                  origin + ": byte " + std::to_string(nul) + " is 0: this is no text file");
+                  origin + ": byte " + std::to_string(nul) + " is 0: this is not a text file");
   }
   const ConfigForm form = FormOf(origin);
   Result<ConfigEntries> entries = form == ConfigForm::kYaml  ? ReadYaml(text, origin)

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "core/text_file.h"
 #include "msgconv/config_entries.h"
 
 namespace dsmsg::msgconv {
@@ -47,7 +48,7 @@ Result<Labels> Labels::Load(const std::string& spec) {
     return status;
   }
   const std::unique_ptr<gchar, decltype(&g_free)> owner(raw, g_free);
-  std::string_view text(raw, size);
+  std::string_view text = WithoutByteOrderMark({raw, size});
   while (!text.empty()) {
     const size_t end = text.find('\n');
     const std::string_view line = Trim(text.substr(0, end));

@@ -34,6 +34,14 @@ _TEXT_KINDS = ("string", "path", "template", "pairs")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
+# An element of pairs: a plain text holds no separator but after a backslash, in quotes the quote is
+# written twice.
+_NAME = r"(?:\\;|(?!\\;)[^=;])*"
+_QUOTED = r"""[ \t]*(?:"(?:[^"]|"")*"|'(?:[^']|'')*')[ \t]*"""
+_PLAIN = r"""(?![ \t]*["'])(?:\\;|(?!\\;)[^;])*"""
+_PAIR = re.compile(rf"({_NAME})(=(?:{_QUOTED}|{_PLAIN}))?(?:;|\Z)")
+
+
 class ConfigError(ValueError):
     """A setting is unknown, of the wrong type or out of range; the text says what is allowed."""
 
@@ -163,10 +171,13 @@ class Option:
         return text
 
     def _check_pairs(self, text: str, value: object) -> None:
-        for element in re.split(r"(?<!\\);", text):
-            name, equals, _ = element.partition("=")
-            if element.strip(_BLANKS) and not (equals and name.strip(_BLANKS)):
+        at = 0
+        while at < len(text):
+            element = _PAIR.match(text, at)
+            name = element.group(1).strip(_BLANKS) if element else ""
+            if element is None or bool(name) != bool(element.group(2)):
                 raise self._error(value, self.type.describe())
+            at = element.end()
 
     def _pairs_text(self, pairs: Mapping[object, object]) -> str:
         text = ""
@@ -174,22 +185,26 @@ class Option:
             if isinstance(value, bool):
                 value = str(value).lower()  # as client libraries write them
             if not isinstance(name, str) or not isinstance(value, (str, int)):
-                raise self._error(pairs, "names and values that are text or numbers")
+                raise self._error(pairs, "a mapping with names and values that are text or numbers")
             value = str(value)
-            if name != name.strip(_BLANKS) or value != value.strip(_BLANKS):
-                raise self._error(pairs, "names and values without blanks at their ends")
+            if name != name.strip(_BLANKS):
+                raise self._error(pairs, "a mapping with names without blanks at their ends")
             if not name or "=" in name:
-                raise self._error(pairs, "names that are not empty and hold no '='")
+                raise self._error(pairs, "a mapping with names that are not empty and hold no '='")
             if text:
                 # after a backslash, a blank keeps the separator from being escaped
                 text += " ;" if text.endswith("\\") else ";"
-            text += f"{name}={value}".replace(";", "\\;")
+            if value != value.strip(_BLANKS) or value.startswith(("'", '"')):
+                value = '"' + value.replace('"', '""') + '"'
+            else:
+                value = value.replace(";", "\\;")
+            text += name.replace(";", "\\;") + f"={value}"
         return text
 
     def _error(self, value: object, allowed: str) -> ConfigError:
         # Pairs may hold a password of the client library.
         shown = "" if self.secret or self.type.kind == "pairs" else f" cannot be {value!r}"
-        return ConfigError(f"{self.name}{shown}: allowed is {allowed}")
+        return ConfigError(f"{self.name}{shown}: must be {allowed}")
 
 
 def nearest(name: str, names: list[str]) -> str:

@@ -30,8 +30,9 @@ TEST_F(Settings, DefaultsAreThoseOfDeepStream) {
 
 TEST_F(Settings, TheFirstFileWithTheGroupGivesAllOptions) {
   ConfigFile adaptor(
-      "[message-broker]\nretry-interval=99\n\n[nvmsgbroker]\n# seconds\nretry-interval = 5\r\n");
-  ConfigFile named("[nvmsgbroker]\nretry-interval=6\nwork-interval=123\n");
+      "\xef\xbb\xbf[message-broker]\nretry-interval=99\n\n[nvmsgbroker]\n# seconds\nretry-interval "
+      "= 5\r\n");
+  ConfigFile named("\xef\xbb\xbf[nvmsgbroker]\nretry-interval=6\nwork-interval=123\n");
   ConfigFile deepstream("[nvmsgbroker]\nretry-interval=7\nmax_retry_limit=0\nauto-reconnect=0\n");
   ConfigFile other("[message-broker]\nretry-interval=99\n");
   setenv("NVMSGBROKER_CONFIG", named.path(), 1);
@@ -54,7 +55,8 @@ TEST_F(Settings, TheFirstFileWithTheGroupGivesAllOptions) {
 
 TEST_F(Settings, WrongValuesStopConnectAndAreNamed) {
   const std::pair<const char*, const char*> cases[] = {
-      {"retry-interval=soon", ":2: retry-interval"},
+      {"retry-interval=soon", ":2: retry-interval = soon: must be a time from 0 to 24h, written"},
+      {"retry-interval=5 # seconds", "(a comment needs a line of its own)"},
       {"work-interval=-1", ":2: work-interval"},
       {"auto-reconnect=maybe", ":2: auto-reconnect"},
       {"queue-size=0", ":2: queue-size"},

@@ -305,7 +305,7 @@ def test_bad_settings_name_file_key_and_value(
 ) -> None:
     path = tmp_path_factory.mktemp("cfg") / "bad.txt"
     path.write_text("[message-broker]\nqueue-size = many\n")
-    with pytest.raises(DsmsgError, match=r"bad\.txt:2: queue-size = many: allowed is"):
+    with pytest.raises(DsmsgError, match=r"bad\.txt:2: queue-size = many: must be"):
         rig.adaptor.connect(rig.broker.conn_str, path)
     with pytest.raises(DsmsgError, match=r"none\.txt"):
         rig.adaptor.connect(rig.broker.conn_str, path.with_name("none.txt"))

@@ -96,6 +96,63 @@ TEST_F(ConfigTest, ReadsAFileAsDeepStreamUsersHaveIt) {
   EXPECT_THAT(config->warnings(), ElementsAre(path + ":8: unknown key consumer is ignored"));
 }
 
+TEST_F(ConfigTest, PairsAreSplitBeforeSecretsAreReplaced) {
+  ::setenv("DSMSG_TEST_SECRET", "Endpoint=sb://h/;SharedAccessKey=x=;ssl.ca.location=/evil", 1);
+  const std::string file = Write("secret", "it's;\"a=b\"\n");
+  const Pairs expected = {
+      {"sasl.password", ::getenv("DSMSG_TEST_SECRET")}, {"x", "it's;\"a=b\""}, {"y", "${env:Z}"}};
+  const std::string pairs =
+      "sasl.password=${env:DSMSG_TEST_SECRET};x=${file:" + file + "};y=$${env:Z}";
+  EXPECT_EQ(Good("secret-pairs = " + pairs).GetPairs("secret-pairs"), expected);
+  EXPECT_EQ(Good("secret-pairs = \"" + pairs + "\"").GetPairs("secret-pairs"), expected);
+  EXPECT_THAT(Good("secret-pairs = " + pairs).files(), ElementsAre(file));
+  EXPECT_THAT(Error("secret-pairs = ${env:DSMSG_TEST_SECRET}"),
+              AllOf(HasSubstr("cfg.txt:2: secret-pairs: element 1 is not key=value"),
+                    HasSubstr("stand for the value of one pair"), Not(HasSubstr("evil"))));
+  // Templates are not secrets.
+  EXPECT_EQ(Good("proto-cfg = a=${env:DSMSG_TEST_SECRET}").GetPairs("proto-cfg"),
+            (Pairs{{"a", "${env:DSMSG_TEST_SECRET}"}}));
+}
+
+// Azure Event Hubs takes its connection string as password.
+TEST_F(ConfigTest, AConnectionStringIsTheValueOfAPair) {
+  const std::string key =
+      "Endpoint=sb://n.example/;SharedAccessKeyName=Root;SharedAccessKey=aB+/c=";
+  const Pairs expected = {{"sasl.username", "$ConnectionString"}, {"sasl.password", key}};
+  for (const std::string& value :
+       {"sasl.username=$ConnectionString;sasl.password=\"" + key + "\"",
+        "'sasl.username=$ConnectionString;sasl.password=\"" + key + "\"'",
+        "\"sasl.username=$ConnectionString;sasl.password='" + key + "'\""}) {
+    EXPECT_EQ(Good("secret-pairs = " + value).GetPairs("secret-pairs"), expected) << value;
+  }
+  EXPECT_EQ(Good("secret-pairs = a='" + key + "'").Canonical(),
+            Good("secret-pairs = a=\"" + key + "\"").Canonical());
+}
+
+TEST_F(ConfigTest, ACommentBehindAValueIsSaid) {
+  const auto said = [](const std::string& name) {
+    return "cfg.txt:2: " + name +
+           ": what looks like a comment behind the value is taken as part of "
+           "it (move the comment to a line of its own, or put the value in quotes if it is none)";
+  };
+  EXPECT_THAT(Good("tls-cafile=/ca.pem   # note").warnings(), ElementsAre(said("tls-cafile")));
+  EXPECT_EQ(Good("tls-cafile=/ca.pem   # note").GetString("tls-cafile"), "/ca.pem   # note");
+  EXPECT_THAT(Good("tls-cafile=/ca.pem\t;note").warnings(), ElementsAre(said("tls-cafile")));
+  EXPECT_THAT(Good("topic = a/b # note").warnings(), ElementsAre(said("topic")));
+  EXPECT_THAT(Good("token = hunter2 # note").warnings(), ElementsAre(said("token")));
+  EXPECT_THAT(Good("token = \"hunter2\" # note").warnings(), ElementsAre(said("token")));
+  EXPECT_THAT(Good("proto-cfg = a=1;b=2 # note").warnings(), ElementsAre(said("proto-cfg")));
+  for (const char* fine : {"tls-cafile='/a # b'", "topic = a#b;c", "proto-cfg = a=1 ; b=2 ;c=3",
+                           "proto-cfg = a='x # y';b=\"p ;#q\"", "token = \"a # b\"", "token=#a"}) {
+    EXPECT_THAT(Good(fine).warnings(), IsEmpty()) << fine;
+  }
+  // Where it cannot be part of the value.
+  for (const char* wrong : {"port = 9092 # the port", "reconnect = 1 ; yes", "connect = lazy # x",
+                            "tls-cafile = \"/ca.pem\" # note", "proto-cfg = a='x' # note"}) {
+    EXPECT_THAT(Error(wrong), HasSubstr("(a comment needs a line of its own)")) << wrong;
+  }
+}
+
 TEST_F(ConfigTest, QuotesAndBlanks) {
   EXPECT_EQ(Good("payloadkey = \"a b\"").GetString("payloadkey"), "a b");
   EXPECT_EQ(Good("payloadkey = 'a \"b'").GetString("payloadkey"), "a \"b");
@@ -127,11 +184,11 @@ TEST_F(ConfigTest, DashesAndUnderscoresAreTheSame) {
 
 TEST_F(ConfigTest, ErrorsNameFileLineKeyValueAndWhatIsAllowed) {
   EXPECT_EQ(Error("\n# x\nqueue-size = many\n"),
-            "cfg.txt:4: queue-size = many: allowed is a whole number from 1 to 10000000");
+            "cfg.txt:4: queue-size = many: must be a whole number from 1 to 10000000");
   EXPECT_EQ(Error("queue-size = 0"),
-            "cfg.txt:2: queue-size = 0: allowed is a whole number from 1 to 10000000");
+            "cfg.txt:2: queue-size = 0: must be a whole number from 1 to 10000000");
   EXPECT_THAT(Error("port = 9092 # the port"), HasSubstr("a comment needs a line of its own"));
-  EXPECT_THAT(Error("connect = maybe"), HasSubstr("connect = maybe: allowed is one of strict"));
+  EXPECT_THAT(Error("connect = maybe"), HasSubstr("connect = maybe: must be one of strict"));
   EXPECT_THAT(Error("topic = a/${b"), HasSubstr("cfg.txt:2: topic = a/${b: at character 3"));
   EXPECT_LT(Error("queue-size = " + std::string(100000, 'x')).size(), 300u);
 }
@@ -146,7 +203,7 @@ TEST_F(ConfigTest, SyntaxErrorsNameTheLineAndRepeatNoContents) {
   EXPECT_THAT(Error("["), HasSubstr("cfg.txt:2: a group is written [name]"));
   EXPECT_THAT(Error("a[b]=5"), HasSubstr("cfg.txt:2: a key holds no brackets"));
   EXPECT_THAT(Error("payloadkey = a\x01z"), HasSubstr("cfg.txt:2: holds a control character"));
-  EXPECT_THAT(Error("payloadkey = \xff\xfe"), HasSubstr("cfg.txt:2: is no UTF-8"));
+  EXPECT_THAT(Error("payloadkey = \xff\xfe"), HasSubstr("cfg.txt:2: is not valid UTF-8"));
   EXPECT_THAT(Error(std::string("payloadkey = a\0b", 16)), HasSubstr("cfg.txt:2: holds a NUL"));
   const auto no_group = Config::Parse("port = 1\n", "cfg.txt", table_);
   ASSERT_FALSE(no_group.ok());
@@ -159,6 +216,8 @@ TEST_F(ConfigTest, CommentsMayHoldAnything) {
 }
 
 TEST_F(ConfigTest, Warnings) {
+  EXPECT_THAT(Good("Queue_Sze = 5").warnings(),
+              ElementsAre(HasSubstr("cfg.txt:2: unknown key Queue_Sze is ignored")));
   EXPECT_THAT(
       Good("queue-sze = 5").warnings(),
       ElementsAre("cfg.txt:2: unknown key queue-sze is ignored (did you mean queue-size?)"));
@@ -256,7 +315,7 @@ TEST_F(ConfigTest, UnreadableFiles) {
               HasSubstr(":1: holds a NUL byte"));
   EXPECT_THAT(error("/dev/zero"), HasSubstr("larger than"));
   ASSERT_EQ(::mkfifo((folder_ + "/pipe").c_str(), 0600), 0);
-  EXPECT_THAT(error(folder_ + "/pipe"), HasSubstr("is no regular file"));
+  EXPECT_THAT(error(folder_ + "/pipe"), HasSubstr("is not a regular file"));
   EXPECT_TRUE(Config::Load("/dev/null", table_).ok());
   if (::geteuid() != 0) {  // root may read everything
     const std::string closed = Write("closed", "");
@@ -266,6 +325,10 @@ TEST_F(ConfigTest, UnreadableFiles) {
 }
 
 TEST_F(ConfigTest, ByteOrderMarkAndMissingLastLineBreak) {
+  const std::string marked = Write("marked", "\xef\xbb\xbf[message-broker]\nport=7\n");
+  EXPECT_EQ(Config::Load(marked, table_)->GetInt("port"), 7);
+  const std::string secret = Write("secret", "\xef\xbb\xbfhunter2\r\n");
+  EXPECT_EQ(Good("token = ${file:" + secret + "}").GetString("token"), "hunter2");
   const auto config = Config::Parse("\xef\xbb\xbf[message-broker]\nport=5", "x", table_);
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(config->GetInt("port"), 5);

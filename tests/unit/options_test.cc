@@ -152,16 +152,16 @@ TEST(OptionValueTest, EnumsTakeTheSpellingOfTheTable) {
   EXPECT_EQ(Value("enum(PUSH,PUB,drop-oldest)", "Drop_Oldest")->text, "drop-oldest");
   const auto bad = Value("enum(all,1,0)", "2");
   ASSERT_FALSE(bad.ok());
-  EXPECT_EQ(bad.status().message(), "allowed is one of all, 1, 0");
+  EXPECT_EQ(bad.status().message(), "must be one of all, 1, 0");
 }
 
 TEST(OptionValueTest, MessagesSayWhatIsAllowed) {
-  EXPECT_EQ(Value("int(1,5)", "9").status().message(), "allowed is a whole number from 1 to 5");
+  EXPECT_EQ(Value("int(1,5)", "9").status().message(), "must be a whole number from 1 to 5");
   EXPECT_EQ(Value("ms(1,3600000)", "x").status().message(),
-            "allowed is a time from 1ms to 1h, written 500ms, 5s, 2m or 1h; a bare number is "
+            "must be a time from 1ms to 1h, written 500ms, 5s, 2m or 1h; a bare number is "
             "milliseconds");
   EXPECT_EQ(Value("bytes(1024,)", "x").status().message(),
-            "allowed is a size of at least 1k, written 4096, 64k, 256M or 1G");
+            "must be a size of at least 1k, written 4096, 64k, 256M or 1G");
 }
 
 TEST(OptionValueTest, TemplatesAreCompiled) {
@@ -185,6 +185,27 @@ TEST(OptionValueTest, Pairs) {
   EXPECT_NE(message.find("element 2"), std::string::npos) << message;
   EXPECT_EQ(message.find("hunter2"), std::string::npos) << message;
   EXPECT_FALSE(ParsePairs("=x").ok());
+}
+
+TEST(OptionValueTest, QuotedValuesOfPairs) {
+  const auto pairs = ParsePairs(
+      "a=\"Endpoint=sb://h/;Key=x=;\" ; b = 'it''s \";\"' ;c=x\"y;d=\"\";e=' p ';f=\"\"\"q\"\"\"");
+  ASSERT_TRUE(pairs.ok()) << pairs.status().message();
+  const Pairs expected = {{"a", "Endpoint=sb://h/;Key=x=;"},
+                          {"b", "it's \";\""},
+                          {"c", "x\"y"},
+                          {"d", ""},
+                          {"e", " p "},
+                          {"f", "\"q\""}};
+  EXPECT_EQ(pairs.value(), expected);
+  const auto error = [](const char* text) { return ParsePairs(text).status().message(); };
+  EXPECT_EQ(error("a=1;b=\"hunter2;c=3"),
+            "element 2 begins with a quote that does not end (put a value that begins with a quote "
+            "in the other kind of quotes)");
+  EXPECT_EQ(error("a=1;b='hunter2' hunter3;c=3"),
+            "element 2 has text behind its closing quote (a quote in quotes is written twice)");
+  EXPECT_EQ(error("${env:ALL}").find("element 1 is not key=value"), 0u) << error("${env:ALL}");
+  EXPECT_NE(error("${env:ALL}").find("stand for the value of one pair"), std::string::npos);
 }
 
 TEST(OptionValueTest, WrongTablesAreRefused) {
