@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from dsmsg._abi import EventSlot, Library, collect_errors, ffi, forget, register, report
+from dsmsg._inifile import SettingsFile
 from dsmsg._types import ConnectionEvent, DsmsgError, Result, SendCallback
 
 __all__ = ["ConnectionCore"]
@@ -45,10 +46,19 @@ class ConnectionCore:
         self._pending: dict[int, Any] = {}  # number -> user pointer of a send not called back yet
         self._subscription: Any = None
         self._link: Any = None
+        self._settings: list[SettingsFile] = []  # that the adaptor may read again
+        self._reloading = threading.Lock()  # guards _settings
         self._wake = threading.Event()
         self._worker: threading.Thread | None = None
 
     # For Adaptor.
+
+    def hold(self, settings: SettingsFile) -> None:
+        """Keeps the settings of `connect` and those of the last `reload`: a later one reads them."""
+        settings.drop_name()
+        for replaced in self._settings[1:]:
+            replaced.close()
+        self._settings = [*self._settings[:1], settings]
 
     def open(
         self,
@@ -256,6 +266,8 @@ class ConnectionCore:
 
     def _release(self) -> None:
         _connections.discard(self)
+        for settings in self._settings:
+            settings.close()
         for user_ptr in (self._subscription, self._link):
             if user_ptr is not None:
                 forget(user_ptr)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-__all__ = ["GROUP", "ConfigSource", "config_file", "quote", "to_ini"]
+__all__ = ["GROUP", "ConfigSource", "SettingsFile", "config_file", "quote", "to_ini"]
 
 GROUP = "message-broker"
 
@@ -27,9 +28,76 @@ class ConfigSource(Protocol):
         """Returns the text of the file."""
 
 
+class SettingsFile:
+    """Settings as a path that an adaptor can read, again on a reload, until `close`.
+
+    What is not a path already goes to an anonymous file in memory: it may hold a password, so
+    nothing of it is left behind whatever way the process ends, and no folder has to be writable.
+    """
+
+    path: str | None
+    """The path; None where there are no settings."""
+
+    def __init__(self, config: object) -> None:
+        """Takes settings.
+
+        Args:
+            config: a path, a ConfigSource, option names with values, or None.
+
+        Raises:
+            TypeError: it is none of these.
+            ValueError: a value cannot be written in such a file.
+        """
+        self._named = False
+        self._close: Callable[[], object] | None = None
+        if config is None:
+            self.path = None
+        elif isinstance(config, ConfigSource):
+            self._write(config.to_ini())
+        elif isinstance(config, Mapping):
+            self._write(to_ini(config))
+        elif isinstance(config, (str, os.PathLike)):
+            self.path = os.fspath(config)
+        else:
+            kind = type(config).__name__
+            raise TypeError(f"config must be a path, settings, a mapping or None, not {kind}")
+
+    def close(self) -> None:
+        """Frees what was made for the settings; a path that was given stays."""
+        if self._close is not None:
+            self._close()
+
+    def drop_name(self) -> None:
+        """Where there are no files in memory: removes the file, so that no later read finds it."""
+        if self._named:
+            self.close()
+
+    def explain(self, text: str) -> str:
+        """Names the settings in a text of the adaptor's as the caller knows them."""
+        return text.replace(self.path, "config") if self.path and self._close else text
+
+    def _write(self, text: str) -> None:
+        try:
+            handle = os.memfd_create("dsmsg-settings", os.MFD_CLOEXEC)
+            self.path = f"/proc/self/fd/{handle}"
+            self._close = weakref.finalize(self, os.close, handle)
+            if not os.path.exists(self.path):  # no /proc  # noqa: PTH110
+                self.close()
+                raise FileNotFoundError(self.path)
+            with os.fdopen(handle, "wb", closefd=False) as memory:
+                memory.write(text.encode("utf-8"))
+        except (AttributeError, OSError):
+            # mkstemp makes it readable by the owner only
+            handle, self.path = tempfile.mkstemp(prefix="dsmsg-", suffix=".txt")
+            self._named = True
+            self._close = weakref.finalize(self, Path(self.path).unlink)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+
+
 @contextmanager
 def config_file(config: object) -> Iterator[str | None]:
-    """Gives the path of a file with these settings; a file made for this is removed afterwards.
+    """Gives the path of a file with these settings, for as long as the block runs.
 
     Args:
         config: a path, a ConfigSource, option names with values, or None.
@@ -38,27 +106,11 @@ def config_file(config: object) -> Iterator[str | None]:
         TypeError: it is none of these.
         ValueError: a value cannot be written in such a file.
     """
-    if config is None:
-        yield None
-        return
-    if isinstance(config, ConfigSource):
-        text = config.to_ini()
-    elif isinstance(config, Mapping):
-        text = to_ini(config)
-    elif isinstance(config, (str, os.PathLike)):
-        yield os.fspath(config)
-        return
-    else:
-        kind = type(config).__name__
-        raise TypeError(f"config must be a path, settings, a mapping or None, not {kind}")
-    # mkstemp makes it readable by the owner only: it may hold a password
-    handle, path = tempfile.mkstemp(prefix="dsmsg-", suffix=".txt")
+    file = SettingsFile(config)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        yield path
+        yield file.path
     finally:
-        Path(path).unlink()
+        file.close()
 
 
 def quote(text: str) -> str:

@@ -10,6 +10,7 @@ what each function promises. The interpreter lock is released during every call 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from typing import Any, Union
 from dsmsg._abi import EventSlot, Library, ffi
 from dsmsg._check import check_config, option_names
 from dsmsg._find import AdaptorNotFoundError, find
-from dsmsg._inifile import ConfigSource, config_file
+from dsmsg._inifile import ConfigSource, SettingsFile
 from dsmsg._types import ConnectionEvent, DsmsgError, Message, Result, c_string
 from dsmsg.connection import Connection
 
@@ -127,12 +128,12 @@ class Adaptor:
             )
         self.check(config)
         output = ffi.new("char[]", 256)
-        with config_file(config) as path:
+        with contextlib.closing(SettingsFile(config)) as settings:
             code = self._library.connection_signature(
-                c_string(conn_str, "conn_str"), c_string(path, "config"), output, 256
+                c_string(conn_str, "conn_str"), c_string(settings.path, "config"), output, 256
             )
         if code != Result.OK:
-            raise self._refused("cannot make a connection signature", code)
+            raise self._refused("cannot make a connection signature", code, settings)
         text: bytes = ffi.string(output)
         return text.decode("ascii", "replace")
 
@@ -168,16 +169,22 @@ class Adaptor:
         """
         self.check(config)
         connection = Connection(self._library, self.protocol)
-        with config_file(config) as path:
-            slot = EventSlot.take(connection.handle_event)
-            handle = self._library.connect(
-                c_string(conn_str, "conn_str"),
-                slot.callback if on_event is not None else ffi.NULL,
-                c_string(path, "config"),
-            )
+        settings = SettingsFile(config)
+        try:
+            path = c_string(settings.path, "config")
+            address = c_string(conn_str, "conn_str")
+        except BaseException:
+            settings.close()
+            raise
+        slot = EventSlot.take(connection.handle_event)
+        handle = self._library.connect(
+            address, slot.callback if on_event is not None else ffi.NULL, path
+        )
         if not handle:
+            settings.close()
             slot.give_back()
-            raise self._refused(f"cannot connect to {_without_login(conn_str)!r}", None)
+            raise self._refused(f"cannot connect to {_without_login(conn_str)!r}", None, settings)
+        connection.hold(settings)
         connection.open(handle, slot, on_event, work_thread=work_thread)
         if on_link is not None:
             try:
@@ -193,8 +200,8 @@ class Adaptor:
         text = getattr(self._library, function)()
         return ffi.string(text).decode("utf-8", "replace") if text else ""
 
-    def _refused(self, what: str, code: int | None) -> DsmsgError:
-        reason = self._library.read_text("last_error", ffi.NULL)
+    def _refused(self, what: str, code: int | None, settings: SettingsFile) -> DsmsgError:
+        reason = settings.explain(self._library.read_text("last_error", ffi.NULL))
         return DsmsgError(
             f"{self.path.name}: {what}: {reason or 'the adaptor gave no reason (see its log)'}",
             None if code is None else Result.of(code),

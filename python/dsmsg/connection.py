@@ -11,7 +11,7 @@ from typing import Any, overload
 from dsmsg._abi import ffi, forget, on_link, on_message, on_send, register
 from dsmsg._check import check_config
 from dsmsg._connection_core import ConnectionCore
-from dsmsg._inifile import ConfigSource, config_file
+from dsmsg._inifile import ConfigSource, SettingsFile
 from dsmsg._types import (
     ConnectionEvent,
     DsmsgError,
@@ -220,8 +220,7 @@ class Connection(ConnectionCore):
 
         Args:
             conn_str: connection string; None: that of `connect`.
-            config: settings; None: the file of `connect`, read again (settings that were no file
-                have to be given again).
+            config: settings; None: those of `connect`, a file is read again.
 
         Raises:
             ConfigError: as `Adaptor.connect`.
@@ -230,12 +229,19 @@ class Connection(ConnectionCore):
         """
         self._need("reload")
         check_config(self._library, self._protocol, config)
-        with self._call() as handle, config_file(config) as path:
-            code = self._library.reload(
-                handle, c_string(conn_str, "conn_str"), c_string(path, "config")
-            )
-            if code != Result.OK:
-                raise self._error("cannot reload", code)
+        with self._call() as handle, self._reloading:
+            settings = SettingsFile(config)
+            try:
+                code = self._library.reload(
+                    handle, c_string(conn_str, "conn_str"), c_string(settings.path, "config")
+                )
+                if code != Result.OK:
+                    raise self._error("cannot reload", code)
+            except BaseException:
+                settings.close()
+                raise
+            if config is not None:
+                self.hold(settings)
 
     def stats(self) -> dict[str, Any]:
         """Returns the connection's metrics.
