@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/fork.h"
+
 namespace dsmsg {
 namespace {
 
@@ -26,18 +28,21 @@ Status SystemError(const std::string& path, int error) {
 }  // namespace
 
 std::shared_ptr<LetterFolder> LetterFolder::Of(const std::string& path) {
-  // Never destroyed: connections may end after static objects.
-  static std::mutex& mutex = *new std::mutex;
-  static auto& folders = *new std::map<std::string, std::weak_ptr<LetterFolder>>;
+  struct Known {
+    std::mutex mutex;
+    std::map<std::string, std::weak_ptr<LetterFolder>> folders;
+  };
+  static PerProcess<Known> processes;
+  Known& known = processes.Get();
   std::error_code error;
   const fs::path canonical = fs::weakly_canonical(path, error);
   const std::string name = error ? path : canonical.string();
-  const std::lock_guard lock(mutex);
-  std::weak_ptr<LetterFolder>& known = folders[name];
-  std::shared_ptr<LetterFolder> folder = known.lock();
+  const std::lock_guard lock(known.mutex);
+  std::weak_ptr<LetterFolder>& kept = known.folders[name];
+  std::shared_ptr<LetterFolder> folder = kept.lock();
   if (folder == nullptr) {
     folder = std::make_shared<LetterFolder>(name);
-    known = folder;
+    kept = folder;
   }
   return folder;
 }

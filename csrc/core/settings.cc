@@ -9,6 +9,7 @@
 #include <array>
 
 #include "core/fork.h"
+#include "core/text_file.h"
 
 namespace dsmsg {
 namespace {
@@ -91,6 +92,21 @@ std::string CanonicalConfig(const Config& config) {
   return out;
 }
 
+// The client libraries read these files themselves. They skip the line with the mark, which begins
+// the first certificate or the key.
+Status CheckTlsFiles(const Config& config) {
+  for (const char* option : {"tls-cafile", "tls-certfile", "tls-keyfile"}) {
+    const std::string path = config.GetString(option);
+    if (path.empty() || !BeginsWithByteOrderMark(path)) continue;
+    return {
+        Code::kInvalidArgument,
+        std::string(option) + " = " + path +
+            ": begins with a byte order mark, which TLS libraries cannot read (save the file as "
+            "UTF-8 without it)"};
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Settings> Settings::Load(const DriverInfo& info, const std::string& conn_str,
@@ -100,6 +116,7 @@ Result<Settings> Settings::Load(const DriverInfo& info, const std::string& conn_
   Settings settings;
   settings.config = std::move(config.value());
   settings.config.ApplyEnvironment(info.env_suffix);
+  if (Status status = CheckTlsFiles(settings.config); !status.ok()) return status;
   std::string address = conn_str;
   if (address.empty() && settings.config.IsSet("hostname")) {
     address = settings.config.GetString("hostname");

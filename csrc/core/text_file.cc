@@ -24,6 +24,13 @@ std::string_view WithoutByteOrderMark(std::string_view text) {
   return text;
 }
 
+bool BeginsWithByteOrderMark(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  char begin[kByteOrderMark.size()];
+  return file.valid() && ::read(file.get(), begin, sizeof begin) == sizeof begin &&
+         std::string_view(begin, sizeof begin) == kByteOrderMark;
+}
+
 Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
   const auto fail = [](const std::string& why) { return Status(Code::kInvalidArgument, why); };
   // Non-blocking: opening a named pipe would else wait for a writer.

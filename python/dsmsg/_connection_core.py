@@ -54,7 +54,7 @@ class ConnectionCore:
     # For Adaptor.
 
     def hold(self, settings: SettingsFile) -> None:
-        """Keeps the settings of `connect` and those of the last `reload`: a later one reads them."""
+        """Keeps the settings of `connect` and of the last `reload`: a later one reads them."""
         settings.drop_name()
         for replaced in self._settings[1:]:
             replaced.close()

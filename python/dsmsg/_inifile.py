@@ -79,14 +79,12 @@ class SettingsFile:
     def _write(self, text: str) -> None:
         try:
             handle = os.memfd_create("dsmsg-settings", os.MFD_CLOEXEC)
-            self.path = f"/proc/self/fd/{handle}"
             self._close = weakref.finalize(self, os.close, handle)
-            if not os.path.exists(self.path):  # no /proc  # noqa: PTH110
-                self.close()
-                raise FileNotFoundError(self.path)
-            with os.fdopen(handle, "wb", closefd=False) as memory:
-                memory.write(text.encode("utf-8"))
-        except (AttributeError, OSError):
+            self.path = f"/proc/self/fd/{handle}"
+            with open(self.path, "w", encoding="utf-8") as file:  # noqa: PTH123
+                file.write(text)
+        except (AttributeError, OSError):  # an old kernel, or no /proc
+            self.close()
             # mkstemp makes it readable by the owner only
             handle, self.path = tempfile.mkstemp(prefix="dsmsg-", suffix=".txt")
             self._named = True

@@ -41,6 +41,16 @@ bool Says(Session* session, const std::string& what) {
   return true;
 }
 
+// OpenSSL would skip the first certificate without a word.
+TEST_F(SessionTest, ATlsFileWithAByteOrderMarkIsRefused) {
+  const std::string folder = NewFolder();
+  std::ofstream(folder + "/ca.pem") << "\xef\xbb\xbf-----BEGIN CERTIFICATE-----\n";
+  EXPECT_EQ(Open("tls-cafile=" + folder + "/ca.pem\n"), nullptr);
+  EXPECT_THAT(connect_error_.message(),
+              HasSubstr("tls-cafile = " + folder + "/ca.pem: begins with"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(SessionTest, RefusedMessagesAreKeptAsDeadLetters) {
   const std::string folder = NewFolder();
   auto session = Open("max-message-bytes=10\ndead-letter-dir=" + folder + "/made\n");
