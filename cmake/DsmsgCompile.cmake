@@ -29,15 +29,17 @@ function(dsmsg_pkg var module package)
   set(${var}_FOUND ${${var}_FOUND} PARENT_SCOPE)
 endfunction()
 
-# GoogleTest, with its headers compiled once for each program of several files: they are most of what compiling a
-# test takes.
+# dsmsg_gtest_once: GoogleTest for a program of one file. dsmsg_gtest: with its headers compiled once for each program
+# of several: they are most of what compiling a test takes.
 if(DSMSG_TESTS)
   find_package(GTest REQUIRED)
-  add_library(dsmsg_gtest INTERFACE)
-  target_link_libraries(dsmsg_gtest INTERFACE GTest::gtest GTest::gmock)
-  target_precompile_headers(dsmsg_gtest INTERFACE <gmock/gmock.h> <gtest/gtest.h>)
+  add_library(dsmsg_gtest_once INTERFACE)
+  target_link_libraries(dsmsg_gtest_once INTERFACE GTest::gtest GTest::gmock)
   # GCC 12 sees overflows that are not there in std::string (its bug 105329), more of them in precompiled headers.
-  target_compile_options(dsmsg_gtest INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+  target_compile_options(dsmsg_gtest_once INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
   # Optimising the tests themselves takes longer than running them does.
-  target_compile_options(dsmsg_gtest INTERFACE -O0 -g1)
+  target_compile_options(dsmsg_gtest_once INTERFACE -O0 -g1)
+  add_library(dsmsg_gtest INTERFACE)
+  target_link_libraries(dsmsg_gtest INTERFACE dsmsg_gtest_once)
+  target_precompile_headers(dsmsg_gtest INTERFACE <gmock/gmock.h> <gtest/gtest.h>)
 endif()

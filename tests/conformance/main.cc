@@ -100,7 +100,7 @@ class RuleTable : public ::testing::EmptyTestEventListener {
     }
   }
 
-  static constexpr int kLimitSeconds = 240;
+  static constexpr int kLimitSeconds = 480;
 
   void Count(const std::string& suite, const std::string& name, bool passed) {
     const size_t slash = name.find('/');
