@@ -124,7 +124,8 @@ Status StartLookup(const std::shared_ptr<Lookup>& lookup) {
   return {};
 }
 
-Status LookupFailed(const HostPort& endpoint, Code code, const std::string& why, const char* hint) {
+Status LookupFailed(const HostPort& endpoint, Code code, const std::string& why,
+                    const std::string& hint = {}) {
   return {code, "name lookup: cannot find broker host \"" + endpoint.host + "\": " + why + hint};
 }
 
@@ -134,42 +135,53 @@ bool OutOfDescriptors() {
   return !trial.valid() && (errno == EMFILE || errno == ENFILE);
 }
 
-Result<std::vector<Address>> ToResult(const HostPort& endpoint, LookupAnswer answer) {
+Result<std::vector<Address>> ToResult(const HostPort& endpoint, LookupAnswer answer,
+                                      Answered answered) {
   if (answer.error == 0) return std::move(answer.addresses);
   if (OutOfDescriptors()) {
     const int error = errno;
     return LookupFailed(endpoint, Code::kUnavailable, ErrnoText(error),
-                        std::string(LimitAdvice(error)).c_str());
+                        std::string(LimitAdvice(error)));
   }
-  const std::string why =
-      answer.error == EAI_SYSTEM ? ErrnoText(answer.system_error) : ::gai_strerror(answer.error);
-  return LookupFailed(endpoint, Code::kUnavailable, why,
-                      " (check the host name and this machine's name server)");
+  if (answer.error == EAI_SYSTEM) {
+    return LookupFailed(endpoint, Code::kUnavailable, ErrnoText(answer.system_error));
+  }
+  // No answer from the name server, or no answer to any name.
+  const bool away = answer.error == EAI_AGAIN || answer.error == EAI_FAIL;
+  const bool memory = answer.error == EAI_MEMORY;
+  const Situation situation = away ? Situation::kNameServerAway : Situation::kNameUnknown;
+  return LookupFailed(endpoint, Code::kUnavailable, ::gai_strerror(answer.error),
+                      memory ? std::string() : Hint(situation, {.answered = answered}));
 }
 
 Status ConnectFailed(const HostPort& endpoint, Code code, const std::string& why,
-                     const char* hint) {
+                     const std::string& hint = {}) {
   return {code, "connect: cannot reach broker " + endpoint.ToString() + ": " + why + hint};
 }
 
-Status ConnectError(const HostPort& endpoint, int error) {
+Status ConnectError(const HostPort& endpoint, int error, Answered answered) {
+  const auto failed = [&](Code code, const std::string& why, Situation situation) {
+    return ConnectFailed(endpoint, code, why, Hint(situation, {.answered = answered}));
+  };
   switch (error) {
     case ECONNREFUSED:
-      return ConnectFailed(endpoint, Code::kUnavailable, "connection refused",
-                           " (is the broker running, and is this its port?)");
+      return failed(Code::kUnavailable, "connection refused", Situation::kRefused);
     case ETIMEDOUT:
-      return ConnectFailed(endpoint, Code::kTimeout, "no answer",
-                           " (is the machine up, does a firewall drop the packets?)");
+      return failed(Code::kTimeout, "no answer", Situation::kNoAnswer);
     case ENETUNREACH:
     case EHOSTUNREACH:
-      return ConnectFailed(endpoint, Code::kUnavailable, ErrnoText(error),
-                           " (check the network and the address)");
+      return failed(Code::kUnavailable, ErrnoText(error), Situation::kUnreachable);
     case EACCES:
     case EPERM:
+      return failed(Code::kUnavailable, ErrnoText(error), Situation::kFirewall);
+    case EADDRNOTAVAIL:
+      return failed(Code::kUnavailable, ErrnoText(error), Situation::kNoAddress);
+    case EMFILE:
+    case ENFILE:
       return ConnectFailed(endpoint, Code::kUnavailable, ErrnoText(error),
-                           " (does a local firewall forbid it?)");
+                           std::string(LimitAdvice(error)));
     default:
-      return ConnectFailed(endpoint, Code::kUnavailable, ErrnoText(error), "");
+      return ConnectFailed(endpoint, Code::kUnavailable, ErrnoText(error));
   }
 }
 
@@ -189,12 +201,12 @@ bool ConnectedToItself(int fd) {
 }
 
 Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Deadline deadline,
-                           int cancel_fd) {
+                           int cancel_fd, Answered answered) {
   UniqueFd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) {
     const int error = errno;
     return ConnectFailed(endpoint, Code::kUnavailable, "no socket to be had: " + ErrnoText(error),
-                         std::string(LimitAdvice(error)).c_str());
+                         std::string(LimitAdvice(error)));
   }
   CloseInChildren(fd.get());
   SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
@@ -209,11 +221,11 @@ Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Dea
       case Code::kOk:
         break;
       case Code::kCancelled:
-        return ConnectFailed(endpoint, Code::kCancelled, "cancelled", "");
+        return ConnectFailed(endpoint, Code::kCancelled, "cancelled");
       case Code::kTimeout:
-        return ConnectError(endpoint, ETIMEDOUT);
+        return ConnectError(endpoint, ETIMEDOUT, answered);
       default:
-        return ConnectError(endpoint, errno);
+        return ConnectError(endpoint, errno, answered);
     }
     socklen_t length = sizeof error;
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
@@ -221,7 +233,7 @@ Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Dea
   // Accepted and ended at once: who speaks the protocol says what that means.
   if (error == ECONNRESET || error == EPIPE) error = 0;
   if (error == 0 && ConnectedToItself(fd.get())) error = ECONNREFUSED;
-  if (error != 0) return ConnectError(endpoint, error);
+  if (error != 0) return ConnectError(endpoint, error, answered);
   return fd;
 }
 
@@ -276,7 +288,8 @@ void WakeFd::Drain() noexcept {
   errno = saved_errno;
 }
 
-Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline, int cancel_fd) {
+Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline, int cancel_fd,
+                                     Answered answered) {
   LookupAnswer numeric = LookUp(endpoint, AI_NUMERICHOST);
   if (numeric.error == 0) return std::move(numeric.addresses);
 
@@ -284,33 +297,34 @@ Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline
   try {
     lookup = std::make_shared<Lookup>(endpoint);
   } catch (const std::system_error& error) {
-    return LookupFailed(endpoint, Code::kUnavailable, error.what(), "");
+    return LookupFailed(endpoint, Code::kUnavailable, error.what());
   }
   if (const Status status = StartLookup(lookup); !status.ok()) {
-    return LookupFailed(endpoint, status.code(), status.message(), "");
+    return LookupFailed(endpoint, status.code(), status.message());
   }
   switch (WaitFor(lookup->done.fd(), POLLIN, deadline, cancel_fd)) {
     case Code::kOk:
       break;
     case Code::kCancelled:
-      return LookupFailed(endpoint, Code::kCancelled, "cancelled", "");
+      return LookupFailed(endpoint, Code::kCancelled, "cancelled");
     case Code::kTimeout:
       return LookupFailed(endpoint, Code::kTimeout, "no answer in time",
-                          " (is this machine's name server reachable?)");
+                          Hint(Situation::kNameServerAway));
     default:
-      return LookupFailed(endpoint, Code::kInternal, ErrnoText(errno), "");
+      return LookupFailed(endpoint, Code::kInternal, ErrnoText(errno));
   }
   const std::lock_guard<std::mutex> lock(lookup->mutex);
-  return ToResult(endpoint, std::move(lookup->answer));
+  return ToResult(endpoint, std::move(lookup->answer), answered);
 }
 
-Status ConnectFailure(const HostPort& endpoint, int error) {
-  if (error == ECANCELED) return ConnectFailed(endpoint, Code::kCancelled, "cancelled", "");
-  return ConnectError(endpoint, error);
+Status ConnectFailure(const HostPort& endpoint, int error, Answered answered) {
+  if (error == ECANCELED) return ConnectFailed(endpoint, Code::kCancelled, "cancelled");
+  return ConnectError(endpoint, error, answered);
 }
 
-Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd) {
-  const Result<std::vector<Address>> addresses = Resolve(endpoint, deadline, cancel_fd);
+Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd,
+                         Answered answered) {
+  const Result<std::vector<Address>> addresses = Resolve(endpoint, deadline, cancel_fd, answered);
   if (!addresses.ok()) return addresses.status();
   Status status(Code::kTimeout, "");
   const std::vector<Address>& list = addresses.value();
@@ -319,7 +333,7 @@ Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel
     const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
     const auto tries = static_cast<Clock::rep>(list.size() - i);
     const Deadline until = tries == 1 ? deadline : Clock::now() + left / tries;
-    Result<UniqueFd> fd = ConnectTo(endpoint, list[i], until, cancel_fd);
+    Result<UniqueFd> fd = ConnectTo(endpoint, list[i], until, cancel_fd, answered);
     if (fd.ok() || fd.status().code() == Code::kCancelled) return fd;
     status = fd.status();
   }

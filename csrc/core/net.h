@@ -12,6 +12,7 @@
 
 #include "core/config.h"
 #include "core/conn_string.h"
+#include "core/hints.h"
 #include "core/status.h"
 
 namespace dsmsg {
@@ -57,17 +58,19 @@ struct Address {
 
 /// Looks a name up (getaddrinfo) on a detached thread that owns nothing of the connection, so that
 /// a dead name server blocks nobody: returns at `deadline` (kTimeout) or when cancel_fd is readable
-/// (kCancelled).
-Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline, int cancel_fd);
+/// (kCancelled). `answered`: how much the server has answered before, for the advice.
+Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline, int cancel_fd,
+                                     Answered answered = Answered::kNever);
 
 /// Resolve and connect, trying each address in turn. The socket is non-blocking, close-on-exec,
 /// TCP_NODELAY, keep-alive. Errors name the step ("name lookup", "connect"), the endpoint, the
 /// cause and what to try.
-Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd);
+Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd,
+                         Answered answered = Answered::kNever);
 
 /// DialTcp's words for a failed connect(), for client libraries that dial themselves. `error`: an
 /// errno value; ETIMEDOUT and ECANCELED for the deadline and cancel_fd.
-Status ConnectFailure(const HostPort& endpoint, int error);
+Status ConnectFailure(const HostPort& endpoint, int error, Answered answered = Answered::kNever);
 
 }  // namespace dsmsg
 

@@ -67,9 +67,7 @@ int OnVerify(int ok, X509_STORE_CTX* store) {
   if (ssl == nullptr) return 0;
   auto* verdict =
       static_cast<TlsVerdict*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), VerdictIndex()));
-  if (verdict != nullptr) {
-    verdict->Set(X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
-  }
+  if (verdict != nullptr) verdict->Set(X509_STORE_CTX_get_error(store));
   return 0;
 }
 
@@ -143,15 +141,31 @@ Status ExpectName(const TlsSettings& settings, const std::string& host, SSL_CTX*
   return set == 1 ? Status() : BadName(name);
 }
 
-const char* RefusalAdvice(const std::string& reason) {
-  if (reason.find("mismatch") != reason.npos) {
-    return " (it does not carry the host name of conn-str; tls-server-name sets another one to "
-           "expect)";
+// OpenSSL's words for an alert of the server's, such as "tlsv13 alert certificate required", "sslv3
+// alert bad certificate", "tlsv1 alert unknown ca", "tlsv1 unrecognized name".
+Status AlertError(const std::string& peer, const std::string& text) {
+  const auto has = [&text](const char* part) { return text.find(part) != text.npos; };
+  if (has("certificate") || has("unknown ca")) {
+    return {Code::kAuth, "TLS: " + peer + " refuses our certificate: " + text +
+                             Hint(Situation::kTlsOurCertificate)};
   }
-  if (reason.find("expired") != reason.npos || reason.find("not yet valid") != reason.npos) {
-    return " (it has to be renewed, or a clock is wrong)";
+  const std::string start = "TLS: " + peer + " refuses the handshake: " + text;
+  // Before TLS 1.3 this is also how a broker asks for the certificate that it did not get.
+  if (has("handshake failure")) {
+    return {Code::kAuth, start + Hint(Situation::kTlsNothingCommon)};
   }
-  return " (does tls-cafile name the CA that signed it?)";
+  return {Code::kUnavailable, start + Hint(has("protocol version")    ? Situation::kTlsVersion
+                                           : has("unrecognized name") ? Situation::kTlsServerName
+                                                                      : Situation::kTlsOtherAlert)};
+}
+
+// What is known from the words of OpenSSL, of the system or of a client library.
+Situation HandshakeSituation(const std::string& text) {
+  for (const char* part : {"wrong version number", "packet length too long", "http request"}) {
+    if (text.find(part) != text.npos) return Situation::kTlsNotSpoken;
+  }
+  if (text.find("unsupported protocol") != text.npos) return Situation::kTlsVersion;
+  return Situation::kTlsClosed;
 }
 
 }  // namespace
@@ -238,29 +252,23 @@ Result<SslContext> MakeTlsContext(const TlsSettings& settings, const std::string
   return context;
 }
 
-Status TlsVerdict::Explain(const std::string& peer, const std::string& detail) const {
+std::string TlsVerdict::reason() const {
+  return refused() ? X509_verify_cert_error_string(error_) : "";
+}
+
+Status TlsVerdict::Explain(const std::string& peer, const std::string& detail,
+                           Answered answered) const {
   const std::string queued = TakeTlsError();
-  if (!reason_.empty()) {
-    return {Code::kAuth,
-            "TLS: the certificate of " + peer + " is refused: " + reason_ + RefusalAdvice(reason_)};
+  if (refused()) {
+    return {Code::kAuth, "TLS: the certificate of " + peer + " is refused: " + reason() +
+                             CertificateHint(error_)};
   }
   const std::string& text = detail.empty() ? queued : detail;
-  // The alerts by which a broker says that it does not like us: "tlsv13 alert certificate
-  // required", "sslv3 alert bad certificate", "tlsv1 alert unknown ca", "... certificate expired".
-  const bool alert = text.find("alert") != text.npos;
-  if (alert && (text.find("certificate") != text.npos || text.find("unknown ca") != text.npos)) {
-    return {Code::kAuth, "TLS: " + peer + " refuses our certificate: " + text +
-                             " (set tls-certfile and tls-keyfile to one that the broker trusts)"};
-  }
-  // Before TLS 1.3 this is also how a broker asks for the certificate that it did not get.
-  if (alert && text.find("handshake failure") != text.npos) {
-    return {Code::kAuth, "TLS: " + peer + " refuses the handshake: " + text +
-                             " (does the broker want a client certificate: tls-certfile and "
-                             "tls-keyfile? else no version or cipher of TLS is common to both)"};
+  if (text.find("alert") != text.npos || text.find("unrecognized name") != text.npos) {
+    return AlertError(peer, text);
   }
   return {Code::kUnavailable, "TLS: the handshake with " + peer + " failed: " + text +
-                                  " (does that port speak TLS? does the broker want a client "
-                                  "certificate, tls-certfile?)"};
+                                  Hint(HandshakeSituation(text), {.answered = answered})};
 }
 
 }  // namespace dsmsg

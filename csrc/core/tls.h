@@ -13,6 +13,7 @@
 
 #include "core/config.h"
 #include "core/conn_string.h"
+#include "core/hints.h"
 #include "core/status.h"
 
 struct ssl_ctx_st;
@@ -50,19 +51,23 @@ std::string TakeTlsError();
 /// Why OpenSSL refused the peer's certificate. Empty: it did not.
 class TlsVerdict {
  public:
-  void Clear() { reason_.clear(); }
-  void Set(std::string reason) {
-    if (reason_.empty()) reason_ = std::move(reason);  // the first error is the cause
+  void Clear() { error_ = 0; }
+  /// An X509_V_ERR_ number.
+  void Set(int error) {
+    if (error_ == 0) error_ = error;  // the first error is the cause
   }
-  const std::string& reason() const { return reason_; }
+  bool refused() const { return error_ != 0; }
+  std::string reason() const;  // "" when it was not
 
   /// The error of a failed handshake with `peer` ("host:port"): kAuth with the reason and advice
   /// when a certificate was refused by either side, else kUnavailable. `detail`: what the client
-  /// library says, or empty for the thread's OpenSSL error queue, which is emptied.
-  Status Explain(const std::string& peer, const std::string& detail = {}) const;
+  /// library says, or empty for the thread's OpenSSL error queue, which is emptied. `answered`:
+  /// kPartly when TLS messages came in this handshake.
+  Status Explain(const std::string& peer, const std::string& detail = {},
+                 Answered answered = Answered::kNever) const;
 
  private:
-  std::string reason_;
+  int error_ = 0;
 };
 
 struct FreeSslContext {

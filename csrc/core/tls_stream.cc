@@ -29,8 +29,8 @@ void TlsStream::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 Result<std::unique_ptr<TlsStream>> TlsStream::Start(int fd, const TlsSettings& settings,
                                                     const HostPort& peer, Deadline deadline,
-                                                    int cancel_fd) {
-  std::unique_ptr<TlsStream> stream(new TlsStream(peer.ToString()));
+                                                    int cancel_fd, Answered answered) {
+  std::unique_ptr<TlsStream> stream(new TlsStream(peer.ToString(), answered));
   // A new context each time: certificates that were replaced meanwhile are read again.
   Result<SslContext> context = MakeTlsContext(settings, peer.host, &stream->verdict_);
   if (!context.ok()) return context.status();
@@ -79,14 +79,20 @@ Status TlsStream::Handshake(int fd, Deadline deadline, int cancel_fd) {
       return {Code::kCancelled, "the TLS handshake with " + peer_ + " was cancelled"};
     }
     if (count == 0 && timeout == 0) {
-      return {Code::kTimeout, "TLS: no end of the handshake with " + peer_ +
-                                  " in time (does that port speak TLS, or is the server frozen?)"};
+      return {Code::kTimeout, "TLS: no end of the handshake with " + peer_ + " in time" +
+                                  Hint(Situation::kTlsSilent, {.answered = answered()})};
     }
   }
   ready_ = true;
   read_events_ = POLLIN;
   write_events_ = POLLOUT;
   return {};
+}
+
+// In a handshake: a cipher is chosen when the server's first message was read.
+Answered TlsStream::answered() const {
+  if (answered_ == Answered::kBefore) return answered_;
+  return SSL_get_current_cipher(ssl_.get()) != nullptr ? Answered::kPartly : Answered::kNever;
 }
 
 // The cause of an error that ends the connection.
@@ -104,7 +110,7 @@ Status TlsStream::Failure(int ssl_error) {
   } else {
     detail = TakeTlsError();
   }
-  const Status status = verdict_.Explain(peer_, detail);
+  const Status status = verdict_.Explain(peer_, detail, answered());
   if (during_handshake || status.code() == Code::kAuth) return status;
   return {Code::kUnavailable, "TLS: " + detail};  // Explain would speak of the handshake
 }

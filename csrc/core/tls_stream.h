@@ -25,9 +25,11 @@ class TlsStream {
  public:
   /// Reads the certificates and makes the handshake with `peer` on `fd`, until `deadline`
   /// (kTimeout) or until cancel_fd is readable (kCancelled). kAuth: a certificate was refused.
+  /// `answered`: how much the server has answered before, for the advice.
   static Result<std::unique_ptr<TlsStream>> Start(int fd, const TlsSettings& settings,
                                                   const HostPort& peer, Deadline deadline,
-                                                  int cancel_fd);
+                                                  int cancel_fd,
+                                                  Answered answered = Answered::kNever);
   /// Says goodbye if the connection still works.
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;
@@ -47,7 +49,8 @@ class TlsStream {
   const Status& error() const { return error_; }
 
  private:
-  explicit TlsStream(std::string peer) : peer_(std::move(peer)) {}
+  TlsStream(std::string peer, Answered answered) : peer_(std::move(peer)), answered_(answered) {}
+  Answered answered() const;
   Status Handshake(int fd, Deadline deadline, int cancel_fd);
   TransportIo Ended(int result, short* events);
   Status Failure(int ssl_error);
@@ -56,6 +59,7 @@ class TlsStream {
     void operator()(ssl_st* ssl) const;
   };
   const std::string peer_;
+  const Answered answered_;
   TlsVerdict verdict_;
   SslContext context_;
   std::unique_ptr<ssl_st, Free> ssl_;

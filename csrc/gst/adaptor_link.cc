@@ -86,7 +86,9 @@ Result<std::shared_ptr<AdaptorLink>> AdaptorLink::Open(const Options& options) {
     const std::string reason = library.LastError(nullptr);
     return Status(Code::kUnavailable,
                   reason.empty()
-                      ? library.protocol() + " adaptor: connect failed (its log says why)"
+                      ? std::string("connect failed without a reason (its log may have one; is "
+                                    "the property ") +
+                            (conn_str.empty() ? "config" : "conn-str") + " right?)"
                       : reason);
   }
   Handles::Get().Set(link->handle_, link);

@@ -167,13 +167,11 @@ bool BrokerSink::Connect(const SinkSettings& s) {
   if (!engine.ok()) {
     reporter_.reset();
     // The connection string itself may hold a password: the adaptor's words name the host.
-    GST_ELEMENT_ERROR(
-        element_, RESOURCE, OPEN_WRITE,
-        ("Cannot connect through the %s adaptor: %s (is the broker running? check the property %s)",
-         adaptor.protocol().c_str(), engine.status().message().c_str(),
-         s.conn_str.empty() ? "config" : "conn-str"),
-        ("adaptor %s, config %s", adaptor.path().c_str(),
-         s.config.empty() ? "-" : s.config.c_str()));
+    GST_ELEMENT_ERROR(element_, RESOURCE, OPEN_WRITE,
+                      ("Cannot connect through the %s adaptor: %s", adaptor.protocol().c_str(),
+                       engine.status().message().c_str()),
+                      ("adaptor %s, config %s", adaptor.path().c_str(),
+                       s.config.empty() ? "-" : s.config.c_str()));
     return false;
   }
   GST_INFO_OBJECT(element_, "connected through %s (%s)", adaptor.path().c_str(),

@@ -60,17 +60,19 @@ std::string_view ReplyAdvice(uint16_t code, std::string_view text) {
       return " (does the user have the permission? rabbitmqctl set_permissions, "
              "set_topic_permissions)";
     case AMQP_RESOURCE_LOCKED:
-      return " (another connection has it for itself)";
+      return " (another connection uses it exclusively)";
     case AMQP_PRECONDITION_FAILED:
       if (Holds(text, "larger than")) return " (raise max_message_size in rabbitmq.conf)";
       return Holds(text, "inequivalent")
                  ? " (it exists with other properties: change the option, or delete it there)"
                  : "";
     case AMQP_NOT_ALLOWED:
+      if (Holds(text, "limit")) return " (raise the limit of connections, or end others)";
+      if (Holds(text, " is down")) return " (its log says why; rabbitmqctl restart_vhost)";
       return Holds(text, "vhost") ? " (check vhost; rabbitmqctl list_vhosts, set_permissions -p)"
                                   : "";
     case AMQP_CONNECTION_FORCED:
-      return " (the broker is being stopped, or somebody ended the connection)";
+      return " (the broker is being stopped, or an administrator ended the connection)";
     default:
       return "";
   }

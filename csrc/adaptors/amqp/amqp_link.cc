@@ -15,8 +15,25 @@ constexpr uint64_t kReserve = uint64_t{1} << 20;
 
 }  // namespace
 
+Peer AmqpLink::peer() const {
+  const Answered answered = worked_.contains(name_) ? Answered::kBefore
+                            : greeted_              ? Answered::kPartly
+                                                    : Answered::kNever;
+  return {"an AMQP 0-9-1 broker", answered, !settings_.tls.enabled};
+}
+
 Status AmqpLink::Lost(const std::string& why) const {
-  return {Code::kUnavailable, "the connection to " + name_ + " is lost: " + why};
+  return {Code::kUnavailable, "the connection to " + name_ + " is lost: " + why +
+                                  (opened_ ? std::string() : Hint(Situation::kClosed, peer()))};
+}
+
+Status AmqpLink::NotAmqp() const {
+  std::string why = in_.error();
+  // One that answers with its own version of AMQP has said all.
+  if (!greeted_ && !in_.unread().starts_with("AMQP")) {
+    why = ForeignAnswer(in_.unread(), peer(), why);
+  }
+  return {Code::kUnavailable, name_ + ": " + why};
 }
 
 void AmqpLink::Close() {
@@ -25,8 +42,8 @@ void AmqpLink::Close() {
   in_.Clear();
   content_ = AmqpEvent();
   body_left_ = 0;
-  has_header_ = logged_in_ = blocked_ = answered_close_ = broken_ = stuck_ = unread_ = quiet_ =
-      false;
+  greeted_ = opened_ = has_header_ = logged_in_ = blocked_ = answered_close_ = broken_ = stuck_ =
+      unread_ = quiet_ = false;
   heartbeat_ = Millis(0);
   sent_ = 0;
   unacknowledged_ = 0;
@@ -127,9 +144,7 @@ Status AmqpLink::Next(AmqpEvent* event, bool* have) {
         return {};
       case FrameReader::Result::kBroken:
         broken_ = true;
-        return {Code::kUnavailable, name_ + ": " + in_.error() +
-                                        " (is it an AMQP 0-9-1 broker, and the right port? TLS "
-                                        "has its own, usually 5671)"};
+        return NotAmqp();
       case FrameReader::Result::kFrame:
         break;
     }
@@ -264,9 +279,8 @@ Status AmqpLink::WaitFor(amqp_method_number_t answer, const std::string& what, D
       if (Status status = Receive(&got); !status.ok()) return status;
     } else if (left == 0) {
       broken_ = true;
-      return {Code::kTimeout, "cannot " + what + ": no answer from " + name_ +
-                                  " in time (is the broker frozen or overloaded, or is it no AMQP "
-                                  "broker?)"};
+      return {Code::kTimeout, "cannot " + what + ": no answer from " + name_ + " in time" +
+                                  Hint(opened_ ? Situation::kStalled : Situation::kSilent, peer())};
     }
   }
 }
@@ -308,8 +322,8 @@ Status AmqpLink::ServeHeartbeat() {
   if (Status status = Receive(&got); !status.ok() || got) return status;
   broken_ = true;
   return {Code::kTimeout, name_ + " has sent no heartbeat for " +
-                              std::to_string(2 * heartbeat_.count() / 1000) +
-                              " s (is the broker frozen, or the network cut?)"};
+                              std::to_string(2 * heartbeat_.count() / 1000) + " s" +
+                              Hint(Situation::kStalled)};
 }
 
 Status AmqpLink::CheckSilence(bool* quiet) {
@@ -326,7 +340,7 @@ Status AmqpLink::CheckSilence(bool* quiet) {
   broken_ = true;
   return {Code::kTimeout, name_ + " has not answered for " +
                               std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
-                              " ms (is the broker frozen, or the network cut?)"};
+                              " ms" + Hint(Situation::kStalled)};
 }
 
 }  // namespace dsmsg

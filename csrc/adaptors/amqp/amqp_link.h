@@ -9,6 +9,7 @@
 #define DSMSG_ADAPTORS_AMQP_AMQP_LINK_H_
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "amqp_settings.h"
@@ -101,7 +102,11 @@ class AmqpLink {
   Status OnConnectionMethod(const Frame& frame, AmqpEvent* event, bool* have);
   Status OnConnectionClose(const amqp_connection_close_t& close);
   bool OnContent(const Frame& frame, AmqpEvent* event);
+  /// What is known of the broker, for advice.
+  Peer peer() const;
   Status Lost(const std::string& why) const;
+  Status NotAmqp() const;
+  Status LoginRefused(const std::string& login, const Status& status) const;
 
   const AmqpSettings& settings_;
   Logger& log_;
@@ -109,12 +114,15 @@ class AmqpLink {
   FrameWriter out_;
   FrameReader in_;
   std::string name_;
-  size_t first_ = 0;  // index of the broker to begin with
+  size_t first_ = 0;              // index of the broker to begin with
+  std::set<std::string> worked_;  // brokers that were open once
 
   AmqpEvent content_;  // being received
   uint64_t body_left_ = 0;
   bool has_header_ = false;
 
+  bool greeted_ = false;  // the broker has begun the login
+  bool opened_ = false;   // the channel is open
   bool logged_in_ = false, blocked_ = false, answered_close_ = false, broken_ = false;
   Millis heartbeat_{0};  // agreed; 0: none
   uint64_t sent_ = 0;

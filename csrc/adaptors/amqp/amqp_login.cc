@@ -71,7 +71,8 @@ Status AmqpLink::OpenOne(const HostPort& host, const std::string& role, Deadline
                          int cancel_fd) {
   Close();
   name_ = host.ToString();
-  if (Status status = socket_.Open(host, settings_.tls, deadline, cancel_fd); !status.ok()) {
+  if (Status status = socket_.Open(host, settings_.tls, peer().answered, deadline, cancel_fd);
+      !status.ok()) {
     return status;
   }
   last_receive_ = last_send_ = last_progress_ = Clock::now();
@@ -80,8 +81,23 @@ Status AmqpLink::OpenOne(const HostPort& host, const std::string& role, Deadline
   if (Status status = LogIn(role, deadline, cancel_fd); !status.ok()) return status;
   logged_in_ = true;
   const amqp_channel_open_t open{};
-  return Call(AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD, "open a channel",
-              deadline, cancel_fd);
+  const Status status = Call(AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD,
+                             "open a channel", deadline, cancel_fd);
+  opened_ = status.ok();
+  if (opened_) worked_.insert(name_);
+  return status;
+}
+
+Status AmqpLink::LoginRefused(const std::string& login, const Status& status) const {
+  std::string advice =
+      " (does the broker have a user of the certificate's name, and rabbitmq_auth_mechanism_ssl?)";
+  if (!settings_.external) {
+    advice = " (check USER_AMQP and PASSWORD_AMQP, or the connection string";
+    // RabbitMQ's default.
+    if (settings_.login.user == "guest") advice += "; guest may log in from its own machine only";
+    advice += ")";
+  }
+  return {Code::kAuth, "cannot " + login + ": " + status.message() + advice};
 }
 
 Status AmqpLink::LogIn(const std::string& role, Deadline deadline, int cancel_fd) {
@@ -89,12 +105,8 @@ Status AmqpLink::LogIn(const std::string& role, Deadline deadline, int cancel_fd
   out_.ProtocolHeader();
   Status status =
       WaitFor(AMQP_CONNECTION_START_METHOD, "begin the login", deadline, cancel_fd, &event);
-  if (!status.ok()) {
-    if (status.code() != Code::kUnavailable || !in_.error().empty()) return status;
-    return {Code::kUnavailable, status.message() +
-                                    " (is it an AMQP 0-9-1 broker, and the right port? TLS has "
-                                    "its own, usually 5671)"};
-  }
+  if (!status.ok()) return status;
+  greeted_ = true;
   const auto* start = static_cast<const amqp_connection_start_t*>(event.method);
   status = SendStartOk(role, ToView(start->mechanisms));
   if (!status.ok()) return status;
@@ -102,14 +114,7 @@ Status AmqpLink::LogIn(const std::string& role, Deadline deadline, int cancel_fd
   const std::string login = settings_.external ? "log in with the client certificate"
                                                : "log in as \"" + settings_.login.user + "\"";
   status = WaitFor(AMQP_CONNECTION_TUNE_METHOD, login, deadline, cancel_fd, &event);
-  if (status.code() == Code::kAuth && answered_close_) {
-    return {Code::kAuth, "cannot " + login + ": " + status.message() +
-                             (settings_.external
-                                  ? " (does the broker have a user of the certificate's name, and "
-                                    "rabbitmq_auth_mechanism_ssl?)"
-                                  : " (check USER_AMQP and PASSWORD_AMQP, or the connection "
-                                    "string; guest may log in from the broker's machine only)")};
-  }
+  if (status.code() == Code::kAuth && answered_close_) return LoginRefused(login, status);
   if (!status.ok()) return status;
   status = Tune(*static_cast<const amqp_connection_tune_t*>(event.method));
   if (!status.ok()) return status;

@@ -18,14 +18,14 @@ bool Later(int error) { return error == EAGAIN || error == EWOULDBLOCK || error 
 
 }  // namespace
 
-Status AmqpSocket::Open(const HostPort& host, const TlsSettings& tls, Deadline deadline,
-                        int cancel_fd) {
+Status AmqpSocket::Open(const HostPort& host, const TlsSettings& tls, Answered answered,
+                        Deadline deadline, int cancel_fd) {
   Close();
-  Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd);
+  Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd, answered);
   if (!fd.ok()) return fd.status();
   fd_ = std::move(fd.value());
   if (!tls.enabled) return {};
-  auto stream = TlsStream::Start(fd_.get(), tls, host, deadline, cancel_fd);
+  auto stream = TlsStream::Start(fd_.get(), tls, host, deadline, cancel_fd, answered);
   if (!stream.ok()) return stream.status();
   tls_ = std::move(stream.value());
   return {};

@@ -18,7 +18,8 @@ namespace dsmsg {
 class AmqpSocket {
  public:
   /// Dials, and makes the TLS handshake where it is on.
-  Status Open(const HostPort& host, const TlsSettings& tls, Deadline deadline, int cancel_fd);
+  Status Open(const HostPort& host, const TlsSettings& tls, Answered answered, Deadline deadline,
+              int cancel_fd);
   bool open() const { return fd_.valid(); }
   void Close();
 

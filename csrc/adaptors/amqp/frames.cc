@@ -150,7 +150,7 @@ FrameReader::Result FrameReader::Next(Frame* frame) {
   frame->channel = static_cast<uint16_t>(ReadBigEndian(at + 1, 2));
   begin_ += size + kFrameExtra;
   if (!Decode({at + kFrameHeader, size}, frame))
-    return Broken("it sends a frame that has no sense");
+    return Broken("it sends a frame that cannot be decoded");
   return Result::kFrame;
 }
 

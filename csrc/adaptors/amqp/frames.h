@@ -82,6 +82,8 @@ class FrameReader {
 
   enum class Result { kFrame, kNone, kBroken };
   Result Next(Frame* frame);
+  /// What was received and not yet returned.
+  std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
   /// Why it is broken.
   const std::string& error() const { return error_; }
   void Clear();

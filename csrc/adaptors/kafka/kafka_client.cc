@@ -156,6 +156,9 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   }
   char reason[512] = "";
   const bool consumer = role == Role::kConsumer;
+  bool tls = false, sasl = false;
+  const bool plain =
+      ParseProtocol(Value(conf.get(), "security.protocol"), &tls, &sasl) && !tls;
   if (!consumer && Value(conf.get(), "debug").empty()) {
     client->log_level_ = std::min(6, std::atoi(Value(conf.get(), "log_level").c_str()));
     client->shared_->debugs_for_us =
@@ -170,6 +173,7 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   }
   (void)conf.release();  // NOLINT(bugprone-unused-return-value): rd_kafka_new owns it now
   client->ListenToRefusals(false);
+  client->plain_ = plain;
   if (consumer) rd_kafka_poll_set_consumer(client->rk_);
   client->queue_ =
       consumer ? rd_kafka_queue_get_consumer(client->rk_) : rd_kafka_queue_get_main(client->rk_);
@@ -217,6 +221,8 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
     char* cluster = rd_kafka_clusterid(rk_, slice);
     if (cluster != nullptr) {
       rd_kafka_mem_free(rk_, cluster);
+      // Which one of several it was, nothing tells.
+      if (settings_.broker_count() == 1) answered_.insert(settings_.brokers());
       return {};
     }
     DrainEventFd();
@@ -246,13 +252,22 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
                     "connect-timeout too short?)");
 }
 
-Status Client::Explain(rd_kafka_resp_err_t err, std::string_view text) const {
+Peer Client::PeerAt(std::string_view address) const {
+  const bool known = answered_.contains(address);
+  return {"a Kafka broker", known ? Answered::kBefore : Answered::kNever, plain_};
+}
+
+Status Client::Explain(rd_kafka_resp_err_t err, std::string_view text) {
+  const std::string_view address = AddressOf(text);
+  if (ShowsAnswer(text) && !address.empty()) answered_.emplace(address);
+  const Peer peer = PeerAt(address);
   // With TLS 1.3 a broker looks at our certificate when we count as connected already.
   const bool alert = text.find("SSL routines") != std::string_view::npos;
   if (err != RD_KAFKA_RESP_ERR__SSL && !alert) {
-    return LinkStatus(err, text, settings_.brokers(), settings_.setup_timeout());
+    return LinkStatus(err, text, settings_.brokers(), settings_.setup_timeout(), peer);
   }
-  const Status status = shared_->certificates.Explain(settings_.brokers(), TlsDetail(text));
+  const Status status =
+      shared_->certificates.Explain(settings_.brokers(), TlsDetail(text), peer.answered);
   return {status.code(), "cannot reach broker " + settings_.brokers() + ": " + status.message()};
 }
 

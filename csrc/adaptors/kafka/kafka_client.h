@@ -7,9 +7,11 @@
 #include <librdkafka/rdkafka.h>
 
 #include <atomic>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,7 +68,7 @@ class Client {
   EventPtr NextEvent() { return EventPtr(rd_kafka_queue_poll(queue_, 0)); }
 
   /// An error event that IsLinkError() as a status: what happened, and what to do about it.
-  Status Explain(rd_kafka_resp_err_t err, std::string_view text) const;
+  Status Explain(rd_kafka_resp_err_t err, std::string_view text);
 
   /// Producer: reads librdkafka's debug lines, where it says why brokers refuse messages for a
   /// time. Not where the user reads them (`debug` in proto-cfg).
@@ -104,6 +106,8 @@ class Client {
   /// it returns at once.
   bool CoordinatorAnswers(Deadline deadline);
   bool AllRefused(bool all_down, rd_kafka_resp_err_t last);
+  /// What is known of a broker, for advice.
+  Peer PeerAt(std::string_view address) const;
   void Destroy();
 
   const Role role_;
@@ -113,6 +117,8 @@ class Client {
   rd_kafka_t* rk_ = nullptr;
   int log_level_ = 6;
   rd_kafka_queue_t* queue_ = nullptr;
+  bool plain_ = false;                           // no TLS
+  std::set<std::string, std::less<>> answered_;  // "host:port" of brokers that have answered
 };
 
 /// For tests: called before an instance is destroyed, on the thread that does it.

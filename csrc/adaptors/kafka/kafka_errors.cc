@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <cstdlib>
 
 namespace dsmsg::kafka {
 namespace {
@@ -35,17 +36,38 @@ std::string LowerFirst(std::string_view text) {
   return out;
 }
 
-std::string SetupTimeout(std::string_view text, Millis limit) {
+std::string SetupTimeout(std::string_view text, Millis limit, const Peer& peer) {
+  const std::string within = " within " + FormatMillis(limit);
   if (text.find("state CONNECT") != std::string_view::npos) {
-    return "no answer to the TCP connect within " + FormatMillis(limit) +
-           " (is the host up, and does a firewall drop packets?)";
+    return "no answer to the TCP connect" + within + Hint(Situation::kNoAnswer, peer);
   }
   if (text.find("SSL") != std::string_view::npos) {
-    return "connected, but no end of the TLS handshake within " + FormatMillis(limit) +
-           " (is this port a TLS listener?)";
+    return "connected, but no end of the TLS handshake" + within +
+           Hint(Situation::kTlsSilent, peer);
   }
-  return "connected, but no answer to the Kafka handshake within " + FormatMillis(limit) +
-         " (is the broker frozen, or something else than Kafka, or a TLS listener?)";
+  return "connected, but no answer to the Kafka handshake" + within +
+         Hint(Situation::kSilent, peer);
+}
+
+// Of "Connect to ipv4#127.0.0.1:9092 failed: Connection refused".
+Situation ConnectSituation(std::string_view why) {
+  const auto has = [why](std::string_view part) { return why.find(part) != why.npos; };
+  if (has("timed out")) return Situation::kNoAnswer;
+  if (has("unreachable") || has("No route")) return Situation::kUnreachable;
+  if (has("assign requested address")) return Situation::kNoAddress;
+  if (has("ermission denied") || has("not permitted")) return Situation::kFirewall;
+  return Situation::kRefused;
+}
+
+// "Receive failed: Invalid response size 1213486160 (0..100000000): ...": librdkafka took the first
+// four bytes of another protocol for a length.
+std::string NotKafka(std::string_view text, const Peer& peer) {
+  constexpr std::string_view kMark = "Invalid response size ";
+  const std::string number(text.substr(text.find(kMark) + kMark.size()));
+  const auto size = static_cast<uint32_t>(std::strtol(number.c_str(), nullptr, 10));
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(size >> shift & 0xff);
+  return ForeignAnswer(bytes, peer, "its answer is not Kafka's protocol");
 }
 
 Code MessageCode(rd_kafka_resp_err_t err) {
@@ -135,10 +157,25 @@ bool IsLinkError(rd_kafka_resp_err_t err) {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR__SSL:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:  // another protocol answers
       return true;
     default:
       return false;
   }
+}
+
+// "sasl_ssl://localhost:9093/bootstrap: Connect to ...".
+std::string_view AddressOf(std::string_view text) {
+  const size_t scheme = text.find("://");
+  if (scheme != text.npos && scheme < text.find(' ')) text.remove_prefix(scheme + 3);
+  const size_t slash = text.find('/');
+  return slash != text.npos && slash < text.find(' ') ? text.substr(0, slash) : "";
+}
+
+// A login that is missing ends a connection in the same state.
+bool ShowsAnswer(std::string_view text) {
+  return text.find("in state UP") != text.npos &&
+         text.find("might require SASL") == std::string_view::npos;
 }
 
 Status MessageStatus(rd_kafka_resp_err_t err, std::string_view topic) {
@@ -162,48 +199,57 @@ std::string TlsDetail(std::string_view text) {
   return LowerFirst(core);
 }
 
-std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout) {
+std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout,
+                      const Peer& peer) {
+  const bool known = peer.answered == Answered::kBefore;
   if (text.find("setup timed out") != std::string_view::npos) {
-    return SetupTimeout(text, setup_timeout);
+    return SetupTimeout(text, setup_timeout, peer);
   }
+  if (text.find("Invalid response size") != std::string_view::npos) return NotKafka(text, peer);
   std::string_view core = Core(text);
   if (err == RD_KAFKA_RESP_ERR__RESOLVE) {
     const size_t at = core.rfind("': ");
     const std::string_view why = at == std::string_view::npos ? core : core.substr(at + 3);
-    return "name lookup: " + LowerFirst(why) + " (is the host name right?)";
+    const bool away = why.starts_with("Temporary failure");
+    return "name lookup: " + LowerFirst(why) +
+           Hint(away ? Situation::kNameServerAway : Situation::kNameUnknown, peer);
   }
   if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
     return "authentication: " + LowerFirst(core) +
            " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
   }
   if (err == RD_KAFKA_RESP_ERR__SSL) return "TLS: " + TlsDetail(text);
+  if (core.starts_with("SSL handshake failed: Disconnected")) {
+    return "TLS: the server closed the connection in the handshake" +
+           Hint(Situation::kTlsClosed, peer);
+  }
   if (core.find("while requesting ApiVersion") != std::string_view::npos) {
-    return "the connection was closed during the handshake (is the broker starting or stopping, or "
-           "the port a TLS "
-           "listener? then set enable-tls=1)";
+    return "the connection was closed during the handshake" + Hint(Situation::kClosed, peer);
   }
   if (core.find("broker might require SASL") != std::string_view::npos) {
-    return "the connection was closed during the handshake (does the broker want a login? then set "
-           "sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
+    return "the connection was closed during the handshake" +
+           (known ? Hint(Situation::kClosed, peer)
+                  : " (does the broker want a login? then set sasl-mechanism, USER_KAFKA and "
+                    "PASSWORD_KAFKA)");
   }
   const size_t failed = core.find(" failed: ");
   if (core.starts_with("Connect to ") && failed != std::string_view::npos) {
     const std::string why = LowerFirst(core.substr(failed + 9));
-    return why + " (is the broker running? conn-str is \"host;port\")";
+    return why + Hint(ConnectSituation(why), peer);
   }
   return LowerFirst(core);
 }
 
 Status LinkStatus(rd_kafka_resp_err_t err, std::string_view text, const std::string& brokers,
-                  Millis setup_timeout) {
+                  Millis setup_timeout, const Peer& peer) {
   Code code = Code::kUnavailable;
   if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
     code = Code::kAuth;
   } else if (err == RD_KAFKA_RESP_ERR__TIMED_OUT) {
     code = Code::kTimeout;
   }
-  return Status(code,
-                "cannot reach broker " + brokers + ": " + LinkCause(err, text, setup_timeout));
+  return Status(
+      code, "cannot reach broker " + brokers + ": " + LinkCause(err, text, setup_timeout, peer));
 }
 
 Node NodeIn(std::string_view text) {

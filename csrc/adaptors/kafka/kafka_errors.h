@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/config.h"
+#include "core/hints.h"
 #include "core/status.h"
 
 namespace dsmsg::kafka {
@@ -24,10 +25,17 @@ bool IsPurge(rd_kafka_resp_err_t err);
 /// message.
 bool IsLinkError(rd_kafka_resp_err_t err);
 
+/// "host:port" of the broker that such an event is about; empty: it names none.
+std::string_view AddressOf(std::string_view text);
+
+/// The event shows that the broker has spoken Kafka's protocol on the connection that ended.
+bool ShowsAnswer(std::string_view text);
+
 /// Part of librdkafka's "<host>:<port>/<id>: <what> (after <n>ms in state <s>)" that a person
 /// needs: the cause, in lower case, with what to try. `setup_timeout` is the bound of the
-/// handshake, for its message.
-std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout);
+/// handshake, for its message; `peer` is what is known of that broker, for the advice.
+std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout,
+                      const Peer& peer);
 
 /// The broker that an error event speaks of, as "<host>:<port>/<id>: ..." begins.
 struct Node {
@@ -46,7 +54,7 @@ std::string TlsDetail(std::string_view text);
 
 /// "cannot reach broker <brokers>: <cause>" with the code that fits `err`.
 Status LinkStatus(rd_kafka_resp_err_t err, std::string_view text, const std::string& brokers,
-                  Millis setup_timeout);
+                  Millis setup_timeout, const Peer& peer);
 
 /// 1.5 s as "1.5 s", 250 ms as "250 ms".
 std::string FormatMillis(Millis value);

@@ -7,6 +7,7 @@ namespace dsmsg::kafka {
 namespace {
 
 constexpr Millis kSetup{3000};
+const Peer kNew{"a Kafka broker", Answered::kNever, true};
 
 TEST(KafkaErrors, MessageStatusSeparatesPermanentFromRetryable) {
   EXPECT_TRUE(MessageStatus(RD_KAFKA_RESP_ERR_NO_ERROR, "t").ok());
@@ -36,26 +37,26 @@ TEST(KafkaErrors, LinkStatusNamesCauseAndRemedy) {
       RD_KAFKA_RESP_ERR__TRANSPORT,
       "localhost:9093/bootstrap: Connect to ipv4#127.0.0.1:9093 failed: Connection refused (after "
       "0ms in state CONNECT, 1 identical error(s) suppressed)",
-      "localhost:9093", kSetup);
+      "localhost:9093", kSetup, kNew);
   EXPECT_EQ(refused.code(), Code::kUnavailable);
   EXPECT_EQ(refused.message(),
-            "cannot reach broker localhost:9093: connection refused (is the broker running? "
-            "conn-str is \"host;port\")");
+            "cannot reach broker localhost:9093: connection refused (is the broker running, "
+            "and is this its port?)");
 
   const Status lookup = LinkStatus(
       RD_KAFKA_RESP_ERR__RESOLVE,
       "nohost:9092/bootstrap: Failed to resolve 'nohost:9092': Name or service not known (after "
       "2ms in state CONNECT)",
-      "nohost:9092", kSetup);
+      "nohost:9092", kSetup, kNew);
   EXPECT_EQ(lookup.message(),
-            "cannot reach broker nohost:9092: name lookup: name or service not known (is the host "
-            "name right?)");
+            "cannot reach broker nohost:9092: name lookup: name or service not known (check the "
+            "host name)");
 
   const Status silent = LinkStatus(
       RD_KAFKA_RESP_ERR__TRANSPORT,
       "h:1/bootstrap: Connection setup timed out in state APIVERSION_QUERY (after 3003ms in state "
       "APIVERSION_QUERY)",
-      "h:1", kSetup);
+      "h:1", kSetup, kNew);
   EXPECT_NE(silent.message().find("no answer to the Kafka handshake within 3 s"),
             std::string::npos);
 
@@ -63,7 +64,7 @@ TEST(KafkaErrors, LinkStatusNamesCauseAndRemedy) {
       RD_KAFKA_RESP_ERR__AUTHENTICATION,
       "h:1/bootstrap: SASL PLAIN authentication failed: Authentication failed (after 4ms in state "
       "AUTH_REQ)",
-      "h:1", kSetup);
+      "h:1", kSetup, kNew);
   EXPECT_EQ(login.code(), Code::kAuth);
   EXPECT_TRUE(login.permanent());
 }
@@ -87,15 +88,63 @@ TEST(KafkaErrors, MissingLoginAndMissingTlsAreNamed) {
       RD_KAFKA_RESP_ERR__TRANSPORT,
       "h:1/bootstrap: Disconnected: verify that security.protocol is correctly configured, broker "
       "might require SASL authentication (after 300ms in state UP)",
-      "h:1", kSetup);
+      "h:1", kSetup, kNew);
   EXPECT_NE(login.message().find("sasl-mechanism"), std::string::npos) << login.message();
   const Status tls = LinkStatus(
       RD_KAFKA_RESP_ERR__TRANSPORT,
       "h:1/bootstrap: Disconnected while requesting ApiVersion: might be caused by incorrect "
       "security.protocol configuration (connecting to a SSL listener?) (after 3ms in state "
       "APIVERSION_QUERY)",
-      "h:1", kSetup);
+      "h:1", kSetup, kNew);
   EXPECT_NE(tls.message().find("enable-tls=1"), std::string::npos) << tls.message();
+}
+
+// What worked is not suspected of being no Kafka, a TLS listener or without a login.
+TEST(KafkaErrors, ABrokerThatAnsweredIsNotSuspected) {
+  const Peer known{"a Kafka broker", Answered::kBefore, true};
+  for (const char* text :
+       {"h:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state "
+        "CONNECT)",
+        "h:1/1: Disconnected: verify that security.protocol is correctly configured, broker might "
+        "require SASL authentication (after 300ms in state UP)",
+        "h:1/1: Disconnected while requesting ApiVersion: might be caused by incorrect "
+        "security.protocol configuration (connecting to a SSL listener?) (after 3ms in state "
+        "APIVERSION_QUERY)",
+        "h:1/1: Connection setup timed out in state APIVERSION_QUERY (after 3003ms in state "
+        "APIVERSION_QUERY)"}) {
+    const std::string cause = LinkCause(RD_KAFKA_RESP_ERR__TRANSPORT, text, kSetup, known);
+    EXPECT_NE(cause.find("answered before"), std::string::npos) << cause;
+    for (const char* wrong : {"enable-tls", "sasl-mechanism", "running?", "is it a Kafka"}) {
+      EXPECT_EQ(cause.find(wrong), std::string::npos) << cause;
+    }
+  }
+}
+
+TEST(KafkaErrors, EventsTellWhichBrokerHasAnswered) {
+  EXPECT_EQ(AddressOf("localhost:9093/bootstrap: Connect to x failed"), "localhost:9093");
+  EXPECT_EQ(AddressOf("sasl_ssl://h:1/1: Disconnected (after 10ms in state UP)"), "h:1");
+  EXPECT_EQ(AddressOf("1/1 brokers are down"), "1");
+  EXPECT_EQ(AddressOf("text without one"), "");
+  EXPECT_TRUE(ShowsAnswer("h:1/1: Disconnected (after 10ms in state UP)"));
+  EXPECT_FALSE(
+      ShowsAnswer("h:1/1: Disconnected: verify that security.protocol is correctly "
+                  "configured, broker might require SASL authentication (after 300ms in "
+                  "state UP)"));
+  EXPECT_FALSE(ShowsAnswer("h:1/bootstrap: Connect to x failed (after 0ms in state CONNECT)"));
+}
+
+TEST(KafkaErrors, AnotherProtocolIsNamed) {
+  const Peer plain{"a Kafka broker", Answered::kNever, true};
+  const auto cause = [&](const char* size) {
+    return LinkCause(RD_KAFKA_RESP_ERR__BAD_MSG,
+                     std::string("h:1/bootstrap: Receive failed: Invalid response size ") + size +
+                         " (0..100000000): increase receive.message.max.bytes (after 1ms in state "
+                         "APIVERSION_QUERY)",
+                     kSetup, plain);
+  };
+  EXPECT_NE(cause("1213486160").find("an HTTP server answers"), std::string::npos);
+  EXPECT_NE(cause("352518400").find("that port speaks TLS"), std::string::npos);
+  EXPECT_NE(cause("-2").find("it is not a Kafka broker"), std::string::npos);
 }
 
 TEST(KafkaErrors, FormatsTimes) {

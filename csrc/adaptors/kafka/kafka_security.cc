@@ -112,14 +112,15 @@ bool CertificateCheck::Judge(const char* broker, int* x509_error, int depth, con
   if (*x509_error == X509_V_OK) return true;
   const std::lock_guard lock(mutex_);
   verdict_.Clear();
-  verdict_.Set(X509_verify_cert_error_string(*x509_error));
+  verdict_.Set(*x509_error);
   broker_ = broker;
   return false;
 }
 
-Status CertificateCheck::Explain(const std::string& brokers, const std::string& text) const {
+Status CertificateCheck::Explain(const std::string& brokers, const std::string& text,
+                                 Answered answered) const {
   const std::lock_guard lock(mutex_);
-  return verdict_.Explain(verdict_.reason().empty() ? brokers : broker_, text);
+  return verdict_.Explain(verdict_.refused() ? broker_ : brokers, text, answered);
 }
 
 }  // namespace dsmsg::kafka

@@ -52,7 +52,8 @@ class CertificateCheck {
   bool Judge(const char* broker, int* x509_error, int depth, const char* der, size_t size);
 
   /// The error of a failed handshake; `text` is librdkafka's.
-  Status Explain(const std::string& brokers, const std::string& text) const;
+  Status Explain(const std::string& brokers, const std::string& text,
+                 Answered answered = Answered::kNever) const;
 
  private:
   std::string server_name_;

@@ -27,7 +27,9 @@ constexpr KnownError kKnown[] = {
     {"NOAUTH", Code::kAuth, " (set PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
     {"WRONGPASS", Code::kAuth, " (check PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
     {"NOPERM", Code::kAuth, " (give the user the right with ACL SETUSER)"},
-    {"DENIED", Code::kAuth, " (set a password on the server, or protected-mode no)"},
+    {"DENIED", Code::kAuth,
+     " (its protected mode takes local connections only: set a password for it, or protected-mode "
+     "no)"},
     {"WRONGTYPE", Code::kRejected,
      " (a key of that name holds another type: choose another topic or delete the key)"},
     {"MOVED", Code::kRejected,
@@ -35,7 +37,22 @@ constexpr KnownError kKnown[] = {
     {"ASK", Code::kRejected, " (Redis Cluster is not supported: the key belongs to another node)"},
 };
 
+// Replies that begin with ERR differ in what follows.
+constexpr KnownError kGeneral[] = {
+    {"ERR Protocol error: invalid bulk length", Code::kTooLarge, ""},
+    {"ERR max number of clients reached", Code::kUnavailable,
+     " (raise maxclients of the server, or end connections of others)"},
+    {"ERR invalid password", Code::kAuth, " (check PASSWORD_REDIS)"},
+    {"ERR wrong number of arguments for 'auth'", Code::kAuth,
+     " (before version 6 Redis has no user names: set only PASSWORD_REDIS)"},
+    {"ERR DB index is out of range", Code::kRejected,
+     " (check database: the server's setting databases limits it)"},
+};
+
 const KnownError* FindKnown(std::string_view reply) {
+  for (const KnownError& known : kGeneral) {
+    if (reply.starts_with(known.name)) return &known;
+  }
   const std::string_view name = ErrorReplyName(reply);
   for (const KnownError& known : kKnown) {
     if (known.name == name) return &known;
@@ -49,9 +66,6 @@ std::string_view ErrorReplyName(std::string_view reply) { return reply.substr(0,
 
 Code ErrorReplyCode(std::string_view reply) {
   if (const KnownError* known = FindKnown(reply)) return known->code;
-  if (reply.starts_with("ERR Protocol error: invalid bulk length")) return Code::kTooLarge;
-  if (reply.starts_with("ERR max number of clients reached")) return Code::kUnavailable;
-  if (reply.starts_with("ERR invalid password")) return Code::kAuth;
   return Code::kRejected;
 }
 

@@ -17,15 +17,27 @@ void RedisLink::Close() {
   received_begin_ = received_end_ = 0;
 }
 
+Peer RedisLink::peer() const {
+  const Answered answered = worked_.contains(name_) ? Answered::kBefore
+                            : heard_                ? Answered::kPartly
+                                                    : Answered::kNever;
+  return {"a Redis server", answered, !settings_.tls.enabled};
+}
+
 Status RedisLink::Lost(const std::string& why) const {
-  const bool tls_port = !heard_ && !transport_.tls();
   return {Code::kUnavailable, "lost the connection to " + name_ + ": " + why +
-                                  (tls_port ? " (is that a TLS port? then set enable-tls=1)" : "")};
+                                  (opening_ ? Hint(Situation::kClosed, peer()) : std::string())};
 }
 
 Status RedisLink::Broken() const {
   const Status error = transport_.error();
   return error.code() == Code::kAuth ? error : Lost(error.message());
+}
+
+// A server that closes a new connection may have said why, which is to be read first.
+bool RedisLink::AnsweredBeforeItClosed() {
+  bool got = false;
+  return opening_ && Receive(&got).ok() && got;
 }
 
 Status RedisLink::Flush() {
@@ -38,9 +50,11 @@ Status RedisLink::Flush() {
       case Transport::Io::kWouldBlock:
         return {};
       case Transport::Io::kClosed:
-        return Lost("the server closed it");
-      case Transport::Io::kError:
-        return Broken();
+        return AnsweredBeforeItClosed() ? Status() : Lost("the server closed it");
+      case Transport::Io::kError: {
+        const Status status = Broken();
+        return AnsweredBeforeItClosed() ? Status() : status;
+      }
     }
   }
   return {};
@@ -99,16 +113,16 @@ Status RedisLink::NextReply(bool* have) {
         *have = heard_ = true;
         return {};
       case ReplyReader::Result::kBroken:
-        return {Code::kUnavailable,
-                name_ + " does not speak the Redis protocol: " + reader_.ErrorText() +
-                    (transport_.tls() || heard_
-                         ? " (is it a Redis server?)"
-                         : " (is it a Redis server? if that is its TLS port, set enable-tls=1)")};
+        return {Code::kUnavailable, name_ + " does not speak the Redis protocol: " +
+                                        ForeignAnswer(first_bytes_, peer(), reader_.ErrorText())};
       case ReplyReader::Result::kNone:
         break;
     }
     if (received_begin_ == received_end_) return {};
     const size_t size = std::min(received_end_ - received_begin_, ReplyReader::kPiece);
+    if (!heard_ && first_bytes_.size() < kFirstBytes) {
+      first_bytes_.append(received_.get() + received_begin_, std::min(size, kFirstBytes));
+    }
     reader_.Feed(received_.get() + received_begin_, size);
     received_begin_ += size;
   }
@@ -126,9 +140,8 @@ Status RedisLink::Call(Deadline deadline, int cancel_fd, const char* step) {
       bool got = false;
       if (Status status = Receive(&got); !status.ok()) return status;
     } else if (left == 0) {
-      return {Code::kTimeout,
-              std::string("no answer to ") + step + " from " + name_ +
-                  " in time (is the server frozen or overloaded, or is it no Redis server?)"};
+      return {Code::kTimeout, std::string("no answer to ") + step + " from " + name_ + " in time" +
+                                  Hint(Situation::kSilent, peer())};
     }
   }
 }
@@ -139,7 +152,7 @@ Status RedisLink::CheckSilence(Millis grace) const {
   if (silent <= limit) return {};
   return {Code::kTimeout, name_ + " has not answered for " +
                               std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
-                              " ms (is the server frozen, or the network cut?)"};
+                              " ms" + Hint(Situation::kStalled)};
 }
 
 }  // namespace dsmsg

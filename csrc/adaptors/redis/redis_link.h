@@ -8,6 +8,7 @@
 #define DSMSG_ADAPTORS_REDIS_REDIS_LINK_H_
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "core/log.h"
@@ -75,8 +76,11 @@ class RedisLink {
   Status Authenticate(const Login& login, const char* advice, Deadline deadline, int cancel_fd);
   Status CheckVersion(Deadline deadline, int cancel_fd);
   Status StepError(const char* step, const char* advice = nullptr) const;
+  /// What is known of the server, for advice.
+  Peer peer() const;
   Status Lost(const std::string& why) const;
   Status Broken() const;
+  bool AnsweredBeforeItClosed();
 
   const RedisSettings& settings_;
   Logger& log_;
@@ -88,7 +92,11 @@ class RedisLink {
   static constexpr size_t kReceiveSize = size_t{64} << 10;
   std::unique_ptr<char[]> received_;
   size_t received_begin_ = 0, received_end_ = 0;
-  bool heard_ = false;  // the server has answered on this connection
+  bool opening_ = false;          // until the login is done
+  bool heard_ = false;            // the server has answered on this connection
+  std::set<std::string> worked_;  // servers with which a login was done
+  static constexpr size_t kFirstBytes = 16;
+  std::string first_bytes_;  // of the connection, until it has answered
   Deadline last_receive_{}, expecting_since_{};
 };
 

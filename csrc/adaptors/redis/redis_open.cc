@@ -20,6 +20,8 @@ Status RedisLink::Open(Deadline deadline, int cancel_fd) {
     Status status = OpenOne(settings_.hosts[index], share, cancel_fd);
     if (status.ok()) {
       first_ = index;
+      opening_ = false;
+      worked_.insert(name_);
       return status;
     }
     Close();
@@ -49,12 +51,15 @@ Status RedisLink::Dial(const HostPort& host, Deadline deadline, int cancel_fd) {
   Close();
   name_ = host.ToString();
   heard_ = false;
-  Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd);
+  opening_ = true;
+  first_bytes_.clear();
+  const Answered answered = peer().answered;
+  Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd, answered);
   if (!fd.ok()) return fd.status();
   transport_.Attach(std::move(fd.value()));
   last_receive_ = Clock::now();
   if (!settings_.tls.enabled) return {};
-  return transport_.StartTls(settings_.tls, host, deadline, cancel_fd);
+  return transport_.StartTls(settings_.tls, host, answered, deadline, cancel_fd);
 }
 
 Status RedisLink::AskSentinel(const HostPort& host, Deadline deadline, int cancel_fd,
@@ -77,6 +82,7 @@ Status RedisLink::AskSentinel(const HostPort& host, Deadline deadline, int cance
                                    "names the Sentinels, port 26379 by default)"
                                  : kAdvice);
   }
+  worked_.insert(name_);
   if (answer.count() != 2) {
     return {Code::kRejected, "Sentinel " + name_ + " knows no master \"" +
                                  settings_.sentinel_master +
@@ -97,7 +103,7 @@ Status RedisLink::CheckIsMaster(Deadline deadline, int cancel_fd) {
   // A user who may not ask: a replica will refuse to write.
   if (answer.count() == 0 || answer.text(answer.At(0, 0)) == "master") return {};
   return {Code::kUnavailable, name_ + " is a " + std::string(answer.text(answer.At(0, 0))) +
-                                  " and no master (a failover is under way?)"};
+                                  ", not the master (is a failover under way?)"};
 }
 
 Status RedisLink::OpenServer(const HostPort& host, Deadline deadline, int cancel_fd) {

@@ -14,10 +14,10 @@ void Transport::Attach(UniqueFd fd) {
   fd_ = std::move(fd);
 }
 
-Status Transport::StartTls(const TlsSettings& settings, const HostPort& peer, Deadline deadline,
-                           int cancel_fd) {
+Status Transport::StartTls(const TlsSettings& settings, const HostPort& peer, Answered answered,
+                           Deadline deadline, int cancel_fd) {
   Result<std::unique_ptr<TlsStream>> stream =
-      TlsStream::Start(fd_.get(), settings, peer, deadline, cancel_fd);
+      TlsStream::Start(fd_.get(), settings, peer, deadline, cancel_fd, answered);
   if (!stream.ok()) return stream.status();
   tls_ = std::move(stream.value());
   return {};

@@ -23,8 +23,8 @@ class Transport {
   /// Takes a connected socket; a connection before it is closed.
   void Attach(UniqueFd fd);
   /// Everything from here on goes through TLS. See TlsStream::Start.
-  Status StartTls(const TlsSettings& settings, const HostPort& peer, Deadline deadline,
-                  int cancel_fd);
+  Status StartTls(const TlsSettings& settings, const HostPort& peer, Answered answered,
+                  Deadline deadline, int cancel_fd);
 
   bool open() const { return fd_.valid(); }
   bool tls() const { return tls_ != nullptr; }

@@ -34,16 +34,17 @@ int ConnectError(const std::string& path) {
   return errno == EAGAIN ? 0 : errno;  // EAGAIN: its queue of connections is full
 }
 
-const char* AdviceFor(int error) {
+std::string AdviceFor(int error, Answered answered) {
   switch (error) {
     case ENOENT:
     case ECONNREFUSED:
+      if (answered == Answered::kBefore) return Hint(Situation::kRefused, {.answered = answered});
       return " (is the other side running, and bound to this path?)";
     case EACCES:
     case EPERM:
       return " (this user may not write to the socket: look at its owner and mode)";
     default:
-      return LimitAdvice(error).data();
+      return std::string(LimitAdvice(error));
   }
 }
 
@@ -66,15 +67,16 @@ std::string PeerAddress(int fd, const std::string& fallback) {
 
 }  // namespace
 
-Result<std::string> ProbeZmq(const ZmqAddress& address, Deadline deadline, int cancel_fd) {
+Result<std::string> ProbeZmq(const ZmqAddress& address, Answered answered, Deadline deadline,
+                             int cancel_fd) {
   if (address.transport == ZmqAddress::Transport::kIpc) {
     const int error = ConnectError(address.path);
     if (error == 0) return address.text;
     return Status(Code::kUnavailable, "cannot connect to " + address.text + ": " +
                                           std::generic_category().message(error) +
-                                          AdviceFor(error));
+                                          AdviceFor(error, answered));
   }
-  const Result<UniqueFd> fd = DialTcp(address.host_port, deadline, cancel_fd);
+  const Result<UniqueFd> fd = DialTcp(address.host_port, deadline, cancel_fd, answered);
   if (!fd.ok()) return fd.status();
   return PeerAddress(fd.value().get(), address.text);
 }

@@ -14,8 +14,10 @@
 namespace dsmsg {
 
 /// The address for zmq_connect (tcp: with the number that answered instead of the name), or why
-/// nobody can be reached: step, cause and advice. Not for inproc.
-Result<std::string> ProbeZmq(const ZmqAddress& address, Deadline deadline, int cancel_fd);
+/// the other side cannot be reached: step, cause and advice. `answered`: how much it has answered
+/// before. Not for inproc.
+Result<std::string> ProbeZmq(const ZmqAddress& address, Answered answered, Deadline deadline,
+                             int cancel_fd);
 
 /// Whether somebody answers at an ipc path; libzmq would take a path that is in use away from its
 /// owner.

@@ -45,6 +45,17 @@ const char* BindAdvice(int error) {
   }
 }
 
+// For a failed handshake's ZMQ_PROTOCOL_ERROR_*; null: nothing more is known.
+const char* MechanismAdvice(uint32_t error) {
+  if (error == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
+    return " (give both sides curve- keys, or both a user and password, or neither)";
+  }
+  if (error == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) {
+    return " (is curve-server-key the public key of its pair?)";
+  }
+  return nullptr;
+}
+
 int DescriptorOf(void* socket) {
   int fd = -1;
   size_t size = sizeof fd;
@@ -94,6 +105,7 @@ Status ZmqSocket::Create() {
   up_.clear();
   lost_ = 0;
   reason_.clear();
+  advice_ = nullptr;
   refused_ = false;
   return StartMonitor();
 }
@@ -217,7 +229,7 @@ Status ZmqSocket::Connect(const ZmqAddress& address, bool probe, Deadline deadli
     up_.insert(address.text);  // there is no handshake
   } else {
     if (probe) {
-      const Result<std::string> found = ProbeZmq(address, deadline, cancel_fd);
+      const Result<std::string> found = ProbeZmq(address, AnsweredAt(address), deadline, cancel_fd);
       if (!found.ok()) return found.status();
       answered_[address.text] = found.value();
     }
@@ -237,12 +249,15 @@ void ZmqSocket::Note(const ZmqEvent& event) {
   switch (event.id) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       up_.insert(event.address);
+      worked_.insert(event.address);
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
       reason_ = "the other side closed the connection";
+      advice_ = nullptr;
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       reason_ = "the other side refused our key or password";
+      advice_ = " (CURVE: it has to know our public key; PLAIN: check USER_ZMQ and PASSWORD_ZMQ)";
       refused_ = true;
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
@@ -252,6 +267,7 @@ void ZmqSocket::Note(const ZmqEvent& event) {
                     ? "one side wants encryption (CURVE) or a password (PLAIN) and the other does "
                       "not"
                     : "it does not speak ZeroMQ's protocol as we do";
+      advice_ = MechanismAdvice(event.value);
       break;
     case ZMQ_EVENT_DISCONNECTED:
     case ZMQ_EVENT_CLOSED:
@@ -265,14 +281,33 @@ void ZmqSocket::Note(const ZmqEvent& event) {
   }
 }
 
+Answered ZmqSocket::AnsweredAt(const ZmqAddress& address) const {
+  const auto found = answered_.find(address.text);
+  const bool known = worked_.contains(address.text) ||
+                     (found != answered_.end() && worked_.contains(found->second));
+  return known ? Answered::kBefore : Answered::kNever;
+}
+
+// Of several addresses the one that failed is not known.
+Peer ZmqSocket::peer() const {
+  const bool known = targets_ == 1 && !worked_.empty();
+  return {"a ZeroMQ socket", known ? Answered::kBefore : Answered::kNever, false};
+}
+
 Status ZmqSocket::HandshakeError() const {
   const bool curve = !settings_.curve_server_key.empty();
+  const bool known = peer().answered == Answered::kBefore;
+  std::string advice = std::string(" (is it a ") + kind_.peer + " socket" +
+                       (curve ? ", and is curve-server-key the public key of its pair?)"
+                              : ", and does it ask for CURVE or a password?)");
+  if (advice_ != nullptr) {
+    advice = advice_;
+  } else if (known) {
+    advice = Hint(Situation::kClosed, peer());
+  }
   return {refused_ ? Code::kAuth : Code::kUnavailable,
-          "the ZeroMQ handshake with " + address_ +
-              " failed: " + (reason_.empty() ? "the other side closed the connection" : reason_) +
-              " (is it a " + kind_.peer + " socket" +
-              (curve ? ", and is curve-server-key the public key of its pair?)"
-                     : ", and does it ask for CURVE or a password?)")};
+          "the ZeroMQ handshake with " + address_ + " failed: " +
+              (reason_.empty() ? "the other side closed the connection" : reason_) + advice};
 }
 
 Status ZmqSocket::WaitForPeer(Deadline deadline, int cancel_fd) {
@@ -284,8 +319,8 @@ Status ZmqSocket::WaitForPeer(Deadline deadline, int cancel_fd) {
     if (!persistent_ && targets_ == 1 && lost_ > 0) return HandshakeError();
     if (Clock::now() >= deadline) {
       if (!reason_.empty()) return HandshakeError();
-      return {Code::kTimeout, "no ZeroMQ handshake with " + address_ +
-                                  " in time (is the other side frozen, or no ZeroMQ socket?)"};
+      return {Code::kTimeout, "no ZeroMQ handshake with " + address_ + " in time" +
+                                  Hint(Situation::kSilent, peer())};
     }
     pollfd fds[] = {{DescriptorOf(monitor_), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
     int events = 0;

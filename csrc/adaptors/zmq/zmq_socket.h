@@ -88,6 +88,9 @@ class ZmqSocket {
   Status Bind(const ZmqAddress& address);
   Status Connect(const ZmqAddress& address, bool probe, Deadline deadline, int cancel_fd);
   void Note(const ZmqEvent& event);
+  /// Whether an earlier handshake with the address succeeded.
+  Answered AnsweredAt(const ZmqAddress& address) const;
+  Peer peer() const;
   Status HandshakeError() const;
   Status CheckInproc();
   Status Failed(const char* what) const;
@@ -105,9 +108,11 @@ class ZmqSocket {
   std::vector<std::string> inproc_bound_;           // names
   std::map<std::string, uint64_t> inproc_binders_;  // names we are connected to
   std::set<std::string> up_;                        // peers after their handshake
+  std::set<std::string> worked_;                    // peers with which a handshake succeeded once
   size_t lost_ = 0;                                 // connections that ended
   std::string reason_;                              // of the last failed handshake
   bool refused_ = false;                            // it was about keys or passwords
+  const char* advice_ = nullptr;                    // for the reason; null: that of a lost one
 };
 
 }  // namespace dsmsg

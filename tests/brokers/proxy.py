@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TCP proxy on loopback that stops serving in different ways."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+__all__ = ["Proxy"]
+
+
+class Proxy:
+    """Forwards connections to a port of this machine.
+
+    Modes: "forward"; "close": every connection is ended at once; "silent": connections are taken,
+    and nothing is forwarded; "refuse": nobody listens.
+
+    Args:
+        target: port of the server.
+    """
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._lock = threading.Lock()  # guards the rest
+        self._mode = "forward"
+        self._open: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
+        self.port = self._listen(0)
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.mode("refuse")
+
+    def mode(self, mode: str) -> None:
+        """Ends all connections and treats new ones in another way."""
+        with self._lock:
+            self._mode = mode
+            ended, self._open = self._open, set()
+            listener = self._listener
+            if mode == "refuse":
+                self._listener = None
+        if mode == "refuse" and listener is not None:
+            # Only a shutdown wakes the thread that accepts; until then the port is taken.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for connection in ended:
+            _end(connection)
+        if mode != "refuse" and listener is None:
+            self._listen(self.port)
+
+    def _listen(self, port: int) -> int:
+        listener = socket.create_server(("127.0.0.1", port))
+        with self._lock:
+            self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        return int(listener.getsockname()[1])
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                mode = self._mode
+                if mode != "close":
+                    self._open.add(client)
+            if mode == "close":
+                client.close()
+            elif mode == "forward":
+                self._forward(client)
+
+    def _forward(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(("127.0.0.1", self._target))
+        except OSError:
+            _end(client)
+            return
+        with self._lock:
+            self._open.add(server)
+        for source, sink in ((client, server), (server, client)):
+            threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    _end(source)
+    _end(sink)
+
+
+def _end(connection: socket.socket) -> None:
+    # close() alone leaves a thread that reads from it waiting.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
