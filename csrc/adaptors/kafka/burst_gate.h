@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // When an idempotent producer may be given more. librdkafka (2.0.2) asks to be woken
 // at once for messages that are due, and then finds that their partition already has five messages
-// without an answer: until that comes, which with a frozen broker is never, it goes round and
-// round. So the driver hands over one burst, which makes at most one request for each partition,
+// without an answer: it busy-loops until the response arrives, i.e. for ever if the broker hangs.
+// So the driver hands over one burst, which makes at most one request for each partition,
 // and the next when it is answered; what waits meanwhile makes the next burst larger.
 //
 // A topic's first burst is waited for to the last message: a broker that has just become a

@@ -18,6 +18,10 @@ namespace {
 
 constexpr Millis kMiscInterval{1000};
 constexpr int kReadsAtOnce = 64;
+constexpr size_t kFirstBytes = 16;
+// Two connections that take one client-id from each other do so at each other's reconnect.
+constexpr std::chrono::minutes kShortLife{1};
+constexpr int kShortLivesOfRivals = 2;
 // MQTT 3.1.1 cannot say how much a server takes at once. Mosquitto (2.0.11) acknowledges messages
 // of QoS 2 beyond its max_inflight_messages, 20 by default, and loses them.
 constexpr size_t kOlderQos2Window = 20;
@@ -37,6 +41,7 @@ void MqttClient::Forget() {
   connack_ = -1;
   disconnect_reason_ = 0;
   malformed_ = false;
+  first_bytes_.clear();
   maximum_qos_ = 2;
   receive_maximum_ = 65535;
   attached_ = false;
@@ -89,9 +94,25 @@ Status MqttClient::ReadAll() {
     const TransportIo io = wire_.Receive();
     if (io == TransportIo::kWouldBlock) break;
     if (io != TransportIo::kOk) return WireLost(io);
+    if (connack_ < 0) {
+      if (Status status = CheckFirstBytes(); !status.ok()) return status;
+    }
     if (Status status = Digest(); !status.ok()) return status;
   }
   return {};
+}
+
+// Of another protocol the library may wait for more, and does not say what it found.
+Status MqttClient::CheckFirstBytes() {
+  if (!first_bytes_.empty()) return {};
+  first_bytes_ = wire_.received().substr(0, kFirstBytes);
+  const int type = static_cast<unsigned char>(first_bytes_[0]) & 0xf0;
+  return type == CMD_CONNACK || type == CMD_DISCONNECT || type == CMD_AUTH ? Status() : Foreign();
+}
+
+Status MqttClient::Foreign() const {
+  return {Code::kUnavailable, "cannot log in at " + name_ + ": " +
+                                  ForeignAnswer(first_bytes_, peer(), "its answer is not MQTT")};
 }
 
 // Has the library read all that was received.
@@ -134,7 +155,8 @@ Status MqttClient::WireLost(TransportIo io) {
   // In TLS 1.3 a refused certificate of ours only shows after the handshake.
   const Status status = wire_.error();
   if (status.code() == Code::kAuth) return status;
-  return {status.code(), "lost the connection to " + name_ + ": " + status.message()};
+  return {status.code(), "lost the connection to " + name_ + ": " + status.message() +
+                             (connack_ < 0 ? Hint(Situation::kClosed, peer()) : std::string())};
 }
 
 // While nothing is read the answer to a ping stays unread too, and the library would end a
@@ -150,22 +172,42 @@ Status MqttClient::KeepAlive(bool reading) {
   return error == MOSQ_ERR_SUCCESS ? Status() : Lost(error, errno);
 }
 
+Peer MqttClient::peer() const {
+  const bool known = worked_.contains(name_);
+  return {"an MQTT server", known ? Answered::kBefore : Answered::kNever, !settings_.tls.enabled};
+}
+
 Status MqttClient::Lost(int error, int error_number) {
   malformed_ = error == MOSQ_ERR_PROTOCOL || error == MOSQ_ERR_MALFORMED_PACKET;
-  Status status = LostError(disconnect_reason_, error, error_number, name_);
-  if (connack_ >= 0) {
-    if (error == MOSQ_ERR_PROTOCOL && settings_.qos == 2) {
-      // RabbitMQ acknowledges as for QoS 1.
-      return {status.code(), status.message() + " (qos=2: some servers know only 0 and 1)"};
-    }
-    // What Mosquitto does, without a word, to the older of two connections with one client-id.
-    const bool closed = error == MOSQ_ERR_SUCCESS || error == MOSQ_ERR_CONN_LOST;
-    if (!closed || disconnect_reason_ != 0 || !settings_.client_id_given) return status;
-    return {status.code(), status.message() + " (does another connection use client-id=" +
-                               settings_.client_id + "?)"};
+  return connack_ >= 0 ? LostOpen(error, error_number) : LostOpening(error, error_number);
+}
+
+Status MqttClient::LostOpening(int error, int error_number) const {
+  if (malformed_) return Foreign();
+  const Status status = LostError(disconnect_reason_, error, error_number, name_);
+  // A server that gave a reason has said all.
+  if (disconnect_reason_ != 0) return status;
+  return {status.code(),
+          status.message() + " before it answered the login" + Hint(Situation::kClosed, peer())};
+}
+
+Status MqttClient::LostOpen(int error, int error_number) {
+  const Status status = LostError(disconnect_reason_, error, error_number, name_);
+  if (error == MOSQ_ERR_PROTOCOL && settings_.qos == 2) {
+    // RabbitMQ acknowledges as for QoS 1.
+    return {status.code(), status.message() + " (qos=2: some servers know only 0 and 1)"};
   }
-  return {status.code(), status.message() + " before it answered (is it an MQTT server" +
-                             (settings_.tls.enabled ? "?)" : ", or one that wants enable-tls=1?)")};
+  // What Mosquitto does, without a word in MQTT 3.1.1, to the older of two connections with one
+  // client-id; a server that is stopped does the same, but not time and again.
+  const bool closed = error == MOSQ_ERR_SUCCESS || error == MOSQ_ERR_CONN_LOST;
+  const bool rivals = closed && connack_ == 0 && disconnect_reason_ == 0 &&
+                      settings_.client_id_given && Clock::now() - opened_ < kShortLife;
+  short_lives_ = rivals ? short_lives_ + 1 : 0;
+  if (short_lives_ < kShortLivesOfRivals) return status;
+  return {status.code(), status.message() +
+                             ", soon after the login and again (does another "
+                             "connection use client-id=" +
+                             settings_.client_id + "?)"};
 }
 
 Status MqttClient::CheckSilence() {
@@ -183,7 +225,7 @@ Status MqttClient::CheckSilence() {
   if (silent <= settings_.silence_limit) return {};
   return {Code::kTimeout, name_ + " has not answered for " +
                               std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
-                              " ms (is the server frozen, or the network cut?)"};
+                              " ms" + Hint(Situation::kStalled)};
 }
 
 // ---------------------------------------------------------------- callbacks
@@ -228,6 +270,8 @@ void MqttClient::OnConnack(int code, int flags, const mosquitto_property* proper
   connack_ = code;
   last_heard_ = Clock::now();
   session_present_ = (flags & 1) != 0;
+  opened_ = last_heard_;
+  if (code == 0) worked_.insert(name_);
   if (!version5_ && settings_.qos == 2) receive_maximum_ = kOlderQos2Window;
   uint16_t receive_maximum = 0;
   if (mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum,

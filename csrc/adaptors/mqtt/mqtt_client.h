@@ -9,6 +9,7 @@
 #define DSMSG_ADAPTORS_MQTT_MQTT_CLIENT_H_
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
@@ -86,7 +87,13 @@ class MqttClient {
   Status Digest();
   Status WriteAll();
   Status WireLost(TransportIo io);
+  /// What is known of the server, for advice.
+  Peer peer() const;
+  Status CheckFirstBytes();
+  Status Foreign() const;
   Status Lost(int error, int error_number);
+  Status LostOpening(int error, int error_number) const;
+  Status LostOpen(int error, int error_number);
   Status KeepAlive(bool reading);
 
   void SetCallbacks();
@@ -98,17 +105,20 @@ class MqttClient {
   MosquittoPtr object_;
   MqttWire wire_;
   std::string name_;
-  size_t first_ = 0;         // index of the server to begin with
-  bool only_older_ = false;  // a server said that it does not speak version 5
+  std::set<std::string> worked_;  // servers that have taken a login
+  size_t first_ = 0;              // index of the server to begin with
+  bool only_older_ = false;       // a server said that it does not speak version 5
+  int short_lives_ = 0;  // connections in a row that the server closed soon and without a word
 
   // Of one connection.
   bool version5_ = true, session_present_ = false, retain_available_ = true;
   int connack_ = -1, disconnect_reason_ = 0, maximum_qos_ = 2;
   bool malformed_ = false;  // the connection ended because of a packet that is none of this version
   size_t receive_maximum_ = 65535;
-  bool attached_ = false;  // connected, and the TLS handshake is done
+  bool attached_ = false;    // connected, and the TLS handshake is done
+  std::string first_bytes_;  // of the server
   uint64_t acked_bytes_ = 0;
-  Clock::time_point last_heard_{}, expecting_since_{}, next_misc_{}, read_since_{};
+  Clock::time_point opened_{}, last_heard_{}, expecting_since_{}, next_misc_{}, read_since_{};
 };
 
 }  // namespace dsmsg

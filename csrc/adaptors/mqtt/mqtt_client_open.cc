@@ -36,6 +36,7 @@ Status MqttClient::Open(Deadline deadline, int cancel_fd) {
       return status;
     }
     Close(Millis(0));
+    short_lives_ = 0;  // a rival leaves the server free to answer at once
     if (status.code() == Code::kCancelled || count == 1) return status;
     // One server that may come back makes the whole attempt worth repeating soon.
     if (failures.empty() || status.retryable()) code = status.code();
@@ -46,7 +47,8 @@ Status MqttClient::Open(Deadline deadline, int cancel_fd) {
 
 Status MqttClient::OpenServer(const HostPort& server, Deadline deadline, int cancel_fd) {
   name_ = server.ToString();
-  const Result<std::vector<Address>> addresses = Resolve(server, deadline, cancel_fd);
+  const Result<std::vector<Address>> addresses =
+      Resolve(server, deadline, cancel_fd, peer().answered);
   if (!addresses.ok()) return addresses.status();
   if (!settings_.version5 || only_older_) {
     return OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
@@ -60,7 +62,7 @@ Status MqttClient::OpenServer(const HostPort& server, Deadline deadline, int can
   if (!said_so && !closed) return status;
   const Status older = OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
   if (!older.ok()) return older.permanent() ? older : status;
-  // Who only closed it may have been busy with starting: version 5 is tried again next time.
+  // A server that merely closed the connection may still be starting: try MQTT 5 again next time.
   only_older_ = said_so;
   const bool loses = !settings_.user_properties.empty() || settings_.has_headers;
   log_.Limited(loses ? LogLevel::kWarn : LogLevel::kInfo, "version",
@@ -92,7 +94,7 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
   SetCallbacks();
   const int error = BeginConnect(object_.get(), settings_, version5_, address, server.port);
   const int error_number = errno;
-  if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, error_number);
+  if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, error_number, peer().answered);
   if (error == MOSQ_ERR_CONN_LOST) return Lost(error, error_number);  // reset meanwhile
   if (error != MOSQ_ERR_SUCCESS) {
     return {Code::kInternal,
@@ -105,7 +107,8 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
   SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
   Status status = WaitConnected(server, deadline, cancel_fd);
-  if (status.ok()) status = wire_.Attach(fd, settings_.tls, server, deadline, cancel_fd);
+  if (status.ok())
+    status = wire_.Attach(fd, settings_.tls, server, peer().answered, deadline, cancel_fd);
   if (!status.ok()) return status;
   attached_ = true;
   mosquitto_threaded_set(object_.get(), false);
@@ -121,27 +124,27 @@ Status MqttClient::WaitConnected(const HostPort& server, Deadline deadline, int 
     ready = poll(fds, 2, PollTimeout(deadline));
   } while (ready < 0 && errno == EINTR);
   if (fds[1].revents != 0) return ConnectFailure(server, ECANCELED);
-  if (ready == 0) return ConnectFailure(server, ETIMEDOUT);
+  if (ready == 0) return ConnectFailure(server, ETIMEDOUT, peer().answered);
   int error = 0;
   socklen_t length = sizeof error;
   if (getsockopt(fds[0].fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   // A server that ended the connection already was connected to: WaitConnack says what that means.
   const bool ended = error == ECONNRESET || error == EPIPE;
-  return error == 0 || ended ? Status() : ConnectFailure(server, error);
+  return error == 0 || ended ? Status() : ConnectFailure(server, error, peer().answered);
 }
 
 Status MqttClient::WaitConnack(Deadline deadline, int cancel_fd) {
   while (true) {
     Progress progress;
     const Status status = Step(Millis(PollTimeout(deadline)), cancel_fd, true, &progress);
-    if (connack_ > 0) return ConnackError(version5_, connack_, name_);
+    if (connack_ > 0)
+      return ConnackError(version5_, connack_, name_, !settings_.login.user.empty());
     if (!status.ok()) return status;
     if (connack_ == 0) return {};
     if (progress.woken) return {Code::kCancelled, "connecting to " + name_ + " was cancelled"};
     if (Clock::now() < deadline) continue;
     return {Code::kTimeout,
-            "no answer to CONNECT from " + name_ +
-                " in time (is the server frozen or overloaded, or is it no MQTT server?)"};
+            "no answer to CONNECT from " + name_ + " in time" + Hint(Situation::kSilent, peer())};
   }
 }
 

@@ -145,7 +145,7 @@ Status MqttConsumer::WaitAnswers(int cancel_fd) {
     if (progress.woken) return {Code::kCancelled, "subscribing was cancelled"};
     if (Clock::now() >= deadline) {
       return {Code::kTimeout, "no answer to SUBSCRIBE from " + client_.name() +
-                                  " within connect-timeout (is the server frozen?)"};
+                                  " within connect-timeout" + Hint(Situation::kStalled)};
     }
   }
   return {};

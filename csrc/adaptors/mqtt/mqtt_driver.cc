@@ -15,7 +15,7 @@ const DriverInfo& MqttDriver::Info() {
     made.env_suffix = "MQTT";
     made.delivery =
         "OK: the server has acknowledged the message (qos=1: PUBACK, qos=2: PUBCOMP; qos=0: it was "
-        "written to the socket); what a server keeps after a crash is its own affair";
+        "written to the socket); what survives a server crash depends on its persistence settings";
     made.library = "libmosquitto";
     made.options = MqttOptions();
     made.conn_rules.protocol = "mqtt";

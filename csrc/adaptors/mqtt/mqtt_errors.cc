@@ -7,11 +7,16 @@
 #include <cstdio>
 #include <system_error>
 
+#include "core/hints.h"
+
 namespace dsmsg {
 namespace {
 
 constexpr char kLoginAdvice[] =
     " (check USER_MQTT and PASSWORD_MQTT, and what the server allows this user)";
+
+constexpr char kNoLoginAdvice[] =
+    " (does the server want a login? set USER_MQTT and PASSWORD_MQTT)";
 
 std::string Named(const char* text, int code) {
   char number[16];
@@ -72,7 +77,8 @@ bool IsVersionRefused(int connack_code) {
          connack_code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
 }
 
-Status ConnackError(bool version5, int code, const std::string& peer) {
+Status ConnackError(bool version5, int code, const std::string& peer, bool login) {
+  const char* const login_advice = login ? kLoginAdvice : kNoLoginAdvice;
   const std::string start = "cannot log in at " + peer + ": ";
   if (IsVersionRefused(code)) {
     return {Code::kNotSupported,
@@ -80,15 +86,16 @@ Status ConnackError(bool version5, int code, const std::string& peer) {
   }
   if (version5) {
     const Meaning meaning = MeaningOf(code);
-    return {meaning.code, start + Named(mosquitto_reason_string(code), code) + meaning.advice};
+    const char* const advice = meaning.advice == kLoginAdvice ? login_advice : meaning.advice;
+    return {meaning.code, start + Named(mosquitto_reason_string(code), code) + advice};
   }
   switch (code) {
     case CONNACK_REFUSED_SERVER_UNAVAILABLE:
       return {Code::kUnavailable, start + "the server is unavailable (0x03)"};
     case CONNACK_REFUSED_BAD_USERNAME_PASSWORD:
-      return {Code::kAuth, start + "bad user name or password (0x04)" + kLoginAdvice};
+      return {Code::kAuth, start + "bad user name or password (0x04)" + login_advice};
     case CONNACK_REFUSED_NOT_AUTHORIZED:
-      return {Code::kAuth, start + "not authorized (0x05)" + kLoginAdvice};
+      return {Code::kAuth, start + "not authorized (0x05)" + login_advice};
     case CONNACK_REFUSED_IDENTIFIER_REJECTED:
       return {Code::kRejected, start + "the client-id is refused (0x02; choose another)"};
     default:
@@ -167,11 +174,11 @@ Status LostError(int reason, int error, int error_number, const std::string& pee
     case MOSQ_ERR_ERRNO:
       return {Code::kUnavailable, start + std::generic_category().message(error_number)};
     case MOSQ_ERR_KEEPALIVE:
-      return {Code::kTimeout, start + "no sign of life within keep-alive"};
+      return {Code::kTimeout,
+              start + "no sign of life within keep-alive" + Hint(Situation::kStalled)};
     case MOSQ_ERR_PROTOCOL:
     case MOSQ_ERR_MALFORMED_PACKET:
-      return {Code::kUnavailable,
-              start + "what it sends is not MQTT (is it an MQTT server, is the port right?)"};
+      return {Code::kUnavailable, start + "it sent what this version of MQTT does not know"};
     default:
       return {Code::kUnavailable, start + mosquitto_strerror(error)};
   }

@@ -10,8 +10,8 @@
 
 namespace dsmsg {
 
-/// A CONNACK other than 0 from `peer` ("host:port").
-Status ConnackError(bool version5, int code, const std::string& peer);
+/// A CONNACK other than 0 from `peer` ("host:port"). `login`: a user name was sent.
+Status ConnackError(bool version5, int code, const std::string& peer, bool login);
 /// The server refuses this version of the protocol.
 bool IsVersionRefused(int connack_code);
 

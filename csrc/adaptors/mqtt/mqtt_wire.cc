@@ -25,8 +25,8 @@ constexpr uint8_t kPuback = 0x40;
 
 // ---------------------------------------------------------------- open, close
 
-Status MqttWire::Attach(int fd, const TlsSettings& tls, const HostPort& server, Deadline deadline,
-                        int cancel_fd) {
+Status MqttWire::Attach(int fd, const TlsSettings& tls, const HostPort& server, Answered answered,
+                        Deadline deadline, int cancel_fd) {
   Close();
   const auto failed = [&server] {
     return Status(Code::kUnavailable, "cannot set up the connection to " + server.ToString() +
@@ -42,7 +42,7 @@ Status MqttWire::Attach(int fd, const TlsSettings& tls, const HostPort& server, 
   if (!server_.valid() || dup3(other.get(), fd, O_CLOEXEC) < 0) return failed();
   if (!tls.enabled) return {};
   Result<std::unique_ptr<TlsStream>> stream =
-      TlsStream::Start(server_.get(), tls, server, deadline, cancel_fd);
+      TlsStream::Start(server_.get(), tls, server, deadline, cancel_fd, answered);
   if (!stream.ok()) return stream.status();
   tls_ = std::move(stream.value());
   return {};

@@ -29,8 +29,9 @@ class MqttWire {
  public:
   /// Takes over the connected socket behind the library's descriptor `fd` and puts an end of the
   /// pair in its place. Nothing may have been written to it. With TLS: makes the handshake.
-  Status Attach(int fd, const TlsSettings& tls, const HostPort& server, Deadline deadline,
-                int cancel_fd);
+  /// `answered`: how much the server has answered before, for the advice of an error.
+  Status Attach(int fd, const TlsSettings& tls, const HostPort& server, Answered answered,
+                Deadline deadline, int cancel_fd);
   void Close();
   /// The server's socket, or -1.
   int fd() const { return server_.get(); }
@@ -42,6 +43,8 @@ class MqttWire {
 
   /// Reads one piece from the server. kWouldBlock: there was nothing.
   TransportIo Receive();
+  /// What was received and not yet handed on.
+  std::string_view received() const { return {in_.get() + fed_, received_ - fed_}; }
   /// Hands received bytes to the library, as many as fit. False: there are none left.
   bool Feed();
 
