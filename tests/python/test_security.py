@@ -124,7 +124,7 @@ NETWORK: dict[str, Case] = {
     "system-authorities": Case("tls", lambda rig: {"enable-tls": 1}, NULL, "issuer|self[- ]signed"),
     "no-client-certificate": Case("mutual", trust(), NULL, "tls-certfile"),
     "foreign-client-certificate": Case("mutual", client("foreign_client"), NULL, "tls-certfile"),
-    "tls-to-plain-port": Case("plain", trust(), NULL, "does that port speak TLS"),
+    "tls-to-plain-port": Case("plain", trust(), NULL, "that port (does not )?speak TLS"),
     "plain-to-tls-port": Case("tls", nothing, NULL, "(?i)tls"),
     # logins that work
     "login": Case("login", login("alice")),

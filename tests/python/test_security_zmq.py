@@ -53,7 +53,7 @@ CASES = {
         environment={"MY_KEY": CONNECTING.secret},
     ),
     "key-of-another-server": Case({"curve-server-key": CONNECTING.public}, "curve-server-key"),
-    "no-key": Case({}, "does it ask for CURVE"),
+    "no-key": Case({}, "give both sides curve- keys"),
 }
 
 

@@ -246,10 +246,9 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
     if (Clock::now() >= deadline || AllRefused(all_down, last)) break;
   }
   if (!cause.ok()) return cause;
-  return Status(Code::kTimeout,
-                "cannot reach broker " + settings_.brokers() +
-                    ": no answer in time (is the broker frozen, the network cut, or "
-                    "connect-timeout too short?)");
+  return Status(Code::kTimeout, "cannot reach broker " + settings_.brokers() +
+                                    ": no answer within connect-timeout" +
+                                    Hint(Situation::kSilent, PeerAt(settings_.brokers())));
 }
 
 Peer Client::PeerAt(std::string_view address) const {
