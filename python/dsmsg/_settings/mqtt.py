@@ -20,8 +20,8 @@ class MqttConfig(Config):
     """Settings of the MQTT adaptor.
 
     A message counts as delivered: OK: the server has acknowledged the message (qos=1: PUBACK,
-    qos=2: PUBCOMP; qos=0: it was written to the socket); what a server keeps after a crash is
-    its own affair
+    qos=2: PUBCOMP; qos=0: it was written to the socket); what survives a server crash depends
+    on its persistence settings
     """
 
     adaptor: ClassVar[str] = "mqtt"
