@@ -64,7 +64,7 @@ constexpr Row kRows[] = {
      .never = "it does not carry the host name of conn-str; tls-server-name sets another name to "
               "expect"},
     {.situation = Situation::kCertificateExpired,
-     .never = "renew it (or the CA's), unless this machine's clock is wrong"},
+     .never = "renew it, or the CA's, unless this machine's clock is wrong"},
     {.situation = Situation::kCertificateEarly,
      .never = "is this machine's clock right, and the server's?"},
     {.situation = Situation::kCertificateIssuer,

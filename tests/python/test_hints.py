@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from brokers.proxy import Proxy
 from dsmsg import Adaptor, Connection, DsmsgError
-from dsmsg.brokers import Broker, RedisBroker
+from dsmsg.brokers import Broker, RedisBroker, make
 from dsmsg.brokers._process import free_port, wait_until
 
 ADAPTORS = ("redis", "mqtt", "amqp", "kafka", "zmq")
@@ -90,7 +90,7 @@ def is_full(connection: socket.socket) -> None:
 
 def is_protected(connection: socket.socket) -> None:
     """What Redis does in protected mode."""
-    connection.sendall(b"-DENIED Redis is running in protected mode because protected mode is on\r\n")
+    connection.sendall(b"-DENIED Redis is running in protected mode because it is on\r\n")
     connection.close()
 
 
@@ -183,18 +183,20 @@ def test_tls_on_the_port_of_another_protocol(name: str) -> None:
 )
 def test_redis_says_why(script: Script, says: str) -> None:
     with closing(ScriptedServer(script)) as server:
-        text = refusal("redis", address("redis", server.port), password="word")
+        text = refusal("redis", address("redis", server.port), **{"password": "word"})
     assert re.search(says, text), text
 
 
 @pytest.mark.parametrize("tls", [0, 1])
 def test_redis_is_full(tls: int) -> None:
     # TLS to a port without it: Redis refuses before a byte of the handshake is read.
-    with RedisBroker(config=["maxclients 1"]) as broker:
-        with socket.create_connection(("127.0.0.1", broker.port)) as other:
-            other.sendall(b"PING\r\n")
-            assert other.recv(64) == b"+PONG\r\n"
-            text = refusal("redis", broker.conn_str, **{"enable-tls": tls})
+    with (
+        RedisBroker(config=["maxclients 1"]) as broker,
+        socket.create_connection(("127.0.0.1", broker.port)) as other,
+    ):
+        other.sendall(b"PING\r\n")
+        assert other.recv(64) == b"+PONG\r\n"
+        text = refusal("redis", broker.conn_str, **{"enable-tls": tls})
     assert ("that port does not speak TLS" if tls else "raise maxclients") in text
 
 
@@ -214,8 +216,6 @@ def brokers() -> Iterator[Callable[[str], Broker]]:
 
     def get(name: str) -> Broker:
         if name not in made:
-            from dsmsg.brokers import make
-
             made[name] = make(BROKERS[name]).start()
         return made[name]
 
@@ -255,9 +255,11 @@ def test_a_server_that_answered_before(
 ) -> None:
     broker = brokers(name)
     with Proxy(broker.port) as proxy:
-        config = {"connect-timeout": "1s", "reconnect-interval": "100ms", "client-id": "c-" + mode}
-        if name != "mqtt":
-            del config["client-id"]
+        config = {"connect-timeout": "1s", "reconnect-interval": "100ms"}
+        if name == "zmq":
+            config["socket_type"] = "REQ"
+        if name == "mqtt":
+            config["client-id"] = f"client-{mode}"
         with Adaptor(name).connect(
             address(name, proxy.port), {**config, "reconnect-max-interval": "200ms"}
         ) as connection:

@@ -157,8 +157,7 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   char reason[512] = "";
   const bool consumer = role == Role::kConsumer;
   bool tls = false, sasl = false;
-  const bool plain =
-      ParseProtocol(Value(conf.get(), "security.protocol"), &tls, &sasl) && !tls;
+  const bool plain = ParseProtocol(Value(conf.get(), "security.protocol"), &tls, &sasl) && !tls;
   if (!consumer && Value(conf.get(), "debug").empty()) {
     client->log_level_ = std::min(6, std::atoi(Value(conf.get(), "log_level").c_str()));
     client->shared_->debugs_for_us =
@@ -251,14 +250,14 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
                                     Hint(Situation::kSilent, PeerAt(settings_.brokers())));
 }
 
-Peer Client::PeerAt(std::string_view address) const {
+Peer Client::PeerAt(const std::string& address) const {
   const bool known = answered_.contains(address);
   return {"a Kafka broker", known ? Answered::kBefore : Answered::kNever, plain_};
 }
 
 Status Client::Explain(rd_kafka_resp_err_t err, std::string_view text) {
-  const std::string_view address = AddressOf(text);
-  if (ShowsAnswer(text) && !address.empty()) answered_.emplace(address);
+  const std::string address = NodeIn(text).address;
+  if (ShowsAnswer(text) && !address.empty()) answered_.insert(address);
   const Peer peer = PeerAt(address);
   // With TLS 1.3 a broker looks at our certificate when we count as connected already.
   const bool alert = text.find("SSL routines") != std::string_view::npos;
@@ -276,6 +275,18 @@ std::string Client::AdvertisedIn(std::string_view text) const {
   // The connection string's own are looked at as before, whatever the cluster says of them.
   const std::string listed = "," + settings_.brokers() + ",";
   return listed.find("," + node.address + ",") == listed.npos ? node.address : "";
+}
+
+Status Client::ExplainAdvertised(const Status& status, std::string_view text) const {
+  const Node node = NodeIn(text);
+  if (!answered_.contains(node.address)) {
+    return AdvertisedStatus(status, node, settings_.brokers());
+  }
+  // It could be reached before: the address is right.
+  const std::string start = "cannot reach broker " + settings_.brokers();
+  if (!status.message().starts_with(start)) return status;
+  return {status.code(),
+          "cannot reach broker " + node.address + status.message().substr(start.size())};
 }
 
 std::vector<std::string> Client::Advertised(Millis timeout) const {

@@ -7,7 +7,6 @@
 #include <librdkafka/rdkafka.h>
 
 #include <atomic>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -80,9 +79,7 @@ class Client {
   /// cluster: its address, else empty.
   std::string AdvertisedIn(std::string_view text) const;
   /// The same event as Explain gave `status` for, for such a broker.
-  Status ExplainAdvertised(const Status& status, std::string_view text) const {
-    return AdvertisedStatus(status, NodeIn(text), settings_.brokers());
-  }
+  Status ExplainAdvertised(const Status& status, std::string_view text) const;
   /// The addresses that the cluster names for its brokers. Empty: it did not answer in `timeout`.
   std::vector<std::string> Advertised(Millis timeout) const;
 
@@ -107,7 +104,7 @@ class Client {
   bool CoordinatorAnswers(Deadline deadline);
   bool AllRefused(bool all_down, rd_kafka_resp_err_t last);
   /// What is known of a broker, for advice.
-  Peer PeerAt(std::string_view address) const;
+  Peer PeerAt(const std::string& address) const;
   void Destroy();
 
   const Role role_;
@@ -117,8 +114,8 @@ class Client {
   rd_kafka_t* rk_ = nullptr;
   int log_level_ = 6;
   rd_kafka_queue_t* queue_ = nullptr;
-  bool plain_ = false;                           // no TLS
-  std::set<std::string, std::less<>> answered_;  // "host:port" of brokers that have answered
+  bool plain_ = false;              // no TLS
+  std::set<std::string> answered_;  // "host:port" of brokers that have answered
 };
 
 /// For tests: called before an instance is destroyed, on the thread that does it.

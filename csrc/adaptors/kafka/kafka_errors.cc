@@ -164,14 +164,6 @@ bool IsLinkError(rd_kafka_resp_err_t err) {
   }
 }
 
-// "sasl_ssl://localhost:9093/bootstrap: Connect to ...".
-std::string_view AddressOf(std::string_view text) {
-  const size_t scheme = text.find("://");
-  if (scheme != text.npos && scheme < text.find(' ')) text.remove_prefix(scheme + 3);
-  const size_t slash = text.find('/');
-  return slash != text.npos && slash < text.find(' ') ? text.substr(0, slash) : "";
-}
-
 // A login that is missing ends a connection in the same state.
 bool ShowsAnswer(std::string_view text) {
   return text.find("in state UP") != text.npos &&

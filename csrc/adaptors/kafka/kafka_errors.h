@@ -25,9 +25,6 @@ bool IsPurge(rd_kafka_resp_err_t err);
 /// message.
 bool IsLinkError(rd_kafka_resp_err_t err);
 
-/// "host:port" of the broker that such an event is about; empty: it names none.
-std::string_view AddressOf(std::string_view text);
-
 /// The event shows that the broker has spoken Kafka's protocol on the connection that ended.
 bool ShowsAnswer(std::string_view text);
 

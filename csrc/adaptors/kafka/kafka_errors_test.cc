@@ -121,10 +121,6 @@ TEST(KafkaErrors, ABrokerThatAnsweredIsNotSuspected) {
 }
 
 TEST(KafkaErrors, EventsTellWhichBrokerHasAnswered) {
-  EXPECT_EQ(AddressOf("localhost:9093/bootstrap: Connect to x failed"), "localhost:9093");
-  EXPECT_EQ(AddressOf("sasl_ssl://h:1/1: Disconnected (after 10ms in state UP)"), "h:1");
-  EXPECT_EQ(AddressOf("1/1 brokers are down"), "1");
-  EXPECT_EQ(AddressOf("text without one"), "");
   EXPECT_TRUE(ShowsAnswer("h:1/1: Disconnected (after 10ms in state UP)"));
   EXPECT_FALSE(
       ShowsAnswer("h:1/1: Disconnected: verify that security.protocol is correctly "
