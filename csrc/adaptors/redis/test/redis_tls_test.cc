@@ -201,7 +201,7 @@ TEST_F(RedisTls, AServerWithoutTlsIsNamed) {
   });
   const Status status = Open(server);
   EXPECT_EQ(status.code(), Code::kUnavailable) << status.message();
-  EXPECT_NE(status.message().find("does that port speak TLS"), std::string::npos)
+  EXPECT_NE(status.message().find("that port does not speak TLS"), std::string::npos)
       << status.message();
 }
 
