@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// GType names of our elements. The sources of this folder are compiled twice, into libgstdsmsg.so
-// and into libgstnvmsgcompat.so; one process may load both, and a GType name can be registered only
-// once in it.
+// GType names of our elements. Sources that include this are compiled twice, for libgstdsmsg.so and
+// for libgstnvmsgcompat.so; one process may load both, and a GType name can be registered only once
+// in it.
 #ifndef DSMSG_GST_TYPE_NAMES_H_
 #define DSMSG_GST_TYPE_NAMES_H_
 

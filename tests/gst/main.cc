@@ -8,12 +8,14 @@
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   setenv("GST_REGISTRY", DSMSG_TEST_REGISTRY, 0);
-#ifdef DSMSG_SANITIZED
-  // The scanner's helper program is not built with the sanitizer and could not load our plugins.
-  setenv("GST_REGISTRY_FORK", "no", 1);
-#endif
-  setenv("GST_PLUGIN_PATH", DSMSG_TEST_PLUGIN_DIR, 1);
   setenv("DSMSG_LIB_DIR", DSMSG_TEST_FAKE_DIR, 1);
-  if (!testing::GTEST_FLAG(list_tests)) gst_init(&argc, &argv);
+  if (testing::GTEST_FLAG(list_tests)) return RUN_ALL_TESTS();
+  // Not in GST_PLUGIN_PATH: GStreamer's scanner, a program of its own, is not built with a
+  // sanitizer and cannot load plugins that are. The system's plugins are looked at by it, ours
+  // here.
+  unsetenv("GST_PLUGIN_PATH");
+  gst_init(&argc, &argv);
+  gst_registry_fork_set_enabled(FALSE);
+  gst_registry_scan_path(gst_registry_get(), DSMSG_TEST_PLUGIN_DIR);
   return RUN_ALL_TESTS();
 }

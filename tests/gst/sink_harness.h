@@ -26,6 +26,7 @@ class SinkHarness {
   }
   ~SinkHarness() {
     gst_harness_teardown(harness_);
+    gst_bus_set_flushing(bus_, TRUE);  // messages hold the element, which holds the bus
     gst_object_unref(bus_);
   }
   SinkHarness(const SinkHarness&) = delete;

@@ -118,6 +118,7 @@ class Pipeline {
   }
   ~Pipeline() {
     Set(GST_STATE_NULL);
+    gst_bus_set_flushing(bus_, TRUE);  // messages hold the elements, which hold the bus
     gst_object_unref(bus_);
     gst_object_unref(pipeline_);
   }
