@@ -38,7 +38,8 @@ class KafkaClient {
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
 
-  /// Returns when each partition has a leader.
+  /// Returns when each partition has a leader that knows of it: one that does not refuses a first
+  /// message and may take the next.
   void MakeTopic(const std::string& topic, int partitions, const Settings& settings = {}) const {
     // Asked for first: an answer to the first request may be lost when they come meanwhile.
     Persist("asking for the brokers", [&](bool) { return Brokers(); });
@@ -46,6 +47,7 @@ class KafkaClient {
             [&](bool again) { return Create(topic, partitions, settings, again); });
     // The controller knows it first.
     Persist("finding the topic " + topic, [&](bool) { return Lead(topic, &partitions); });
+    for (int32_t i = 0; i < partitions; ++i) (void)Offsets("asking the leaders", topic, i);
   }
 
   /// All that the topic holds now, partition by partition in the broker's order. Nobody may write
@@ -57,11 +59,7 @@ class KafkaClient {
     const Partitions places(rd_kafka_topic_partition_list_new(partitions));
     std::vector<int64_t> left;  // messages, by partition
     for (int32_t i = 0; i < partitions; ++i) {
-      int64_t low = 0, high = 0;
-      Persist(what + ": the offsets", [&](bool) {
-        return Error(rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), i, &low, &high,
-                                                      kAnswerMs));
-      });
+      const auto [low, high] = Offsets(what, topic, i);
       rd_kafka_topic_partition_list_add(places.get(), topic.c_str(), i)->offset = low;
       left.push_back(high - low);
     }
@@ -131,6 +129,17 @@ class KafkaClient {
       if (outcome.for_good || Clock::now() > deadline) Fail(what, outcome.problem);
       std::this_thread::sleep_for(Millis(20));  // between two attempts
     }
+  }
+
+  /// The first and the next offset of a partition.
+  std::pair<int64_t, int64_t> Offsets(const std::string& what, const std::string& topic,
+                                      int32_t partition) const {
+    int64_t low = 0, high = 0;
+    Persist(what + ": the offsets of " + topic, [&](bool) {
+      return Error(rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition, &low,
+                                                    &high, kAnswerMs));
+    });
+    return {low, high};
   }
 
   Outcome Brokers() const {

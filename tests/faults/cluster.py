@@ -76,6 +76,7 @@ class KafkaClusterRig(Rig):
     def make_topic(self, topic: str) -> None:
         """Makes it with three replicas, two of which must be in sync."""
         make_topic(self._admin, topic, 4, 3, {"min.insync.replicas": "2"})
+        assert read_kafka(self.cluster.address, topic) == []  # so the leaders know that they are
         wait_for(lambda: self.in_sync(topic), 60, f"kafka: making the topic {topic}")
 
     def received(self, topic: str) -> list[int]:

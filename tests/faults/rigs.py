@@ -232,6 +232,7 @@ class KafkaRig(Rig):
     def make_topic(self, topic: str) -> None:
         """Makes it and waits until the server knows it."""
         make_topic(self._admin, topic, 4)
+        assert read_kafka(self.broker.address, topic) == []  # so the leaders know that they are
 
     def received(self, topic: str) -> list[int]:
         """Reads each partition to its end."""

@@ -107,8 +107,9 @@ def test_kafka_data_survive_kill(new_broker: NewBroker) -> None:
     assert producer.flush(30) == 0
     broker.kill()
     broker.start()
-    received = [message.value() for message in read_topic(broker.address, "numbers")]
-    assert received == [str(number).encode() for number in range(100)]
+    received = [int(message.value() or b"-1") for message in read_topic(broker.address, "numbers")]
+    # The new topic's leader may refuse a first message, which then comes after later ones.
+    assert sorted(received) == list(range(100))
 
 
 def test_mosquitto_data_survive_restart_and_an_old_enough_kill(new_broker: NewBroker) -> None:

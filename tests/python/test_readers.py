@@ -14,7 +14,7 @@ import pytest
 from brokers.kafka_client import KafkaRequestError, make_topic, persist, read_topic
 from brokers.readers import ReaderError, read_queue, read_stream
 from confluent_kafka import KafkaError, KafkaException
-from faults import suite
+from faults import cluster, suite
 from faults.books import Result
 from faults.cases import SHORT
 from faults.cluster import KafkaClusterRig
@@ -62,12 +62,16 @@ class _Admin:
         [KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError.NOT_CONTROLLER],
     ],
 )
-def test_a_lost_answer_is_asked_for_again(codes: list[int]) -> None:
+def test_a_lost_answer_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, codes: list[int]
+) -> None:
     admin = _Admin(*codes)
     make_topic(admin, "t", 4, 3)
     assert admin.codes == []
+    monkeypatch.setattr(cluster, "read_kafka", lambda servers, topic: [])
     rig = object.__new__(KafkaClusterRig)
     rig._admin = _Admin(*codes)  # type: ignore[misc, assignment]
+    rig.cluster = SimpleNamespace(address="")  # type: ignore[assignment]
     rig.make_topic("t")
 
 
