@@ -149,7 +149,7 @@ BAD_INPUT: dict[str, BadInput] = {
         only=("zmq",),
     ),
     "unknown-mechanism": BadInput(
-        "sasl-mechanism=KERBEROS: allowed are",
+        "sasl-mechanism=KERBEROS: must be",
         lambda pki: {"sasl-mechanism": "KERBEROS"},
         only=("kafka",),
     ),

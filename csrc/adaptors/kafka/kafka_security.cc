@@ -28,7 +28,7 @@ Status CheckMechanism(const Security& security) {
   if (std::find(known.begin(), known.end(), mechanism) == known.end()) {
     return {Code::kInvalidArgument,
             "sasl-mechanism=" + mechanism +
-                ": allowed are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 (others, such as GSSAPI or "
+                ": must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (others, such as GSSAPI or "
                 "OAUTHBEARER, are set up with proto-cfg: sasl.mechanisms and what they need)"};
   }
   if (security.login.user.empty() || security.login.password.empty()) {
