@@ -43,8 +43,9 @@ TEST(Labels, AreAList) {
 }
 
 TEST(Labels, AreAFile) {
-  const std::string path = TemporaryFile("\xEF\xBB\xBF"
-                                         "car\r\n\nroad sign\nlast");
+  const std::string path = TemporaryFile(
+      "\xEF\xBB\xBF"
+      "car\r\n\nroad sign\nlast");
   const Labels labels = Loaded(path);
   EXPECT_EQ(labels.size(), 3U);
   EXPECT_EQ(labels.Name(0), "car");
