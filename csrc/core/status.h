@@ -29,6 +29,9 @@ enum class Code {
 /// Short lower-case name of a code, as used in metrics ("unavailable", "auth", ...).
 const char* CodeName(Code code) noexcept;
 
+/// What a code means, in words, for a status that was given no text.
+const std::string& DefaultMessage(Code code) noexcept;
+
 class [[nodiscard]] Status {
  public:
   Status() = default;
@@ -36,7 +39,10 @@ class [[nodiscard]] Status {
 
   bool ok() const { return code_ == Code::kOk; }
   Code code() const { return code_; }
-  const std::string& message() const { return message_; }
+  /// Never empty when not ok: without a text of its own it says what the code means.
+  const std::string& message() const {
+    return message_.empty() && !ok() ? DefaultMessage(code_) : message_;
+  }
 
   /// The same attempt may succeed later without anybody changing anything.
   bool retryable() const {
