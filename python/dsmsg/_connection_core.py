@@ -164,6 +164,7 @@ class ConnectionCore:
                 )
         with collect_errors() as errors:
             code = self._library.disconnect(self._handle)
+            self._last_words = self._library.read_text("last_error", ffi.NULL)
         self._release()
         _raise_first(errors)
         if code != Result.OK:

@@ -165,7 +165,6 @@ def _pub(parsed: argparse.Namespace) -> int:
     def count(result: int) -> None:
         counts[result] += 1
 
-    reason = ""
     with _connect(parsed) as connection:
         for payload in _messages(parsed):
             if key is None and not headers:
@@ -180,8 +179,10 @@ def _pub(parsed: argparse.Namespace) -> int:
             connection.do_work()
             if sum(counts.values()) > progress:
                 progress, deadline = sum(counts.values()), time.monotonic() + _PATIENCE_S
-        reason = connection.last_error() if counts[1] + counts[2] else ""
     failed = counts[1] + counts[2]
+    # After the end, which ends what is left: without a reason of the adaptor, where to look.
+    no_reason = "the adaptor gave no reason (see its log)"
+    reason = (connection.last_error() or no_reason) if failed else ""
     if parsed.json:
         print(json.dumps({"acknowledged": counts[0], "failed": failed, "reason": reason}))
     if failed:

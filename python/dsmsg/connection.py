@@ -255,7 +255,13 @@ class Connection(ConnectionCore):
             return metrics
 
     def last_error(self) -> str:
-        """Returns the text of the connection's last error; "" when there is none."""
+        """Returns the text of the connection's last error; "" when there is none.
+
+        With how many messages were lost since connect, by reason. After `disconnect`: of the
+        messages that were lost, "" when none was.
+        """
+        if not self._open:
+            return self._last_words
         with self._call() as handle:
             return self._library.read_text("last_error", handle)
 
