@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +51,16 @@ IN_FILE = {
     "last_failure_ms": "last_failure_timestamp_seconds",
     "latency_us": "latency_seconds_count",
 }
-ONLY_IN_STATS = {"protocol", "endpoint", "last_failure_reason"}  # labels, and a text
+# Labels and texts.
+ONLY_IN_STATS = {
+    "protocol",
+    "endpoint",
+    "version",
+    "library",
+    "library_version",
+    "last_failure_reason",
+}
+ADAPTORS = ("kafka", "mqtt", "redis", "amqp", "zmq")
 
 
 class File:
@@ -107,7 +120,7 @@ def test_stats_have_what_the_design_names(connect: Callable[..., Connection], to
         stats = connection.stats()
     assert {what: name for what, name in DESIGNED.items() if name not in stats} == {}
     assert set(stats["latency_us"]) >= {"count", "sum", "p50", "p90", "p99", "max"}
-    assert set(stats["dropped"]) >= {"evicted", "newest", "superseded", "expired", "too_large"}
+    assert set(stats["dropped"]) >= {"evicted", "newest", "superseded", "expired", "too-large"}
 
 
 def test_the_file_has_all_that_the_stats_have(
@@ -138,7 +151,9 @@ def test_the_file_has_all_that_the_stats_have(
     for reason, count in stats["dropped"].items():
         assert file.value("dropped_total", reason=reason) == count
     assert file.value("latency_seconds_count") == 20
-    assert 0 < file.value("latency_seconds", quantile="0.5") < 30
+    assert file.value("latency_seconds_bucket", le="+Inf") == 20
+    assert file.value("latency_seconds_bucket", le="30.0") == 20
+    assert 0 < file.value("latency_seconds_sum") < 20 * 30
     assert abs(file.value("last_success_timestamp_seconds") - time.time()) < 60
 
 
@@ -157,13 +172,26 @@ def test_prometheus_reads_types_and_labels(
     assert len({each.labels["connection"] for each in links}) == 2
     for family in file.families:
         assert family.documentation, family.name
-        assert family.type in ("counter", "gauge", "summary"), family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
         kinds = {sample.name.endswith("_total") for sample in family.samples}
         assert kinds == {family.type == "counter"}, family.name
         keys = [(each.name, *sorted(each.labels.items())) for each in family.samples]
         assert len(keys) == len(set(keys)), family.name
         assert all(each.labels["protocol"] == "REDIS" for each in family.samples)
     assert len({family.name for family in file.families}) == len(file.families)
+
+
+def test_a_message_that_the_end_ends_has_a_reason(topic: str) -> None:
+    """The command line read "1 of 1 messages failed: " here."""
+    options = {"connect": "lazy", "flush-timeout": "1ms"}
+    connection = Adaptor("redis").connect(f"127.0.0.1;{free_port()}", options)
+    future = connection.send_async(topic, b"x")
+    connection.disconnect()
+    assert re.search(r"failed with ERR\w*: .*1 shutdown", str(future.exception(0)))
+    assert "1 shutdown" in connection.last_error()
+    with Adaptor("redis").connect(f"127.0.0.1;{free_port()}", options) as other:
+        pass
+    assert other.last_error() == ""
 
 
 def test_an_outage_shows(path: Path, topic: str, tmp_path: Path) -> None:
@@ -186,6 +214,100 @@ def test_an_outage_shows(path: Path, topic: str, tmp_path: Path) -> None:
     assert file.value("spool_failing") == 0
 
 
+def test_the_end_is_not_a_link_that_is_up(
+    connect: Callable[..., Connection], path: Path, topic: str
+) -> None:
+    with connect() as connection:
+        connection.send(topic, b"x")
+    file = File(path)
+    assert file.value("link_up") == 0
+    assert file.value("acknowledged_total") == 1
+    assert abs(file.value("written_timestamp_seconds") - time.time()) < 60
+
+
+def test_the_file_of_a_killed_process_can_be_told_by_its_age(
+    redis_broker: Broker, path: Path
+) -> None:
+    """After kill -9 nobody writes: the file says "up", and its time stands still."""
+    program = f"""
+import os, sys, signal
+from dsmsg.adaptor import Adaptor
+Adaptor("redis").connect({redis_broker.conn_str!r}, {{"metrics-file": {str(path)!r}}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    file = File(path)
+    assert file.value("link_up") == 1
+    assert file.value("written_timestamp_seconds") <= time.time()
+
+
+def test_each_process_has_its_own_file_and_removes_it(
+    connect: Callable[..., Connection], path: Path
+) -> None:
+    own = path.with_name(f"dsmsg-{os.getpid()}.prom")
+    with connect(**{"metrics-file": path.with_name("dsmsg-%p.prom")}):
+        connection = of(own, "link_up")[0].labels["connection"]
+        assert connection.startswith(f"{os.getpid()}-")
+    assert not own.exists()
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    """The tables of docs/metrics.md: each metric's name in the statistics and its type."""
+    row = re.compile(
+        r"^\| `(dsmsg_\w+)` \| (?:`(\w+)`|-) \| (counter|gauge|histogram) \|", re.MULTILINE
+    )
+    text = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    found = {name: (stat, kind) for name, stat, kind in row.findall(text)}
+    assert len(found) == len(row.findall(text)), "a metric stands there twice"
+    return found
+
+
+@pytest.mark.parametrize("name", ADAPTORS)
+def test_the_page_of_metrics_is_complete_and_true(name: str, tmp_path: Path) -> None:
+    """Every adaptor prints what docs/metrics.md has, and nothing else."""
+    path = tmp_path / "all.prom"
+    options = {"connect": "lazy", "metrics-file": path, "flush-timeout": "1ms"}
+    with Adaptor(name).connect(f"127.0.0.1;{free_port()}", options) as connection:
+        stats = connection.stats()
+        file = File(path)
+    kinds = {
+        f"{family.name}_total" if family.type == "counter" else family.name: family.type
+        for family in file.families
+    }
+    page = documented()
+    assert {metric: kind for metric, (_, kind) in page.items()} == kinds
+    assert {stat for stat, _ in page.values() if stat} | ONLY_IN_STATS == set(stats)
+    build = of(path, "build_info")[0].labels
+    assert build["library"] == stats["library"]
+    assert build["library_version"] == stats["library_version"]
+    assert re.match(r"\d+\.\d+", build["library_version"])
+
+
+def test_reasons_are_spelled_alike_everywhere(
+    connect: Callable[..., Connection], path: Path
+) -> None:
+    with connect() as connection:
+        dropped = set(connection.stats()["dropped"])
+        file = File(path)
+    in_file = {
+        name: {s.labels["reason"] for s in file.samples if s.name == f"dsmsg_{name}_total"}
+        for name in ("failed", "dropped")
+    }
+    assert in_file["dropped"] == dropped
+    text = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    section = text[text.index("\n## Reasons") : text.index("\n## Names that changed")]
+    failed_table, dropped_table = section.split("`dsmsg_dropped_total`:")
+    for table, name in ((failed_table, "failed"), (dropped_table, "dropped")):
+        cells = re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)
+        named = {reason for cell in cells for reason in re.findall(r"`([a-z-]+)`", cell)}
+        assert named == in_file[name], name
+    every = in_file["failed"] | in_file["dropped"]
+    for document in ("operations.md", "grafana-dashboard.json"):
+        used = re.findall(r'reason="([^"]+)\\?"', (DOCS / document).read_text(encoding="utf-8"))
+        assert {reason.rstrip("\\") for reason in used} <= every, document
+
+
 def test_what_the_docs_name_exists(connect: Callable[..., Connection], path: Path) -> None:
     with connect():
         pass
@@ -196,6 +318,25 @@ def test_what_the_docs_name_exists(connect: Callable[..., Connection], path: Pat
         families = {re.sub(r"_(count|sum|bucket)$", "", name) for name in names}
         unknown = {name for name in named if name not in names | families}
         assert unknown <= {"dsmsg_last_error", "dsmsg_reload"}, document  # functions
+
+
+def test_the_dashboard_shows_the_books_and_every_metric_that_counts() -> None:
+    text = (DOCS / "grafana-dashboard.json").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\bdsmsg_[a-z_]+\b", text))
+    for term in (
+        "accepted_total",
+        "restored_total",
+        "dead_letters_spooled_total",
+        "acknowledged_total",
+        "replayed_total",
+        "failed_total",
+        "dropped_total",
+        "queue_messages",
+        "spool_backlog",
+        "written_timestamp_seconds",
+        "build_info",
+    ):
+        assert f"dsmsg_{term}" in shown, term
 
 
 def of(path: Path, name: str) -> list:
