@@ -53,8 +53,10 @@ const char* dsmsg_describe(void);
 size_t dsmsg_stats(NvDsMsgApiHandle h_ptr, char* buffer, size_t size);
 
 /**
- * Writes the last error of a connection, or with a NULL handle that of the calling thread's last
- * refused call (for example a connect that returned NULL). Return value as dsmsg_stats().
+ * Writes the last error of a connection with the number of messages lost since connect by reason,
+ * or with a NULL handle that of the calling thread's last refused call (for example a connect that
+ * returned NULL) or of a connection that it ended with messages lost. Never empty after a message
+ * failed. Return value as dsmsg_stats().
  */
 size_t dsmsg_last_error(NvDsMsgApiHandle h_ptr, char* buffer, size_t size);
 

@@ -95,6 +95,8 @@ void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr);
 
 /**
  * Flushes (at most `flush-timeout`), calls back for every message left and ends the connection.
+ * Returns within `flush-timeout` and one second, whatever broker, disk and subscriber do; the time
+ * inside the send callbacks that it calls is not counted.
  * Refused (NVDS_MSGAPI_ERR) from inside a callback of the same handle, and for a handle already
  * ended.
  */

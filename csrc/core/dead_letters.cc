@@ -128,6 +128,7 @@ bool DeadLetters::MakeLetter(const Outgoing& refused, const Status& reason, Outg
   }
   letter->accepted_at = Clock::now();
   letter->dead_letter = true;
+  letter->place = Place::kLetter;
   return true;
 }
 
@@ -137,8 +138,11 @@ void DeadLetters::Keep(const Message& message, const Status& reason) {
                                          "dead-letter-topic does not take it either, and "
                                          "dead-letter-dir is not set")
                                 : Append(Line(message, reason));
-  Metrics::Add(kept.ok() ? metrics_.dead_lettered : metrics_.dead_letters_lost);
-  if (kept.ok()) return;
+  if (kept.ok()) {
+    metrics_.books.Delivered(Place::kLetter);
+    return;
+  }
+  metrics_.books.LetterLost();
   logger_.Limited(LogLevel::kError, "dead letter", "a refused message is lost: " + kept.message());
 }
 

@@ -46,6 +46,8 @@ struct DriverInfo {
   const char* env_suffix;  // USER_<suffix>, PASSWORD_<suffix>
   const char* delivery;    // one sentence for describe: what OK means
   const char* library;     // "librdkafka": for describe and messages
+  /// The version of the library that runs, for dsmsg_build_info. nullptr: not known.
+  const char* (*library_version)() = nullptr;
   std::span<const OptionSpec> options;
   ConnRules conn_rules;
   bool separate_roles = true;
@@ -122,7 +124,7 @@ class Driver {
   virtual void Ack(AckToken token) noexcept = 0;
 
   /// Ends the link. Waits at most `drain` for acknowledgements of the consumer side to get out;
-  /// bounded otherwise by half a second whatever the broker does. Afterwards the driver touches no
+  /// bounded otherwise by 400 ms whatever the broker does. Afterwards the driver touches no
   /// submitted message whose memory it does not hold (HoldInFlight). Tokens not completed by then
   /// stay with the core. May be called when not open.
   virtual void Close(Millis drain, int cancel_fd) noexcept = 0;

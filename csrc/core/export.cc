@@ -82,6 +82,34 @@ const char* NotConnected(NvDsMsgApiHandle handle) { return Registry::Get().WhyNo
 
 thread_local std::string last_error;
 
+/// The connection that this thread is ending: its last callbacks may still ask for its last error
+/// and its numbers.
+class Ending {
+ public:
+  Ending(NvDsMsgApiHandle handle, std::shared_ptr<Session> session)
+      : handle_(handle), session_(std::move(session)), outer_(current_) {
+    current_ = this;
+  }
+  ~Ending() { current_ = outer_; }
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+
+  static std::shared_ptr<Session> Find(NvDsMsgApiHandle handle) {
+    if (std::shared_ptr<Session> session = Registry::Get().Find(handle)) return session;
+    for (const Ending* each = current_; each != nullptr; each = each->outer_) {
+      if (each->handle_ == handle) return each->session_;
+    }
+    return nullptr;
+  }
+
+ private:
+  static thread_local const Ending* current_;
+  const NvDsMsgApiHandle handle_;
+  const std::shared_ptr<Session> session_;
+  const Ending* const outer_;
+};
+thread_local const Ending* Ending::current_ = nullptr;
+
 // Logs, keeps for dsmsg_last_error, and answers ERR.
 NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
                            dsmsg::Logger* logger = nullptr) {
@@ -216,7 +244,10 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) 
     }
     session = Registry::Get().Remove(h_ptr);
     if (!session) return Refuse("disconnect", NotConnected(h_ptr));
+    const Ending scope(h_ptr, session);
     const Status status = session->Disconnect();
+    // The handle is gone: what it had to say of its messages is the thread's last error now.
+    if (status.ok()) last_error = session->LostAny() ? "disconnect: " + session->LastError() : "";
     return status.ok() ? NVDS_MSGAPI_OK
                        : Refuse("disconnect", status.message(), &session->logger());
   });
@@ -263,7 +294,7 @@ DSMSG_EXPORT const char* dsmsg_describe(void) {
 
 DSMSG_EXPORT size_t dsmsg_stats(NvDsMsgApiHandle h_ptr, char* buffer, size_t size) {
   return Guard("stats", size_t{0}, [&] {
-    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    const std::shared_ptr<Session> session = Ending::Find(h_ptr);
     return CopyOut(session ? session->StatsJson() : "", buffer, size);
   });
 }
@@ -271,7 +302,7 @@ DSMSG_EXPORT size_t dsmsg_stats(NvDsMsgApiHandle h_ptr, char* buffer, size_t siz
 DSMSG_EXPORT size_t dsmsg_last_error(NvDsMsgApiHandle h_ptr, char* buffer, size_t size) {
   return Guard("last_error", size_t{0}, [&] {
     if (h_ptr == nullptr) return CopyOut(last_error, buffer, size);
-    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    const std::shared_ptr<Session> session = Ending::Find(h_ptr);
     return CopyOut(session ? session->LastError() : "", buffer, size);
   });
 }

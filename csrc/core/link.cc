@@ -146,11 +146,15 @@ void Link::LinkDown(const Status& reason) noexcept {
 void Link::ReportUp() {
   const LinkState::Up change = state_.SetUp();
   if (change == LinkState::Up::kAlready) return;
-  if (change == LinkState::Up::kAgain) {
-    Metrics::Add(parts_.metrics.reconnects);
-    parts_.logger.Warn("connected to " + state_.peer() + " again");
+  const bool again = change == LinkState::Up::kAgain;
+  if (again) Metrics::Add(parts_.metrics.reconnects);
+  const std::string outage = parts_.observer.OnBack(role_);
+  const std::string text = "connected to " + state_.peer() + (again ? " again" : "") +
+                           (outage.empty() ? "" : ": " + outage);
+  if (again || !outage.empty()) {
+    parts_.logger.Warn(text);
   } else {
-    parts_.logger.Info("connected to " + state_.peer());
+    parts_.logger.Info(text);
   }
   parts_.observer.OnLinkUp(role_);
   Signal();
@@ -202,6 +206,7 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
 void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
   if (refused->empty()) return;
   for (auto& [outgoing, status] : *refused) {
+    if (!outgoing.dead_letter) parts_.metrics.books.LetterDue();
     Outgoing letter;
     if (!outgoing.dead_letter && parts_.dead_letters.MakeLetter(outgoing, status, &letter)) {
       if (parts_.observer.OnLetter(&letter) || parts_.queue->PushIfRoom(&letter, nullptr)) continue;
@@ -316,6 +321,7 @@ void Link::Pause(bool slowly) {
     pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
     poll(fds, 2, PollTimeout(next));
     if (signalled_.exchange(false)) wake_.Drain();
+    parts_.observer.OnTick();
   }
 }
 
@@ -336,6 +342,7 @@ void Link::AnswerGivenUp() {
 }
 
 void Link::Drive() {
+  parts_.observer.OnTick();
   bool blocked = true, room = false;
   if (parts_.inbox != nullptr) {
     HandleSubscription();

@@ -3,8 +3,8 @@
 // the queue, completing, subscribing, giving up. A connection has one link, or two where producer
 // and consumer are separate.
 //
-// Threads: the public functions from any thread, except Start, Stop (once each, by the owner). The
-// private ones run on the I/O thread unless they say otherwise.
+// Threads: the public functions from any thread, except Start, RequestStop and Join (once each, by
+// the owner). The private ones run on the I/O thread unless they say otherwise.
 #ifndef DSMSG_CORE_LINK_H_
 #define DSMSG_CORE_LINK_H_
 
@@ -37,6 +37,10 @@ class LinkObserver {
   virtual void OnGaveUp(Role role, const Status& reason) noexcept = 0;
   /// A dead letter is about to be queued. True: taken, and empty now.
   virtual bool OnLetter(Outgoing* letter) noexcept = 0;
+  /// The link comes up, before OnLinkUp: what there is to say of the outage that ends, or "".
+  virtual std::string OnBack(Role) noexcept { return {}; }
+  /// Now and then, on the I/O thread.
+  virtual void OnTick() noexcept {}
 
  protected:
   ~LinkObserver() = default;

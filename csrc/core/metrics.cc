@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/metrics.h"
 
+#include <algorithm>
 #include <bit>
+#include <numeric>
 
 namespace dsmsg {
 namespace {
@@ -29,36 +31,17 @@ uint64_t UpperEdgeOf(size_t bucket) {
 
 }  // namespace
 
-const char* DropReasonName(DropReason reason) noexcept {
-  switch (reason) {
-    case DropReason::kEvicted:
-      return "evicted";
-    case DropReason::kNewest:
-      return "newest";
-    case DropReason::kSuperseded:
-      return "superseded";
-    case DropReason::kExpired:
-      return "expired";
-    case DropReason::kTooLarge:
-      return "too_large";
-    case DropReason::kGaveUp:
-      return "gave_up";
-    case DropReason::kShutdown:
-      return "shutdown";
-    case DropReason::kCount:
-      break;
-  }
-  return "unknown";
-}
-
 void LatencyHistogram::Record(std::chrono::microseconds latency) noexcept {
   const uint64_t value = latency.count() > 0 ? static_cast<uint64_t>(latency.count()) : 0;
   const size_t bucket = BucketOf(value);
-  counts_[bucket < kBuckets ? bucket : kBuckets - 1].fetch_add(1, std::memory_order_relaxed);
-  sum_.fetch_add(value, std::memory_order_relaxed);
-  uint64_t seen = max_.load(std::memory_order_relaxed);
-  while (value > seen && !max_.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
-  }
+  const auto add = [](std::atomic<uint64_t>& counter, uint64_t n) {
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  };
+  add(counts_[bucket < kBuckets ? bucket : kBuckets - 1], 1);
+  const auto* const bound = std::lower_bound(kBounds.begin(), kBounds.end(), latency);
+  add(fixed_[static_cast<size_t>(bound - kBounds.begin())], 1);
+  add(sum_, value);
+  if (value > max_.load(std::memory_order_relaxed)) max_.store(value, std::memory_order_relaxed);
 }
 
 LatencyHistogram::Summary LatencyHistogram::Summarize() const noexcept {
@@ -67,6 +50,9 @@ LatencyHistogram::Summary LatencyHistogram::Summarize() const noexcept {
   for (size_t i = 0; i < kBuckets; ++i) {
     counts[i] = counts_[i].load(std::memory_order_relaxed);
     summary.count += counts[i];
+  }
+  for (size_t i = 0; i < fixed_.size(); ++i) {
+    summary.buckets[i] = fixed_[i].load(std::memory_order_relaxed);
   }
   summary.sum = sum_.load(std::memory_order_relaxed);
   summary.max = max_.load(std::memory_order_relaxed);
@@ -87,25 +73,81 @@ LatencyHistogram::Summary LatencyHistogram::Summarize() const noexcept {
   return summary;
 }
 
-void Metrics::RecordSuccess(std::chrono::microseconds latency) noexcept {
-  Add(acknowledged);
-  latency_.Record(latency);
-  RecordAnswer();
+uint64_t MetricsSnapshot::failed_in_all() const {
+  return std::accumulate(failed.begin(), failed.end(), uint64_t{0});
+}
+
+uint64_t MetricsSnapshot::dropped_in_all() const {
+  return std::accumulate(dropped.begin(), dropped.end(), uint64_t{0});
+}
+
+void Metrics::RecordSuccess(Place from, std::chrono::microseconds latency) noexcept {
+  books.Delivered(from);
+  if (from == Place::kQueue) latency_.Record(latency);
+  if (from != Place::kLetter) RecordAnswer();
 }
 
 void Metrics::RecordAnswer() noexcept {
   last_success_ms_.store(NowMillis(), std::memory_order_relaxed);
 }
 
+void Metrics::RecordFailed(Place from, const Status& status) noexcept {
+  RecordFailureReason(status);  // first: who sees the count finds the reason
+  books.Failed(from, status.code());
+}
+
+void Metrics::RecordDropped(Place from, DropReason reason, const Status& status) noexcept {
+  RecordFailureReason(status);
+  books.Dropped(from, reason);
+}
+
 void Metrics::RecordFailureReason(const Status& status) noexcept {
   last_failure_ms_.store(NowMillis(), std::memory_order_relaxed);
   std::lock_guard lock(mutex_);
-  last_failure_ = status.message().empty() ? CodeName(status.code()) : status.message();
+  last_failure_ = status.message();
 }
 
 std::string Metrics::LastFailureReason() const {
   std::lock_guard lock(mutex_);
   return last_failure_;
+}
+
+MetricsSnapshot Metrics::Read(const SpoolCounts& spool) const {
+  MetricsSnapshot all;
+  const auto get = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
+  const Books::Totals books_now = books.Read(spool.restored, spool.evicted + spool.lost);
+  all.accepted = books_now.accepted;
+  all.restored = spool.restored;
+  all.dead_letters_spooled = books_now.dead_letters_spooled;
+  all.acknowledged = books_now.acknowledged;
+  all.replayed = books_now.replayed;
+  all.failed = books_now.failed;
+  all.dropped = books_now.dropped;
+  all.dropped[static_cast<size_t>(DropReason::kSpoolEvicted)] = spool.evicted;
+  all.dropped[static_cast<size_t>(DropReason::kSpoolLost)] = spool.lost;
+  all.queue_messages = books_now.queued;
+  all.spool_backlog = books_now.in_spool;
+  all.dead_letters_due = books_now.dead_letters_due;
+  all.dead_lettered = books_now.dead_lettered;
+  all.dead_letters_lost = books_now.dead_letters_lost;
+  all.dead_letters_waiting = books_now.letters_waiting;
+  all.spooled = books_now.spooled;
+  all.accepted_bytes = get(accepted_bytes);
+  all.refused = get(refused);
+  all.refused_full = get(refused_full);
+  all.missing_fields = get(missing_fields);
+  all.submitted = get(submitted);
+  all.retried = get(retried);
+  all.late_completions = get(late_completions);
+  all.no_receiver = get(no_receiver);
+  all.reconnects = get(reconnects);
+  all.failed_attempts = get(failed_attempts);
+  all.received = get(received);
+  all.last_success_ms = last_success_ms_.load(std::memory_order_relaxed);
+  all.last_failure_ms = last_failure_ms_.load(std::memory_order_relaxed);
+  all.last_failure_reason = LastFailureReason();
+  all.latency = latency_.Summarize();
+  return all;
 }
 
 }  // namespace dsmsg

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counters of one connection. Every function may be called from any thread and never blocks, except
-// the text of the last failure, which has a short mutex of its own. Counters written by host
-// threads and by the I/O thread stand in different cache lines.
+// What is counted on one connection: the books (books.h), and what is counted beside them. Every
+// function may be called from any thread and never blocks, except the text of the last failure,
+// which has a short mutex of its own. Counters written by host threads and by the I/O thread stand
+// in different cache lines.
 #ifndef DSMSG_CORE_METRICS_H_
 #define DSMSG_CORE_METRICS_H_
 
@@ -12,37 +13,63 @@
 #include <mutex>
 #include <string>
 
+#include "core/books.h"
 #include "core/status.h"
 
 namespace dsmsg {
 
-/// Why the core itself ended a message with ERR.
-enum class DropReason {
-  kEvicted,     // the queue was full and this was the oldest unsubmitted message
-  kNewest,      // overflow=drop-newest, or nothing older could go
-  kSuperseded,  // overflow=latest-per-key
-  kExpired,     // message-timeout or send-timeout
-  kTooLarge,    // over max-message-bytes
-  kGaveUp,      // reconnect=0 or reconnect-attempts used up
-  kShutdown,    // left at disconnect after flush-timeout
-  kCount,
-};
-const char* DropReasonName(DropReason reason) noexcept;
-
-/// Log-linear histogram of microseconds: four buckets for each power of two, so within 19 percent.
+/// Two histograms of the same values: a log-linear one of microseconds (four buckets for each power
+/// of two, so within 19 percent) for the percentiles since connect, and one with fixed bounds that
+/// can be added up over connections and time.
 class LatencyHistogram {
  public:
+  /// Upper bounds of the fixed buckets; one more has no bound.
+  static constexpr std::array<std::chrono::microseconds, 16> kBounds = {
+      std::chrono::microseconds(1000),       std::chrono::microseconds(2500),
+      std::chrono::microseconds(5000),       std::chrono::microseconds(10'000),
+      std::chrono::microseconds(25'000),     std::chrono::microseconds(50'000),
+      std::chrono::microseconds(100'000),    std::chrono::microseconds(250'000),
+      std::chrono::microseconds(500'000),    std::chrono::microseconds(1'000'000),
+      std::chrono::microseconds(2'500'000),  std::chrono::microseconds(5'000'000),
+      std::chrono::microseconds(10'000'000), std::chrono::microseconds(30'000'000),
+      std::chrono::microseconds(60'000'000), std::chrono::microseconds(300'000'000)};
+
+  /// One thread at a time; read by any.
   void Record(std::chrono::microseconds latency) noexcept;
 
   struct Summary {
     uint64_t count = 0, sum = 0, p50 = 0, p90 = 0, p99 = 0, max = 0;  // microseconds
+    std::array<uint64_t, kBounds.size() + 1> buckets{};               // each for itself
   };
   Summary Summarize() const noexcept;
 
  private:
   static constexpr size_t kBuckets = 160;  // up to 2^40 us
   std::array<std::atomic<uint64_t>, kBuckets> counts_{};
+  std::array<std::atomic<uint64_t>, kBounds.size() + 1> fixed_{};
   std::atomic<uint64_t> sum_{0}, max_{0};
+};
+
+/// All values at one moment, for reports. A value: copied freely.
+struct MetricsSnapshot {
+  // The books.
+  uint64_t accepted = 0, restored = 0, dead_letters_spooled = 0;
+  uint64_t acknowledged = 0, replayed = 0;
+  std::array<uint64_t, kCodeCount> failed{};
+  std::array<uint64_t, kDropReasonCount> dropped{};
+  uint64_t queue_messages = 0, spool_backlog = 0;
+  uint64_t dead_letters_due = 0, dead_lettered = 0, dead_letters_lost = 0, dead_letters_waiting = 0;
+  // Beside them.
+  uint64_t accepted_bytes = 0, refused = 0, refused_full = 0, missing_fields = 0;
+  uint64_t submitted = 0, retried = 0, late_completions = 0, no_receiver = 0, spooled = 0;
+  uint64_t reconnects = 0, failed_attempts = 0, received = 0;
+  int64_t last_success_ms = 0, last_failure_ms = 0;
+  std::string last_failure_reason;
+  LatencyHistogram::Summary latency;
+
+  uint64_t failed_in_all() const;
+  uint64_t dropped_in_all() const;
+  uint64_t dropped_for(DropReason reason) const { return dropped[static_cast<size_t>(reason)]; }
 };
 
 class Metrics {
@@ -53,46 +80,39 @@ class Metrics {
   }
 
   // Written by host threads.
-  alignas(64) Counter accepted{0};
-  Counter accepted_bytes{0};
+  alignas(64) Counter accepted_bytes{0};
   Counter refused{0};         // ERR by return value
+  Counter refused_full{0};    // of these: overflow=reject and the queue was full
   Counter missing_fields{0};  // a key or template field that the payload did not have
 
   // Written by the I/O threads.
   alignas(64) Counter submitted{0};  // given to the client library, repeats included
   Counter retried{0};
-  Counter acknowledged{0};
   Counter late_completions{0};
-  Counter no_receiver{0};        // taken, but nobody listened
-  Counter spooled{0};            // durable in the spool
-  Counter replayed{0};           // out of the spool and acknowledged by the broker
-  Counter dead_lettered{0};      // refused for good and kept in dead-letter-dir or -topic
-  Counter dead_letters_lost{0};  // refused for good and could not be kept there
+  Counter no_receiver{0};  // taken, but nobody listened
   Counter reconnects{0};
   Counter failed_attempts{0};
   Counter received{0};
 
-  void CountFailure(Code code) noexcept { Add(failed_[static_cast<size_t>(code)]); }
-  void CountDrop(DropReason reason) noexcept { Add(dropped_[static_cast<size_t>(reason)]); }
-  void RecordSuccess(std::chrono::microseconds latency) noexcept;
-  /// The broker has a message; part of RecordSuccess.
-  void RecordAnswer() noexcept;
+  Books books;
+
+  /// The broker has a message. One thread at a time (under the queue's lock).
+  void RecordSuccess(Place from, std::chrono::microseconds latency) noexcept;
+  /// A message ends with an error: the books and the text of the last failure.
+  void RecordFailed(Place from, const Status& status) noexcept;
+  void RecordDropped(Place from, DropReason reason, const Status& status) noexcept;
   void RecordFailureReason(const Status& status) noexcept;
   std::string LastFailureReason() const;
 
-  uint64_t failed(Code code) const noexcept {
-    return failed_[static_cast<size_t>(code)].load(std::memory_order_relaxed);
-  }
-  uint64_t dropped(DropReason reason) const noexcept {
-    return dropped_[static_cast<size_t>(reason)].load(std::memory_order_relaxed);
-  }
-  int64_t last_success_ms() const noexcept { return last_success_ms_.load(); }
-  int64_t last_failure_ms() const noexcept { return last_failure_ms_.load(); }
-  LatencyHistogram::Summary latency() const noexcept { return latency_.Summarize(); }
+  /// What the spool counts itself.
+  struct SpoolCounts {
+    uint64_t restored = 0, evicted = 0, lost = 0;
+  };
+  MetricsSnapshot Read(const SpoolCounts& spool) const;
 
  private:
-  std::array<Counter, static_cast<size_t>(Code::kInternal) + 1> failed_{};
-  std::array<Counter, static_cast<size_t>(DropReason::kCount)> dropped_{};
+  void RecordAnswer() noexcept;
+
   LatencyHistogram latency_;
   std::atomic<int64_t> last_success_ms_{0}, last_failure_ms_{0};
   mutable std::mutex mutex_;  // guards last_failure_

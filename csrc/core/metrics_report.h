@@ -14,27 +14,28 @@ namespace dsmsg {
 
 /// Values that live elsewhere, read at the moment of the report.
 struct Gauges {
-  std::string protocol, endpoint;
+  std::string protocol, endpoint, library, library_version;
   bool link_up = false;
-  uint64_t queue_messages = 0, queue_bytes = 0, in_flight = 0, completions_waiting = 0,
-           inbox_messages = 0;
-  uint64_t spool_rows = 0, spool_bytes = 0, spool_backlog = 0, spool_evicted = 0, spool_lost = 0;
-  uint64_t spool_failing = 0;
+  uint64_t queue_bytes = 0, in_flight = 0, completions_waiting = 0, inbox_messages = 0;
+  uint64_t spool_rows = 0, spool_bytes = 0, spool_failing = 0;
 };
 
 /// The text of dsmsg_stats().
-std::string StatsJson(const Metrics& metrics, const Gauges& gauges);
+std::string StatsJson(const MetricsSnapshot& metrics, const Gauges& gauges);
 
 /// One connection of a report. `connection` tells several to one endpoint apart.
 struct MetricsSource {
-  const Metrics* metrics = nullptr;
+  MetricsSnapshot metrics;
   Gauges gauges;
-  uint64_t connection = 0;
+  std::string connection;
 };
 
 /// Text exposition format 0.0.4: every metric with help, type and a line for each source, labelled
 /// with protocol, endpoint and connection.
 std::string PrometheusText(std::span<const MetricsSource> sources);
+
+/// The values of a connection that has ended: its counters, and nothing that is up or waits.
+MetricsSource Ended(MetricsSource source);
 
 }  // namespace dsmsg
 

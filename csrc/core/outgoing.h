@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/books.h"
 #include "core/buffer.h"
 #include "core/message.h"
 #include "core/net.h"
@@ -48,10 +49,11 @@ struct Outgoing {
   std::vector<Header> headers;
   Recipient recipient;
   Clock::time_point accepted_at;
-  uint64_t spool_id = 0;      // not 0: came from the spool and has no recipient
-  uint64_t sequence = 0;      // its place among the queue's messages; 0: at the end
-  bool behind_spool = false;  // older messages of its key are in the spool: it waits for those
-  bool dead_letter = false;   // a copy of a refused message, on its way to dead-letter-topic
+  uint64_t spool_id = 0;       // not 0: came from the spool and has no recipient
+  uint64_t sequence = 0;       // its place among the queue's messages; 0: at the end
+  bool behind_spool = false;   // older messages of its key are in the spool: it waits for those
+  Place place = Place::kHost;  // where the books have it
+  bool dead_letter = false;    // a copy of a refused message, on its way to dead-letter-topic
 
   size_t bytes() const { return buffer.size(); }
   std::string_view order_key() const { return message.has_key ? message.key : std::string_view(); }

@@ -7,6 +7,12 @@
 namespace dsmsg {
 namespace {
 
+constexpr char kEvicted[] =
+    "evicted: the queue is full and this was its oldest message (raise queue-size or queue-bytes, "
+    "or set spool-dir)";
+constexpr char kNewestDropped[] =
+    "the queue is full (raise queue-size or queue-bytes, or set spool-dir)";
+
 std::chrono::microseconds Since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
 }
@@ -24,11 +30,15 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
   std::unique_lock lock(mutex_);
   if (!closed_ && Full(outgoing.bytes())) {
     if (limits_.overflow == Overflow::kReject) {
-      return {Code::kWouldBlock, "the queue is full (overflow=reject)"};
+      Metrics::Add(metrics_.refused_full);
+      return {Code::kWouldBlock,
+              "the queue is full (overflow=reject; raise queue-size or queue-bytes, or set "
+              "spool-dir)"};
     }
     if (!MakeRoom(lock, outgoing, finished, patience) && !closed_) {
-      metrics_.CountDrop(DropReason::kNewest);
-      finished->push_back(GiveUp(std::move(outgoing), {Code::kWouldBlock, "the queue is full"}));
+      Status status(Code::kWouldBlock, kNewestDropped);
+      metrics_.RecordDropped(outgoing.place, DropReason::kNewest, status);
+      finished->push_back(GiveUp(std::move(outgoing), std::move(status)));
       return {};
     }
   }
@@ -120,8 +130,7 @@ bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
     oldest = behind;
   }
   if (oldest == kNone) return false;
-  Drop(oldest, {Code::kWouldBlock, "evicted: the queue is full and this was its oldest message"},
-       DropReason::kEvicted, finished);
+  Drop(oldest, {Code::kWouldBlock, kEvicted}, DropReason::kEvicted, finished);
   return true;
 }
 
@@ -173,22 +182,14 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
     if (outcome.status.ok()) {
       ++acknowledgements_;
       stalled_ = false;
-      if (slot->outgoing.dead_letter) {
-        Metrics::Add(metrics_.dead_lettered);
-      } else if (slot->outgoing.spool_id != 0) {
-        Metrics::Add(metrics_.replayed);
-        metrics_.RecordAnswer();
-      } else {
-        metrics_.RecordSuccess(Since(slot->outgoing.accepted_at));
-      }
+      metrics_.RecordSuccess(slot->outgoing.place, Since(slot->outgoing.accepted_at));
     } else if (outcome.status.retryable()) {
       ++retried;
       Metrics::Add(metrics_.retried);
       MoveToWaiting(index);
       continue;
     } else {
-      metrics_.CountFailure(outcome.status.code());
-      metrics_.RecordFailureReason(outcome.status);
+      metrics_.RecordFailed(slot->outgoing.place, outcome.status);
     }
     Outgoing ended = Release(index, &flight_);
     finished->push_back({std::move(ended.recipient), outcome.status, ended.spool_id});

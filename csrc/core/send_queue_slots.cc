@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the queue keeps its messages: slots with names (tokens), in two lists that are ordered by
+// Where the queue keeps its messages: slots with names (tokens), in three lists that are ordered by
 // acceptance, what they hold in sum, and their end. The policy is in send_queue.cc.
 #include "core/send_queue.h"
 
@@ -44,6 +44,10 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
   slot.outgoing = std::move(outgoing);
   slot.outgoing.message.headers = slot.outgoing.headers;
   if (slot.outgoing.sequence == 0) slot.outgoing.sequence = next_sequence_++;
+  if (slot.outgoing.place == Place::kHost) {
+    metrics_.books.Moved(Place::kHost, Place::kQueue);
+    slot.outgoing.place = Place::kQueue;
+  }
   slot.state = slot.outgoing.behind_spool ? State::kBehind : State::kWaiting;
   Link(index, ListOf(slot.state));
   ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
@@ -179,10 +183,7 @@ void SendQueue::Ended(uint64_t spool_id) {
 void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
   Slot& slot = slots_[index];
   const uint64_t spool_id = slot.outgoing.spool_id;
-  if (spool_id == 0) {  // else it stays in the spool
-    metrics_.CountDrop(reason);
-    metrics_.RecordFailureReason(status);
-  }
+  if (spool_id == 0) metrics_.RecordDropped(slot.outgoing.place, reason, status);  // else it stays
   if (slot.state == State::kInFlight) {
     Unlink(index, &flight_);
     slot.state = State::kAbandoned;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/session.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/dump_driver.h"
@@ -8,8 +9,16 @@
 namespace dsmsg {
 namespace {
 
-// For acknowledgements of received messages, and a callback in progress.
-constexpr Millis kStopGrace{500};
+constexpr Millis kStopGrace{500};  // of a connect that failed
+
+// disconnect() returns within flush-timeout and kEndGrace. It is shared out: a subscribe callback
+// in progress, acknowledgements of received messages, the driver's Close (at most 400 ms), the
+// spool. What takes less leaves more to the next.
+constexpr Millis kEndGrace{1000};
+constexpr Millis kCallbackGrace{300};
+constexpr Millis kDrain{500}, kLeastDrain{100};
+constexpr Millis kAfterDrain{500};  // Close, and a rest for the spool
+constexpr Millis kSpoolRest{100};
 constexpr Millis kWithdraw{20};
 
 // The sessions whose callbacks this thread is inside of, innermost first.
@@ -58,6 +67,9 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
       connect_cb_(connect_cb),
       handle_(handle),
       logger_(factory.info->protocol),
+      losses_(
+          settings_, logger_, [this] { return ReadMetrics(); },
+          [this] { return metrics_.books.losses() + (spool_ == nullptr ? 0 : spool_->losses()); }),
       queue_(settings_.queue, metrics_),
       dead_letters_(settings_, factory.info->protocol, metrics_, logger_),
       notifier_(std::make_shared<Notifier>()),
@@ -76,7 +88,7 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
 Session::~Session() {
   file_watch_.reset();  // may be reloading
   notifier_->Close();
-  StopLinks();
+  StopLinks(Clock::now() + kEndGrace);
   if (spool_ != nullptr) spool_->Close(Clock::now() + kStopGrace);  // a connect that failed
   metrics_file_.reset();                                            // reads the links
 }
@@ -95,7 +107,7 @@ Result<std::shared_ptr<Session>> Session::Connect(const DriverFactory& factory,
   const Status status = session->Start();
   if (!status.ok()) {
     session->notifier_->Close();
-    session->StopLinks();
+    session->StopLinks(Clock::now() + kEndGrace);
     return status;
   }
   return session;
@@ -159,9 +171,12 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
   std::vector<Finished> finished;
   const size_t bytes = request.payload.size();
   if (!built.ok()) {
-    metrics_.CountFailure(built.code());
-    if (built.code() == Code::kTooLarge) metrics_.CountDrop(DropReason::kTooLarge);
-    metrics_.RecordFailureReason(built);
+    if (built.code() == Code::kTooLarge) {
+      metrics_.RecordDropped(Place::kHost, DropReason::kTooLarge, built);
+    } else {
+      metrics_.RecordFailed(Place::kHost, built);
+    }
+    if (dead_letters_.enabled()) metrics_.books.LetterDue();
     logger_.Limited(LogLevel::kWarn, "not sent", built.message());
     dead_letters_.Keep({.topic = outgoing.message.topic,
                         .payload = request.payload,
@@ -178,11 +193,11 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
             : spool_->Push(std::move(outgoing), producer_->up(), &finished, token, patience);
     if (!pushed.ok()) {
       Metrics::Add(metrics_.refused);
+      logger_.Limited(LogLevel::kWarn, "refused", pushed.message());
       return pushed;
     }
     producer_->Wake(urgent);
   }
-  Metrics::Add(metrics_.accepted);
   Metrics::Add(metrics_.accepted_bytes, bytes);
   completions_.Push(&finished);
   return {};
@@ -296,27 +311,31 @@ Status Session::Disconnect() {
   queue_.Close();
   const Deadline deadline = Clock::now() + settings_.flush_timeout;
   const bool flushed = FlushUntil(deadline);
-  StopLinks();
+  const Deadline end = std::max(deadline, Clock::now()) + kEndGrace;
+  StopLinks(end);
   if (spool_ != nullptr) {
-    EndWithSpool(flushed, std::max(deadline, Clock::now()) + kStopGrace);
+    EndWithSpool(flushed, end);
   } else {
     EndWithoutSpool(flushed);
   }
+  if (metrics_file_ != nullptr) metrics_file_->End(end);
   Dispatch(Millis(0));
   return {};
 }
 
-void Session::StopLinks() {
+void Session::StopLinks(Deadline end) {
   const bool dispatch_rest = factory_.info->acknowledges_early;
-  if (!dispatch_rest) inbox_->Close(Clock::now() + kStopGrace);
+  if (!dispatch_rest) inbox_->Close(Clock::now() + kCallbackGrace);
+  const auto room = std::chrono::duration_cast<Millis>(end - Clock::now()) - kAfterDrain;
+  const Millis drain = dispatch_rest ? kLeastDrain : std::clamp(room, kLeastDrain, kDrain);
   for (Link* link : {producer_.get(), consumer_.get()}) {
-    if (link != nullptr) link->RequestStop(kStopGrace);
+    if (link != nullptr) link->RequestStop(drain);
   }
   for (Link* link : {producer_.get(), consumer_.get()}) {
     if (link != nullptr) link->Join();
   }
   if (!dispatch_rest) return;
-  const Deadline deadline = Clock::now() + kStopGrace;
+  const Deadline deadline = std::min(end - kSpoolRest, Clock::now() + kDrain);
   if (const size_t left = inbox_->Drain(deadline); left > 0) {
     logger_.Warn("disconnect: " + std::to_string(left) +
                  " received messages were acknowledged but not handed over, the callback is too "
@@ -368,8 +387,13 @@ void Session::OnLinkUp(Role role) noexcept {
   PostLinkState(DSMSG_LINK_UP, "");
 }
 
+std::string Session::OnBack(Role role) noexcept {
+  return role == Role::kConsumer ? std::string() : losses_.LinkUp(Clock::now());
+}
+
 void Session::OnLinkDown(Role role, const Status& reason) noexcept {
   if (role == Role::kConsumer) return;
+  losses_.LinkDown(Clock::now());
   if (spool_ != nullptr) spool_->SetLinkUp(false);
   std::lock_guard lock(event_mutex_);
   PostLinkState(DSMSG_LINK_DOWN, reason.message());

@@ -19,6 +19,7 @@
 #include "core/file_watch.h"
 #include "core/inbox.h"
 #include "core/link.h"
+#include "core/loss_report.h"
 #include "core/message_builder.h"
 #include "core/metrics_file.h"
 #include "core/notifier.h"
@@ -57,8 +58,12 @@ class Session final : public LinkObserver {
   Status Reload(const std::string& conn_str, const std::string& config_path);
 
   void SetLinkCallback(DsmsgLinkCallback callback, void* user_ptr);
-  std::string StatsJson() const { return dsmsg::StatsJson(metrics_, ReadGauges()); }
-  std::string LastError() const { return metrics_.LastFailureReason(); }
+  std::string StatsJson() const;
+  /// Why a message or an attempt failed last, and how much was lost since connect; "" when nothing
+  /// ever failed.
+  std::string LastError() const;
+  /// Whether any message ended with an error since connect.
+  bool LostAny() const { return !losses_.Summary().empty(); }
   Logger& logger() { return logger_; }
   Notifier& notifier() { return *notifier_; }
   /// True on a thread that runs a callback of this session.
@@ -69,6 +74,8 @@ class Session final : public LinkObserver {
   void OnLinkDown(Role role, const Status& reason) noexcept override;
   void OnGaveUp(Role role, const Status& reason) noexcept override;
   bool OnLetter(Outgoing* letter) noexcept override;
+  std::string OnBack(Role role) noexcept override;
+  void OnTick() noexcept override { losses_.Look(); }
 
  private:
   Session(const DriverFactory& factory, Settings settings, std::string conn_str,
@@ -79,12 +86,15 @@ class Session final : public LinkObserver {
   LinkParts PartsFor(Role role);
   void Dispatch(Millis wait);
   bool FlushUntil(Deadline deadline);
-  void StopLinks();
+  /// Ends the links and the inbox by `end`.
+  void StopLinks(Deadline end);
+  MetricsSnapshot ReadMetrics() const;
   Gauges ReadGauges() const;
   Status OpenSpool();
   void OnFinished(std::span<const Finished> finished);
   void EndWithSpool(bool flushed, Deadline deadline);
   void EndWithoutSpool(bool flushed);
+  void TellAtDisconnect(bool flushed, size_t left, bool to_spool);
   Status StartMetricsFile();
   void StartFileWatch();
   /// A file changed: connects anew to where it is connected now.
@@ -99,6 +109,7 @@ class Session final : public LinkObserver {
   const NvDsMsgApiHandle handle_;
   Logger logger_;
   Metrics metrics_;
+  LossReport losses_;
   MessageBuilder builder_;
   CompletionQueue completions_;
   SendQueue queue_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of a session that not every connection has: the spool, the metrics file, other settings
 // while it runs.
+#include <unistd.h>
+
 #include "core/session.h"
 
 namespace dsmsg {
@@ -44,32 +46,46 @@ Status CheckNoSpool(const Config& config, Logger& logger) {
 // ---------------------------------------------------------------- end
 
 void Session::EndWithoutSpool(bool flushed) {
+  const uint64_t left = metrics_.Read({}).queue_messages;
   std::vector<Finished> finished;
-  queue_.CloseAll({Code::kCancelled, "disconnected before the broker acknowledged"},
+  queue_.CloseAll({Code::kCancelled,
+                   "disconnected before the broker acknowledged (raise flush-timeout, or set "
+                   "spool-dir)"},
                   DropReason::kShutdown, &finished);
-  if (!flushed) {
-    logger_.Warn("disconnect: " + std::to_string(finished.size()) +
-                 " messages were not acknowledged by the broker and end with ERR");
-  }
   completions_.Push(&finished);
+  TellAtDisconnect(flushed, left, false);
 }
 
 void Session::EndWithSpool(bool flushed, Deadline deadline) {
   const size_t left = spool_->Close(deadline);
-  if (flushed) return;
-  logger_.Warn("disconnect: " + std::to_string(left) +
-               " messages were not acknowledged by the broker and go to the spool, which holds " +
-               std::to_string(spool_->Stats().backlog));
+  TellAtDisconnect(flushed, left, true);
+}
+
+void Session::TellAtDisconnect(bool flushed, size_t left, bool to_spool) {
+  const std::string text = losses_.AtDisconnect(flushed, left, to_spool);
+  if (!text.empty()) logger_.Warn(text);
 }
 
 // ---------------------------------------------------------------- metrics, reload, spool
 
+MetricsSnapshot Session::ReadMetrics() const {
+  Metrics::SpoolCounts counts;
+  if (spool_ != nullptr) {
+    const SpoolStats spool = spool_->Stats();
+    counts = {spool_->restored(), spool.evicted, spool.lost};
+  }
+  return metrics_.Read(counts);
+}
+
 Gauges Session::ReadGauges() const {
   Gauges gauges;
   gauges.protocol = factory_.info->protocol;
+  gauges.library = factory_.info->library;
+  if (factory_.info->library_version != nullptr) {
+    gauges.library_version = factory_.info->library_version();
+  }
   gauges.endpoint = producer_->state().peer();
   gauges.link_up = producer_->up();
-  gauges.queue_messages = queue_.messages();
   gauges.queue_bytes = queue_.bytes();
   gauges.in_flight = queue_.in_flight();
   gauges.completions_waiting = completions_.waiting();
@@ -78,12 +94,17 @@ Gauges Session::ReadGauges() const {
     const SpoolStats spool = spool_->Stats();
     gauges.spool_rows = spool.rows;
     gauges.spool_bytes = spool.bytes;
-    gauges.spool_backlog = spool.backlog;
-    gauges.spool_evicted = spool.evicted;
-    gauges.spool_lost = spool.lost;
     gauges.spool_failing = spool.failing ? 1 : 0;
   }
   return gauges;
+}
+
+std::string Session::StatsJson() const { return dsmsg::StatsJson(ReadMetrics(), ReadGauges()); }
+
+std::string Session::LastError() const {
+  const std::string reason = metrics_.LastFailureReason();
+  const std::string lost = losses_.Summary();
+  return lost.empty() ? reason : reason + " [since connect: " + lost + "]";
 }
 
 Status Session::Reload(const std::string& conn_str, const std::string& config_path) {
@@ -160,6 +181,7 @@ void Session::OnFinished(std::span<const Finished> finished) {
     if (each.letter != nullptr) dead_letters_.Keep(each.letter->message, each.status);
   }
   if (spool_ != nullptr) spool_->OnFinished(finished);
+  losses_.Look();
 }
 
 bool Session::OnLetter(Outgoing* letter) noexcept {
@@ -170,12 +192,15 @@ Status Session::StartMetricsFile() {
   static std::atomic<uint64_t> connections{0};
   const std::string path = settings_.config.GetString("metrics-file");
   if (path.empty()) return {};
-  auto started = MetricsFile::Start(
-      path, settings_.config.GetMillis("metrics-interval"),
-      [this, connection = ++connections] {
-        return MetricsSource{&metrics_, ReadGauges(), connection};
-      },
-      logger_);
+  bool per_process = false;
+  MetricsFile::Expand(path, &per_process);
+  // Files of several processes are read together: no two connections may look the same there.
+  const std::string connection =
+      (per_process ? std::to_string(getpid()) + '-' : "") + std::to_string(++connections);
+  auto started = MetricsFile::Start(path, settings_.config.GetMillis("metrics-interval"),
+                                    factory_.info->protocol, [this, connection] {
+                                      return MetricsSource{ReadMetrics(), ReadGauges(), connection};
+                                    });
   if (!started.ok()) return started.status();
   metrics_file_ = std::move(started.value());
   return {};

@@ -40,6 +40,7 @@ void Spool::Release(std::span<const uint64_t> ids) { core_->Release(ids); }
 bool Spool::HasBacklog(std::string_view key) const { return core_->HasBacklog(key); }
 uint64_t Spool::removals() const { return core_->removals(); }
 uint64_t Spool::backlog() const { return core_->backlog(); }
+uint64_t Spool::losses() const { return core_->losses(); }
 SpoolStats Spool::Stats() const { return core_->Stats(); }
 const std::string& Spool::path() const { return core_->path(); }
 bool Spool::Flush(Deadline deadline) { return core_->Flush(deadline); }

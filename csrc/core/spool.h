@@ -48,7 +48,7 @@ using SpoolTicket = uint64_t;
 /// everything but Flush and Close.
 class SpoolListener {
  public:
-  /// These are durable and belong to the spool now.
+  /// These are durable and belong to the spool now. Told before Fetch hands out any of them.
   virtual void OnSpooled(std::span<const SpoolTicket> tickets) noexcept = 0;
   /// These are not in the spool: kUnavailable (disk), kWouldBlock (full after all), kCancelled
   /// (Close). Their keys have a backlog until after the call, so that what comes later can still
@@ -125,6 +125,8 @@ class Spool {
   uint64_t removals() const;
   /// Messages not yet delivered. No lock.
   uint64_t backlog() const;
+  /// Messages deleted undelivered (evicted) or gone with a damaged file (lost). No lock.
+  uint64_t losses() const;
   SpoolStats Stats() const;
   /// The database that new messages go to.
   const std::string& path() const;

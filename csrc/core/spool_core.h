@@ -45,6 +45,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   bool HasBacklog(std::string_view key) const { return keys_.Any(KeyCounts::SlotOf(key)); }
   uint64_t removals() const { return keys_.removals(); }
   uint64_t backlog() const { return backlog_.load(); }
+  uint64_t losses() const { return evicted_.load() + lost_.load(); }
   SpoolStats Stats() const;
   const std::string& path() const { return path_; }
 
@@ -145,7 +146,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   uint64_t front_row_ = 0, front_left_ = 0;  // of BeginFront
   uint64_t stored_rows_ = 0, stored_bytes_ = 0;
   uint64_t held_log_ = 0;  // see SpoolStore::HeldLog
-  uint64_t evicted_ = 0, lost_ = 0, failed_ = 0;
+  uint64_t failed_ = 0;
   size_t flushing_ = 0, calls_ = 0;
   bool unread_ = false;  // some source has
   bool hungry_ = true;   // the last Fetch emptied ready_
@@ -153,7 +154,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   bool telling_ = false;  // OnSpoolFailed is being called: what came later must not get in before
   bool started_ = false, stopping_ = false, done_ = false, abandoned_ = false;
   std::string failure_;
-  std::atomic<uint64_t> backlog_{0}, failures_{0};
+  std::atomic<uint64_t> backlog_{0}, failures_{0}, evicted_{0}, lost_{0};
 };
 
 }  // namespace dsmsg

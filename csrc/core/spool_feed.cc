@@ -49,6 +49,7 @@ Status SpoolFeed::Open(const Settings& settings, const char* protocol, Logger& l
     return {Code::kInvalidArgument, "spool-dir: " + opened.status().message()};
   }
   spool_ = std::move(opened.value());
+  restored_ = spool_->backlog();
   logger_ = &logger;
   if (Status status = spool_->Start(this); !status.ok()) return status;
   thread_ = StartThread("dsmsg-replay", [this] { Run(); });
@@ -115,8 +116,16 @@ Status SpoolFeed::Take(Outgoing* outgoing, uint64_t failures) {
     message.headers = kept.headers;
   }
   Status status = spool_->Append(message, WallClockMillis(), ticket, failures);
-  if (status.ok()) return status;
   std::lock_guard lock(mutex_);
+  if (status.ok()) {
+    // Accepted, unless the commit or its failure was told already: that counted it.
+    const auto found = pending_.find(ticket);
+    if (found != pending_.end() && found->second.place == Place::kHost) {
+      metrics_.books.Moved(Place::kHost, Place::kQueue);
+      found->second.place = Place::kQueue;
+    }
+    return status;
+  }
   auto node = pending_.extract(ticket);
   *outgoing = std::move(node.mapped());
   return status;
@@ -129,7 +138,7 @@ void SpoolFeed::OnSpooled(std::span<const SpoolTicket> tickets) noexcept {
     for (const SpoolTicket ticket : tickets) {
       auto node = pending_.extract(ticket);
       if (node.empty()) continue;
-      Metrics::Add(node.mapped().dead_letter ? metrics_.dead_lettered : metrics_.spooled);
+      metrics_.books.Moved(node.mapped().place, Place::kSpool);
       finished.push_back({std::move(node.mapped().recipient), Status()});
     }
   }
@@ -148,13 +157,14 @@ void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status
       Outgoing& outgoing = node.mapped();
       // A sender that waits for the answer has no way to withdraw from the queue.
       if (outgoing.recipient.waiter != nullptr || ending_) {
-        if (ending_) metrics_.CountDrop(DropReason::kShutdown);
+        metrics_.RecordDropped(outgoing.place,
+                               ending_ ? DropReason::kShutdown : DropReason::kSpoolFailed, status);
         finished.push_back(GiveUp(std::move(outgoing), status));
         continue;
       }
       outgoing.behind_spool = by_key_ && !order_given_up_;
       if (queue_.PushAccepted(std::move(outgoing))) continue;
-      metrics_.CountDrop(DropReason::kNewest);
+      metrics_.RecordDropped(outgoing.place, DropReason::kSpoolFailed, status);
       finished.push_back(GiveUp(std::move(outgoing), status));
     }
     if (stop_) queue_.ReleaseBehind(nullptr);  // as StopFeeding
@@ -277,6 +287,7 @@ void SpoolFeed::Feed(std::vector<SpoolMessage>* batch) {
     outgoing.headers = std::move(each.headers);
     outgoing.accepted_at = Clock::now();
     outgoing.spool_id = each.id;
+    outgoing.place = Place::kSpool;
     const uint64_t id = each.id;
     if (queue_.PushAccepted(std::move(outgoing))) continue;
     // Closed meanwhile.
@@ -377,10 +388,11 @@ size_t SpoolFeed::Close(Deadline deadline) {
       refused = !taken.ok();
     }
     if (taken.ok()) continue;
-    metrics_.CountDrop(DropReason::kShutdown);
-    finished.push_back(GiveUp(std::move(*each), {Code::kCancelled,
-                                                 "disconnected before the broker acknowledged, and "
-                                                 "the spool did not take it"}));
+    Status status(Code::kCancelled,
+                  "disconnected before the broker acknowledged, and the spool did not take it: " +
+                      taken.message());
+    metrics_.RecordDropped(each->place, DropReason::kShutdown, status);
+    finished.push_back(GiveUp(std::move(*each), std::move(status)));
   }
   completions_.Push(&finished);
   spool_->Flush(deadline);

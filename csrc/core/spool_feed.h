@@ -71,6 +71,10 @@ class SpoolFeed final : public SpoolListener {
   size_t Close(Deadline deadline);
 
   SpoolStats Stats() const { return spool_->Stats(); }
+  /// Messages that the spool held at connect.
+  uint64_t restored() const { return restored_; }
+  /// Deleted undelivered, or gone with a damaged file. No lock.
+  uint64_t losses() const { return spool_->losses(); }
 
   // SpoolListener
   void OnSpooled(std::span<const SpoolTicket> tickets) noexcept override;
@@ -102,6 +106,7 @@ class SpoolFeed final : public SpoolListener {
   CompletionQueue& completions_;
   Metrics& metrics_;
   const std::function<void()> wake_;
+  uint64_t restored_ = 0;
   Logger* logger_ = nullptr;
   std::atomic<bool> order_given_up_{false};
 

@@ -208,22 +208,23 @@ Status SpoolCore::WriteOnce(size_t index, std::span<const SpoolMessage> messages
   return {};
 }
 
-// The group is on disk. Where nothing unread stands before it, it is ready without being read back.
+// The group is on disk. Told first, so that none of it is handed out before. Where nothing unread
+// stands before it, it is ready without being read back.
 void SpoolCore::Committed(Lock& lock, uint64_t last_before) {
   Source& source = own();
   bool straight = source.cursor >= last_before;
   for (const Source& each : sources_) straight = straight && (&each == &source || !each.unread());
-  std::vector<SpoolTicket> tickets = std::move(group_.tickets);
-  for (SpoolMessage& message : group_.messages) {
+  Group group = std::exchange(group_, Group());
+  PublishTotals();
+  if (!group.empty()) CallOut(lock, [&] { listener_->OnSpooled(group.tickets); });
+  for (SpoolMessage& message : group.messages) {
     const uint64_t cost = SpoolCost(message.message);
     if (!straight || ready_bytes_ + cost > options_.prefetch_bytes) break;
     source.cursor = std::max(source.cursor, message.id);
     message.id = IdOf(sources_.size() - 1, message.id);
     AddReady(std::move(message));
   }
-  group_.Clear();
   PublishTotals();
-  if (!tickets.empty()) CallOut(lock, [&] { listener_->OnSpooled(tickets); });
 }
 
 void SpoolCore::KeepUndone(std::vector<Removal>&& undone, Millis pause) {

@@ -71,6 +71,27 @@ TEST_P(Extensions_Dsmsg, StatsHaveTheirKeys) {
   Close(link);
 }
 
+// The reason of a message that only the end of the connection ends: inside its callback, and after
+// it, when the handle is gone.
+TEST_P(Extensions_Dsmsg, LastErrorAtTheEndIsNeverEmpty) {
+  const ClosedPort closed;
+  const Link link = ConnectTo("127.0.0.1;" + std::to_string(closed.port()),
+                              {"connect=lazy", "flush-timeout=1ms", "queue-size=4"});
+  Ledger& ledger = NewLedger();
+  std::string reason;
+  ledger.on_callback = [&](Record&) { reason = adaptor().LastError(link.handle()); };
+  SendMany(link, ledger, "t", 10);
+  EXPECT_TRUE(Contains(adaptor().LastError(link.handle()), "6 evicted"));
+  Close(link);
+  ledger.on_callback = nullptr;
+  EXPECT_EQ(ledger.Count(NVDS_MSGAPI_ERR), 10u);
+  EXPECT_TRUE(Contains(reason, "4 shutdown")) << reason;
+  EXPECT_TRUE(Contains(adaptor().LastError(), "disconnect: ")) << adaptor().LastError();
+  EXPECT_TRUE(Contains(adaptor().LastError(), "6 evicted")) << adaptor().LastError();
+  EXPECT_TRUE(Contains(Log(), "from now on the oldest message ends with ERR")) << Log();
+  EXPECT_TRUE(Contains(Log(), "4 messages were not acknowledged")) << Log();
+}
+
 TEST_P(Extensions_Dsmsg, Flush) {
   Server& server = quirks().faulty();
   const std::string topic = NewTopic(server);

@@ -202,7 +202,7 @@ TEST_P(Section1_ProductionFaults, TooLargeIsAcceptedAndCompletedWithErr) {
   EXPECT_EQ(large.flag, NVDS_MSGAPI_ERR);
   EXPECT_EQ(fits.flag, NVDS_MSGAPI_OK);
   EXPECT_EQ(link.Send(topic, std::string(1001, 's')), NVDS_MSGAPI_ERR);
-  EXPECT_EQ(link.GetStats()["dropped.too_large"], 2u);
+  EXPECT_EQ(link.GetStats()["dropped.too-large"], 2u);
   EXPECT_TRUE(Contains(Log(), "max-message-bytes")) << "the log must say which option: " << Log();
   Close(link);
   ExpectDelivered(ledger, server, topic, false);

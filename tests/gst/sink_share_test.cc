@@ -140,10 +140,13 @@ TEST(SinkStats, HaveEverythingThatOurAdaptorsCount) {
   GstStructure* stats = nullptr;
   g_object_get(h.sink(), "stats", &stats, nullptr);
   ASSERT_NE(stats, nullptr);
-  for (const char* field :
-       {"accepted", "acknowledged", "retried", "reconnects", "no-receiver", "spooled", "replayed",
-        "dead-lettered", "dead-letters-lost", "queue-messages", "queue-bytes", "in-flight",
-        "spool-rows", "spool-bytes", "spool-backlog", "spool-evicted", "spool-lost"}) {
+  for (const char* field : {"accepted",           "acknowledged",     "retried",
+                            "reconnects",         "no-receiver",      "spooled",
+                            "replayed",           "dead-lettered",    "dead-letters-lost",
+                            "queue-messages",     "queue-bytes",      "in-flight",
+                            "spool-rows",         "spool-bytes",      "spool-backlog",
+                            "restored",           "dropped-evicted",  "dropped-spool-evicted",
+                            "dropped-spool-lost", "dropped-too-large"}) {
     const std::string name = std::string("adaptor-") + field;
     EXPECT_TRUE(gst_structure_has_field_typed(stats, name.c_str(), G_TYPE_UINT64)) << name;
   }

@@ -22,6 +22,7 @@ const DriverInfo& AmqpDriver::Info() {
         "OK: the broker has confirmed the message (publisher confirm): it is in all queues that "
         "are bound for it, on disk where message and queue are durable";
     made.library = "rabbitmq-c";
+    made.library_version = amqp_version;
     made.options = AmqpOptions();
     made.conn_rules.protocol = "amqp";
     made.conn_rules.schemes = kSchemes;

@@ -69,6 +69,7 @@ const DriverInfo& KafkaDriver::Info() {
           "restart of "
           "the process or a fatal producer error may send a message twice",
       .library = "librdkafka",
+      .library_version = rd_kafka_version_str,
       .options = kafka::Options(),
       .conn_rules = {.protocol = "kafka", .schemes = kSchemes, .default_port = 9092},
       .separate_roles = true,

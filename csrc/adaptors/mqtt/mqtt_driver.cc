@@ -1,11 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mqtt_driver.h"
 
+#include <mosquitto.h>
+
 #include <algorithm>
+#include <string>
 
 #include "core/export.h"
 
 namespace dsmsg {
+namespace {
+
+const char* MosquittoVersion() {
+  static const auto* const text = [] {
+    int major = 0, minor = 0, revision = 0;
+    mosquitto_lib_version(&major, &minor, &revision);
+    return new std::string(std::to_string(major) + "." + std::to_string(minor) + "." +
+                           std::to_string(revision));
+  }();
+  return text->c_str();
+}
+
+}  // namespace
 
 const DriverInfo& MqttDriver::Info() {
   static constexpr std::string_view kSchemes[] = {"mqtt", "mqtts"};
@@ -17,6 +33,7 @@ const DriverInfo& MqttDriver::Info() {
         "OK: the server has acknowledged the message (qos=1: PUBACK, qos=2: PUBCOMP; qos=0: it was "
         "written to the socket); what survives a server crash depends on its persistence settings";
     made.library = "libmosquitto";
+    made.library_version = MosquittoVersion;
     made.options = MqttOptions();
     made.conn_rules.protocol = "mqtt";
     made.conn_rules.schemes = kSchemes;

@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "redis_driver.h"
 
+#include <hiredis.h>
+
 #include "core/export.h"
 
 namespace dsmsg {
+namespace {
+
+// hiredis cannot be asked which version runs; within a soname it is the one that was built with.
+const char* HiredisVersion() {
+  static const auto* const text =
+      new std::string(std::to_string(HIREDIS_MAJOR) + "." + std::to_string(HIREDIS_MINOR) + "." +
+                      std::to_string(HIREDIS_PATCH));
+  return text->c_str();
+}
+
+}  // namespace
 
 const DriverInfo& RedisDriver::Info() {
   static constexpr std::string_view kSchemes[] = {"redis", "rediss"};
@@ -16,6 +29,7 @@ const DriverInfo& RedisDriver::Info() {
         "keeps after a "
         "crash is decided by its appendfsync setting";
     made.library = "hiredis";
+    made.library_version = HiredisVersion;
     made.options = RedisOptions();
     made.conn_rules.protocol = "redis";
     made.conn_rules.schemes = kSchemes;

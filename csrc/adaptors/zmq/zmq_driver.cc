@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "zmq_driver.h"
 
+#include <zmq.h>
+
 #include <algorithm>
+#include <string>
 
 #include "core/export.h"
 
@@ -12,6 +15,16 @@ namespace {
 constexpr Millis kInprocLook{200};
 // Beside `drain`, for sockets that have nothing to send.
 constexpr Millis kCloseBound{400};
+
+const char* ZmqVersion() {
+  static const auto* const text = [] {
+    int major = 0, minor = 0, patch = 0;
+    zmq_version(&major, &minor, &patch);
+    return new std::string(std::to_string(major) + "." + std::to_string(minor) + "." +
+                           std::to_string(patch));
+  }();
+  return text->c_str();
+}
 
 bool ConnectsInproc(const ZmqTarget& target) {
   return !target.bind && target.addresses.front().transport == ZmqAddress::Transport::kInproc;
@@ -29,6 +42,7 @@ const DriverInfo& ZmqDriver::Info() {
         "OK: REQ: the receiver's reply has arrived; PUSH and PUB: libzmq has taken the message, "
         "which is no acknowledgement";
     made.library = "libzmq";
+    made.library_version = ZmqVersion;
     made.options = ZmqOptions();
     made.conn_rules.protocol = "zmq";
     made.conn_rules.schemes = kSchemes;

@@ -59,7 +59,7 @@ class KafkaConfig(Config):
             ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good, with the reason as header", ""),
             ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good (and what dead-letter-topic does not take), one JSON object a line", ""),
             ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
-            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval", ""),
+            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval; %p in it is the process id", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
             ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file, a TLS file or a file named by ${file:/path} changed, and then to connect anew with it; 0: never", ""),
             ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
@@ -171,7 +171,8 @@ class KafkaConfig(Config):
     """Bound of dead-letter-dir; what comes then is lost, counted and logged (a bare number is
     bytes; default 1G)."""
     metrics_file: str | os.PathLike[str] | None
-    """Prometheus text file, written at every metrics-interval (not set by default)."""
+    """Prometheus text file, written at every metrics-interval; %p in it is the process id (not
+    set by default)."""
     metrics_interval: int | str | timedelta | None
     """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
     config_watch: int | str | timedelta | None
