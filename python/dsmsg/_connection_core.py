@@ -42,6 +42,7 @@ class ConnectionCore:
         self._early_events: list[int] = []
         self._condition = threading.Condition()  # guards _open, _calls
         self._open = False
+        self._last_words = ""  # of the adaptor, when the connection ended
         self._calls = 0
         self._pending: dict[int, Any] = {}  # number -> user pointer of a send not called back yet
         self._subscription: Any = None
