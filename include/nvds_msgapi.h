@@ -16,6 +16,19 @@
  * another. No callback runs on the caller's stack of nvds_msgapi_connect() or
  * nvds_msgapi_send_async().
  *
+ * A callback must not throw. One that does is logged and counts as run; the others are called. A
+ * thread that is cancelled (pthread_cancel) inside a send callback leaves the callbacks after it to
+ * the next nvds_msgapi_do_work().
+ *
+ * Processes: in a child made by fork(), every function answers NVDS_MSGAPI_ERR at once for a handle
+ * of the parent's, nvds_msgapi_disconnect() too, and has no other effect. The parent's connections
+ * go on undisturbed. A child may make connections of its own, whatever the parent's threads were
+ * doing when it was made.
+ *
+ * Limits: where no thread, descriptor or memory is to be had, nvds_msgapi_connect() returns NULL
+ * and the log names the limit to raise; an established connection goes on, and counts what it
+ * cannot do as an outage.
+ *
  * Arguments: any pointer may be NULL, any string empty, any length zero; such a call answers
  * NVDS_MSGAPI_ERR (or a NULL handle) with one log line and has no other effect.
  */

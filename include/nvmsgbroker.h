@@ -17,6 +17,12 @@
  * same connection, which is refused. No callback of a handle starts after its
  * nv_msgbroker_disconnect() has returned.
  *
+ * A callback must not throw; one that does is logged and counts as run.
+ *
+ * Processes: in a child made by fork(), every function answers NV_MSGBROKER_API_ERR at once for a
+ * handle of the parent's, and the parent's connections go on. A child may make connections of its
+ * own.
+ *
  * Arguments: a NULL pointer, an empty payload or a handle that is not connected gives
  * NV_MSGBROKER_API_ERR (or a NULL handle) and one log line, and has no other effect.
  *

@@ -55,7 +55,7 @@ void Config::ApplyEnvironment(const char* suffix) {
 }
 
 const Config::Value& Config::Get(std::string_view name) const {
-  static const Value none;
+  static const auto& none = *new Value;  // used until the process has gone
   auto found = values_.find(name);
   if (found == values_.end()) found = values_.find(WithDashes(name));
   assert(found != values_.end());

@@ -3,6 +3,8 @@
 // barrier.
 #include "core/export.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -109,6 +111,11 @@ class Ending {
   const Ending* const outer_;
 };
 thread_local const Ending* Ending::current_ = nullptr;
+
+// A process may end without disconnecting: threads of ours and of the client libraries then use
+// OpenSSL until it has gone, so that it must not clean up at exit. Nor has this library anything
+// that is destroyed then (tests/abi).
+[[maybe_unused]] const int openssl_stays = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
 
 // Logs, keeps for dsmsg_last_error, and answers ERR.
 NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,

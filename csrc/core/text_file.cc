@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/limits.h"
 #include "core/net.h"
 
 namespace dsmsg {
@@ -35,7 +36,12 @@ Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
   const auto fail = [](const std::string& why) { return Status(Code::kInvalidArgument, why); };
   // Non-blocking: opening a named pipe would else wait for a writer.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file.valid()) return fail("cannot be opened: " + ErrnoText(errno) + " (check the path)");
+  if (!file.valid()) {
+    const int error = errno;
+    const std::string limit_advice(LimitAdvice(error));
+    return fail("cannot be opened: " + ErrnoText(error) +
+                (limit_advice.empty() ? " (check the path)" : limit_advice));
+  }
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) return fail("cannot be read: " + ErrnoText(errno));
   if (S_ISDIR(facts.st_mode)) return fail("is a directory (name a file in it)");

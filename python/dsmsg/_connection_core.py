@@ -43,6 +43,7 @@ class ConnectionCore:
         self._condition = threading.Condition()  # guards _open, _calls
         self._open = False
         self._last_words = ""  # of the adaptor, when the connection ended
+        self._process = os.getpid()
         self._calls = 0
         self._pending: dict[int, Any] = {}  # number -> user pointer of a send not called back yet
         self._subscription: Any = None
@@ -99,8 +100,8 @@ class ConnectionCore:
 
     @property
     def closed(self) -> bool:
-        """True after `disconnect`."""
-        return not self._open
+        """True after `disconnect`, and in a forked child."""
+        return not self._open or self._process != os.getpid()
 
     @property
     def pending(self) -> int:
@@ -138,7 +139,8 @@ class ConnectionCore:
     def disconnect(self) -> None:
         """Flushes (at most `flush-timeout`), calls back for what is left and ends the connection.
 
-        A second call does nothing.
+        A second call does nothing, and neither does one in a forked child: the connection is the
+        parent's.
 
         Raises:
             DsmsgError: called from inside a callback of this connection, or the adaptor refused.
@@ -149,6 +151,8 @@ class ConnectionCore:
                 "cannot disconnect from inside a callback of the same connection "
                 "(let it return, then disconnect on another thread)"
             )
+        if self._process != os.getpid():
+            return  # without the locks, which a thread of the parent may have held
         with self._condition:
             if not self._open:
                 return
@@ -189,6 +193,11 @@ class ConnectionCore:
     @contextlib.contextmanager
     def _call(self) -> Iterator[Any]:
         """Keeps `disconnect` out during a call into the adaptor."""
+        if self._process != os.getpid():
+            raise DsmsgError(
+                f"this connection belongs to the parent process (pid {self._process}): a process "
+                "made by fork() has to connect itself"
+            )
         with self._condition:
             if not self._open:
                 raise _ClosedError("the connection is closed")
@@ -313,7 +322,8 @@ def _disconnect_all() -> None:
             report(error)
 
 
-# A child process has the handles, but none of the threads behind them.
+# A child process has the handles, but none of the threads behind them: every call but disconnect
+# raises there.
 os.register_at_fork(after_in_child=_connections.clear)
 
 

@@ -39,7 +39,11 @@ class Connection(ConnectionCore):
     `threading.excepthook`.
 
     Lifetime: a connection stays open, and alive, until `disconnect`; what is open when the
-    interpreter ends is disconnected then. A forked child must not use it.
+    interpreter ends is disconnected then.
+
+    Processes: in a child made by fork (`multiprocessing` with that start method) a connection of
+    the parent raises DsmsgError, whatever is called but `disconnect`, which does nothing; the child
+    makes connections of its own.
     """
 
     # For users.

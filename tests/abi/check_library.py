@@ -99,6 +99,15 @@ def binding_errors(library: str) -> list[str]:
     ]
 
 
+def exit_errors(library: str) -> list[str]:
+    """Checks that nothing is destroyed at exit, when threads of a connection may still run."""
+    undefined = {line.split()[-1].split("@")[0] for line in run("nm", "-D", library).splitlines()}
+    return [
+        f"calls {name}: a static object is destroyed at exit while threads still use it"
+        for name in sorted(undefined & {"__cxa_atexit", "atexit"})
+    ]
+
+
 def main() -> int:
     """Checks the library named on the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -110,6 +119,7 @@ def main() -> int:
         *symbol_errors(arguments.library, arguments.include),
         *dynamic_errors(arguments.library, arguments.client),
         *binding_errors(arguments.library),
+        *exit_errors(arguments.library),
     ]
     name = Path(arguments.library).name
     for error in errors:

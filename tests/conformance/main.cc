@@ -24,6 +24,10 @@
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
   return "race:_dl_deallocate_tls\n";
 }
+// Children of fork() start threads of their own (rule 23).
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {
+  return "die_after_fork=0";
+}
 
 namespace dsmsg::conformance {
 namespace {

@@ -2,6 +2,9 @@
 // Rules 15, 16 and 18: several adaptors in one process, signals, and loading again and again.
 #include <dirent.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <fstream>
@@ -140,6 +143,28 @@ TEST_P(Rule18_LoadUnloadAgain, HundredCycles) {
   EXPECT_LT(ResidentKb(), resident + (kSanitized ? 400'000 : 20'000)) << "KiB, in 90 cycles";
   ExpectAllOk(ledger, 500);
   ExpectDelivered(ledger, server, topic, false);
+}
+
+// Returns a program's exit code, or 1000 and the signal.
+int RunProgram(std::vector<std::string> arguments) {
+  std::vector<char*> pointers;
+  for (std::string& text : arguments) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  pid_t child = -1;
+  int status = 0;
+  if (posix_spawn(&child, pointers[0], nullptr, nullptr, pointers.data(), environ) != 0) return -1;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// A host that returns from main with everything running.
+TEST_P(Rule18_LoadUnloadAgain, ExitWithoutDisconnect) {
+  Server& server = quirks().shared();
+  const std::string topic = NewTopic(server), config = WriteConfig({});
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(RunProgram({DSMSG_LEAVER, LibraryPath(quirks()), Connection(server), config, topic}),
+              0);
+  }
 }
 
 // A connect that fails leaves nothing behind either.

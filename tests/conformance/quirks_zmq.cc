@@ -72,6 +72,7 @@ class ZmqQuirks : public Quirks {
     return {{"Section4_UnknownTopic", "ZeroMQ knows no topics that could be unknown"},
             {"Section4_RefusedForGood", "a reply is an acknowledgement, whatever it says"},
             {"Section4_RefusedForATime", "a reply is an acknowledgement, whatever it says"},
+            {"Rule23_ForkSockets", "libzmq does not say which descriptors are its connections"},
             {"Section1_ConnectWithoutFile",
              "the default is PUSH, whose other side stores nothing before it is OK"},
             {"Rule07_Credentials", "keys (CURVE), not passwords: shown in the adaptor's own tests"},

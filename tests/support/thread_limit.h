@@ -7,7 +7,8 @@
 
 namespace dsmsg::testing {
 
-/// While it lives, `count` more threads can be started, by whomever. One at a time; any thread.
+/// While it lives, `count` more threads can run at the same time, whoever starts them. One at a
+/// time; any thread.
 class ThreadLimit {
  public:
   explicit ThreadLimit(int count);

@@ -183,15 +183,15 @@ TEST_F(ProcessTest, SubscribeWithoutThreadsFailsAndWorksLater) {
 TEST_F(ProcessTest, AnOutageWithoutThreads) {
   auto session = Open("");
   ASSERT_TRUE(session);
-  std::atomic<int> link{-1};
-  session->SetLinkCallback([](void* user_ptr, DsmsgLinkState state,
-                              const char*) { *static_cast<std::atomic<int>*>(user_ptr) = state; },
-                           &link);
   {
     const ThreadLimit none(0);
     FakeBroker::Get().SetDown({Code::kAuth, "fake: wrong password"});
     ASSERT_TRUE(session->SendAsync(Request("1"), &CountOutcome, &counts_).ok());
-    EXPECT_TRUE(WaitFor([&] { return link == DSMSG_LINK_DOWN; }));
+    EXPECT_TRUE(WaitFor([&] {
+      session->DoWork();
+      std::lock_guard lock(events_mutex);
+      return !events.empty() && events.front().second == NVDS_MSGAPI_EVT_SERVICE_DOWN;
+    }));
     FakeBroker::Get().SetUp();
     EXPECT_TRUE(session->Flush(Millis(20000)));
   }
@@ -252,7 +252,7 @@ TEST_F(ProcessTest, AnExceptionOnTheIoThreadIsAnOutage) {
 }
 
 TEST_F(ProcessTest, AConnectThatThrowsHasAReason) {
-  throwing = 1;
+  throwing = 1'000'000;
   EXPECT_FALSE(Open("", ThrowingDriver::Factory()));
   EXPECT_THAT(connect_error_.message(), HasSubstr("bad_alloc"));
   throwing = 0;

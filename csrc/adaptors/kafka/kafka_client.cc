@@ -17,6 +17,8 @@
 
 #include "adaptors/kafka/kafka_errors.h"
 #include "adaptors/kafka/kafka_stall.h"
+#include "core/fork.h"
+#include "core/limits.h"
 #include "core/thread.h"
 
 namespace dsmsg::kafka {
@@ -71,6 +73,21 @@ int OnConnect(int fd, const sockaddr* address, int length, const char*, void* op
   return errno == EINPROGRESS ? 0 : errno;
 }
 
+// Any broker thread: socket(2). No socket to be had is an attempt that failed, too.
+int OnSocket(int domain, int type, int protocol, void* opaque) {
+  const int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+  if (fd >= 0) {
+    CloseInChildren(fd);
+    return fd;
+  }
+  const int error = errno;
+  auto& shared = *static_cast<ClientShared*>(opaque);
+  shared.socket_error.store(error, std::memory_order_relaxed);
+  shared.connects.fetch_add(1, std::memory_order_relaxed);
+  errno = error;
+  return -1;
+}
+
 // Any broker thread, once for each certificate of a chain.
 int OnCertificate(rd_kafka_t*, const char* broker, int32_t, int* x509_error, int depth,
                   const char* der, size_t size, char* reason, size_t reason_size, void* opaque) {
@@ -92,6 +109,12 @@ bool ChecksCertificates(const rd_kafka_conf_t* conf) {
   bool tls = false, sasl = false;
   return ParseProtocol(Value(conf, "security.protocol"), &tls, &sasl) && tls &&
          Value(conf, "enable.ssl.certificate.verification") == "true";
+}
+
+// librdkafka's own words, for a thread in most cases.
+Status NoResources(std::string_view text) {
+  return {Code::kUnavailable,
+          "cannot start a client: " + std::string(text) + std::string(kThreadAdvice)};
 }
 
 // Runs `work` on a thread of its own, which owns what it needs, and waits for its end at most
@@ -150,6 +173,7 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   rd_kafka_conf_set_opaque(conf.get(), client->shared_.get());
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
   rd_kafka_conf_set_connect_cb(conf.get(), OnConnect);
+  rd_kafka_conf_set_socket_cb(conf.get(), OnSocket);
   if (ChecksCertificates(conf.get())) {
     client->shared_->certificates.Expect(settings.tls_server_name());
     rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), OnCertificate);
@@ -165,6 +189,9 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   }
   client->rk_ = rd_kafka_new(consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(), reason,
                              sizeof reason);
+  if (client->rk_ == nullptr && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE) {
+    return NoResources(reason);
+  }
   if (client->rk_ == nullptr) {
     return Status(Code::kInvalidArgument, std::string("cannot make a ") +
                                               (consumer ? "consumer" : "producer") +
@@ -228,6 +255,9 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
     while (const EventPtr event = NextEvent()) {
       if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR) continue;
       const rd_kafka_resp_err_t err = rd_kafka_event_error(event.get());
+      if (err == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE) {
+        return NoResources(rd_kafka_event_error_string(event.get()));
+      }
       if (!IsLinkError(err)) continue;
       if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {  // says no cause
         all_down = true;
@@ -256,6 +286,11 @@ Peer Client::PeerAt(const std::string& address) const {
 }
 
 Status Client::Explain(rd_kafka_resp_err_t err, std::string_view text) {
+  if (const int error = shared_->socket_error.exchange(0); error != 0) {
+    return {Code::kUnavailable, "cannot reach broker " + settings_.brokers() + ": " +
+                                    std::generic_category().message(error) +
+                                    std::string(LimitAdvice(error))};
+  }
   const std::string address = NodeIn(text).address;
   if (ShowsAnswer(text) && !address.empty()) answered_.insert(address);
   const Peer peer = PeerAt(address);

@@ -34,6 +34,7 @@ using EventPtr = std::unique_ptr<rd_kafka_event_t, EventDeleter>;
 struct ClientShared {
   WakeFd events;
   std::atomic<uint32_t> connects{0};  // connection attempts so far
+  std::atomic<int> socket_error{0};   // errno of the last socket that could not be made
   CertificateCheck certificates;
   // Both set before librdkafka's threads begin.
   Redactor redact;

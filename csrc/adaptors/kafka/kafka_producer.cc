@@ -149,13 +149,15 @@ Status Producer::Submit(const Message& message, Token token) {
 }
 
 bool Producer::OnDelivery(rd_kafka_event_t* event) {
-  static const Status kOk;
+  // Never destroyed: a process may end with this thread running.
+  static const Status& kOk = *new Status;
   // Without an offset no broker has answered for the message: librdkafka infers from an answer to
   // later ones that it has arrived before. A broker that was not the partition's leader yet refuses
   // the first and takes the later, though, and then the first is nowhere.
-  static const Status kInferred(Code::kUnavailable,
-                                "messages were acknowledged that came after one which was not "
-                                "(a partition that has just been made?)");
+  static const Status& kInferred =
+      *new Status(Code::kUnavailable,
+                  "messages were acknowledged that came after one which was not (a partition that "
+                  "has just been made?)");
   bool answered = false;
   std::array<const rd_kafka_message_t*, kBatch> batch{};
   while (const size_t count = rd_kafka_event_message_array(event, batch.data(), batch.size())) {

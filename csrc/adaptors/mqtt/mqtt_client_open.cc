@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/fork.h"
 #include "mqtt_client.h"
 #include "mqtt_errors.h"
 
@@ -102,6 +103,7 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
   }
   const int fd = mosquitto_socket(object_.get());
   (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  CloseInChildren(fd);
   SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);

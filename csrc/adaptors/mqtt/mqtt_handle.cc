@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <mutex>
 
+#include "core/fork.h"
+
 namespace dsmsg {
 namespace {
 
@@ -32,8 +34,8 @@ class SigpipeKept {
 
  private:
   static std::mutex& Mutex() {
-    static auto* const mutex = new std::mutex;  // outlives every thread at the process's end
-    return *mutex;
+    static PerProcess<std::mutex> mutex;  // outlives every thread at the process's end
+    return mutex.Get();
   }
   static bool Ignores(const struct sigaction& action) {
     return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_IGN;

@@ -14,6 +14,9 @@
 #include <system_error>
 #include <utility>
 
+#include "core/fork.h"
+#include "core/limits.h"
+
 namespace dsmsg {
 namespace {
 
@@ -29,8 +32,10 @@ Status MqttWire::Attach(int fd, const TlsSettings& tls, const HostPort& server, 
                         Deadline deadline, int cancel_fd) {
   Close();
   const auto failed = [&server] {
+    const int error = errno;
     return Status(Code::kUnavailable, "cannot set up the connection to " + server.ToString() +
-                                          ": " + std::generic_category().message(errno));
+                                          ": " + std::generic_category().message(error) +
+                                          std::string(LimitAdvice(error)));
   };
   int ends[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -40,6 +45,7 @@ Status MqttWire::Attach(int fd, const TlsSettings& tls, const HostPort& server, 
   const UniqueFd other(ends[1]);
   server_ = UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!server_.valid() || dup3(other.get(), fd, O_CLOEXEC) < 0) return failed();
+  CloseInChildren(server_.get());
   if (!tls.enabled) return {};
   Result<std::unique_ptr<TlsStream>> stream =
       TlsStream::Start(server_.get(), tls, server, deadline, cancel_fd, answered);

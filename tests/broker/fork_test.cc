@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A child of fork() and the handles of its parent.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "harness.h"
+
+namespace dsmsg::client_test {
+namespace {
+
+class Fork : public ClientTest {};
+
+void Ignore(NvMsgBrokerErrorType, void*, int, char*, void*) {}
+
+// 7: as it has to be; the others say where it went wrong.
+int UseInChild(Fake& fake, NvMsgBrokerClientHandle parents) {
+  alarm(60);
+  char payload[] = "x", topic[] = "topic";
+  char* topics[] = {topic};
+  const NvMsgBrokerClientMsg message{topic, payload, 1};
+  if (nv_msgbroker_send_async(parents, message, nullptr, nullptr) != NV_MSGBROKER_API_ERR) return 1;
+  if (nv_msgbroker_subscribe(parents, topics, 1, &Ignore, nullptr) != NV_MSGBROKER_API_ERR)
+    return 2;
+  if (nv_msgbroker_disconnect(parents) != NV_MSGBROKER_API_ERR) return 3;
+  const NvMsgBrokerClientHandle own = Connect(fake);
+  if (own == nullptr || own == parents) return 4;
+  return nv_msgbroker_disconnect(own) == NV_MSGBROKER_API_OK ? 7 : 5;
+}
+
+TEST_F(Fork, AHandleOfTheParentIsRefusedAtOnce) {
+  for (Fake* fake : {&Plain(), &Ours()}) {
+    const auto handle = Connect(*fake);
+    Sends sends;
+    std::atomic<bool> stop{false};
+    std::thread busy([&] {
+      while (!stop) sends.Send(handle, "x");
+    });
+    for (int i = 0; i < 20; ++i) {
+      pid_t child = -1;
+      // The fake is no part of what is shown: its lock is not held when the child is made.
+      fake->With([&](fake::State&) { return child = fork(); });
+      if (child == 0) _exit(UseInChild(*fake, handle));
+      int status = 0;
+      waitpid(child, &status, 0);
+      EXPECT_TRUE(WIFEXITED(status));
+      EXPECT_EQ(WEXITSTATUS(status), 7);
+    }
+    stop = true;
+    busy.join();
+    EXPECT_TRUE(sends.WaitAll());
+    EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);
+    EXPECT_FALSE(sends.doubled());
+  }
+}
+
+}  // namespace
+}  // namespace dsmsg::client_test
