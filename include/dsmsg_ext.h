@@ -72,7 +72,9 @@ NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms);
 /**
  * Connects anew with another endpoint, certificate or password, and keeps the queue: what was not
  * acknowledged is sent again over the new connection (duplicates are possible), subscriptions are
- * made again. Options of the queue, the spool and the metrics stay as they were.
+ * made again, and a later nvds_msgapi_subscribe() uses the new settings. Options of the queue, the
+ * spool, dead letters and metrics keep their value until the next connect, and the log names those
+ * that were to change. Legal from inside a callback; it waits for nothing.
  * @param connection_str NULL or empty: that of nvds_msgapi_connect()
  * @param config_path    NULL or empty: that of nvds_msgapi_connect(), read again
  * @return ERR when the settings are wrong (dsmsg_last_error(); nothing has changed then). OK does

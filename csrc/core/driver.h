@@ -61,6 +61,9 @@ struct DriverInfo {
   /// The library acknowledges a message as soon as it has read it: what was delivered by then is
   /// still handed to the host at disconnect, because nobody would bring it again.
   bool acknowledges_early = false;
+  /// Whether a subscription to `filter` has the messages of `topic`. nullptr: when they are equal.
+  bool (*matches)(const Config& config, const std::string& filter,
+                  const std::string& topic) = nullptr;
 };
 
 /// Given to the driver's constructor; outlives it. Every function may be called from any thread,
@@ -116,12 +119,24 @@ class Driver {
   /// means that the link is lost and the core is to Close and Open again.
   virtual Status Poll(Millis budget, int wake_fd) = 0;
 
-  /// Replaces the set of topics. Called after every Open of a consumer role while there is a
-  /// subscription.
-  virtual Status Subscribe(std::span<const std::string> topics) = 0;
+  /// Makes `topics` (none: nothing) the set whose messages are delivered, by `deadline` (kTimeout)
+  /// or until Open's cancel_fd is readable (kCancelled). Called after every Open of a consumer role
+  /// while there is a subscription, and whenever the host replaces it.
+  ///
+  /// All or nothing: on an error what was subscribed before is in force again. Topics of which the
+  /// broker took a part are given back, and no message that waits for the previous set is lost.
+  /// Where that cannot be had (the link is lost, the broker does not answer) the next Poll fails,
+  /// and the core opens the link anew and subscribes to the previous set.
+  ///
+  /// It delivers nothing. What is read meanwhile is kept, and delivered later where the set that is
+  /// then in force has its topic. After ok nothing of a topic that was given up is delivered.
+  virtual Status Subscribe(std::span<const std::string> topics, Deadline deadline) = 0;
 
   /// The host's callback for a delivered message has returned.
   virtual void Ack(AckToken token) noexcept = 0;
+  /// No callback will see this delivered message: its topic was given up. It is not acknowledged,
+  /// and goes back where the protocol can do that. kNoToken: it came before the last Open.
+  virtual void Release(AckToken /*token*/, InMessage&& /*message*/) noexcept {}
 
   /// Ends the link. Waits at most `drain` for acknowledgements of the consumer side to get out;
   /// bounded otherwise by 400 ms whatever the broker does. Afterwards the driver touches no

@@ -40,7 +40,7 @@ Status DumpDriver::Poll(Millis budget, int wake_fd) {
   return {};
 }
 
-Status DumpDriver::Subscribe(std::span<const std::string>) {
+Status DumpDriver::Subscribe(std::span<const std::string>, Deadline) {
   return {Code::kNotSupported, "nothing can be received while NVDS_JSON_DUMP_FILE is set"};
 }
 

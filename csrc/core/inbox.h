@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Received messages between the I/O thread and the subscribe callback: a bounded queue, the
 // dispatch thread that calls the callback one message at a time, and the acknowledgements on their
-// way back to the I/O thread.
+// way back to the I/O thread. Each message belongs to the subscription that was in force when it
+// was received.
 //
 // Threads: every function from any thread. The callback runs on the dispatch thread with no lock
 // held; one that throws is logged, and its message counts as handled. The dispatch thread owns this
@@ -15,6 +16,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -22,6 +25,7 @@
 #include "core/message.h"
 #include "core/net.h"
 #include "core/status.h"
+#include "core/subscription.h"
 #include "nvds_msgapi.h"
 
 namespace dsmsg {
@@ -34,6 +38,8 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   struct Ack {
     uint64_t epoch;
     AckToken token;
+    /// Goes back: no callback saw it, because its topic was given up.
+    std::optional<InMessage> unseen;
   };
   /// Runs around every callback on the dispatch thread (marks the thread as being inside one).
   using CallbackFrame = std::function<void(const std::function<void()>&)>;
@@ -42,9 +48,15 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   /// inbox's lock held, so that it is never called after Close; it must not block.
   Inbox(std::function<void()> wake, CallbackFrame frame);
 
-  /// Sets the callback and starts the thread if it does not run. When this returns, the previous
-  /// callback is not running any more (except when called from inside it). Throws NoThreadError.
-  void SetCallback(nvds_msgapi_subscribe_request_cb_t callback, void* user_ctx);
+  /// Starts the dispatch thread if it does not run. Throws NoThreadError.
+  void Start();
+  /// From now on `subscription` receives: no call of the previous callback begins after this. What
+  /// waits becomes its, but for messages whose topic it does not `keep`: those go back with the
+  /// acknowledgements.
+  void Adopt(SubscriptionPtr subscription, const std::function<bool(const std::string&)>& keep);
+  /// Waits until no callback of an older subscription than `generation` runs, at most until
+  /// `deadline`; false: one does. True at once on the dispatch thread.
+  bool WaitForOlderCall(uint64_t generation, Deadline deadline);
 
   /// kWouldBlock and `message` unchanged when full. `epoch`: which opening of the link it came
   /// from.
@@ -55,14 +67,16 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   /// Waits until everything delivered was handed to the callback, at most until `deadline`; returns
   /// how much was not. Without a callback nothing is waited for.
   size_t Drain(Deadline deadline);
-  /// Stops dispatching: no callback starts after this. Waits for a running one until `deadline`.
-  void Close(Deadline deadline);
+  /// Stops dispatching: no callback starts after this. Waits for a running one until `deadline`;
+  /// false: it still runs.
+  bool Close(Deadline deadline);
   size_t messages() const;
 
  private:
   struct Item {
     InMessage message;
     Ack ack;
+    SubscriptionPtr subscription;
   };
   void Run();
 
@@ -74,9 +88,9 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   std::deque<Item> items_;
   size_t bytes_ = 0;
   std::vector<Ack> acks_;
-  nvds_msgapi_subscribe_request_cb_t callback_ = nullptr;
-  void* user_ctx_ = nullptr;
-  bool started_ = false, closed_ = false, calling_ = false, refused_ = false;
+  SubscriptionPtr current_;  // null: none yet
+  SubscriptionPtr calling_;  // whose callback runs
+  bool started_ = false, closed_ = false, refused_ = false;
   std::thread::id thread_;
 };
 

@@ -29,15 +29,12 @@ uint64_t RandomSeed() {
 Link::Link(Role role, const LinkParts& parts)
     : role_(role),
       parts_(parts),
-      state_(parts.settings, parts.queue),
-      linger_(parts.settings.config.Has(parts.factory.info->linger_option)
-                  ? parts.settings.config.GetMillis(parts.factory.info->linger_option)
-                  : Millis(0)),
-      reconnect_backoff_(parts.settings.reconnect_interval, parts.settings.reconnect_max_interval,
-                         RandomSeed()),
-      slow_backoff_(parts.settings.reconnect_max_interval / 2,
-                    parts.settings.reconnect_max_interval / 2, RandomSeed()),
-      retry_backoff_(kRetryFirst, kRetryMax, RandomSeed()) {}
+      state_(*parts.settings, parts.queue),
+      reconnect_backoff_(Millis(0), Millis(0), 0),  // Adopt makes both
+      slow_backoff_(Millis(0), Millis(0), 0),
+      retry_backoff_(kRetryFirst, kRetryMax, RandomSeed()) {
+  Adopt(parts.settings);
+}
 
 Link::~Link() {
   RequestStop(Millis(0));
@@ -46,20 +43,26 @@ Link::~Link() {
 
 Status Link::Configure() {
   driver_ = parts_.factory.create(*this);
-  return driver_->Configure(parts_.settings.endpoints, parts_.settings.config);
+  return driver_->Configure(parts_.settings->endpoints, parts_.settings->config);
 }
 
-Status Link::Reconfigure(const Endpoints& endpoints, const Config& config) {
+Result<std::unique_ptr<Driver>> Link::Prepare(const Settings& settings) {
   std::unique_ptr<Driver> driver = parts_.factory.create(*this);
-  if (Status status = driver->Configure(endpoints, config); !status.ok()) return status;
-  state_.SetPeer(endpoints.ToString());
+  if (Status status = driver->Configure(settings.endpoints, settings.config); !status.ok()) {
+    return status;
+  }
+  return driver;
+}
+
+void Link::Replace(std::unique_ptr<Driver> driver, std::shared_ptr<const Settings> settings) {
+  state_.Adopt(*settings);
   {
     std::lock_guard lock(replacement_mutex_);
     replacement_ = std::move(driver);
+    replacement_settings_ = std::move(settings);
   }
   retry_now_ = true;
   Signal();
-  return {};
 }
 
 // ---------------------------------------------------------------- any thread
@@ -85,11 +88,9 @@ void Link::Signal() {
   signalled_ = true;
 }
 
-Status Link::Subscribe(std::vector<std::string> topics, Deadline deadline) {
-  state_.RequestTopics(std::move(topics));
+void Link::Resubscribe() {
   retry_now_ = true;
   Signal();
-  return state_.WaitSubscribed(deadline);
 }
 
 void Link::BeginFlush() {
@@ -145,6 +146,7 @@ void Link::LinkDown(const Status& reason) noexcept {
 
 void Link::ReportUp() {
   const LinkState::Up change = state_.SetUp();
+  if (parts_.subscription != nullptr) parts_.subscription->LinkUp();
   if (change == LinkState::Up::kAlready) return;
   const bool again = change == LinkState::Up::kAgain;
   if (again) Metrics::Add(parts_.metrics.reconnects);
@@ -164,6 +166,9 @@ void Link::ReportDown(const Status& reason, bool failed_attempt) {
   if (stopping()) return;
   const std::optional<LinkState::Down> down = state_.SetDown(reason, failed_attempt);
   if (!down) return;
+  if (parts_.subscription != nullptr) {
+    parts_.subscription->LinkDown(reason, failed_attempt, down->gives_up);
+  }
   if (failed_attempt) Metrics::Add(parts_.metrics.failed_attempts);
   parts_.metrics.RecordFailureReason(reason);
   if (down->gives_up) Signal();
@@ -258,20 +263,31 @@ void Link::Step() {
 
 void Link::SwapDriver() {
   std::unique_ptr<Driver> next;
+  std::shared_ptr<const Settings> settings;
   {
     std::lock_guard lock(replacement_mutex_);
     next = std::move(replacement_);
+    settings = std::move(replacement_settings_);
   }
   if (next == nullptr) return;
   CloseDriver(Millis(0));
   driver_ = std::move(next);
-  reconnect_backoff_.Reset();
+  Adopt(std::move(settings));
   state_.Revive();
+}
+
+void Link::Adopt(std::shared_ptr<const Settings> settings) {
+  settings_ = std::move(settings);
+  const char* linger = parts_.factory.info->linger_option;
+  linger_ = settings_->config.Has(linger) ? settings_->config.GetMillis(linger) : Millis(0);
+  const Millis longest = settings_->reconnect_max_interval;
+  reconnect_backoff_ = Backoff(settings_->reconnect_interval, longest, RandomSeed());
+  slow_backoff_ = Backoff(longest / 2, longest / 2, RandomSeed());
 }
 
 bool Link::TryOpen() {
   const Status status =
-      driver_->Open(role_, Clock::now() + parts_.settings.connect_timeout, cancel_.fd());
+      driver_->Open(role_, Clock::now() + settings_->connect_timeout, cancel_.fd());
   if (!status.ok()) {
     driver_->Close(Millis(0), -1);
     HandleOutcomes(&outcomes_);
@@ -281,7 +297,7 @@ bool Link::TryOpen() {
   open_ = true;
   ++epoch_;
   up_since_ = Clock::now();
-  state_.RenewTopics();
+  if (parts_.subscription != nullptr) parts_.subscription->Opened();
   ReportUp();
   return true;
 }
@@ -304,18 +320,18 @@ void Link::LinkLost(const Status& reason) {
 
 // Waits for the next attempt; messages expire meanwhile.
 void Link::Pause(bool slowly) {
-  const Settings& settings = parts_.settings;
-  const Millis pause = slowly ? settings.reconnect_max_interval / 2 + slow_backoff_.Next()
+  const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
+  const Millis pause = slowly ? settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
                               : reconnect_backoff_.Next();
   const Deadline end = Clock::now() + pause;
   while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
     Deadline next = end;
-    if (parts_.queue != nullptr && settings.queue.message_timeout.count() > 0) {
+    if (parts_.queue != nullptr && message_timeout.count() > 0) {
       std::vector<Finished> finished;
       // A message accepted after this look cannot expire before a whole message-timeout from now.
       const auto now = Clock::now();
       const auto due = parts_.queue->Expire(now, &finished);
-      next = std::min({end, due, now + settings.queue.message_timeout});
+      next = std::min({end, due, now + message_timeout});
       Tell(&finished);
     }
     pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
@@ -329,7 +345,9 @@ void Link::Pause(bool slowly) {
 void Link::AnswerGivenUp() {
   if (open_) CloseDriver(Millis(0));
   sleep_ = Sleep::kIdle;
-  state_.RefuseTopics();
+  if (parts_.subscription != nullptr) {
+    parts_.subscription->LinkDown(state_.last_error(), false, /*gave_up=*/true);
+  }
   if (parts_.queue != nullptr) {
     std::vector<Finished> finished;
     parts_.queue->CloseAll({Code::kRejected, "gave up: " + state_.last_error().message()},
@@ -345,8 +363,8 @@ void Link::Drive() {
   parts_.observer.OnTick();
   bool blocked = true, room = false;
   if (parts_.inbox != nullptr) {
-    HandleSubscription();
-    HandleAcks();
+    HandleAcks();  // first: a driver may look at what was acknowledged when the topics change
+    if (Status lost = HandleSubscription(); !lost.ok()) return LinkLost(lost);
   }
   if (parts_.queue != nullptr) {
     if (hold_requested_.exchange(false)) hold_until_ = Clock::now() + retry_backoff_.Next();
@@ -404,10 +422,11 @@ Millis Link::PollBudget(bool blocked) {
   const auto now = Clock::now();
   Deadline end = now + (blocked ? kBlockedBudget : kIdleBudget);
   if (hold_until_ > now) end = std::min(end, hold_until_);
-  if (parts_.settings.queue.message_timeout.count() > 0) {
+  const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
+  if (message_timeout.count() > 0) {
     std::vector<Finished> finished;
     next_expiry_ = parts_.queue->Expire(now, &finished);
-    end = std::min({end, next_expiry_, now + parts_.settings.queue.message_timeout});
+    end = std::min({end, next_expiry_, now + message_timeout});
     Tell(&finished);
   }
   if (!blocked) {
@@ -421,20 +440,37 @@ Millis Link::PollBudget(bool blocked) {
   return Millis(PollTimeout(end));
 }
 
-void Link::HandleSubscription() {
-  const std::optional<std::vector<std::string>> topics = state_.TakeTopics();
-  if (!topics) return;
-  const Status status = driver_->Subscribe(*topics);
-  if (status.permanent()) parts_.logger.Warn("cannot subscribe: " + status.message());
-  state_.AnswerTopics(*topics, status);
+bool Link::ReplacementWaits() {
+  std::lock_guard lock(replacement_mutex_);
+  return replacement_ != nullptr;
+}
+
+// Not ok: the driver has the wrong topics, the link has to be opened anew.
+Status Link::HandleSubscription() {
+  const Deadline usual = Clock::now() + settings_->connect_timeout;
+  while (const auto step = parts_.subscription->Next(usual)) {
+    // Looked at after the step: a subscribe that follows a reload is for the new broker.
+    if (ReplacementWaits()) return {};
+    const Status status = driver_->Subscribe(step->topics(), step->deadline);
+    if (status.permanent()) parts_.logger.Warn("cannot subscribe: " + status.message());
+    Status lost = parts_.subscription->Answer(*step, status);
+    if (!lost.ok()) return lost;
+    HandleAcks();  // what belongs to topics that were given up
+  }
+  return {};
 }
 
 void Link::HandleAcks() {
   parts_.inbox->TakeAcks(&acks_);
   const uint64_t epoch = epoch_.load();
-  for (const Inbox::Ack& ack : acks_) {
+  for (Inbox::Ack& ack : acks_) {
     // After a reconnect the broker delivers what was not acknowledged again, under new names.
-    if (ack.epoch == epoch) driver_->Ack(ack.token);
+    const bool known = ack.epoch == epoch;
+    if (ack.unseen) {
+      driver_->Release(known ? ack.token : kNoToken, std::move(*ack.unseen));
+    } else if (known) {
+      driver_->Ack(ack.token);
+    }
   }
 }
 

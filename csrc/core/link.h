@@ -25,6 +25,7 @@
 #include "core/metrics.h"
 #include "core/send_queue.h"
 #include "core/settings.h"
+#include "core/subscription.h"
 
 namespace dsmsg {
 
@@ -46,17 +47,18 @@ class LinkObserver {
   ~LinkObserver() = default;
 };
 
-/// What a link works with; all of it outlives the link. `queue` is null for a consumer, `inbox` for
-/// a producer.
+/// What a link works with; all of it outlives the link. `queue` is null for a consumer, `inbox` and
+/// `subscription` for a producer.
 struct LinkParts {
   const DriverFactory& factory;
-  const Settings& settings;
+  std::shared_ptr<const Settings> settings;
   CompletionQueue& completions;
   Metrics& metrics;
   Logger& logger;
   LinkObserver& observer;
   SendQueue* queue;
   Inbox* inbox;
+  SubscriptionControl* subscription;
   DeadLetters& dead_letters;
 };
 
@@ -67,10 +69,11 @@ class Link final : public DriverHost {
 
   /// Creates the driver and gives it the settings.
   Status Configure();
-  /// Creates another driver with other settings; the I/O thread closes the present one and opens
-  /// that, also where the link had given up. What was in flight is sent again. On an error nothing
-  /// changes. The core keeps its own settings.
-  Status Reconfigure(const Endpoints& endpoints, const Config& config);
+  /// Creates another driver with other settings, for Replace.
+  Result<std::unique_ptr<Driver>> Prepare(const Settings& settings);
+  /// The I/O thread closes the present driver and opens this one, also where the link had given up.
+  /// What was in flight is sent again. From then on `settings` are the link's.
+  void Replace(std::unique_ptr<Driver> driver, std::shared_ptr<const Settings> settings);
   void Start();
   LinkState& state() { return state_; }
   bool up() const { return state_.up(); }
@@ -81,8 +84,8 @@ class Link final : public DriverHost {
   /// Makes the I/O thread look around whatever it waits for (inbox room, acknowledgements).
   void Signal();
 
-  /// Replaces the topics and waits for the driver's answer (LinkState::WaitSubscribed).
-  Status Subscribe(std::vector<std::string> topics, Deadline deadline);
+  /// There is another subscription to try: the I/O thread looks, and opens the link if it waits to.
+  void Resubscribe();
 
   /// A flush begins: a link that is down tries again at once.
   void BeginFlush();
@@ -106,6 +109,7 @@ class Link final : public DriverHost {
   void Step();
   bool TryOpen();
   void SwapDriver();
+  void Adopt(std::shared_ptr<const Settings> settings);
   void CloseDriver(Millis drain);
   void LinkLost(const Status& reason);
   void Pause(bool slowly);
@@ -115,7 +119,8 @@ class Link final : public DriverHost {
   bool Lingering(const SendQueue::Waiting& waiting, Clock::time_point now) const;
   bool SubmitWaiting();  // true: something waits that cannot be submitted now
   Millis PollBudget(bool blocked);
-  void HandleSubscription();
+  bool ReplacementWaits();
+  Status HandleSubscription();
   void HandleAcks();
   void HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes);  // any thread
   void KeepRefused(std::vector<SendQueue::Refused>* refused);      // any thread
@@ -137,13 +142,15 @@ class Link final : public DriverHost {
   std::atomic<bool> hold_requested_{false};
   std::mutex replacement_mutex_;  // guards the following
   std::unique_ptr<Driver> replacement_;
+  std::shared_ptr<const Settings> replacement_settings_;
   std::atomic<uint64_t> epoch_{0};
   std::atomic<std::thread::id> io_thread_{};
 
   std::atomic<Millis> drain_{Millis(0)};
   std::atomic<bool> open_{false};  // written by the I/O thread
   // I/O thread only.
-  const Millis linger_;
+  std::shared_ptr<const Settings> settings_;
+  Millis linger_{0};
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
   std::vector<SendQueue::Outcome> outcomes_;

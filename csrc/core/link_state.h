@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known about a link, and what other threads want from it: whether it is up, the last
-// error, the attempts made, and the topics to subscribe to. Link's I/O thread writes it, hosts'
-// threads wait for it.
+// What is known about a link: whether it is up, the last error, the attempts made. Link's I/O
+// thread writes it, hosts' threads wait for it.
 //
 // Threads: every function from any thread. While the queue is told the state of the link the lock
 // is held, so that both always agree; nothing else is called with it.
@@ -13,7 +12,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/net.h"
 #include "core/send_queue.h"
@@ -25,14 +23,15 @@ class LinkState {
  public:
   /// `queue` may be null; both outlive this object.
   LinkState(const Settings& settings, SendQueue* queue)
-      : settings_(settings), queue_(queue), peer_(settings.endpoints.ToString()) {}
+      : queue_(queue), connect_(settings.connect) {
+    Adopt(settings);
+  }
 
   bool up() const { return up_.load(std::memory_order_acquire); }
   bool given_up() const { return given_up_.load(); }
   Status last_error() const;
   /// "host:port[,...]" for messages; changes with a reload.
   std::string peer() const;
-  void SetPeer(std::string peer);
 
   enum class Up { kAlready, kFirst, kAgain };
   Up SetUp();
@@ -43,7 +42,9 @@ class LinkState {
   };
   /// nullopt: had given up before.
   std::optional<Down> SetDown(const Status& reason, bool failed_attempt);
-  /// Other settings will be tried: attempts are counted anew, also where the link had given up.
+  /// A reload: these settings count from now on, and are what messages name.
+  void Adopt(const Settings& settings);
+  /// They will be tried: attempts are counted anew, also where the link had given up.
   void Revive();
 
   /// Waits until the first attempt ended (ok or its error), or the deadline.
@@ -57,22 +58,9 @@ class LinkState {
   /// nobody.
   bool FlushIsHopeless() const;
 
-  // Subscription: requested and waited for by a host, carried out by the I/O thread.
-  void RequestTopics(std::vector<std::string> topics);
-  /// Waits for the answer to the last request; on failure no topic stays subscribed. With
-  /// connect=lazy and the broker away: ok, and made when the link comes up.
-  Status WaitSubscribed(Deadline deadline);
-  /// The link was opened anew: what was subscribed has to be again.
-  void RenewTopics();
-  /// The topics to subscribe to now, or nullopt.
-  std::optional<std::vector<std::string>> TakeTopics();
-  void AnswerTopics(const std::vector<std::string>& topics, const Status& status);
-  /// The link gave up: whoever waits for a subscription hears why.
-  void RefuseTopics();
-
  private:
-  const Settings& settings_;
   SendQueue* const queue_;
+  const ConnectMode connect_;
   std::atomic<bool> up_{false}, given_up_{false};
 
   mutable std::mutex mutex_;  // guards the following
@@ -80,13 +68,12 @@ class LinkState {
   bool attempted_ = false, established_ = false, told_down_ = false;
   Status last_error_;
   std::string peer_;
+  bool reconnect_ = true;
+  int64_t reconnect_attempts_ = 0;
   int64_t failures_ = 0;  // failed attempts in this outage
-  uint64_t attempts_ended_ = 0, flush_attempts_ = 0, subscribe_attempts_ = 0;
+  uint64_t attempts_ended_ = 0, flush_attempts_ = 0;
   Clock::time_point flush_began_{};
   bool flushing_ = false;
-  std::vector<std::string> topics_;
-  bool topics_pending_ = false;
-  std::optional<Status> topics_result_;
 };
 
 }  // namespace dsmsg

@@ -33,6 +33,8 @@ struct Message {
 /// Opaque to the core: the driver's own name of a received message (offset, entry id, delivery
 /// tag).
 using AckToken = uint64_t;
+/// No driver gives it out.
+inline constexpr AckToken kNoToken = 0;
 
 /// A received message; owns its bytes.
 struct InMessage {

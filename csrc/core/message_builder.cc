@@ -50,9 +50,11 @@ class Cursor {
 
 }  // namespace
 
-Result<MessageBuilder> MessageBuilder::Create(const Settings& settings) {
+Result<MessageBuilder> MessageBuilder::Create(const Settings& settings,
+                                              const MessageBuilder* before) {
   const Config& config = settings.config;
   MessageBuilder builder;
+  if (before != nullptr) builder.pool_ = before->pool_;
   for (auto& [name, compiled] :
        {std::pair("topic", &builder.default_topic_),
         std::pair("topic-template", &builder.topic_template_), std::pair("key", &builder.key_)}) {

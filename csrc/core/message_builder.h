@@ -28,7 +28,9 @@ struct SendRequest {
 class MessageBuilder {
  public:
   MessageBuilder() = default;
-  static Result<MessageBuilder> Create(const Settings& settings);
+  /// `before`: the builder that this one takes over from, for the memory that it keeps; or null.
+  static Result<MessageBuilder> Create(const Settings& settings,
+                                       const MessageBuilder* before = nullptr);
 
   /// kInvalidArgument: no topic (nothing was accepted). kTooLarge, kInternal (no memory): accepted
   /// messages that are to be completed with that status. The recipient is not touched.

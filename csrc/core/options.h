@@ -21,8 +21,9 @@ enum OptionFlags : unsigned {
   kOptSecret = 1,      // never logged, never in stats or describe; ${env:..} and ${file:..} expand
   kOptDeprecated = 2,  // works, with a note
   kOptUnavailable =
-      4,          // known, not in this version: setting it to anything but its default is an error
-  kOptLocal = 8,  // does not change what is sent where (log level, metrics): not in the signature
+      4,           // known, not in this version: setting it to anything but its default is an error
+  kOptLocal = 8,   // does not change what is sent where (log level, metrics): not in the signature
+  kOptFixed = 16,  // the core reads it once, at connect: a reload keeps its value and says so
 };
 
 /// One option. `type` is one of
@@ -41,7 +42,8 @@ struct OptionSpec {
 /// The options that every adaptor has (OPTIONS "Every adaptor").
 std::span<const OptionSpec> CommonOptions();
 
-/// The common options and an adaptor's own; an own option replaces the common one of the same name.
+/// The common options and an adaptor's own. An own option replaces the common one of the same name
+/// and stays kOptFixed where that is.
 class OptionTable {
  public:
   explicit OptionTable(std::span<const OptionSpec> own);

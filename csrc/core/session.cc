@@ -80,7 +80,12 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
           [this](const std::function<void()>& body) {
             const CallbackFrame frame(this);
             body();
-          })) {
+          })),
+      subscription_(*inbox_, settings_.connect == ConnectMode::kLazy,
+                    [this](const std::string& filter, const std::string& topic) {
+                      return Matches(filter, topic);
+                    }),
+      current_(std::make_shared<const Settings>(settings_)) {
   logger_.SetLevel(ParseLogLevel(settings_.config.GetString("log-level"), LogLevel::kWarn));
   for (const std::string& warning : settings_.config.warnings()) logger_.Warn(warning);
 }
@@ -113,22 +118,26 @@ Result<std::shared_ptr<Session>> Session::Connect(const DriverFactory& factory,
   return session;
 }
 
+std::shared_ptr<const Settings> Session::CurrentSettings() const {
+  std::lock_guard lock(settings_mutex_);
+  return current_;
+}
+
 LinkParts Session::PartsFor(Role role) {
   return {factory_,
-          settings_,
+          CurrentSettings(),
           completions_,
           metrics_,
           logger_,
           *this,
           role == Role::kConsumer ? nullptr : &queue_,
           role == Role::kProducer ? nullptr : inbox_.get(),
+          role == Role::kProducer ? nullptr : &subscription_,
           dead_letters_};
 }
 
 Status Session::Start() {
-  Result<MessageBuilder> builder = MessageBuilder::Create(settings_);
-  if (!builder.ok()) return builder.status();
-  builder_ = std::move(builder.value());
+  if (Status status = UseBuilder(settings_); !status.ok()) return status;
   if (Status status = dead_letters_.Prepare(); !status.ok()) return status;
   completions_.SetObserver([this](std::span<const Finished> finished) { OnFinished(finished); });
 
@@ -160,7 +169,8 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
                        Deadline patience) {
   notifier_->HostCalled();
   Outgoing outgoing;
-  const Status built = builder_.Build(request, metrics_, logger_, &outgoing);
+  const Status built =
+      builder_.load(std::memory_order_acquire)->Build(request, metrics_, logger_, &outgoing);
   if (built.code() == Code::kInvalidArgument) {
     Metrics::Add(metrics_.refused);
     logger_.Limited(LogLevel::kError, "refused", built.message());
@@ -209,7 +219,7 @@ Status Session::SendAsync(const SendRequest& request, nvds_msgapi_send_cb_t call
 }
 
 Status Session::Send(const SendRequest& request) {
-  const Deadline deadline = Clock::now() + settings_.send_timeout;
+  const Deadline deadline = Clock::now() + CurrentSettings()->send_timeout;
   const auto waiter = std::make_shared<SyncWaiter>();
   Token token = 0;
   const Status accepted = Accept(request, {nullptr, nullptr, waiter}, &token, deadline);
@@ -234,6 +244,8 @@ Status Session::Send(const SendRequest& request) {
 
 Result<Link*> Session::ConsumerLink() {
   if (!factory_.info->separate_roles) return producer_.get();
+  std::lock_guard lock(links_mutex_);
+  if (ended_) return Status(Code::kCancelled, "the connection is being closed");
   if (!consumer_) {
     auto link = std::make_unique<Link>(Role::kConsumer, PartsFor(Role::kConsumer));
     const Status configured = link->Configure();
@@ -248,11 +260,31 @@ Result<Link*> Session::ConsumerLink() {
 Status Session::Subscribe(std::vector<std::string> topics,
                           nvds_msgapi_subscribe_request_cb_t callback, void* user_ctx) {
   notifier_->HostCalled();
-  std::lock_guard lock(subscribe_mutex_);
+  const Deadline deadline = Clock::now() + CurrentSettings()->connect_timeout;
+  inbox_->Start();
   const Result<Link*> link = ConsumerLink();
   if (!link.ok()) return link.status();
-  inbox_->SetCallback(callback, user_ctx);
-  return link.value()->Subscribe(std::move(topics), Clock::now() + settings_.connect_timeout);
+  Subscription wanted;
+  wanted.topics = std::move(topics);
+  wanted.callback = callback;
+  wanted.user_ctx = user_ctx;
+  const Status status =
+      subscription_.Replace(std::move(wanted), deadline, [&] { link.value()->Resubscribe(); });
+  if (!status.ok()) return status;
+  // So that a host that frees the context of the previous callback need not do more; bounded,
+  // because that callback may wait for a lock that this caller holds.
+  const SubscriptionPtr current = subscription_.current();
+  if (!inbox_->WaitForOlderCall(current->generation, Clock::now() + kStopGrace)) {
+    logger_.Warn(
+        "subscribe: the new callback is in force, but a call of the previous one still runs; what "
+        "that uses has to stay valid until it returns (the first call of the new one comes after)");
+  }
+  return {};
+}
+
+bool Session::Matches(const std::string& filter, const std::string& topic) const {
+  const auto matches = factory_.info->matches;
+  return matches == nullptr ? filter == topic : matches(CurrentSettings()->config, filter, topic);
 }
 
 // ---------------------------------------------------------------- completions
@@ -268,7 +300,7 @@ void Session::DoWork() {
   std::vector<Finished> finished;
   queue_.Expire(Clock::now(), &finished);
   completions_.Push(&finished);
-  Dispatch(settings_.work_wait);
+  Dispatch(CurrentSettings()->work_wait);
 }
 
 bool Session::InCallback() const { return CallbackFrame::Inside(this); }
@@ -309,7 +341,7 @@ Status Session::Disconnect() {
   notifier_->Close();
   if (spool_ != nullptr) spool_->StopFeeding();
   queue_.Close();
-  const Deadline deadline = Clock::now() + settings_.flush_timeout;
+  const Deadline deadline = Clock::now() + CurrentSettings()->flush_timeout;
   const bool flushed = FlushUntil(deadline);
   const Deadline end = std::max(deadline, Clock::now()) + kEndGrace;
   StopLinks(end);
@@ -324,8 +356,13 @@ Status Session::Disconnect() {
 }
 
 void Session::StopLinks(Deadline end) {
+  {
+    std::lock_guard lock(links_mutex_);
+    ended_ = true;
+  }
+  subscription_.Close();
   const bool dispatch_rest = factory_.info->acknowledges_early;
-  if (!dispatch_rest) inbox_->Close(Clock::now() + kCallbackGrace);
+  if (!dispatch_rest) CloseInbox(Clock::now() + kCallbackGrace);
   const auto room = std::chrono::duration_cast<Millis>(end - Clock::now()) - kAfterDrain;
   const Millis drain = dispatch_rest ? kLeastDrain : std::clamp(room, kLeastDrain, kDrain);
   for (Link* link : {producer_.get(), consumer_.get()}) {
@@ -341,7 +378,14 @@ void Session::StopLinks(Deadline end) {
                  " received messages were acknowledged but not handed over, the callback is too "
                  "slow");
   }
-  inbox_->Close(deadline);
+  CloseInbox(deadline);
+}
+
+void Session::CloseInbox(Deadline deadline) {
+  if (inbox_->Close(deadline)) return;
+  logger_.Warn(
+      "disconnect: a call of the subscribe callback still runs and is left alone; what it uses has "
+      "to stay valid until it returns (its message is not acknowledged)");
 }
 
 // ---------------------------------------------------------------- events

@@ -25,6 +25,7 @@
 #include "core/notifier.h"
 #include "core/settings.h"
 #include "core/spool_feed.h"
+#include "core/subscription.h"
 #include "dsmsg_ext.h"
 
 namespace dsmsg {
@@ -82,12 +83,16 @@ class Session final : public LinkObserver {
           std::string config_path, nvds_msgapi_connect_cb_t connect_cb, NvDsMsgApiHandle handle);
   Status Start();
   Status Accept(const SendRequest& request, Recipient recipient, Token* token, Deadline patience);
+  std::shared_ptr<const Settings> CurrentSettings() const;
   Result<Link*> ConsumerLink();
   LinkParts PartsFor(Role role);
+  bool Matches(const std::string& filter, const std::string& topic) const;
+  Status UseBuilder(const Settings& settings);
   void Dispatch(Millis wait);
   bool FlushUntil(Deadline deadline);
   /// Ends the links and the inbox by `end`.
   void StopLinks(Deadline end);
+  void CloseInbox(Deadline deadline);
   MetricsSnapshot ReadMetrics() const;
   Gauges ReadGauges() const;
   Status OpenSpool();
@@ -99,30 +104,38 @@ class Session final : public LinkObserver {
   void StartFileWatch();
   /// A file changed: connects anew to where it is connected now.
   Status ReloadChanged();
+  Status ReplaceLinks(const std::shared_ptr<const Settings>& settings);
   void PostConnectEvent(NvDsMsgApiEventType event);
   void PostLinkState(DsmsgLinkState state, const std::string& reason);
 
   const DriverFactory factory_;
-  const Settings settings_;
+  const Settings settings_;  // of connect: for what a reload does not change (kOptFixed)
   const std::string conn_str_, config_path_;
   const nvds_msgapi_connect_cb_t connect_cb_;
   const NvDsMsgApiHandle handle_;
   Logger logger_;
   Metrics metrics_;
   LossReport losses_;
-  MessageBuilder builder_;
+  // A sender may be inside an older one for as long as it likes; reloads are rare: all are kept.
+  std::vector<std::unique_ptr<const MessageBuilder>> builders_;  // guarded by links_mutex_
+  std::atomic<const MessageBuilder*> builder_{nullptr};
   CompletionQueue completions_;
   SendQueue queue_;
   DeadLetters dead_letters_;
   std::shared_ptr<Notifier> notifier_;
   std::shared_ptr<Inbox> inbox_;
+  SubscriptionControl subscription_;
   std::unique_ptr<SpoolFeed> spool_;  // null: none
   std::unique_ptr<MetricsFile> metrics_file_;
   std::unique_ptr<FileWatch> file_watch_;
   std::unique_ptr<Link> producer_;
   std::unique_ptr<Link> consumer_;        // only with separate roles, made by the first Subscribe
   std::atomic<Link*> receiver_{nullptr};  // the link that the inbox wakes
-  std::mutex subscribe_mutex_;            // guards also the following
+  /// Held while links are made or given other settings: never while anything is waited for.
+  std::mutex links_mutex_;
+  bool ended_ = false;                       // guarded by links_mutex_: no link is made any more
+  mutable std::mutex settings_mutex_;        // guards the following
+  std::shared_ptr<const Settings> current_;  // what everything new is made from
   std::string last_conn_str_ = conn_str_, last_config_path_ = config_path_;  // last reload's
   std::mutex event_mutex_;                                                   // guards the following
   bool service_down_told_ = false, up_told_ = false;

@@ -8,16 +8,9 @@
 namespace dsmsg {
 namespace {
 
-// The options that belong to the driver; the others are the core's and stay.
-bool IsReloadable(const DriverInfo& info, std::string_view name) {
-  if (name == "username" || name == "password" || name == "hostname" || name == "port" ||
-      name == "enable-tls" || name.starts_with("tls-")) {
-    return true;
-  }
-  for (const OptionSpec& spec : info.options) {
-    if (name == spec.name) return true;
-  }
-  return false;
+bool IsReloadable(const OptionTable& table, std::string_view name) {
+  const OptionSpec* spec = table.Find(name);
+  return spec == nullptr || (spec->flags & kOptFixed) == 0;
 }
 
 // What asks for a spool must not be ignored: messages would be in memory only.
@@ -114,27 +107,58 @@ Status Session::Reload(const std::string& conn_str, const std::string& config_pa
   const std::string& file = config_path.empty() ? config_path_ : config_path;
   Result<Settings> settings = Settings::Load(info, address, file);
   if (!settings.ok()) return settings.status();
-  for (const std::string& name : settings->config.Different(settings_.config)) {
-    if (IsReloadable(info, name)) continue;
+  const auto next = std::make_shared<const Settings>(std::move(settings.value()));
+  const OptionTable table(info.options);
+  {
+    std::lock_guard lock(links_mutex_);
+    if (ended_) return {Code::kCancelled, "the connection is being closed"};
+    if (Status status = ReplaceLinks(next); !status.ok()) return status;
+    std::lock_guard settings_lock(settings_mutex_);
+    last_conn_str_ = address;
+    last_config_path_ = file;
+  }
+  for (const std::string& name : next->config.Different(settings_.config)) {
+    if (IsReloadable(table, name)) continue;
     logger_.Warn("reload: " + name + " keeps its value until the next connect");
   }
-  std::lock_guard lock(subscribe_mutex_);
+  logger_.SetLevel(ParseLogLevel(next->config.GetString("log-level"), LogLevel::kWarn));
+  logger_.Info("reload: connecting to " + next->endpoints.ToString());
+  return {};
+}
+
+// links_mutex_ is held. All is prepared before anything changes.
+Status Session::ReplaceLinks(const std::shared_ptr<const Settings>& settings) {
+  Result<std::unique_ptr<Driver>> producer = producer_->Prepare(*settings);
+  if (!producer.ok()) return producer.status();
+  std::unique_ptr<Driver> consumer;
   if (consumer_ != nullptr) {
-    const Status status = consumer_->Reconfigure(settings->endpoints, settings->config);
-    if (!status.ok()) return status;
+    Result<std::unique_ptr<Driver>> prepared = consumer_->Prepare(*settings);
+    if (!prepared.ok()) return prepared.status();
+    consumer = std::move(prepared.value());
   }
-  const Status status = producer_->Reconfigure(settings->endpoints, settings->config);
-  if (!status.ok()) return status;
-  last_conn_str_ = address;
-  last_config_path_ = file;
-  logger_.Info("reload: connecting to " + settings->endpoints.ToString());
+  if (Status status = UseBuilder(*settings); !status.ok()) return status;
+  {
+    std::lock_guard lock(settings_mutex_);
+    current_ = settings;
+  }
+  producer_->Replace(std::move(producer.value()), settings);
+  if (consumer != nullptr) consumer_->Replace(std::move(consumer), settings);
+  return {};
+}
+
+// links_mutex_ is held, or no other thread knows the session yet.
+Status Session::UseBuilder(const Settings& settings) {
+  Result<MessageBuilder> made = MessageBuilder::Create(settings, builder_.load());
+  if (!made.ok()) return made.status();
+  builders_.push_back(std::make_unique<const MessageBuilder>(std::move(made.value())));
+  builder_.store(builders_.back().get(), std::memory_order_release);
   return {};
 }
 
 Status Session::ReloadChanged() {
   std::string conn_str, config_path;
   {
-    std::lock_guard lock(subscribe_mutex_);
+    std::lock_guard lock(settings_mutex_);
     conn_str = last_conn_str_;
     config_path = last_config_path_;
   }

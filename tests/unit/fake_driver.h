@@ -6,8 +6,11 @@
 
 #include <poll.h>
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -36,6 +39,10 @@ class FakeBroker {
     cut = false;
     refused_topic.clear();
     silent_topic.clear();
+    subscribes = 0;
+    subscribe_answer = nullptr;
+    in_subscribe = false;
+    released.clear();
   }
   void SetAnswer(Answer value) {
     std::lock_guard lock(mutex);
@@ -66,8 +73,13 @@ class FakeBroker {
   std::string silent_topic;           // never answered
   std::vector<std::string> received;  // "topic|key|payload"
   std::vector<AckToken> acked;
-  std::vector<std::string> topics;
+  std::vector<std::string> topics;  // subscribed to
   std::deque<InMessage> incoming;
+  int subscribes = 0;
+  /// What the broker says to these topics; null: yes. Runs without the lock and may take its time.
+  std::function<Status(std::span<const std::string>, Deadline)> subscribe_answer;
+  std::atomic<bool> in_subscribe{false};
+  std::vector<std::string> released;  // "token|topic|payload"
 };
 
 class FakeDriver final : public Driver {
@@ -131,11 +143,25 @@ class FakeDriver final : public Driver {
     return FakeBroker::Get().cut ? Status(Code::kUnavailable, "fake: cut") : Status();
   }
 
-  Status Subscribe(std::span<const std::string> topics) override {
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline) override {
+    FakeBroker& broker = FakeBroker::Get();
+    std::unique_lock lock(broker.mutex);
+    ++broker.subscribes;
+    const auto answer = broker.subscribe_answer;
+    lock.unlock();
+    broker.in_subscribe = true;
+    const Status status = answer == nullptr ? Status() : answer(topics, deadline);
+    broker.in_subscribe = false;
+    lock.lock();
+    if (status.ok()) broker.topics.assign(topics.begin(), topics.end());
+    subscribed_ = !broker.topics.empty();
+    return status;
+  }
+
+  void Release(AckToken token, InMessage&& message) noexcept override {
     std::lock_guard lock(FakeBroker::Get().mutex);
-    FakeBroker::Get().topics.assign(topics.begin(), topics.end());
-    subscribed_ = true;
-    return {};
+    FakeBroker::Get().released.push_back(std::to_string(token) + "|" + message.topic + "|" +
+                                         message.payload);
   }
 
   void Ack(AckToken token) noexcept override {
@@ -145,6 +171,8 @@ class FakeDriver final : public Driver {
 
   void Close(Millis, int) noexcept override {
     pending_.clear();
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    if (receives_) FakeBroker::Get().topics.clear();
     subscribed_ = false;
   }
 
@@ -156,7 +184,14 @@ class FakeDriver final : public Driver {
     FakeBroker& broker = FakeBroker::Get();
     std::lock_guard lock(broker.mutex);
     if (broker.cut) return false;
+    const auto wanted = [&](const InMessage& message) {
+      return std::count(broker.topics.begin(), broker.topics.end(), message.topic) > 0;
+    };
     while (receives_ && subscribed_ && !broker.incoming.empty()) {
+      if (!wanted(broker.incoming.front())) {
+        broker.incoming.pop_front();
+        continue;
+      }
       if (!host_.Deliver(std::move(broker.incoming.front()), ++delivered_).ok()) break;
       broker.incoming.pop_front();
     }

@@ -57,7 +57,7 @@ class InlineDriver final : public Driver {
     poll(&fd, 1, static_cast<int>(budget.count()));
     return {};
   }
-  Status Subscribe(std::span<const std::string>) override { return {}; }
+  Status Subscribe(std::span<const std::string>, Deadline) override { return {}; }
   void Ack(AckToken) noexcept override {}
   void Close(Millis, int) noexcept override {}
 

@@ -133,6 +133,100 @@ TEST_F(SessionTest, ReloadRevivesALinkThatGaveUp) {
   }
 }
 
+// Consumer and producer have connections of their own; the consumer's is made by the first
+// subscribe.
+TEST_F(SessionTest, TheFirstSubscribeAfterAReloadGoesToTheNewBroker) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(session->Reload("elsewhere;2", "").ok());
+  ASSERT_TRUE(WaitFor([] { return Opened() == "elsewhere"; }));
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().opened = "nowhere";
+  }
+  Received received;
+  ASSERT_TRUE(session->Subscribe({"a"}, &CollectMessage, &received).ok());
+  EXPECT_EQ(Opened(), "elsewhere");
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+std::string WriteOptions(const std::string& options) {
+  static int number = 0;
+  const std::string path =
+      ::testing::TempDir() + "session_reload_" + std::to_string(++number) + ".txt";
+  std::ofstream(path) << "[message-broker]\nreconnect-interval=1ms\nreconnect-max-interval=5ms\n"
+                      << options;
+  return path;
+}
+
+// Whose table an option is in says nothing about who uses it.
+TEST_F(SessionTest, ReloadChangesTheOptionsThatTheCoreUses) {
+  static const OptionSpec options[] = {
+      {"linger", "ms(0,3600000)", "1h", ""},
+      {"max-message-bytes", "bytes(1,1000000)", "100", ""},
+      {"topic", "template", "", ""},
+      {"partition-key", "string", "", ""},
+      {"queue-size", "int(1,10000000)", "1000", ""},
+  };
+  static DriverInfo info = FakeDriver::Info();
+  info.options = options;
+  auto session = Open("linger=0\nmax-message-bytes=5\n", {&info, FakeDriver::Factory().create});
+  ASSERT_TRUE(session);
+  const auto settled = [&](int total) {
+    return WaitFor([&] {
+      session->DoWork();
+      return counts_.total() == total;
+    });
+  };
+  const std::string payload = R"({"id": "cam1"})";
+  ASSERT_TRUE(session->SendAsync(Request(payload), &CountOutcome, &counts_).ok());
+  ASSERT_TRUE(settled(1));
+  EXPECT_EQ(counts_.failed, 1) << "longer than max-message-bytes";
+  EXPECT_FALSE(session->SendAsync(Request(payload, ""), &CountOutcome, &counts_).ok())
+      << "no topic";
+
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(session
+                  ->Reload("", WriteOptions("linger=1h\nmax-message-bytes=50\ntopic=default\n"
+                                            "partition-key=id\nqueue-size=7\n"))
+                  .ok());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("queue-size keeps its value"));
+  for (const char* changed : {"linger", "max-message-bytes", "topic", "partition-key"}) {
+    EXPECT_THAT(log, ::testing::Not(HasSubstr(std::string(changed) + " keeps its value")));
+  }
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens == 2;
+  }));
+  ASSERT_TRUE(session->SendAsync(Request(payload, ""), &CountOutcome, &counts_).ok());
+  for (int i = 0; i < 3; ++i) session->DoWork();
+  EXPECT_EQ(counts_.total(), 1) << "it lingers";
+  ASSERT_TRUE(session->Reload("", WriteOptions("linger=0\nmax-message-bytes=50\n")).ok());
+  ASSERT_TRUE(settled(2));
+  EXPECT_EQ(counts_.ok, 1);
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    EXPECT_THAT(FakeBroker::Get().received, ::testing::ElementsAre("default|cam1|" + payload));
+  }
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(SessionTest, ReloadChangesHowTheLinkIsTriedAgain) {
+  auto session = Open("reconnect-interval=1h\nreconnect-max-interval=1h\n");
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(session->Reload("", WriteOptions("")).ok());
+  const auto opens = [] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens;
+  };
+  ASSERT_TRUE(WaitFor([&] { return opens() == 2; }));
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  ASSERT_TRUE(WaitFor([&] { return opens() > 5; }));
+  FakeBroker::Get().SetUp();
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
 TEST_F(SessionTest, AChangedConfigurationFileIsUsedWhereWatched) {
   auto session = Open("config-watch=5ms\n");
   ASSERT_TRUE(session);

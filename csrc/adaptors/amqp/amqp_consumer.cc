@@ -2,7 +2,7 @@
 #include "amqp_consumer.h"
 
 #include <algorithm>
-#include <vector>
+#include <iterator>
 
 #include "amqp_errors.h"
 
@@ -10,7 +10,8 @@ namespace dsmsg {
 namespace {
 
 constexpr Millis kLookAround{1000};
-constexpr int kGenerationShift = 48;  // delivery tags never get that far
+constexpr int kGenerationShift = 48;      // delivery tags never get that far
+constexpr char kConsumerTag[] = "dsmsg";  // unique on its channel
 constexpr uint64_t kTagMask = (uint64_t{1} << kGenerationShift) - 1;
 
 }  // namespace
@@ -18,6 +19,8 @@ constexpr uint64_t kTagMask = (uint64_t{1} << kGenerationShift) - 1;
 void AmqpConsumer::Reset() {
   queue_.clear();
   bound_.clear();
+  kept_.clear();
+  settled_.clear();
   consuming_ = false;
   pending_.clear();
   acked_ = ack_due_ = 0;
@@ -38,15 +41,27 @@ std::string AmqpConsumer::QueueName() const {
   return settings_.queue.empty() ? "a private queue" : "the queue \"" + settings_.queue + "\"";
 }
 
-Status AmqpConsumer::Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,
-                          const std::string& what, Deadline deadline, int cancel_fd) {
-  return link_.Call(id, method, answer, what, deadline, cancel_fd, [this](AmqpEvent& event) {
+AmqpLink::OtherEvents AmqpConsumer::Others() {
+  return [this](AmqpEvent& event) {
     Status status = OnEvent(event);
     if (broken_.ok()) broken_ = std::move(status);
-  });
+  };
 }
 
-Status AmqpConsumer::Subscribe(std::span<const std::string> topics, int cancel_fd) {
+// `side`: the broker may refuse it without harm.
+Status AmqpConsumer::Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,
+                          const std::string& what, Deadline deadline, int cancel_fd, bool side) {
+  uint16_t channel = AmqpLink::kChannel;
+  if (side) {
+    const Result<uint16_t> opened = link_.OpenSide(deadline, cancel_fd, Others());
+    if (!opened.ok()) return opened.status();
+    channel = opened.value();
+  }
+  return link_.Call(id, method, answer, what, deadline, cancel_fd, Others(), channel);
+}
+
+Status AmqpConsumer::Subscribe(std::span<const std::string> topics, Deadline deadline,
+                               int cancel_fd) {
   if (settings_.exchange.empty()) {
     return {
         Code::kNotSupported,
@@ -58,24 +73,62 @@ Status AmqpConsumer::Subscribe(std::span<const std::string> topics, int cancel_f
     return {Code::kInvalidArgument, "a topic of " + std::to_string(topic.size()) +
                                         " bytes is too long: AMQP has 255 for a routing key"};
   }
-  const Deadline deadline = Clock::now() + settings_.connect_timeout;
-  Status status = Bind(topics, deadline, cancel_fd);
-  if (status.permanent()) {
-    // The channel is closed, and a half-bound queue left behind: a new connection ends both.
-    link_.Close();
-    broken_ = link_.Open("receive", deadline, cancel_fd);
-    if (broken_.ok()) broken_ = Start(deadline, cancel_fd);
-  } else if (!status.ok()) {
-    broken_ = status;
-  }
+  Status status = Change(Topics(topics.begin(), topics.end()), deadline, cancel_fd);
+  if (!status.ok() && !status.permanent()) broken_ = status;
   return status;
 }
 
-Status AmqpConsumer::Bind(std::span<const std::string> topics, Deadline deadline, int cancel_fd) {
+// First what is to be added: refused, it leaves what is bound as it is.
+Status AmqpConsumer::Change(const Topics& wanted, Deadline deadline, int cancel_fd) {
+  if (wanted.empty()) return Cancel(deadline, cancel_fd);
+  Topics added;
+  Status status = BindAll(wanted, &added, deadline, cancel_fd);
+  if (status.ok() && !consuming_) status = Consume(deadline, cancel_fd);
+  if (status.permanent()) {
+    // A binding of a named queue may be older than this connection: it stays, and so does what the
+    // queue gets by it.
+    left_.insert(added.begin(), added.end());
+    const bool whole = consuming_ && link_.has_side();  // the channel that receives is
+    Status undone = named() || !whole ? Status() : Unbind(added, deadline, cancel_fd);
+    if (!whole || !undone.ok()) undone = Reopen(deadline, cancel_fd);
+    if (!undone.ok()) broken_ = undone;
+  }
+  if (!status.ok()) return status;
+  Topics gone;
+  std::set_difference(bound_.begin(), bound_.end(), wanted.begin(), wanted.end(),
+                      std::inserter(gone, gone.end()));
+  left_.insert(gone.begin(), gone.end());
+  for (const std::string& topic : wanted) left_.erase(topic);
+  bound_ = wanted;
+  if (status = Unbind(gone, deadline, cancel_fd); !status.ok() && !status.permanent()) {
+    return status;
+  }
+  std::deque<Pending> kept;
+  for (Pending& pending : pending_) {
+    if (GivenUp(pending.message.topic)) {
+      TurnAway(pending.tag);
+    } else {
+      kept.push_back(std::move(pending));
+    }
+  }
+  pending_.swap(kept);
+  GiveBackKept();
+  return {};
+}
+
+// Nothing was consumed yet, or the channel is closed: a new connection ends whatever is half made.
+Status AmqpConsumer::Reopen(Deadline deadline, int cancel_fd) {
+  if (consuming_) return {Code::kUnavailable, "the topics before are subscribed to again"};
+  link_.Close();
+  Status status = link_.Open("receive", deadline, cancel_fd);
+  return status.ok() ? Start(deadline, cancel_fd) : status;
+}
+
+Status AmqpConsumer::BindAll(const Topics& wanted, Topics* added, Deadline deadline,
+                             int cancel_fd) {
   if (queue_.empty()) {
     if (Status status = DeclareQueue(deadline, cancel_fd); !status.ok()) return status;
   }
-  const std::set<std::string> wanted(topics.begin(), topics.end());
   for (const std::string& topic : wanted) {
     if (bound_.contains(topic)) continue;
     amqp_queue_bind_t bind{};
@@ -85,37 +138,40 @@ Status AmqpConsumer::Bind(std::span<const std::string> topics, Deadline deadline
     Status status = Call(
         AMQP_QUEUE_BIND_METHOD, &bind, AMQP_QUEUE_BIND_OK_METHOD,
         "bind " + QueueName() + " to \"" + topic + "\" of exchange \"" + settings_.exchange + "\"",
-        deadline, cancel_fd);
+        deadline, cancel_fd, /*side=*/true);
     if (!status.ok()) return status;
-    bound_.insert(topic);
+    added->insert(topic);
   }
-  for (auto old = bound_.begin(); old != bound_.end();) {
-    if (wanted.contains(*old)) {
-      ++old;
-      continue;
-    }
+  return {};
+}
+
+Status AmqpConsumer::Unbind(const Topics& topics, Deadline deadline, int cancel_fd) {
+  for (const std::string& topic : topics) {
     amqp_queue_unbind_t unbind{};
     unbind.queue = ToBytes(queue_);
     unbind.exchange = ToBytes(settings_.exchange);
-    unbind.routing_key = ToBytes(*old);
-    Status status = Call(AMQP_QUEUE_UNBIND_METHOD, &unbind, AMQP_QUEUE_UNBIND_OK_METHOD,
-                         "unbind " + QueueName() + " from \"" + *old + "\"", deadline, cancel_fd);
+    unbind.routing_key = ToBytes(topic);
+    Status status =
+        Call(AMQP_QUEUE_UNBIND_METHOD, &unbind, AMQP_QUEUE_UNBIND_OK_METHOD,
+             "unbind " + QueueName() + " from \"" + topic + "\"", deadline, cancel_fd, true);
     if (!status.ok()) return status;
-    old = bound_.erase(old);
   }
-  return consuming_ ? Status() : Consume(deadline, cancel_fd);
+  return {};
 }
 
 Status AmqpConsumer::DeclareQueue(Deadline deadline, int cancel_fd) {
   amqp_queue_declare_t declare{};
   declare.queue = ToBytes(settings_.queue);
-  const bool named = !settings_.queue.empty();
-  declare.durable = named ? 1 : 0;
-  declare.exclusive = declare.auto_delete = named ? 0 : 1;
+  declare.durable = named() ? 1 : 0;
+  declare.exclusive = declare.auto_delete = named() ? 0 : 1;
   const std::string what = "declare " + QueueName();
-  if (Status status = link_.Send(AMQP_QUEUE_DECLARE_METHOD, &declare); !status.ok()) return status;
+  const Result<uint16_t> channel = link_.OpenSide(deadline, cancel_fd, Others());
+  if (!channel.ok()) return channel.status();
+  Status status = link_.Send(AMQP_QUEUE_DECLARE_METHOD, &declare, channel.value());
+  if (!status.ok()) return status;
   AmqpEvent event;
-  Status status = link_.WaitFor(AMQP_QUEUE_DECLARE_OK_METHOD, what, deadline, cancel_fd, &event);
+  status = link_.WaitFor(AMQP_QUEUE_DECLARE_OK_METHOD, what, deadline, cancel_fd, &event, Others(),
+                         channel.value());
   if (!status.ok()) return status;
   queue_ = ToView(static_cast<const amqp_queue_declare_ok_t*>(event.method)->queue);
   return {};
@@ -124,13 +180,90 @@ Status AmqpConsumer::DeclareQueue(Deadline deadline, int cancel_fd) {
 Status AmqpConsumer::Consume(Deadline deadline, int cancel_fd) {
   amqp_basic_consume_t consume{};
   consume.queue = ToBytes(queue_);
+  consume.consumer_tag = ToBytes(kConsumerTag);
   Status status = Call(AMQP_BASIC_CONSUME_METHOD, &consume, AMQP_BASIC_CONSUME_OK_METHOD,
-                       "read " + QueueName(), deadline, cancel_fd);
+                       "read " + QueueName(), deadline, cancel_fd, /*side=*/false);
   consuming_ = status.ok();
   return status;
 }
 
+// Nothing is wanted any more. A private queue goes with its consumer.
+Status AmqpConsumer::Cancel(Deadline deadline, int cancel_fd) {
+  if (!consuming_) return {};
+  amqp_basic_cancel_t cancel{};
+  cancel.consumer_tag = ToBytes(kConsumerTag);
+  Status status = Call(AMQP_BASIC_CANCEL_METHOD, &cancel, AMQP_BASIC_CANCEL_OK_METHOD,
+                       "stop reading " + QueueName(), deadline, cancel_fd, /*side=*/false);
+  if (!status.ok()) return status;
+  consuming_ = false;
+  for (const Pending& pending : pending_) TurnAway(pending.tag);
+  pending_.clear();
+  left_.insert(bound_.begin(), bound_.end());
+  bound_.clear();
+  if (!named()) queue_.clear();
+  return {};
+}
+
+bool AmqpConsumer::Matches(std::string_view filter, std::string_view topic) {
+  const auto word_end = [](std::string_view text) { return std::min(text.find('.'), text.size()); };
+  const auto rest = [&](std::string_view text) {
+    return text.substr(std::min(word_end(text) + 1, text.size()));
+  };
+  const std::string_view word = filter.substr(0, word_end(filter));
+  const bool last = word.size() == filter.size(), last_of_topic = word_end(topic) == topic.size();
+  if (word == "#") {
+    if (last) return true;
+    if (Matches(rest(filter), topic)) return true;
+    return !last_of_topic && Matches(filter, rest(topic));
+  }
+  if (word != "*" && word != topic.substr(0, word_end(topic))) return false;
+  if (last && last_of_topic) return true;
+  if (last_of_topic) return !last && rest(filter) == "#";
+  return !last && Matches(rest(filter), rest(topic));
+}
+
+bool AmqpConsumer::GivenUp(const std::string& topic) const {
+  const auto in = [&](const Topics& topics) {
+    return std::any_of(topics.begin(), topics.end(),
+                       [&](const std::string& filter) { return Matches(filter, topic); });
+  };
+  return !left_.empty() && in(left_) && !in(bound_);
+}
+
+void AmqpConsumer::TurnAway(uint64_t tag) {
+  if (named() && kept_.size() < settings_.prefetch / 2U) {
+    kept_.insert(tag);
+    return;
+  }
+  settled_.insert(tag);
+  if (!named()) {
+    amqp_basic_ack_t ack{};
+    ack.delivery_tag = tag;
+    (void)link_.Send(AMQP_BASIC_ACK_METHOD, &ack);
+    return;
+  }
+  amqp_basic_reject_t reject{};
+  reject.delivery_tag = tag;
+  (void)link_.Send(AMQP_BASIC_REJECT_METHOD, &reject);
+  host_.log().Limited(LogLevel::kWarn, "given up",
+                      QueueName() +
+                          " holds messages of topics that were given up; they are "
+                          "rejected (a dead-letter exchange of the queue gets them)");
+}
+
+// A topic may be wanted again: what is not is kept again.
+void AmqpConsumer::GiveBackKept() {
+  for (const uint64_t tag : kept_) {
+    amqp_basic_reject_t reject{};
+    reject.delivery_tag = tag;
+    reject.requeue = 1;
+    (void)link_.Send(AMQP_BASIC_REJECT_METHOD, &reject);
+  }
+  settled_.merge(kept_);
+}
+
 void AmqpConsumer::TakeMessage(AmqpEvent& event) {
+  if (GivenUp(event.routing_key)) return TurnAway(event.delivery_tag);
   InMessage message;
   message.topic = std::move(event.routing_key);
   message.payload = std::move(event.body);
@@ -158,14 +291,25 @@ void AmqpConsumer::Ack(AckToken token) noexcept {
   ack_due_ = std::max(ack_due_, token & kTagMask);
 }
 
+void AmqpConsumer::Release(AckToken token) noexcept {
+  if (token >> kGenerationShift != (generation_ & (~uint64_t{0} >> kGenerationShift))) return;
+  TurnAway(token & kTagMask);
+}
+
 // The host's callback gets one message after the other, so that everything up to the last one is
-// done.
+// done, but for what was turned away.
 void AmqpConsumer::SendAcks() {
   if (ack_due_ <= acked_) return;
   amqp_basic_ack_t ack{};
-  ack.delivery_tag = ack_due_;
-  ack.multiple = 1;
-  if (link_.Send(AMQP_BASIC_ACK_METHOD, &ack).ok()) acked_ = ack_due_;
+  const bool all = kept_.empty() || *kept_.begin() > ack_due_;
+  ack.multiple = all ? 1 : 0;
+  for (uint64_t tag = all ? ack_due_ : acked_ + 1; tag <= ack_due_; ++tag) {
+    if (kept_.contains(tag) || (!all && settled_.contains(tag))) continue;
+    ack.delivery_tag = tag;
+    if (!link_.Send(AMQP_BASIC_ACK_METHOD, &ack).ok()) return;
+    acked_ = tag;
+  }
+  settled_.erase(settled_.begin(), settled_.upper_bound(acked_));
 }
 
 Status AmqpConsumer::OnEvent(AmqpEvent& event) {
@@ -177,6 +321,7 @@ Status AmqpConsumer::OnEvent(AmqpEvent& event) {
       return {Code::kUnavailable, link_.name() + " ends the subscription: " + QueueName() +
                                       " was deleted, or its node went away"};
     case AMQP_CHANNEL_CLOSE_METHOD: {
+      if (event.channel == AmqpLink::kSideChannel) return {};  // opened again when it is needed
       const auto* close = static_cast<const amqp_channel_close_t*>(event.method);
       const std::string_view text = ToView(close->reply_text);
       return {Code::kUnavailable, link_.name() +

@@ -31,6 +31,9 @@ const DriverInfo& AmqpDriver::Info() {
     made.conn_rules.third_is_user = true;
     made.separate_roles = true;
     made.retry = RetryOwner::kCore;
+    made.matches = [](const Config&, const std::string& filter, const std::string& topic) {
+      return AmqpConsumer::Matches(filter, topic);
+    };
     return made;
   }();
   return info;
@@ -76,13 +79,17 @@ Status AmqpDriver::Poll(Millis budget, int wake_fd) {
   return status;
 }
 
-Status AmqpDriver::Subscribe(std::span<const std::string> topics) {
+Status AmqpDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
   if (consumer_ == nullptr) return {Code::kInternal, "this connection only sends"};
-  return consumer_->Subscribe(topics, cancel_fd_);
+  return consumer_->Subscribe(topics, deadline, cancel_fd_);
 }
 
 void AmqpDriver::Ack(AckToken token) noexcept {
   if (consumer_ != nullptr) consumer_->Ack(token);
+}
+
+void AmqpDriver::Release(AckToken token, InMessage&& /*message*/) noexcept {
+  if (consumer_ != nullptr) consumer_->Release(token);
 }
 
 void AmqpDriver::Close(Millis drain, int cancel_fd) noexcept {

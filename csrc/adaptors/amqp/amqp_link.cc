@@ -42,8 +42,8 @@ void AmqpLink::Close() {
   in_.Clear();
   content_ = AmqpEvent();
   body_left_ = 0;
-  greeted_ = opened_ = has_header_ = logged_in_ = blocked_ = answered_close_ = broken_ = stuck_ =
-      unread_ = quiet_ = false;
+  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = answered_close_ = broken_ =
+      stuck_ = unread_ = quiet_ = false;
   heartbeat_ = Millis(0);
   sent_ = 0;
   unacknowledged_ = 0;
@@ -68,8 +68,8 @@ void AmqpLink::Close(Deadline deadline, int cancel_fd) {
   Close();
 }
 
-Status AmqpLink::Send(amqp_method_number_t id, const void* method) {
-  if (out_.Method(kChannel, id, method)) return {};
+Status AmqpLink::Send(amqp_method_number_t id, const void* method, uint16_t channel) {
+  if (out_.Method(channel, id, method)) return {};
   return {Code::kInvalidArgument, std::string(amqp_method_name(id)) + " does not fit into a frame"};
 }
 
@@ -156,11 +156,21 @@ Status AmqpLink::Next(AmqpEvent* event, bool* have) {
       }
       continue;
     }
-    *have = OnContent(frame, event);
-    if (!*have) continue;
+    if (frame.channel == kSideChannel) {  // may come between the parts of a message
+      if (frame.type != AMQP_FRAME_METHOD) continue;
+      *event = AmqpEvent();
+      event->id = frame.id;
+      event->method = frame.method;
+      *have = true;
+    } else {
+      *have = OnContent(frame, event);
+      if (!*have) continue;
+    }
+    event->channel = frame.channel;
     if (event->id == AMQP_CHANNEL_CLOSE_METHOD) {
       const amqp_channel_close_ok_t ok{};
-      (void)Send(AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+      (void)Send(AMQP_CHANNEL_CLOSE_OK_METHOD, &ok, frame.channel);
+      if (frame.channel == kSideChannel) side_open_ = false;
     }
     return {};
   }
@@ -250,13 +260,15 @@ bool AmqpLink::OnContent(const Frame& frame, AmqpEvent* event) {
 }
 
 Status AmqpLink::WaitFor(amqp_method_number_t answer, const std::string& what, Deadline deadline,
-                         int cancel_fd, AmqpEvent* event, const OtherEvents& others) {
+                         int cancel_fd, AmqpEvent* event, const OtherEvents& others,
+                         uint16_t channel) {
   for (;;) {
     bool have = false;
     if (Status status = Next(event, &have); !status.ok()) return status;
     if (have) {
-      if (event->id == answer) return {};
-      if (event->id == AMQP_CHANNEL_CLOSE_METHOD) {
+      const bool ours = event->channel == channel || event->channel == 0;
+      if (ours && event->id == answer) return {};
+      if (ours && event->id == AMQP_CHANNEL_CLOSE_METHOD) {
         const auto* close = static_cast<const amqp_channel_close_t*>(event->method);
         const std::string_view text = ToView(close->reply_text);
         Status refused(ReplyCode(close->reply_code, text),
@@ -287,12 +299,23 @@ Status AmqpLink::WaitFor(amqp_method_number_t answer, const std::string& what, D
 
 Status AmqpLink::Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,
                       const std::string& what, Deadline deadline, int cancel_fd,
-                      const OtherEvents& others) {
-  if (Status status = Send(id, method); !status.ok()) {
+                      const OtherEvents& others, uint16_t channel) {
+  if (Status status = Send(id, method, channel); !status.ok()) {
     return {status.code(), "cannot " + what + ": " + status.message()};
   }
   AmqpEvent event;
-  return WaitFor(answer, what, deadline, cancel_fd, &event, others);
+  return WaitFor(answer, what, deadline, cancel_fd, &event, others, channel);
+}
+
+Result<uint16_t> AmqpLink::OpenSide(Deadline deadline, int cancel_fd, const OtherEvents& others) {
+  if (channel_max_ == 1) return kChannel;
+  if (side_open_) return kSideChannel;
+  const amqp_channel_open_t open{};
+  Status status = Call(AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD,
+                       "open a channel", deadline, cancel_fd, others, kSideChannel);
+  if (!status.ok()) return status;
+  side_open_ = true;
+  return kSideChannel;
 }
 
 Status AmqpLink::DeclareExchange(Deadline deadline, int cancel_fd) {

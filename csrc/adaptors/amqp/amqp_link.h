@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection to a broker, with one channel: dialling and login, frames out and in, heartbeats,
+// One connection to a broker, with one channel, and a second one for what may be refused without
+// harm to the first: dialling and login, frames out and in, heartbeats,
 // connection.blocked, and noticing that the other side is silent. Producer and consumer say what is
 // published and consumed over it. It never blocks: rabbitmq-c encodes and decodes (frames.h), the
 // socket is read and written here, without waiting.
@@ -20,8 +21,9 @@
 
 namespace dsmsg {
 
-/// A method of the channel, with its content where it has one.
+/// A method of a channel, with its content where it has one.
 struct AmqpEvent {
+  uint16_t channel = 0;
   amqp_method_number_t id = 0;
   const void* method = nullptr;  // without content: valid until the next call of Next
   // basic.deliver and basic.return:
@@ -48,8 +50,11 @@ class AmqpLink {
 
   // Sending. What is added leaves with Flush, which writes what the socket takes now.
   FrameWriter& out() { return out_; }
-  /// A method on the channel.
-  Status Send(amqp_method_number_t id, const void* method);
+  static constexpr uint16_t kChannel = 1;
+  /// Opened by OpenSide. A refusal there closes nothing else.
+  static constexpr uint16_t kSideChannel = 2;
+  /// A method on a channel.
+  Status Send(amqp_method_number_t id, const void* method, uint16_t channel = kChannel);
   Status Flush();
   /// All bytes added until now, and of these the ones that the socket took.
   uint64_t added() const { return sent_ + out_.unsent().size(); }
@@ -62,20 +67,25 @@ class AmqpLink {
   unsigned Wait(Millis budget, int wake_fd);
   /// Reads once, without waiting. *got: something came.
   Status Receive(bool* got);
-  /// The next method of the channel that was received completely. A channel.close has been answered
+  /// The next method of a channel that was received completely. A channel.close has been answered
   /// when it comes. An error: the broker ends the connection.
   Status Next(AmqpEvent* event, bool* have);
 
   /// What happens to methods that come while Call waits for its own.
   using OtherEvents = std::function<void(AmqpEvent&)>;
-  /// Sends a method on the channel and waits for `answer`. `what`: "declare the exchange \"x\"",
+  /// Sends a method on a channel and waits for `answer`. `what`: "declare the exchange \"x\"",
   /// for errors. When the broker refuses, the channel is closed.
   Status Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,
               const std::string& what, Deadline deadline, int cancel_fd,
-              const OtherEvents& others = {});
+              const OtherEvents& others = {}, uint16_t channel = kChannel);
   /// The same without sending, and the answer itself.
   Status WaitFor(amqp_method_number_t answer, const std::string& what, Deadline deadline,
-                 int cancel_fd, AmqpEvent* event, const OtherEvents& others = {});
+                 int cancel_fd, AmqpEvent* event, const OtherEvents& others = {},
+                 uint16_t channel = kChannel);
+  /// Opens kSideChannel unless it is open. The channel to use for what may be refused: kChannel
+  /// where the broker allows no second one.
+  Result<uint16_t> OpenSide(Deadline deadline, int cancel_fd, const OtherEvents& others);
+  bool has_side() const { return channel_max_ != 1; }
   /// Declares settings.exchange where exchange-type asks for it.
   Status DeclareExchange(Deadline deadline, int cancel_fd);
 
@@ -91,8 +101,6 @@ class AmqpLink {
   /// the silence limit. Call after Receive found nothing. *quiet (may be null): half of it is over,
   /// for the first time since something came.
   Status CheckSilence(bool* quiet = nullptr);
-
-  static constexpr uint16_t kChannel = 1;
 
  private:
   Status OpenOne(const HostPort& host, const std::string& role, Deadline deadline, int cancel_fd);
@@ -123,6 +131,8 @@ class AmqpLink {
 
   bool greeted_ = false;  // the broker has begun the login
   bool opened_ = false;   // the channel is open
+  bool side_open_ = false;
+  uint16_t channel_max_ = 0;  // agreed; 0: no limit
   bool logged_in_ = false, blocked_ = false, answered_close_ = false, broken_ = false;
   Millis heartbeat_{0};  // agreed; 0: none
   uint64_t sent_ = 0;

@@ -180,6 +180,7 @@ Status AmqpLink::Tune(const amqp_connection_tune_t& tune) {
   out_.SetFrameMax(ok.frame_max);
   in_.SetFrameMax(ok.frame_max);
   heartbeat_ = std::chrono::seconds(ok.heartbeat);
+  channel_max_ = ok.channel_max;
   return {};
 }
 

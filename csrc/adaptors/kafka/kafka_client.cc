@@ -350,8 +350,15 @@ Status Client::CheckMayRead(const std::string& topic, Deadline deadline, int can
   rd_kafka_topic_t* handle = rd_kafka_topic_new(rk_, topic.c_str(), nullptr);
   if (handle == nullptr) return {};  // subscribing tells why
   rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
-  while (err == RD_KAFKA_RESP_ERR__TIMED_OUT && Clock::now() < deadline &&
-         WaitReadable({cancel_fd}, Millis(0)) == 0) {
+  // An idle connection may just have been closed: the next look finds another.
+  const Deadline reached = std::min(deadline, Clock::now() + kReconnectIdle);
+  const auto undecided = [&] {
+    if (err == RD_KAFKA_RESP_ERR__TRANSPORT) return Clock::now() < reached;
+    return err == RD_KAFKA_RESP_ERR__TIMED_OUT && Clock::now() < deadline;
+  };
+  while (undecided()) {
+    const bool pause = err == RD_KAFKA_RESP_ERR__TRANSPORT;
+    if (WaitReadable({cancel_fd}, pause ? kSlice : Millis(0)) != 0) break;
     const struct rd_kafka_metadata* metadata = nullptr;
     err = rd_kafka_metadata(rk_, 0, handle, &metadata, static_cast<int>(kSlice.count()));
     if (metadata == nullptr) continue;
@@ -359,6 +366,20 @@ Status Client::CheckMayRead(const std::string& topic, Deadline deadline, int can
     rd_kafka_metadata_destroy(metadata);
   }
   rd_kafka_topic_destroy(handle);
+  if (WaitReadable({cancel_fd}, Millis(0)) != 0) {
+    return {Code::kCancelled, "subscribing to " + topic + " was interrupted"};
+  }
+  if (err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__TRANSPORT) {
+    return {err == RD_KAFKA_RESP_ERR__TRANSPORT ? Code::kUnavailable : Code::kTimeout,
+            "cannot subscribe to " + topic + ": no answer from " + settings_.brokers() +
+                " within connect-timeout (is the broker frozen, or the network "
+                "cut?)"};
+  }
+  // As librdkafka would say itself when it is to subscribe.
+  if (err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
+    return {Code::kInvalidArgument, "cannot subscribe to " + topic + ": " + rd_kafka_err2str(err) +
+                                        " (letters, digits, '.', '_' and '-', at most 249)"};
+  }
   if (err != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) return {};
   return {Code::kAuth, "cannot subscribe to " + topic + ": " + rd_kafka_err2str(err) +
                            " (does this user have the right to read the topic?)"};

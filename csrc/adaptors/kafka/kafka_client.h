@@ -89,7 +89,8 @@ class Client {
   /// Connection attempts since the last call.
   uint32_t TakeConnects() { return shared_->connects.exchange(0, std::memory_order_relaxed); }
 
-  /// Consumer: kAuth when the brokers say that this user may not. Other troubles show later.
+  /// Consumer: kAuth when the brokers say that this user may not, kInvalidArgument when they do not
+  /// take the name, kTimeout or kUnavailable when none answers. Other troubles show later.
   Status CheckMayRead(const std::string& topic, Deadline deadline, int cancel_fd);
 
   /// Owned until librdkafka has ended, however late: what its threads may still read.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/kafka/kafka_consumer.h"
 
+#include <regex.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -20,6 +22,15 @@ ListPtr NewList(size_t size) {
 
 }  // namespace
 
+bool Matches(const std::string& filter, const std::string& topic) {
+  if (!filter.starts_with('^')) return filter == topic;
+  regex_t pattern;
+  if (regcomp(&pattern, filter.c_str(), REG_EXTENDED | REG_NOSUB) != 0) return false;
+  const bool matches = regexec(&pattern, topic.c_str(), 0, nullptr, 0) == 0;
+  regfree(&pattern);
+  return matches;
+}
+
 Status Consumer::Subscribe(std::span<const std::string> topics) {
   StoreOffsets();
   const ListPtr list = NewList(topics.size());
@@ -28,16 +39,25 @@ Status Consumer::Subscribe(std::span<const std::string> topics) {
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
     names += (names.empty() ? "" : ", ") + topic;
   }
+  const rd_kafka_resp_err_t err =
+      topics.empty() ? rd_kafka_unsubscribe(rk_) : rd_kafka_subscribe(rk_, list.get());
+  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Status(err == RD_KAFKA_RESP_ERR__FATAL ? Code::kUnavailable : Code::kInvalidArgument,
+                  "cannot subscribe to " + names + ": " + rd_kafka_err2str(err));
+  }
+  topics_.assign(topics.begin(), topics.end());
+  for (Partition& partition : partitions_) partition.wanted = Wanted(partition.topic);
   // A message of a topic that is left is not delivered any more; its offset stays uncommitted.
-  if (held_ && std::find(topics.begin(), topics.end(), held_->topic) == topics.end()) {
+  if (held_ && !Wanted(held_->topic)) {
     held_.reset();
     pending_.pop_back();
   }
-  const rd_kafka_resp_err_t err =
-      topics.empty() ? rd_kafka_unsubscribe(rk_) : rd_kafka_subscribe(rk_, list.get());
-  if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-  return Status(err == RD_KAFKA_RESP_ERR__FATAL ? Code::kUnavailable : Code::kInvalidArgument,
-                "cannot subscribe to " + names + ": " + rd_kafka_err2str(err));
+  return {};
+}
+
+bool Consumer::Wanted(const std::string& topic) const {
+  return std::any_of(topics_.begin(), topics_.end(),
+                     [&](const std::string& filter) { return Matches(filter, topic); });
 }
 
 void Consumer::OnFetch(rd_kafka_event_t* event) {
@@ -48,13 +68,15 @@ void Consumer::OnFetch(rd_kafka_event_t* event) {
       continue;
     }
     const char* topic = rd_kafka_topic_name(message->rkt);
+    const uint32_t partition = PartitionIndex(topic, message->partition);
+    if (!partitions_[partition].wanted) continue;
     InMessage in;
     in.topic = topic;
     if (message->payload != nullptr) {
       in.payload.assign(static_cast<const char*>(message->payload), message->len);
     }
     const AckToken token = next_token();
-    pending_.push_back({PartitionIndex(topic, message->partition), false, message->offset});
+    pending_.push_back({partition, false, false, message->offset});
     Offer(std::move(in), token);
   }
 }
@@ -89,17 +111,24 @@ uint32_t Consumer::PartitionIndex(const char* topic, int32_t id) {
   }
   const auto found = std::find_if(partitions_.begin(), partitions_.end(), same);
   last_partition_ = static_cast<uint32_t>(found - partitions_.begin());
-  if (found == partitions_.end()) partitions_.push_back({topic, id, -1});
+  if (found == partitions_.end()) partitions_.push_back({topic, id, -1, Wanted(topic)});
   return last_partition_;
 }
 
-void Consumer::Ack(AckToken token) {
+void Consumer::Ack(AckToken token) { Settle(token, false); }
+
+void Consumer::Release(AckToken token) { Settle(token, true); }
+
+void Consumer::Settle(AckToken token, bool released) {
   if (token < base_ || token >= next_token()) return;  // of an earlier connection
-  pending_[token - base_].acked = true;
-  while (!pending_.empty() && pending_.front().acked) {
+  pending_[token - base_].settled = true;
+  pending_[token - base_].released = released;
+  while (!pending_.empty() && pending_.front().settled) {
     const Pending& done = pending_.front();
-    partitions_[done.partition].next = done.offset + 1;
-    dirty_ = true;
+    if (!done.released) {
+      partitions_[done.partition].next = done.offset + 1;
+      dirty_ = true;
+    }
     pending_.pop_front();
     ++base_;
   }

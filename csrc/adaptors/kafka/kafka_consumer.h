@@ -16,6 +16,10 @@
 
 namespace dsmsg::kafka {
 
+/// Whether a subscription to `filter` has `topic`: the same name, or a pattern (^...) that it
+/// matches, as librdkafka takes them: extended regular expressions.
+bool Matches(const std::string& filter, const std::string& topic);
+
 class Consumer {
  public:
   /// Acknowledgement tokens are `first_token` and up, so that those of an earlier connection are
@@ -25,6 +29,8 @@ class Consumer {
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
 
+  /// On an error nothing has changed. Messages of topics that were given up may be under way for a
+  /// while: they are dropped here, and their offsets stay uncommitted.
   Status Subscribe(std::span<const std::string> topics);
   /// A RD_KAFKA_EVENT_FETCH. To be called only while !held().
   void OnFetch(rd_kafka_event_t* event);
@@ -33,6 +39,8 @@ class Consumer {
   void OfferHeld();
 
   void Ack(AckToken token);
+  /// Its offset is not to be stored.
+  void Release(AckToken token);
   /// Hands the offsets of acknowledged messages to librdkafka, which commits them.
   void StoreOffsets();
   AckToken next_token() const { return base_ + pending_.size(); }
@@ -42,18 +50,23 @@ class Consumer {
     std::string topic;
     int32_t id = 0;
     int64_t next = -1;  // offset to store, -1: nothing new
+    bool wanted = true;
   };
   struct Pending {
     uint32_t partition = 0;  // index
-    bool acked = false;
+    bool settled = false;    // acknowledged, or released
+    bool released = false;
     int64_t offset = 0;
   };
   uint32_t PartitionIndex(const char* topic, int32_t id);
   void OnError(const rd_kafka_message_t& message);
+  bool Wanted(const std::string& topic) const;
+  void Settle(AckToken token, bool released);
   void Offer(InMessage&& message, AckToken token);
 
   rd_kafka_t* const rk_;
   DriverHost& host_;
+  std::vector<std::string> topics_;
   std::vector<Partition> partitions_;
   uint32_t last_partition_ = 0;
   bool dirty_ = false;  // some Partition::next is set

@@ -34,8 +34,9 @@ class KafkaDriver final : public Driver {
   Status Open(Role role, Deadline deadline, int cancel_fd) override;
   Status Submit(const Message& message, Token token) override;
   Status Poll(Millis budget, int wake_fd) override;
-  Status Subscribe(std::span<const std::string> topics) override;
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline) override;
   void Ack(AckToken token) noexcept override;
+  void Release(AckToken token, InMessage&& message) noexcept override;
   void Close(Millis drain, int cancel_fd) noexcept override;
 
  private:
@@ -74,6 +75,8 @@ const DriverInfo& KafkaDriver::Info() {
       .conn_rules = {.protocol = "kafka", .schemes = kSchemes, .default_port = 9092},
       .separate_roles = true,
       .retry = RetryOwner::kLibrary,
+      .matches = [](const Config&, const std::string& filter,
+                    const std::string& topic) { return kafka::Matches(filter, topic); },
   };
   return info;
 }
@@ -203,10 +206,10 @@ void KafkaDriver::HandleError(rd_kafka_event_t* event) {
   }
 }
 
-Status KafkaDriver::Subscribe(std::span<const std::string> topics) {
+// librdkafka subscribes to anything, and tells of missing rights in events only. Until everything
+// was asked, nothing changes.
+Status KafkaDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
   if (!consumer_) return Status(Code::kUnavailable, "not connected");
-  // librdkafka subscribes to anything, and tells of missing rights in events only.
-  const Deadline deadline = Clock::now() + settings_->setup_timeout();
   for (const std::string& topic : topics) {
     if (topic.starts_with('^')) continue;  // a pattern
     if (Status s = client_->CheckMayRead(topic, deadline, cancel_fd_); !s.ok()) return s;
@@ -216,6 +219,10 @@ Status KafkaDriver::Subscribe(std::span<const std::string> topics) {
 
 void KafkaDriver::Ack(AckToken token) noexcept {
   if (consumer_) consumer_->Ack(token);
+}
+
+void KafkaDriver::Release(AckToken token, InMessage&& /*message*/) noexcept {
+  if (consumer_) consumer_->Release(token);
 }
 
 void KafkaDriver::Close(Millis drain, int cancel_fd) noexcept {

@@ -86,7 +86,7 @@ TEST(KafkaDriver, BytesKeysAndHeadersArriveAsSent) {
   ASSERT_TRUE(consumer.Open(Role::kConsumer).ok());
   consumer.Run([](Driver& driver) {
     const std::string topics[] = {"bytes"};
-    EXPECT_TRUE(driver.Subscribe(topics).ok());
+    EXPECT_TRUE(driver.Subscribe(topics, Clock::now() + Millis(5000)).ok());
   });
   consumer.Start();
   ASSERT_TRUE(consumer.host.Wait([&] { return consumer.host.delivered.size() == 3; }));
@@ -313,7 +313,7 @@ TEST(KafkaDriver, FullHostStopsReadingAndLosesNothing) {
   ASSERT_TRUE(consumer.Open(Role::kConsumer).ok());
   consumer.Run([](Driver& driver) {
     const std::string topics[] = {"slow"};
-    EXPECT_TRUE(driver.Subscribe(topics).ok());
+    EXPECT_TRUE(driver.Subscribe(topics, Clock::now() + Millis(5000)).ok());
   });
   consumer.Start();
   ASSERT_TRUE(consumer.host.Wait([&] { return consumer.host.refusals > 0; }));
@@ -342,7 +342,7 @@ TEST(KafkaDriver, OnlyAcknowledgedMessagesAreCommitted) {
 
   const auto subscribe = [](Driver& driver) {
     const std::string topics[] = {"commit"};
-    EXPECT_TRUE(driver.Subscribe(topics).ok());
+    EXPECT_TRUE(driver.Subscribe(topics, Clock::now() + Millis(5000)).ok());
   };
   {
     Harness first(cluster.address(), kQuickGroup);
@@ -383,7 +383,7 @@ TEST(KafkaDriver, SecondSubscribeReplacesTheTopics) {
   const auto subscribe = [&](const std::string& topic) {
     consumer.Run([topic](Driver& driver) {
       const std::string topics[] = {topic};
-      EXPECT_TRUE(driver.Subscribe(topics).ok());
+      EXPECT_TRUE(driver.Subscribe(topics, Clock::now() + Millis(5000)).ok());
     });
   };
   subscribe("old");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "mqtt_errors.h"
 
@@ -73,7 +74,8 @@ void MqttConsumer::Ack(AckToken token) {
   if (token != 0) client_.Acknowledge(static_cast<int>(token));
 }
 
-Status MqttConsumer::Subscribe(std::span<const std::string> topics, int cancel_fd) {
+Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline deadline,
+                               int cancel_fd) {
   std::set<std::string> wanted(topics.begin(), topics.end());
   for (const std::string& topic : wanted) {
     const int length = static_cast<int>(std::min<size_t>(topic.size(), 65536));
@@ -87,57 +89,84 @@ Status MqttConsumer::Subscribe(std::span<const std::string> topics, int cancel_f
   }
   const std::vector<std::string> gone = Difference(subscribed_, wanted);
   const std::vector<std::string> added = Difference(wanted, subscribed_);
-  // From here on messages of the old topics are dropped, those of the new ones are taken: they may
-  // come before the answer.
-  wanted_ = std::move(wanted);
-  strangers_ = strangers_ || !gone.empty();
-  called_ = true;
-  for (Received& received : early_) {
-    if (Wanted(received.message.topic.c_str())) {
-      Deliver(std::move(received));
-    } else {
-      Ack(static_cast<AckToken>(received.mid));
-    }
-  }
-  early_.clear();
-  granted_.clear();
-  Status status = Request(gone, added);
-  if (status.ok()) status = WaitAnswers(cancel_fd);
-  if (!status.ok()) {
-    broken_ = status;
-    return status;
-  }
-  return CheckGranted(added);
+  const std::set<std::string> before = wanted_;
+  // Messages of the new topics may come before the answer; whose they are is known then.
+  wanted_.insert(wanted.begin(), wanted.end());
+  subscribing_ = true;
+  const Status status = Change(gone, added, deadline, cancel_fd);
+  subscribing_ = false;
+  strangers_ = strangers_ || !gone.empty() || !status.ok();
+  Adopt(status.ok() ? std::move(wanted) : before);
+  return status;
 }
 
-Status MqttConsumer::Request(const std::vector<std::string>& gone,
-                             const std::vector<std::string>& added) {
-  int error = MOSQ_ERR_SUCCESS;
+// First what is to be added: refused, it leaves what is subscribed as it is.
+Status MqttConsumer::Change(const std::vector<std::string>& gone,
+                            const std::vector<std::string>& added, Deadline deadline,
+                            int cancel_fd) {
+  granted_.clear();
+  Status status = Add(added);
+  if (status.ok()) status = WaitAnswers(deadline, cancel_fd);
+  Status refused;
+  if (status.ok()) {
+    refused = CheckGranted(added);
+    status = Remove(refused.ok() ? gone : added);
+  }
+  if (status.ok()) status = WaitAnswers(deadline, cancel_fd);
+  if (!status.ok()) broken_ = status;
+  return refused.ok() ? status : refused;
+}
+
+// From here on messages of other topics are dropped.
+void MqttConsumer::Adopt(std::set<std::string> wanted) {
+  wanted_ = std::move(wanted);
+  called_ = called_ || !wanted_.empty();
+  if (!called_) return;
+  std::move(early_.begin(), early_.end(), std::back_inserter(pending_));
+  early_.clear();
+  std::deque<Received> kept;
+  pending_bytes_ = 0;
+  for (Received& received : pending_) {
+    if (!Wanted(received.message.topic.c_str())) {
+      Ack(static_cast<AckToken>(received.mid));
+      continue;
+    }
+    pending_bytes_ += received.message.payload.size();
+    kept.push_back(std::move(received));
+  }
+  pending_.swap(kept);
+}
+
+Status MqttConsumer::Add(const std::vector<std::string>& topics) {
+  if (topics.empty()) return {};
   client_.ExpectAnswer();
   errno = 0;
-  if (!gone.empty()) {
-    std::vector<char*> texts = Pointers(gone);
-    error = mosquitto_unsubscribe_multiple(client_.object(), &unsubscribe_mid_,
-                                           static_cast<int>(texts.size()), texts.data(), nullptr);
-    for (const std::string& topic : gone) subscribed_.erase(topic);
-  }
-  if (error == MOSQ_ERR_SUCCESS && !added.empty()) {
-    std::vector<char*> texts = Pointers(added);
-    // A resumed session has had the retained messages already.
-    const int options = client_.version5() ? MQTT_SUB_OPT_SEND_RETAIN_NEW : 0;
-    // At most 1: of a QoS 2 exchange that a lost link breaks, the library forgets the message.
-    const int qos = std::min(settings_.qos, 1);
-    error = mosquitto_subscribe_multiple(client_.object(), &subscribe_mid_,
-                                         static_cast<int>(texts.size()), texts.data(), qos, options,
-                                         nullptr);
-    subscribed_.insert(added.begin(), added.end());
-  }
-  if (error == MOSQ_ERR_SUCCESS) return {};
-  return LostError(0, error, errno, client_.name());
+  std::vector<char*> texts = Pointers(topics);
+  // A resumed session has had the retained messages already.
+  const int options = client_.version5() ? MQTT_SUB_OPT_SEND_RETAIN_NEW : 0;
+  // At most 1: of a QoS 2 exchange that a lost link breaks, the library forgets the message.
+  const int qos = std::min(settings_.qos, 1);
+  const int error = mosquitto_subscribe_multiple(client_.object(), &subscribe_mid_,
+                                                 static_cast<int>(texts.size()), texts.data(), qos,
+                                                 options, nullptr);
+  if (error != MOSQ_ERR_SUCCESS) return LostError(0, error, errno, client_.name());
+  subscribed_.insert(topics.begin(), topics.end());
+  return {};
 }
 
-Status MqttConsumer::WaitAnswers(int cancel_fd) {
-  const Deadline deadline = Clock::now() + settings_.connect_timeout;
+Status MqttConsumer::Remove(const std::vector<std::string>& topics) {
+  if (topics.empty()) return {};
+  client_.ExpectAnswer();
+  errno = 0;
+  std::vector<char*> texts = Pointers(topics);
+  const int error = mosquitto_unsubscribe_multiple(
+      client_.object(), &unsubscribe_mid_, static_cast<int>(texts.size()), texts.data(), nullptr);
+  if (error != MOSQ_ERR_SUCCESS) return LostError(0, error, errno, client_.name());
+  for (const std::string& topic : topics) subscribed_.erase(topic);
+  return {};
+}
+
+Status MqttConsumer::WaitAnswers(Deadline deadline, int cancel_fd) {
   while (subscribe_mid_ != 0 || unsubscribe_mid_ != 0) {
     MqttClient::Progress progress;
     const Status status = client_.Step(Millis(PollTimeout(deadline)), cancel_fd, true, &progress);
@@ -151,7 +180,7 @@ Status MqttConsumer::WaitAnswers(int cancel_fd) {
   return {};
 }
 
-Status MqttConsumer::CheckGranted(const std::vector<std::string>& added) {
+Status MqttConsumer::CheckGranted(const std::vector<std::string>& added) const {
   std::string text;
   size_t refused = 0;
   Code code = Code::kRejected;
@@ -164,11 +193,6 @@ Status MqttConsumer::CheckGranted(const std::vector<std::string>& added) {
   }
   if (refused == 0) return {};
   if (refused > kMostNamed) text += " and " + std::to_string(refused - kMostNamed) + " more";
-  // None is to stay: the host was told that it failed.
-  const std::vector<std::string> all(subscribed_.begin(), subscribed_.end());
-  wanted_.clear();
-  strangers_ = true;
-  (void)Request(all, {});
   return {code, "subscribing was refused by " + client_.name() + ": " + text +
                     " (may this user read there?)"};
 }
@@ -183,17 +207,21 @@ void MqttConsumer::OnUnsubscribed(int mid) {
   if (mid == unsubscribe_mid_) unsubscribe_mid_ = 0;
 }
 
+bool MqttConsumer::Matches(const std::string& filter, const std::string& topic) {
+  // A shared subscription, $share/group/filter, matches as its filter does.
+  const char* pattern = filter.c_str();
+  if (filter.starts_with("$share/")) {
+    const size_t slash = filter.find('/', 7);
+    if (slash != filter.npos) pattern += slash + 1;
+  }
+  bool matches = false;
+  return mosquitto_topic_matches_sub(pattern, topic.c_str(), &matches) == MOSQ_ERR_SUCCESS &&
+         matches;
+}
+
 bool MqttConsumer::Wanted(const char* topic) const {
-  return std::any_of(wanted_.begin(), wanted_.end(), [topic](const std::string& filter) {
-    // A shared subscription, $share/group/filter, matches as its filter does.
-    const char* pattern = filter.c_str();
-    if (filter.starts_with("$share/")) {
-      const size_t slash = filter.find('/', 7);
-      if (slash != filter.npos) pattern += slash + 1;
-    }
-    bool matches = false;
-    return mosquitto_topic_matches_sub(pattern, topic, &matches) == MOSQ_ERR_SUCCESS && matches;
-  });
+  return std::any_of(wanted_.begin(), wanted_.end(),
+                     [topic](const std::string& filter) { return Matches(filter, topic); });
 }
 
 void MqttConsumer::OnMessage(const mosquitto_message& message) {
@@ -236,7 +264,8 @@ Status MqttConsumer::Offer(Received* received) {
 }
 
 void MqttConsumer::Deliver(Received&& received) {
-  if (!opening_ && pending_.empty() && Offer(&received).code() != Code::kWouldBlock) return;
+  const bool now = !opening_ && !subscribing_ && pending_.empty();
+  if (now && Offer(&received).code() != Code::kWouldBlock) return;
   Keep(std::move(received));
 }
 

@@ -33,8 +33,9 @@ class MqttConsumer {
   /// the server sends them again.
   void Reset();
   /// Replaces the topics and waits for the server's answer; does the connection's other work
-  /// meanwhile.
-  Status Subscribe(std::span<const std::string> topics, int cancel_fd);
+  /// meanwhile. On an error the previous topics are in force again (driver.h).
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
+  static bool Matches(const std::string& filter, const std::string& topic);
 
   void OnMessage(const mosquitto_message& message);
   void OnSubscribed(int mid, std::span<const int> granted);
@@ -53,9 +54,13 @@ class MqttConsumer {
   const Status& broken() const { return broken_; }
 
  private:
-  Status Request(const std::vector<std::string>& gone, const std::vector<std::string>& added);
-  Status WaitAnswers(int cancel_fd);
-  Status CheckGranted(const std::vector<std::string>& added);
+  Status Change(const std::vector<std::string>& gone, const std::vector<std::string>& added,
+                Deadline deadline, int cancel_fd);
+  Status Add(const std::vector<std::string>& topics);
+  Status Remove(const std::vector<std::string>& topics);
+  Status WaitAnswers(Deadline deadline, int cancel_fd);
+  Status CheckGranted(const std::vector<std::string>& added) const;
+  void Adopt(std::set<std::string> wanted);
   bool Wanted(const char* topic) const;
   struct Received {
     InMessage message;
@@ -72,9 +77,10 @@ class MqttConsumer {
   MqttClient& client_;
   DriverHost& host_;
 
-  std::set<std::string> wanted_;      // what the host asked for
+  std::set<std::string> wanted_;      // what the host asked for; while it is asked for more: both
   std::set<std::string> subscribed_;  // what this connection has asked the server for
   bool called_ = false;               // Subscribe, ever
+  bool subscribing_ = false;          // nothing is delivered
   /// Topics that are not wanted may come: of an older session, or just given up.
   bool strangers_ = false;
   int subscribe_mid_ = 0, unsubscribe_mid_ = 0;  // answers waited for

@@ -42,6 +42,9 @@ const DriverInfo& MqttDriver::Info() {
     made.separate_roles = false;
     made.retry = RetryOwner::kCore;
     made.acknowledges_early = true;
+    made.matches = [](const Config&, const std::string& filter, const std::string& topic) {
+      return MqttConsumer::Matches(filter, topic);
+    };
     return made;
   }();
   return info;
@@ -108,11 +111,16 @@ Status MqttDriver::Work(Millis budget, int wake_fd) {
   }
 }
 
-Status MqttDriver::Subscribe(std::span<const std::string> topics) {
-  return consumer_->Subscribe(topics, cancel_fd_);
+Status MqttDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
+  return consumer_->Subscribe(topics, deadline, cancel_fd_);
 }
 
 void MqttDriver::Ack(AckToken token) noexcept { consumer_->Ack(token); }
+
+// No other client could be given it, and unacknowledged it would take up the server's window.
+void MqttDriver::Release(AckToken token, InMessage&& /*message*/) noexcept {
+  consumer_->Ack(token);
+}
 
 void MqttDriver::Close(Millis drain, int) noexcept {
   if (client_ == nullptr) return;

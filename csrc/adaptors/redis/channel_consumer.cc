@@ -1,35 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "channel_consumer.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace dsmsg {
 
+// First what is to be added: refused, it leaves what is subscribed as it is.
 Status ChannelConsumer::Begin(std::span<const std::string> topics, Deadline deadline,
                               int cancel_fd) {
-  pending_.clear();
-  RespWriter& out = link_.out();
-  size_t expected = topics.size();
-  if (subscribed_) {
-    out.Command({"UNSUBSCRIBE"});
-    out.Command({"PUNSUBSCRIBE"});
-  }
+  const Names wanted(topics.begin(), topics.end());
+  Names added, gone, taken, left;
+  std::set_difference(wanted.begin(), wanted.end(), subscribed_.begin(), subscribed_.end(),
+                      std::inserter(added, added.end()));
+  std::set_difference(subscribed_.begin(), subscribed_.end(), wanted.begin(), wanted.end(),
+                      std::inserter(gone, gone.end()));
+  Status refused, ignored;
+  Status status = Ask("SUBSCRIBE", "PSUBSCRIBE", added, deadline, cancel_fd, &taken, &refused);
+  if (!status.ok()) return status;
+  status = Ask("UNSUBSCRIBE", "PUNSUBSCRIBE", refused.ok() ? gone : taken, deadline, cancel_fd,
+               &left, &ignored);
+  if (!status.ok()) return status;
+  if (refused.ok()) subscribed_ = wanted;
+  std::erase_if(pending_, [this](const Pending& pending) {
+    return std::none_of(subscribed_.begin(), subscribed_.end(), [&](const std::string& filter) {
+      return MatchesChannel(filter, pending.message.topic);
+    });
+  });
+  return refused;
+}
+
+Status ChannelConsumer::Ask(const char* channel_command, const char* pattern_command,
+                            const Names& topics, Deadline deadline, int cancel_fd, Names* taken,
+                            Status* refused) {
   for (const std::string& topic : topics) {
-    out.Command({topic.find_first_of("*?[") == topic.npos ? "SUBSCRIBE" : "PSUBSCRIBE", topic});
+    link_.out().Command({IsPattern(topic) ? pattern_command : channel_command, topic});
   }
-  subscribed_ = true;
-  while (expected > 0) {
-    if (Status status = link_.Call(deadline, cancel_fd, "SUBSCRIBE"); !status.ok()) return status;
+  // The answers come in the order of the commands, with messages in between.
+  for (auto topic = topics.begin(); topic != topics.end();) {
+    if (Status status = link_.Call(deadline, cancel_fd, channel_command); !status.ok()) {
+      return status;
+    }
     const Reply& reply = link_.reply();
-    if (reply.is(Reply::Type::kError)) return ReplyError("subscribe", reply.text());
-    if (TakeMessage(reply) || reply.count() != 3) continue;
-    const std::string_view kind = reply.text(Reply::First(0));
-    if (kind == "subscribe" || kind == "psubscribe") --expected;
+    if (TakeMessage(reply) || TakePong(reply)) continue;
+    if (reply.is(Reply::Type::kError)) {
+      if (refused->ok()) *refused = ReplyError("subscribe to \"" + *topic + "\"", reply.text());
+    } else {
+      // One that comes unasked (a channel that an ACL has taken away) is not ours.
+      if (reply.count() != 3 || reply.text(reply.At(0, 1)) != *topic) continue;
+      taken->insert(*topic);
+    }
+    ++topic;
   }
   return {};
 }
 
 void ChannelConsumer::Reset(bool keep_tokens) {
   RedisConsumer::Reset(keep_tokens);
-  subscribed_ = false;
+  subscribed_.clear();
+}
+
+bool ChannelConsumer::TakePong(const Reply& reply) {
+  const bool pong = reply.is(Reply::Type::kStatus) ||
+                    (reply.count() == 2 && reply.text(Reply::First(0)) == "pong");
+  if (pong && !asked_.empty()) asked_.pop_front();
+  return pong;
 }
 
 bool ChannelConsumer::TakeMessage(const Reply& reply) {
@@ -54,9 +89,7 @@ Status ChannelConsumer::OnReply(const Reply& reply) {
     return ReplyError("receive", reply.text());
   }
   // Confirmations of (un)subscriptions come unasked too (a channel removed by ACL); PONG is ours.
-  const bool pong = reply.is(Reply::Type::kStatus) ||
-                    (reply.count() == 2 && reply.text(Reply::First(0)) == "pong");
-  if (pong && !asked_.empty()) asked_.pop_front();
+  (void)TakePong(reply);
   return {};
 }
 

@@ -6,6 +6,9 @@
 #ifndef DSMSG_ADAPTORS_REDIS_CHANNEL_CONSUMER_H_
 #define DSMSG_ADAPTORS_REDIS_CHANNEL_CONSUMER_H_
 
+#include <set>
+#include <string>
+
 #include "redis_consumer.h"
 
 namespace dsmsg {
@@ -25,11 +28,20 @@ class ChannelConsumer final : public RedisConsumer {
   // The server holds what it cannot write to us; beyond its limit (client-output-buffer-limit) it
   // ends the connection.
   bool reads_when_full() const override { return false; }
+  // What is published while there is no connection is lost.
+  bool may_interrupt() const override { return false; }
+
+  using Names = std::set<std::string>;
+  /// Sends one command for each topic and waits for the answers. `taken`: those that were obeyed;
+  /// `refused`: the first refusal. Not ok: the link is lost.
+  Status Ask(const char* channel_command, const char* pattern_command, const Names& topics,
+             Deadline deadline, int cancel_fd, Names* taken, Status* refused);
 
   /// True if it was a message: then it is in pending_.
   bool TakeMessage(const Reply& reply);
+  bool TakePong(const Reply& reply);
 
-  bool subscribed_ = false;  // on this connection
+  Names subscribed_;  // on this connection
 };
 
 }  // namespace dsmsg

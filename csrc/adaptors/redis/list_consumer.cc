@@ -2,28 +2,112 @@
 #include "list_consumer.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace dsmsg {
 
-// Takes effect with the next BLPOP, at most kBlock from now: what is pushed meanwhile stays in the
-// list.
-Status ListConsumer::Begin(std::span<const std::string> topics, Deadline, int) {
+// A read under way is waited for, at most kBlock: an element that it brings is not to be lost.
+Status ListConsumer::Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) {
+  if (Status status = FinishReads(deadline, cancel_fd); !status.ok()) return status;
+  if (Status status = CheckAllowed(topics, deadline, cancel_fd); !status.ok()) return status;
   topics_.assign(topics.begin(), topics.end());
+  std::deque<Pending> kept;
+  for (Pending& pending : pending_) {
+    const std::string& topic = pending.message.topic;
+    if (std::find(topics_.begin(), topics_.end(), topic) != topics_.end()) {
+      kept.push_back(std::move(pending));
+    } else {
+      released_.push_back(std::move(pending.message));
+    }
+  }
+  pending_.swap(kept);
+  CollectReleased();  // before what the core gives back: that is older
   return {};
 }
 
-void ListConsumer::Ask(bool room) {
-  if (reading() || !room || topics_.empty()) return;
+Status ListConsumer::FinishReads(Deadline deadline, int cancel_fd) {
+  while (!asked_.empty()) {
+    bool got = false;
+    if (Status status = ReadReplies(&got); !status.ok()) return status;
+    if (asked_.empty()) break;
+    const Millis left(PollTimeout(deadline));
+    const unsigned ready = link_.Wait(left, cancel_fd);
+    if ((ready & RedisLink::kWoken) != 0) return {Code::kCancelled, "BLPOP was cancelled"};
+    if (Status status = link_.Flush(); !status.ok()) return status;
+    if (left.count() == 0) {
+      return {Code::kTimeout, "no answer to BLPOP from " + link_.name() +
+                                  " in time (is the server frozen or overloaded?)"};
+    }
+  }
+  return {};
+}
+
+// BLPOP would tell of missing rights too late. A transaction that is dropped has its commands
+// checked, and runs none. A user that may not have one finds out with the first read.
+Status ListConsumer::CheckAllowed(std::span<const std::string> topics, Deadline deadline,
+                                  int cancel_fd) {
+  if (topics.empty()) return {};
+  link_.out().Command({"MULTI"});
+  if (Status status = link_.Call(deadline, cancel_fd, "MULTI"); !status.ok()) return status;
+  if (link_.reply().is(Reply::Type::kError)) return {};
+  AppendRead(topics);
+  if (Status status = link_.Call(deadline, cancel_fd, "BLPOP"); !status.ok()) return status;
+  Status refused;
+  if (link_.reply().is(Reply::Type::kError)) {
+    refused = ReplyError("read lists", link_.reply().text());
+  }
+  link_.out().Command({"DISCARD"});
+  if (Status status = link_.Call(deadline, cancel_fd, "DISCARD"); !status.ok()) return status;
+  return refused;
+}
+
+void ListConsumer::AppendRead(std::span<const std::string> topics) {
   RespWriter& out = link_.out();
-  out.Begin(2 + topics_.size());
+  out.Begin(2 + topics.size());
   out.Argument("BLPOP");
-  for (const std::string& topic : topics_) out.Argument(topic);
+  for (const std::string& topic : topics) out.Argument(topic);
   out.Number(
       std::max<int64_t>(1, kBlock.count() / 1000));  // whole seconds: fractions came with Redis 6
+}
+
+void ListConsumer::Ask(bool room) {
+  if (reading()) return;
+  CollectReleased();
+  for (; given_back_ < giving_back_.size(); ++given_back_) {
+    const InMessage& message = giving_back_[given_back_];
+    link_.out().Command({"LPUSH", message.topic, message.payload});
+    Push(Kind::kGiveBack);
+  }
+  if (!room || topics_.empty()) return;
+  AppendRead(topics_);
   Push(Kind::kRead);
 }
 
-Status ListConsumer::Answer(const Asked&, const Reply& reply) {
+void ListConsumer::Release(AckToken /*token*/, InMessage&& message) noexcept {
+  released_.push_back(std::move(message));
+}
+
+// The last of them is pushed first.
+void ListConsumer::CollectReleased() {
+  std::move(released_.rbegin(), released_.rend(), std::back_inserter(giving_back_));
+  released_.clear();
+}
+
+void ListConsumer::Reset(bool keep_tokens) {
+  RedisConsumer::Reset(keep_tokens);
+  given_back_ = 0;
+}
+
+Status ListConsumer::Answer(const Asked& asked, const Reply& reply) {
+  if (asked.kind == Kind::kGiveBack) {
+    if (reply.is(Reply::Type::kError)) {
+      host_.log().Limited(LogLevel::kWarn, "lpush",
+                          ReplyError("put an element back", reply.text()).message());
+    }
+    giving_back_.pop_front();
+    --given_back_;
+    return {};
+  }
   if (reply.is(Reply::Type::kError)) {
     Status status = ReplyError("read lists", reply.text());
     return status.code() == Code::kRejected ? Status(Code::kUnavailable, status.message()) : status;
@@ -38,15 +122,20 @@ Status ListConsumer::Answer(const Asked&, const Reply& reply) {
 
 void ListConsumer::Drain(Deadline deadline, int cancel_fd) noexcept {
   bool got = false;
-  while (reading() && PollTimeout(deadline) > 0) {
+  while (!asked_.empty() && PollTimeout(deadline) > 0) {
     const unsigned ready = link_.Wait(Millis(PollTimeout(deadline)), cancel_fd);
     if ((ready & RedisLink::kWoken) != 0) return;
     if ((ready & RedisLink::kReadable) != 0 && !ReadReplies(&got).ok()) return;
   }
-  if (reading()) return;
+  if (!asked_.empty()) return;
   for (; !pending_.empty() && PollTimeout(deadline) > 0; pending_.pop_back()) {
     const InMessage& last = pending_.back().message;
     link_.out().Command({"LPUSH", last.topic, last.payload});
+    if (!link_.Call(deadline, cancel_fd, "LPUSH").ok()) return;
+  }
+  CollectReleased();
+  for (; !giving_back_.empty() && PollTimeout(deadline) > 0; giving_back_.pop_front()) {
+    link_.out().Command({"LPUSH", giving_back_.front().topic, giving_back_.front().payload});
     if (!link_.Call(deadline, cancel_fd, "LPUSH").ok()) return;
   }
 }

@@ -7,6 +7,7 @@
 #ifndef DSMSG_ADAPTORS_REDIS_LIST_CONSUMER_H_
 #define DSMSG_ADAPTORS_REDIS_LIST_CONSUMER_H_
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ class ListConsumer final : public RedisConsumer {
       : RedisConsumer(settings, link, host) {}
 
   void Drain(Deadline deadline, int cancel_fd) noexcept override;
+  /// It goes back to where it came from: the head of its list.
+  void Release(AckToken token, InMessage&& message) noexcept override;
+  void Reset(bool keep_tokens) override;
 
  private:
   Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) override;
@@ -27,7 +31,15 @@ class ListConsumer final : public RedisConsumer {
   Status Answer(const Asked& asked, const Reply& reply) override;
   bool may_interrupt() const override { return false; }
 
+  Status FinishReads(Deadline deadline, int cancel_fd);
+  Status CheckAllowed(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
+  void AppendRead(std::span<const std::string> topics);
+  void CollectReleased();
+
   std::vector<std::string> topics_;
+  std::vector<InMessage> released_;    // in the order of their list
+  std::deque<InMessage> giving_back_;  // in the order of the commands; leave when confirmed
+  size_t given_back_ = 0;              // of these: sent
 };
 
 }  // namespace dsmsg

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "redis_consumer.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -72,8 +74,21 @@ Status RedisConsumer::ReplyError(const std::string& what, std::string_view text)
                                     std::string(text) + std::string(ErrorReplyAdvice(text))};
 }
 
-Status RedisConsumer::Subscribe(std::span<const std::string> topics, int cancel_fd) {
-  const Deadline deadline = Clock::now() + settings_.connect_timeout;
+bool RedisConsumer::IsPattern(const std::string& topic) {
+  return topic.find_first_of("*?[") != std::string::npos;
+}
+
+bool RedisConsumer::MatchesChannel(const std::string& filter, const std::string& topic) {
+  return filter == topic || (IsPattern(filter) && fnmatch(filter.c_str(), topic.c_str(), 0) == 0);
+}
+
+bool RedisConsumer::Matches(const Config& config, const std::string& filter,
+                            const std::string& topic) {
+  return config.GetString("command") == "publish" ? MatchesChannel(filter, topic) : filter == topic;
+}
+
+Status RedisConsumer::Subscribe(std::span<const std::string> topics, Deadline deadline,
+                                int cancel_fd) {
   Status status;
   // A read that the server holds back would delay the new topics: a new connection is quicker than
   // its end.
@@ -81,8 +96,9 @@ Status RedisConsumer::Subscribe(std::span<const std::string> topics, int cancel_
     link_.Close();
     Reset(/*keep_tokens=*/true);
     status = link_.Open(deadline, cancel_fd);
+    if (!status.ok()) return broken_ = status;
   }
-  if (status.ok()) status = Begin(topics, deadline, cancel_fd);
+  status = Begin(topics, deadline, cancel_fd);
   if (status.retryable() || status.code() == Code::kCancelled) broken_ = status;
   return status;
 }

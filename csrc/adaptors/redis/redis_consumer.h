@@ -32,11 +32,14 @@ class RedisConsumer {
                                                DriverHost& host);
   virtual ~RedisConsumer() = default;
 
-  /// Replaces the topics. When it returns ok, what is sent from now on will be received.
-  /// `cancel_fd` ends it early.
-  Status Subscribe(std::span<const std::string> topics, int cancel_fd);
+  /// Replaces the topics. When it returns ok, what is sent from now on will be received. On an
+  /// error the previous topics are in force again (driver.h).
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
+  /// Channels: a topic with * ? or [ is a pattern.
+  static bool Matches(const Config& config, const std::string& filter, const std::string& topic);
   Status Poll(Millis budget, int wake_fd);
   virtual void Ack(AckToken) noexcept {}
+  virtual void Release(AckToken, InMessage&&) noexcept {}
   /// Gets acknowledgements out before the link is closed.
   virtual void Drain(Deadline, int /*cancel_fd*/) noexcept {}
   /// The link was closed. `keep_tokens`: acknowledgements for messages delivered before will still
@@ -44,7 +47,7 @@ class RedisConsumer {
   virtual void Reset(bool keep_tokens);
 
  protected:
-  enum class Kind { kPing, kRead, kAck, kCreateGroup };
+  enum class Kind { kPing, kRead, kAck, kCreateGroup, kGiveBack };
   struct Asked {
     Kind kind;
     size_t count = 0;  // entries in an acknowledgement
@@ -59,7 +62,8 @@ class RedisConsumer {
   RedisConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
       : settings_(settings), link_(link), host_(host) {}
 
-  /// Makes the server send what arrives on `topics`; nothing is unanswered when it is called.
+  /// Makes the server send what arrives on `topics`, all of them or none; nothing is unanswered
+  /// when it is called where may_interrupt().
   virtual Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) = 0;
   /// Appends the commands that are due. `room`: the core takes more messages.
   virtual void Ask(bool room) = 0;
@@ -75,6 +79,8 @@ class RedisConsumer {
   /// would have brought.
   virtual bool may_interrupt() const { return true; }
 
+  static bool IsPattern(const std::string& topic);
+  static bool MatchesChannel(const std::string& filter, const std::string& topic);
   void Push(Kind kind, size_t count = 0);
   bool reading() const { return reads_ > 0; }
   /// Reads once and answers what came.

@@ -36,6 +36,7 @@ const DriverInfo& RedisDriver::Info() {
     made.conn_rules.default_port = 6379;
     made.separate_roles = true;
     made.retry = RetryOwner::kCore;
+    made.matches = RedisConsumer::Matches;
     return made;
   }();
   return info;
@@ -76,13 +77,17 @@ Status RedisDriver::Poll(Millis budget, int wake_fd) {
   return status;
 }
 
-Status RedisDriver::Subscribe(std::span<const std::string> topics) {
+Status RedisDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
   if (consumer_ == nullptr) return {Code::kInternal, "this connection only sends"};
-  return consumer_->Subscribe(topics, cancel_fd_);
+  return consumer_->Subscribe(topics, deadline, cancel_fd_);
 }
 
 void RedisDriver::Ack(AckToken token) noexcept {
   if (consumer_ != nullptr) consumer_->Ack(token);
+}
+
+void RedisDriver::Release(AckToken token, InMessage&& message) noexcept {
+  if (consumer_ != nullptr) consumer_->Release(token, std::move(message));
 }
 
 void RedisDriver::Close(Millis drain, int cancel_fd) noexcept {

@@ -28,6 +28,7 @@ void StreamConsumer::Reset(bool keep_tokens) {
   recovering_ = false;
   streams_.clear();
   if (keep_tokens) return;
+  topics_.clear();
   first_token_ += delivered_.size();
   delivered_.clear();
 }
@@ -41,17 +42,10 @@ void StreamConsumer::AppendCreateGroup(const std::string& stream) {
       {"XGROUP", "CREATE", stream, settings_.group, vanished ? "0" : "$", "MKSTREAM"});
 }
 
+// All groups before anything changes: refused, reading goes on where it was.
 Status StreamConsumer::Begin(std::span<const std::string> topics, Deadline deadline,
                              int cancel_fd) {
-  pending_.clear();
-  streams_.clear();
-  held_.clear();
-  for (const Entry& entry : delivered_) held_.emplace(entry.stream, entry.id);
   for (const std::string& topic : topics) {
-    const std::string* name = Intern(topic);
-    const bool known = std::any_of(streams_.begin(), streams_.end(),
-                                   [name](const Stream& stream) { return stream.name == name; });
-    if (known) continue;
     AppendCreateGroup(topic);
     Status status = link_.Call(deadline, cancel_fd, "XGROUP CREATE");
     const Reply& reply = link_.reply();
@@ -62,13 +56,30 @@ Status StreamConsumer::Begin(std::span<const std::string> topics, Deadline deadl
                      reply.text());
     }
     if (!status.ok()) {
-      streams_.clear();
+      ReadFrom(topics_);
       return status;
     }
-    joined_.insert(name);
-    streams_.push_back({name, "0"});
+    joined_.insert(Intern(topic));
   }
+  topics_.assign(topics.begin(), topics.end());
+  ReadFrom(topics_);
   return {};
+}
+
+// Begins with what was given to this consumer before, but for what the core has.
+void StreamConsumer::ReadFrom(std::span<const std::string> topics) {
+  pending_.clear();
+  streams_.clear();
+  held_.clear();
+  for (const Entry& entry : delivered_) {
+    if (!entry.released) held_.emplace(entry.stream, entry.id);
+  }
+  for (const std::string& topic : topics) {
+    const std::string* name = Intern(topic);
+    const bool known = std::any_of(streams_.begin(), streams_.end(),
+                                   [name](const Stream& stream) { return stream.name == name; });
+    if (!known) streams_.push_back({name, "0"});
+  }
 }
 
 void StreamConsumer::Ask(bool room) {
@@ -142,6 +153,7 @@ Status StreamConsumer::Answer(const Asked& asked, const Reply& reply) {
       if (!error || ErrorReplyName(reply.text()) == "BUSYGROUP") return {};
       return ReplyError("create consumer group \"" + settings_.group + "\" again", reply.text());
     case Kind::kPing:
+    case Kind::kGiveBack:
       return {};
     case Kind::kRead:
       break;
@@ -218,12 +230,27 @@ void StreamConsumer::Delivered(const Pending& pending) {
 }
 
 void StreamConsumer::Ack(AckToken token) noexcept {
-  if (token < first_token_ || token - first_token_ >= delivered_.size()) return;
-  Entry& entry = delivered_[token - first_token_];
-  if (entry.acked) return;
-  entry.acked = true;
-  to_ack_.push_back(entry);
-  while (!delivered_.empty() && delivered_.front().acked) {
+  Entry* entry = Find(token);
+  if (entry == nullptr || entry->acked) return;
+  entry->acked = true;
+  to_ack_.push_back(*entry);
+  ForgetSettled();
+}
+
+void StreamConsumer::Release(AckToken token, InMessage&& /*message*/) noexcept {
+  Entry* entry = Find(token);
+  if (entry == nullptr) return;
+  entry->released = true;
+  ForgetSettled();
+}
+
+StreamConsumer::Entry* StreamConsumer::Find(AckToken token) {
+  if (token < first_token_ || token - first_token_ >= delivered_.size()) return nullptr;
+  return &delivered_[token - first_token_];
+}
+
+void StreamConsumer::ForgetSettled() {
+  while (!delivered_.empty() && (delivered_.front().acked || delivered_.front().released)) {
     delivered_.pop_front();
     ++first_token_;
   }

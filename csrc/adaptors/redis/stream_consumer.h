@@ -26,6 +26,9 @@ class StreamConsumer final : public RedisConsumer {
       : RedisConsumer(settings, link, host) {}
 
   void Ack(AckToken token) noexcept override;
+  /// It stays unacknowledged, this consumer's, and is read again with the next subscription to its
+  /// stream.
+  void Release(AckToken token, InMessage&& message) noexcept override;
   void Drain(Deadline deadline, int cancel_fd) noexcept override;
   void Reset(bool keep_tokens) override;
 
@@ -38,7 +41,7 @@ class StreamConsumer final : public RedisConsumer {
   struct Entry {
     const std::string* stream = nullptr;
     EntryId id;
-    bool acked = false;
+    bool acked = false, released = false;
   };
 
   Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) override;
@@ -47,6 +50,9 @@ class StreamConsumer final : public RedisConsumer {
   AckToken NextToken() override { return first_token_ + delivered_.size(); }
   void Delivered(const Pending& pending) override;
 
+  void ReadFrom(std::span<const std::string> topics);
+  Entry* Find(AckToken token);
+  void ForgetSettled();
   void AppendCreateGroup(const std::string& stream);
   void AppendRead();
   void AppendAcks();
@@ -56,6 +62,7 @@ class StreamConsumer final : public RedisConsumer {
 
   std::set<std::string> names_;          // every stream ever subscribed to: entries point here
   std::set<const std::string*> joined_;  // those whose group existed once
+  std::vector<std::string> topics_;  // in force; outlives a connection that Subscribe opened anew
   std::vector<Stream> streams_;
   bool recovering_ = false;  // the read under way is for entries delivered before
 

@@ -52,6 +52,10 @@ const DriverInfo& ZmqDriver::Info() {
     made.retry = RetryOwner::kCore;
     made.linger_option = "submit-linger";
     made.adjust = AdjustZmqSettings;
+    // PULL and REP get whatever is sent: nothing is given up.
+    made.matches = [](const Config& config, const std::string& filter, const std::string& topic) {
+      return config.GetString("subscribe_socket_type") == "SUB" && topic.starts_with(filter);
+    };
     return made;
   }();
   return info;
@@ -130,20 +134,27 @@ Status ZmqDriver::BecomeReceiver() {
   return {};
 }
 
-Status ZmqDriver::Subscribe(std::span<const std::string> topics) {
+Status ZmqDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
+  if (topics.empty() && !receiver_->open()) return {};
+  const bool was_receiver = receives_only_;
   if (Status status = BecomeReceiver(); !status.ok()) return status;
   Status status;
-  if (!receiver_->open()) {
-    status = receiver_->Open(Clock::now() + settings_.connect_timeout, cancel_fd_);
-  }
+  if (!receiver_->open()) status = receiver_->Open(deadline, cancel_fd_);
   if (status.ok()) status = receiver_->Subscribe(topics);
-  if (status.ok() || !status.retryable()) return status;
-  if (receives_only_) {
+  if (status.ok()) return status;
+  // The socket that sends is fine and stays: the caller is told now.
+  if (!receives_only_)
+    return {status.permanent() ? status.code() : Code::kRejected, status.message()};
+  const bool tried_again = status.retryable() && (was_receiver || settings_.lazy);
+  if (tried_again) {
     broken_ = status;  // the core opens anew and subscribes again
     return status;
   }
-  // The socket that sends is fine and stays: the caller is told now.
-  return {Code::kRejected, status.message()};
+  if (was_receiver || status.code() == Code::kCancelled) return status;
+  // The caller is told now, and the core opens the socket that sends again.
+  receives_only_ = false;
+  broken_ = {Code::kUnavailable, "this handle sends again: " + status.message()};
+  return {status.permanent() ? status.code() : Code::kRejected, status.message()};
 }
 
 void ZmqDriver::Ack(AckToken token) noexcept { receiver_->Ack(token); }

@@ -29,7 +29,7 @@ class ZmqDriver final : public Driver {
   Status Open(Role role, Deadline deadline, int cancel_fd) override;
   Status Submit(const Message& message, Token token) override;
   Status Poll(Millis budget, int wake_fd) override;
-  Status Subscribe(std::span<const std::string> topics) override;
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline) override;
   void Ack(AckToken token) noexcept override;
   void Close(Millis drain, int cancel_fd) noexcept override;
 

@@ -44,19 +44,31 @@ Status ZmqReceiver::Open(Deadline deadline, int cancel_fd) {
 }
 
 Status ZmqReceiver::Subscribe(std::span<const std::string> topics) {
-  subscribed_ = true;
-  if (settings_.receive != Receive::kSub) return {};
-  socket_.Events();  // peers that have come since get the subscriptions now
   const std::set<std::string> wanted(topics.begin(), topics.end());
-  for (const std::string& topic : wanted) {
-    if (topics_.contains(topic)) continue;
-    if (Status status = socket_.SetBytes(ZMQ_SUBSCRIBE, topic); !status.ok()) return status;
+  if (settings_.receive == Receive::kSub) {
+    socket_.Events();  // peers that have come since get the subscriptions now
+    std::vector<std::string> added;
+    for (const std::string& topic : wanted) {
+      if (topics_.contains(topic)) continue;
+      Status status = socket_.SetBytes(ZMQ_SUBSCRIBE, topic);
+      if (status.ok()) {
+        added.push_back(topic);
+        continue;
+      }
+      for (const std::string& back : added) (void)socket_.SetBytes(ZMQ_UNSUBSCRIBE, back);
+      return status;
+    }
+    // From here on libzmq drops what it holds of them.
+    for (const std::string& topic : topics_) {
+      if (!wanted.contains(topic)) (void)socket_.SetBytes(ZMQ_UNSUBSCRIBE, topic);
+    }
+    topics_ = wanted;
+    const auto begins = [this](const std::string& topic) {
+      return pending_->topic.starts_with(topic);
+    };
+    if (pending_ && std::none_of(topics_.begin(), topics_.end(), begins)) pending_.reset();
   }
-  for (const std::string& topic : topics_) {
-    if (wanted.contains(topic)) continue;
-    if (Status status = socket_.SetBytes(ZMQ_UNSUBSCRIBE, topic); !status.ok()) return status;
-  }
-  topics_ = wanted;
+  subscribed_ = !wanted.empty();
   return {};
 }
 

@@ -25,7 +25,8 @@ class ZmqReceiver {
   /// Binds or connects; nothing is delivered before Subscribe.
   Status Open(Deadline deadline, int cancel_fd);
   bool open() const { return socket_.open(); }
-  /// SUB: replaces the beginnings of topics that are wanted. PULL and REP get whatever is sent.
+  /// SUB: replaces the beginnings of topics that are wanted, all or none. PULL and REP get whatever
+  /// is sent.
   Status Subscribe(std::span<const std::string> topics);
   /// Delivers what is there. Not ok: the link is lost, and nothing that came is left to deliver.
   Status Work(bool* progress);

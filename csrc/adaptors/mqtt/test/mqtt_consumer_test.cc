@@ -213,7 +213,7 @@ TEST(MqttConsumer, ASilentServerIsBounded) {
   Connection connection(server.Address(), "connect-timeout=300");
   ASSERT_TRUE(connection.Open().ok());
   const auto start = Clock::now();
-  EXPECT_EQ(connection.Subscribe({"t"}).code(), Code::kTimeout);
+  EXPECT_EQ(connection.Subscribe({"t"}, Millis(300)).code(), Code::kTimeout);
   EXPECT_LT(Clock::now() - start, Millis(3000));
   EXPECT_EQ(connection.driver.Poll(Millis(0), connection.wake.fd()).code(), Code::kTimeout);
 }

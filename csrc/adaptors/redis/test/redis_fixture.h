@@ -91,7 +91,9 @@ class Connection {
   ~Connection() { driver.Close(Millis(0), -1); }
 
   Status Open(Role role = Role::kProducer, Millis timeout = Millis(5000));
-  Status Subscribe(const std::vector<std::string>& topics) { return driver.Subscribe(topics); }
+  Status Subscribe(const std::vector<std::string>& topics, Millis limit = Millis(5000)) {
+    return driver.Subscribe(topics, Clock::now() + limit);
+  }
   /// Polls until `done` or an error or the time is over; kTimeout in the last case.
   Status PumpUntil(const std::function<bool()>& done, Millis timeout = Millis(10000));
   /// Submits (polling while there is no room); the token is the number of the message, from 1.

@@ -69,7 +69,7 @@ class Connection {
 
   Status Open(Millis timeout = Millis(5000));
   Status Subscribe(const std::vector<std::string>& topics = {"t"}) {
-    return driver.Subscribe(topics);
+    return driver.Subscribe(topics, Clock::now() + Millis(5000));
   }
   /// One submission, without waiting. The token is the number of the message, from 1.
   Status Submit(const std::string& topic, std::string payload);
