@@ -14,6 +14,13 @@
 
 namespace dsmsg {
 
+/// Topics, and who receives their messages.
+struct Interest {
+  std::vector<std::string> topics;
+  nv_msgbroker_subscribe_cb_t callback = nullptr;
+  void* user_ptr = nullptr;
+};
+
 /// Threads: the first block is constant; `pending` is atomic; the rest is guarded by the mutex of
 /// the client's connection.
 struct Client {
@@ -35,9 +42,10 @@ struct Client {
 
   bool closed = false;
   NvMsgBrokerErrorType told = NV_MSGBROKER_API_OK;  // last state given to connect_cb
-  std::vector<std::string> topics;
-  nv_msgbroker_subscribe_cb_t subscribe_cb = nullptr;
-  void* subscribe_ptr = nullptr;
+  std::shared_ptr<const Interest> interest = std::make_shared<const Interest>();  // in force
+  // Null, or being tried: in the connection's set of topics with this number.
+  std::shared_ptr<const Interest> wanted;
+  uint64_t wanted_in = 0;
   size_t receiving = 0;  // subscribe callbacks that run now
 };
 

@@ -36,8 +36,9 @@ void OnLinkState(void* user_ptr, DsmsgLinkState state, const char*) {
 
 void OnSubscribed(NvDsMsgApiErrorType code, void* message, int length, char* topic,
                   void* user_ptr) {
-  if (const auto connection = EventRouter::Get().Find(SendId::Unpack(user_ptr).connection))
-    connection->OnMessage(code, message, length, topic);
+  const SendId id = SendId::Unpack(user_ptr);
+  if (const auto connection = EventRouter::Get().Find(id.connection))
+    connection->OnMessage(id.number, code, message, length, topic);
 }
 
 }  // namespace
@@ -127,7 +128,7 @@ void Connection::Detach(const std::shared_ptr<Client>& client, bool last) {
   }
   const std::vector<Outcome> left = TakeLeft(last ? nullptr : client.get());
   clients_.erase(std::remove(clients_.begin(), clients_.end(), client), clients_.end());
-  const bool had_topics = !client->topics.empty();
+  const bool had_topics = !client->interest->topics.empty();
   lock.unlock();
   for (const auto& [send, status] : left) CallBack(send, status);
   if (last) {
@@ -233,23 +234,22 @@ NvMsgBrokerErrorType Connection::Subscribe(const std::shared_ptr<Client>& client
                                            std::vector<std::string> topics,
                                            nv_msgbroker_subscribe_cb_t callback, void* user_ptr) {
   const std::lock_guard serial(subscribe_mutex_);
-  std::vector<std::string> all;
+  TopicSet all;
   {
     const Lock lock(mutex_);
     if (client->closed) return NV_MSGBROKER_API_ERR;
     ++calls_;
     // Before the adaptor knows the topics: messages may come at once.
-    client->topics.swap(topics);
-    std::swap(client->subscribe_cb, callback);
-    std::swap(client->subscribe_ptr, user_ptr);
-    all = AllTopics();
+    client->wanted =
+        std::make_shared<const Interest>(Interest{std::move(topics), callback, user_ptr});
+    all = NextTopics();
+    client->wanted_in = all.number;
   }
   const NvDsMsgApiErrorType code = SubscribeTopics(all);
-  if (code != NVDS_MSGAPI_OK) {
+  {
     const Lock lock(mutex_);
-    client->topics.swap(topics);
-    client->subscribe_cb = callback;
-    client->subscribe_ptr = user_ptr;
+    if (code == NVDS_MSGAPI_OK) client->interest = client->wanted;
+    client->wanted.reset();
   }
   LeaveCall();
   return code == NVDS_MSGAPI_OK ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_ERR;
@@ -259,11 +259,11 @@ NvMsgBrokerErrorType Connection::Subscribe(const std::shared_ptr<Client>& client
 /// nothing; messages that still come are dropped then.
 void Connection::Resubscribe() {
   const std::lock_guard serial(subscribe_mutex_);
-  std::vector<std::string> all;
+  TopicSet all;
   {
     const Lock lock(mutex_);
-    all = AllTopics();
-    if (all.empty() || stopping_) return;
+    all = NextTopics();
+    if (all.topics.empty() || stopping_) return;
     ++calls_;
   }
   if (SubscribeTopics(all) != NVDS_MSGAPI_OK)
@@ -271,51 +271,57 @@ void Connection::Resubscribe() {
   LeaveCall();
 }
 
-NvDsMsgApiErrorType Connection::CallSubscribe(NvDsMsgApiHandle handle,
-                                              const std::vector<std::string>& topics) {
-  std::vector<std::string> copies = topics;
+NvDsMsgApiErrorType Connection::CallSubscribe(NvDsMsgApiHandle handle, const TopicSet& set) {
+  std::vector<std::string> copies = set.topics;
   std::vector<char*> pointers;
   pointers.reserve(copies.size());
   for (std::string& topic : copies) pointers.push_back(topic.data());
   return api().subscribe(handle, pointers.data(), static_cast<int>(pointers.size()), &OnSubscribed,
-                         SendId{number_, 0, 0}.Pack());
+                         SendId{number_, 0, set.number}.Pack());
 }
 
-std::vector<std::string> Connection::AllTopics() const {
-  std::vector<std::string> all;
+Connection::TopicSet Connection::NextTopics() {
+  TopicSet all;
+  all.number = ++topic_sets_;
   for (const auto& client : clients_) {
     if (client->closed) continue;
-    for (const std::string& topic : client->topics) {
-      if (!Contains(all, topic)) all.push_back(topic);
+    const auto& interest = client->wanted != nullptr ? client->wanted : client->interest;
+    for (const std::string& topic : interest->topics) {
+      if (!Contains(all.topics, topic)) all.topics.push_back(topic);
     }
   }
   return all;
 }
 
-void Connection::OnMessage(NvDsMsgApiErrorType code, void* message, int length, char* topic) {
-  std::vector<std::shared_ptr<Client>> subscribed, receivers;
+void Connection::OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void* message,
+                           int length, char* topic) {
+  using Receiver = std::pair<std::shared_ptr<Client>, std::shared_ptr<const Interest>>;
+  std::vector<Receiver> subscribed, receivers;
   Lock lock(mutex_);
   for (const auto& client : clients_) {
-    if (client->subscribe_cb != nullptr && !client->closed) subscribed.push_back(client);
+    // A message of the subscription that is being tried says that the adaptor has taken it.
+    const bool taken = client->wanted != nullptr && client->wanted_in == subscription;
+    const auto& interest = taken ? client->wanted : client->interest;
+    if (interest->callback != nullptr && !client->closed) subscribed.emplace_back(client, interest);
   }
   const auto pick = [&](auto wanted) {
     if (!receivers.empty()) return;
-    std::copy_if(subscribed.begin(), subscribed.end(), std::back_inserter(receivers), wanted);
+    std::copy_if(subscribed.begin(), subscribed.end(), std::back_inserter(receivers),
+                 [&](const Receiver& receiver) { return wanted(receiver.second->topics); });
   };
   // Who asked for this topic by name; else who asked for a pattern; else all.
-  if (topic != nullptr) pick([&](const auto& client) { return Contains(client->topics, topic); });
-  pick([](const auto& client) { return HasPattern(client->topics); });
+  if (topic != nullptr) pick([&](const auto& topics) { return Contains(topics, topic); });
+  pick([](const auto& topics) { return HasPattern(topics); });
   pick([](const auto&) { return true; });
   const auto status = code == NVDS_MSGAPI_OK ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_ERR;
-  for (const auto& client : receivers) {
+  for (const auto& [client, interest] : receivers) {
     if (client->closed) continue;
+    const Interest& receiver = *interest;
     ++client->receiving;
-    const auto callback = client->subscribe_cb;
-    void* const user_ptr = client->subscribe_ptr;
     lock.unlock();
     {
       const CallbackScope scope(id_);
-      Contained([&] { callback(status, message, length, topic, user_ptr); },
+      Contained([&] { receiver.callback(status, message, length, topic, receiver.user_ptr); },
                 [](const char* what) { LogException("a subscribe callback", what); });
     }
     if (!process_.is_here()) return;  // the callback has forked, and returned in the child

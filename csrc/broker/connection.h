@@ -53,6 +53,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual NvMsgBrokerErrorType Send(const std::shared_ptr<Client>& client,
                                     const NvMsgBrokerClientMsg& message,
                                     nv_msgbroker_send_cb_t callback, void* user_ptr) = 0;
+  /// All or nothing: on an error this client's topics and callback of before are in force, and the
+  /// other clients' always.
   NvMsgBrokerErrorType Subscribe(const std::shared_ptr<Client>& client,
                                  std::vector<std::string> topics,
                                  nv_msgbroker_subscribe_cb_t callback, void* user_ptr);
@@ -64,7 +66,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual void OnEvent(NvDsMsgApiEventType event) = 0;
   virtual void OnSent(const SendId& id, NvDsMsgApiErrorType code) = 0;
   void OnLink(bool up);
-  void OnMessage(NvDsMsgApiErrorType code, void* message, int length, char* topic);
+  /// `subscription`: the number of the one that the adaptor has in force.
+  void OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void* message, int length,
+                 char* topic);
 
  protected:
   using Clock = std::chrono::steady_clock;
@@ -77,8 +81,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The two kinds differ in these. StartThreads and Work: once.
   virtual void StartThreads() = 0;
   virtual void JoinThreads(bool ended) = 0;
-  /// Gives the adaptor the set of topics.
-  virtual NvDsMsgApiErrorType SubscribeTopics(const std::vector<std::string>& topics) = 0;
+  /// The topics of all clients, numbered in the order in which they are tried.
+  struct TopicSet {
+    std::vector<std::string> topics;
+    uint64_t number = 0;
+  };
+  /// Gives the adaptor the set of topics. On an error the previous set is in force again.
+  virtual NvDsMsgApiErrorType SubscribeTopics(const TopicSet& set) = 0;
 
   const AdaptorApi& api() const { return options_.library->api(); }
   const AdaptorLibrary& library() const { return *options_.library; }
@@ -87,8 +96,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// nvds_msgapi_connect; the handle is bound. Null: refused.
   NvDsMsgApiHandle ConnectAdaptor();
-  NvDsMsgApiErrorType CallSubscribe(NvDsMsgApiHandle handle,
-                                    const std::vector<std::string>& topics);
+  NvDsMsgApiErrorType CallSubscribe(NvDsMsgApiHandle handle, const TopicSet& set);
   /// Calls back on this thread.
   void CallBack(const PendingSend& send, NvMsgBrokerErrorType status);
   void LeaveCall();  // of a user inside the adaptor
@@ -96,7 +104,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Tell(NvMsgBrokerErrorType status);
   void TellClient(Client& client);
   uint64_t WholeNumber(uint64_t lower_bits) const;  // mutex_ is held
-  std::vector<std::string> AllTopics() const;       // mutex_ is held
+  TopicSet NextTopics();                            // mutex_ is held
   /// The pause after a do_work that brought nothing: grows up to work-interval.
   std::chrono::microseconds NextPause(std::chrono::microseconds last) const;
   static void OnSentTrampoline(void* user_ptr, NvDsMsgApiErrorType code);
@@ -119,6 +127,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   NvDsMsgApiHandle handle_ = nullptr;  // of the adaptor
   NvMsgBrokerErrorType state_ = NV_MSGBROKER_API_OK;
   uint64_t completions_ = 0;
+  uint64_t topic_sets_ = 0;       // tried so far
   size_t calls_ = 0;              // of users that are inside the adaptor
   bool stopping_ = false;         // the last client leaves
   bool work_ended_ = false;       // no thread of ours calls the adaptor or a send callback any more

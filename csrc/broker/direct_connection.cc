@@ -63,8 +63,8 @@ void DirectConnection::OnEvent(NvDsMsgApiEventType event) {
   }
 }
 
-NvDsMsgApiErrorType DirectConnection::SubscribeTopics(const std::vector<std::string>& topics) {
-  return CallSubscribe(handle_, topics);  // handle_ does not change any more
+NvDsMsgApiErrorType DirectConnection::SubscribeTopics(const TopicSet& set) {
+  return CallSubscribe(handle_, set);  // handle_ does not change any more
 }
 
 void DirectConnection::StartThreads() {

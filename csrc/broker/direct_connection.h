@@ -25,7 +25,7 @@ class DirectConnection final : public Connection {
  protected:
   void StartThreads() override;
   void JoinThreads(bool ended) override;
-  NvDsMsgApiErrorType SubscribeTopics(const std::vector<std::string>& topics) override;
+  NvDsMsgApiErrorType SubscribeTopics(const TopicSet& set) override;
 
  private:
   void Work();

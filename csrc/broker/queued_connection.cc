@@ -88,9 +88,9 @@ void QueuedConnection::OnSent(const SendId& id, NvDsMsgApiErrorType code) {
   }
 }
 
-NvDsMsgApiErrorType QueuedConnection::SubscribeTopics(const std::vector<std::string>& topics) {
+NvDsMsgApiErrorType QueuedConnection::SubscribeTopics(const TopicSet& set) {
   const auto request = std::make_shared<TopicRequest>();
-  request->topics = topics;
+  request->set = set;
   Lock lock(mutex_);
   if (worker_ended_ || given_up_) return NVDS_MSGAPI_ERR;
   topic_request_ = request;
@@ -100,6 +100,7 @@ NvDsMsgApiErrorType QueuedConnection::SubscribeTopics(const std::vector<std::str
                  [&] { return request->answer.has_value() || work_ended_; });
   if (request->answer) return *request->answer;
   if (topic_request_ == request) topic_request_ = nullptr;
+  request->withdrawn = true;
   return NVDS_MSGAPI_ERR;
 }
 
@@ -292,12 +293,25 @@ void QueuedConnection::AnswerTopicRequest(Lock& lock) {
     code = NVDS_MSGAPI_ERR;
   } else if (NvDsMsgApiHandle handle = handle_; handle != nullptr) {
     lock.unlock();
-    code = CallSubscribe(handle, request->topics);
+    code = CallSubscribe(handle, request->set);
     lock.lock();
+    if (request->withdrawn) code = NVDS_MSGAPI_ERR;
+    if (code != NVDS_MSGAPI_OK) RestoreTopics(lock, handle);
   }
-  if (code == NVDS_MSGAPI_OK) topics_ = request->topics;
+  if (code == NVDS_MSGAPI_OK) topics_ = request->set;
   request->answer = code;
   idle_.notify_all();
+}
+
+/// A third-party adaptor may have dropped what was subscribed before, or kept a part of what it
+/// refused.
+void QueuedConnection::RestoreTopics(Lock& lock, NvDsMsgApiHandle handle) {
+  const TopicSet topics = topics_;
+  if (topics.topics.empty()) return;
+  lock.unlock();
+  const NvDsMsgApiErrorType code = CallSubscribe(handle, topics);
+  lock.lock();
+  if (code != NVDS_MSGAPI_OK) Break("the topics of before cannot be subscribed to again");
 }
 
 // ---------------------------------------------------------------- a new link
@@ -346,8 +360,8 @@ bool QueuedConnection::TryLink(Lock& lock) {
   NvDsMsgApiHandle handle = ConnectAdaptor();
   lock.lock();
   handle_ = handle;
-  if (handle != nullptr && !topics_.empty()) {
-    const std::vector<std::string> topics = topics_;
+  if (handle != nullptr && !topics_.topics.empty()) {
+    const TopicSet topics = topics_;
     lock.unlock();
     const NvDsMsgApiErrorType code = CallSubscribe(handle, topics);
     lock.lock();

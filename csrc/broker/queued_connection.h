@@ -31,12 +31,13 @@ class QueuedConnection final : public Connection {
  protected:
   void StartThreads() override;
   void JoinThreads(bool ended) override;
-  NvDsMsgApiErrorType SubscribeTopics(const std::vector<std::string>& topics) override;
+  NvDsMsgApiErrorType SubscribeTopics(const TopicSet& set) override;
   std::vector<Outcome> TakeLeft(const Client* client) override;
 
  private:
   struct TopicRequest {
-    std::vector<std::string> topics;
+    TopicSet set;
+    bool withdrawn = false;  // nobody waits any more
     std::optional<NvDsMsgApiErrorType> answer;
   };
 
@@ -52,6 +53,7 @@ class QueuedConnection final : public Connection {
   void FinishWork(Lock& lock);
   /// Subscribes, or with no link notes what to subscribe to.
   void AnswerTopicRequest(Lock& lock);
+  void RestoreTopics(Lock& lock, NvDsMsgApiHandle handle);
 
   void Dispatch();  // the thread of the send callbacks
 
@@ -59,7 +61,7 @@ class QueuedConnection final : public Connection {
   bool HasWork() const;
   bool InFlight() const { return pending_.count() > 0 && pending_.begin() < next_; }
   /// do_work moves more than send callbacks.
-  bool Endless() const { return !topics_.empty() || library().protocol() == "MQTT"; }
+  bool Endless() const { return !topics_.topics.empty() || library().protocol() == "MQTT"; }
   bool HasRoom(size_t bytes) const;
   /// Nothing more can or need be sent before the end.
   bool FlushIsOver() const;
@@ -81,7 +83,7 @@ class QueuedConnection final : public Connection {
   bool blamed_ = false;          // a message failed on this link that had failed on another
   bool blame_messages_ = false;  // a failed send says nothing about the link
   std::shared_ptr<TopicRequest> topic_request_;
-  std::vector<std::string> topics_;
+  TopicSet topics_;  // in force
   std::string why_broken_;
   std::chrono::microseconds pause_{0};
   Clock::time_point work_due_{}, last_connect_{};
