@@ -25,9 +25,9 @@
  * go on undisturbed. A child may make connections of its own, whatever the parent's threads were
  * doing when it was made.
  *
- * Limits: where no thread, descriptor or memory is to be had, nvds_msgapi_connect() returns NULL
- * and the log names the limit to raise; an established connection goes on, and counts what it
- * cannot do as an outage.
+ * Limits: where no thread, descriptor or memory is to be had, nvds_msgapi_connect() returns NULL and
+ * the log names the limit to raise; an established connection goes on, and counts what it cannot do
+ * as an outage.
  *
  * Arguments: any pointer may be NULL, any string empty, any length zero; such a call answers
  * NVDS_MSGAPI_ERR (or a NULL handle) with one log line and has no other effect.
@@ -99,7 +99,27 @@ NvDsMsgApiErrorType nvds_msgapi_send_async(NvDsMsgApiHandle h_ptr, char* topic,
                                            const uint8_t* payload, size_t nbuf,
                                            nvds_msgapi_send_cb_t send_callback, void* user_ptr);
 
-/** Subscribes to @p num_topics topics; a second call replaces the set of topics. */
+/**
+ * Subscribes to @p num_topics topics; a later call replaces topics, callback and context together.
+ *
+ * A transaction, bounded by `connect-timeout` and half a second:
+ * - NVDS_MSGAPI_OK: the new subscription is in force. No call of the previous callback begins any
+ *   more. Received messages that wait for a callback go to the new one where a new topic has them;
+ *   the others are not shown and not acknowledged (Kafka, Redis Streams and a named AMQP queue keep
+ *   them, a Redis list gets them back; MQTT, a private AMQP queue and Redis Pub/Sub drop them).
+ * - NVDS_MSGAPI_ERR (refused, in part too, or not answered): topics, callback and context of before
+ *   are in force, and the new callback is never called. The adaptor gives back what the broker had
+ *   granted.
+ * - With `connect=lazy` and the broker away: OK; the subscription is made when the link is up.
+ *
+ * A call of the previous callback that is running when the new subscription comes into force is
+ * waited for, at most half a second. If it takes longer the log says so; its context has to stay
+ * valid until it returns. Callbacks run one at a time: the first call of the new one shows that it
+ * has.
+ *
+ * Legal from inside every callback. It holds no lock that a callback could need, so a host may hold
+ * a lock around it that its callback takes, too. Concurrent calls are taken one after the other.
+ */
 NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle h_ptr, char** topics, int num_topics,
                                           nvds_msgapi_subscribe_request_cb_t cb, void* user_ctx);
 
@@ -109,7 +129,9 @@ void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr);
 /**
  * Flushes (at most `flush-timeout`), calls back for every message left and ends the connection.
  * Returns within `flush-timeout` and one second, whatever broker, disk and subscriber do; the time
- * inside the send callbacks that it calls is not counted.
+ * inside the send callbacks that it calls is not counted. A subscribe callback that is running is
+ * waited for, at most 0.3 s; one that takes longer is left alone, the log says so, and what it uses
+ * has to stay valid until it returns. No callback begins afterwards.
  * Refused (NVDS_MSGAPI_ERR) from inside a callback of the same handle, and for a handle already
  * ended.
  */

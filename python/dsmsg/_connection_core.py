@@ -8,6 +8,7 @@ import contextlib
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
@@ -46,7 +47,7 @@ class ConnectionCore:
         self._process = os.getpid()
         self._calls = 0
         self._pending: dict[int, Any] = {}  # number -> user pointer of a send not called back yet
-        self._subscription: Any = None
+        self._subscriptions: deque[Any] = deque()  # user pointers, the last one is in force
         self._link: Any = None
         self._settings: list[SettingsFile] = []  # that the adaptor may read again
         self._reloading = threading.Lock()  # guards _settings
@@ -279,9 +280,10 @@ class ConnectionCore:
         _connections.discard(self)
         for settings in self._settings:
             settings.close()
-        for user_ptr in (self._subscription, self._link):
-            if user_ptr is not None:
-                forget(user_ptr)
+        for user_ptr in self._subscriptions:
+            forget(user_ptr)
+        if self._link is not None:
+            forget(self._link)
         if self._slot is not None:
             self._slot.give_back()
         left = list(self._pending.values())

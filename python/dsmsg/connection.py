@@ -25,6 +25,8 @@ from dsmsg._types import (
 
 __all__ = ["Connection", "ConnectionEvent", "DsmsgError", "Message", "Result"]
 
+_KEPT_SUBSCRIPTIONS = 16  # the one in force, and previous ones
+
 
 class Connection(ConnectionCore):
     """A connection to a broker.
@@ -173,13 +175,17 @@ class Connection(ConnectionCore):
     def subscribe(self, topics: str | Sequence[str], callback: Callable[[Message], object]) -> None:
         """Receives the messages of some topics; a second call replaces topics and callback.
 
+        All or nothing: after an error the topics and the callback of before are in force. May be
+        called from inside every callback. When it returns, a call of the previous callback may
+        still run, but none begins.
+
         Args:
             topics: one or several.
             callback: called with each message on a thread of the adaptor's, one at a time; the
                 message is acknowledged to the broker when it returns.
 
         Raises:
-            DsmsgError: the adaptor refused.
+            DsmsgError: the broker refused a topic, or did not answer within `connect-timeout`.
             ValueError: a topic holds a NUL character.
         """
         names = [topics] if isinstance(topics, str) else list(topics)
@@ -198,9 +204,11 @@ class Connection(ConnectionCore):
             if code != Result.OK:
                 forget(user_ptr)
                 raise self._error(f"cannot subscribe to {names!r}", code)
-            previous, self._subscription = self._subscription, user_ptr
-            if previous is not None:
-                forget(previous)
+            # A call of a previous one may have begun in C and wait for the interpreter lock: its
+            # message would be acknowledged unseen.
+            self._subscriptions.append(user_ptr)
+            if len(self._subscriptions) > _KEPT_SUBSCRIPTIONS:
+                forget(self._subscriptions.popleft())
 
     def flush(self, timeout: float) -> bool:
         """Waits until every accepted message is completed (callbacks still need `do_work`).

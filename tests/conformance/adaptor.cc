@@ -88,6 +88,7 @@ std::unique_ptr<Adaptor> Adaptor::Load(const std::string& path) {
   Find(library, "dsmsg_last_error", f.last_error);
   Find(library, "dsmsg_set_link_callback", f.set_link_callback);
   Find(library, "dsmsg_flush", f.flush);
+  Find(library, "dsmsg_reload", f.reload);
   Find(library, "dsmsg_send_message", f.send_message);
   Find(library, "dsmsg_check_topic", f.check_topic);
   return adaptor;
@@ -195,6 +196,10 @@ NvDsMsgApiErrorType Link::Subscribe(const std::vector<std::string>& topics,
   Counted scope(ThisThread().subscribe);
   return adaptor_->f.subscribe(handle_, pointers.data(), static_cast<int>(pointers.size()),
                                callback, user);
+}
+
+NvDsMsgApiErrorType Link::Reload(const std::string& connection, const std::string& config) const {
+  return adaptor_->f.reload(handle_, connection.c_str(), config.c_str());
 }
 
 void Link::DoWork() const {

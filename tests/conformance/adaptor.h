@@ -47,6 +47,7 @@ struct AdaptorFunctions {
   decltype(&dsmsg_last_error) last_error = nullptr;
   decltype(&dsmsg_set_link_callback) set_link_callback = nullptr;
   decltype(&dsmsg_flush) flush = nullptr;
+  decltype(&dsmsg_reload) reload = nullptr;
   decltype(&dsmsg_send_message) send_message = nullptr;
   decltype(&dsmsg_check_topic) check_topic = nullptr;
 };
@@ -110,6 +111,7 @@ class Link {
                                 nvds_msgapi_send_cb_t callback, void* user) const;
   NvDsMsgApiErrorType Subscribe(const std::vector<std::string>& topics,
                                 nvds_msgapi_subscribe_request_cb_t callback, void* user) const;
+  NvDsMsgApiErrorType Reload(const std::string& connection, const std::string& config) const;
   void DoWork() const;
   NvDsMsgApiErrorType Disconnect() const;
   Stats GetStats() const;

@@ -89,6 +89,13 @@ class Quirks {
   };
   virtual EqualSettings SignatureForms() const = 0;
 
+  // A topic that the broker refuses to a subscriber, at a server where others are allowed to one
+  // that connects with these lines.
+  virtual bool refuses_topics() const { return true; }
+  virtual Server& restricted() { return shared(); }
+  virtual Lines RestrictedConfig() const { return {}; }
+  virtual std::string ForbiddenTopic(Server& server, const std::string& unique) = 0;
+
   // Facts about the protocol.
   virtual bool duplicates_possible() const = 0;  // after a lost link
   virtual bool has_keys() const = 0;             // the broker keeps the key: sensor.id by default

@@ -48,6 +48,18 @@ class AmqpQuirks : public Quirks {
     return "amqp://" + server.address() + ";" + topic;
   }
   bool fields_are_login() const override { return true; }
+  Lines RestrictedConfig() const override { return {"username=limited", "password=limited"}; }
+  // In one call: the control program takes a second to start.
+  std::string ForbiddenTopic(Server& server, const std::string& unique) override {
+    server.Ctl(
+        R"(["eval","U = <<\"limited\">>, V = <<\"/\">>, All = <<\".*\">>, By = <<\"test\">>,)"
+        R"( case rabbit_auth_backend_internal:exists(U) of true -> ok; false ->)"
+        R"( rabbit_auth_backend_internal:add_user(U, U, By) end,)"
+        R"( rabbit_auth_backend_internal:set_permissions(U, V, All, All, All, By),)"
+        R"( rabbit_auth_backend_internal:set_topic_permissions(U, V, <<\"amq.topic\">>, All,)"
+        R"( <<\"^(?!forbidden).*\">>, By)."])");
+    return "forbidden-" + unique;
+  }
   EqualSettings SignatureForms() const override {
     return {"amqp.example;5672", "amqp://amqp.example", "amqp.example;5673"};
   }

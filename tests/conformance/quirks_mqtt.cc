@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -219,7 +220,8 @@ class MqttQuirks : public Quirks {
  public:
   ~MqttQuirks() override {
     recorders_.clear();
-    for (const std::string& path : {passwords_, access_, more_ + "/auth.conf"}) {
+    restricted_.reset();
+    for (const std::string& path : {passwords_, access_, roles_, more_ + "/auth.conf"}) {
       unlink(path.c_str());
     }
     if (!more_.empty()) rmdir(more_.c_str());
@@ -244,7 +246,9 @@ class MqttQuirks : public Quirks {
     return R"({"config":["max_queued_messages 1000000","allow_anonymous true","password_file )" +
            passwords_ + R"(","acl_file )" + access_ + R"(","include_dir )" + more_ + R"("]})";
   }
-  void CreateTopic(Server& server, const std::string&, int) override { (void)RecorderOf(server); }
+  void CreateTopic(Server& server, const std::string&, int) override {
+    if (&server != restricted_.get()) (void)RecorderOf(server);
+  }
   std::vector<Received> ReadAll(Server& server, const std::string& topic) override {
     return RecorderOf(server).Of(topic);
   }
@@ -262,6 +266,27 @@ class MqttQuirks : public Quirks {
             {"OlderProtocol", server.address(), {"protocol=3.1.1"}},
             {"QoS0", server.address(), {"qos=0"}},
             {"QoS2", server.address(), {"qos=2"}}};
+  }
+  // Mosquitto's access file says nothing to a subscriber that may not read; its plugin does.
+  Server& restricted() override {
+    if (!restricted_) {
+      MakeFiles();
+      std::ofstream(roles_)
+          << R"({"defaultACLAccess":{"publishClientSend":true,)"
+          << R"("publishClientReceive":true,"subscribe":true,"unsubscribe":true},)"
+          << R"("clients":[],"groups":[{"groupname":"all","roles":[)"
+          << R"({"rolename":"limited"}]}],"anonymousGroup":"all","roles":[)"
+          << R"({"rolename":"limited","acls":[{"acltype":"subscribePattern",)"
+          << R"("topic":"forbidden/#","allow":false}]}]})";
+      restricted_ = std::make_unique<Server>(
+          server_kind(), R"({"config":["allow_anonymous true","plugin )" + FindPlugin() +
+                             R"(","plugin_opt_config_file )" + roles_ + R"("]})");
+    }
+    restricted_->EnsureUp();
+    return *restricted_;
+  }
+  std::string ForbiddenTopic(Server&, const std::string& unique) override {
+    return "forbidden/" + unique;
   }
   EqualSettings SignatureForms() const override {
     return {"mqtt.example;1883", "mqtt://mqtt.example:1883", "mqtt.example;1884"};
@@ -320,6 +345,19 @@ class MqttQuirks : public Quirks {
     return *recorder;
   }
 
+  static std::string FindPlugin() {
+    constexpr char kName[] = "mosquitto_dynamic_security.so";
+    for (const char* root : {"/usr/lib", "/usr/lib64", "/usr/local/lib"}) {
+      std::error_code error;
+      using Walk = std::filesystem::recursive_directory_iterator;
+      for (const auto& entry :
+           Walk(root, std::filesystem::directory_options::skip_permission_denied, error)) {
+        if (entry.path().filename() == kName) return entry.path();
+      }
+    }
+    Fail(std::string("no ") + kName + " (it comes with the server)");
+  }
+
   void MakeFiles() const {
     if (!more_.empty()) return;
     const char* folder = std::getenv("TMPDIR");
@@ -327,6 +365,7 @@ class MqttQuirks : public Quirks {
     if (mkdtemp(more_.data()) == nullptr) Fail("no temporary folder");
     passwords_ = more_ + ".passwords";
     access_ = more_ + ".access";
+    roles_ = more_ + ".roles";
     WritePasswords("");
     std::ofstream(access_) << "pattern readwrite #\n";
   }
@@ -358,7 +397,8 @@ class MqttQuirks : public Quirks {
   }
 
   std::map<const Server*, std::unique_ptr<Recorder>> recorders_;
-  mutable std::string passwords_, access_, more_;  // files, made before the first start
+  std::unique_ptr<Server> restricted_;
+  mutable std::string passwords_, access_, roles_, more_;  // files, made before the first start
 };
 
 DSMSG_QUIRKS(MqttQuirks);

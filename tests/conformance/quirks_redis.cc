@@ -121,6 +121,12 @@ class RedisQuirks : public Quirks {
     return {{"Url", "redis://" + server.address(), {}},
             {"UrlWithDatabase", "redis://" + server.address() + "/0", {}}};
   }
+  Lines RestrictedConfig() const override { return {"username=limited", "password=limited"}; }
+  std::string ForbiddenTopic(Server& server, const std::string& unique) override {
+    Client(server).Run(S("ACL"), S("SETUSER"), S("limited"), S("on"), S(">limited"), S("~conf-*"),
+                       S("+@all"));
+    return "forbidden-" + unique;
+  }
   EqualSettings SignatureForms() const override {
     return {"redis.example;6379", "redis://redis.example:6379", "redis.example;6380"};
   }

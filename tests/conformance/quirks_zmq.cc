@@ -75,6 +75,8 @@ class ZmqQuirks : public Quirks {
             {"Rule23_ForkSockets", "libzmq does not say which descriptors are its connections"},
             {"Section1_ConnectWithoutFile",
              "the default is PUSH, whose other side stores nothing before it is OK"},
+            {"Rule19_Refused", "a publisher refuses no subscription"},
+            {"Rule19_TimedOut", "a publisher does not answer a subscription"},
             {"Rule07_Credentials", "keys (CURVE), not passwords: shown in the adaptor's own tests"},
             {"Section5_PasswordFromEnvironment", "keys (CURVE), not passwords"},
             {"Section5_SensorIdExtraction", "a message is its payload: there are no fields"}};
@@ -114,6 +116,8 @@ class ZmqQuirks : public Quirks {
             {"Bare", "tcp://" + server.address(), {}},
             {"Marked", ">tcp://" + server.address(), {}}};
   }
+  bool refuses_topics() const override { return false; }
+  std::string ForbiddenTopic(Server&, const std::string&) override { return {}; }
   EqualSettings SignatureForms() const override {
     return {"zmq.example;5555", "zmq://tcp://zmq.example:5555", "zmq.example;5556"};
   }

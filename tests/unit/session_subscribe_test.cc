@@ -310,7 +310,7 @@ TEST_F(SubscribeTest, EachCallWaitsForItsTurnAtMostUntilItsOwnDeadline) {
 }
 
 TEST_F(SubscribeTest, ALinkThatIsLostMeanwhileIsOpenedAgainForIt) {
-  auto session = Open("");
+  auto session = Open("", FakeDriver::SharedFactory());
   ASSERT_TRUE(session);
   Listener first, second;
   ASSERT_TRUE(Subscribe(*session, {"a"}, first).ok());

@@ -26,7 +26,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kSlice{100};        // how late a cancel may be seen while opening
+constexpr milliseconds kSlice{100};  // how late a cancel may be seen while opening
+constexpr milliseconds kReconnectIdle{1000};
 constexpr milliseconds kDestroyWait{400};  // Close has half a second in all
 
 // librdkafka's levels are those of syslog. "FAIL" lines repeat what the error events say, which
