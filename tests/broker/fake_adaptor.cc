@@ -118,6 +118,13 @@ FAKE_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle handle, c
   if (link == nullptr) return NVDS_MSGAPI_ERR;
   if (c.state.refuse_subscribes > 0) {
     --c.state.refuse_subscribes;
+#ifndef FAKE_EXTENSIONS
+    // As third-party adaptors may: nothing is subscribed any more, and the refused callback stays.
+    // Ours keep what was in force (servers_test.cc shows it).
+    link->topics.clear();
+    link->subscribe_cb = callback;
+    link->subscribe_ptr = user_ptr;
+#endif
     return NVDS_MSGAPI_ERR;
   }
   link->topics.assign(topics, topics + count);

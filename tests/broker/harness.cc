@@ -66,7 +66,11 @@ void Fake::Deliver(const std::string& topic, const std::string& payload) {
   const auto links = With([](fake::State& state) { return state.links; });
   std::string name = topic, bytes = payload;
   for (const auto& [handle, link] : links) {
-    if (link->subscribe_cb == nullptr) continue;
+    const auto wanted = [&](const std::string& filter) {
+      const bool pattern = filter.ends_with("/#");
+      return pattern ? topic.starts_with(filter.substr(0, filter.size() - 1)) : filter == topic;
+    };
+    if (std::none_of(link->topics.begin(), link->topics.end(), wanted)) continue;
     link->subscribe_cb(NVDS_MSGAPI_OK, bytes.data(), static_cast<int>(bytes.size()), name.data(),
                        link->subscribe_ptr);
   }

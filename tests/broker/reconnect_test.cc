@@ -314,9 +314,14 @@ TEST_F(Reconnect, SharedSubscriptionsGoToWhoAskedForThem) {
     EXPECT_EQ(first.Take(), (Texts{"a:x", "both:x"}));
     EXPECT_EQ(second.Take(), (Texts{"b:x", "both:x", "p/1:x"}));
     fake->With([](fake::State& state) { state.refuse_subscribes = 1; });
-    EXPECT_EQ(Subscribe(one, {"z"}, &first), kErr);
+    Received refused;
+    EXPECT_EQ(Subscribe(one, {"z"}, &refused), kErr);
+    EXPECT_EQ(TopicsOf(*fake), (Texts{"a", "both", "b", "p/#"}));
     fake->Deliver("a", "still");
+    fake->Deliver("b", "too");
     EXPECT_EQ(first.Take(), (Texts{"a:still"}));
+    EXPECT_EQ(second.Take(), (Texts{"b:too"}));
+    EXPECT_EQ(refused.Take(), Texts{});
     EXPECT_EQ(nv_msgbroker_disconnect(one), kOk);
     EXPECT_EQ(TopicsOf(*fake), (Texts{"b", "both", "p/#"}));
     fake->Deliver("both", "y");

@@ -142,8 +142,74 @@ TEST_P(Servers, WhatWasSentIsReceived) {
   EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);
 }
 
-INSTANTIATE_TEST_SUITE_P(Real, Servers, ::testing::ValuesIn(AllQuirks()),
-                         [](const auto& test) { return test.param->protocol(); });
+using SharedConnection = Servers;
+
+bool Wait(Received& received, const std::string& payload) {
+  std::unique_lock lock(received.mutex);
+  return received.changed.wait_for(lock, kPatience,
+                                   [&] { return received.payloads.count(payload) > 0; });
+}
+
+NvMsgBrokerErrorType Subscribe(NvMsgBrokerClientHandle handle, std::vector<std::string> topics,
+                               Received& received) {
+  std::vector<char*> pointers;
+  for (std::string& topic : topics) pointers.push_back(topic.data());
+  return nv_msgbroker_subscribe(handle, pointers.data(), static_cast<int>(pointers.size()),
+                                &Receive, &received);
+}
+
+TEST_P(SharedConnection, ATopicRefusedToOneClientLeavesTheOthersTheirs) {
+  Quirks& quirks = *GetParam();
+  Server& server = quirks.restricted();
+  const std::string topic = NewTopic(quirks, server), other = NewTopic(quirks, server);
+  const std::string forbidden = quirks.ForbiddenTopic(server, topic);
+  std::string text = Config(quirks);
+  for (const std::string& line : quirks.ConsumerConfig(topic)) text += line + "\n";
+  for (const std::string& line : quirks.RestrictedConfig()) text += line + "\n";
+  ConfigFile config(text);
+  const auto one = Open(quirks, server, config), two = Open(quirks, server, config);
+  ASSERT_NE(one, nullptr);
+  ASSERT_NE(two, nullptr);
+  Received first, second;
+  Sends sends;
+  const auto send = [&](const std::string& name, const std::string& payload) {
+    EXPECT_EQ(sends.Send(one, payload, name.c_str()), NV_MSGBROKER_API_OK);
+    EXPECT_TRUE(sends.WaitAll());
+  };
+  ASSERT_EQ(Subscribe(one, {topic}, first), NV_MSGBROKER_API_OK);
+  send(topic, "before");
+  EXPECT_TRUE(Wait(first, "before"));
+  EXPECT_EQ(Subscribe(two, {other, forbidden}, second), NV_MSGBROKER_API_ERR);
+  send(topic, "after");
+  EXPECT_TRUE(Wait(first, "after")) << "the first client receives no more";
+  EXPECT_EQ(Subscribe(two, {other}, second), NV_MSGBROKER_API_OK);
+  send(other, "of the second");
+  EXPECT_TRUE(Wait(second, "of the second"));
+  send(topic, "of the first");
+  EXPECT_TRUE(Wait(first, "of the first"));
+  EXPECT_EQ(first.payloads.count("of the second") + second.payloads.count("of the first"), 0u);
+  EXPECT_EQ(nv_msgbroker_disconnect(two), NV_MSGBROKER_API_OK);
+  EXPECT_EQ(nv_msgbroker_disconnect(one), NV_MSGBROKER_API_OK);
+}
+
+std::vector<Quirks*> Those(bool (*wanted)(const Quirks&)) {
+  std::vector<Quirks*> all = AllQuirks();
+  std::erase_if(all, [wanted](const Quirks* quirks) { return !wanted(*quirks); });
+  return all;
+}
+
+std::string NameOf(const ::testing::TestParamInfo<Quirks*>& test) { return test.param->protocol(); }
+
+// The library has two ways to retry, and these show both.
+INSTANTIATE_TEST_SUITE_P(Real, Servers, ::testing::ValuesIn(Those([](const Quirks& quirks) {
+                           return quirks.protocol() == "KAFKA" || quirks.protocol() == "REDIS";
+                         })),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Real, SharedConnection,
+                         ::testing::ValuesIn(Those([](const Quirks& quirks) {
+                           return quirks.refuses_topics();
+                         })),
+                         NameOf);
 
 TEST(Together, AllAdaptorsInOneProcessFromManyThreads) {
   constexpr int kUsers = 3, kEach = 200;

@@ -124,7 +124,7 @@ class RedisQuirks : public Quirks {
   Lines RestrictedConfig() const override { return {"username=limited", "password=limited"}; }
   std::string ForbiddenTopic(Server& server, const std::string& unique) override {
     Client(server).Run(S("ACL"), S("SETUSER"), S("limited"), S("on"), S(">limited"), S("~conf-*"),
-                       S("+@all"));
+                       S("~client-*"), S("+@all"));
     return "forbidden-" + unique;
   }
   EqualSettings SignatureForms() const override {

@@ -112,7 +112,11 @@ Status MqttConsumer::Change(const std::vector<std::string>& gone,
     refused = CheckGranted(added);
     status = Remove(refused.ok() ? gone : added);
   }
-  if (status.ok()) status = WaitAnswers(deadline, cancel_fd);
+  if (!refused.ok()) {
+    unsubscribe_mid_ = 0;  // what comes before the answer is dropped: no need to wait
+  } else if (status.ok()) {
+    status = WaitAnswers(deadline, cancel_fd);
+  }
   if (!status.ok()) broken_ = status;
   return refused.ok() ? status : refused;
 }

@@ -135,7 +135,7 @@ TEST(AmqpConsumer, DeliversWhatCameWhileItSubscribed) {
   Connection connection("queue=" + queue);
   ASSERT_OK(connection.Open(Role::kConsumer));
   ASSERT_OK(connection.Subscribe({topic}));
-  std::vector<std::string> more;  // many round trips, with messages arriving among them
+  std::vector<std::string> more = {topic};  // many round trips, with messages arriving among them
   for (int i = 0; i < 20; ++i) more.push_back(NewName());
   ASSERT_OK(connection.Subscribe(more));
   ASSERT_OK(connection.PumpUntil([&] {
@@ -144,6 +144,65 @@ TEST(AmqpConsumer, DeliversWhatCameWhileItSubscribed) {
   }));
   for (size_t i = 0; i < 50; ++i)
     EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
+}
+
+// What waits in the queue, in the driver and at the core for the topics of before is not lost, and
+// what a refused topic had got by then is not delivered.
+TEST(AmqpConsumer, ARefusalLeavesEverythingAsItWas) {
+  Rabbit().Ctl(R"(["set_topic_permissions","guest","amq.topic",".*","^(?!forbidden).*"])");
+  for (const bool named : {false, true}) {
+    const std::string topic = NewName(), other = NewName();
+    Connection connection("prefetch=10" + (named ? "\nqueue=" + NewName() : ""));
+    ASSERT_OK(connection.Open(Role::kConsumer));
+    EXPECT_EQ(connection.Subscribe({"forbidden"}).code(), Code::kAuth) << "the first one";
+    ASSERT_OK(connection.Subscribe({topic}));
+    AmqpClient client(Rabbit());
+    for (int i = 0; i < 30; ++i) client.Publish(topic, std::to_string(i));
+    ASSERT_OK(connection.WaitDelivered(10));
+    const Status refused = connection.Subscribe({other, "forbidden"});
+    EXPECT_EQ(refused.code(), Code::kAuth);
+    EXPECT_THAT(refused.message(), HasSubstr("forbidden"));
+    client.Publish(other, "not wanted");
+    client.Publish(topic, "30");
+    ASSERT_OK(connection.PumpUntil([&] {
+      connection.AckAll();
+      return connection.host.delivered.size() >= 31;
+    }));
+    for (size_t i = 0; i < 31; ++i) {
+      EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i)) << "once, in order";
+      EXPECT_EQ(connection.host.delivered[i].topic, topic);
+    }
+  }
+  Rabbit().Ctl(R"(["clear_topic_permissions","guest"])");
+}
+
+// Of topics that are given up, what waits in a named queue stays there as long as the rest is not
+// kept back by it.
+TEST(AmqpConsumer, MessagesOfTopicsThatWereGivenUpAreNotDelivered) {
+  const std::string old = NewName(), wanted = NewName(), queue = NewName();
+  {
+    Connection connection("prefetch=10\nqueue=" + queue);
+    ASSERT_OK(connection.Open(Role::kConsumer));
+    ASSERT_OK(connection.Subscribe({old, wanted}));
+    AmqpClient client(Rabbit());
+    for (int i = 0; i < 4; ++i) client.Publish(old, "old");
+    for (int i = 0; i < 20; ++i) client.Publish(wanted, std::to_string(i));
+    ASSERT_OK(connection.WaitDelivered(10));
+    ASSERT_OK(connection.Subscribe({wanted}));
+    std::vector<AckToken> tokens = connection.host.tokens;
+    for (size_t i = 0; i < 4; ++i) {  // as the core does with what no callback will see
+      connection.driver.Release(tokens[i], {old, "old"});
+    }
+    ASSERT_OK(connection.PumpUntil([&] {
+      for (size_t i = 4; i < connection.host.tokens.size(); ++i) {
+        connection.driver.Ack(connection.host.tokens[i]);
+      }
+      return connection.host.delivered.size() >= 24;
+    }));
+    for (size_t i = 4; i < 24; ++i) EXPECT_EQ(connection.host.delivered[i].topic, wanted);
+    connection.driver.Close(Millis(1000), -1);
+    EXPECT_EQ(client.Count(queue), 4u) << "unacknowledged";
+  }
 }
 
 TEST(AmqpConsumer, MissingExchangeIsAnErrorThatNamesIt) {

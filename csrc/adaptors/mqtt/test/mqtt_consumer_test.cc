@@ -206,6 +206,30 @@ TEST(MqttConsumer, ARefusedSubscriptionNamesTopicAndReason) {
   EXPECT_TRUE(connection.driver.Poll(Millis(0), connection.wake.fd()).ok());
 }
 
+// The server grants "good" and refuses "bad"; it sends a message of each as soon as it is asked.
+TEST(MqttConsumer, ARefusalLeavesTheTopicsOfBefore) {
+  ScriptServer server([](int, const std::string& packet) -> std::optional<std::string> {
+    const auto publish = [](const std::string& topic) {
+      std::string bytes = "\x30";
+      bytes += static_cast<char>(2 + topic.size() + 1 + 1);
+      bytes += '\0';
+      bytes += static_cast<char>(topic.size());
+      return bytes + topic + '\0' + "x";
+    };
+    if (ScriptServer::IsConnect(packet)) return ScriptServer::Connack5(0);
+    if (!ScriptServer::IsSubscribe(packet)) return "";
+    if (packet.find("before") != std::string::npos) return ScriptServer::Suback5(packet, {1});
+    return publish("good") + publish("before") + ScriptServer::Suback5(packet, {0x87, 1}) +
+           publish("good") + publish("before");
+  });
+  Connection connection(server.Address());
+  ASSERT_TRUE(connection.Open().ok());
+  ASSERT_TRUE(connection.Subscribe({"before"}).ok());
+  EXPECT_TRUE(connection.Subscribe({"bad", "good"}).permanent());
+  ASSERT_TRUE(connection.WaitDelivered(2).ok());
+  for (const InMessage& message : connection.host.delivered) EXPECT_EQ(message.topic, "before");
+}
+
 TEST(MqttConsumer, ASilentServerIsBounded) {
   ScriptServer server([](int, const std::string& packet) -> std::optional<std::string> {
     return ScriptServer::IsConnect(packet) ? ScriptServer::Connack5(0) : "";

@@ -309,6 +309,73 @@ TEST(RedisChannels, TopicsAndPatterns) {
   EXPECT_EQ(connection.host.delivered[2].payload, "y");
 }
 
+constexpr char kLimited[] = "\nusername=limited\npassword=limited";
+
+TEST(RedisStreams, ARefusalLeavesEverythingAsItWas) {
+  RedisServer server;
+  Client client(server.port());
+  client.Run({"ACL", "SETUSER", "limited", "on", ">limited", "~ok*", "+@all"});
+  Connection connection(AddressOf(server), std::string("batch-read=2") + kLimited);
+  connection.host.room = 2;
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  EXPECT_EQ(connection.Subscribe({"secret"}).code(), Code::kAuth);
+  ASSERT_TRUE(connection.Subscribe({"ok1"}).ok());
+  for (int i = 0; i < 10; ++i) client.Run({"XADD", "ok1", "*", "metadata", std::to_string(i)});
+  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  EXPECT_EQ(connection.Subscribe({"ok2", "secret"}).code(), Code::kAuth);
+  client.Run({"XADD", "ok2", "*", "metadata", "not wanted"});
+  connection.host.room = SIZE_MAX;
+  ASSERT_TRUE(PumpDelivered(connection, 10).ok());
+  for (size_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i)) << "once, in order";
+  }
+}
+
+// What no callback will see stays this consumer's, and comes with the next subscription.
+TEST(RedisStreams, AReleasedEntryIsReadAgainWhenItsStreamIsWantedAgain) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server));
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
+  client.Run({"XADD", "a", "*", "metadata", "1"});
+  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.Subscribe({"b"}).ok());
+  connection.driver.Release(connection.host.tokens[0], InMessage(connection.host.delivered[0]));
+  client.Run({"XADD", "b", "*", "metadata", "2"});
+  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  connection.driver.Ack(connection.host.tokens[1]);
+  ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "b") == 0; }).ok());
+  EXPECT_EQ(PendingEntries(client, "a"), 1);
+  ASSERT_TRUE(connection.Subscribe({"a"}).ok());
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  EXPECT_EQ(connection.host.delivered[2].payload, "1");
+}
+
+TEST(RedisChannels, ARefusalGivesBackWhatWasGranted) {
+  RedisServer server;
+  Client client(server.port());
+  client.Run({"ACL", "SETUSER", "limited", "on", ">limited", "resetchannels", "&ok*", "+@all"});
+  Connection connection(AddressOf(server), std::string("command=publish") + kLimited);
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  EXPECT_EQ(connection.Subscribe({"ok0", "secret"}).code(), Code::kAuth);
+  EXPECT_EQ(client.Integer({"PUBLISH", "ok0", "x"}), 0);
+  ASSERT_TRUE(connection.Subscribe({"ok1"}).ok());
+  for (const std::vector<std::string>& topics :
+       {std::vector<std::string>{"ok2", "secret"}, {"aaa", "ok2"}, {"ok1", "ok2", "secret", "z"}}) {
+    const Status refused = connection.Subscribe(topics);
+    EXPECT_EQ(refused.code(), Code::kAuth) << refused.message();
+    EXPECT_EQ(client.Integer({"PUBLISH", "ok2", "not wanted"}), 0);
+    EXPECT_EQ(client.Integer({"PUBLISH", "ok1", "wanted"}), 1);
+  }
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.Subscribe({"ok2"}).ok()) << "every answer was read";
+  EXPECT_EQ(client.Integer({"PUBLISH", "ok1", "not wanted any more"}), 0);
+  EXPECT_EQ(client.Integer({"PUBLISH", "ok2", "wanted"}), 1);
+  ASSERT_TRUE(PumpDelivered(connection, 4).ok());
+  EXPECT_EQ(connection.host.delivered[3].topic, "ok2");
+}
+
 TEST(RedisChannels, AFullHostKeepsMessagesInOrder) {
   RedisServer server;
   Client client(server.port());
@@ -324,6 +391,39 @@ TEST(RedisChannels, AFullHostKeepsMessagesInOrder) {
   for (size_t i = 0; i < 2000; ++i) {
     EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
   }
+}
+
+TEST(RedisLists, ARefusalIsToldAndTakesNoElement) {
+  RedisServer server;
+  Client client(server.port());
+  client.Run({"ACL", "SETUSER", "limited", "on", ">limited", "~ok*", "+@all"});
+  client.Run({"RPUSH", "ok2", "stays"});
+  Connection connection(AddressOf(server), std::string("command=rpush") + kLimited);
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"ok1"}).ok());
+  EXPECT_EQ(connection.Subscribe({"ok2", "secret"}).code(), Code::kAuth);
+  client.Run({"RPUSH", "ok1", "1"});
+  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  EXPECT_EQ(client.Integer({"LLEN", "ok2"}), 1);
+}
+
+TEST(RedisLists, ReleasedElementsGoBackInTheirOrder) {
+  RedisServer server;
+  Client client(server.port());
+  Connection connection(AddressOf(server), "command=rpush");
+  connection.host.room = 3;
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({"l"}).ok());
+  for (int i = 0; i < 8; ++i) client.Run({"RPUSH", "l", std::to_string(i)});
+  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  // One more is read and finds no room.
+  ASSERT_TRUE(connection.PumpUntil([&] { return client.Integer({"LLEN", "l"}) == 4; }).ok());
+  ASSERT_TRUE(connection.Subscribe({"other"}).ok());
+  for (size_t i = 1; i < 3; ++i) {
+    connection.driver.Release(connection.host.tokens[i], InMessage(connection.host.delivered[i]));
+  }
+  ASSERT_TRUE(connection.PumpUntil([&] { return client.Integer({"LLEN", "l"}) == 7; }).ok());
+  for (int i = 1; i < 8; ++i) EXPECT_EQ(client.Text({"LPOP", "l"}), std::to_string(i));
 }
 
 TEST(RedisLists, ElementsArriveAndUndeliveredOnesArePutBack) {
