@@ -103,8 +103,10 @@ NvMsgBrokerErrorType nv_msgbroker_send_async(NvMsgBrokerClientHandle h_ptr,
                                              nv_msgbroker_send_cb_t cb, void* user_ctx);
 
 /**
- * Subscribes to @p num_topics topics; a second call replaces the topics of this handle. The
- * subscription is restored when the connection is made again.
+ * Subscribes to @p num_topics topics; a second call replaces topics, callback and context of this
+ * handle. NV_MSGBROKER_API_ERR: those of before are in force; the topics of other handles on the same
+ * connection stay as they are in any case. The subscription is restored when the connection is made
+ * again. Legal from inside every callback.
  */
 NvMsgBrokerErrorType nv_msgbroker_subscribe(NvMsgBrokerClientHandle h_ptr, char** topics,
                                             int num_topics, nv_msgbroker_subscribe_cb_t cb,
