@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dsmsg
 import pytest
+from dsmsg._abi import ffi, on_message
 from dsmsg._find import find, search_folders
 from dsmsg.adaptor import Adaptor, Connection, ConnectionEvent, DsmsgError, Message, Result
 
@@ -221,6 +222,20 @@ def test_subscribe_again_replaces_the_callback(connection: Connection) -> None:
         connection.subscribe([], first.append)
     connection.send_async("loop", b"3")
     assert [m.payload for m in second] == [b"2", b"3"]
+
+
+def test_a_late_call_of_a_replaced_callback_is_not_lost(connection: Connection) -> None:
+    first: list[Message] = []
+    second: list[Message] = []
+    connection.subscribe("loop", first.append)
+    before = connection._subscriptions[-1]
+    connection.subscribe("loop", second.append)
+    # It has begun in C before the second subscription was in force.
+    on_message(0, ffi.new("char[]", b"x"), 1, ffi.new("char[]", b"loop"), before)
+    assert [m.payload for m in first] == [b"x"]
+    for _ in range(40):
+        connection.subscribe("loop", second.append)
+    assert len(connection._subscriptions) == 16
 
 
 def test_an_exception_in_a_subscriber_is_reported(

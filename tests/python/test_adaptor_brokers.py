@@ -222,6 +222,21 @@ def test_subscribe(rig: Rig, topic: str) -> None:
     assert threading.get_ident() not in threads
 
 
+def test_a_refused_subscribe_keeps_what_was_in_force(rig: Rig, topic: str) -> None:
+    rig.prepare(topic)
+    first: queue.Queue[Message] = queue.Queue()
+    second: queue.Queue[Message] = queue.Queue()
+    with rig.connect(**_group(rig, topic)) as connection:
+        connection.subscribe(topic, first.put)
+        rig.write(topic, b"1")
+        assert first.get(timeout=60).payload == b"1"
+        with pytest.raises(DsmsgError, match="cannot subscribe"):
+            connection.subscribe([topic, rig.bad_topic(topic)], second.put)
+        rig.write(topic, b"2")
+        assert first.get(timeout=60).payload == b"2"
+    assert second.empty()
+
+
 def test_send_and_subscribe_on_one_connection(rig: Rig, topic: str) -> None:
     rig.prepare(topic)
     received: queue.Queue[bytes] = queue.Queue()
