@@ -146,8 +146,9 @@ Status SubscriptionControl::Answer(const Step& step, const Status& status) {
     return {};
   }
   if (step.subscription != current_) return {};  // withdrawn, and refused: all is as before
+  // What is in force was not made. A refusal is left at that, until the link is opened again.
   held_ = true;
-  return applied_ == nullptr ? Status() : status;
+  return applied_ != nullptr || status.retryable() ? status : Status();
 }
 
 }  // namespace dsmsg

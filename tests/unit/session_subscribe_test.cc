@@ -326,6 +326,23 @@ TEST_F(SubscribeTest, ALinkThatIsLostMeanwhileIsOpenedAgainForIt) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+TEST_F(SubscribeTest, ARenewalThatIsNotAnsweredIsTriedAgain) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Listener listener;
+  ASSERT_TRUE(Subscribe(*session, {"a"}, listener).ok());
+  std::atomic<int> renewals{0};
+  AnswerWith([&](std::span<const std::string>, Deadline) {
+    return ++renewals == 1 ? Status(Code::kTimeout, "fake: no answer") : Status();
+  });
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+  ASSERT_TRUE(WaitFor([] { return Subscribed().empty(); }));
+  FakeBroker::Get().SetUp();
+  ASSERT_TRUE(WaitFor([] { return Subscribed() == Topics{"a"}; }));
+  EXPECT_EQ(renewals, 2);
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
 TEST_F(SubscribeTest, WhatCannotBeRestoredIsMadeByOpeningTheLinkAnew) {
   auto session = Open("connect-timeout=50ms\n");
   ASSERT_TRUE(session);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 #include "amqp_errors.h"
 
@@ -14,6 +15,15 @@ constexpr int kGenerationShift = 48;      // delivery tags never get that far
 constexpr char kConsumerTag[] = "dsmsg";  // unique on its channel
 constexpr uint64_t kTagMask = (uint64_t{1} << kGenerationShift) - 1;
 
+std::vector<std::string_view> Words(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (size_t begin = 0, end = 0; end != text.npos; begin = end + 1) {
+    end = text.find('.', begin);
+    words.push_back(text.substr(begin, end - begin));
+  }
+  return words;
+}
+
 }  // namespace
 
 void AmqpConsumer::Reset() {
@@ -21,6 +31,7 @@ void AmqpConsumer::Reset() {
   bound_.clear();
   kept_.clear();
   settled_.clear();
+  if (!named()) left_.clear();  // its queue has gone
   consuming_ = false;
   pending_.clear();
   acked_ = ack_due_ = 0;
@@ -205,21 +216,25 @@ Status AmqpConsumer::Cancel(Deadline deadline, int cancel_fd) {
 }
 
 bool AmqpConsumer::Matches(std::string_view filter, std::string_view topic) {
-  const auto word_end = [](std::string_view text) { return std::min(text.find('.'), text.size()); };
-  const auto rest = [&](std::string_view text) {
-    return text.substr(std::min(word_end(text) + 1, text.size()));
-  };
-  const std::string_view word = filter.substr(0, word_end(filter));
-  const bool last = word.size() == filter.size(), last_of_topic = word_end(topic) == topic.size();
-  if (word == "#") {
-    if (last) return true;
-    if (Matches(rest(filter), topic)) return true;
-    return !last_of_topic && Matches(filter, rest(topic));
+  const std::vector<std::string_view> wanted = Words(filter), words = Words(topic);
+  constexpr size_t kNone = ~size_t{0};
+  size_t at = 0, hash = kNone, resume = 0;  // the last # met, and the first word not in it
+  for (size_t word = 0; word < words.size();) {
+    if (at < wanted.size() && wanted[at] == "#") {
+      hash = at++;
+      resume = word;
+    } else if (at < wanted.size() && (wanted[at] == "*" || wanted[at] == words[word])) {
+      ++at;
+      ++word;
+    } else if (hash != kNone) {
+      at = hash + 1;
+      word = ++resume;
+    } else {
+      return false;
+    }
   }
-  if (word != "*" && word != topic.substr(0, word_end(topic))) return false;
-  if (last && last_of_topic) return true;
-  if (last_of_topic) return !last && rest(filter) == "#";
-  return !last && Matches(rest(filter), rest(topic));
+  while (at < wanted.size() && wanted[at] == "#") ++at;
+  return at == wanted.size();
 }
 
 bool AmqpConsumer::GivenUp(const std::string& topic) const {

@@ -16,10 +16,10 @@ Status ChannelConsumer::Begin(std::span<const std::string> topics, Deadline dead
   std::set_difference(subscribed_.begin(), subscribed_.end(), wanted.begin(), wanted.end(),
                       std::inserter(gone, gone.end()));
   Status refused, ignored;
-  Status status = Ask("SUBSCRIBE", "PSUBSCRIBE", added, deadline, cancel_fd, &taken, &refused);
+  Status status = Request("SUBSCRIBE", "PSUBSCRIBE", added, deadline, cancel_fd, &taken, &refused);
   if (!status.ok()) return status;
-  status = Ask("UNSUBSCRIBE", "PUNSUBSCRIBE", refused.ok() ? gone : taken, deadline, cancel_fd,
-               &left, &ignored);
+  status = Request("UNSUBSCRIBE", "PUNSUBSCRIBE", refused.ok() ? gone : taken, deadline, cancel_fd,
+                   &left, &ignored);
   if (!status.ok()) return status;
   if (refused.ok()) subscribed_ = wanted;
   std::erase_if(pending_, [this](const Pending& pending) {
@@ -30,9 +30,9 @@ Status ChannelConsumer::Begin(std::span<const std::string> topics, Deadline dead
   return refused;
 }
 
-Status ChannelConsumer::Ask(const char* channel_command, const char* pattern_command,
-                            const Names& topics, Deadline deadline, int cancel_fd, Names* taken,
-                            Status* refused) {
+Status ChannelConsumer::Request(const char* channel_command, const char* pattern_command,
+                                const Names& topics, Deadline deadline, int cancel_fd, Names* taken,
+                                Status* refused) {
   for (const std::string& topic : topics) {
     link_.out().Command({IsPattern(topic) ? pattern_command : channel_command, topic});
   }

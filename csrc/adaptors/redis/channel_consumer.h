@@ -34,8 +34,8 @@ class ChannelConsumer final : public RedisConsumer {
   using Names = std::set<std::string>;
   /// Sends one command for each topic and waits for the answers. `taken`: those that were obeyed;
   /// `refused`: the first refusal. Not ok: the link is lost.
-  Status Ask(const char* channel_command, const char* pattern_command, const Names& topics,
-             Deadline deadline, int cancel_fd, Names* taken, Status* refused);
+  Status Request(const char* channel_command, const char* pattern_command, const Names& topics,
+                 Deadline deadline, int cancel_fd, Names* taken, Status* refused);
 
   /// True if it was a message: then it is in pending_.
   bool TakeMessage(const Reply& reply);
