@@ -220,8 +220,8 @@ class ThrowingDriver final : public Driver {
     if (throwing > 0 && throwing-- > 0) throw std::runtime_error("fake: no memory");
     return driver_->Poll(budget, wake_fd);
   }
-  Status Subscribe(std::span<const std::string> topics) override {
-    return driver_->Subscribe(topics);
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline) override {
+    return driver_->Subscribe(topics, deadline);
   }
   void Ack(AckToken token) noexcept override { driver_->Ack(token); }
   void Close(Millis drain, int cancel_fd) noexcept override { driver_->Close(drain, cancel_fd); }
