@@ -48,7 +48,7 @@ class Session final : public LinkObserver {
   Status Subscribe(std::vector<std::string> topics, nvds_msgapi_subscribe_request_cb_t callback,
                    void* user_ctx);
   /// Whether a message with this topic (empty: none) has somewhere to go.
-  Status CheckTopic(std::string_view topic) const { return builder_.CheckTopic(topic); }
+  Status CheckTopic(std::string_view topic) const { return builder_.load()->CheckTopic(topic); }
   void DoWork();
   bool Flush(Millis timeout);
   /// Refused with kInvalidArgument from inside a callback of this session.
