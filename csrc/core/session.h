@@ -90,9 +90,9 @@ class Session final : public LinkObserver {
   Status UseBuilder(const Settings& settings);
   void Dispatch(Millis wait);
   bool FlushUntil(Deadline deadline);
+  void CloseInbox(Deadline deadline);
   /// Ends the links and the inbox by `end`.
   void StopLinks(Deadline end);
-  void CloseInbox(Deadline deadline);
   MetricsSnapshot ReadMetrics() const;
   Gauges ReadGauges() const;
   Status OpenSpool();
@@ -115,10 +115,10 @@ class Session final : public LinkObserver {
   const NvDsMsgApiHandle handle_;
   Logger logger_;
   Metrics metrics_;
-  LossReport losses_;
   // A sender may be inside an older one for as long as it likes; reloads are rare: all are kept.
   std::vector<std::unique_ptr<const MessageBuilder>> builders_;  // guarded by links_mutex_
   std::atomic<const MessageBuilder*> builder_{nullptr};
+  LossReport losses_;
   CompletionQueue completions_;
   SendQueue queue_;
   DeadLetters dead_letters_;
