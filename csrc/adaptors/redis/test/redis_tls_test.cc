@@ -97,7 +97,7 @@ class RedisTls : public testing::Test {
     Result<UniqueFd> fd = DialTcp(server.address(), deadline, -1);
     if (!fd.ok()) return fd.status();
     transport_.Attach(std::move(fd.value()));
-    return transport_.StartTls(settings_, server.address(), deadline, cancel_fd);
+    return transport_.StartTls(settings_, server.address(), Answered::kNever, deadline, cancel_fd);
   }
 
   // What RedisLink does: false when nothing happens for too long.
