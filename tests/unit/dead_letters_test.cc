@@ -60,12 +60,12 @@ class DeadLettersTest : public testing::Test {
     }
     /// Whether it was kept.
     bool Keep(std::string_view payload) {
-      const uint64_t before = metrics.dead_lettered.load();
+      const uint64_t before = metrics.Read({}).dead_lettered;
       Message message;
       message.topic = "events";
       message.payload = payload;
       letters.Keep(message, {Code::kRejected, "refused"});
-      return metrics.dead_lettered.load() > before;
+      return metrics.Read({}).dead_lettered > before;
     }
     Metrics metrics;
     Logger logger{"TEST"};
