@@ -25,9 +25,9 @@
  * go on undisturbed. A child may make connections of its own, whatever the parent's threads were
  * doing when it was made.
  *
- * Limits: where no thread, descriptor or memory is to be had, nvds_msgapi_connect() returns NULL and
- * the log names the limit to raise; an established connection goes on, and counts what it cannot do
- * as an outage.
+ * Limits: where no thread, descriptor or memory is to be had, nvds_msgapi_connect() returns NULL
+ * and the log names the limit to raise; an established connection goes on, and counts what it
+ * cannot do as an outage.
  *
  * Arguments: any pointer may be NULL, any string empty, any length zero; such a call answers
  * NVDS_MSGAPI_ERR (or a NULL handle) with one log line and has no other effect.

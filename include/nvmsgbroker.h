@@ -105,8 +105,8 @@ NvMsgBrokerErrorType nv_msgbroker_send_async(NvMsgBrokerClientHandle h_ptr,
 /**
  * Subscribes to @p num_topics topics; a second call replaces topics, callback and context of this
  * handle. NV_MSGBROKER_API_ERR: those of before are in force; the topics of other handles on the
- * same connection stay as they are in any case. The subscription is restored when the connection is made
- * again. Legal from inside every callback.
+ * same connection stay as they are in any case. The subscription is restored when the connection is
+ * made again. Legal from inside every callback.
  */
 NvMsgBrokerErrorType nv_msgbroker_subscribe(NvMsgBrokerClientHandle h_ptr, char** topics,
                                             int num_topics, nv_msgbroker_subscribe_cb_t cb,

@@ -42,8 +42,8 @@ void AmqpLink::Close() {
   in_.Clear();
   content_ = AmqpEvent();
   body_left_ = 0;
-  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = answered_close_ = broken_ =
-      stuck_ = unread_ = quiet_ = false;
+  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = answered_close_ =
+      broken_ = stuck_ = unread_ = quiet_ = false;
   heartbeat_ = Millis(0);
   sent_ = 0;
   unacknowledged_ = 0;
