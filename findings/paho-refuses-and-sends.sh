@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # publish() of paho-mqtt without a connection returns the error MQTT_ERR_NO_CONN and keeps the message all the same: it is sent with
 # the next connection. Whoever tries again after the error sends it twice.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/common.bash"
 
 python_with paho-mqtt==2.1.0 amqtt==0.12.1
 expect "a message whose publish() failed is not sent; published again after the connect, it arrives once"

