@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
   init_crypto = reinterpret_cast<InitCrypto>(dlsym(library, "OPENSSL_init_crypto"));
   NvDsMsgApiHandle handle = connect(argv[2], nullptr, argv[3]);
   if (handle == nullptr) return 2;
-  if (init_crypto != nullptr) init_crypto(0, nullptr);  // as TLS, or a spool, does
+  constexpr uint64_t kLoadStrings = 2;  // with no option at all it registers nothing
+  if (init_crypto != nullptr) init_crypto(kLoadStrings, nullptr);  // as TLS, or a spool, does
   const std::string payload(200, 'x');
   for (int i = 0; i < 1000; ++i) {
     (void)send(handle, argv[4], reinterpret_cast<const uint8_t*>(payload.data()), payload.size(),
