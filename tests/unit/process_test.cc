@@ -9,6 +9,7 @@
 #include <atomic>
 #include <latch>
 #include <stdexcept>
+#include <thread>
 
 #include "broker/shared_slots.h"
 #include "core/limits.h"
@@ -95,7 +96,11 @@ void WaitToBeCancelled(void* user_ptr, NvDsMsgApiErrorType) {
   auto* cancelled = static_cast<Cancelled*>(user_ptr);
   ++cancelled->entered;
   cancelled->inside.count_down();
-  for (;;) pause();
+  // Not pause(): ThreadSanitizer loses track of a thread whose call into libc is cancelled.
+  for (;;) {
+    pthread_testcancel();
+    std::this_thread::yield();
+  }
 }
 
 // The unwinding of pthread_cancel is no exception to be held up, and what it interrupts is called
