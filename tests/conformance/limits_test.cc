@@ -109,11 +109,12 @@ void SendSome(const Link& link, std::string topic, size_t* ok) {
   }
 }
 
-// The outage of a process that has something used up: `begin` uses it up, `refused` says that this
-// was felt while the server was there again, `end` frees it. Everything is delivered in the end.
+// The outage of a process that has something used up: `begin` uses it up, `spent` says that nothing
+// is left although the connection has ended, `refused` that this was felt while the server was
+// there again, `end` frees it. Everything is delivered in the end.
 struct Shortage {
   std::function<void()> begin, end;
-  std::function<bool(const Link&)> refused;
+  std::function<bool(const Link&)> spent, refused;
 };
 void LiveThrough(Child& parent, const Link& link, const std::string& topic,
                  const Shortage& shortage) {
@@ -125,6 +126,8 @@ void LiveThrough(Child& parent, const Link& link, const std::string& topic,
   parent.Tell();  // the server may be killed
   Require(WaitFor([&] { return !link.GetStats().link_up(); }), "no outage");
   SendSome(link, topic, &ok);
+  Require(WaitFor([&] { return shortage.spent(link); }, Bound(20s)),
+          "something was left: " + link.adaptor().LastError(link.handle()));
   parent.Tell();  // and started again
   parent.Await();
   Require(WaitFor([&] { return shortage.refused(link); }, Bound(20s)),
@@ -163,6 +166,7 @@ TEST_P(Rule24_Limits, AnOutageWithoutDescriptors) {
       descriptors.UseAllBut(0);
       return adaptor().LastError(link.handle()).find("ulimit -n") != std::string::npos;
     };
+    shortage.spent = shortage.refused;
     shortage.end = [&] { descriptors.Free(); };
     LiveThrough(parent, Link::Open(adaptor(), Connection(server), config), topic, shortage);
   });
@@ -177,6 +181,7 @@ TEST_P(Rule24_Limits, AnOutageWithoutThreads) {
     std::unique_ptr<ThreadLimit> none;
     Shortage shortage;
     shortage.begin = [&] { none = std::make_unique<ThreadLimit>(0); };
+    shortage.spent = [](const Link&) { return true; };
     // The link may come back without a thread more.
     shortage.refused = [&](const Link& link) {
       return link.GetStats().link_up() || none->refused() > 0;
