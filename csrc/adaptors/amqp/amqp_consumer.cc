@@ -95,6 +95,11 @@ Status AmqpConsumer::Change(const Topics& wanted, Deadline deadline, int cancel_
   Topics added;
   Status status = BindAll(wanted, &added, deadline, cancel_fd);
   if (status.ok() && !consuming_) status = Consume(deadline, cancel_fd);
+  if (!status.ok() && !status.permanent()) {
+    // What was not answered may be bound all the same, and a named queue keeps that.
+    std::set_difference(wanted.begin(), wanted.end(), bound_.begin(), bound_.end(),
+                        std::inserter(left_, left_.end()));
+  }
   if (status.permanent()) {
     // A binding of a named queue may be older than this connection: it stays, and so does what the
     // queue gets by it.

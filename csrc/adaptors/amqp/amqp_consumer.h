@@ -80,7 +80,7 @@ class AmqpConsumer {
   DriverHost& host_;
   std::string queue_;  // empty: not declared yet
   Topics bound_;
-  Topics left_;  // given up, or bound and refused: messages of theirs may be in the queue
+  Topics left_;  // given up, or perhaps bound without being subscribed to: their messages may come
   std::set<uint64_t> kept_;     // tags of such messages, unacknowledged
   std::set<uint64_t> settled_;  // tags above acked_ that were answered one by one
   bool consuming_ = false;

@@ -376,9 +376,16 @@ TEST(MqttOutage, TwoConnectionsWithOneClientId) {
   ASSERT_TRUE(first.Open().ok());
   Connection second(server.Address(), "client-id=same");
   ASSERT_TRUE(second.Open().ok());
-  const Status lost = first.PumpUntil([] { return false; });
+  Status lost = first.PumpUntil([] { return false; });
   EXPECT_EQ(lost.code(), Code::kUnavailable);
-  // Which one, or (Mosquitto 2.0.21) that the session was taken over.
+  // Mosquitto 2.0.21 says that the session was taken over. An older one says nothing, and once may
+  // be anything: the two take it from each other.
+  for (int i = 0; i < 5 && lost.message().find("client-id") == std::string::npos; ++i) {
+    ASSERT_TRUE(first.Open().ok());
+    EXPECT_EQ(second.PumpUntil([] { return false; }).code(), Code::kUnavailable);
+    ASSERT_TRUE(second.Open().ok());
+    lost = first.PumpUntil([] { return false; });
+  }
   EXPECT_NE(lost.message().find("client-id"), std::string::npos) << lost.message();
 }
 
