@@ -275,10 +275,10 @@ def test_disconnect_calls_back_what_is_left(adaptor: Adaptor) -> None:
         lambda: connection.send_async("t", b"x"),
         lambda: connection.subscribe("t", print),
         connection.do_work,
-        connection.last_error,
     ):
         with pytest.raises(DsmsgError, match="closed"):
             call()
+    assert connection.last_error() == ""  # nothing was lost
 
 
 def test_a_message_that_the_adaptor_forgets_fails_at_the_end(adaptor: Adaptor) -> None:
@@ -341,8 +341,10 @@ def test_many_threads_on_one_connection(adaptor: Adaptor) -> None:
 def test_config_forms(adaptor: Adaptor, tmp_path: Path) -> None:
     path = tmp_path / "c.txt"
     path.write_text("[message-broker]\n")
-    for config in (None, path, str(path), {"share_connection": True}, dsmsg.KafkaConfig()):
+    for config in (None, path, str(path), {"share_connection": True}):
         adaptor.connect("localhost;1", config).disconnect()
+    with pytest.raises(dsmsg.ConfigError, match="settings of the kafka adaptor"):
+        adaptor.connect("localhost;1", dsmsg.KafkaConfig())
     with pytest.raises(TypeError, match="not int"):
         adaptor.connect("localhost;1", 7)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="line breaks"):
