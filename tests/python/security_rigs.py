@@ -77,7 +77,7 @@ class Outcome:
 def run(
     adaptor: str,
     conn_str: str,
-    config: Mapping[str, object],
+    config: Mapping[str, object] | Path,
     *,
     action: str = "send",
     topic: str = "topic",
@@ -92,7 +92,7 @@ def run(
     Args:
         adaptor: short name.
         conn_str: connection string.
-        config: settings.
+        config: settings, or a file that holds them.
         action: "send", "subscribe", "roundtrip": what is sent is received again, or "reload": what
             `config` cannot send waits for `reloaded`.
         topic: where.
@@ -105,7 +105,9 @@ def run(
     case = {
         "adaptor": adaptor,
         "conn_str": conn_str,
-        "config": {name: str(value) for name, value in config.items()},
+        "config": str(config)
+        if isinstance(config, Path)
+        else {name: str(value) for name, value in config.items()},
         "action": action,
         "topic": topic,
         "payload": payload,

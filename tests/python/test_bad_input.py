@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from dsmsg.brokers._process import free_port
@@ -200,8 +201,10 @@ def test_bad_input(name: str, case: BadInput, pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("name", list(SCHEMES))
-def test_unknown_option_is_a_warning_with_the_nearest_name(name: str) -> None:
-    outcome = run(name, f"localhost;{free_port()}", {"tls-cafle": "x", "connect-timeout": "1s"})
+def test_unknown_option_is_a_warning_with_the_nearest_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.txt"  # in a dict it is an error
+    path.write_text("[message-broker]\ntls-cafle=x\nconnect-timeout=1s\n")
+    outcome = run(name, f"localhost;{free_port()}", path)
     warnings = [line for line in outcome.log.splitlines() if "tls-cafle" in line]
     assert len(warnings) == 1, outcome.log
     assert " warn " in warnings[0]

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import redis
 from dsmsg.brokers import Broker
@@ -72,7 +74,11 @@ with Adaptor("redis").connect(conn_str, work_thread=True) as connection:
 def test_a_forked_child_connects_itself(redis_broker: Broker, topic: str) -> None:
     script = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SCRIPT]
     result = subprocess.run(
-        [*script, redis_broker.conn_str, topic], capture_output=True, text=True, timeout=120
+        [*script, redis_broker.conn_str, topic],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "python")},
     )
     assert result.returncode == 0, result.stderr
     with redis.Redis(redis_broker.host, redis_broker.port) as client:

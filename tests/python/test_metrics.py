@@ -238,7 +238,10 @@ while not re.search(r"dsmsg_link_up\\{{.*\\}} 1", open({str(path)!r}).read()):
     time.sleep(0.02)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "python")}
+    killed = subprocess.run(
+        [sys.executable, "-c", program], check=False, timeout=60, env=environment
+    )
     assert killed.returncode == -signal.SIGKILL
     file = File(path)
     assert file.value("link_up") == 1

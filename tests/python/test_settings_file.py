@@ -31,7 +31,12 @@ def test_a_process_that_is_ended_in_connect_leaves_nothing(tmp_path: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = str(silent.getsockname()[1])
         child = subprocess.Popen(
-            [sys.executable, "-c", code, port], env={**os.environ, "TMPDIR": str(tmp_path)}
+            [sys.executable, "-c", code, port],
+            env={
+                **os.environ,
+                "TMPDIR": str(tmp_path),
+                "PYTHONPATH": str(Path(__file__).parents[2] / "python"),
+            },
         )
         try:
             silent.settimeout(60)
