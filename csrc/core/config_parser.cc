@@ -286,6 +286,14 @@ Result<OptionValue> ConfigParser::Evaluate(const OptionSpec& spec, const OptionT
   const bool shown = !secret && !pairs;
   const std::string name_and_value =
       std::string(spec.name) + (shown ? " = " + Shortened(text) : std::string()) + ": ";
+  const Config::Value& deflt = config_.values_[WithDashes(spec.name)];
+  // "" is not "not set": it would count as 0, and switch off what is a switch.
+  const bool choice = type.numeric() || type.kind == OptionType::Kind::kEnum;
+  if (parsed.ok() && choice && parsed->text.empty() && !deflt.text.empty()) {
+    return Bad(line, std::string(spec.name) +
+                         " = \"\": there is no value (leave the line out for the default, " +
+                         deflt.text + ")");
+  }
   if (!parsed.ok()) {
     const std::string hint = unquoted.quoted ? std::string() : CommentHint(raw);
     return Bad(line, name_and_value + parsed.status().message() + (secret ? "" : hint));
@@ -295,7 +303,6 @@ Result<OptionValue> ConfigParser::Evaluate(const OptionSpec& spec, const OptionT
       if (Status status = expand(&value); !status.ok()) return status;
     }
   }
-  const Config::Value& deflt = config_.values_[WithDashes(spec.name)];
   const bool is_default =
       parsed->text == deflt.text || (type.numeric() && !parsed->text.empty() &&
                                      !deflt.text.empty() && parsed->number == deflt.number);

@@ -156,7 +156,7 @@ Result<std::vector<Address>> ToResult(const HostPort& endpoint, LookupAnswer ans
 
 Status ConnectFailed(const HostPort& endpoint, Code code, const std::string& why,
                      const std::string& hint = {}) {
-  return {code, "connect: cannot reach broker " + endpoint.ToString() + ": " + why + hint};
+  return {code, "cannot reach broker " + endpoint.ToString() + ": " + why + hint};
 }
 
 Status ConnectError(const HostPort& endpoint, int error, Answered answered) {

@@ -88,7 +88,10 @@ Status SpoolStore::ReplaceOnce(std::string* report) {
 Status SpoolStore::Renumber(std::string* report) {
   const std::string count = "(SELECT count(*) FROM messages WHERE id ";
   const std::string sql =
-      "SELECT " + count + "< 1) + " + count + "> " + std::to_string(kLargestRow) + ")";
+      "SELECT " + count + "< 1) + " + count + "> " + std::to_string(kLargestRow) +
+      ") + (SELECT count(*) FROM messages INDEXED BY messages_facts WHERE id BETWEEN 1 AND " +
+      std::to_string(kLargestRow) +
+      " AND (typeof(bytes) <> 'integer' OR bytes NOT BETWEEN 0 AND 4294967296))";
   const Result<int64_t> strays = db_.QueryInt(sql.c_str());
   if (!strays.ok()) return strays.status();
   if (strays.value() == 0) return {};
@@ -96,8 +99,9 @@ Status SpoolStore::Renumber(std::string* report) {
   std::string done;
   const Status status =
       Replace({Code::kInternal, file_.path() + ": " + std::to_string(strays.value()) +
-                                    " of its row ids are not from 1 to 2^47 (was it merged or "
-                                    "edited by hand?), so all get new ones in the same order"},
+                                    " of its rows have ids that are not from 1 to 2^47, or sizes "
+                                    "that cannot be (was it merged or edited by hand?), so all "
+                                    "get new ones in the same order"},
               &done);
   new_id_ = 0;
   *report += (report->empty() ? "" : "; ") + done;

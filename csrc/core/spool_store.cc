@@ -313,7 +313,8 @@ Result<SpoolStore::Totals> SpoolStore::Count() {
   if (Status opened = EnsureOpen(); !opened.ok()) return opened;
   Totals totals;
   for (const auto& [what, value] :
-       {std::pair("count(*)", &totals.rows), std::pair("sum(bytes)", &totals.bytes),
+       {std::pair("count(*)", &totals.rows),
+        std::pair("CAST(total(bytes) AS INTEGER)", &totals.bytes),
         std::pair("min(id)", &totals.first_id), std::pair("max(id)", &totals.last_id)}) {
     const std::string sql = std::string("SELECT ") + what +
                             " FROM messages INDEXED BY messages_facts WHERE id > 0 AND" + kOurRows;

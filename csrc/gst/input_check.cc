@@ -93,7 +93,9 @@ std::string InputCheck::WhyUnsent(const RenderCounters& counters, bool at_end) c
                "they have no caps: if they are messages, say of which type (for example "
                "... ! application/json ! dsmsgbroker ...); ") +
            kOwnTypes + " are sent as they are";
-  if (!type_.starts_with("video/") && !type_.starts_with("audio/"))
+  const bool media =
+      type_.starts_with("video/") || type_.starts_with("audio/") || type_.starts_with("image/");
+  if (!media)
     return "their type is " + type_ + ", and only " + kOwnTypes +
            " are sent as they are: set one of these caps on the source";
   return "put dsmsgconv before this element (... ! dsmsgconv ! dsmsgbroker ...), and nothing that "

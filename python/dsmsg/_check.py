@@ -50,8 +50,8 @@ def option_names(library: Library) -> frozenset[str]:
 def _check_names(protocol: str, known: frozenset[str], config: Mapping[str, object]) -> None:
     seen: dict[str, str] = {}
     for name in config:
-        if _dashed(name) not in known:
-            hint = nearest(name, sorted(known))
+        if not isinstance(name, str) or _dashed(name) not in known:
+            hint = nearest(str(name), sorted(known))
             raise ConfigError(f"{protocol.lower()}: there is no option {name!r}{hint}")
         first = seen.setdefault(_dashed(name), name)
         if first != name:

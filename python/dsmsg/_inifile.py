@@ -126,15 +126,21 @@ def to_ini(options: Mapping[str, object]) -> str:
     """Returns an INI file with one group.
 
     Args:
-        options: names (dashes or underscores) and values: text, numbers, booleans.
+        options: names (dashes or underscores) and values: text, numbers, booleans, paths. None:
+            not set.
 
     Raises:
+        TypeError: a value is of another type.
         ValueError: a value cannot be written in such a file.
     """
     lines = [f"[{GROUP}]"]
     for name, value in options.items():
-        if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise ValueError(f"{name!r} is no name of a setting")
+        if value is None:
+            continue
+        if not isinstance(value, (str, int, float, os.PathLike)):
+            raise TypeError(f"{name}: {type(value).__name__} is no type of a setting")
         text = str(int(value)) if isinstance(value, bool) else str(value)
         lines.append(f"{name.replace('_', '-')}={quote(text)}")
     return "\n".join(lines) + "\n"

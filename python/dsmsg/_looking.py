@@ -86,6 +86,8 @@ def look(
     Raises:
         ValueError: the protocol has no groups.
     """
+    if group == "":
+        raise ValueError("--group needs a name")
     plan = _PLANS.get(protocol)
     if plan is None or not known:
         if group is not None:
@@ -151,6 +153,8 @@ def _mqtt(topics: list[str], group: str | None, given: Mapping[str, str]) -> Loo
     }
     if group is None:
         return Look(settings, topics)
+    if any(char in group for char in "/+#"):
+        raise ValueError(f"--group {group}: MQTT takes no '/', '+' or '#' in the name of a group")
     shared = [f"$share/{group}/{topic}" for topic in topics]
     return Look(settings, shared, f" as a member of the group {group}")
 

@@ -32,6 +32,7 @@ _FLOCK = "hhqqi"  # struct flock of 64-bit Linux, fcntl(2)
 _ASIDE = ".corrupt-"
 _SALVAGE = ".salvage.db"  # its rows are being copied to a new file
 _MOST_ROWS = 2**63 - 1
+_LARGEST_ROW = 2**47  # SpoolStore::kLargestRow
 _NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}-\d+(\.corrupt-[0-9TZ-]+|\.salvage)?\.db")
 
 
@@ -206,8 +207,8 @@ def _message(row: tuple[Any, ...]) -> SpoolMessage:
         for name, kind in zip(("id", "accepted_ms", "timestamp_ms"), row[7:])
         if kind != "integer"
     ]
-    if not problems and number <= 0:
-        problems.append("its id is not above 0, so it is not delivered")
+    if not problems and not 0 < number <= _LARGEST_ROW:
+        problems.append("its id is not from 1 to 2^47: it gets a new one when the spool is opened")
     if topic is None:
         problems.append("there is no topic")
     if payload is None:

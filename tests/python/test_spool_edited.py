@@ -44,7 +44,7 @@ EDITED: dict[str, tuple[Row, str]] = {
     "surrogate": ((5, 5, 5, "t", None, r'[["a","\ud800"]]', 1, b"p"), "headers"),
     "nested": ((5, 5, 5, "t", None, "[" * 100_000, 1, b"p"), "headers"),
     "no text": ((5, 5, 5, "t", None, b"\xff\xfe", 1, b"p"), "headers"),
-    "id": ((-5, 5, 5, "t", None, None, 1, b"p"), "is not above 0"),
+    "id": ((-5, 5, 5, "t", None, None, 1, b"p"), "is not from 1 to"),
 }
 
 

@@ -153,6 +153,14 @@ TEST_F(ConfigTest, ACommentBehindAValueIsSaid) {
   }
 }
 
+// It would count as 0, and switch off what is a switch.
+TEST_F(ConfigTest, AnEmptyValueInQuotesIsNoNumberSwitchOrChoice) {
+  for (const char* empty : {"queue-size = \"\"", "reconnect = ''", "connect = \"\""}) {
+    EXPECT_THAT(Error(empty), HasSubstr("there is no value (leave the line out for the default"))
+        << empty;
+  }
+}
+
 TEST_F(ConfigTest, QuotesAndBlanks) {
   EXPECT_EQ(Good("payloadkey = \"a b\"").GetString("payloadkey"), "a b");
   EXPECT_EQ(Good("payloadkey = 'a \"b'").GetString("payloadkey"), "a \"b");

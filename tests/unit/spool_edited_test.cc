@@ -109,8 +109,8 @@ TEST_F(SpoolEditedTest, RowsWithOtherIdsGetOursInTheSameOrder) {
 
       std::unique_ptr<OpenSpool> spool;
       const std::string log = OpenDamaged(&spool);
-      EXPECT_THAT(log,
-                  HasSubstr(std::to_string(ids.size()) + " of its row ids are not from 1 to 2^47"))
+      EXPECT_THAT(log, HasSubstr(std::to_string(ids.size()) +
+                                 " of its rows have ids that are not from 1 to 2^47"))
           << number;
       EXPECT_THAT(log,
                   HasSubstr(std::to_string(expected.size()) + " of its messages could be read"))
@@ -121,6 +121,22 @@ TEST_F(SpoolEditedTest, RowsWithOtherIdsGetOursInTheSameOrder) {
       ExpectAllIsDelivered(*spool, {"100", "101"});
       spool->Close();
     }
+  }
+}
+
+TEST_F(SpoolEditedTest, SizesThatCannotBeAreFoundAgain) {
+  int number = 0;
+  for (const char* edit :
+       {"bytes = -100000", "bytes = 1000000000000 WHERE id = (SELECT min(id) FROM messages)",
+        "bytes = 9000000000000000000", "bytes = 'many'"}) {
+    options_.dir = dir_ + "/" + std::to_string(++number);
+    options_.evict = true;
+    Edit(MakeFile(3, 1), std::string("UPDATE messages SET ") + edit);
+    std::unique_ptr<OpenSpool> spool;
+    EXPECT_THAT(OpenDamaged(&spool), HasSubstr("sizes that cannot be")) << edit;
+    EXPECT_LT((*spool)->Stats().bytes, 10'000u) << edit;
+    ExpectAllIsDelivered(*spool, {Row(1), Row(2), Row(3)});
+    spool->Close();
   }
 }
 

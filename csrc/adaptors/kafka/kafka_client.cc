@@ -204,6 +204,7 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
   if (consumer) rd_kafka_poll_set_consumer(client->rk_);
   client->queue_ =
       consumer ? rd_kafka_queue_get_consumer(client->rk_) : rd_kafka_queue_get_main(client->rk_);
+  if (client->queue_ == nullptr) return Status(Code::kInternal, "librdkafka made no queue");
   const uint64_t one = 1;
   rd_kafka_queue_io_event_enable(client->queue_, client->event_fd(), &one, sizeof one);
   return Result<std::unique_ptr<Client>>(std::move(client));

@@ -42,6 +42,7 @@ class Builder {
     }
     Secure();
     if (Status s = Overrides(role); !s.ok()) return s;
+    if (Status s = CheckGroup(role); !s.ok()) return s;
     VerifyBrokers();
     if (role != Role::kConsumer) {
       if (Status s = Idempotence(); !s.ok()) return s;
@@ -130,6 +131,15 @@ class Builder {
     const bool given = config_.IsSet("metadata-refresh");
     Set("topic.metadata.refresh.interval.ms",
         given ? config_.GetMillis("metadata-refresh").count() : 10'000, "metadata-refresh");
+  }
+
+  // librdkafka makes a consumer without a group that cannot subscribe, and has no queue for it.
+  Status CheckGroup(Role role) const {
+    if (role != Role::kConsumer) return {};
+    const Property* group = Find("group.id");
+    if (group != nullptr && !group->value.empty()) return {};
+    return {Code::kInvalidArgument,
+            "consumer-group-id is empty: name the group (commit-offsets=0 keeps no position)"};
   }
 
   void Secure() {

@@ -109,6 +109,15 @@ TEST(KafkaConfig, RefusedPropertyNamesOptionPropertyAndReason) {
   EXPECT_NE(bad.status.message().find("socket.timeout.ms"), std::string::npos);
 }
 
+TEST(KafkaConfig, ReceivingNeedsAGroup) {
+  for (const char* text : {"consumer-group-id=\"\"\n", "consumer-proto-cfg = group.id=\"\"\n"}) {
+    const Made made = Make(text);
+    EXPECT_EQ(made.status.code(), Code::kInvalidArgument) << text;
+    EXPECT_NE(made.status.message().find("name the group"), std::string::npos)
+        << made.status.message();
+  }
+}
+
 // It may be a password, under a name that is none or in the wrong place.
 TEST(KafkaConfig, ARefusedValueIsNotRepeated) {
   for (const std::string option : {"proto-cfg", "producer-proto-cfg", "consumer-proto-cfg"}) {

@@ -207,6 +207,10 @@ std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis set
            Hint(away ? Situation::kNameServerAway : Situation::kNameUnknown, peer);
   }
   if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
+    if (core.find("not valid in current SASL state") != std::string_view::npos) {
+      return "authentication: this listener has no login (name the port of one with SASL, or leave "
+             "sasl-mechanism out)";
+    }
     return "authentication: " + LowerFirst(core) +
            " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
   }
