@@ -58,9 +58,10 @@ struct DriverInfo {
   /// Called once the options were read: changes what the core took from the common ones where an
   /// adaptor's own options say more. An error makes connect fail. nullptr: nothing to change.
   Status (*adjust)(Settings* settings) = nullptr;
-  /// The library acknowledges a message as soon as it has read it: what was delivered by then is
-  /// still handed to the host at disconnect, because nobody would bring it again.
-  bool acknowledges_early = false;
+  /// Whether a message is acknowledged when it is delivered, before its callback: what was
+  /// delivered by then is still handed to the host at disconnect, because it would not come again.
+  /// nullptr: never.
+  bool (*acknowledges_early)(const Config& config) = nullptr;
   /// Whether a subscription to `filter` has the messages of `topic`. nullptr: when they are equal.
   bool (*matches)(const Config& config, const std::string& filter,
                   const std::string& topic) = nullptr;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "core/dump_driver.h"
 
@@ -358,10 +359,11 @@ Status Session::Disconnect() {
 void Session::StopLinks(Deadline end) {
   {
     std::lock_guard lock(links_mutex_);
-    ended_ = true;
+    if (std::exchange(ended_, true)) return;  // by Disconnect, before the destructor
   }
   subscription_.Close();
-  const bool dispatch_rest = factory_.info->acknowledges_early;
+  const auto early = factory_.info->acknowledges_early;
+  const bool dispatch_rest = early != nullptr && early(CurrentSettings()->config);
   if (!dispatch_rest) CloseInbox(Clock::now() + kCallbackGrace);
   const auto room = std::chrono::duration_cast<Millis>(end - Clock::now()) - kAfterDrain;
   const Millis drain = dispatch_rest ? kLeastDrain : std::clamp(room, kLeastDrain, kDrain);

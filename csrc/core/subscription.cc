@@ -9,7 +9,6 @@
 namespace dsmsg {
 namespace {
 
-// The driver keeps to the deadline itself and says what did not answer; this lets it.
 constexpr Millis kGrace{500};
 
 }  // namespace
@@ -34,7 +33,8 @@ Status SubscriptionControl::Replace(Subscription wanted, Deadline deadline,
   wake();
   lock.lock();
   const auto answered = [this] { return result_.has_value(); };
-  if (!changed_.wait_until(lock, deadline, answered) && asking_) {
+  // The driver, and an attempt to connect, keep to the same time and say what went wrong.
+  if (!changed_.wait_until(lock, deadline, answered) && (asking_ || (!up_ && !lazy_))) {
     changed_.wait_until(lock, deadline + kGrace, answered);
   }
   if (!result_) {

@@ -257,7 +257,7 @@ TEST_F(SessionTest, OneConnectionSendsAndReceivesAndBothSurviveACut) {
 // What a library has acknowledged when it was read, nobody would bring again.
 TEST_F(SessionTest, WhatWasAcknowledgedEarlyIsHandedOverBeforeDisconnectReturns) {
   static DriverInfo info = *FakeDriver::SharedFactory().info;
-  info.acknowledges_early = true;
+  info.acknowledges_early = [](const Config&) { return true; };
   auto session = Open("", {&info, FakeDriver::SharedFactory().create});
   ASSERT_TRUE(session);
   struct Slow {

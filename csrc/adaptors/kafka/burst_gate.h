@@ -34,7 +34,7 @@ class BurstGate {
 
   /// Whether a message of `bytes` may be handed over now.
   bool Admits(size_t bytes, Clock::time_point now) {
-    if (!limits_.enabled || unsettled_) return true;
+    if (!limits_.enabled || (unsettled_ && now < vouched_ + kPatience)) return true;
     if (!open_) {
       if (outstanding_ >= (fresh_ ? 1 : kFree)) {
         refused_ = true;
@@ -57,6 +57,8 @@ class BurstGate {
   void Ended() {
     if (--outstanding_ == 0) fresh_ = unsettled_ = false;
   }
+  /// A broker has taken messages.
+  void Answered(Clock::time_point now) { vouched_ = now; }
   /// What is handed over from now on is the next burst.
   void EndBurst() {
     if (messages_ > 0) open_ = false;
@@ -70,6 +72,7 @@ class BurstGate {
   }
   void LetOthersPass(Clock::time_point now) {
     unsettled_ = fresh_;
+    vouched_ = now;
     Begin(now);
   }
   void Postpone(Clock::time_point now) {
@@ -93,8 +96,9 @@ class BurstGate {
   const Limits limits_;
   size_t outstanding_ = 0, messages_ = 0, bytes_ = 0;
   bool open_ = true, refused_ = false;
-  bool fresh_ = false, unsettled_ = false;  // the latter: and everything passes
-  Clock::time_point begin_{};
+  // unsettled_: and everything passes while brokers answer.
+  bool fresh_ = false, unsettled_ = false;
+  Clock::time_point begin_{}, vouched_{};  // vouched_: when a broker answered last
   Millis patience_ = kPatience;
 };
 

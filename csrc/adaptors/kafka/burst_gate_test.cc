@@ -103,5 +103,26 @@ TEST(BurstGate, WithoutIdempotenceEverythingPasses) {
   EXPECT_EQ(gate.QuestionDue(), Clock::time_point::max());
 }
 
+TEST(BurstGate, WhatABrokerVouchedForExpires) {
+  BurstGate gate(kLimits);
+  auto now = Clock::now();
+  gate.Took(10, false);
+  gate.EndBurst();
+  EXPECT_FALSE(gate.Admits(10, now));
+  gate.LetOthersPass(now);
+  gate.Took(10, false);
+  gate.EndBurst();
+  EXPECT_TRUE(gate.Admits(10, now));
+  now += BurstGate::kPatience;
+  gate.Answered(now);
+  EXPECT_TRUE(gate.Admits(10, now + BurstGate::kPatience / 2));
+  // The broker has stopped meanwhile: librdkafka would spin.
+  now += BurstGate::kPatience;
+  EXPECT_FALSE(gate.Admits(10, now));
+  EXPECT_LE(gate.QuestionDue(), now);
+  gate.LetOthersPass(now);
+  EXPECT_TRUE(gate.Admits(10, now));
+}
+
 }  // namespace
 }  // namespace dsmsg::kafka

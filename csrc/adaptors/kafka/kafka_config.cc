@@ -112,10 +112,11 @@ class Builder {
     Set("topic.metadata.refresh.interval.ms", config_.GetMillis("metadata-refresh").count(),
         "metadata-refresh");
     // How long a topic that the broker does not know may still turn up: creating one automatically
-    // takes about a second. librdkafka's 30 s are a long time for a message that will fail, and who
-    // waits in send() is to hear of it before send-timeout.
+    // takes about a second, and the time runs in an outage, too. librdkafka's 30 s are a long time
+    // for a message that will fail, and a host in send() is to hear of it before send-timeout:
+    // librdkafka looks once a second.
     Set("topic.metadata.propagation.max.ms",
-        std::clamp<int64_t>(config_.GetMillis("send-timeout").count() * 3 / 5, 2'000, 10'000));
+        std::clamp<int64_t>(config_.GetMillis("send-timeout").count() - 2'000, 2'000, 10'000));
   }
 
   void Consumer() {

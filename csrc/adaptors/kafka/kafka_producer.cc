@@ -181,6 +181,7 @@ bool Producer::OnDelivery(rd_kafka_event_t* event) {
       }
     }
   }
+  if (answered) gate_.Answered(Clock::now());
   return answered;
 }
 

@@ -50,6 +50,8 @@ void MqttConsumer::Reset() {
   Forget(&early_, early_before_);
   pending_bytes_ = 0;
   for (const Received& received : pending_) pending_bytes_ += received.message.payload.size();
+  early_bytes_ = 0;
+  for (const Received& received : early_) early_bytes_ += received.message.payload.size();
 }
 
 // What an earlier connection did not acknowledge comes again, if the server still knows of it.
@@ -128,6 +130,7 @@ void MqttConsumer::Adopt(std::set<std::string> wanted) {
   if (!called_) return;
   std::move(early_.begin(), early_.end(), std::back_inserter(pending_));
   early_.clear();
+  early_bytes_ = 0;
   std::deque<Received> kept;
   pending_bytes_ = 0;
   for (Received& received : pending_) {
@@ -247,9 +250,13 @@ void MqttConsumer::OnMessage(const mosquitto_message& message) {
 }
 
 // The server sends what waited for us as soon as it knows who we are. What it may send without an
-// acknowledgement is kept; the rest stays there until somebody subscribes.
+// acknowledgement is kept; the rest stays there until somebody subscribes. Mosquitto (2.0.11) sends
+// more than that of what an earlier connection has seen already.
 void MqttConsumer::KeepEarly(Received&& received) {
-  if (early_.size() < kEnough) {
+  const bool room = received.mid != 0 ? early_.size() < kMost && early_bytes_ < kMostBytes
+                                      : early_.size() < kEnough;
+  if (room) {
+    early_bytes_ += received.message.payload.size();
     early_.push_back(std::move(received));
     return;
   }

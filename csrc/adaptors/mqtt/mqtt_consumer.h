@@ -91,6 +91,7 @@ class MqttConsumer {
   size_t pending_before_ = 0, early_before_ = 0;  // of an earlier connection
   uint64_t dropped_ = 0;                          // messages of QoS 0
   std::deque<Received> early_;  // of a resumed session, before Subscribe was called
+  size_t early_bytes_ = 0;
   Status broken_;
 };
 

@@ -41,7 +41,7 @@ const DriverInfo& MqttDriver::Info() {
     made.conn_rules.tls_port = 8883;
     made.separate_roles = false;
     made.retry = RetryOwner::kCore;
-    made.acknowledges_early = true;
+    made.acknowledges_early = [](const Config& config) { return config.GetBool("clean-session"); };
     made.matches = [](const Config&, const std::string& filter, const std::string& topic) {
       return MqttConsumer::Matches(filter, topic);
     };

@@ -3,6 +3,8 @@
 // bounded, and a message is acknowledged when it has found its place.
 #include <algorithm>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "mqtt_fixture.h"
 #include "script_server.h"
@@ -171,6 +173,31 @@ TEST(MqttAcknowledgement, WhatNoCallbackHasSeenComesAgain) {
   ASSERT_TRUE(connection.WaitDelivered(5).ok());
   EXPECT_EQ(connection.host.delivered[0].payload, "0");
   EXPECT_EQ(connection.host.delivered[4].payload, "4");
+}
+
+// Mosquitto (2.0.11) sends a session that is resumed more than its window.
+TEST(MqttAcknowledgement, AllThatWaitsInAResumedSessionComes) {
+  constexpr size_t kMessages = 3000;
+  MosquittoServer server("max_queued_messages 0\n");
+  const std::string session = "client-id=mine\nclean-session=0";
+  {
+    Connection connection(server.Address(), session);
+    ASSERT_TRUE(connection.Open().ok());
+    connection.slow_callbacks = true;
+    ASSERT_TRUE(connection.Subscribe({"t"}).ok());
+    Client client(server.port());
+    for (size_t i = 0; i < kMessages; ++i) client.Publish("t", std::to_string(i));
+    ASSERT_TRUE(connection.WaitDelivered(1000).ok());
+  }
+  Connection connection(server.Address(), session);
+  ASSERT_TRUE(connection.Open().ok());
+  ASSERT_TRUE(connection.Send("out", "x").ok());
+  ASSERT_TRUE(connection.WaitCompleted(1).ok());  // what comes unasked is here
+  ASSERT_TRUE(connection.Subscribe({"t"}).ok());
+  ASSERT_TRUE(connection.WaitDelivered(kMessages).ok());
+  std::set<std::string> seen;
+  for (const InMessage& message : connection.host.delivered) seen.insert(message.payload);
+  EXPECT_EQ(seen.size(), kMessages);
 }
 
 // The server sends again what waited for room when the link was lost: it comes once.
