@@ -452,7 +452,10 @@ Status Link::HandleSubscription() {
     // Looked at after the step: a subscribe that follows a reload is for the new broker.
     if (ReplacementWaits()) return {};
     const Status status = driver_->Subscribe(step->topics(), step->deadline);
-    if (status.permanent()) parts_.logger.Warn("cannot subscribe: " + status.message());
+    if (status.permanent()) {
+      parts_.logger.Limited(LogLevel::kWarn, "cannot subscribe",
+                            "cannot subscribe: " + status.message());
+    }
     Status lost = parts_.subscription->Answer(*step, status);
     if (!lost.ok()) return lost;
     HandleAcks();  // what belongs to topics that were given up
