@@ -8,8 +8,22 @@
 
 #include "harness.h"
 
+#ifdef __SANITIZE_THREAD__
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {
+  return "die_after_fork=0";  // children of fork() start threads
+}
+#endif
+
 namespace dsmsg::client_test {
 namespace {
+
+// The sanitizers' own allocator (GCC 12) may hold a lock for the busy thread, and keep it for ever
+// in the child.
+#ifdef DSMSG_SANITIZED
+constexpr bool kBusy = false;
+#else
+constexpr bool kBusy = true;
+#endif
 
 class Fork : public ClientTest {};
 
@@ -36,7 +50,7 @@ TEST_F(Fork, AHandleOfTheParentIsRefusedAtOnce) {
     Sends sends;
     std::atomic<bool> stop{false};
     std::thread busy([&] {
-      while (!stop) sends.Send(handle, "x");
+      while (kBusy && !stop) sends.Send(handle, "x");
     });
     for (int i = 0; i < 20; ++i) {
       pid_t child = -1;

@@ -24,6 +24,11 @@
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
   return "race:_dl_deallocate_tls\n";
 }
+// LeakSanitizer (GCC 12) reads storage of threads that have ended, and crashes, when it follows
+// __tls_get_addr in a program that loads and unloads libraries.
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
+  return "intercept_tls_get_addr=0";
+}
 // Children of fork() start threads of their own (rule 23).
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {
   return "die_after_fork=0";
