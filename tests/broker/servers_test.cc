@@ -166,6 +166,7 @@ TEST_P(SharedConnection, ATopicRefusedToOneClientLeavesTheOthersTheirs) {
   std::string text = Config(quirks);
   for (const std::string& line : quirks.ConsumerConfig(topic)) text += line + "\n";
   for (const std::string& line : quirks.RestrictedConfig()) text += line + "\n";
+  text += "connect-timeout=30s\n";  // for a busy machine
   ConfigFile config(text);
   const auto one = Open(quirks, server, config), two = Open(quirks, server, config);
   ASSERT_NE(one, nullptr);

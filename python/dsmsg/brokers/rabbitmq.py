@@ -26,7 +26,7 @@ _LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
 _NO_BUSY_WAIT = "+sbwt none +sbwtdcpu none +sbwtdio none"
 # Not the commands of /usr/sbin: those change to the user "rabbitmq".
 _FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin")
-_CTL_TIMEOUT_S = 60.0
+_CTL_TIMEOUT_S = 180.0
 
 
 class RabbitMqBroker(Broker):
