@@ -7,6 +7,7 @@ test_security.py.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -19,6 +20,7 @@ from brokers.proxy import Proxy
 from dsmsg import Adaptor, Connection, DsmsgError
 from dsmsg.brokers import Broker, RedisBroker, make
 from dsmsg.brokers._process import free_port, wait_until
+from faults.programs import program
 
 ADAPTORS = ("redis", "mqtt", "amqp", "kafka", "zmq")
 BROKERS = {"redis": "redis", "mqtt": "mosquitto", "amqp": "rabbitmq", "zmq": "zmq"}
@@ -215,6 +217,8 @@ def brokers() -> Iterator[Callable[[str], Broker]]:
     made: dict[str, Broker] = {}
 
     def get(name: str) -> Broker:
+        if name == "zmq":
+            os.environ.setdefault("DSMSG_ZMQ_RECEIVER", program("dsmsg_zmq_receiver"))
         if name not in made:
             made[name] = make(BROKERS[name]).start()
         return made[name]

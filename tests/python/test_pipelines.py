@@ -168,7 +168,7 @@ def test_a_file_is_one_message(
 ) -> None:
     """The first example of docs/redis.md, with a file larger than what filesrc reads at once."""
     page = (ROOT / "docs" / "redis.md").read_text()
-    example = re.search(r"gst-launch-1\.0 -q filesrc .*\\\n.*", page).group(0)
+    example = re.search(r"gst-launch-1\.0 filesrc .*\\\n.*", page).group(0)
     document = json.dumps({"sensorId": "camera-1", "objects": ["x" * 100] * 1000})
     (tmp_path / "message.json").write_text(document)
     shell = example.replace("localhost;6379", redis_broker.conn_str).replace(
