@@ -37,7 +37,7 @@ class QueuedConnection final : public Connection {
  private:
   struct TopicRequest {
     TopicSet set;
-    bool withdrawn = false;  // nobody waits any more
+    bool withdrawn = false;  // its sender has stopped waiting
     std::optional<NvDsMsgApiErrorType> answer;
   };
 

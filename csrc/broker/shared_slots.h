@@ -44,7 +44,7 @@ class SharedSlots {
   using Maker = std::function<Result<std::shared_ptr<T>>()>;
 
   /// The slot with this key, or a new one with what `make` gives; an exception of that becomes an
-  /// error, which everybody who waits is told. One that is not `usable` any more is left to its
+  /// error, which every waiting caller gets. One that is not `usable` any more is left to its
   /// users.
   Result<SlotPtr> Join(const std::string& key, const Maker& make,
                        const std::function<bool(const T&)>& usable) {

@@ -319,7 +319,7 @@ void ConfigParser::WarnOfComment(const OptionSpec& spec, const OptionType& type,
   if (type.numeric() || type.kind == OptionType::Kind::kEnum || !SeemsComment(raw, pairs)) return;
   Warn(line, std::string(spec.name) +
                  ": what looks like a comment behind the value is taken as part of it (move the "
-                 "comment to a line of its own, or put the value in quotes if it is none)");
+                 "comment to a line of its own, or put the value in quotes if it belongs to it)");
 }
 
 }  // namespace dsmsg

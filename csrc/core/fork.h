@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a child of fork() may find of this library's: it has all of the parent's memory and
-// descriptors, one thread, and locks that nobody will unlock any more.
+// descriptors, one thread, and locks whose owners no longer exist.
 //
 // State of the process (not of a connection) is therefore kept in PerProcess: a child starts with
 // new state and never looks at the parent's, which stays as it is. Descriptors that would keep

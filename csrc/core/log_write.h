@@ -27,7 +27,7 @@ class SigpipeHeld {
 };
 
 /// Writes a line of at most 4096 bytes (PIPE_BUF: in one piece). False: there was no room for it
-/// for `patience`. A descriptor that is closed, or that nobody reads any more, takes everything.
+/// for `patience`. A closed descriptor, or a pipe without a reader, counts as taking everything.
 /// With SigpipeHeld.
 bool WriteWithin(int fd, std::string_view line, std::chrono::milliseconds patience);
 

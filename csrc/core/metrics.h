@@ -89,7 +89,7 @@ class Metrics {
   alignas(64) Counter submitted{0};  // given to the client library, repeats included
   Counter retried{0};
   Counter late_completions{0};
-  Counter no_receiver{0};  // taken, but nobody listened
+  Counter no_receiver{0};  // taken without a listener
   Counter reconnects{0};
   Counter failed_attempts{0};
   Counter received{0};

@@ -35,8 +35,8 @@ Status CannotWrite(const std::string& path, int error) {
                                       " (does the directory exist, may this user write there?)"};
 }
 
-// A name that nobody can guess, so that in a directory of everybody's nobody can put something
-// there first; not one of another adaptor's or process' either.
+// An unguessable name, so that in a world-writable directory another user cannot create it first;
+// also different from those of other adaptors and processes.
 std::string TemporaryName(const std::string& path) {
   uint64_t random = 0;
   if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) {

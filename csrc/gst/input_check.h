@@ -2,7 +2,7 @@
 // What the sink notices about the buffers that reach it, and says once: that nothing was sent of
 // them and why, and that messages are cut in pieces.
 //
-// Threads: the sink's streaming thread; Restart when there is none. Warnings go to the element's
+// Threads: the sink's streaming thread; Restart while it does not run. Warnings go to the element's
 // bus.
 #ifndef DSMSG_GST_INPUT_CHECK_H_
 #define DSMSG_GST_INPUT_CHECK_H_

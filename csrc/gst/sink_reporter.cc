@@ -50,7 +50,7 @@ bool IsWaitingSink(GstElement* element, GstElement* self) {
   return waiting;
 }
 
-/// The name of one; "" when there is none.
+/// The name of one such element; "" if all are ready.
 std::string WaitingSink(GstElement* self) {
   GstObject* top = TopOf(self);
   std::string name;

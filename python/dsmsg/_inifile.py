@@ -45,7 +45,7 @@ class SettingsFile:
             config: a path, a ConfigSource, option names with values, or None.
 
         Raises:
-            TypeError: it is none of these.
+            TypeError: it is of another type.
             ValueError: a value cannot be written in such a file.
         """
         self._named = False
@@ -101,7 +101,7 @@ def config_file(config: object) -> Iterator[str | None]:
         config: a path, a ConfigSource, option names with values, or None.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: it is of another type.
         ValueError: a value cannot be written in such a file.
     """
     file = SettingsFile(config)

@@ -79,7 +79,7 @@ def look(
         protocol: protocol name of the adaptor.
         known: names of its options; empty when it cannot be asked.
         topics: topics wanted.
-        group: name of a group whose messages are to be shared; None: nobody's.
+        group: name of a group whose messages are to be shared; None: a group of its own.
         file: settings of the user's file, which other programs may share.
         options: settings of the command line. One that names a group is followed.
 
@@ -101,7 +101,7 @@ def look(
     return plan(topics, group, {**file, **chosen})
 
 
-_UNKNOWN = "not an adaptor of dsmsg: it reads as its settings say, perhaps in a group of others"
+_UNKNOWN = "not an adaptor of dsmsg: it reads as its settings say, perhaps in a shared group"
 
 
 def _unique() -> str:

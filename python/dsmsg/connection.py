@@ -267,7 +267,7 @@ class Connection(ConnectionCore):
             return metrics
 
     def last_error(self) -> str:
-        """Returns the text of the connection's last error; "" when there is none.
+        """Returns the text of the connection's last error; "" without an error.
 
         With how many messages were lost since connect, by reason. After `disconnect`: of the
         messages that were lost, "" when none was.

@@ -14,7 +14,7 @@ class Proxy:
     """Forwards connections to a port of this machine.
 
     Modes: "forward"; "close": every connection is ended at once; "silent": connections are taken,
-    and nothing is forwarded; "refuse": nobody listens.
+    and nothing is forwarded; "refuse": nothing listens.
 
     Args:
         target: port of the server.

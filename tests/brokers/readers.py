@@ -25,7 +25,7 @@ class ReaderError(RuntimeError):
 
 
 def read_stream(client: redis.Redis, key: str) -> list[dict[bytes, bytes]]:
-    """Reads a Redis stream in pages; nobody writes to it meanwhile, and nobody trims it.
+    """Reads a Redis stream in pages; it must not be written to or trimmed meanwhile.
 
     Raises:
         ReaderError: the server counts other entries than were read.
@@ -47,7 +47,7 @@ def read_queue(
     *,
     patience: float = PATIENCE_S,
 ) -> list[bytes]:
-    """Empties an AMQP queue that nobody else consumes.
+    """Empties an AMQP queue without other consumers.
 
     Raises:
         ReaderError: the server counts messages that it does not deliver.

@@ -87,7 +87,7 @@ class AmqpClient {
                        Bytes(payload));
   }
 
-  /// All messages of a queue that nobody else consumes, which are then given back to it. Throws
+  /// All messages of a queue without other consumers, which are then given back to it. Throws
   /// when the queue counts messages that do not come.
   std::vector<AmqpMessage> ReadAll(const std::string& queue) {
     uint32_t waiting = Count(queue);

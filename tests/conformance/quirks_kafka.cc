@@ -45,7 +45,7 @@ class KafkaQuirks : public Quirks {
             {"SeveralHosts", dead + "," + server.address(), {}},
             {"UrlSeveralHosts", "kafka://" + dead + "," + server.address(), {}}};
   }
-  // Logins belong to listeners, fixed while a broker runs; this name is refused to everybody.
+  // Logins belong to listeners, fixed while a broker runs; this name is refused to every client.
   std::string ForbiddenTopic(Server&, const std::string& unique) override {
     return "not/a/topic/" + unique;
   }

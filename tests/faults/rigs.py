@@ -141,7 +141,7 @@ class Rig(ABC):
         """Returns the numbers of all messages at the server, within a key in its order.
 
         Raises:
-            ReaderError: not everything that is there can be read, or nobody can tell.
+            ReaderError: not everything can be read, or it cannot be told.
         """
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:

@@ -38,7 +38,7 @@ struct ClientShared {
   CertificateCheck certificates;
   // Both set before librdkafka's threads begin.
   Redactor redact;
-  bool debugs_for_us = false;  // its debug lines are ours to read and nobody else's
+  bool debugs_for_us = false;  // debug lines are read here and not logged
   std::mutex mutex;
   // Guarded by mutex.
   Logger* log = nullptr;

@@ -118,7 +118,7 @@ TEST(KafkaConfig, ReceivingNeedsAGroup) {
   }
 }
 
-// It may be a password, under a name that is none or in the wrong place.
+// It may be a password behind a misspelt name, or in the wrong place.
 TEST(KafkaConfig, ARefusedValueIsNotRepeated) {
   for (const std::string option : {"proto-cfg", "producer-proto-cfg", "consumer-proto-cfg"}) {
     for (const std::string name : {"sasl.pasword", "sasl.no.password", "SharedAccessKey", "debug",

@@ -112,7 +112,7 @@ bool MqttWire::Feed() {
   if (took > 0) {
     fed_ += static_cast<size_t>(took);
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    fed_ = received_;  // the library has closed its end: nobody reads the rest
+    fed_ = received_;  // the library has closed its end and reads no more
   }
   return true;
 }

@@ -41,7 +41,7 @@ constexpr KnownError kKnown[] = {
 constexpr KnownError kGeneral[] = {
     {"ERR Protocol error: invalid bulk length", Code::kTooLarge, ""},
     {"ERR max number of clients reached", Code::kUnavailable,
-     " (raise maxclients of the server, or end connections of others)"},
+     " (raise maxclients of the server, or close other connections)"},
     {"ERR invalid password", Code::kAuth, " (check PASSWORD_REDIS)"},
     {"ERR wrong number of arguments for 'auth'", Code::kAuth,
      " (before version 6 Redis has no user names: set only PASSWORD_REDIS)"},

@@ -31,7 +31,7 @@ Status TailConsumer::Begin(std::span<const std::string> topics, Deadline deadlin
   return {};
 }
 
-/// The newest entry of a stream; 0-0 where there is none.
+/// The newest entry of a stream; 0-0 if it is empty.
 Status TailConsumer::LastEntry(const std::string& topic, Deadline deadline, int cancel_fd,
                                EntryId* id) {
   link_.out().Command({"XREVRANGE", topic, "+", "-", "COUNT", "1"});

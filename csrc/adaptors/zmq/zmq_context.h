@@ -20,7 +20,7 @@ namespace dsmsg {
 
 class ZmqContext {
  public:
-  /// The shared one; made when there is none. Not ok: no descriptors, threads or memory left.
+  /// The shared context; the first call makes it. Not ok: descriptors, threads or memory ran out.
   static Result<std::shared_ptr<ZmqContext>> Get();
   ~ZmqContext();
   ZmqContext(const ZmqContext&) = delete;
