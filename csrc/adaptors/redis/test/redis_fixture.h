@@ -112,6 +112,13 @@ class Connection {
 
 std::string AddressOf(const RedisServer& server);
 
+/// Runs the driver until so many messages were delivered in all.
+inline Status PumpDelivered(Connection& connection, size_t count) {
+  return connection.PumpUntil([&] { return connection.host.delivered.size() >= count; });
+}
+
+inline constexpr char kLimited[] = "\nusername=limited\npassword=limited";
+
 }  // namespace dsmsg::redis_test
 
 #endif  // DSMSG_ADAPTORS_REDIS_TEST_REDIS_FIXTURE_H_
