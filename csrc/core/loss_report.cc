@@ -114,14 +114,13 @@ std::string LossReport::Advice(size_t kind) const {
   return {};
 }
 
-// Which bound was reached, and by what.
+// Which bound was reached, and by what. The queue may have found room since.
 std::string LossReport::FullQueue(const MetricsSnapshot& metrics, Clock::time_point now) const {
   const QueueLimits& limits = settings_.queue;
-  // One that came and went meanwhile must not make the wrong bound look reached.
-  const bool by_count = metrics.queue_messages + limits.messages / 8 + 1 >= limits.messages;
-  return "the queue is full (" + Messages(metrics.queue_messages) + " wait; " +
-         (by_count ? "queue-size=" + std::to_string(limits.messages)
-                   : "queue-bytes=" + std::to_string(limits.bytes)) +
+  return "the queue is full (" + Messages(metrics.full_messages) +
+         (metrics.full_messages == 1 ? " waits; " : " wait; ") +
+         (metrics.full_of_bytes ? "queue-bytes=" + std::to_string(limits.bytes)
+                                : "queue-size=" + std::to_string(limits.messages)) +
          ") and the broker " +
          (down_ ? "has been away for " + DurationText(now - down_since_)
                 : "is slower than the sender");

@@ -133,6 +133,8 @@ MetricsSnapshot Metrics::Read(const SpoolCounts& spool) const {
   all.dead_letters_waiting = books_now.letters_waiting;
   all.spooled = books_now.spooled;
   all.accepted_bytes = get(accepted_bytes);
+  all.full_messages = get(full_messages);
+  all.full_of_bytes = full_of_bytes.load(std::memory_order_relaxed);
   all.refused = get(refused);
   all.refused_full = get(refused_full);
   all.missing_fields = get(missing_fields);

@@ -66,6 +66,8 @@ struct MetricsSnapshot {
   int64_t last_success_ms = 0, last_failure_ms = 0;
   std::string last_failure_reason;
   LatencyHistogram::Summary latency;
+  uint64_t full_messages = 0;  // see Metrics
+  bool full_of_bytes = false;
 
   uint64_t failed_in_all() const;
   uint64_t dropped_in_all() const;
@@ -84,6 +86,9 @@ class Metrics {
   Counter refused{0};         // ERR by return value
   Counter refused_full{0};    // of these: overflow=reject and the queue was full
   Counter missing_fields{0};  // a key or template field that the payload did not have
+  // How the queue was last found full: the messages in it, and whether it was full of bytes.
+  std::atomic<uint64_t> full_messages{0};
+  std::atomic<bool> full_of_bytes{false};
 
   // Written by the I/O threads.
   alignas(64) Counter submitted{0};  // given to the client library, repeats included
@@ -96,6 +101,10 @@ class Metrics {
 
   Books books;
 
+  void RecordFull(uint64_t messages, bool of_bytes) noexcept {
+    full_messages.store(messages, std::memory_order_relaxed);
+    full_of_bytes.store(of_bytes, std::memory_order_relaxed);
+  }
   /// The broker has a message. One thread at a time (under the queue's lock).
   void RecordSuccess(Place from, std::chrono::microseconds latency) noexcept;
   /// A message ends with an error: the books and the text of the last failure.

@@ -29,6 +29,7 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
   if (token != nullptr) *token = 0;
   std::unique_lock lock(mutex_);
   if (!closed_ && Full(outgoing.bytes())) {
+    metrics_.RecordFull(held_messages_, held_messages_ < limits_.messages);
     if (limits_.overflow == Overflow::kReject) {
       Metrics::Add(metrics_.refused_full);
       return {Code::kWouldBlock,
