@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/link.h"
 
-#include <poll.h>
-
-#include <algorithm>
 #include <new>
 #include <random>
 
-#include "core/guard.h"
 #include "core/thread.h"
 
 namespace dsmsg {
 namespace {
 
-constexpr size_t kSubmitBatch = 64;    // so many do not linger
-constexpr Millis kIdleBudget{1000};    // for drivers that have something to do now and then
-constexpr Millis kBlockedBudget{100};  // offered again at the latest
 constexpr Millis kRetryFirst{20}, kRetryMax{2000};
-constexpr Millis kStable{5000};  // a link that lasted this long starts the backoff anew
 
 uint64_t RandomSeed() {
   std::random_device device;
@@ -34,6 +26,15 @@ Link::Link(Role role, const LinkParts& parts)
       slow_backoff_(Millis(0), Millis(0), 0),
       retry_backoff_(kRetryFirst, kRetryMax, RandomSeed()) {
   Adopt(parts.settings);
+}
+
+void Link::Adopt(std::shared_ptr<const Settings> settings) {
+  settings_ = std::move(settings);
+  const char* linger = parts_.factory.info->linger_option;
+  linger_ = settings_->config.Has(linger) ? settings_->config.GetMillis(linger) : Millis(0);
+  const Millis longest = settings_->reconnect_max_interval;
+  reconnect_backoff_ = Backoff(settings_->reconnect_interval, longest, RandomSeed());
+  slow_backoff_ = Backoff(longest / 2, longest / 2, RandomSeed());
 }
 
 Link::~Link() {
@@ -223,258 +224,5 @@ void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
 }
 
 void Link::Tell(std::vector<Finished>* finished) { parts_.completions.Push(finished); }
-
-// ---------------------------------------------------------------- I/O thread
-
-void Link::Run() {
-  io_thread_ = std::this_thread::get_id();
-  // What throws is a driver, or the library, that ran out of memory, threads or descriptors: an
-  // outage like any other.
-  while (!stopping()) {
-    Status thrown;
-    const auto keep = [&](const char* what) { thrown = {Code::kUnavailable, what}; };
-    if (Contained([this] { Step(); }, keep)) continue;
-    const bool attempt = !open_;
-    const auto log = [this](const char* what) { parts_.logger.Error(what); };
-    Contained([this] { CloseDriver(Millis(0)); }, log);
-    Contained([&] { ReportDown(thrown, attempt); }, log);
-    Contained([this] { Pause(false); }, log);
-  }
-  const auto log = [this](const char* what) {
-    parts_.logger.Error(std::string("disconnect: ") + what);
-  };
-  const auto acknowledge = [this] {
-    if (open_ && parts_.inbox != nullptr) HandleAcks();
-  };
-  Contained(acknowledge, log);
-  Contained([this] { CloseDriver(drain_); }, log);
-}
-
-void Link::Step() {
-  SwapDriver();
-  if (state_.given_up()) {
-    AnswerGivenUp();
-  } else if (open_) {
-    Drive();
-  } else if (!TryOpen()) {
-    Pause(state_.last_error().permanent());
-  }
-}
-
-void Link::SwapDriver() {
-  std::unique_ptr<Driver> next;
-  std::shared_ptr<const Settings> settings;
-  {
-    std::lock_guard lock(replacement_mutex_);
-    next = std::move(replacement_);
-    settings = std::move(replacement_settings_);
-  }
-  if (next == nullptr) return;
-  CloseDriver(Millis(0));
-  driver_ = std::move(next);
-  Adopt(std::move(settings));
-  state_.Revive();
-}
-
-void Link::Adopt(std::shared_ptr<const Settings> settings) {
-  settings_ = std::move(settings);
-  const char* linger = parts_.factory.info->linger_option;
-  linger_ = settings_->config.Has(linger) ? settings_->config.GetMillis(linger) : Millis(0);
-  const Millis longest = settings_->reconnect_max_interval;
-  reconnect_backoff_ = Backoff(settings_->reconnect_interval, longest, RandomSeed());
-  slow_backoff_ = Backoff(longest / 2, longest / 2, RandomSeed());
-}
-
-bool Link::TryOpen() {
-  const Status status =
-      driver_->Open(role_, Clock::now() + settings_->connect_timeout, cancel_.fd());
-  if (!status.ok()) {
-    driver_->Close(Millis(0), -1);
-    HandleOutcomes(&outcomes_);
-    if (status.code() != Code::kCancelled) ReportDown(status, true);
-    return false;
-  }
-  open_ = true;
-  ++epoch_;
-  up_since_ = Clock::now();
-  if (parts_.subscription != nullptr) parts_.subscription->Opened();
-  ReportUp();
-  return true;
-}
-
-// Whatever the driver still reports belongs to messages in flight; the rest of those waits again.
-void Link::CloseDriver(Millis drain) {
-  open_ = false;
-  driver_->Close(drain, -1);
-  if (parts_.queue == nullptr) return;
-  HandleOutcomes(&outcomes_);
-  parts_.queue->Recover();
-}
-
-void Link::LinkLost(const Status& reason) {
-  if (Clock::now() - up_since_ > kStable) reconnect_backoff_.Reset();
-  CloseDriver(Millis(0));
-  ReportDown(reason, false);
-  Pause(false);
-}
-
-// Waits for the next attempt; messages expire meanwhile.
-void Link::Pause(bool slowly) {
-  const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
-  const Millis pause = slowly ? settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
-                              : reconnect_backoff_.Next();
-  const Deadline end = Clock::now() + pause;
-  while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
-    Deadline next = end;
-    if (parts_.queue != nullptr && message_timeout.count() > 0) {
-      std::vector<Finished> finished;
-      // A message accepted after this look cannot expire before a whole message-timeout from now.
-      const auto now = Clock::now();
-      const auto due = parts_.queue->Expire(now, &finished);
-      next = std::min({end, due, now + message_timeout});
-      Tell(&finished);
-    }
-    pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
-    poll(fds, 2, PollTimeout(next));
-    if (signalled_.exchange(false)) wake_.Drain();
-    parts_.observer.OnTick();
-  }
-}
-
-// Sends are still accepted and answered with ERR, because a refused send ends a host's pipeline.
-void Link::AnswerGivenUp() {
-  if (open_) CloseDriver(Millis(0));
-  sleep_ = Sleep::kIdle;
-  if (parts_.subscription != nullptr) {
-    parts_.subscription->LinkDown(state_.last_error(), false, /*gave_up=*/true);
-  }
-  if (parts_.queue != nullptr) {
-    std::vector<Finished> finished;
-    parts_.queue->CloseAll({Code::kRejected, "gave up: " + state_.last_error().message()},
-                           DropReason::kGaveUp, &finished);
-    Tell(&finished);
-  }
-  pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
-  poll(fds, 2, -1);
-  if (signalled_.exchange(false)) wake_.Drain();
-}
-
-void Link::Drive() {
-  parts_.observer.OnTick();
-  bool blocked = true, room = false;
-  if (parts_.inbox != nullptr) {
-    HandleAcks();  // first: a driver may look at what was acknowledged when the topics change
-    if (Status lost = HandleSubscription(); !lost.ok()) return LinkLost(lost);
-  }
-  if (parts_.queue != nullptr) {
-    if (hold_requested_.exchange(false)) hold_until_ = Clock::now() + retry_backoff_.Next();
-    blocked = SubmitWaiting();
-    // What completed inside Submit makes room, and no event of the driver's will tell of it.
-    room = blocked && !outcomes_.empty();
-    HandleOutcomes(&outcomes_);
-    // From here on a host that adds a message wakes us; what came before is seen by the look at the
-    // queue in PollBudget.
-    if (!blocked) sleep_ = Sleep::kIdle;
-  }
-  const Status status = driver_->Poll(room ? Millis(0) : PollBudget(blocked), wake_.fd());
-  sleep_ = Sleep::kAwake;
-  if (signalled_.exchange(false)) wake_.Drain();
-  if (parts_.queue != nullptr) {
-    for (const SendQueue::Outcome& outcome : outcomes_) {
-      if (outcome.status.ok()) {
-        retry_backoff_.Reset();
-        break;
-      }
-    }
-    HandleOutcomes(&outcomes_);
-  }
-  if (!status.ok()) LinkLost(status);
-}
-
-bool Link::Lingering(const SendQueue::Waiting& waiting, Clock::time_point now) const {
-  return waiting.count < kSubmitBatch && waiting.oldest + linger_ > now;
-}
-
-bool Link::SubmitWaiting() {
-  const auto now = Clock::now();
-  if (now < hold_until_ || !up()) return true;
-  if (Lingering(parts_.queue->waiting(), now) && !urgent_.exchange(false)) return false;
-  while (true) {
-    submissions_.clear();
-    const bool full = parts_.queue->Take(kSubmitBatch, &submissions_);
-    for (size_t i = 0; i < submissions_.size(); ++i) {
-      const Status status = driver_->Submit(submissions_[i].message, submissions_[i].token);
-      if (status.ok()) continue;
-      if (status.code() == Code::kWouldBlock) {
-        parts_.queue->Return({submissions_.data() + i, submissions_.size() - i});
-        Metrics::Add(parts_.metrics.submitted, i);
-        return true;
-      }
-      outcomes_.push_back({submissions_[i].token, status});
-    }
-    Metrics::Add(parts_.metrics.submitted, submissions_.size());
-    if (full || submissions_.size() < kSubmitBatch) return full;
-  }
-}
-
-Millis Link::PollBudget(bool blocked) {
-  if (parts_.queue == nullptr) return kIdleBudget;
-  const auto now = Clock::now();
-  Deadline end = now + (blocked ? kBlockedBudget : kIdleBudget);
-  if (hold_until_ > now) end = std::min(end, hold_until_);
-  const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
-  if (message_timeout.count() > 0) {
-    std::vector<Finished> finished;
-    next_expiry_ = parts_.queue->Expire(now, &finished);
-    end = std::min({end, next_expiry_, now + message_timeout});
-    Tell(&finished);
-  }
-  if (!blocked) {
-    const SendQueue::Waiting waiting = parts_.queue->waiting();
-    if (waiting.count > 0) {
-      if (urgent_ || !Lingering(waiting, now)) return Millis(0);
-      end = std::min(end, waiting.oldest + linger_);
-      sleep_ = Sleep::kLingering;
-    }
-  }
-  return Millis(PollTimeout(end));
-}
-
-bool Link::ReplacementWaits() {
-  std::lock_guard lock(replacement_mutex_);
-  return replacement_ != nullptr;
-}
-
-// Not ok: the driver has the wrong topics, the link has to be opened anew.
-Status Link::HandleSubscription() {
-  const Deadline usual = Clock::now() + settings_->connect_timeout;
-  while (const auto step = parts_.subscription->Next(usual)) {
-    // Looked at after the step: a subscribe that follows a reload is for the new broker.
-    if (ReplacementWaits()) return {};
-    const Status status = driver_->Subscribe(step->topics(), step->deadline);
-    if (status.permanent()) {
-      parts_.logger.Limited(LogLevel::kWarn, "cannot subscribe",
-                            "cannot subscribe: " + status.message());
-    }
-    Status lost = parts_.subscription->Answer(*step, status);
-    if (!lost.ok()) return lost;
-    HandleAcks();  // what belongs to topics that were given up
-  }
-  return {};
-}
-
-void Link::HandleAcks() {
-  parts_.inbox->TakeAcks(&acks_);
-  const uint64_t epoch = epoch_.load();
-  for (Inbox::Ack& ack : acks_) {
-    // After a reconnect the broker delivers what was not acknowledged again, under new names.
-    const bool known = ack.epoch == epoch;
-    if (ack.unseen) {
-      driver_->Release(known ? ack.token : kNoToken, std::move(*ack.unseen));
-    } else if (known) {
-      driver_->Ack(ack.token);
-    }
-  }
-}
 
 }  // namespace dsmsg

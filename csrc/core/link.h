@@ -129,6 +129,8 @@ class Link final : public DriverHost {
   void ReportDown(const Status& reason, bool failed_attempt);      // any thread
   bool stopping() const { return stop_.load(std::memory_order_acquire); }
 
+  static constexpr size_t kSubmitBatch = 64;  // so many do not linger
+
   const Role role_;
   const LinkParts parts_;
   LinkState state_;
