@@ -123,8 +123,13 @@ class Client {
 /// For tests: called before an instance is destroyed, on the thread that does it.
 inline std::atomic<void (*)()> before_destroy{nullptr};
 
+/// The waits for one answer, which nothing interrupts: the usual one, and the longest.
+inline constexpr Millis kSlice{100}, kLongestAnswer{500};
+
 /// Asks for metadata; blocks for `timeout` at most. Whether there was an answer.
 bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout);
+/// The same for one topic: what a broker says of it, or librdkafka's own error where none answers.
+rd_kafka_resp_err_t AskTopic(rd_kafka_t* rk, rd_kafka_topic_t* topic, Millis timeout);
 
 /// poll(2) on at most three descriptors; a negative one is ignored. Bit n is set when the nth is
 /// readable.

@@ -111,12 +111,11 @@ class Builder {
     Set("max.in.flight", config_.GetInt("max-in-flight"), "max-in-flight");
     Set("topic.metadata.refresh.interval.ms", config_.GetMillis("metadata-refresh").count(),
         "metadata-refresh");
-    // How long a topic that the broker does not know may still turn up: creating one automatically
-    // takes about a second, and the time runs in an outage, too. librdkafka's 30 s are a long time
-    // for a message that will fail, and a host in send() is to hear of it before send-timeout:
-    // librdkafka looks once a second.
+    // How long a topic that the broker does not know may still turn up, twice (TopicDoubt):
+    // creating one automatically takes about a second. librdkafka's 30 s are a long time for a
+    // message that will fail, and a host in send() is to hear of it before send-timeout.
     Set("topic.metadata.propagation.max.ms",
-        std::clamp<int64_t>(config_.GetMillis("send-timeout").count() - 2'000, 2'000, 10'000));
+        std::clamp<int64_t>(config_.GetMillis("send-timeout").count() * 3 / 10, 1'000, 5'000));
   }
 
   void Consumer() {

@@ -21,6 +21,9 @@ Status MessageStatus(rd_kafka_resp_err_t err, std::string_view topic);
 /// message, which stays with the core.
 bool IsPurge(rd_kafka_resp_err_t err);
 
+/// The topic is not known, to the broker or to librdkafka.
+bool IsUnknownTopic(rd_kafka_resp_err_t err);
+
 /// An error event that says something about the link to a broker, as opposed to one topic or one
 /// message.
 bool IsLinkError(rd_kafka_resp_err_t err);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kMaxTopics = 4096;
 constexpr size_t kBatch = 256;
+constexpr Millis kAskPause{500};
 
 rd_kafka_headers_t* NewHeaders(std::span<const Header> headers) {
   rd_kafka_headers_t* out = rd_kafka_headers_new(headers.size());
@@ -32,13 +33,14 @@ std::string ValueOf(rd_kafka_t* rk, const char* name) {
   return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK ? value : "";
 }
 
+size_t NumberOf(rd_kafka_t* rk, const char* name) {
+  return static_cast<size_t>(std::strtoull(ValueOf(rk, name).c_str(), nullptr, 10));
+}
+
 BurstGate::Limits LimitsOf(rd_kafka_t* rk, bool idempotent) {
-  const auto number = [rk](const char* name) {
-    return static_cast<size_t>(std::strtoull(ValueOf(rk, name).c_str(), nullptr, 10));
-  };
   return {.enabled = idempotent,
-          .messages = number("batch.num.messages"),
-          .bytes = std::min(number("batch.size"), number("message.max.bytes"))};
+          .messages = NumberOf(rk, "batch.num.messages"),
+          .bytes = std::min(NumberOf(rk, "batch.size"), NumberOf(rk, "message.max.bytes"))};
 }
 
 // At most what it takes in a batch.
@@ -55,6 +57,7 @@ Producer::Producer(rd_kafka_t* rk, DriverHost& host)
     : rk_(rk),
       host_(host),
       idempotent_(ValueOf(rk, "enable.idempotence") == "true"),
+      topic_patience_(NumberOf(rk, "topic.metadata.propagation.max.ms")),
       gate_(LimitsOf(rk, idempotent_)) {}
 
 Producer::~Producer() { DropTopics(); }
@@ -64,13 +67,37 @@ void Producer::DropTopics() {
   topics_.clear();
 }
 
-Producer::TopicEntry* Producer::Topic(const Message& message) {
-  const auto found = topics_.find(message.topic);
+Producer::TopicEntry* Producer::Topic(std::string_view name) {
+  const auto found = topics_.find(name);
   if (found != topics_.end()) return &found->second;
   if (topics_.size() >= kMaxTopics) DropTopics();  // messages on their way hold their own reference
-  rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, message.topic.data(), nullptr);
+  const std::string terminated(name);
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, terminated.c_str(), nullptr);
   if (topic == nullptr) return nullptr;
-  return &topics_.emplace(message.topic, TopicEntry{topic}).first->second;
+  return &topics_.emplace(terminated, TopicEntry{topic, false, {}, {}}).first->second;
+}
+
+// For librdkafka a topic is unknown that it has not found in time, an outage included. Here it is
+// when the broker itself has said so for as long as a topic may take to be made.
+Status Producer::Undelivered(std::string_view topic, rd_kafka_resp_err_t err) {
+  TopicEntry* entry = IsUnknownTopic(err) ? Topic(topic) : nullptr;
+  if (entry == nullptr) return MessageStatus(err, topic);
+  if (Clock::now() >= entry->ask_again) {
+    const rd_kafka_resp_err_t said = AskTopic(rk_, entry->handle, kLongestAnswer);
+    // librdkafka's own errors are negative.
+    const bool there = said == RD_KAFKA_RESP_ERR_NO_ERROR ||
+                       said == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || said < 0;
+    if (there) {
+      entry->unknown_since.reset();
+    } else if (!entry->unknown_since) {
+      entry->unknown_since = Clock::now();
+    }
+    entry->ask_again = Clock::now() + std::min(kAskPause, topic_patience_);
+  }
+  if (entry->unknown_since && Clock::now() - *entry->unknown_since >= topic_patience_) {
+    return MessageStatus(err, topic);
+  }
+  return {Code::kUnavailable, "the broker does not know topic '" + std::string(topic) + "' yet"};
 }
 
 Millis Producer::EndBurst(Millis budget) {
@@ -100,7 +127,7 @@ void Producer::Learn(const rd_kafka_message_t& report) {
 Status Producer::Submit(const Message& message, Token token) {
   const size_t size = SizeOf(message);
   if (!gate_.Admits(size, Clock::now())) return Status(Code::kWouldBlock, {});
-  TopicEntry* topic = Topic(message);
+  TopicEntry* topic = Topic(message.topic);
   if (topic == nullptr) {
     return Status(Code::kRejected, "topic '" + std::string(message.topic) +
                                        "' refused: " + rd_kafka_err2str(rd_kafka_last_error()) +
@@ -145,7 +172,7 @@ Status Producer::Submit(const Message& message, Token token) {
   if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL || err == RD_KAFKA_RESP_ERR__FATAL) {
     return Status(Code::kWouldBlock, {});
   }
-  return MessageStatus(err, message.topic);
+  return Undelivered(message.topic, err);
 }
 
 bool Producer::OnDelivery(rd_kafka_event_t* event) {
@@ -177,7 +204,7 @@ bool Producer::OnDelivery(rd_kafka_event_t* event) {
                  rd_kafka_fatal_error(rk_, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         // After a fatal error nobody knows the fate of the rest: it stays with the core for the
         // next producer.
-        host_.Complete(token, MessageStatus(report.err, rd_kafka_topic_name(report.rkt)));
+        host_.Complete(token, Undelivered(rd_kafka_topic_name(report.rkt), report.err));
       }
     }
   }

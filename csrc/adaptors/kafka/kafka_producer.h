@@ -4,6 +4,7 @@
 #ifndef DSMSG_ADAPTORS_KAFKA_KAFKA_PRODUCER_H_
 #define DSMSG_ADAPTORS_KAFKA_KAFKA_PRODUCER_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,15 +44,19 @@ class Producer {
   };
   struct TopicEntry {
     rd_kafka_topic_t* handle = nullptr;
-    bool known = false;  // a broker has taken a message for it
+    bool known = false;                              // a broker has taken a message for it
+    std::optional<Clock::time_point> unknown_since;  // in the broker's own words
+    Clock::time_point ask_again{};
   };
-  TopicEntry* Topic(const Message& message);
+  TopicEntry* Topic(std::string_view name);
+  Status Undelivered(std::string_view topic, rd_kafka_resp_err_t err);
   void DropTopics();
   void Learn(const rd_kafka_message_t& report);
 
   rd_kafka_t* const rk_;
   DriverHost& host_;
   const bool idempotent_;
+  const Millis topic_patience_;  // how long a topic may take to be made
   BurstGate gate_;
   size_t outstanding_ = 0;
   bool suspicion_ = false;
