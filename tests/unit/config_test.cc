@@ -133,7 +133,8 @@ TEST_F(ConfigTest, ACommentBehindAValueIsSaid) {
   const auto said = [](const std::string& name) {
     return "cfg.txt:2: " + name +
            ": what looks like a comment behind the value is taken as part of "
-           "it (move the comment to a line of its own, or put the value in quotes if it belongs to it)";
+           "it (move the comment to a line of its own, or put the value in quotes if it belongs to "
+           "it)";
   };
   EXPECT_THAT(Good("tls-cafile=/ca.pem   # note").warnings(), ElementsAre(said("tls-cafile")));
   EXPECT_EQ(Good("tls-cafile=/ca.pem   # note").GetString("tls-cafile"), "/ca.pem   # note");
