@@ -12,10 +12,10 @@ namespace {
 
 constexpr Millis kStopGrace{500};  // of a connect that failed
 
-// disconnect() returns within flush-timeout and kEndGrace. It is shared out: a subscribe callback
-// in progress, acknowledgements of received messages, the driver's Close (at most 400 ms), the
-// spool. What takes less leaves more to the next.
-constexpr Millis kEndGrace{1000};
+// disconnect() returns within flush-timeout and a second: this and what threads need to be woken on
+// a busy machine. It is shared out: a subscribe callback in progress, acknowledgements of received
+// messages, the driver's Close (at most 400 ms), the spool. What takes less leaves more to the next.
+constexpr Millis kEndGrace{850};
 constexpr Millis kCallbackGrace{300};
 constexpr Millis kDrain{500}, kLeastDrain{100};
 constexpr Millis kAfterDrain{500};  // Close, and a rest for the spool
