@@ -56,7 +56,7 @@ Books::Totals Books::Read(uint64_t restored, uint64_t spool_losses) const noexce
   totals.dead_letters_lost = Get(letters_lost_);
   totals.dead_lettered = Get(Row(Place::kLetter).delivered) + totals.dead_letters_spooled;
   totals.dead_letters_due = Get(letters_due_);
-  totals.letters_waiting =
+  totals.dead_letters_waiting =
       totals.dead_letters_due - totals.dead_lettered - totals.dead_letters_lost;
 
   const uint64_t queue_to_spool = Get(Row(Place::kQueue).moved[Index(Place::kSpool)]);
@@ -68,8 +68,8 @@ Books::Totals Books::Read(uint64_t restored, uint64_t spool_losses) const noexce
   const uint64_t host_to_queue = Get(Row(Place::kHost).moved[Index(Place::kQueue)]);
   totals.accepted = host_to_queue + host_to_spool + ended_at_once;
   totals.spooled = host_to_spool + queue_to_spool;
-  totals.queued = host_to_queue - out_of_queue;
-  totals.in_spool = restored + totals.spooled + totals.dead_letters_spooled - out_of_spool;
+  totals.queue_messages = host_to_queue - out_of_queue;
+  totals.spool_backlog = restored + totals.spooled + totals.dead_letters_spooled - out_of_spool;
   return totals;
 }
 

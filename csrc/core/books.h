@@ -61,7 +61,7 @@ class Books {
     uint64_t dead_letters_spooled = 0;
     std::array<uint64_t, kCodeCount> failed{};
     std::array<uint64_t, kDropReasonCount> dropped{};  // without those of the spool's own file
-    uint64_t queued = 0, in_spool = 0, letters_waiting = 0;
+    uint64_t queue_messages = 0, spool_backlog = 0, dead_letters_waiting = 0;
   };
 
   void Moved(Place from, Place to) noexcept { Add(Row(from).moved[Index(to)]); }

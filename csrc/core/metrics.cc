@@ -115,23 +115,10 @@ std::string Metrics::LastFailureReason() const {
 MetricsSnapshot Metrics::Read(const SpoolCounts& spool) const {
   MetricsSnapshot all;
   const auto get = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
-  const Books::Totals books_now = books.Read(spool.restored, spool.evicted + spool.lost);
-  all.accepted = books_now.accepted;
+  static_cast<Books::Totals&>(all) = books.Read(spool.restored, spool.evicted + spool.lost);
   all.restored = spool.restored;
-  all.dead_letters_spooled = books_now.dead_letters_spooled;
-  all.acknowledged = books_now.acknowledged;
-  all.replayed = books_now.replayed;
-  all.failed = books_now.failed;
-  all.dropped = books_now.dropped;
   all.dropped[static_cast<size_t>(DropReason::kSpoolEvicted)] = spool.evicted;
   all.dropped[static_cast<size_t>(DropReason::kSpoolLost)] = spool.lost;
-  all.queue_messages = books_now.queued;
-  all.spool_backlog = books_now.in_spool;
-  all.dead_letters_due = books_now.dead_letters_due;
-  all.dead_lettered = books_now.dead_lettered;
-  all.dead_letters_lost = books_now.dead_letters_lost;
-  all.dead_letters_waiting = books_now.letters_waiting;
-  all.spooled = books_now.spooled;
   all.accepted_bytes = get(accepted_bytes);
   all.full_messages = get(full_messages);
   all.full_of_bytes = full_of_bytes.load(std::memory_order_relaxed);

@@ -51,17 +51,11 @@ class LatencyHistogram {
 };
 
 /// All values at one moment, for reports. A value: copied freely.
-struct MetricsSnapshot {
-  // The books.
-  uint64_t accepted = 0, restored = 0, dead_letters_spooled = 0;
-  uint64_t acknowledged = 0, replayed = 0;
-  std::array<uint64_t, kCodeCount> failed{};
-  std::array<uint64_t, kDropReasonCount> dropped{};
-  uint64_t queue_messages = 0, spool_backlog = 0;
-  uint64_t dead_letters_due = 0, dead_lettered = 0, dead_letters_lost = 0, dead_letters_waiting = 0;
-  // Beside them.
+struct MetricsSnapshot : Books::Totals {
+  uint64_t restored = 0;  // rows that the spool held at connect: a term of the books
+  // Beside the books.
   uint64_t accepted_bytes = 0, refused = 0, refused_full = 0, missing_fields = 0;
-  uint64_t submitted = 0, retried = 0, late_completions = 0, no_receiver = 0, spooled = 0;
+  uint64_t submitted = 0, retried = 0, late_completions = 0, no_receiver = 0;
   uint64_t reconnects = 0, failed_attempts = 0, received = 0;
   int64_t last_success_ms = 0, last_failure_ms = 0;
   std::string last_failure_reason;
