@@ -14,7 +14,8 @@ constexpr Millis kStopGrace{500};  // of a connect that failed
 
 // disconnect() returns within flush-timeout and a second: this and what threads need to be woken on
 // a busy machine. It is shared out: a subscribe callback in progress, acknowledgements of received
-// messages, the driver's Close (at most 400 ms), the spool. What takes less leaves more to the next.
+// messages, the driver's Close (at most 400 ms), the spool. What takes less leaves more to the
+// next.
 constexpr Millis kEndGrace{850};
 constexpr Millis kCallbackGrace{300};
 constexpr Millis kDrain{500}, kLeastDrain{100};
