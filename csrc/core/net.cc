@@ -21,6 +21,7 @@
 #include "core/fork.h"
 #include "core/limits.h"
 #include "core/thread.h"
+#include "core/tls.h"
 
 namespace dsmsg {
 namespace {
@@ -93,9 +94,10 @@ void RunLookup(const std::shared_ptr<Lookup>& lookup) noexcept {
   try {
     answer = LookUp(lookup->endpoint, AI_ADDRCONFIG);
     // AI_ADDRCONFIG does not count loopback addresses: without a network, "localhost" needs a
-    // second try.
+    // second try. Names in /etc/hosts have no dot at the end.
     if (answer.error != 0) {
-      LookupAnswer second = LookUp(lookup->endpoint, 0);
+      const auto& [host, port] = lookup->endpoint;
+      LookupAnswer second = LookUp({WithoutFinalDot(host), port}, 0);
       if (second.error == 0) answer = std::move(second);
     }
   } catch (...) {

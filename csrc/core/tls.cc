@@ -130,7 +130,7 @@ Status BadName(const std::string& name) {
 }
 
 Status ExpectName(const TlsSettings& settings, const std::string& host, SSL_CTX* context) {
-  const std::string& name = settings.ExpectedName(host);
+  const std::string name = settings.ExpectedName(host);
   const auto is_blank = [](unsigned char c) { return c <= ' '; };
   if (std::any_of(name.begin(), name.end(), is_blank)) return BadName(name);
   X509_VERIFY_PARAM* parameters = SSL_CTX_get0_param(context);
@@ -170,6 +170,11 @@ Situation HandshakeSituation(const std::string& text) {
 
 }  // namespace
 
+std::string WithoutFinalDot(std::string host) {
+  if (host.size() > 1 && host.back() == '.') host.pop_back();
+  return host;
+}
+
 std::string TakeTlsError() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();
@@ -204,7 +209,7 @@ Result<TlsSettings> ReadTlsSettings(const Endpoints& endpoints, const Config& co
   settings.certfile = config.GetString("tls-certfile");
   settings.keyfile = config.GetString("tls-keyfile");
   settings.key_password = config.GetString("tls-key-password");
-  settings.server_name = config.GetString("tls-server-name");
+  settings.server_name = WithoutFinalDot(config.GetString("tls-server-name"));
   if (settings.certfile.empty() != settings.keyfile.empty()) {
     const bool no_key = settings.keyfile.empty();
     return Status(Code::kInvalidArgument,

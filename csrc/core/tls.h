@@ -20,6 +20,10 @@ struct ssl_ctx_st;
 
 namespace dsmsg {
 
+/// "broker.example.com" of "broker.example.com.": the dot is for name servers. Neither certificates
+/// nor the server name indication have it (RFC 6066).
+std::string WithoutFinalDot(std::string host);
+
 struct TlsSettings {
   bool enabled = false;  // enable-tls=1, or a scheme such as mqtts://
   bool verify = true;
@@ -28,9 +32,9 @@ struct TlsSettings {
   std::string key_password;       // secret
   std::string server_name;        // expected in the certificate; empty: the host that is dialled
 
-  /// The name that the certificate of `host` has to carry.
-  const std::string& ExpectedName(const std::string& host) const {
-    return server_name.empty() ? host : server_name;
+  /// The name that the certificate of `host` has to carry and that the server is asked for.
+  std::string ExpectedName(const std::string& host) const {
+    return WithoutFinalDot(server_name.empty() ? host : server_name);
   }
 };
 

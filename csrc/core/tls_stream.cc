@@ -44,7 +44,7 @@ Result<std::unique_ptr<TlsStream>> TlsStream::Start(int fd, const TlsSettings& s
   SSL_CTX_set_read_ahead(stream->context_.get(), 1);  // one system call for several records
   stream->ssl_.reset(SSL_new(stream->context_.get()));
   SSL* ssl = stream->ssl_.get();
-  const std::string& name = settings.ExpectedName(peer.host);
+  const std::string name = settings.ExpectedName(peer.host);
   if (ssl == nullptr || SSL_set_fd(ssl, fd) != 1 ||
       (IsName(name) && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1)) {
     ERR_clear_error();

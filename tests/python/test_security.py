@@ -252,6 +252,16 @@ def test_network(name: str, case: Case, rigs: Callable[[str], Rig]) -> None:
     assert outcome.answer["seconds"] < CONNECT_TIMEOUT_S + 1
 
 
+@pytest.mark.parametrize("name", list(RIGS))
+def test_dot_behind_the_host(name: str, rigs: Callable[[str], Rig]) -> None:
+    rig = rigs(name)
+    outcome = run(
+        rig.name, f"localhost.;{rig.port('tls')}", rig.pki.trust, action="roundtrip", payload="dot"
+    )
+    assert outcome.outcome == OK, outcome
+    assert outcome.answer["received"] == ["dot"], outcome
+
+
 @pytest.mark.parametrize("name", ["redis", "mqtt", "amqp"])
 def test_scheme_with_tls(name: str, rigs: Callable[[str], Rig]) -> None:
     rig = rigs(name)

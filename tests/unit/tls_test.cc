@@ -120,6 +120,9 @@ TEST_F(TlsTest, OnByOptionAndByScheme) {
   EXPECT_TRUE(by_option.value().enabled);
   EXPECT_TRUE(by_option.value().verify);
   EXPECT_EQ(by_option.value().ExpectedName("host"), "broker");
+  const auto with_dot = Read("enable-tls=1\ntls-server-name=broker.example.\n");
+  ASSERT_TRUE(with_dot.ok()) << with_dot.status().message();
+  EXPECT_EQ(with_dot.value().server_name, "broker.example");
   const auto by_scheme = Read("tls-verify=0\n", true);
   ASSERT_TRUE(by_scheme.ok()) << by_scheme.status().message();
   EXPECT_TRUE(by_scheme.value().enabled);
@@ -213,6 +216,7 @@ TEST_F(TlsTest, VerdictsNameTheCause) {
   const Cert good = issue("DNS:localhost,IP:127.0.0.1");
   EXPECT_EQ(Handshake(settings, "localhost", good.get(), key.get()), "ok");
   EXPECT_EQ(Handshake(settings, "127.0.0.1", good.get(), key.get()), "ok");
+  EXPECT_EQ(Handshake(settings, "localhost.", good.get(), key.get()), "ok");
 
   Status status;
   EXPECT_TRUE(Has(Handshake(settings, "elsewhere", good.get(), key.get(), &status), "mismatch"));

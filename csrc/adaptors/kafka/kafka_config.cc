@@ -338,7 +338,8 @@ Result<Settings> Settings::Make(const Endpoints& endpoints, const Config& config
   Settings settings;
   for (const HostPort& host : endpoints.hosts) {
     if (!settings.brokers_.empty()) settings.brokers_ += ',';
-    settings.brokers_ += host.ToString();
+    // librdkafka compares the certificate with the name as it is written here.
+    settings.brokers_ += HostPort{WithoutFinalDot(host.host), host.port}.ToString();
   }
   settings.broker_count_ = endpoints.hosts.size();
   // Less than the attempt's own bound, so that a broker that is silent is told from one that is

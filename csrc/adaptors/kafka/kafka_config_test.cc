@@ -39,7 +39,7 @@ Made Make(const std::string& text) {
     return made;
   }
   Endpoints endpoints;
-  endpoints.hosts = {{"h1", 9092}, {"::1", 9093}};
+  endpoints.hosts = {{"h1.", 9092}, {"::1", 9093}};
   static Logger log("KAFKA");
   log.SetLevel(LogLevel::kError);
   auto settings = Settings::Make(endpoints, config.value(), log);
