@@ -55,7 +55,7 @@ Result<std::unique_ptr<TlsStream>> TlsStream::Start(int fd, const TlsSettings& s
 }
 
 TlsStream::~TlsStream() {
-  if (!ready_ || unfinished_) return;
+  if (!open_ || failed_ || unfinished_) return;
   SSL_shutdown(ssl_.get());  // a few bytes; nobody waits for the answer
   ERR_clear_error();
 }
@@ -83,7 +83,7 @@ Status TlsStream::Handshake(int fd, Deadline deadline, int cancel_fd) {
                                   Hint(Situation::kTlsSilent, {.answered = answered()})};
     }
   }
-  ready_ = true;
+  open_ = true;
   read_events_ = POLLIN;
   write_events_ = POLLOUT;
   return {};
@@ -98,8 +98,7 @@ Answered TlsStream::answered() const {
 // The cause of an error that ends the connection.
 Status TlsStream::Failure(int ssl_error) {
   const int saved_errno = errno;
-  const bool during_handshake = !ready_;
-  ready_ = false;
+  failed_ = true;
   std::string detail;
   if (ssl_error == SSL_ERROR_ZERO_RETURN) {
     detail = "the server closed the connection";
@@ -111,7 +110,7 @@ Status TlsStream::Failure(int ssl_error) {
     detail = TakeTlsError();
   }
   const Status status = verdict_.Explain(peer_, detail, answered());
-  if (during_handshake || status.code() == Code::kAuth) return status;
+  if (!open_ || status.code() == Code::kAuth) return status;
   return {Code::kUnavailable, "TLS: " + detail};  // Explain would speak of the handshake
 }
 
@@ -125,7 +124,7 @@ TransportIo TlsStream::Ended(int result, short* events) {
       *events = POLLOUT;
       return TransportIo::kWouldBlock;
     case SSL_ERROR_ZERO_RETURN:
-      ready_ = false;
+      failed_ = true;
       return TransportIo::kClosed;
     default:
       error_ = Failure(error);
@@ -147,10 +146,11 @@ TransportIo TlsStream::Send(const char* data, size_t size, size_t* done) {
   const TransportIo io = Ended(result, &write_events_);
   if (io != TransportIo::kError || error_.code() == Code::kAuth) return io;
   // With TLS 1.3 a server looks at our certificate after the handshake. Its alert may be here
-  // already, and says more than "broken pipe".
-  char ignored[256];
+  // already, and says more than "broken pipe". Anything else is left for Receive.
+  char first;
   errno = 0;
-  const int read = SSL_read(ssl_.get(), ignored, sizeof ignored);
+  const int read = SSL_peek(ssl_.get(), &first, 1);
+  more_ = read > 0;
   if (read <= 0 && SSL_get_error(ssl_.get(), read) == SSL_ERROR_SSL) {
     const Status alert = Failure(SSL_ERROR_SSL);
     if (alert.code() == Code::kAuth) error_ = alert;

@@ -36,6 +36,7 @@ class TlsStream {
   TlsStream& operator=(const TlsStream&) = delete;
 
   /// After kWouldBlock the next call has to offer the same bytes again (more may follow them).
+  /// After an error of Send, Receive still brings what came before it: the peer may have said why.
   TransportIo Send(const char* data, size_t size, size_t* done);
   TransportIo Receive(char* data, size_t size, size_t* done);
 
@@ -63,7 +64,8 @@ class TlsStream {
   TlsVerdict verdict_;
   SslContext context_;
   std::unique_ptr<ssl_st, Free> ssl_;
-  bool ready_ = false;       // the handshake is done and nothing failed since
+  bool open_ = false;        // the handshake is done
+  bool failed_ = false;      // an error or the peer's goodbye came since
   bool unfinished_ = false;  // a write waits to be repeated
   bool more_ = false;        // the last read brought something, there may be more
   short read_events_, write_events_;

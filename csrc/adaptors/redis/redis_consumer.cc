@@ -13,6 +13,13 @@
 #include "tail_consumer.h"
 
 namespace dsmsg {
+namespace {
+
+// A server that holds reads back as it is asked to answers none sooner when there is nothing to
+// read. One that does not (fakeredis) is asked so often only.
+constexpr Millis kTooSoon{25}, kPause{100};
+
+}  // namespace
 
 EntryId EntryId::Parse(std::string_view text) {
   EntryId id;
@@ -39,6 +46,7 @@ std::unique_ptr<RedisConsumer> RedisConsumer::Create(const RedisSettings& settin
 void RedisConsumer::Reset(bool) {
   asked_.clear();
   reads_ = 0;
+  read_due_ = {};
   broken_ = Status();
 }
 
@@ -65,7 +73,10 @@ std::string_view RedisConsumer::PayloadOf(const Reply& reply, size_t fields) con
 
 void RedisConsumer::Push(Kind kind, size_t count) {
   if (asked_.empty()) link_.BeginExpecting();
-  if (kind == Kind::kRead) ++reads_;
+  if (kind == Kind::kRead) {
+    ++reads_;
+    read_asked_ = Clock::now();
+  }
   asked_.push_back({kind, count});
 }
 
@@ -126,7 +137,12 @@ Status RedisConsumer::OnReply(const Reply& reply) {
   }
   const Asked asked = asked_.front();
   asked_.pop_front();
-  if (asked.kind == Kind::kRead) --reads_;
+  if (asked.kind == Kind::kRead) {
+    --reads_;
+    const bool nothing = !reply.is(Reply::Type::kError) && reply.count() == 0;
+    const Deadline now = Clock::now();
+    if (nothing && now - read_asked_ < kTooSoon) read_due_ = now + kPause;
+  }
   if (reply.is(Reply::Type::kError) && IsLoginLost(reply.text())) {
     return ReplyError("read", reply.text());
   }
@@ -144,15 +160,20 @@ Status RedisConsumer::ReadReplies(bool* got) {
   return status;
 }
 
+void RedisConsumer::AskForMore(bool room) { Ask(room && Clock::now() >= read_due_); }
+
 Status RedisConsumer::Poll(Millis budget, int wake_fd) {
   if (!broken_.ok()) return broken_;
   bool room = DeliverPending();
-  Ask(room);
+  AskForMore(room);
   if (asked_.empty() && link_.PingDue()) {
     link_.out().Command({"PING"});
     Push(Kind::kPing);
   }
   if (Status status = link_.Flush(); !status.ok()) return status;
+  if (const Millis pause(PollTimeout(read_due_)); pause.count() > 0) {
+    budget = std::min(budget, pause);
+  }
   const unsigned ready =
       link_.Wait(std::min(budget, kBlock), wake_fd,
                  RedisLink::kWritable | (room || reads_when_full() ? RedisLink::kReadable : 0U));
@@ -164,7 +185,7 @@ Status RedisConsumer::Poll(Millis budget, int wake_fd) {
     if (Status status = ReadReplies(&got); !status.ok()) return status;
     // The next read goes out before the core looks at what came.
     room = DeliverPending();
-    Ask(room);
+    AskForMore(room);
     return link_.Flush();
   }
   if (asked_.empty() || !(room || reads_when_full())) return {};

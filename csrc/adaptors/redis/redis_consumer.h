@@ -83,6 +83,7 @@ class RedisConsumer {
   static bool MatchesChannel(const std::string& filter, const std::string& topic);
   void Push(Kind kind, size_t count = 0);
   bool reading() const { return reads_ > 0; }
+  void AskForMore(bool room);
   /// Reads once and answers what came.
   Status ReadReplies(bool* got);
   bool DeliverPending();
@@ -95,6 +96,8 @@ class RedisConsumer {
   DriverHost& host_;
   std::deque<Asked> asked_;
   size_t reads_ = 0;  // reads among asked_
+  /// When the last read was asked for, and when the next one may be.
+  Deadline read_asked_{}, read_due_{};
   std::deque<Pending> pending_;
   Status broken_;  // Subscribe lost the link: Poll reports it
 

@@ -39,7 +39,8 @@ constexpr KnownError kKnown[] = {
 
 // Replies that begin with ERR differ in what follows.
 constexpr KnownError kGeneral[] = {
-    {"ERR Protocol error: invalid bulk length", Code::kTooLarge, ""},
+    {"ERR Protocol error: invalid bulk length", Code::kTooLarge,
+     " (the server's proto-max-bulk-len is the limit)"},
     {"ERR max number of clients reached", Code::kUnavailable,
      " (raise maxclients of the server, or close other connections)"},
     {"ERR invalid password", Code::kAuth, " (check PASSWORD_REDIS)"},

@@ -6,6 +6,15 @@
 #include <algorithm>
 
 namespace dsmsg {
+namespace {
+
+constexpr char kClosed[] = "the server closed it";
+// What servers end a connection for without a word.
+constexpr char kLimits[] =
+    " (is it restarting? or did this client reach one of its limits, such as "
+    "client-query-buffer-limit or client-output-buffer-limit? its log says so)";
+
+}  // namespace
 
 RedisLink::RedisLink(const RedisSettings& settings, Logger& log)
     : settings_(settings), log_(log), received_(new char[kReceiveSize]) {}
@@ -26,7 +35,7 @@ Peer RedisLink::peer() const {
 
 Status RedisLink::Lost(const std::string& why) const {
   return {Code::kUnavailable, "lost the connection to " + name_ + ": " + why +
-                                  (opening_ ? Hint(Situation::kClosed, peer()) : std::string())};
+                                  (opening_ ? Hint(Situation::kClosed, peer()) : kLimits)};
 }
 
 Status RedisLink::Broken() const {
@@ -34,10 +43,12 @@ Status RedisLink::Broken() const {
   return error.code() == Code::kAuth ? error : Lost(error.message());
 }
 
-// A server that closes a new connection may have said why, which is to be read first.
-bool RedisLink::AnsweredBeforeItClosed() {
+// Of a connection that takes nothing more. What is unsent would bring up the same error again.
+bool RedisLink::SomethingToRead() {
   bool got = false;
-  return opening_ && Receive(&got).ok() && got;
+  if (!Receive(&got).ok() || !got) return false;
+  out_.Clear();
+  return true;
 }
 
 Status RedisLink::Flush() {
@@ -50,10 +61,10 @@ Status RedisLink::Flush() {
       case Transport::Io::kWouldBlock:
         return {};
       case Transport::Io::kClosed:
-        return AnsweredBeforeItClosed() ? Status() : Lost("the server closed it");
+        return SomethingToRead() ? Status() : Lost(kClosed);
       case Transport::Io::kError: {
         const Status status = Broken();
-        return AnsweredBeforeItClosed() ? Status() : status;
+        return SomethingToRead() ? Status() : status;
       }
     }
   }
@@ -71,7 +82,7 @@ unsigned RedisLink::Wait(Millis budget, int wake_fd, unsigned want) {
   if (fds[0].events == 0) fds[0].fd = -1;
   fds[1].fd = wake_fd;
   fds[1].events = POLLIN;
-  const bool buffered = read && transport_.buffered();
+  const bool buffered = read && (received_begin_ != received_end_ || transport_.buffered());
   const int64_t timeout = buffered ? 0 : std::clamp<int64_t>(budget.count(), 0, 60'000);
   unsigned result = buffered ? kReadable : 0U;
   if (poll(fds, 2, static_cast<int>(timeout)) <= 0) return result;
@@ -98,7 +109,7 @@ Status RedisLink::Receive(bool* got) {
     case Transport::Io::kWouldBlock:
       return {};
     case Transport::Io::kClosed:
-      return Lost("the server closed it");
+      return Lost(kClosed);
     case Transport::Io::kError:
       return Broken();
   }

@@ -38,7 +38,8 @@ class RedisLink {
 
   /// Commands to be sent; Flush sends them.
   RespWriter& out() { return out_; }
-  /// Writes what the socket takes now; ok also if some is left.
+  /// Writes what the socket takes now; ok also if some is left, or if the server has closed the
+  /// connection and there is still something to read: it may say why.
   Status Flush();
 
   enum WaitResult : unsigned { kReadable = 1, kWoken = 2, kWritable = 4 };
@@ -80,7 +81,7 @@ class RedisLink {
   Peer peer() const;
   Status Lost(const std::string& why) const;
   Status Broken() const;
-  bool AnsweredBeforeItClosed();
+  bool SomethingToRead();
 
   const RedisSettings& settings_;
   Logger& log_;

@@ -2,6 +2,7 @@
 // The TLS transport against a server of the test's own, which stalls, hangs up and refuses as told.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -234,6 +235,32 @@ TEST_F(RedisTls, ARefusedClientCertificateIsTheCauseNotABrokenPipe) {
   }
   EXPECT_EQ(status.code(), Code::kAuth) << status.message();
   EXPECT_NE(status.message().find("tls-certfile"), std::string::npos) << status.message();
+}
+
+// The server resets the connection, because it had more to read. Writing fails, and what it said
+// before is there all the same.
+TEST_F(RedisTls, WhatCameBeforeAFailedWriteCanBeRead) {
+  Server server([this](int fd) {
+    const int on = 1;  // as servers do: what waits for an acknowledgement is lost in a reset
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const Ssl ssl = Accept(fd);
+    char byte;
+    SSL_read(ssl.get(), &byte, 1);
+    SSL_write(ssl.get(), "-ERR why", 8);
+  });
+  ASSERT_TRUE(Open(server).ok());
+  const std::string data(1 << 16, 'x');
+  Transport::Io io;
+  size_t done = 0;
+  while ((io = transport_.Send(data.data(), data.size(), &done)) != Transport::Io::kError) {
+    if (io == Transport::Io::kWouldBlock) {
+      ASSERT_TRUE(Wait(transport_.write_events()));
+    }
+  }
+  char text[64];
+  ASSERT_EQ(transport_.Receive(text, sizeof text, &done), Transport::Io::kOk)
+      << transport_.error().message();
+  EXPECT_EQ(std::string(text, done), "-ERR why");
 }
 
 TEST_F(RedisTls, CertificatesAreReadAgainAtEveryConnect) {
