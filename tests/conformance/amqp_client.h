@@ -61,10 +61,11 @@ class AmqpClient {
   AmqpClient& operator=(const AmqpClient&) = delete;
 
   /// A durable queue. Returns how many messages wait in it.
-  uint32_t Declare(const std::string& queue, amqp_table_t arguments = amqp_empty_table) {
-    return Declare(queue, 0, arguments);
+  uint32_t Declare(const std::string& queue, amqp_table_t arguments = amqp_empty_table,
+                   bool durable = true) {
+    return Declare(queue, 0, durable ? 1 : 0, arguments);
   }
-  uint32_t Count(const std::string& queue) { return Declare(queue, 1, amqp_empty_table); }
+  uint32_t Count(const std::string& queue) { return Declare(queue, 1, 1, amqp_empty_table); }
 
   void Bind(const std::string& queue, const std::string& routing_key,
             const std::string& exchange = "amq.topic") {
@@ -138,9 +139,10 @@ class AmqpClient {
     return {static_cast<const char*>(bytes.bytes), bytes.len};
   }
 
-  uint32_t Declare(const std::string& queue, amqp_boolean_t passive, amqp_table_t arguments) {
+  uint32_t Declare(const std::string& queue, amqp_boolean_t passive, amqp_boolean_t durable,
+                   amqp_table_t arguments) {
     const amqp_queue_declare_ok_t* ok =
-        amqp_queue_declare(state_.get(), kChannel, Bytes(queue), passive, 1, 0, 0, arguments);
+        amqp_queue_declare(state_.get(), kChannel, Bytes(queue), passive, durable, 0, 0, arguments);
     Check(amqp_get_rpc_reply(state_.get()), "queue.declare");
     return ok->message_count;
   }

@@ -140,59 +140,6 @@ Status AmqpConsumer::Reopen(Deadline deadline, int cancel_fd) {
   return status.ok() ? Start(deadline, cancel_fd) : status;
 }
 
-Status AmqpConsumer::BindAll(const Topics& wanted, Topics* added, Deadline deadline,
-                             int cancel_fd) {
-  if (queue_.empty()) {
-    if (Status status = DeclareQueue(deadline, cancel_fd); !status.ok()) return status;
-  }
-  for (const std::string& topic : wanted) {
-    if (bound_.contains(topic)) continue;
-    amqp_queue_bind_t bind{};
-    bind.queue = ToBytes(queue_);
-    bind.exchange = ToBytes(settings_.exchange);
-    bind.routing_key = ToBytes(topic);
-    Status status = Call(
-        AMQP_QUEUE_BIND_METHOD, &bind, AMQP_QUEUE_BIND_OK_METHOD,
-        "bind " + QueueName() + " to \"" + topic + "\" of exchange \"" + settings_.exchange + "\"",
-        deadline, cancel_fd, /*side=*/true);
-    if (!status.ok()) return status;
-    added->insert(topic);
-  }
-  return {};
-}
-
-Status AmqpConsumer::Unbind(const Topics& topics, Deadline deadline, int cancel_fd) {
-  for (const std::string& topic : topics) {
-    amqp_queue_unbind_t unbind{};
-    unbind.queue = ToBytes(queue_);
-    unbind.exchange = ToBytes(settings_.exchange);
-    unbind.routing_key = ToBytes(topic);
-    Status status =
-        Call(AMQP_QUEUE_UNBIND_METHOD, &unbind, AMQP_QUEUE_UNBIND_OK_METHOD,
-             "unbind " + QueueName() + " from \"" + topic + "\"", deadline, cancel_fd, true);
-    if (!status.ok()) return status;
-  }
-  return {};
-}
-
-Status AmqpConsumer::DeclareQueue(Deadline deadline, int cancel_fd) {
-  amqp_queue_declare_t declare{};
-  declare.queue = ToBytes(settings_.queue);
-  declare.durable = named() ? 1 : 0;
-  declare.exclusive = declare.auto_delete = named() ? 0 : 1;
-  const std::string what = "declare " + QueueName();
-  const Result<uint16_t> channel = link_.OpenSide(deadline, cancel_fd, Others());
-  if (!channel.ok()) return channel.status();
-  Status status = link_.Send(AMQP_QUEUE_DECLARE_METHOD, &declare, channel.value());
-  if (!status.ok()) return status;
-  AmqpEvent event;
-  status = link_.WaitFor(AMQP_QUEUE_DECLARE_OK_METHOD, what, deadline, cancel_fd, &event, Others(),
-                         channel.value());
-  if (!status.ok()) return status;
-  queue_ = ToView(static_cast<const amqp_queue_declare_ok_t*>(event.method)->queue);
-  return {};
-}
-
 Status AmqpConsumer::Consume(Deadline deadline, int cancel_fd) {
   amqp_basic_consume_t consume{};
   consume.queue = ToBytes(queue_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Receives messages: a queue (private, or the named one) bound to the exchange once for each topic,
-// and acknowledgements after the host's callback.
+// and acknowledgements after the host's callback. A named queue that exists is used as it is,
+// whatever its type and arguments: that needs no right to configure it.
 //
 // What a change of topics may be refused for (declare, bind) goes over the side channel: the broker
 // closes that one only, and the messages that wait in a private queue are not lost. A message of a
@@ -58,7 +59,8 @@ class AmqpConsumer {
   Status BindAll(const Topics& wanted, Topics* added, Deadline deadline, int cancel_fd);
   Status Unbind(const Topics& topics, Deadline deadline, int cancel_fd);
   Status Reopen(Deadline deadline, int cancel_fd);
-  Status DeclareQueue(Deadline deadline, int cancel_fd);
+  Status FindQueue(Deadline deadline, int cancel_fd);
+  Status DeclareQueue(bool passive, Deadline deadline, int cancel_fd);
   Status Consume(Deadline deadline, int cancel_fd);
   Status Cancel(Deadline deadline, int cancel_fd);
   Status Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,

@@ -42,8 +42,9 @@ void AmqpLink::Close() {
   in_.Clear();
   content_ = AmqpEvent();
   body_left_ = 0;
-  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = answered_close_ =
-      broken_ = stuck_ = unread_ = quiet_ = false;
+  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = broken_ = stuck_ =
+      unread_ = quiet_ = false;
+  close_code_ = 0;
   heartbeat_ = Millis(0);
   sent_ = 0;
   unacknowledged_ = 0;
@@ -52,7 +53,7 @@ void AmqpLink::Close() {
 // Without it the broker logs that a client went away in the middle.
 void AmqpLink::Close(Deadline deadline, int cancel_fd) {
   // One that does not read would not answer either.
-  bool polite = logged_in_ && !blocked_ && !broken_ && !answered_close_;
+  bool polite = logged_in_ && !blocked_ && !broken_ && close_code_ == 0;
   polite = polite && Flush().ok() && out_.unsent().empty();
   if (polite) {
     amqp_connection_close_t close{};
@@ -124,6 +125,8 @@ Status AmqpLink::Receive(bool* got) {
   *got = done > 0;
   if (!status.ok()) {
     broken_ = true;
+    *got = unread_;  // what came before is looked at first: it may say why
+    if (unread_) return {};
     if (status.code() != Code::kUnavailable) return status;
     return Lost(status.message());
   }
@@ -210,7 +213,7 @@ Status AmqpLink::OnConnectionClose(const amqp_connection_close_t& close) {
   const std::string_view advice = login ? "" : ReplyAdvice(close.reply_code, text);
   Status status(code, name_ + " ends the connection: " + ReplyText(close.reply_code, text) +
                           std::string(advice));
-  answered_close_ = true;
+  close_code_ = close.reply_code;
   const amqp_connection_close_ok_t ok{};
   if (out_.Method(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)Flush();
   return status;

@@ -65,11 +65,14 @@ class AmqpLink {
   /// something is unsent, for wake_fd (-1: none), and not longer than until the next heartbeat is
   /// due.
   unsigned Wait(Millis budget, int wake_fd);
-  /// Reads once, without waiting. *got: something came.
+  /// Reads once, without waiting. *got: something came, or the connection has ended and what came
+  /// before is still to be looked at.
   Status Receive(bool* got);
   /// The next method of a channel that was received completely. A channel.close has been answered
-  /// when it comes. An error: the broker ends the connection.
+  /// when it comes. An error: the broker ends the connection, and close_code() says why.
   Status Next(AmqpEvent* event, bool* have);
+  /// The reply code with which the broker ended the connection; 0: it did not.
+  uint16_t close_code() const { return close_code_; }
 
   /// What happens to methods that come while Call waits for its own.
   using OtherEvents = std::function<void(AmqpEvent&)>;
@@ -133,7 +136,8 @@ class AmqpLink {
   bool opened_ = false;   // the channel is open
   bool side_open_ = false;
   uint16_t channel_max_ = 0;  // agreed; 0: no limit
-  bool logged_in_ = false, blocked_ = false, answered_close_ = false, broken_ = false;
+  bool logged_in_ = false, blocked_ = false, broken_ = false;
+  uint16_t close_code_ = 0;
   Millis heartbeat_{0};  // agreed; 0: none
   uint64_t sent_ = 0;
   Deadline last_receive_{}, last_send_{}, last_progress_{}, expecting_since_{};

@@ -114,7 +114,7 @@ Status AmqpLink::LogIn(const std::string& role, Deadline deadline, int cancel_fd
   const std::string login = settings_.external ? "log in with the client certificate"
                                                : "log in as \"" + settings_.login.user + "\"";
   status = WaitFor(AMQP_CONNECTION_TUNE_METHOD, login, deadline, cancel_fd, &event);
-  if (status.code() == Code::kAuth && answered_close_) return LoginRefused(login, status);
+  if (status.code() == Code::kAuth && close_code_ != 0) return LoginRefused(login, status);
   if (!status.ok()) return status;
   status = Tune(*static_cast<const amqp_connection_tune_t*>(event.method));
   if (!status.ok()) return status;

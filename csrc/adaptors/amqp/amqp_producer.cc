@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <random>
 
-#include "amqp_errors.h"
-
 namespace dsmsg {
 namespace {
 
@@ -51,6 +49,8 @@ AmqpProducer::AmqpProducer(const AmqpSettings& settings, AmqpLink& link, DriverH
 void AmqpProducer::Reset() {
   oldest_ = next_ = 1;
   again_.clear();
+  rejected_.clear();
+  asked_ = answered_ = 0;
   written_.clear();
   body_ = {};
   ready_ = window_full_ = false;
@@ -132,7 +132,7 @@ bool AmqpProducer::Publish(const Message& message, Token token) {
   slot.token = token;
   slot.message = message;
   slot.done = false;
-  slot.returned.clear();
+  slot.returned = Status();
   return true;
 }
 
@@ -188,129 +188,11 @@ void AmqpProducer::CompleteWritten() {
   }
 }
 
-void AmqpProducer::OnReturn(const AmqpEvent& event) {
-  if (!event.message_id.starts_with(id_prefix_)) return;
-  Token token = 0;
-  const char* end = event.message_id.data() + event.message_id.size();
-  std::from_chars(event.message_id.data() + id_prefix_.size(), end, token, 16);
-  for (uint64_t tag = oldest_; tag != next_; ++tag) {
-    Slot& slot = At(tag);
-    if (slot.token != token || slot.done) continue;
-    slot.returned = ReplyText(event.reply_code, event.reply_text) +
-                    std::string(ReplyAdvice(event.reply_code, event.reply_text));
-    return;
-  }
-}
-
-void AmqpProducer::Confirm(uint64_t tag, bool taken) {
-  Slot& slot = At(tag);
-  if (slot.done) return;
-  slot.done = true;
-  // Free before Complete: the core may submit from inside it.
-  const Token token = slot.token;
-  if (taken && slot.returned.empty()) {
-    host_.Complete(token, Status());
-    return;
-  }
-  const std::string where = "topic \"" + std::string(slot.message.topic) + "\", exchange \"" +
-                            settings_.exchange + "\": ";
-  if (taken) {
-    host_.Complete(token, {Code::kUnknownTopic,
-                           where + link_.name() + " returned the message: " + slot.returned});
-  } else {
-    host_.Complete(token, {Code::kUnavailable,
-                           where + link_.name() +
-                               " could not take the message (basic.nack: is a queue full, or has "
-                               "it lost its leader?)"});
-  }
-}
-
-void AmqpProducer::OnConfirm(uint64_t tag, bool multiple, bool taken) {
-  if (tag == 0 && multiple) tag = next_ - 1;  // all
-  if (tag < oldest_ || tag >= next_) return;
-  for (uint64_t each = multiple ? oldest_ : tag; each <= tag; ++each) Confirm(each, taken);
-  while (oldest_ != next_ && At(oldest_).done) ++oldest_;
-}
-
-Status AmqpProducer::OnEvent(const AmqpEvent& event) {
-  switch (event.id) {
-    case AMQP_BASIC_ACK_METHOD: {
-      const auto* ack = static_cast<const amqp_basic_ack_t*>(event.method);
-      OnConfirm(ack->delivery_tag, ack->multiple != 0, true);
-      return {};
-    }
-    case AMQP_BASIC_NACK_METHOD: {
-      const auto* nack = static_cast<const amqp_basic_nack_t*>(event.method);
-      OnConfirm(nack->delivery_tag, nack->multiple != 0, false);
-      return {};
-    }
-    case AMQP_BASIC_RETURN_METHOD:
-      OnReturn(event);
-      return {};
-    case AMQP_CHANNEL_OPEN_OK_METHOD:
-      ready_ = ready_ || !settings_.confirm;
-      return {};
-    case AMQP_CONFIRM_SELECT_OK_METHOD:
-      ready_ = true;
-      return {};
-    case AMQP_CHANNEL_CLOSE_METHOD:
-      return OnChannelClose(*static_cast<const amqp_channel_close_t*>(event.method));
-    default:
-      return {};
-  }
-}
-
-Status AmqpProducer::OnChannelClose(const amqp_channel_close_t& close) {
-  const std::string_view text = ToView(close.reply_text);
-  const std::string why =
-      ReplyText(close.reply_code, text) + std::string(ReplyAdvice(close.reply_code, text));
-  const Code code = ReplyCode(close.reply_code, text);
-  if (!ready_) {  // no message was sent on it: the next channel would end the same way
-    return {Code::kUnavailable, link_.name() + " closes the channel at once: " + why};
-  }
-  body_ = {};
-  std::deque<Slot> open;
-  for (; oldest_ != next_; ++oldest_) {
-    if (!At(oldest_).done) open.push_back(std::move(At(oldest_)));
-  }
-  if (!settings_.confirm) {
-    host_.log().Limited(LogLevel::kWarn, "channel-closed",
-                        link_.name() +
-                            " refused a message, and with it all that were under way; "
-                            "with confirm=0 nobody knows which: " +
-                            why);
-  }
-  const bool passing = code == Code::kUnavailable;
-  if (open.size() == 1 || passing) {
-    for (const Slot& slot : open) {
-      // What was refused is not a matter of this connection's login.
-      host_.Complete(slot.token, {code == Code::kAuth ? Code::kRejected : code,
-                                  "topic \"" + std::string(slot.message.topic) + "\", exchange \"" +
-                                      settings_.exchange + "\" at " + link_.name() + ": " + why});
-    }
-  } else {
-    again_.insert(again_.begin(), std::make_move_iterator(open.begin()),
-                  std::make_move_iterator(open.end()));
-  }
-  Reopen();
-  return {};
-}
-
-void AmqpProducer::Reopen() {
-  ready_ = false;
-  oldest_ = next_ = 1;
-  const amqp_channel_open_t open{};
-  const amqp_confirm_select_t select{};
-  (void)link_.Send(AMQP_CHANNEL_OPEN_METHOD, &open);
-  if (settings_.confirm) (void)link_.Send(AMQP_CONFIRM_SELECT_METHOD, &select);
-  link_.BeginExpecting();
-}
-
 Status AmqpProducer::ReadEvents(bool* got) {
   if (Status status = link_.Receive(got); !status.ok()) return status;
   for (AmqpEvent event;;) {
     bool have = false;
-    if (Status status = link_.Next(&event, &have); !status.ok()) return status;
+    if (Status status = link_.Next(&event, &have); !status.ok()) return OnConnectionClose(status);
     if (!have) return {};
     *got = true;
     if (Status status = OnEvent(event); !status.ok()) return status;
@@ -322,8 +204,20 @@ Status AmqpProducer::CheckSilence() {
   Status status = link_.CheckSilence(&quiet);
   // Between the parts of a message nothing else may stand on the channel.
   if (!status.ok() || !quiet || !ready_ || !body_.empty()) return status;
+  return Ask();
+}
+
+Status AmqpProducer::Ask() {
+  ++asked_;
   const amqp_basic_qos_t qos{};  // of no meaning for a channel that only sends
   return link_.Send(AMQP_BASIC_QOS_METHOD, &qos);
+}
+
+Status AmqpProducer::AskAboutRejected() {
+  if (rejected_.empty() || rejected_.back().question <= asked_ || !ready_ || !body_.empty()) {
+    return {};
+  }
+  return Ask();
 }
 
 Status AmqpProducer::Poll(Millis budget, int wake_fd) {
@@ -339,6 +233,7 @@ Status AmqpProducer::Poll(Millis budget, int wake_fd) {
     if (try_read) {
       if (Status status = ReadEvents(&got); !status.ok()) return status;
     }
+    if (Status status = AskAboutRejected(); !status.ok()) return status;
     SendAgain();
     AddBody();
     if (Status status = link_.Flush(); !status.ok()) return status;
@@ -351,12 +246,14 @@ Status AmqpProducer::Poll(Millis budget, int wake_fd) {
     }
     if (got && !window_full_) return {};
     const Millis left(PollTimeout(deadline));
+    // The rest of a large message does not wait while the socket takes it; reads come in between.
+    const bool more = !body_.empty() && link_.out().unsent().empty();
     // Not longer than it takes to notice a silent broker.
-    const unsigned ready =
-        link_.Wait(std::min(left, expecting() ? kLookAround : kIdleLookAround), wake_fd);
+    const Millis longest = more ? Millis(0) : expecting() ? kLookAround : kIdleLookAround;
+    const unsigned ready = link_.Wait(std::min(left, longest), wake_fd);
     try_read = (ready & AmqpLink::kReadable) != 0;
     if (try_read) continue;
-    if (expecting()) {
+    if (expecting() && !more) {
       if (Status status = CheckSilence(); !status.ok()) return status;
     }
     if ((ready & AmqpLink::kWoken) != 0 || left.count() == 0) return {};

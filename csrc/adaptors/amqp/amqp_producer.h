@@ -6,7 +6,13 @@
 // everything unconfirmed is sent again on a new channel, one message at a time: what the broker had
 // taken already arrives twice, and the message that closes the channel alone is refused for good.
 //
-// A returned message (mandatory) is recognised by its message-id, which holds the token.
+// A message that ends the whole connection (Broker-J: no right to publish) is refused when it was
+// the only one unconfirmed. With several the core sends them again one by one.
+//
+// A returned message (mandatory) is recognised by its message-id, which holds the token. RabbitMQ
+// returns first and acknowledges then. Broker-J rejects first (basic.nack) and returns then: a
+// rejected message waits for the answer to a question that is asked behind the nack. A return
+// comes before that answer, or not at all.
 //
 // Threads: the connection's I/O thread only. Settings, link and host outlive it.
 #ifndef DSMSG_ADAPTORS_AMQP_AMQP_PRODUCER_H_
@@ -39,8 +45,13 @@ class AmqpProducer {
   struct Slot {
     Token token = 0;
     Message message;
-    bool done = false;     // confirmed, but not the oldest
-    std::string returned;  // why it was returned; empty: it was not
+    bool done = false;  // confirmed, but not the oldest
+    Status returned;    // ok: it was not
+  };
+  /// A message that the broker did not take, and may return.
+  struct Rejected {
+    Slot slot;
+    uint64_t question;  // whose answer says that it was not returned
   };
   /// With confirm=0: completed when the link has sent so many bytes.
   struct Written {
@@ -55,6 +66,10 @@ class AmqpProducer {
   bool AddHeader(const Message& message, Token token);
   void AddBody();
   void SendAgain();
+  /// Asks the broker something that it answers in turn, behind all that it has said before.
+  Status Ask();
+  Status AskAboutRejected();
+  void OnAnswer();
   /// Ends a link whose broker is silent. One that is only slow to confirm (a disk, a lost quorum)
   /// answers the question that is asked first.
   Status CheckSilence();
@@ -62,16 +77,24 @@ class AmqpProducer {
 
   Status ReadEvents(bool* got);
   Status OnEvent(const AmqpEvent& event);
+  /// The link with its messages, after Next's error `status`.
+  Status OnConnectionClose(const Status& status);
   void OnReturn(const AmqpEvent& event);
   void OnConfirm(uint64_t tag, bool multiple, bool taken);
   void Confirm(uint64_t tag, bool taken);
+  void Refuse(const Slot& slot, Code code, const std::string& why);
+  void CompleteReturned(const Slot& slot);
+  /// To be sent again.
+  void GiveBack(const Slot& slot, const std::string& why);
+  void GiveBackRejected();
   Status OnChannelClose(const amqp_channel_close_t& close);
   void Reopen();
 
   Slot& At(uint64_t tag) { return ring_[tag & (ring_.size() - 1)]; }
   size_t unconfirmed() const { return static_cast<size_t>(next_ - oldest_); }
   bool expecting() const {
-    return !link_.blocked() && (unconfirmed() > 0 || !ready_ || !link_.out().unsent().empty());
+    return !link_.blocked() &&
+           (unconfirmed() > 0 || !rejected_.empty() || !ready_ || !link_.out().unsent().empty());
   }
 
   const AmqpSettings& settings_;
@@ -82,6 +105,8 @@ class AmqpProducer {
   std::vector<Slot> ring_;          // a power of two long
   uint64_t oldest_ = 1, next_ = 1;  // numbers on the channel, which begin with 1
   std::deque<Slot> again_;          // to be sent one by one
+  std::deque<Rejected> rejected_;
+  uint64_t asked_ = 0, answered_ = 0;  // questions on this channel
   std::deque<Written> written_;
   std::string_view body_;  // rest of the last message, not added yet
   bool ready_ = false;     // the channel is open and confirms are on

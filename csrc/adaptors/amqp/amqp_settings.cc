@@ -37,8 +37,13 @@ constexpr OptionSpec kOptions[] = {
      "Content type of every message; auto: application/json when the payload begins with { or [, "
      "else application/octet-stream"},
     {"queue", "string", "",
-     "Consumer: a named, durable queue that keeps messages while nobody reads. Empty: a private "
-     "queue that ends with the connection"},
+     "Consumer: a named queue, which keeps messages while nobody reads. It is used as it is; one "
+     "that does not exist is made, durable. Empty: a private queue that ends with the connection"},
+    {"queue-type", "enum(classic,quorum,stream)", "",
+     "Consumer: type of the named queue where it has to be made. Empty: the broker's default"},
+    {"queue-arguments", "pairs", "",
+     "Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue where it has to be "
+     "made. Whole numbers and true or false are sent as such, everything else as text"},
     {"prefetch", "int(1,65535)", "50",
      "Consumer: most messages delivered and not yet acknowledged"},
     {"linger", "ms(0,100)", "5",
@@ -48,6 +53,27 @@ constexpr OptionSpec kOptions[] = {
      "A larger payload is completed with an error; RabbitMQ's max_message_size (128 MiB, since "
      "version 4.0 16 MiB) is the limit"},
 };
+
+Status CheckQueue(const AmqpSettings& settings) {
+  if (settings.queue.empty() && !settings.queue_type.empty()) {
+    return {Code::kInvalidArgument,
+            "queue-type=" + settings.queue_type +
+                " needs queue: a private queue has the broker's default type (name a queue, or "
+                "leave queue-type out)"};
+  }
+  for (const auto& [name, value] : settings.queue_arguments) {
+    if (name.size() > kMaxName) {
+      return {Code::kInvalidArgument,
+              "queue-arguments: a name is longer than the 255 bytes that AMQP has for it"};
+    }
+    if (name == "x-queue-type" && !settings.queue_type.empty()) {
+      return {
+          Code::kInvalidArgument,
+          "queue-type and x-queue-type in queue-arguments are both set (leave one of them out)"};
+    }
+  }
+  return {};
+}
 
 Status CheckNames(const AmqpSettings& settings) {
   const std::pair<const char*, const std::string*> names[] = {
@@ -136,6 +162,9 @@ Result<AmqpSettings> ReadSettings(const Endpoints& endpoints, const Config& conf
   settings.content_type = config.GetString("content-type");
   if (settings.content_type == "auto") settings.content_type.clear();
   settings.queue = config.GetString("queue");
+  settings.queue_type = config.GetString("queue-type");
+  settings.queue_arguments = config.GetPairs("queue-arguments");
+  if (Status status = CheckQueue(settings); !status.ok()) return status;
   settings.prefetch = static_cast<uint16_t>(config.GetInt("prefetch"));
   if (Status status = CheckNames(settings); !status.ok()) return status;
   return settings;

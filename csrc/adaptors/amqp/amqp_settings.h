@@ -35,7 +35,9 @@ struct AmqpSettings {
   size_t confirm_window = 1000;
   std::string content_type;  // empty: by the payload
 
-  std::string queue;  // empty: a private one
+  std::string queue;       // empty: a private one
+  std::string queue_type;  // empty: the broker's default
+  Pairs queue_arguments;   // of a queue that is made
   uint16_t prefetch = 50;
 };
 

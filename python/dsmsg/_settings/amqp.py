@@ -85,7 +85,9 @@ class AmqpConfig(Config):
             ("mandatory", "bool", "1", "1: a message that no queue is bound for is answered with UNKNOWN_TOPIC. 0: the broker drops it and the answer is OK", ""),
             ("persistent", "bool", "1", "1: durable queues write the message to disk before it is confirmed. 0: memory only", ""),
             ("content-type", "string", "auto", "Content type of every message; auto: application/json when the payload begins with { or [, else application/octet-stream", ""),
-            ("queue", "string", "", "Consumer: a named, durable queue that keeps messages while nobody reads. Empty: a private queue that ends with the connection", ""),
+            ("queue", "string", "", "Consumer: a named queue, which keeps messages while nobody reads. It is used as it is; one that does not exist is made, durable. Empty: a private queue that ends with the connection", ""),
+            ("queue-type", "enum(classic,quorum,stream)", "", "Consumer: type of the named queue where it has to be made. Empty: the broker's default", ""),
+            ("queue-arguments", "pairs", "", "Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue where it has to be made. Whole numbers and true or false are sent as such, everything else as text", ""),
             ("prefetch", "int(1,65535)", "50", "Consumer: most messages delivered and not yet acknowledged", ""),
             ("linger", "ms(0,100)", "5", "How long a message may wait for others to share system calls and wake-ups with; a synchronous send never waits. 0: every message leaves at once", ""),
         )
@@ -232,8 +234,16 @@ class AmqpConfig(Config):
     """Content type of every message; auto: application/json when the payload begins with { or
     [, else application/octet-stream (default auto)."""
     queue: str | None
-    """Consumer: a named, durable queue that keeps messages while nobody reads. Empty: a private
-    queue that ends with the connection (not set by default)."""
+    """Consumer: a named queue, which keeps messages while nobody reads. It is used as it is;
+    one that does not exist is made, durable. Empty: a private queue that ends with the
+    connection (not set by default)."""
+    queue_type: Literal["classic", "quorum", "stream"] | None
+    """Consumer: type of the named queue where it has to be made. Empty: the broker's default
+    (not set by default)."""
+    queue_arguments: Mapping[str, str | int] | str | None
+    """Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue where it has to
+    be made. Whole numbers and true or false are sent as such, everything else as text (not set
+    by default)."""
     prefetch: int | None
     """Consumer: most messages delivered and not yet acknowledged (default 50)."""
     linger: int | str | timedelta | None
@@ -304,6 +314,8 @@ class AmqpConfig(Config):
         persistent: bool | None = None,
         content_type: str | None = None,
         queue: str | None = None,
+        queue_type: Literal["classic", "quorum", "stream"] | None = None,
+        queue_arguments: Mapping[str, str | int] | str | None = None,
         prefetch: int | None = None,
         linger: int | str | timedelta | None = None,
     ) -> None:
@@ -373,6 +385,8 @@ class AmqpConfig(Config):
             persistent=persistent,
             content_type=content_type,
             queue=queue,
+            queue_type=queue_type,
+            queue_arguments=queue_arguments,
             prefetch=prefetch,
             linger=linger,
         )

@@ -232,6 +232,83 @@ TEST(AmqpConsumer, WithoutPermissionItSaysSo) {
   EXPECT_THAT(status.message(), HasSubstr("permission"));
 }
 
+amqp_table_entry_t Argument(const char* name, const char* value) {
+  amqp_table_entry_t entry{};
+  entry.key = amqp_cstring_bytes(name);
+  entry.value.kind = AMQP_FIELD_KIND_UTF8;
+  entry.value.value.bytes = amqp_cstring_bytes(value);
+  return entry;
+}
+
+amqp_table_entry_t Argument(const char* name, int64_t value) {
+  amqp_table_entry_t entry{};
+  entry.key = amqp_cstring_bytes(name);
+  entry.value.kind = AMQP_FIELD_KIND_I64;
+  entry.value.value.i64 = value;
+  return entry;
+}
+
+// Whatever it was made with, and without the right to make one.
+TEST(AmqpConsumer, AQueueThatExistsIsReadAsItIs) {
+  AmqpClient client(Rabbit());
+  amqp_table_entry_t quorum[] = {Argument("x-queue-type", "quorum")};
+  amqp_table_entry_t limits[] = {Argument("x-message-ttl", 3'600'000),
+                                 Argument("x-max-length", 1000)};
+  const std::string names[] = {NewName(), NewName(), NewName()};
+  client.Declare(names[0], {1, quorum});
+  client.Declare(names[1], {2, limits});
+  client.Declare(names[2], amqp_empty_table, /*durable=*/false);
+  Rabbit().Ctl(R"(["set_permissions","guest","^$",".*",".*"])");
+  for (const std::string& name : names) {
+    for (const std::string more : {"", "\nchannel-max=1"}) {
+      Connection connection("queue=" + name + more);
+      Status status = connection.Open(Role::kConsumer);
+      if (status.ok()) status = connection.Subscribe({name});
+      client.Publish(name, "x");
+      if (status.ok()) status = connection.WaitDelivered(1);
+      EXPECT_TRUE(status.ok()) << status.message();
+      connection.AckAll();
+      connection.driver.Close(Millis(1000), -1);
+    }
+  }
+  Rabbit().Ctl(R"(["set_permissions","guest",".*",".*",".*"])");
+}
+
+TEST(AmqpConsumer, AQueueThatDoesNotExistIsMadeAsToldTo) {
+  AmqpClient client(Rabbit());
+  for (const std::string more : {"", "\nchannel-max=1"}) {
+    const std::string name = NewName();
+    Connection connection("queue=" + name + "\nqueue-type=quorum\nqueue-arguments=" +
+                          "x-max-length=1000;x-overflow=reject-publish;" +
+                          "x-single-active-consumer=true" + more);
+    ASSERT_OK(connection.Open(Role::kConsumer));
+    ASSERT_OK(connection.Subscribe({name}));
+    client.Publish(name, "x");
+    ASSERT_OK(connection.WaitDelivered(1));
+    amqp_table_entry_t active{};
+    active.key = amqp_cstring_bytes("x-single-active-consumer");
+    active.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    active.value.value.boolean = 1;
+    amqp_table_entry_t same[] = {Argument("x-queue-type", "quorum"), Argument("x-max-length", 1000),
+                                 Argument("x-overflow", "reject-publish"), active};
+    client.Declare(name, {4, same});  // throws where anything differs
+  }
+}
+
+TEST(AmqpConsumer, AStreamIsReadFromNowOn) {
+  const std::string name = NewName();
+  Connection connection("queue=" + name + "\nqueue-type=stream");
+  ASSERT_OK(connection.Open(Role::kConsumer));
+  ASSERT_OK(connection.Subscribe({name}));
+  AmqpClient client(Rabbit());
+  for (int i = 0; i < 200; ++i) client.Publish(name, std::to_string(i));
+  ASSERT_OK(connection.PumpUntil([&] {
+    connection.AckAll();
+    return connection.host.delivered.size() >= 200;
+  }));
+  EXPECT_EQ(connection.host.delivered[199].payload, "199");
+}
+
 TEST(AmqpConsumer, TheDefaultExchangeCannotBeSubscribed) {
   Connection connection("exchange=\"\"");
   ASSERT_OK(connection.Open(Role::kConsumer));

@@ -84,6 +84,12 @@ TEST(AmqpSettings, ErrorsBeginWithTheOption) {
   EXPECT_THAT(Error("queue=" + std::string(256, 'x')), StartsWith("queue"));
   EXPECT_THAT(Error("exchange=\"\"\nexchange-type=topic"), StartsWith("exchange-type"));
   EXPECT_THAT(Error("confirm=0\nmandatory=1"), StartsWith("mandatory"));
+  EXPECT_THAT(Error("queue-type=quorum"), StartsWith("queue-type"));
+  EXPECT_THAT(Error("queue=q\nqueue-type=large"), HasSubstr("queue-type"));
+  EXPECT_THAT(Error("queue=q\nqueue-type=quorum\nqueue-arguments=x-queue-type=classic"),
+              HasSubstr("queue-arguments"));
+  EXPECT_THAT(Error("queue-arguments=" + std::string(256, 'x') + "=1"),
+              StartsWith("queue-arguments"));
   for (const std::string option : {"amqp-framesize", "amqp-heartbeat", "confirm-window", "prefetch",
                                    "channel-max", "persistent", "linger"}) {
     EXPECT_THAT(Error(option + "=-1"), HasSubstr(option));
