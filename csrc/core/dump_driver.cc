@@ -3,10 +3,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 namespace dsmsg {
 

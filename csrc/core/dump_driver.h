@@ -4,9 +4,12 @@
 #ifndef DSMSG_CORE_DUMP_DRIVER_H_
 #define DSMSG_CORE_DUMP_DRIVER_H_
 
+#include <span>
 #include <string>
+#include <utility>
 
 #include "core/driver.h"
+#include "core/net.h"
 
 namespace dsmsg {
 
