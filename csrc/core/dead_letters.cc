@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -119,7 +120,10 @@ bool DeadLetters::MakeLetter(const Outgoing& refused, const Status& reason, Outg
   *at++ = '\0';
   letter->message.key = append(from.key);
   letter->message.has_key = from.has_key;
-  letter->message.timestamp_ms = from.timestamp_ms;
+  // The present: the message's own time may be what it was refused for.
+  letter->message.timestamp_ms =
+      std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   letter->headers.emplace_back(kReasonHeader, append(reason.message()));
   letter->headers.emplace_back(kTopicHeader, append(from.topic));
   for (const auto& [name, value] : from.headers) {

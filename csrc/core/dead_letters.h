@@ -33,8 +33,8 @@ class DeadLetters {
   bool enabled() const { return !topic_.empty() || !folder_.empty(); }
 
   /// What is to be sent to dead-letter-topic for a refused message, with the headers
-  /// dsmsg-dead-letter-reason and dsmsg-dead-letter-topic; false when that is no way for this
-  /// one: no such topic, or the refused message is a dead letter itself.
+  /// dsmsg-dead-letter-reason and dsmsg-dead-letter-topic and the present time; false when that is
+  /// no way for this one: no such topic, or the refused message is a dead letter itself.
   bool MakeLetter(const Outgoing& refused, const Status& reason, Outgoing* letter);
   /// Writes the message to dead-letter-dir, where set; counts it as kept or lost.
   void Keep(const Message& message, const Status& reason);
