@@ -23,7 +23,7 @@ from dsmsg.brokers._base import BrokerError
 
 __all__ = ["KAFKA_VERSION", "cache_folder", "find_java", "kafka_libs"]
 
-KAFKA_VERSION = "3.9.1"
+KAFKA_VERSION = os.environ.get("DSMSG_KAFKA_VERSION", "3.9.1")
 _SCALA_VERSION = "2.13"
 _REQUIREMENTS = (
     ("org.apache.kafka", f"kafka_{_SCALA_VERSION}", KAFKA_VERSION),
