@@ -123,10 +123,15 @@ const char* MessageHint(rd_kafka_resp_err_t err) {
     case Code::kAuth:
       return " (does this user have the right to write to the topic?)";
     default:
-      return err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT
-                 ? " (message.timeout.ms of proto-cfg; without it messages wait)"
-                 : "";
+      break;
   }
+  if (err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT) {
+    return " (message.timeout.ms of proto-cfg; without it messages wait)";
+  }
+  if (err != RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) return "";
+  return " (its time is too far from the broker's: is the clock right here and there? "
+         "message.timestamp.after.max.ms and message.timestamp.before.max.ms of the topic say how "
+         "far it may be)";
 }
 
 }  // namespace
@@ -168,6 +173,25 @@ bool IsLinkError(rd_kafka_resp_err_t err) {
   }
 }
 
+bool IsTooLarge(rd_kafka_resp_err_t err) { return MessageCode(err) == Code::kTooLarge; }
+
+bool MayBeAnothers(rd_kafka_resp_err_t err) {
+  // RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, since librdkafka 2.5: not this one. The library's
+  // other errors are negative, too.
+  if (static_cast<int>(err) == -138) return true;
+  return err > 0 && (IsTooLarge(err) || MessageCode(err) == Code::kRejected);
+}
+
+Status BatchStatus(rd_kafka_resp_err_t err, std::string_view topic) {
+  return {Code::kUnavailable,
+          "a batch for topic '" + std::string(topic) + "' not taken: " + rd_kafka_err2str(err) +
+              (IsTooLarge(err)
+                   ? " (its messages go again in smaller batches; set batch-bytes below "
+                     "max.message.bytes of the topic)"
+                   : std::string(" (its messages go again in smaller batches, to find the one that "
+                                 "is refused)"))};
+}
+
 // A login that is missing ends a connection in the same state.
 bool ShowsAnswer(std::string_view text) {
   return text.find("in state UP") != text.npos &&
@@ -195,6 +219,18 @@ std::string TlsDetail(std::string_view text) {
   return LowerFirst(core);
 }
 
+// Before 2.6.1 librdkafka repeats its nonce in SCRAM's last message, which Kafka 4 refuses with the
+// words for a wrong password.
+std::string LoginAdvice(std::string_view refusal, int version) {
+  std::string advice = " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA";
+  if (refusal.find("SCRAM") != refusal.npos && version < 0x020601ff) {
+    advice += "; Kafka 4 refuses every SCRAM login of this librdkafka, which is ";
+    advice += rd_kafka_version_str();
+    advice += ": it needs librdkafka 2.6.1, or PLAIN over TLS";
+  }
+  return advice + ")";
+}
+
 std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout,
                       const Peer& peer) {
   const bool known = peer.answered == Answered::kBefore;
@@ -215,8 +251,7 @@ std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis set
       return "authentication: this listener has no login (name the port of one with SASL, or leave "
              "sasl-mechanism out)";
     }
-    return "authentication: " + LowerFirst(core) +
-           " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
+    return "authentication: " + LowerFirst(core) + LoginAdvice(core, rd_kafka_version());
   }
   if (err == RD_KAFKA_RESP_ERR__SSL) return "TLS: " + TlsDetail(text);
   if (core.starts_with("SSL handshake failed: Disconnected")) {

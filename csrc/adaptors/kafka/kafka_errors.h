@@ -17,6 +17,13 @@ namespace dsmsg::kafka {
 /// What a delivery report or a refused produce call means for one message.
 Status MessageStatus(rd_kafka_resp_err_t err, std::string_view topic);
 
+/// The broker refused a batch, for its size or for one record of it: no verdict on a message that
+/// was not alone in it.
+bool MayBeAnothers(rd_kafka_resp_err_t err);
+bool IsTooLarge(rd_kafka_resp_err_t err);
+/// What that means for each message of the batch: it is sent again.
+Status BatchStatus(rd_kafka_resp_err_t err, std::string_view topic);
+
 /// The producer was closed (or failed) before the broker answered: nobody knows the fate of the
 /// message, which stays with the core.
 bool IsPurge(rd_kafka_resp_err_t err);
@@ -36,6 +43,9 @@ bool ShowsAnswer(std::string_view text);
 /// handshake, for its message; `peer` is what is known of that broker, for the advice.
 std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout,
                       const Peer& peer);
+
+/// What to try when a broker refused the login with these words; `version` as rd_kafka_version().
+std::string LoginAdvice(std::string_view refusal, int version);
 
 /// The broker that an error event speaks of, as "<host>:<port>/<id>: ..." begins.
 struct Node {

@@ -43,10 +43,16 @@ BurstGate::Limits LimitsOf(rd_kafka_t* rk, bool idempotent) {
           .bytes = std::min(NumberOf(rk, "batch.size"), NumberOf(rk, "message.max.bytes"))};
 }
 
+// What counts against the bound of its topic: the same before and after.
+size_t Weight(size_t key, size_t payload) {
+  constexpr size_t kRecord = 64;
+  return kRecord + key + payload;
+}
+
 // At most what it takes in a batch.
 size_t SizeOf(const Message& message) {
-  constexpr size_t kRecord = 64, kHeader = 16;
-  size_t size = kRecord + message.key.size() + message.payload.size();
+  constexpr size_t kHeader = 16;
+  size_t size = Weight(message.key.size(), message.payload.size());
   for (const auto& [name, value] : message.headers) size += kHeader + name.size() + value.size();
   return size;
 }
@@ -60,21 +66,28 @@ Producer::Producer(rd_kafka_t* rk, DriverHost& host)
       topic_patience_(NumberOf(rk, "topic.metadata.propagation.max.ms")),
       gate_(LimitsOf(rk, idempotent_)) {}
 
-Producer::~Producer() { DropTopics(); }
+Producer::~Producer() { DropTopics(true); }
 
-void Producer::DropTopics() {
-  for (const auto& [name, topic] : topics_) rd_kafka_topic_destroy(topic.handle);
-  topics_.clear();
+void Producer::DropTopics(bool all) {
+  std::erase_if(topics_, [all](const auto& entry) {
+    if (!all && !entry.second.bound.idle()) return false;
+    rd_kafka_topic_destroy(entry.second.handle);
+    return true;
+  });
+}
+
+Producer::TopicEntry* Producer::Known(std::string_view name) {
+  const auto found = topics_.find(name);
+  return found != topics_.end() ? &found->second : nullptr;
 }
 
 Producer::TopicEntry* Producer::Topic(std::string_view name) {
-  const auto found = topics_.find(name);
-  if (found != topics_.end()) return &found->second;
-  if (topics_.size() >= kMaxTopics) DropTopics();  // messages on their way hold their own reference
+  if (TopicEntry* known = Known(name); known != nullptr) return known;
+  if (topics_.size() >= kMaxTopics) DropTopics(false);
   const std::string terminated(name);
   rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, terminated.c_str(), nullptr);
   if (topic == nullptr) return nullptr;
-  return &topics_.emplace(terminated, TopicEntry{topic, false, {}, {}}).first->second;
+  return &topics_.emplace(terminated, TopicEntry{topic, false, {}, {}, {}}).first->second;
 }
 
 // For librdkafka a topic is unknown that it has not found in time, an outage included. Here it is
@@ -117,13 +130,6 @@ Millis Producer::EndBurst(Millis budget) {
   return Millis(0);
 }
 
-// The topic of a message that is answered is there. To be called before Ended().
-void Producer::Learn(const rd_kafka_message_t& report) {
-  if (!gate_.fresh()) return;
-  const auto found = topics_.find(std::string_view(rd_kafka_topic_name(report.rkt)));
-  if (found != topics_.end()) found->second.known = true;
-}
-
 Status Producer::Submit(const Message& message, Token token) {
   const size_t size = SizeOf(message);
   if (!gate_.Admits(size, Clock::now())) return Status(Code::kWouldBlock, {});
@@ -133,6 +139,8 @@ Status Producer::Submit(const Message& message, Token token) {
                                        "' refused: " + rd_kafka_err2str(rd_kafka_last_error()) +
                                        " (letters, digits, '.', '_', '-', at most 249)");
   }
+  const size_t weight = Weight(message.key.size(), message.payload.size());
+  if (!topic->bound.Admits(weight, Clock::now())) return Status(Code::kWouldBlock, {});
   // An empty payload is an empty value; without an address it would be a null value, a deletion
   // mark.
   const char* payload = message.payload.data() != nullptr ? message.payload.data() : "";
@@ -162,6 +170,7 @@ Status Producer::Submit(const Message& message, Token token) {
   rd_kafka_error_t* error = rd_kafka_produceva(rk_, args.data(), count);
   if (error == nullptr) {
     gate_.Took(size, topic->known);
+    topic->bound.Took(weight);
     ++outstanding_;
     return {};
   }
@@ -175,39 +184,52 @@ Status Producer::Submit(const Message& message, Token token) {
   return Undelivered(message.topic, err);
 }
 
-bool Producer::OnDelivery(rd_kafka_event_t* event) {
-  // Never destroyed: a process may end with this thread running.
-  static const Status& kOk = *new Status;
-  // Without an offset no broker has answered for the message: librdkafka infers from an answer to
-  // later ones that it has arrived before. A broker that was not the partition's leader yet refuses
-  // the first and takes the later, though, and then the first is nowhere.
-  static const Status& kInferred =
-      *new Status(Code::kUnavailable,
+// None: nobody knows the fate of the message, which stays with the core for the next producer.
+std::optional<Status> Producer::OutcomeOf(const rd_kafka_message_t& report, bool alone) {
+  const std::string_view topic = rd_kafka_topic_name(report.rkt);
+  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (!idempotent_ || report.offset >= 0) return Status();
+    // Without an offset no broker has answered for the message: librdkafka infers from an answer to
+    // later ones that it has arrived before. A broker that was not the partition's leader yet
+    // refuses the first and takes the later, though, and then the first is nowhere.
+    return Status(Code::kUnavailable,
                   "messages were acknowledged that came after one which was not (a partition that "
                   "has just been made?)");
-  bool answered = false;
-  std::array<const rd_kafka_message_t*, kBatch> batch{};
-  while (const size_t count = rd_kafka_event_message_array(event, batch.data(), batch.size())) {
+  }
+  if (IsPurge(report.err) || rd_kafka_fatal_error(rk_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::nullopt;
+  }
+  if (!alone && MayBeAnothers(report.err)) return BatchStatus(report.err, topic);
+  return Undelivered(topic, report.err);
+}
+
+bool Producer::OnDelivery(rd_kafka_event_t* event) {
+  // The messages of one event are of one partition, and where a broker has refused them, a batch.
+  const bool alone = rd_kafka_event_message_count(event) == 1;
+  bool answered = false, refused = false, for_size = false;
+  TopicEntry* topic = nullptr;
+  BatchBound::Amount batch;
+  std::array<const rd_kafka_message_t*, kBatch> reports{};
+  while (const size_t count = rd_kafka_event_message_array(event, reports.data(), reports.size())) {
+    if (topic == nullptr) topic = Known(rd_kafka_topic_name(reports[0]->rkt));
     for (size_t i = 0; i < count; ++i) {
-      const rd_kafka_message_t& report = *batch[i];
-      const auto token = static_cast<Token>(reinterpret_cast<uintptr_t>(report._private));
-      const bool taken = report.err == RD_KAFKA_RESP_ERR_NO_ERROR;
-      if (taken) Learn(report);
+      const rd_kafka_message_t& report = *reports[i];
+      if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic != nullptr) topic->known = true;
+      refused = refused || (!alone && MayBeAnothers(report.err));
+      for_size = for_size || IsTooLarge(report.err);
       gate_.Ended();
       --outstanding_;
-      if (taken && idempotent_ && report.offset < 0) {
-        host_.Complete(token, kInferred);
-      } else if (taken) {
-        answered = true;
-        host_.Complete(token, kOk);
-      } else if (!IsPurge(report.err) &&
-                 rd_kafka_fatal_error(rk_, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        // After a fatal error nobody knows the fate of the rest: it stays with the core for the
-        // next producer.
-        host_.Complete(token, Undelivered(rd_kafka_topic_name(report.rkt), report.err));
+      ++batch.messages;
+      batch.bytes += Weight(report.key_len, report.len);
+      if (const std::optional<Status> outcome = OutcomeOf(report, alone)) {
+        answered = answered || outcome->ok();
+        host_.Complete(static_cast<Token>(reinterpret_cast<uintptr_t>(report._private)), *outcome);
       }
     }
   }
+  if (topic != nullptr) topic->bound.Ended(batch);
+  if (topic != nullptr && !refused) topic->bound.Decided();
+  if (topic != nullptr && refused) topic->bound.Refused(batch, for_size, Clock::now());
   if (answered) gate_.Answered(Clock::now());
   return answered;
 }

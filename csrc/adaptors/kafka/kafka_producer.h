@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "adaptors/kafka/batch_bound.h"
 #include "adaptors/kafka/burst_gate.h"
 #include "adaptors/kafka/kafka_client.h"
 #include "core/driver.h"
@@ -47,11 +48,13 @@ class Producer {
     bool known = false;                              // a broker has taken a message for it
     std::optional<Clock::time_point> unknown_since;  // in the broker's own words
     Clock::time_point ask_again{};
+    BatchBound bound;
   };
   TopicEntry* Topic(std::string_view name);
+  TopicEntry* Known(std::string_view name);
   Status Undelivered(std::string_view topic, rd_kafka_resp_err_t err);
-  void DropTopics();
-  void Learn(const rd_kafka_message_t& report);
+  std::optional<Status> OutcomeOf(const rd_kafka_message_t& report, bool alone);
+  void DropTopics(bool all);
 
   rd_kafka_t* const rk_;
   DriverHost& host_;
