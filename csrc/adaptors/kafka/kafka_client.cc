@@ -54,6 +54,11 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
     }
     return;
   }
+  if (std::string_view(facility) == "FAIL") {
+    const std::string_view line(text);  // "[thrd:<name>]: " and what an event says
+    const size_t thread = line.starts_with("[thrd:") ? line.find("]: ") : line.npos;
+    shared.failure = shared.redact(thread == line.npos ? line : line.substr(thread + 3));
+  }
   const LogLevel mapped = LevelOf(level, facility);
   if (!shared.log->Enabled(mapped)) return;
   const std::string line = std::string("librdkafka ") + facility + ": " + shared.redact(text);
@@ -203,6 +208,16 @@ std::string Client::TakeRefusal() {
   return std::exchange(shared_->refusal, {});
 }
 
+std::string Client::LastFailure() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->failure;
+}
+
+void Client::ForgetFailure() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->failure.clear();
+}
+
 // One attempt is over when every broker has refused on each of its addresses. A name may have an
 // IPv6 and an IPv4 address, of which librdkafka takes the next one at each try.
 bool Client::AllRefused(bool all_down, rd_kafka_resp_err_t last) {
@@ -254,6 +269,9 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
     if (Clock::now() >= deadline || AllRefused(all_down, last)) break;
   }
   if (!cause.ok()) return cause;
+  if (const std::string failure = LastFailure(); !failure.empty()) {
+    return Explain(RD_KAFKA_RESP_ERR__TRANSPORT, failure);
+  }
   return Status(Code::kTimeout, "cannot reach broker " + settings_.brokers() +
                                     ": no answer within connect-timeout" +
                                     Hint(Situation::kSilent, PeerAt(settings_.brokers())));

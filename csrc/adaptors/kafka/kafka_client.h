@@ -43,6 +43,7 @@ struct ClientShared {
   // Guarded by mutex.
   Logger* log = nullptr;
   std::string refusal;
+  std::string failure;  // how a connection ended last
 };
 
 /// Owned by the I/O thread, which calls everything here.
@@ -75,6 +76,10 @@ class Client {
   void ListenToRefusals(bool on);
   /// What was read since (RefusalIn), or empty.
   std::string TakeRefusal();
+  /// How a connection ended last, as the text of an error event. With librdkafka 2.16 the end of an
+  /// open connection is a log line only. Empty: none did, or it was not logged.
+  std::string LastFailure() const;
+  void ForgetFailure();
 
   /// Of an error event for a broker that is not in the connection string, but known from the
   /// cluster: its address, else empty.

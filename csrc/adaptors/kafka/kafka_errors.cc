@@ -49,6 +49,33 @@ std::string SetupTimeout(std::string_view text, Millis limit, const Peer& peer) 
          Hint(Situation::kSilent, peer);
 }
 
+// A broker that wants a login closes a connection without one that counts as open already.
+bool MayWantLogin(std::string_view text) {
+  constexpr std::string_view kAfter = " (after ";
+  constexpr long kSoon = 2000;
+  const size_t after = text.rfind(kAfter);
+  if (after == text.npos || text.find("ms in state UP", after) == text.npos) return false;
+  return Core(text).starts_with("Disconnected") && text.find("sasl_") == text.npos &&
+         std::strtol(std::string(text.substr(after + kAfter.size())).c_str(), nullptr, 10) < kSoon;
+}
+
+// The server ended the connection. What that means follows from the state it was in; librdkafka's
+// own guess is put differently in each version, and in 2.16 it is missing.
+std::string Closed(std::string_view text, const Peer& peer) {
+  if (text.find("in state SSL_HANDSHAKE") != text.npos) {
+    return "TLS: the server closed the connection in the handshake" +
+           Hint(Situation::kTlsClosed, peer);
+  }
+  if (peer.answered == Answered::kBefore) {
+    return "the connection was closed" + Hint(Situation::kClosed, peer);
+  }
+  if (MayWantLogin(text)) {
+    return "the connection was closed during the handshake (does the broker want a login? then set "
+           "sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA)";
+  }
+  return "the connection was closed during the handshake" + Hint(Situation::kClosed, peer);
+}
+
 // Of "Connect to ipv4#127.0.0.1:9092 failed: Connection refused".
 Situation ConnectSituation(std::string_view why) {
   const auto has = [why](std::string_view part) { return why.find(part) != why.npos; };
@@ -192,10 +219,8 @@ Status BatchStatus(rd_kafka_resp_err_t err, std::string_view topic) {
                                  "is refused)"))};
 }
 
-// A login that is missing ends a connection in the same state.
 bool ShowsAnswer(std::string_view text) {
-  return text.find("in state UP") != text.npos &&
-         text.find("might require SASL") == std::string_view::npos;
+  return text.find("in state UP") != text.npos && !MayWantLogin(text);
 }
 
 Status MessageStatus(rd_kafka_resp_err_t err, std::string_view topic) {
@@ -233,7 +258,6 @@ std::string LoginAdvice(std::string_view refusal, int version) {
 
 std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis setup_timeout,
                       const Peer& peer) {
-  const bool known = peer.answered == Answered::kBefore;
   if (text.find("setup timed out") != std::string_view::npos) {
     return SetupTimeout(text, setup_timeout, peer);
   }
@@ -254,18 +278,8 @@ std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis set
     return "authentication: " + LowerFirst(core) + LoginAdvice(core, rd_kafka_version());
   }
   if (err == RD_KAFKA_RESP_ERR__SSL) return "TLS: " + TlsDetail(text);
-  if (core.starts_with("SSL handshake failed: Disconnected")) {
-    return "TLS: the server closed the connection in the handshake" +
-           Hint(Situation::kTlsClosed, peer);
-  }
-  if (core.find("while requesting ApiVersion") != std::string_view::npos) {
-    return "the connection was closed during the handshake" + Hint(Situation::kClosed, peer);
-  }
-  if (core.find("broker might require SASL") != std::string_view::npos) {
-    return "the connection was closed during the handshake" +
-           (known ? Hint(Situation::kClosed, peer)
-                  : " (does the broker want a login? then set sasl-mechanism, USER_KAFKA and "
-                    "PASSWORD_KAFKA)");
+  if (core.starts_with("Disconnected") || core.starts_with("SSL handshake failed: Disconnected")) {
+    return Closed(text, peer);
   }
   const size_t failed = core.find(" failed: ");
   if (core.starts_with("Connect to ") && failed != std::string_view::npos) {

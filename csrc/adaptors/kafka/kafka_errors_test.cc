@@ -69,6 +69,18 @@ TEST(KafkaErrors, LinkStatusNamesCauseAndRemedy) {
   EXPECT_TRUE(login.permanent());
 }
 
+// Kafka's words are those for a wrong password.
+TEST(KafkaErrors, AScramRefusalOfAnOldLibraryNamesTheVersion) {
+  const std::string scram =
+      "Broker: SASL Authentication failed: Authentication failed during authentication due to "
+      "invalid credentials with SASL mechanism SCRAM-SHA-256";
+  EXPECT_NE(LoginAdvice(scram, 0x020002ff).find("needs librdkafka 2.6.1, or PLAIN over TLS"),
+            std::string::npos);
+  EXPECT_EQ(LoginAdvice(scram, 0x020601ff).find("2.6.1"), std::string::npos);
+  EXPECT_EQ(LoginAdvice("SASL PLAIN authentication failed", 0x020002ff).find("2.6.1"),
+            std::string::npos);
+}
+
 TEST(KafkaErrors, TlsDetailIsWhatOpenSslSays) {
   EXPECT_EQ(TlsDetail("ssl://h:1/bootstrap: SSL handshake failed: error:0A000086:SSL "
                       "routines::certificate verify failed: broker certificate could not be "
@@ -97,6 +109,19 @@ TEST(KafkaErrors, MissingLoginAndMissingTlsAreNamed) {
       "APIVERSION_QUERY)",
       "h:1", kSetup, kNew);
   EXPECT_NE(tls.message().find("enable-tls=1"), std::string::npos) << tls.message();
+  const Status newer = LinkStatus(RD_KAFKA_RESP_ERR__TRANSPORT,
+                                  "h:1/bootstrap: Disconnected: connection closed by peer: receive "
+                                  "0 after POLLIN (after 3ms in "
+                                  "state APIVERSION_QUERY)",
+                                  "h:1", kSetup, kNew);
+  EXPECT_EQ(newer.message(), tls.message());
+  const std::string_view closed =
+      "h:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 300ms "
+      "in state UP)";
+  EXPECT_EQ(LinkStatus(RD_KAFKA_RESP_ERR__TRANSPORT, closed, "h:1", kSetup, kNew).message(),
+            login.message());
+  EXPECT_FALSE(ShowsAnswer(closed));
+  EXPECT_TRUE(ShowsAnswer("h:1/1: Disconnected (after 60000ms in state UP)"));
 }
 
 // What worked is not suspected of being no Kafka, a TLS listener or without a login.
@@ -121,7 +146,7 @@ TEST(KafkaErrors, ABrokerThatAnsweredIsNotSuspected) {
 }
 
 TEST(KafkaErrors, EventsTellWhichBrokerHasAnswered) {
-  EXPECT_TRUE(ShowsAnswer("h:1/1: Disconnected (after 10ms in state UP)"));
+  EXPECT_TRUE(ShowsAnswer("h:1/1: Disconnected (after 10000ms in state UP)"));
   EXPECT_FALSE(
       ShowsAnswer("h:1/1: Disconnected: verify that security.protocol is correctly "
                   "configured, broker might require SASL authentication (after 300ms in "

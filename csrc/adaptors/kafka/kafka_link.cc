@@ -18,11 +18,13 @@ constexpr size_t kMostAddresses = 100;
 }  // namespace
 
 void LinkWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
-  // The events of single brokers carry the cause; the summary does not.
+  // The events of single brokers carry the cause; the summary ("0/2 brokers are down") does not,
+  // and comes alone where librdkafka only logs the end of a connection (2.16), or has just replaced
+  // a connection of the bootstrap list by one of the cluster's.
   if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    if (cause_.ok()) {
-      cause_ = {Code::kUnavailable, "cannot reach broker " + settings_.brokers() +
-                                        ": none of the cluster's brokers can be reached"};
+    const std::string failure = client_.LastFailure();
+    if (cause_.ok() && !failure.empty()) {
+      cause_ = client_.Explain(RD_KAFKA_RESP_ERR__TRANSPORT, failure);
     }
   } else {
     cause_ = client_.Explain(err, text);
@@ -34,6 +36,7 @@ void LinkWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
   if (up_ && !due_set_) {
     due_set_ = true;
     due_ = Clock::now() + kSettle;
+    tell_at_ = Clock::now() + kProbeEvery;
   }
   host_.log().Limited(LogLevel::kInfo, "broker-error", text);
 }
@@ -47,13 +50,22 @@ Millis LinkWatch::Tick(Millis budget) {
       // One of several brokers is away, or it was over at once. Messages for that broker wait,
       // which is worth a line; the link as a whole is up.
       due_set_ = false;
-      host_.log().Limited(LogLevel::kWarn, "broker-away", cause_.message());
+      if (!cause_.ok()) host_.log().Limited(LogLevel::kWarn, "broker-away", cause_.message());
       cause_ = {};
+      client_.ForgetFailure();
       return budget;
     }
     if (usable) {
       Up();
       return budget;
+    }
+    if (up_ && cause_.ok() && now < tell_at_) {  // the next attempt tells
+      due_ = now + kSettle;
+      return std::min(budget, kSettle);
+    }
+    if (cause_.ok()) {
+      cause_ = {Code::kUnavailable, "cannot reach broker " + settings_.brokers() +
+                                        ": none of the cluster's brokers can be reached"};
     }
     if (up_) {
       up_ = false;
@@ -100,6 +112,7 @@ void LinkWatch::Up() {
   up_ = true;
   due_set_ = false;
   cause_ = {};
+  client_.ForgetFailure();
   host_.LinkUp();
 }
 

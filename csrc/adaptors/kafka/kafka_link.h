@@ -45,6 +45,7 @@ class LinkWatch {
   bool up_ = true;
   bool due_set_ = false;
   Deadline due_{};           // of the next look
+  Deadline tell_at_{};       // without a cause that is known by then
   Deadline last_attempt_{};  // while down
   uint32_t connects_ = 0;    // attempts of single brokers not yet reported
   Status cause_;
