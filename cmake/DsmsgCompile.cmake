@@ -36,6 +36,8 @@ if(DSMSG_TESTS)
   find_package(GTest REQUIRED)
   add_library(dsmsg_gtest_once INTERFACE)
   target_link_libraries(dsmsg_gtest_once INTERFACE GTest::gtest GTest::gmock)
+  target_sources(dsmsg_gtest_once INTERFACE
+    ${PROJECT_SOURCE_DIR}/tests/support/sanitizers.cc ${PROJECT_SOURCE_DIR}/tests/support/temp_dir.cc)
   # GCC 12 sees overflows that are not there in std::string (its bug 105329), more of them in precompiled headers.
   target_compile_options(dsmsg_gtest_once INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
   # Optimising the tests themselves takes longer than running them does.

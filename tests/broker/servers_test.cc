@@ -11,12 +11,6 @@
 #include "harness.h"
 #include "quirks.h"
 
-// As in the conformance suite: glibc frees a finished thread's storage in a way that
-// ThreadSanitizer cannot see.
-extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
-  return "race:_dl_deallocate_tls\n";
-}
-
 namespace dsmsg::client_test {
 namespace {
 

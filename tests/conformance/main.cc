@@ -19,11 +19,6 @@
 #include "log_capture.h"
 #include "quirks.h"
 
-// glibc frees a finished thread's storage for an unloadable library's thread_local variables when
-// it reuses the stack, in a way that ThreadSanitizer cannot see.
-extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
-  return "race:_dl_deallocate_tls\n";
-}
 // LeakSanitizer (GCC 12) reads storage of threads that have ended, and crashes, when it follows
 // __tls_get_addr in a program that loads and unloads libraries.
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all test programs tell the sanitizers; a program may say more, with a function of its own.
+
+// glibc frees a finished thread's storage for an unloadable library's thread_local variables when
+// it reuses the stack, in a way that ThreadSanitizer cannot see.
+extern "C" __attribute__((visibility("default"), weak)) const char* __tsan_default_suppressions() {
+  return "race:_dl_deallocate_tls\n";
+}
