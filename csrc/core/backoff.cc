@@ -27,9 +27,10 @@ Backoff::Backoff(Millis first, Millis max, uint64_t seed)
       state_(seed),
       ceiling_ms_(first_ms_) {}
 
-Millis Backoff::Next() {
+Millis Backoff::Next(Millis limit) {
   // The bias of the remainder is below 2^-24 for a ceiling of half a year.
-  const uint64_t pause = NextRandom(&state_) % (ceiling_ms_ + 1);
+  const uint64_t ceiling = std::min(ceiling_ms_, NotNegative(limit));
+  const uint64_t pause = NextRandom(&state_) % (ceiling + 1);
   ceiling_ms_ = ceiling_ms_ > max_ms_ / 2 ? max_ms_ : ceiling_ms_ * 2;
   if (attempts_ < std::numeric_limits<int>::max()) ++attempts_;
   return Millis(static_cast<Millis::rep>(pause));

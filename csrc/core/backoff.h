@@ -17,8 +17,8 @@ class Backoff {
   /// a `max` below `first` caps from the first attempt on.
   Backoff(Millis first, Millis max, uint64_t seed);
 
-  /// The next pause; counts one attempt.
-  Millis Next();
+  /// The next pause, for now at most `limit`; counts one attempt.
+  Millis Next(Millis limit = Millis::max());
   /// After a success: starts from `first` again (the random sequence goes on).
   void Reset();
   /// Calls of Next since the start or the last Reset; stays at INT_MAX.

@@ -193,19 +193,26 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
   const bool keep = parts_.dead_letters.enabled();
   const size_t retried = parts_.queue->Complete(*outcomes, &finished, keep ? &refused : nullptr);
   for (const SendQueue::Outcome& outcome : *outcomes) {
-    if (outcome.status.ok()) continue;
-    parts_.logger.Limited(
-        LogLevel::kWarn, CodeName(outcome.status.code()),
-        (outcome.status.retryable() ? "not taken, will be sent again: " : "message refused: ") +
-            outcome.status.message());
+    if (!outcome.status.retryable()) continue;
+    parts_.logger.Limited(LogLevel::kWarn, CodeName(outcome.status.code()),
+                          "not taken, will be sent again: " + outcome.status.message());
   }
   outcomes->clear();
   if (retried > 0) {
     hold_requested_ = true;
     Wake(true);
   }
-  KeepRefused(&refused);  // first: who is told of a refusal finds the dead letter
-  parts_.completions.Push(&finished);
+  TellRefused(&finished, &refused);
+}
+
+void Link::TellRefused(std::vector<Finished>* finished, std::vector<SendQueue::Refused>* refused) {
+  for (const Finished& ended : *finished) {
+    if (ended.status.ok()) continue;
+    parts_.logger.Limited(LogLevel::kWarn, CodeName(ended.status.code()),
+                          "message refused: " + ended.status.message());
+  }
+  KeepRefused(refused);  // first: who is told of a refusal finds the dead letter
+  parts_.completions.Push(finished);
 }
 
 // Never waits for room: a dead letter that finds none goes to the directory.

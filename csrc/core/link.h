@@ -110,8 +110,9 @@ class Link final : public DriverHost {
   bool TryOpen();
   void SwapDriver();
   void Adopt(std::shared_ptr<const Settings> settings);
-  void CloseDriver(Millis drain);
-  void LinkLost(const Status& reason);
+  bool CloseDriver(Millis drain, bool lost = false);
+  void LinkLost(const Status& reason, bool subscribing);
+  void JudgeAccused(const Status& reason);
   void Pause(bool slowly);
   void AnswerGivenUp();
 
@@ -123,10 +124,12 @@ class Link final : public DriverHost {
   Status HandleSubscription();
   void HandleAcks();
   void HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes);  // any thread
-  void KeepRefused(std::vector<SendQueue::Refused>* refused);      // any thread
-  void Tell(std::vector<Finished>* finished);                      // any thread
-  void ReportUp();                                                 // any thread
-  void ReportDown(const Status& reason, bool failed_attempt);      // any thread
+  void TellRefused(std::vector<Finished>* finished,
+                   std::vector<SendQueue::Refused>* refused);  // any thread
+  void KeepRefused(std::vector<SendQueue::Refused>* refused);  // any thread
+  void Tell(std::vector<Finished>* finished);                  // any thread
+  void ReportUp();                                             // any thread
+  void ReportDown(const Status& reason, bool failed_attempt);  // any thread
   bool stopping() const { return stop_.load(std::memory_order_acquire); }
 
   static constexpr size_t kSubmitBatch = 64;  // so many do not linger
@@ -155,6 +158,8 @@ class Link final : public DriverHost {
   Millis linger_{0};
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
+  Clock::time_point down_since_ = Clock::now();
+  Status accusation_;  // not ok: how a connection ended with one message in flight, just now
   std::vector<SendQueue::Outcome> outcomes_;
   std::vector<SendQueue::Submission> submissions_;
   std::vector<Inbox::Ack> acks_;

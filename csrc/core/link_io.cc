@@ -13,6 +13,8 @@ namespace {
 constexpr Millis kIdleBudget{1000};    // for drivers that have something to do now and then
 constexpr Millis kBlockedBudget{100};  // offered again at the latest
 constexpr Millis kStable{5000};        // a link that lasted this long starts the backoff anew
+// A server that was only restarted is found again within 5 s.
+constexpr Millis kYoung{60000}, kYoungMax{4000};
 
 }  // namespace
 
@@ -67,11 +69,13 @@ void Link::SwapDriver() {
 }
 
 bool Link::TryOpen() {
+  const Status accusation = std::exchange(accusation_, Status());
   const Status status =
       driver_->Open(role_, Clock::now() + settings_->connect_timeout, cancel_.fd());
   if (!status.ok()) {
     driver_->Close(Millis(0), -1);
     HandleOutcomes(&outcomes_);
+    if (parts_.queue != nullptr) parts_.queue->Acquit();  // the server is what ended
     if (status.code() != Code::kCancelled) ReportDown(status, true);
     return false;
   }
@@ -80,30 +84,52 @@ bool Link::TryOpen() {
   up_since_ = Clock::now();
   if (parts_.subscription != nullptr) parts_.subscription->Opened();
   ReportUp();
+  if (!accusation.ok()) JudgeAccused(accusation);
   return true;
 }
 
-// Whatever the driver still reports belongs to messages in flight; the rest of those waits again.
-void Link::CloseDriver(Millis drain) {
-  open_ = false;
-  driver_->Close(drain, -1);
-  if (parts_.queue == nullptr) return;
-  HandleOutcomes(&outcomes_);
-  parts_.queue->Recover();
+// The server ended a connection with one message in flight and takes the next one at once. A server
+// that died would not have: it is the message, or chance. What ends connections by itself (a client
+// of the same name, a flaky network) shows when the new one has to last without the message first.
+void Link::JudgeAccused(const Status& reason) {
+  constexpr Millis kProof{1000};
+  std::vector<Finished> finished;
+  std::vector<SendQueue::Refused> refused;
+  const bool prove =
+      parts_.queue->Accuse(reason, &finished, parts_.dead_letters.enabled() ? &refused : nullptr);
+  if (prove) hold_until_ = Clock::now() + kProof;
+  TellRefused(&finished, &refused);
 }
 
-void Link::LinkLost(const Status& reason) {
+// Whatever the driver still reports belongs to messages in flight; the rest of those waits again.
+// `lost`: as SendQueue::RecoverLost, else false.
+bool Link::CloseDriver(Millis drain, bool lost) {
+  open_ = false;
+  driver_->Close(drain, -1);
+  if (parts_.queue == nullptr) return false;
+  HandleOutcomes(&outcomes_);
+  if (lost) return parts_.queue->RecoverLost();
+  parts_.queue->Recover();
+  return false;
+}
+
+// `subscribing`: no message of ours has to do with it.
+void Link::LinkLost(const Status& reason, bool subscribing) {
   if (Clock::now() - up_since_ > kStable) reconnect_backoff_.Reset();
-  CloseDriver(Millis(0));
+  const bool ours = parts_.factory.info->retry == RetryOwner::kCore;
+  const bool judge = CloseDriver(Millis(0), ours && !subscribing);
   ReportDown(reason, false);
-  Pause(false);
+  down_since_ = Clock::now();
+  accusation_ = judge ? reason : Status();
+  if (!judge) Pause(false);  // else at once: a server that died is not back yet
 }
 
 // Waits for the next attempt; messages expire meanwhile.
 void Link::Pause(bool slowly) {
   const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
+  const bool young = Clock::now() - down_since_ < kYoung;
   const Millis pause = slowly ? settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
-                              : reconnect_backoff_.Next();
+                              : reconnect_backoff_.Next(young ? kYoungMax : Millis::max());
   const Deadline end = Clock::now() + pause;
   while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
     Deadline next = end;
@@ -145,7 +171,7 @@ void Link::Drive() {
   bool blocked = true, room = false;
   if (parts_.inbox != nullptr) {
     HandleAcks();  // first: a driver may look at what was acknowledged when the topics change
-    if (Status lost = HandleSubscription(); !lost.ok()) return LinkLost(lost);
+    if (Status lost = HandleSubscription(); !lost.ok()) return LinkLost(lost, true);
   }
   if (parts_.queue != nullptr) {
     if (hold_requested_.exchange(false)) hold_until_ = Clock::now() + retry_backoff_.Next();
@@ -169,7 +195,7 @@ void Link::Drive() {
     }
     HandleOutcomes(&outcomes_);
   }
-  if (!status.ok()) LinkLost(status);
+  if (!status.ok()) LinkLost(status, false);
 }
 
 bool Link::Lingering(const SendQueue::Waiting& waiting, Clock::time_point now) const {

@@ -49,11 +49,17 @@ struct Outgoing {
   std::vector<Header> headers;
   Recipient recipient;
   Clock::time_point accepted_at;
-  uint64_t spool_id = 0;       // not 0: came from the spool and has no recipient
-  uint64_t sequence = 0;       // its place among the queue's messages; 0: at the end
-  bool behind_spool = false;   // older messages of its key are in the spool: it waits for those
-  Place place = Place::kHost;  // where the books have it
-  bool dead_letter = false;    // a copy of a refused message, on its way to dead-letter-topic
+  uint64_t spool_id = 0;        // not 0: came from the spool and has no recipient
+  uint64_t sequence = 0;        // its place among the queue's messages; 0: at the end
+  bool behind_spool = false;    // older messages of its key are in the spool: it waits for those
+  Place place = Place::kHost;   // where the books have it
+  bool dead_letter = false;     // a copy of a refused message, on its way to dead-letter-topic
+  uint8_t losses = 0;           // connections that ended with it in flight
+  uint8_t blames = 0;           // of these, while it was alone in flight and the server stayed
+  Clock::duration leniency{0};  // the queue's, when it was accepted
+
+  /// It may be what ends the connections: it goes alone.
+  bool suspect() const { return losses >= 2 || blames > 0; }
 
   size_t bytes() const { return buffer.size(); }
   std::string_view order_key() const { return message.has_key ? message.key : std::string_view(); }

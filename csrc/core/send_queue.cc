@@ -140,8 +140,8 @@ bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
 bool SendQueue::Take(size_t max, std::vector<Submission>* submissions) {
   std::lock_guard lock(mutex_);
   while (submissions->size() < max && waiting_.head != kNone) {
-    const uint32_t index = waiting_.head;
-    if (!FlightRoom(slots_[index].outgoing.bytes())) return true;
+    const uint32_t index = FirstToGo();
+    if (!FlightRoom(slots_[index].outgoing.bytes()) || MustWait(slots_[index])) return true;
     MoveToFlight(index);
     submissions->push_back(SubmissionOf(index));
     ++slots_[index].outgoing.message.attempt;
@@ -180,28 +180,38 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
       Release(index, nullptr);
       continue;
     }
-    if (outcome.status.ok()) {
-      ++acknowledgements_;
-      stalled_ = false;
-      metrics_.RecordSuccess(slot->outgoing.place, Since(slot->outgoing.accepted_at));
-    } else if (outcome.status.retryable()) {
+    if (outcome.status.retryable()) {
       ++retried;
       Metrics::Add(metrics_.retried);
       MoveToWaiting(index);
-      continue;
     } else {
-      metrics_.RecordFailed(slot->outgoing.place, outcome.status);
-    }
-    Outgoing ended = Release(index, &flight_);
-    finished->push_back({std::move(ended.recipient), outcome.status, ended.spool_id});
-    Ended(ended.spool_id);
-    if (!outcome.status.ok() && refused != nullptr) {
-      refused->push_back({std::move(ended), outcome.status});
-      ++keeping_;
+      End(index, outcome.status, finished, refused);
+      if (passed_over_ && outcome.status.ok()) Convict(finished, refused);
     }
   }
   NotifyRoom();
   return retried;
+}
+
+// As the broker's answer says.
+void SendQueue::End(uint32_t index, const Status& status, FinishedList* finished,
+                    std::vector<Refused>* refused) {
+  const Slot& slot = slots_[index];
+  if (status.ok()) {
+    ++acknowledgements_;
+    stalled_ = false;
+    metrics_.RecordSuccess(slot.outgoing.place, Since(slot.outgoing.accepted_at));
+  } else {
+    metrics_.RecordFailed(slot.outgoing.place, status);
+  }
+  if (isolating_since_ != Clock::time_point::max()) EndIsolation(Clock::now());
+  Outgoing ended = Release(index, ListOf(slot.state));
+  finished->push_back({std::move(ended.recipient), status, ended.spool_id});
+  Ended(ended.spool_id);
+  if (!status.ok() && refused != nullptr) {
+    refused->push_back({std::move(ended), status});
+    ++keeping_;
+  }
 }
 
 void SendQueue::Kept(size_t count) {
@@ -222,6 +232,10 @@ std::shared_ptr<const void> SendQueue::HoldInFlight() {
 
 void SendQueue::Recover() {
   std::lock_guard lock(mutex_);
+  RecoverLocked();
+}
+
+void SendQueue::RecoverLocked() {
   while (flight_.tail != kNone) {  // from the newest back, so that each finds its place at the head
     Metrics::Add(metrics_.retried);
     MoveToWaiting(flight_.tail);
@@ -236,6 +250,8 @@ Clock::time_point SendQueue::Expire(Clock::time_point now, FinishedList* finishe
   auto due = Clock::time_point::max();
   if (limits_.message_timeout.count() == 0) return due;
   std::lock_guard lock(mutex_);
+  constexpr Clock::duration none{0}, kLook = Millis(20);
+  const Clock::duration isolated = Isolated(now);
   for (List* list : {&waiting_, &behind_, &flight_}) {
     for (uint32_t index = list->head; index != kNone;) {
       const uint32_t next = slots_[index].next;
@@ -245,9 +261,10 @@ Clock::time_point SendQueue::Expire(Clock::time_point now, FinishedList* finishe
         index = next;
         continue;
       }
-      const auto ends = outgoing.accepted_at + limits_.message_timeout;
+      const auto leniency = leniency_ - outgoing.leniency + (outgoing.blames > 0 ? none : isolated);
+      const auto ends = outgoing.accepted_at + limits_.message_timeout + std::max(leniency, none);
       if (ends > now) {
-        due = std::min(due, ends);
+        due = std::min(due, isolated > none ? std::max(ends, now + kLook) : ends);
         break;  // sequence order is the order of acceptance
       }
       Drop(index, {Code::kTimeout, "not acknowledged within message-timeout"}, DropReason::kExpired,

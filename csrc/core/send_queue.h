@@ -45,6 +45,7 @@ struct QueueLimits {
   Overflow overflow = Overflow::kBlock;
   Millis overflow_timeout{5000};
   Millis message_timeout{0};  // 0: never
+  int poison_attempts = 3;    // 0: any number
 };
 
 class SendQueue {
@@ -117,6 +118,23 @@ class SendQueue {
   /// After the driver was closed: everything in flight waits again, in its old order.
   void Recover();
 
+  // A message that the server answers by ending the connection, or by silence, would be sent again
+  // for ever, with everything behind it. What was in flight at the end of two connections is a
+  // suspect: Take hands it out alone. Ends that leave the server in place are counted against the
+  // message that was alone in flight (poison_attempts).
+
+  /// As Recover, after a connection that had logged in was lost. True: one message was alone in
+  /// flight, the accused from now on.
+  bool RecoverLost();
+  /// That connection ended for `reason`, and the server takes the next one at once: one more count
+  /// against the accused, and its end as if the broker had refused it (see Complete) when it is
+  /// enough. Silence (kTimeout) is the server's own often enough: the accused is passed over then,
+  /// and ends when another message is acknowledged. True: the new connection should last a while
+  /// without the accused first.
+  bool Accuse(const Status& reason, FinishedList* finished, std::vector<Refused>* refused);
+  /// It was the server, not the accused.
+  void Acquit();
+
   /// Ends messages older than message_timeout. Returns when the next one is due (time_point::max():
   /// none).
   Clock::time_point Expire(Clock::time_point now, FinishedList* finished);
@@ -187,6 +205,16 @@ class SendQueue {
   void AddBehind(size_t key);
   void RemoveBehind(size_t key);
   bool Idle() const;
+  void End(uint32_t index, const Status& status, FinishedList* finished,
+           std::vector<Refused>* refused);
+  void RecoverLocked();
+  void AcquitLocked();
+  Slot* Accused();
+  void Convict(FinishedList* finished, std::vector<Refused>* refused);
+  uint32_t FirstToGo();
+  bool MustWait(const Slot& slot) const;
+  Clock::duration Isolated(Clock::time_point now) const;
+  void EndIsolation(Clock::time_point now);
   bool MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& incoming,
                 FinishedList* finished, Deadline patience);
   bool EvictOne(const Outgoing& incoming, FinishedList* finished);
@@ -222,6 +250,14 @@ class SendQueue {
          flight_bytes_ = 0;  // abandoned included
   size_t blocked_ = 0;       // senders in WaitForRoom
   uint64_t acknowledgements_ = 0;
+  Token accused_ = 0;         // of RecoverLost
+  std::string accusation_;    // why it was blamed last
+  bool passed_over_ = false;  // the accused, until another message is acknowledged
+  // Nothing got through since a connection ended with messages in flight (time_point::max():
+  // something did), and how long that was in all: message_timeout does not count it, but for the
+  // accused.
+  Clock::time_point isolating_since_ = Clock::time_point::max();
+  Clock::duration leniency_{0};
   bool link_up_ = false, stalled_ = false, closed_ = false;
 };
 

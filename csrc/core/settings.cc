@@ -41,6 +41,7 @@ void ReadCommonOptions(Settings* settings) {
   settings->queue.overflow = ParseOverflow(config.GetString("overflow"));
   settings->queue.overflow_timeout = config.GetMillis("overflow-timeout");
   settings->queue.message_timeout = config.GetMillis("message-timeout");
+  settings->queue.poison_attempts = static_cast<int>(config.GetInt("poison-attempts"));
   settings->send_timeout = config.GetMillis("send-timeout");
   settings->flush_timeout = config.GetMillis("flush-timeout");
   settings->work_wait = config.GetMillis("work-wait");

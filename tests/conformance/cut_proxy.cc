@@ -77,7 +77,11 @@ void CutProxy::Become(Mode mode) {
 }
 
 void CutProxy::SlowDown(std::chrono::milliseconds delay, size_t bytes_per_second) {
-  Ask({Mode::kOpen, delay, bytes_per_second, false});
+  Ask({Mode::kOpen, delay, bytes_per_second, {}, false});
+}
+
+void CutProxy::EndConnectionsAt(std::string marker) {
+  Ask({Mode::kOpen, std::chrono::milliseconds(0), 0, std::move(marker), false});
 }
 
 std::vector<CutProxy::Clock::time_point> CutProxy::Attempts() const {
@@ -163,6 +167,7 @@ bool CutProxy::Move(Way* way, short from_events, short to_events) const {
     const ssize_t got = recv(way->from, way->bytes.data(), way->bytes.size(), MSG_DONTWAIT);
     way->bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
     if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
+    if (!now_.marker.empty() && HoldsMarker(way)) return false;
     if (way->to < 0) way->bytes.clear();  // swallowed
     way->not_before = std::max(way->not_before, Clock::now() + now_.delay);
     to_events = POLLOUT;  // most likely
@@ -181,6 +186,13 @@ bool CutProxy::Move(Way* way, short from_events, short to_events) const {
     }
   }
   return true;
+}
+
+bool CutProxy::HoldsMarker(Way* way) const {
+  way->before += way->bytes;
+  if (way->before.find(now_.marker) != std::string::npos) return true;
+  way->before.erase(0, way->before.size() - std::min(way->before.size(), now_.marker.size()));
+  return false;
 }
 
 short CutProxy::Interest(const Way& in, const Way& out) {

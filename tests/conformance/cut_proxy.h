@@ -45,6 +45,8 @@ class CutProxy {
   /// While open: each way holds bytes back for `delay`, and passes at most so many of them a second
   /// (0: no limit).
   void SlowDown(std::chrono::milliseconds delay, size_t bytes_per_second);
+  /// While open: a connection ends, for both sides, as soon as the client's bytes hold `marker`.
+  void EndConnectionsAt(std::string marker);
   /// When connections came, oldest first; those that a cut port refused are not seen.
   std::vector<Clock::time_point> Attempts() const;
 
@@ -53,6 +55,7 @@ class CutProxy {
   struct Way {
     int from = -1, to = -1;
     std::string bytes;
+    std::string before;  // the last bytes that were read earlier, where a marker may have begun
     Clock::time_point not_before{};  // of the next write
   };
   struct Pair {
@@ -62,6 +65,7 @@ class CutProxy {
     Mode mode = Mode::kOpen;
     std::chrono::milliseconds delay{0};
     size_t bytes_per_second = 0;
+    std::string marker;
     bool end = false;
   };
 
@@ -75,6 +79,7 @@ class CutProxy {
   int Wait(std::vector<pollfd>* fds);
   void MoveAll(const std::vector<pollfd>& fds);
   bool Move(Way* way, short from_events, short to_events) const;
+  bool HoldsMarker(Way* way) const;
   static short Interest(const Way& in, const Way& out);
 
   const uint16_t target_;

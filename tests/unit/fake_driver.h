@@ -39,6 +39,9 @@ class FakeBroker {
     cut = false;
     refused_topic.clear();
     silent_topic.clear();
+    poison_topic.clear();
+    poison_is_silent = false;
+    life = std::chrono::hours(1);
     subscribes = 0;
     subscribe_answer = nullptr;
     in_subscribe = false;
@@ -68,10 +71,13 @@ class FakeBroker {
   Answer answer = Answer::kAck;
   bool cut = false;
   int opens = 0;
-  std::string opened;                 // the host of the last attempt
-  std::string refused_topic;          // whatever the answer
-  std::string silent_topic;           // never answered
-  std::vector<std::string> received;  // "topic|key|payload"
+  std::string opened;                   // the host of the last attempt
+  std::string refused_topic;            // whatever the answer
+  std::string silent_topic;             // never answered
+  std::string poison_topic;             // answered by ending the connection, the server stays
+  bool poison_is_silent = false;        // rather: by answering nothing on this connection any more
+  Millis life = std::chrono::hours(1);  // of a connection, whatever comes
+  std::vector<std::string> received;    // "topic|key|payload"
   std::vector<AckToken> acked;
   std::vector<std::string> topics;  // subscribed to
   std::deque<InMessage> incoming;
@@ -124,6 +130,8 @@ class FakeDriver final : public Driver {
     ++broker.opens;
     broker.opened = host_name_;
     if (broker.open_status.ok()) broker.cut = false;
+    poisoned_ = false;
+    opened_ = Clock::now();
     return broker.open_status;
   }
 
@@ -139,8 +147,13 @@ class FakeDriver final : public Driver {
     pollfd fd = {wake_fd, POLLIN, 0};
     poll(&fd, 1, static_cast<int>(std::min<int64_t>(budget.count(), 2)));
     Work();
-    std::lock_guard lock(FakeBroker::Get().mutex);
-    return FakeBroker::Get().cut ? Status(Code::kUnavailable, "fake: cut") : Status();
+    FakeBroker& broker = FakeBroker::Get();
+    std::lock_guard lock(broker.mutex);
+    if (broker.cut) return {Code::kUnavailable, "fake: cut"};
+    if (Clock::now() - opened_ > broker.life) return {Code::kUnavailable, "fake: ended by itself"};
+    if (!poisoned_) return {};
+    return broker.poison_is_silent ? Status(Code::kTimeout, "fake: no answer")
+                                   : Status(Code::kUnavailable, "fake: closed by the server");
   }
 
   Status Subscribe(std::span<const std::string> topics, Deadline deadline) override {
@@ -183,7 +196,7 @@ class FakeDriver final : public Driver {
   bool Work() {
     FakeBroker& broker = FakeBroker::Get();
     std::lock_guard lock(broker.mutex);
-    if (broker.cut) return false;
+    if (broker.cut || poisoned_) return false;
     const auto wanted = [&](const InMessage& message) {
       return std::count(broker.topics.begin(), broker.topics.end(), message.topic) > 0;
     };
@@ -203,6 +216,8 @@ class FakeDriver final : public Driver {
         kept.emplace_back(token, std::move(text));
         continue;
       }
+      poisoned_ = poisoned_ || text.substr(0, text.find('|')) == broker.poison_topic;
+      if (poisoned_) break;
       worked = true;
       if (broker.answer == FakeBroker::Answer::kRetryOnce) {
         host_.Complete(token, {Code::kUnavailable, "fake: later"});
@@ -224,7 +239,8 @@ class FakeDriver final : public Driver {
   std::string host_name_;
   std::vector<std::pair<Token, std::string>> pending_;
   AckToken delivered_ = 0;
-  bool receives_ = false, subscribed_ = false;
+  bool receives_ = false, subscribed_ = false, poisoned_ = false;
+  Clock::time_point opened_{};
 };
 
 }  // namespace dsmsg::testing

@@ -35,6 +35,7 @@ class KafkaConfig(Config):
             ("reconnect-interval", "ms(1,3600000)", "200ms", "first pause between attempts; doubles each time, with full jitter", ""),
             ("reconnect-max-interval", "ms(1,3600000)", "3s", "longest pause between attempts; librdkafka varies it by -25 to +50 %", ""),
             ("reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever", ""),
+            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over one message that is alone on its way before this message fails; 0: any number", ""),
             ("queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", ""),
             ("queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "what happens when the queue is full", ""),
@@ -117,6 +118,9 @@ class KafkaConfig(Config):
     milliseconds; default 3s)."""
     reconnect_attempts: int | None
     """Attempts before giving up; 0: try for ever (default 0)."""
+    poison_attempts: int | None
+    """How often the server may end a new connection over one message that is alone on its way
+    before this message fails; 0: any number (default 3)."""
     queue_size: int | None
     """Bound of the memory queue in messages (default 100000)."""
     queue_bytes: int | str | None
@@ -270,6 +274,7 @@ class KafkaConfig(Config):
         reconnect_interval: int | str | timedelta | None = None,
         reconnect_max_interval: int | str | timedelta | None = None,
         reconnect_attempts: int | None = None,
+        poison_attempts: int | None = None,
         queue_size: int | None = None,
         queue_bytes: int | str | None = None,
         overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None = None,
@@ -344,6 +349,7 @@ class KafkaConfig(Config):
             reconnect_interval=reconnect_interval,
             reconnect_max_interval=reconnect_max_interval,
             reconnect_attempts=reconnect_attempts,
+            poison_attempts=poison_attempts,
             queue_size=queue_size,
             queue_bytes=queue_bytes,
             overflow=overflow,

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// A message that the server answers by ending the connection, or by silence, costs itself alone; a
+// server that dies or restarts costs none.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "unit/session_fixture.h"
+
+namespace dsmsg {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+
+class PoisonTest : public SessionTest {
+ protected:
+  void SetUp() override {
+    SessionTest::SetUp();
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().poison_topic = "poison";
+  }
+
+  // 0 to count-1, but for `poison`, which goes to the topic that the server does not take.
+  void Send(Session* session, int count, int poison) {
+    for (int i = 0; i < count; ++i) {
+      const std::string payload = std::to_string(i);
+      const Status status = session->SendAsync(Request(payload, i == poison ? "poison" : "t"),
+                                               &CountOutcome, &counts_);
+      ASSERT_TRUE(status.ok()) << status.message();
+      if (i != poison) expected_.push_back("t||" + payload);
+    }
+  }
+
+  void ExpectAllButThePoison(Session* session) {
+    ASSERT_TRUE(session->Flush(Millis(20000)));
+    const int all = static_cast<int>(expected_.size()) + 1;
+    ASSERT_TRUE(WaitFor([&] {
+      session->DoWork();
+      return counts_.total() >= all;
+    }));
+    EXPECT_EQ(counts_.ok, static_cast<int>(expected_.size()));
+    EXPECT_EQ(counts_.failed, 1);
+    EXPECT_THAT(FakeBroker::Get().received, ElementsAreArray(expected_));
+  }
+
+  std::vector<std::string> expected_;
+};
+
+TEST_F(PoisonTest, OneMessageCostsItselfAndTheRestGoesOnInOrder) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Send(session.get(), 500, 250);
+  ExpectAllButThePoison(session.get());
+  EXPECT_THAT(session->LastError(),
+              AllOf(HasSubstr("attempts: 3,"), HasSubstr("\"poison\", 3 bytes"),
+                    HasSubstr("too large"), HasSubstr("fake: closed by the server")));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(PoisonTest, PoisonAttemptsSaysHowOften) {
+  auto session = Open("poison-attempts=1\n");
+  ASSERT_TRUE(session);
+  Send(session.get(), 1, 0);
+  ExpectAllButThePoison(session.get());
+  EXPECT_EQ(FakeBroker::Get().opens, 2);
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(PoisonTest, SeveralEndOneAfterTheOther) {
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  for (int i = 0; i < 3; ++i) Send(session.get(), 20, 10);
+  ASSERT_TRUE(session->Flush(Millis(20000)));
+  session->DoWork();
+  EXPECT_EQ(counts_.failed, 3);
+  EXPECT_THAT(FakeBroker::Get().received, ElementsAreArray(expected_));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(PoisonTest, ItBecomesADeadLetter) {
+  const std::string folder = NewFolder();
+  auto session = Open("dead-letter-dir=" + folder + "\n");
+  ASSERT_TRUE(session);
+  Send(session.get(), 3, 1);
+  ExpectAllButThePoison(session.get());
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_FALSE(std::filesystem::is_empty(folder));
+}
+
+TEST_F(PoisonTest, MessageTimeoutDoesNotRunForTheInnocentMeanwhile) {
+  auto session = Open("message-timeout=900ms\npoison-attempts=4\n");  // takes two seconds
+  ASSERT_TRUE(session);
+  Send(session.get(), 50, 10);
+  ExpectAllButThePoison(session.get());
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(PoisonTest, SilenceToOneMessageIsItsEndWhereOthersAreAnswered) {
+  FakeBroker::Get().poison_is_silent = true;
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Send(session.get(), 20, 10);
+  ExpectAllButThePoison(session.get());
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+TEST_F(PoisonTest, SilenceToAllIsNoMessagesEnd) {
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().poison_topic = "t";
+    FakeBroker::Get().poison_is_silent = true;
+  }
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Send(session.get(), 20, -1);
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens > 12;
+  }));
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().poison_topic.clear();
+  }
+  ASSERT_TRUE(session->Flush(Millis(20000)));
+  session->DoWork();
+  EXPECT_EQ(counts_.ok, 20);
+  EXPECT_THAT(FakeBroker::Get().received, ElementsAreArray(expected_));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+// Two hundred deaths, each with the same message alone in flight.
+TEST_F(PoisonTest, AServerThatDiesAgainAndAgainCostsNothing) {
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Send(session.get(), 1, -1);
+  const auto opens = [] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens;
+  };
+  for (int i = 0; i < 200; ++i) {
+    FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
+    int before = opens();
+    ASSERT_TRUE(WaitFor([&] { return opens() > before; }));
+    FakeBroker::Get().SetUp();
+    before = opens();
+    ASSERT_TRUE(WaitFor([&] { return opens() > before; }));
+  }
+  FakeBroker::Get().SetAnswer(FakeBroker::Answer::kAck);
+  ASSERT_TRUE(session->Flush(Millis(20000)));
+  session->DoWork();
+  EXPECT_EQ(counts_.ok, 1);
+  EXPECT_EQ(counts_.failed, 0);
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+// A client of the same name, or a flaky network: the server is always there again at once.
+TEST_F(PoisonTest, ConnectionsThatEndByThemselvesCostNothing) {
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().answer = FakeBroker::Answer::kSilent;
+    FakeBroker::Get().life = Millis(20);
+  }
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Send(session.get(), 1, -1);
+  ASSERT_TRUE(WaitFor([] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens > 30;
+  }));
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().life = std::chrono::hours(1);
+    FakeBroker::Get().answer = FakeBroker::Answer::kAck;
+  }
+  ASSERT_TRUE(session->Flush(Millis(20000)));
+  session->DoWork();
+  EXPECT_EQ(counts_.ok, 1);
+  EXPECT_EQ(counts_.failed, 0);
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
+}  // namespace
+}  // namespace dsmsg
