@@ -97,17 +97,18 @@ void StreamConsumer::AppendRead() {
   for (const Stream& stream : streams_) {
     if (!recovering_ || before(stream)) asked.push_back(&stream);
   }
-  const Millis block = delivered_.empty() ? kBlock : kShortBlock;
   RespWriter& out = link_.out();
-  out.Begin(9 + 2 * asked.size());
+  out.Begin((recovering_ ? 7 : 9) + 2 * asked.size());
   out.Argument("XREADGROUP");
   out.Argument("GROUP");
   out.Argument(settings_.group);
   out.Argument(settings_.consumer);
   out.Argument("COUNT");
   out.Number(settings_.batch_read);
-  out.Argument("BLOCK");
-  out.Number(block.count());
+  if (!recovering_) {  // what was delivered before is answered at once, by fakeredis only so
+    out.Argument("BLOCK");
+    out.Number((delivered_.empty() ? kBlock : kShortBlock).count());
+  }
   out.Argument("STREAMS");
   for (const Stream* stream : asked) out.Argument(*stream->name);
   for (const Stream* stream : asked) out.Argument(stream->cursor);
