@@ -57,9 +57,10 @@ void OnSent(void* user, NvDsMsgApiErrorType status) {
 }
 
 Payloads MakePayloads(size_t bytes) {
-  constexpr size_t kDifferent = 300;
+  // Large ones are fewer: memory is for the messages on their way.
+  const size_t different = std::clamp<size_t>((size_t{64} << 20) / (bytes + 1), 1, 300);
   Payloads payloads;
-  for (size_t i = 0; i < kDifferent; ++i) payloads.push_back(Payload(i, bytes));
+  for (size_t i = 0; i < different; ++i) payloads.push_back(Payload(i, bytes));
   return payloads;
 }
 
