@@ -158,7 +158,7 @@ class Link final : public DriverHost {
   Millis linger_{0};
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
-  Clock::time_point down_since_ = Clock::now();
+  Clock::time_point down_since_ = Clock::now(), attempted_at_{};
   Status accusation_;  // not ok: how a connection ended with one message in flight, just now
   std::vector<SendQueue::Outcome> outcomes_;
   std::vector<SendQueue::Submission> submissions_;

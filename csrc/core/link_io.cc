@@ -70,6 +70,7 @@ void Link::SwapDriver() {
 
 bool Link::TryOpen() {
   const Status accusation = std::exchange(accusation_, Status());
+  attempted_at_ = Clock::now();
   const Status status =
       driver_->Open(role_, Clock::now() + settings_->connect_timeout, cancel_.fd());
   if (!status.ok()) {
@@ -130,7 +131,8 @@ void Link::Pause(bool slowly) {
   const bool young = Clock::now() - down_since_ < kYoung;
   const Millis pause = slowly ? settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
                               : reconnect_backoff_.Next(young ? kYoungMax : Millis::max());
-  const Deadline end = Clock::now() + pause;
+  // An attempt that waited for an answer was a pause itself.
+  const Deadline end = (young ? std::max(attempted_at_, down_since_) : Clock::now()) + pause;
   while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
     Deadline next = end;
     if (parts_.queue != nullptr && message_timeout.count() > 0) {

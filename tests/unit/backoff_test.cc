@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace dsmsg {
@@ -48,6 +49,14 @@ TEST(BackoffTest, DeterministicForASeed) {
     differs = differs || pause != c.Next();
   }
   EXPECT_TRUE(differs);
+}
+
+TEST(BackoffTest, ALimitIsForNowOnly) {
+  Backoff backoff(Millis(200), Millis(30000), 3);
+  for (int i = 0; i < 40; ++i) EXPECT_LE(backoff.Next(Millis(4000)), Millis(4000));
+  Millis longest{0};
+  for (int i = 0; i < 100; ++i) longest = std::max(longest, backoff.Next());
+  EXPECT_GT(longest, Millis(4000));
 }
 
 TEST(BackoffTest, ResetStartsAgain) {

@@ -92,6 +92,29 @@ TEST_F(PoisonTest, ItBecomesADeadLetter) {
   EXPECT_FALSE(std::filesystem::is_empty(folder));
 }
 
+// It came from the disk, which a process before had filled: it does not stop this one either.
+TEST_F(PoisonTest, OneInTheSpoolIsTakenOutOfIt) {
+  const std::string options = "spool-dir=" + NewFolder() + "\nconnect=lazy\n";
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
+  auto session = Open(options);
+  ASSERT_TRUE(session);
+  Send(session.get(), 20, 10);
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(counts_.ok, 20);  // they are on the disk
+  FakeBroker::Get().SetUp();
+  session = Open(options);
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(WaitFor([] { return FakeBroker::Get().Received() >= 19; }));
+  EXPECT_THAT(FakeBroker::Get().received, ElementsAreArray(expected_));
+  EXPECT_TRUE(session->Disconnect().ok());
+  const int opens = FakeBroker::Get().opens;
+  session = Open(options);
+  ASSERT_TRUE(session);
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(FakeBroker::Get().opens, opens + 1) << "it was there again";
+  EXPECT_EQ(FakeBroker::Get().received.size(), 19u);
+}
+
 TEST_F(PoisonTest, MessageTimeoutDoesNotRunForTheInnocentMeanwhile) {
   auto session = Open("message-timeout=900ms\npoison-attempts=4\n");  // takes two seconds
   ASSERT_TRUE(session);
