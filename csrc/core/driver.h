@@ -85,6 +85,9 @@ class DriverHost {
   /// Poll.
   virtual void LinkUp() noexcept = 0;
   virtual void LinkDown(const Status& reason) noexcept = 0;
+  /// The same, before Poll returns an error: the broker ends connections over messages that are in
+  /// flight. Without it such an error says nothing of them.
+  virtual void LostOverMessages() noexcept {}
   /// Owns the memory of every message that was submitted and is not completed, until the last copy
   /// is gone: for a library that may read it after Close. null: no memory for that, so the driver
   /// has to wait.

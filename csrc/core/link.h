@@ -100,6 +100,7 @@ class Link final : public DriverHost {
   Status Deliver(InMessage&& message, AckToken token) noexcept override;
   void LinkUp() noexcept override;
   void LinkDown(const Status& reason) noexcept override;
+  void LostOverMessages() noexcept override { over_messages_ = true; }
   std::shared_ptr<const void> HoldInFlight() noexcept override;
   void CountUnheard() noexcept override { Metrics::Add(parts_.metrics.no_receiver); }
   Logger& log() noexcept override { return parts_.logger; }
@@ -159,6 +160,7 @@ class Link final : public DriverHost {
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
   Clock::time_point down_since_ = Clock::now(), attempted_at_{};
+  bool over_messages_ = false;  // of LostOverMessages
   Status accusation_;  // not ok: how a connection ended with one message in flight, just now
   std::vector<SendQueue::Outcome> outcomes_;
   std::vector<SendQueue::Submission> submissions_;

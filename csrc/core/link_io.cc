@@ -117,7 +117,8 @@ bool Link::CloseDriver(Millis drain, bool lost) {
 // `subscribing`: no message of ours has to do with it.
 void Link::LinkLost(const Status& reason, bool subscribing) {
   if (Clock::now() - up_since_ > kStable) reconnect_backoff_.Reset();
-  const bool ours = parts_.factory.info->retry == RetryOwner::kCore;
+  const bool ours = parts_.factory.info->retry == RetryOwner::kCore || over_messages_;
+  over_messages_ = false;
   const bool judge = CloseDriver(Millis(0), ours && !subscribing);
   ReportDown(reason, false);
   down_since_ = Clock::now();

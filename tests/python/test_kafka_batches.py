@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches that a real Kafka refuses as a whole: only the message that is refused alone is lost."""
+"""What a real Kafka refuses as a whole, by an answer or by the end of the connection.
+
+Only the message that is refused alone is lost.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import confluent_kafka
 import pytest
@@ -13,6 +16,7 @@ from brokers.kafka_client import make_topic, read_topic
 from confluent_kafka.admin import AdminClient
 from dsmsg.adaptor import Adaptor, Result
 from dsmsg.brokers import Broker
+from dsmsg.brokers.kafka import KafkaBroker
 
 HOUR_MS = 3_600_000
 
@@ -77,3 +81,47 @@ def test_one_record_with_a_wrong_clock_is_refused_alone(
     dead = read_topic(kafka_broker.address, f"{topic}-dead", 1)
     assert [message.value() for message in dead] == [b"%d" % wrong]
     assert present(dead[0])
+
+
+@pytest.fixture(scope="module")
+def narrow_broker() -> Iterator[Broker]:
+    """It closes the connection over a request that is larger than this."""
+    with KafkaBroker(properties={"socket.request.max.bytes": "200000"}) as broker:
+        yield broker
+
+
+def test_a_request_over_the_brokers_limit_is_refused_alone(
+    narrow_broker: Broker, topic: str, options: Mapping[str, object]
+) -> None:
+    prepare(narrow_broker, topic, 1)
+    config = {**options, "message-timeout": "20s", "batch-bytes": 100_000}
+    results: dict[int, Result] = {}
+    with Adaptor("kafka").connect(narrow_broker.conn_str, config) as connection:
+        for number in range(200):
+            connection.send_async(
+                topic,
+                b"%03d" % number + os.urandom(400_000 if number == 50 else 1000),
+                lambda result, number=number: results.update({number: result}),
+            )
+        assert connection.work_until_done(120)
+        reason = connection.last_error()
+    assert {number for number in results if results[number] is not Result.OK} == {50}
+    assert topic in reason
+    assert "400003 bytes" in reason
+    assert "socket.request.max.bytes" in reason
+    read = [int(message.value()[:3]) for message in read_topic(narrow_broker.address, topic, 1)]
+    assert sorted(set(read)) == [number for number in range(200) if number != 50]
+
+
+def test_batches_over_the_brokers_limit_lose_nothing(
+    narrow_broker: Broker, topic: str, options: Mapping[str, object]
+) -> None:
+    prepare(narrow_broker, topic, 1)
+    payloads = {b"%04d" % number + os.urandom(1020) for number in range(3000)}
+    results: list[Result] = []
+    with Adaptor("kafka").connect(narrow_broker.conn_str, dict(options)) as connection:
+        for payload in sorted(payloads):
+            connection.send_async(topic, payload, results.append)
+        assert connection.work_until_done(120)
+    assert results == [Result.OK] * len(payloads)
+    assert {message.value() for message in read_topic(narrow_broker.address, topic, 1)} == payloads

@@ -57,7 +57,7 @@ class BatchBound {
       most_.messages = std::min(most_.messages, batch.messages / 2);
     }
   }
-  bool idle() const { return under_way_.messages == 0; }
+  const Amount& under_way() const { return under_way_; }
 
  private:
   static constexpr size_t kNone = std::numeric_limits<size_t>::max();

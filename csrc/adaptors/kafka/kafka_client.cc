@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "adaptors/kafka/kafka_errors.h"
+#include "adaptors/kafka/kafka_loss.h"
 #include "adaptors/kafka/kafka_stall.h"
 #include "core/fork.h"
 #include "core/limits.h"
@@ -26,6 +27,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr size_t kMaxLosses = 1000;
 constexpr milliseconds kDestroyWait{400};  // Close has half a second in all
 
 // librdkafka's levels are those of syslog. "FAIL" lines repeat what the error events say, which
@@ -49,7 +51,12 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
   if (shared.log == nullptr) return;
   constexpr int kDebug = 7;
   if (level == kDebug && shared.debugs_for_us) {
-    if (std::string_view(facility) == "MSGSET" && shared.refusal.empty()) {
+    if (std::string_view(facility) != "MSGSET") return;
+    std::string partition = LossIn(text);
+    if (!partition.empty() && shared.losses.size() < kMaxLosses) {
+      shared.losses.push_back(std::move(partition));
+      shared.events.Signal();
+    } else if (partition.empty() && shared.refusal.empty()) {
       shared.refusal = RefusalIn(text);
     }
     return;
@@ -58,6 +65,10 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
     const std::string_view line(text);  // "[thrd:<name>]: " and what an event says
     const size_t thread = line.starts_with("[thrd:") ? line.find("]: ") : line.npos;
     shared.failure = shared.redact(thread == line.npos ? line : line.substr(thread + 3));
+    if (line.find("in state UP") != line.npos) {
+      shared.ended = true;
+      shared.events.Signal();
+    }
   }
   const LogLevel mapped = LevelOf(level, facility);
   if (!shared.log->Enabled(mapped)) return;
@@ -194,13 +205,22 @@ Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settin
 
 Client::~Client() { Destroy(); }
 
-void Client::ListenToRefusals(bool on) {
+void Client::Listen(unsigned who, bool on) {
   if (!shared_->debugs_for_us) return;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->refusal.clear();
-  }
-  rd_kafka_set_log_level(rk_, on ? 7 : log_level_);
+  listeners_ = on ? listeners_ | who : listeners_ & ~who;
+  rd_kafka_set_log_level(rk_, listeners_ != 0 ? 7 : log_level_);
+}
+
+void Client::ListenToRefusals(bool on) {
+  (void)TakeRefusal();
+  Listen(1, on);
+}
+
+void Client::ListenToLosses(bool on) { Listen(2, on); }
+
+Client::Losses Client::TakeLosses() {
+  const std::lock_guard lock(shared_->mutex);
+  return {std::exchange(shared_->ended, false), std::exchange(shared_->losses, {})};
 }
 
 std::string Client::TakeRefusal() {

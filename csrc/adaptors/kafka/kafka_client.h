@@ -43,7 +43,9 @@ struct ClientShared {
   // Guarded by mutex.
   Logger* log = nullptr;
   std::string refusal;
-  std::string failure;  // how a connection ended last
+  std::string failure;              // how a connection ended last
+  bool ended = false;               // a connection did that was open
+  std::vector<std::string> losses;  // see LossIn
 };
 
 /// Owned by the I/O thread, which calls everything here.
@@ -76,6 +78,15 @@ class Client {
   void ListenToRefusals(bool on);
   /// What was read since (RefusalIn), or empty.
   std::string TakeRefusal();
+  /// Producer: reads in the same lines of which partitions messages were on their way when a
+  /// connection ended.
+  void ListenToLosses(bool on);
+  struct Losses {
+    bool ended = false;  // an open connection has, also without listening
+    std::vector<std::string> partitions;
+  };
+  /// Since the last call.
+  Losses TakeLosses();
   /// How a connection ended last, as the text of an error event. With librdkafka 2.16 the end of an
   /// open connection is a log line only. Empty: none did, or it was not logged.
   std::string LastFailure() const;
@@ -113,6 +124,7 @@ class Client {
   /// What is known of a broker, for advice.
   Peer PeerAt(const std::string& address) const;
   void Destroy();
+  void Listen(unsigned who, bool on);
 
   const Role role_;
   const Settings& settings_;
@@ -120,6 +132,7 @@ class Client {
   std::shared_ptr<const void> held_ = shared_;
   rd_kafka_t* rk_ = nullptr;
   int log_level_ = 6;
+  unsigned listeners_ = 0;  // a bit for each
   rd_kafka_queue_t* queue_ = nullptr;
   bool plain_ = false;              // no TLS
   std::set<std::string> answered_;  // "host:port" of brokers that have answered

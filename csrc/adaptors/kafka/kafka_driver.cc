@@ -15,6 +15,7 @@
 #include "adaptors/kafka/kafka_consumer.h"
 #include "adaptors/kafka/kafka_errors.h"
 #include "adaptors/kafka/kafka_link.h"
+#include "adaptors/kafka/kafka_loss.h"
 #include "adaptors/kafka/kafka_producer.h"
 #include "adaptors/kafka/kafka_stall.h"
 #include "core/driver.h"
@@ -44,11 +45,14 @@ class KafkaDriver final : public Driver {
   bool DrainEvents();                         // whether events may be left over
   bool HandleEvent(rd_kafka_event_t* event);  // whether the next one may be read
   void HandleError(rd_kafka_event_t* event);
+  Status LostOver(const std::string& topic);
 
   DriverHost& host_;
   std::optional<kafka::Settings> settings_;
   std::unique_ptr<kafka::Client> client_;
   std::unique_ptr<kafka::LinkWatch> link_;
+  std::unique_ptr<kafka::LossWatch> losses_;  // of the producer
+  kafka::Producer::SizeBounds bounds_;
   std::unique_ptr<kafka::Producer> producer_;
   std::unique_ptr<kafka::StallWatch> stall_;  // of the producer
   std::unique_ptr<kafka::Consumer> consumer_;
@@ -100,7 +104,8 @@ Status KafkaDriver::Open(Role role, Deadline deadline, int cancel_fd) {
   if (role == Role::kConsumer) {
     consumer_ = std::make_unique<kafka::Consumer>(client_->get(), host_, next_token_);
   } else {
-    producer_ = std::make_unique<kafka::Producer>(client_->get(), host_);
+    losses_ = std::make_unique<kafka::LossWatch>(*client_);
+    producer_ = std::make_unique<kafka::Producer>(client_->get(), host_, *losses_, bounds_);
     stall_ = std::make_unique<kafka::StallWatch>(*client_, host_);
   }
   return {};
@@ -120,6 +125,8 @@ Status KafkaDriver::Poll(Millis budget, int wake_fd) {
   }
   const bool held = consumer_ && consumer_->held();
   if (producer_) {
+    const std::string topic = losses_->Tick(producer_->outstanding());
+    if (!topic.empty()) return LostOver(topic);
     budget = producer_->EndBurst(budget);
     if (producer_->TakeSuspicion()) stall_->Suspect();
     budget = stall_->Tick(producer_->outstanding(), budget);
@@ -128,6 +135,16 @@ Status KafkaDriver::Poll(Millis budget, int wake_fd) {
   if (held) return {};
   more_ = DrainEvents();
   return fatal_;
+}
+
+Status KafkaDriver::LostOver(const std::string& topic) {
+  host_.LostOverMessages();
+  producer_->TooMuchOf(topic);
+  return {Code::kUnavailable,
+          "the broker ends each connection over messages for topic '" + topic +
+              "' (is a request larger than socket.request.max.bytes of the "
+              "broker, or than a proxy lets through? then lower batch-bytes and "
+              "max-message-bytes)"};
 }
 
 void KafkaDriver::Wait(Millis budget, int wake_fd, bool held) {
@@ -232,6 +249,7 @@ void KafkaDriver::Close(Millis drain, int cancel_fd) noexcept {
     }
     producer_->Purge();
     producer_.reset();
+    losses_.reset();
     stall_.reset();
     client_->HoldUntilDestroyed(host_.HoldInFlight());
   }

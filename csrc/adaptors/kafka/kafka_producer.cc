@@ -59,9 +59,11 @@ size_t SizeOf(const Message& message) {
 
 }  // namespace
 
-Producer::Producer(rd_kafka_t* rk, DriverHost& host)
+Producer::Producer(rd_kafka_t* rk, DriverHost& host, LossWatch& losses, SizeBounds& bounds)
     : rk_(rk),
       host_(host),
+      losses_(losses),
+      bounds_(bounds),
       idempotent_(ValueOf(rk, "enable.idempotence") == "true"),
       topic_patience_(NumberOf(rk, "topic.metadata.propagation.max.ms")),
       gate_(LimitsOf(rk, idempotent_)) {}
@@ -70,7 +72,7 @@ Producer::~Producer() { DropTopics(true); }
 
 void Producer::DropTopics(bool all) {
   std::erase_if(topics_, [all](const auto& entry) {
-    if (!all && !entry.second.bound.idle()) return false;
+    if (!all && entry.second.bound.under_way().messages > 0) return false;
     rd_kafka_topic_destroy(entry.second.handle);
     return true;
   });
@@ -87,7 +89,12 @@ Producer::TopicEntry* Producer::Topic(std::string_view name) {
   const std::string terminated(name);
   rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, terminated.c_str(), nullptr);
   if (topic == nullptr) return nullptr;
-  return &topics_.emplace(terminated, TopicEntry{topic, false, {}, {}, {}}).first->second;
+  TopicEntry& entry =
+      topics_.emplace(terminated, TopicEntry{topic, false, {}, {}, {}}).first->second;
+  if (const auto bound = bounds_.find(terminated); bound != bounds_.end()) {
+    entry.bound.Refused({2, 2 * bound->second}, true, Clock::now());
+  }
+  return &entry;
 }
 
 // For librdkafka a topic is unknown that it has not found in time, an outage included. Here it is
@@ -212,6 +219,9 @@ bool Producer::OnDelivery(rd_kafka_event_t* event) {
   std::array<const rd_kafka_message_t*, kBatch> reports{};
   while (const size_t count = rd_kafka_event_message_array(event, reports.data(), reports.size())) {
     if (topic == nullptr) topic = Known(rd_kafka_topic_name(reports[0]->rkt));
+    if (reports[0]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      losses_.OnAnswer(rd_kafka_topic_name(reports[0]->rkt), reports[0]->partition);
+    }
     for (size_t i = 0; i < count; ++i) {
       const rd_kafka_message_t& report = *reports[i];
       if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic != nullptr) topic->known = true;
@@ -232,6 +242,13 @@ bool Producer::OnDelivery(rd_kafka_event_t* event) {
   if (topic != nullptr && refused) topic->bound.Refused(batch, for_size, Clock::now());
   if (answered) gate_.Answered(Clock::now());
   return answered;
+}
+
+void Producer::TooMuchOf(const std::string& topic) {
+  const TopicEntry* entry = Known(topic);
+  if (entry == nullptr || entry->bound.under_way().messages < 2) return;
+  if (bounds_.size() >= kMaxTopics) bounds_.clear();
+  bounds_.insert_or_assign(topic, entry->bound.under_way().bytes / 2);
 }
 
 void Producer::Purge() {

@@ -13,13 +13,17 @@
 #include "adaptors/kafka/batch_bound.h"
 #include "adaptors/kafka/burst_gate.h"
 #include "adaptors/kafka/kafka_client.h"
+#include "adaptors/kafka/kafka_loss.h"
 #include "core/driver.h"
 
 namespace dsmsg::kafka {
 
 class Producer {
  public:
-  Producer(rd_kafka_t* rk, DriverHost& host);
+  /// By topic: bytes that may be on their way together, where more ended a connection.
+  using SizeBounds = std::unordered_map<std::string, size_t>;
+  /// Both outlive the producer, `bounds` also the next ones.
+  Producer(rd_kafka_t* rk, DriverHost& host, LossWatch& losses, SizeBounds& bounds);
   ~Producer();
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;
@@ -36,6 +40,8 @@ class Producer {
 
   /// A RD_KAFKA_EVENT_DR. Returns whether a broker answered for at least one message.
   bool OnDelivery(rd_kafka_event_t* event);
+  /// Connections end over messages of that topic: the next producer sends half as many together.
+  void TooMuchOf(const std::string& topic);
   /// Takes back what was not acknowledged; those messages are never completed here.
   void Purge();
 
@@ -58,6 +64,8 @@ class Producer {
 
   rd_kafka_t* const rk_;
   DriverHost& host_;
+  LossWatch& losses_;
+  SizeBounds& bounds_;
   const bool idempotent_;
   const Millis topic_patience_;  // how long a topic may take to be made
   BurstGate gate_;

@@ -30,6 +30,7 @@ class TestHost final : public DriverHost {
   Status Deliver(InMessage&& message, AckToken token) noexcept override;
   void LinkUp() noexcept override;
   void LinkDown(const Status& reason) noexcept override;
+  void LostOverMessages() noexcept override { ++blamed; }
   std::shared_ptr<const void> HoldInFlight() noexcept override { return memory; }
   Logger& log() noexcept override { return log_; }
 
@@ -43,6 +44,7 @@ class TestHost final : public DriverHost {
   size_t room = 1'000'000;  // for delivered
   int refusals = 0;         // answers kWouldBlock
   int ups = 0;
+  int blamed = 0;  // LostOverMessages; the I/O thread's
   std::vector<Status> downs;
   std::shared_ptr<const void> memory = std::make_shared<int>();  // of what is in flight
 
