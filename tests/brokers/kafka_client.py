@@ -151,7 +151,12 @@ def _partitions(client: Any, topic: str, wanted: int | None) -> list[int]:  # no
 
 
 def read_topic(
-    servers: str, topic: str, partitions: int | None = None, *, patience: float = PATIENCE_S
+    servers: str,
+    topic: str,
+    partitions: int | None = None,
+    *,
+    patience: float = PATIENCE_S,
+    settings: Mapping[str, object] | None = None,
 ) -> list[confluent_kafka.Message]:
     """Reads all partitions of a topic, from their beginnings to the ends that they have now.
 
@@ -160,6 +165,7 @@ def read_topic(
         topic: neither compacted nor written to in transactions, so that offsets count messages.
         partitions: how many it has, where that is known.
         patience: how long to wait for partitions, and for the next message.
+        settings: of the client, for TLS and the like.
 
     Raises:
         ReaderError: not all that the server's offsets promise could be read.
@@ -170,6 +176,7 @@ def read_topic(
             "group.id": "reader",
             "enable.auto.commit": False,
             "log_level": 0,  # that a server is away is what happens here
+            **(settings or {}),
         }
     )
     try:

@@ -16,9 +16,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from dsmsg.brokers._base import Broker, BrokerError
-from dsmsg.brokers.kafka import KafkaBroker
+from dsmsg.brokers.kafka import Kafka4Broker, KafkaBroker
 from dsmsg.brokers.kafka_cluster import KafkaCluster
+from dsmsg.brokers.more_servers import (
+    BrokerJBroker,
+    FakeRedisBroker,
+    KfakeBroker,
+    MiniRedisBroker,
+    Redis6Broker,
+    TansuBroker,
+    ValkeyBroker,
+)
 from dsmsg.brokers.mosquitto import MosquittoBroker
+from dsmsg.brokers.mqtt_servers import (
+    AedesBroker,
+    AmqttBroker,
+    ArtemisBroker,
+    HiveMqBroker,
+    MochiBroker,
+    MoquetteBroker,
+    NatsBroker,
+    RumqttdBroker,
+)
 from dsmsg.brokers.rabbitmq import RabbitMqBroker
 from dsmsg.brokers.redis import RedisBroker
 from dsmsg.brokers.zmq import ZmqReceiver
@@ -39,9 +58,25 @@ __all__ = [
 _ALL: tuple[type[Broker], ...] = (
     RedisBroker,
     KafkaBroker,
+    Kafka4Broker,
     MosquittoBroker,
     RabbitMqBroker,
     ZmqReceiver,
+    ValkeyBroker,
+    Redis6Broker,
+    MiniRedisBroker,
+    FakeRedisBroker,
+    KfakeBroker,
+    TansuBroker,
+    BrokerJBroker,
+    MochiBroker,
+    AedesBroker,
+    AmqttBroker,
+    NatsBroker,
+    RumqttdBroker,
+    HiveMqBroker,
+    MoquetteBroker,
+    ArtemisBroker,
 )
 KINDS: dict[str, type[Broker]] = {broker.kind: broker for broker in _ALL}
 
@@ -50,7 +85,7 @@ def make(kind: str, *, port: int | None = None, folder: Path | str | None = None
     """Makes a broker, not yet started.
 
     Args:
-        kind: "redis", "kafka", "mosquitto", "rabbitmq" or "zmq".
+        kind: a name of `KINDS`: "redis", "kafka", "mosquitto", "rabbitmq", "zmq", ...
         port: port to listen on; None finds a free one.
         folder: for configuration, data and log, kept at the end; None makes a temporary one.
 

