@@ -2,7 +2,7 @@
 # Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
 # reach the scripts as environment variables.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-quick test-debian13 faults soak lint format generate lock bench docs clean
+.PHONY: help setup demo build test test-quick test-debian13 faults compat soak lint format generate lock bench docs clean
 
 help: ## List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -30,6 +30,10 @@ test-quick: ## The tests without the sanitizer builds
 faults: ## What breaks while a pipeline sends, at full length: about 25 minutes [FAULTS="cut redis:paused"]
 	@scripts/setup test
 	@scripts/faults
+
+compat: ## One battery over some twenty servers as their packages leave them [SERVERS="mochi redis"] [SHORT=1] [DOCS=1]
+	@scripts/setup build test
+	@scripts/compat
 
 test-debian13: ## The elements' tests with GStreamer 1.26, in a Debian 13 root made by debootstrap (as root)
 	@scripts/test-debian13

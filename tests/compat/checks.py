@@ -243,7 +243,8 @@ def retain(subject: Subject) -> str:
             stock.listen(name)
             seen = stock.read(name, 1)
         if [each.payload for each in seen] != [b"last"]:
-            raise Differs(f"a newcomer that subscribes {how} gets {len(seen)} retained messages")
+            got = [each.payload.decode() for each in seen]
+            raise Differs(f"a newcomer that subscribes {how} gets {got}, not the last message")
         if not seen[0].retained:
             raise Differs(f"{how} the message comes without the retain flag")
     return ""

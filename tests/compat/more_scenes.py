@@ -42,7 +42,7 @@ def mochi_scenes() -> Scenes:
             ],
             "acl": [
                 {"username": "alice", "filters": {"#": 3}},
-                {"username": "bob", "filters": {"open/#": 3}},
+                {"username": "bob", "filters": {"open/#": 3, "#": 0}},
             ],
         }
         text = json.dumps(  # JSON is YAML

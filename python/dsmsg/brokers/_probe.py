@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 
-__all__ = ["exchange", "first_bytes"]
+__all__ = ["amqp_opens", "exchange", "first_bytes"]
 
 
 def exchange(host: str, port: int, request: bytes, *, framed: bool, timeout: float = 1.0) -> bytes:
@@ -46,6 +46,47 @@ def first_bytes(host: str, port: int, request: bytes, count: int, timeout: float
         return answer[:count] if len(answer) >= count else None
 
     return _ask(host, port, request, complete, timeout)
+
+
+def amqp_opens(host: str, port: int, timeout: float = 1.0) -> bool:
+    """Tells whether an AMQP 0-9-1 server lets guest into its default virtual host.
+
+    Args:
+        host: address.
+        port: TCP port.
+        timeout: seconds for each answer.
+    """
+    login = b"\0\0\0\0\x05PLAIN\0\0\0\x0c\0guest\0guest\x05en_US"
+    open_host = b"\x01/\0\0"
+    try:
+        with socket.create_connection((host, port), timeout=timeout) as connection:
+            connection.sendall(b"AMQP\x00\x00\x09\x01")
+            if _amqp_method(connection)[:4] != b"\0\x0a\0\x0a":  # connection.start
+                return False
+            connection.sendall(_amqp_frame(b"\0\x0a\0\x0b" + login))
+            tune = _amqp_method(connection)
+            if tune[:4] != b"\0\x0a\0\x1e":
+                return False
+            connection.sendall(_amqp_frame(b"\0\x0a\0\x1f" + tune[4:10] + b"\0\0"))
+            connection.sendall(_amqp_frame(b"\0\x0a\0\x28" + open_host))
+            return _amqp_method(connection)[:4] == b"\0\x0a\0\x29"  # connection.open-ok
+    except OSError:
+        return False
+
+
+def _amqp_frame(method: bytes) -> bytes:
+    return b"\x01\0\0" + len(method).to_bytes(4, "big") + method + b"\xce"
+
+
+def _amqp_method(connection: socket.socket) -> bytes:
+    with connection.makefile("rb", buffering=0) as stream:
+        frame = b""
+        while len(frame) < 7 or len(frame) < 8 + int.from_bytes(frame[3:7], "big"):
+            part = stream.read(1)
+            if not part:
+                return b""
+            frame += part
+    return frame[7:-1]
 
 
 def _ask(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dsmsg.brokers._packaged import JavaBroker, PackagedBroker
+from dsmsg.brokers._probe import amqp_opens
 from dsmsg.brokers._registries import LAUNCHERS, cargo_program, go_program, pip_folder
 from dsmsg.brokers.redis import RedisBroker
 
@@ -144,7 +145,6 @@ class BrokerJBroker(JavaBroker):
     set_help: ClassVar[str] = (
         "user=NAME:PASSWORD, rules=FILE (an ACL), keystore=FILE:PASSWORD (TLS)"
     )
-    hello, answer = b"AMQP\x00\x00\x09\x01", b"\x01"
 
     def _prepare(self) -> list[str]:
         lines = self._lines()
@@ -191,6 +191,10 @@ class BrokerJBroker(JavaBroker):
         command = self._java("org.apache.qpid.server.Main", "-Xmx512m")
         work = self.dir / "work"
         return [*command, "-icp", str(path), "-prop", f"qpid.work_dir={work}"]
+
+    def _ready(self, log_offset: int) -> bool:
+        # It listens before its virtual host is active.
+        return amqp_opens(self.host, self.port)
 
     def _more(self, config: dict[str, object], given: Mapping[str, str]) -> None:
         ports = config["ports"]
