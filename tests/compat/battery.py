@@ -138,6 +138,7 @@ def _subject(server: Server, broker: Broker, scale: Scale, pki: Pki) -> Subject:
         server.largest,
         scale,
         secured,
+        server.quiet,
     )
 
 
@@ -165,6 +166,7 @@ def _scene_subject(
         server.largest,
         scale,
         none,
+        server.quiet,
     )
 
 

@@ -172,6 +172,7 @@ def hivemq_scenes() -> Scenes:
 
 def moquette_scenes() -> Scenes:
     """Files of users and rights; a TLS port."""
+    up = "../" * 12  # it takes a name as relative to its folder, also one that begins with a slash
 
     def users(pki: Pki) -> Mapping[str, Any]:
         passwords, rights = pki.folder / "moquette.users", pki.folder / "moquette.rights"
@@ -181,8 +182,8 @@ def moquette_scenes() -> Scenes:
         return {
             "config": [
                 "allow_anonymous false",
-                f"password_file {passwords}",
-                f"acl_file {rights}",
+                f"password_file {up}{passwords}",
+                f"acl_file {up}{rights}",
             ]
         }
 
@@ -191,7 +192,7 @@ def moquette_scenes() -> Scenes:
         return {
             "config": [
                 "ssl_port {port:tls}",
-                f"jks_path {pki.keystore}",
+                f"jks_path {up}{pki.keystore}",
                 "key_store_type pkcs12",
                 f"key_store_password {word}",
                 f"key_manager_password {word}",

@@ -29,8 +29,6 @@ from paho.mqtt.properties import Properties
 __all__ = ["STOCK", "Address", "Seen", "Stock", "wait_for"]
 
 PATIENCE_S = 60.0
-QUIET_S = 8.0
-"""After so long without a new message a reader says what it has."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,17 @@ def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> bool
 class Stock(ABC):
     """A client at one server."""
 
-    def __init__(self, at: Address, *, v5: bool = True) -> None:
+    def __init__(self, at: Address, *, v5: bool = True, quiet: float = 8.0) -> None:
         """Connects to nothing yet.
 
         Args:
             at: the server.
             v5: MQTT: it speaks version 5.
+            quiet: MQTT: a reader says what it has after so long without a new message.
         """
         self.at = at
         self.v5 = v5
+        self.quiet = quiet
 
     @abstractmethod
     def listen(self, topic: str) -> None:
@@ -205,7 +205,8 @@ class AmqpStock(Stock):
     def write(self, topic: str, payloads: Sequence[bytes]) -> None:
         """Publishes with confirms."""
         channel = self._channel()
-        channel.confirm_delivery()
+        with contextlib.suppress(pika.exceptions.MethodNotImplemented):  # not announced
+            channel.confirm_delivery()
         for payload in payloads:
             channel.basic_publish(
                 "amq.topic", topic, payload, pika.BasicProperties(delivery_mode=2)
@@ -223,9 +224,9 @@ class _Kept:
 class MqttStock(Stock):
     """paho: a subscriber for each topic, with a session that the server shall keep."""
 
-    def __init__(self, at: Address, *, v5: bool = True) -> None:
+    def __init__(self, at: Address, *, v5: bool = True, quiet: float = 8.0) -> None:
         """Subscribes to nothing yet."""
-        super().__init__(at, v5=v5)
+        super().__init__(at, v5=v5, quiet=quiet)
         self._readers: dict[str, tuple[paho.Client, _Kept]] = {}
 
     def _client(self, name: str = "") -> paho.Client:
@@ -274,7 +275,7 @@ class MqttStock(Stock):
         while len(kept.different) < count:
             if len(kept.messages) != found:
                 found, since = len(kept.messages), time.monotonic()
-            if time.monotonic() - since > QUIET_S:
+            if time.monotonic() - since > self.quiet:
                 break
             time.sleep(0.02)  # between two looks
         with kept.lock:

@@ -55,12 +55,14 @@ class Subject:
     scale: Scale
     secured: Callable[[str], AbstractContextManager[Subject]]
     """Opens the server with users, rights or TLS, by the check's name; raises Absent."""
+    quiet: float
+    """MQTT: how long nothing may come before the reader gives up."""
     number: int = 0
 
     @contextmanager
     def stock(self) -> Iterator[Stock]:
         """The other client."""
-        client = STOCK[self.protocol](self.reader, v5=self.v5)
+        client = STOCK[self.protocol](self.reader, v5=self.v5, quiet=self.quiet)
         try:
             yield client
         finally:

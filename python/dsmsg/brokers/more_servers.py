@@ -200,7 +200,7 @@ class BrokerJBroker(JavaBroker):
         ports = config["ports"]
         assert isinstance(ports, list)  # noqa: S101 - for mypy
         if "rules" in given:
-            rules = {"name": "acl", "type": "ACLFile", "path": Path(given["rules"]).as_uri()}
+            rules = {"name": "acl", "type": "AclFile", "path": Path(given["rules"]).as_uri()}
             config["accesscontrolproviders"] = [rules]
         if "keystore" in given:
             path, _, password = given["keystore"].rpartition(":")
