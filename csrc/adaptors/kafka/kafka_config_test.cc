@@ -55,6 +55,8 @@ TEST(KafkaConfig, DefaultsKeepTheirPromises) {
   EXPECT_EQ(made.Producer("bootstrap.servers"), "h1:9092,[::1]:9093");
   EXPECT_EQ(made.Producer("message.timeout.ms"), "0");
   EXPECT_EQ(made.Producer("acks"), "-1");
+  // Two addresses of one name, and the look that follows: within 5 s.
+  EXPECT_EQ(made.Producer("reconnect.backoff.max.ms"), "2000");
   EXPECT_EQ(made.Producer("socket.timeout.ms"), "30000");
   EXPECT_EQ(made.Consumer("socket.timeout.ms"), "30000");
   EXPECT_EQ(made.Producer("request.timeout.ms"), "20000");

@@ -33,7 +33,7 @@ class KafkaConfig(Config):
             ("connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt", ""),
             ("reconnect", "bool", "1", "reconnect by itself", ""),
             ("reconnect-interval", "ms(1,3600000)", "200ms", "first pause between attempts; doubles each time, with full jitter", ""),
-            ("reconnect-max-interval", "ms(1,3600000)", "3s", "longest pause between attempts; librdkafka varies it by -25 to +50 %", ""),
+            ("reconnect-max-interval", "ms(1,3600000)", "2s", "longest pause between attempts, from the start of an outage, for each address of a name; librdkafka takes up to a quarter less", ""),
             ("reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever", ""),
             ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over one message that is alone on its way before this message fails; 0: any number", ""),
             ("queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", ""),
@@ -114,8 +114,8 @@ class KafkaConfig(Config):
     """First pause between attempts; doubles each time, with full jitter (a bare number is
     milliseconds; default 200ms)."""
     reconnect_max_interval: int | str | timedelta | None
-    """Longest pause between attempts; librdkafka varies it by -25 to +50 % (a bare number is
-    milliseconds; default 3s)."""
+    """Longest pause between attempts, from the start of an outage, for each address of a name;
+    librdkafka takes up to a quarter less (a bare number is milliseconds; default 2s)."""
     reconnect_attempts: int | None
     """Attempts before giving up; 0: try for ever (default 0)."""
     poison_attempts: int | None
