@@ -191,10 +191,11 @@ void Link::Drive() {
   if (signalled_.exchange(false)) wake_.Drain();
   if (parts_.queue != nullptr) {
     for (const SendQueue::Outcome& outcome : outcomes_) {
-      if (outcome.status.ok()) {
-        retry_backoff_.Reset();
-        break;
-      }
+      if (outcome.status.retryable()) continue;
+      reconnect_backoff_.Reset();  // the server is there, whatever it says of this message
+      if (!outcome.status.ok()) continue;
+      retry_backoff_.Reset();
+      break;
     }
     HandleOutcomes(&outcomes_);
   }

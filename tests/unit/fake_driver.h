@@ -40,7 +40,7 @@ class FakeBroker {
     refused_topic.clear();
     silent_topic.clear();
     poison_topic.clear();
-    poison_is_silent = false;
+    poison_is_silent = poison_is_refused = false;
     life = std::chrono::hours(1);
     subscribes = 0;
     subscribe_answer = nullptr;
@@ -76,6 +76,7 @@ class FakeBroker {
   std::string silent_topic;             // never answered
   std::string poison_topic;             // answered by ending the connection, the server stays
   bool poison_is_silent = false;        // rather: by answering nothing on this connection any more
+  bool poison_is_refused = false;       // and the driver knows which message it was
   Millis life = std::chrono::hours(1);  // of a connection, whatever comes
   std::vector<std::string> received;    // "topic|key|payload"
   std::vector<AckToken> acked;
@@ -217,6 +218,9 @@ class FakeDriver final : public Driver {
         continue;
       }
       poisoned_ = poisoned_ || text.substr(0, text.find('|')) == broker.poison_topic;
+      if (poisoned_ && broker.poison_is_refused) {
+        host_.Complete(token, {Code::kRejected, "fake: no right to send"});
+      }
       if (poisoned_) break;
       worked = true;
       if (broker.answer == FakeBroker::Answer::kRetryOnce) {
