@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -20,15 +18,11 @@
 #include "adaptors/kafka/kafka_stall.h"
 #include "core/fork.h"
 #include "core/limits.h"
-#include "core/thread.h"
 
 namespace dsmsg::kafka {
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr size_t kMaxLosses = 1000;
-constexpr milliseconds kDestroyWait{400};  // Close has half a second in all
 
 // librdkafka's levels are those of syslog. "FAIL" lines repeat what the error events say, which
 // become link states.
@@ -132,31 +126,6 @@ Status NoResources(std::string_view text) {
           "cannot start a client: " + std::string(text) + std::string(kThreadAdvice)};
 }
 
-// Runs `work` on a thread of its own, which owns what it needs, and waits for its end at most
-// `limit`.
-template <class Work>
-void RunBounded(Work work, milliseconds limit) {
-  struct Done {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool value = false;
-  };
-  const auto done = std::make_shared<Done>();
-  try {
-    StartThread("dsmsg-end", [work, done] {
-      work();
-      const std::lock_guard lock(done->mutex);
-      done->value = true;
-      done->changed.notify_all();
-    }).detach();
-  } catch (const std::system_error&) {  // no thread to be had: late is better than leaked
-    work();
-    return;
-  }
-  std::unique_lock lock(done->mutex);
-  done->changed.wait_for(lock, limit, [&done] { return done->value; });
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::Create(Role role, const Settings& settings, Logger& log) {
@@ -239,18 +208,30 @@ void Client::ForgetFailure() {
 }
 
 // One attempt is over when every broker has refused on each of its addresses. A name may have an
-// IPv6 and an IPv4 address, of which librdkafka takes the next one at each try.
-bool Client::AllRefused(bool all_down, rd_kafka_resp_err_t last) {
+// IPv6 and an IPv4 address, of which librdkafka takes the next one at each try, or since 2.10 any.
+bool Client::AllRefused(bool all_down, rd_kafka_resp_err_t last, std::string_view text) {
   constexpr size_t kTries = 3;
   if (!all_down) return false;
   if (last == RD_KAFKA_RESP_ERR__RESOLVE) return true;
-  return shared_->connects.load(std::memory_order_relaxed) >= kTries * settings_.broker_count();
+  if (shared_->connects.load(std::memory_order_relaxed) < kTries * settings_.broker_count()) {
+    return false;
+  }
+  if (text.find(": Connect to ") == text.npos) return true;
+  (void)TakeConnects();
+  const std::string& all = settings_.brokers();
+  for (size_t begin = 0; begin < all.size();) {
+    const size_t end = std::min(all.find(',', begin), all.size());
+    if (Reachable(all.substr(begin, end - begin))) return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
   Status cause;
   bool all_down = false;
   rd_kafka_resp_err_t last = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::string last_text;
   // A consumer without subscription would look for a broker a second later; asking makes it do so
   // now.
   (void)AnyBrokerUp();
@@ -278,6 +259,7 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
         continue;
       }
       last = err;
+      last_text = rd_kafka_event_error_string(event.get());
       if (cause.code() == Code::kAuth) continue;  // says most
       cause = Explain(err, Clean(rd_kafka_event_error_string(event.get())));
     }
@@ -286,7 +268,7 @@ Status Client::AwaitBroker(Deadline deadline, int cancel_fd) {
     if (WaitReadable({cancel_fd}, Millis(0)) != 0) {
       return Status(Code::kCancelled, "connecting to " + settings_.brokers() + " was interrupted");
     }
-    if (Clock::now() >= deadline || AllRefused(all_down, last)) break;
+    if (Clock::now() >= deadline || AllRefused(all_down, last, last_text)) break;
   }
   if (!cause.ok()) return cause;
   if (const std::string failure = LastFailure(); !failure.empty()) {
@@ -339,86 +321,6 @@ Status Client::ExplainAdvertised(const Status& status, std::string_view text) co
   if (!status.message().starts_with(start)) return status;
   return {status.code(),
           "cannot reach broker " + node.address + status.message().substr(start.size())};
-}
-
-bool Client::CoordinatorAnswers(Deadline deadline) {
-  if (!AnyBrokerUp()) return false;
-  const int wait = std::clamp(PollTimeout(deadline), 1, static_cast<int>(kDestroyWait.count()));
-  rd_kafka_topic_partition_list_t* assigned = nullptr;
-  rd_kafka_resp_err_t err = rd_kafka_assignment(rk_, &assigned);
-  if (err == RD_KAFKA_RESP_ERR_NO_ERROR && assigned->cnt > 0) {
-    err = rd_kafka_committed(rk_, assigned, wait);
-  } else {
-    const struct rd_kafka_metadata* metadata = nullptr;
-    err = rd_kafka_metadata(rk_, 0, nullptr, &metadata, wait);
-    if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
-  }
-  if (assigned != nullptr) rd_kafka_topic_partition_list_destroy(assigned);
-  return err == RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-#if RD_KAFKA_VERSION >= 0x010900ff
-void Client::LeaveGroup(Deadline deadline, int cancel_fd) {
-  if (!CoordinatorAnswers(deadline)) return;
-  rd_kafka_error_t* error = rd_kafka_consumer_close_queue(rk_, queue_);
-  if (error != nullptr) {
-    rd_kafka_error_destroy(error);
-    return;
-  }
-  while (rd_kafka_consumer_closed(rk_) == 0 && Clock::now() < deadline) {
-    if ((WaitReadable({cancel_fd, event_fd()}, Millis(PollTimeout(deadline))) & 1U) != 0) return;
-    DrainEventFd();
-    while (const EventPtr event = NextEvent()) {
-    }
-  }
-}
-#else
-void Client::LeaveGroup(Deadline deadline, int) {
-  if (!CoordinatorAnswers(deadline)) return;
-  // Before 1.9 there is only the blocking close. Its thread keeps the instance until the broker
-  // answered or librdkafka's own timeouts ended it.
-  const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
-  rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
-  rd_kafka_queue_destroy(queue_);
-  queue_ = nullptr;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->log = nullptr;
-  }
-  RunBounded(
-      [rk = rk_, shared = shared_] {
-        rd_kafka_consumer_close(rk);
-        rd_kafka_destroy(rk);
-      },
-      std::max(left, milliseconds(0)) + kDestroyWait);
-  rk_ = nullptr;
-}
-#endif
-
-void Client::Destroy() {
-  if (rk_ == nullptr) return;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->log = nullptr;
-  }
-  if (queue_ != nullptr) {
-    rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
-    rd_kafka_queue_destroy(queue_);
-    queue_ = nullptr;
-  }
-  // Joins librdkafka's threads. They are late in a name lookup (getaddrinfo cannot be interrupted),
-  // and in a process that was stopped or gets too little time: then they still read messages, which
-  // held_ owns.
-  const auto end = [rk = rk_, shared = shared_, held = held_] {
-    if (const auto hook = before_destroy.load()) hook();
-    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  };
-  if (held_ != nullptr) {
-    RunBounded(end, kDestroyWait);
-  } else {
-    end();
-  }
-  rk_ = nullptr;
 }
 
 }  // namespace dsmsg::kafka

@@ -120,7 +120,7 @@ class Client {
   /// Leaving a group that does not answer keeps rd_kafka_destroy waiting for seconds; without it,
   /// it returns at once.
   bool CoordinatorAnswers(Deadline deadline);
-  bool AllRefused(bool all_down, rd_kafka_resp_err_t last);
+  bool AllRefused(bool all_down, rd_kafka_resp_err_t last, std::string_view text);
   /// What is known of a broker, for advice.
   Peer PeerAt(const std::string& address) const;
   void Destroy();
@@ -148,6 +148,9 @@ inline constexpr Millis kSlice{100}, kLongestAnswer{500};
 bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout);
 /// The same for one topic: what a broker says of it, or librdkafka's own error where none answers.
 rd_kafka_resp_err_t AskTopic(rd_kafka_t* rk, rd_kafka_topic_t* topic, Millis timeout);
+
+/// Something listens at "host:port", at any address of the host. Blocks for kSlice at most.
+bool Reachable(const std::string& address);
 
 /// poll(2) on at most three descriptors; a negative one is ignored. Bit n is set when the nth is
 /// readable.

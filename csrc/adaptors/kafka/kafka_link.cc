@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <string>
 
 namespace dsmsg::kafka {
@@ -11,8 +10,9 @@ namespace {
 
 // A broker that closes an idle connection is back well within this.
 constexpr Millis kSettle{150};
-constexpr Millis kProbeEvery{1000};
-constexpr Millis kQuestion{100};  // bound of one look, in which nothing else is done
+// With librdkafka 2.16 each look is an attempt, and one at any of a name's addresses.
+constexpr Millis kProbeEvery{500};
+constexpr Millis kTellLatest{1000};
 constexpr size_t kMostAddresses = 100;
 
 }  // namespace
@@ -36,7 +36,7 @@ void LinkWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
   if (up_ && !due_set_) {
     due_set_ = true;
     due_ = Clock::now() + kSettle;
-    tell_at_ = Clock::now() + kProbeEvery;
+    tell_at_ = Clock::now() + kTellLatest;
   }
   host_.log().Limited(LogLevel::kInfo, "broker-error", text);
 }
@@ -85,7 +85,7 @@ Millis LinkWatch::Tick(Millis budget) {
 bool LinkWatch::Usable() {
   if (!client_.AnyBrokerUp()) return false;
   if (unreachable_.empty()) return true;
-  for (const std::string& address : client_.Advertised(kQuestion)) {
+  for (const std::string& address : client_.Advertised(kSlice)) {
     if (!unreachable_.contains(address)) return true;
   }
   // librdkafka may not try again before it has a message for one of them.
@@ -97,15 +97,6 @@ bool LinkWatch::Usable() {
   }
   cause_ = unreachable_.begin()->second;
   return false;
-}
-
-bool LinkWatch::Reachable(const std::string& address) const {
-  const size_t colon = address.rfind(':');
-  HostPort endpoint;
-  endpoint.host = address.substr(0, colon);
-  if (endpoint.host.starts_with('[')) endpoint.host = endpoint.host.substr(1, colon - 2);
-  endpoint.port = static_cast<uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10));
-  return DialTcp(endpoint, Clock::now() + kQuestion, -1).ok();
 }
 
 void LinkWatch::Up() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells the core when no broker can be reached and when one can again, also without traffic.
 // librdkafka's error events are hints, and it suppresses repeated ones, so a hint is checked, and
-// while the link is down it is asked once a second. A broker of the connection string that answers
+// while the link is down it is asked twice a second. A broker of the connection string that answers
 // is not enough where none of the addresses works that it names for the cluster
 // (advertised.listeners): messages go to those. Used by the I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_KAFKA_LINK_H_
@@ -37,7 +37,6 @@ class LinkWatch {
   void Up();
   void CountAttempts(Deadline now);
   bool Usable();
-  bool Reachable(const std::string& address) const;
 
   Client& client_;
   const Settings& settings_;

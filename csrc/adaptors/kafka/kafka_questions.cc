@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "adaptors/kafka/kafka_client.h"
 
@@ -33,6 +34,15 @@ bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout) {
       rd_kafka_metadata(rk, 0, nullptr, &metadata, static_cast<int>(timeout.count()));
   if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
   return err == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool Reachable(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  HostPort endpoint;
+  endpoint.host = address.substr(0, colon);
+  if (endpoint.host.starts_with('[')) endpoint.host = endpoint.host.substr(1, colon - 2);
+  endpoint.port = static_cast<uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10));
+  return DialTcp(endpoint, Clock::now() + kSlice, -1).ok();
 }
 
 rd_kafka_resp_err_t AskTopic(rd_kafka_t* rk, rd_kafka_topic_t* topic, Millis timeout) {
