@@ -6,6 +6,7 @@
 #include <rapidjson/writer.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/fork.h"

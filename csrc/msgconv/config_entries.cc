@@ -3,6 +3,7 @@
 #include "msgconv/config_entries.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace dsmsg::msgconv {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
 #include "msgconv/joint_names.h"
 #include "msgconv/model_parts.h"

@@ -7,6 +7,7 @@
 #include <bit>
 #include <chrono>
 #include <ctime>
+#include <iterator>
 
 namespace dsmsg::msgconv {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "frames.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace dsmsg {

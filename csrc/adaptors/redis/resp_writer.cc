@@ -2,6 +2,7 @@
 #include "resp_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace dsmsg {
 
