@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dsmsg.brokers import BrokerError
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help="fewer messages")
     parser.add_argument("--out", type=Path, default=Path("build/compat"), help="for the results")
     parser.add_argument("--docs", type=Path, help="page whose table is written anew")
+    parser.add_argument("--jobs", type=int, default=1, help="servers at a time (1)")
     parser.add_argument("--list", action="store_true", help="list the servers")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parsed = parser.parse_args(arguments)
@@ -54,11 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed.out.mkdir(parents=True, exist_ok=True)
     if parsed.one:
         return _one(parsed)
-    reports = []
-    for server in SERVERS:
-        words = [word for word in parsed.words if word.partition(":")[0] == server.name]
-        if words or not parsed.words:
-            reports.append(_child(server, words or [server.name], parsed))
+    chosen = [
+        (server, words or [server.name])
+        for server in SERVERS
+        for words in [[word for word in parsed.words if word.partition(":")[0] == server.name]]
+        if words or not parsed.words
+    ]
+    with ThreadPoolExecutor(parsed.jobs) as pool:
+        reports = list(pool.map(lambda each: _child(*each, parsed), chosen))
+    if parsed.docs:  # what an earlier run found of the others
+        reports = [report for server in SERVERS for report in _found(parsed.out, server)]
     table = as_markdown(reports)
     (parsed.out / "compat.md").write_text(table, encoding="utf-8")
     print(table)
@@ -73,7 +80,8 @@ def _child(server: Server, words: Sequence[str], parsed: argparse.Namespace) -> 
     """Runs one server's battery in a process of its own."""
     print(f"=== {server.name}", flush=True)
     result = parsed.out / f"{server.name}.json"
-    result.unlink(missing_ok=True)
+    if ":" not in words[0]:
+        result.unlink(missing_ok=True)
     command = [sys.executable, "-m", "compat", "--one", "--out", str(parsed.out), *words]
     if parsed.short:
         command.append("--short")
@@ -89,12 +97,20 @@ def _child(server: Server, words: Sequence[str], parsed: argparse.Namespace) -> 
         why = f"the battery ended with exit code {code}"
     except subprocess.TimeoutExpired:
         why = f"the battery was not done in {_SERVER_TIMEOUT_S:g} s"
-    if result.exists():
-        return Report.of(json.loads(result.read_text(encoding="utf-8")))
+    for report in _found(parsed.out, server):
+        return report
     today = time.strftime("%Y-%m-%d")
     return Report(
         server.name, server.title, server.protocol, server.version(), "", today, not_run=why
     )
+
+
+def _found(folder: Path, server: Server) -> list[Report]:
+    """Returns the report in a folder, if there is one."""
+    path = folder / f"{server.name}.json"
+    if not path.exists():
+        return []
+    return [Report.of(json.loads(path.read_text(encoding="utf-8")))]
 
 
 def _one(parsed: argparse.Namespace) -> int:
@@ -108,7 +124,7 @@ def _one(parsed: argparse.Namespace) -> int:
 
     def tell(check: str, outcome: Outcome) -> None:
         text = f": {outcome.seen}" if outcome.seen else ""
-        print(f"  {check}: {outcome.state}{text} ({outcome.seconds:g} s)", flush=True)
+        print(f"  {name} {check}: {outcome.state}{text} ({outcome.seconds:g} s)", flush=True)
 
     client = client_version(server.protocol)
     try:
@@ -119,6 +135,10 @@ def _one(parsed: argparse.Namespace) -> int:
         report = Report(server.name, server.title, server.protocol, server.version(), client, today)
         report.not_run = str(error).split("\n")[0]
         print(f"  not run: {error}", flush=True)
+    if only:  # beside what an earlier run found
+        for before in _found(parsed.out, server):
+            checks = {**before.checks, **report.checks}
+            report.checks = {check: checks[check] for check in CHECKS if check in checks}
     text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False)
     (parsed.out / f"{name}.json").write_text(text, encoding="utf-8")
     return 0

@@ -102,8 +102,8 @@ def amqtt_scenes() -> Scenes:
                 f"  {plugins}authentication.FileAuthPlugin:",
                 f"    password_file: {path}",
                 f"  {plugins}topic_checking.TopicAccessControlListPlugin:",
-                f"    publish-acl: {rights}",
-                f"    subscribe-acl: {rights}",
+                f"    publish_acl: {rights}",
+                f"    acl: {rights}",
             ]
         }
 
@@ -178,7 +178,7 @@ def moquette_scenes() -> Scenes:
         passwords, rights = pki.folder / "moquette.users", pki.folder / "moquette.rights"
         lines = [f"{u}:{hashlib.sha256(p.encode()).hexdigest()}\n" for u, p in (ALICE, BOB)]
         passwords.write_text("".join(lines))
-        rights.write_text("user alice\ntopic readwrite #\n\nuser bob\ntopic readwrite open/#\n")
+        rights.write_text("user alice\ntopic readwrite +/+\n\nuser bob\ntopic readwrite open/+\n")
         return {
             "config": [
                 "allow_anonymous false",
@@ -192,7 +192,7 @@ def moquette_scenes() -> Scenes:
         return {
             "config": [
                 "ssl_port {port:tls}",
-                f"jks_path {up}{pki.keystore}",
+                f"jks_path {pki.keystore}",
                 "key_store_type pkcs12",
                 f"key_store_password {word}",
                 f"key_manager_password {word}",

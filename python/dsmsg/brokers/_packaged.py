@@ -15,8 +15,8 @@ from dsmsg.brokers._registries import LAUNCHERS
 
 __all__ = ["MQTT_ANSWER", "MQTT_HELLO", "JavaBroker", "PackagedBroker"]
 
-# MQTT 3.1.1, clean session, no keep-alive, no client id
-MQTT_HELLO = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00"
+# MQTT 3.1.1, clean session, 60 s keep-alive, client id "probe"
+MQTT_HELLO = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x3c\x00\x05probe"
 MQTT_ANSWER = b"\x20\x02"
 
 
