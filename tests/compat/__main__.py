@@ -30,7 +30,7 @@ from compat.servers import SERVERS, Server
 from compat.subject import LONG, SHORT
 from compat.table import as_markdown, surprises, write_docs
 
-__all__ = ["main"]
+__all__ = ["main", "run_child"]
 
 _SERVER_TIMEOUT_S = 3600.0
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words or not parsed.words
     ]
     with ThreadPoolExecutor(parsed.jobs) as pool:
-        reports = list(pool.map(lambda each: _child(*each, parsed), chosen))
+        reports = list(pool.map(lambda each: run_child(*each, parsed.out, parsed.short), chosen))
     if parsed.docs:  # what an earlier run found of the others
         reports = [report for server in SERVERS for report in _found(parsed.out, server)]
     table = as_markdown(reports)
@@ -76,28 +76,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if found else 0
 
 
-def _child(server: Server, words: Sequence[str], parsed: argparse.Namespace) -> Report:
-    """Runs one server's battery in a process of its own."""
+def run_child(server: Server, words: Sequence[str], out: Path, short: bool) -> Report:
+    """Runs one server's battery in a process of its own.
+
+    Args:
+        server: which.
+        words: its name, or its name and a check.
+        out: folder for its report.
+        short: fewer messages.
+    """
     print(f"=== {server.name}", flush=True)
-    result = parsed.out / f"{server.name}.json"
     if ":" not in words[0]:
-        result.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "compat", "--one", "--out", str(parsed.out), *words]
-    if parsed.short:
-        command.append("--short")
+        (out / f"{server.name}.json").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "compat", "--one", "--out", str(out), *words]
+    tests = Path(__file__).resolve().parent.parent
+    path = f"{tests}:{tests / 'python'}:{tests.parent / 'python'}"
     environment = {
         "DSMSG_LOG": "error",
         **os.environ,
         **(wheel_environment() if server.client else {}),
+        "PYTHONPATH": path,
     }
     try:
         code = subprocess.run(
-            command, env=environment, timeout=_SERVER_TIMEOUT_S, check=False
+            [*command, *(["--short"] if short else [])],
+            env=environment,
+            timeout=_SERVER_TIMEOUT_S,
+            check=False,
         ).returncode
         why = f"the battery ended with exit code {code}"
     except subprocess.TimeoutExpired:
         why = f"the battery was not done in {_SERVER_TIMEOUT_S:g} s"
-    for report in _found(parsed.out, server):
+    for report in _found(out, server):
         return report
     today = time.strftime("%Y-%m-%d")
     return Report(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,9 @@ def run(
     today = time.strftime("%Y-%m-%d")
     report = Report(server.name, server.title, server.protocol, server.version(), client, today)
     pki = _make_pki(folder)
-    with _started(server.make()) as broker:
-        subject = _subject(server, broker, scale, pki)
+    with ExitStack() as stack:
+        broker = stack.enter_context(_started(server.make()))
+        subject = _subject(server, broker, scale, pki, stack)
         for name, check in CHECKS.items():
             if only and name not in only:
                 continue
@@ -113,7 +114,8 @@ def _started(broker: Broker) -> Iterator[Broker]:
         broker.close()
 
 
-def _subject(server: Server, broker: Broker, scale: Scale, pki: Pki) -> Subject:
+def _subject(server: Server, broker: Broker, scale: Scale, pki: Pki, stack: ExitStack) -> Subject:
+    running: dict[object, tuple[Broker, set[object]]] = {}
     at = Address(broker.host, broker.ports[server.port] if server.port else broker.port)
 
     @contextmanager
@@ -121,11 +123,15 @@ def _subject(server: Server, broker: Broker, scale: Scale, pki: Pki) -> Subject:
         scene = server.scenes.get(check)
         if scene is None:
             raise Absent("it has none, or not without a plug-in")
-        other = server.make()
-        other.configure(scene.settings(pki))
-        with _started(other):
+        if scene.settings not in running:
+            made = server.make()
+            made.configure(scene.settings(pki))
+            running[scene.settings] = stack.enter_context(_started(made)), set()
+        other, prepared = running[scene.settings]
+        if scene.prepare not in prepared:
             scene.prepare(other)
-            yield _scene_subject(server, other, scale, pki, scene, check)
+            prepared.add(scene.prepare)
+        yield _scene_subject(server, other, scale, pki, scene, check)
 
     return Subject(
         broker,

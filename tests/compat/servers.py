@@ -93,8 +93,15 @@ _REDIS_DEFAULTS = [
     *("appendonly no", "appendfsync everysec"),
 ]
 _MOSQUITTO_DEFAULTS = ["autosave_interval 1800", "max_queued_messages 1000"]
+_RUMQTTD = {"200 KB": "its limit is 20,480 bytes (`max_payload_size`)"}
 _KAFKA_OPTIONS = {"offset-reset": "earliest", "partition-key": ""}
+_SESSIONS = (
+    "it keeps sessions in memory: what came before the reader was back had no subscriber any more"
+)
+_BUSYGROUP = "it says ERR BUSYGROUP, where Redis says BUSYGROUP, to a group that is there already"
+_LONG_REPLY = "the reader's connection ends at a reply that does not fit into the socket's buffer"
 _MEMORY = "it keeps its data in memory"
+_HANDSHAKE = "its answer to ApiVersions does not offer this librdkafka the SASL handshake"
 _SCRAM = "its SCRAM needs librdkafka 2.6.1 or newer; PLAIN over TLS works with all"
 _NO_AOF = "it writes a snapshot now and then; `appendonly yes` keeps what it acknowledged"
 
@@ -180,7 +187,11 @@ SERVERS: tuple[Server, ...] = (
         "fakeredis",
         "redis",
         _fetched("fakeredis"),
-        differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _MEMORY),
+        differs={
+            **dict.fromkeys(("SIGTERM", "SIGKILL"), _MEMORY),
+            **dict.fromkeys(("1 KB", "200 KB"), _LONG_REPLY),
+            "session": _BUSYGROUP,
+        },
     ),
     *(
         Server(
@@ -214,8 +225,9 @@ SERVERS: tuple[Server, ...] = (
             too_large=2 << 20,
             scenes=more_scenes.kfake_scenes(),
             client=client,
+            differs=differs,
         )
-        for client in ("", "wheel")
+        for client, differs in (("", {"password": _HANDSHAKE}), ("wheel", {}))
     ),
     Server(
         "tansu-wheel",
@@ -243,6 +255,10 @@ SERVERS: tuple[Server, ...] = (
         "mqtt",
         _fetched("mochi"),
         scenes=more_scenes.mochi_scenes(),
+        differs={
+            **dict.fromkeys(("SIGTERM", "SIGKILL"), _SESSIONS),
+            "session": "it keeps what waits for a session without its order",
+        },
     ),
     Server(
         "artemis",
@@ -280,6 +296,7 @@ SERVERS: tuple[Server, ...] = (
         _fetched("aedes"),
         v5=False,
         scenes=more_scenes.launched_scenes(),
+        differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _SESSIONS),
     ),
     Server(
         "moquette",
@@ -291,6 +308,11 @@ SERVERS: tuple[Server, ...] = (
         too_large=100_000,
         largest=8000,
         scenes=more_scenes.moquette_scenes(),
+        differs={
+            "200 KB": "its limit is 8,092 bytes a packet (`netty.mqtt.message_size`)",
+            "SIGKILL": "it writes to disk every 30 s (`autosave_interval`)",
+            "retain": "it leaves the flag out",
+        },
     ),
     Server(
         "rumqttd",
@@ -302,6 +324,7 @@ SERVERS: tuple[Server, ...] = (
         too_large=100_000,
         largest=20_000,
         scenes=more_scenes.rumqttd_scenes(""),
+        differs=_RUMQTTD,
     ),
     Server(
         "rumqttd-v5",
@@ -313,6 +336,7 @@ SERVERS: tuple[Server, ...] = (
         too_large=100_000,
         largest=20_000,
         scenes=more_scenes.rumqttd_scenes("v5"),
+        differs=_RUMQTTD,
     ),
     Server(
         "amqtt",

@@ -87,6 +87,9 @@ class Stock(ABC):
     def write(self, topic: str, payloads: Sequence[bytes]) -> None:
         """Writes messages and waits for the acknowledgements."""
 
+    def keep_up(self, topic: str, count: int) -> None:  # noqa: B027 - most need nothing
+        """Waits until a live reader has that many, since servers drop for one that is behind."""
+
     def close(self) -> None:  # noqa: B027 - most keep nothing open
         """Ends the client."""
 
@@ -267,6 +270,10 @@ class MqttStock(Stock):
         self._connect(client, keep=True)
         self._readers[topic] = (client, kept)
         assert ready.wait(PATIENCE_S), f"the stock client cannot subscribe to {topic}"
+
+    def keep_up(self, topic: str, count: int) -> None:
+        """Waits for the messages, or until none comes any more."""
+        self.read(topic, count)
 
     def read(self, topic: str, count: int) -> list[Seen]:
         """Waits for the messages, or until none comes any more."""

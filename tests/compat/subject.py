@@ -32,7 +32,7 @@ class Scale:
     restart: int
 
 
-LONG = Scale(5000, 100, 3000)
+LONG = Scale(5000, 100, 1500)
 SHORT = Scale(500, 10, 600)
 
 

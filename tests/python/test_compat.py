@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compatibility battery in its short form, with one server of each protocol beside the usual.
+
+`make compat` runs the long one over all servers. The servers' batteries run beside each other in
+processes of their own, started by the first test: they wait more than they compute.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from compat.__main__ import run_child
+from compat.battery import Outcome, Report
+from compat.checks import CHECKS
+from compat.servers import SERVERS
+from compat.table import BEGIN, END, as_markdown, surprises, write_docs
+from dsmsg.brokers import KINDS
+
+IN_SHORT = ["aedes", "valkey", "kafka4", "brokerj"]
+Reports = dict[str, "Future[Report]"]
+
+
+@pytest.fixture(scope="session")
+def reports(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reports]:
+    """Runs the batteries of the chosen tests."""
+    out = tmp_path_factory.mktemp("compat")
+    names = [
+        item.callspec.params["name"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.originalname == test_battery.__name__
+    ]
+    servers = {server.name: server for server in SERVERS}
+    with ThreadPoolExecutor(len(IN_SHORT)) as pool:
+        yield {name: pool.submit(run_child, servers[name], [name], out, True) for name in names}
+
+
+@pytest.mark.parametrize("name", IN_SHORT)
+@pytest.mark.timeout(900)
+def test_battery(reports: Reports, name: str) -> None:
+    report = reports[name].result(timeout=850)
+    print(as_markdown([report]))
+    assert surprises([report]) == []
+    assert {"connect", "1 KB", "200 KB", "subscribe", "SIGTERM"} <= {
+        check for check, outcome in report.checks.items() if outcome.state != "absent"
+    }
+
+
+# The table itself.
+
+
+def test_each_server_is_known() -> None:
+    assert len({server.name for server in SERVERS}) == len(SERVERS)
+    for server in SERVERS:
+        assert server.kind in KINDS
+        assert {*server.differs, *server.lacks, *server.scenes} <= set(CHECKS), server.name
+
+
+def report_of(name: str, **checks: Outcome) -> Report:
+    server = next(server for server in SERVERS if server.name == name)
+    named = {check.replace("_", " "): outcome for check, outcome in checks.items()}
+    return Report(name, server.title, server.protocol, "1.2", "client 3", "2026-01-02", named)
+
+
+def test_what_is_known_is_no_surprise() -> None:
+    lost = Outcome("differs", "7 of 9 messages are missing")
+    assert surprises([report_of("redis", SIGKILL=lost)]) == []
+    assert surprises([report_of("redis", connect=lost)]) == [f"  redis, connect: {lost.seen}"]
+    absent = report_of("redis")
+    absent.not_run = "no such program"
+    assert surprises([absent]) == ["  redis: not run: no such program"]
+
+
+def test_the_page_says_what_differs_and_why(tmp_path: Path) -> None:
+    lost = Outcome("differs", "7 of 9 messages are missing")
+    table = as_markdown([report_of("redis", connect=Outcome("works"), SIGKILL=lost)])
+    assert "| connect | SIGKILL |" in table
+    assert "| yes | **differs** | 2026-01-02 |" in table
+    assert "SIGKILL: 7 of 9 messages are missing. It writes a snapshot" in table
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_docs(page, table)
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    assert table in text
+
+
+def test_wrong_words_are_named() -> None:
+    tests = Path(__file__).resolve().parent.parent
+    path = f"{tests}:{tests / 'python'}:{tests.parent / 'python'}"
+    result = subprocess.run(
+        [sys.executable, "-m", "compat", "postgres"],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "postgres" in result.stderr
