@@ -60,7 +60,7 @@ bool MayWantLogin(std::string_view text) {
 }
 
 // The server ended the connection. What that means follows from the state it was in; librdkafka's
-// own guess is put differently in each version, and in 2.16 it is missing.
+// own guess is put differently in each version, and since 2.11 it is missing.
 std::string Closed(std::string_view text, const Peer& peer) {
   if (text.find("in state SSL_HANDSHAKE") != text.npos) {
     return "TLS: the server closed the connection in the handshake" +

@@ -10,7 +10,7 @@ namespace {
 
 // A broker that closes an idle connection is back well within this.
 constexpr Millis kSettle{150};
-// With librdkafka 2.16 each look is an attempt, and one at any of a name's addresses.
+// Since librdkafka 2.10 each look is an attempt, and one at any of a name's addresses.
 constexpr Millis kProbeEvery{500};
 constexpr Millis kTellLatest{1000};
 constexpr size_t kMostAddresses = 100;
@@ -19,7 +19,7 @@ constexpr size_t kMostAddresses = 100;
 
 void LinkWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
   // The events of single brokers carry the cause; the summary ("0/2 brokers are down") does not,
-  // and comes alone where librdkafka only logs the end of a connection (2.16), or has just replaced
+  // and comes alone where librdkafka only logs the end of a connection (since 2.11), or has just replaced
   // a connection of the bootstrap list by one of the cluster's.
   if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
     const std::string failure = client_.LastFailure();
