@@ -192,10 +192,9 @@ void Link::Drive() {
   if (parts_.queue != nullptr) {
     for (const SendQueue::Outcome& outcome : outcomes_) {
       if (outcome.status.retryable()) continue;
-      reconnect_backoff_.Reset();  // the server is there, whatever it says of this message
-      if (!outcome.status.ok()) continue;
-      retry_backoff_.Reset();
-      break;
+      // It refuses with the end of the connection, perhaps, and is there. That it takes messages
+      // says nothing: so it would between two clients of one name, which end each other.
+      (outcome.status.ok() ? retry_backoff_ : reconnect_backoff_).Reset();
     }
     HandleOutcomes(&outcomes_);
   }
