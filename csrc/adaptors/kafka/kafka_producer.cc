@@ -139,7 +139,8 @@ Millis Producer::EndBurst(Millis budget) {
 
 Status Producer::Submit(const Message& message, Token token) {
   const size_t size = SizeOf(message);
-  if (!gate_.Admits(size, Clock::now())) return Status(Code::kWouldBlock, {});
+  const Clock::time_point now = Clock::now();
+  if (!gate_.Admits(size, now)) return Status(Code::kWouldBlock, {});
   TopicEntry* topic = Topic(message.topic);
   if (topic == nullptr) {
     return Status(Code::kRejected, "topic '" + std::string(message.topic) +
@@ -147,7 +148,7 @@ Status Producer::Submit(const Message& message, Token token) {
                                        " (letters, digits, '.', '_', '-', at most 249)");
   }
   const size_t weight = Weight(message.key.size(), message.payload.size());
-  if (!topic->bound.Admits(weight, Clock::now())) return Status(Code::kWouldBlock, {});
+  if (!topic->bound.Admits(weight, now)) return Status(Code::kWouldBlock, {});
   // An empty payload is an empty value; without an address it would be a null value, a deletion
   // mark.
   const char* payload = message.payload.data() != nullptr ? message.payload.data() : "";
