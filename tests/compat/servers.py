@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dsmsg.brokers import KINDS, Broker, make
+from dsmsg.brokers import KINDS, Broker, BrokerError, make
+from dsmsg.brokers._debian import debian13_version
 
 from compat import more_scenes
 from compat import scenes as usual_scenes
@@ -71,6 +72,16 @@ def _debian(package: str) -> Callable[[], str]:
     return version
 
 
+def _debian13(package: str) -> Callable[[], str]:
+    def version() -> str:
+        try:
+            return debian13_version(package)
+        except BrokerError:
+            return "?"
+
+    return version
+
+
 def _fetched(kind: str) -> Callable[[], str]:
     version: str = KINDS[kind].version.removeprefix("v")  # type: ignore[attr-defined]
     return lambda: version
@@ -95,9 +106,15 @@ _REDIS_DEFAULTS = [
 _MOSQUITTO_DEFAULTS = ["autosave_interval 1800", "max_queued_messages 1000"]
 _RUMQTTD = {"200 KB": "its limit is 20,480 bytes (`max_payload_size`)"}
 _KAFKA_OPTIONS = {"offset-reset": "earliest", "partition-key": ""}
+_AUTOSAVE = (
+    "it writes sessions to disk every 30 minutes (`autosave_interval`), so the reader's session of "
+    "before is gone"
+)
+_NO_WILDCARDS = "its retainer knows no wildcards"
 _SESSIONS = (
     "it keeps sessions in memory: what came before the reader was back had no subscriber any more"
 )
+_ARTEMIS_ORDER = "it passes a publisher's messages on in another order here and there, paho's too"
 _BUSYGROUP = "it says ERR BUSYGROUP, where Redis says BUSYGROUP, to a group that is there already"
 _LONG_REPLY = "the reader's connection ends at a reply that does not fit into the socket's buffer"
 _MEMORY = "it keeps its data in memory"
@@ -114,10 +131,47 @@ SERVERS: tuple[Server, ...] = (
         _debian("mosquitto"),
         {"config": _MOSQUITTO_DEFAULTS},
         scenes=usual_scenes.mosquitto_scenes(_MOSQUITTO_DEFAULTS),
-        differs={
-            "SIGKILL": "it writes sessions to disk every 30 minutes (`autosave_interval`): the "
-            "reader's session of before is gone",
-        },
+        differs={"SIGKILL": _AUTOSAVE},
+    ),
+    Server(
+        "mosquitto13",
+        "Mosquitto, Debian 13's",
+        "mosquitto13",
+        "mqtt",
+        _debian13("mosquitto"),
+        {"config": _MOSQUITTO_DEFAULTS},
+        scenes=usual_scenes.mosquitto_scenes(_MOSQUITTO_DEFAULTS),
+        differs={"SIGKILL": _AUTOSAVE},
+    ),
+    Server(
+        "rabbitmq13-mqtt",
+        "RabbitMQ with rabbitmq_mqtt, Debian 13's",
+        "rabbitmq13",
+        "mqtt",
+        _debian13("rabbitmq-server"),
+        {"plugins": ["rabbitmq_mqtt"]},
+        port="mqtt",
+        scenes=usual_scenes.rabbitmq_scenes("mqtt"),
+        differs={"retain": _NO_WILDCARDS},
+    ),
+    Server(
+        "rabbitmq13",
+        "RabbitMQ, Debian 13's",
+        "rabbitmq13",
+        "amqp",
+        _debian13("rabbitmq-server"),
+        too_large=17 << 20,
+        scenes=usual_scenes.rabbitmq_scenes("amqp"),
+    ),
+    Server(
+        "redis13",
+        "Redis, Debian 13's",
+        "redis13",
+        "redis",
+        _debian13("redis-server"),
+        {"config": _REDIS_DEFAULTS},
+        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        differs={"SIGKILL": _NO_AOF},
     ),
     Server(
         "rabbitmq-mqtt",
@@ -129,7 +183,7 @@ SERVERS: tuple[Server, ...] = (
         port="mqtt",
         v5=False,
         scenes=usual_scenes.rabbitmq_scenes("mqtt"),
-        differs={"retain": "its retainer knows no wildcards"},
+        differs={"retain": _NO_WILDCARDS},
     ),
     Server(
         "rabbitmq",
@@ -267,6 +321,7 @@ SERVERS: tuple[Server, ...] = (
         "mqtt",
         _fetched("artemis"),
         scenes=more_scenes.artemis_scenes(),
+        differs=dict.fromkeys(("1 KB", "200 KB"), _ARTEMIS_ORDER),
     ),
     Server(
         "hivemq",

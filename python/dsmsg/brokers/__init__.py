@@ -27,7 +27,7 @@ from dsmsg.brokers.more_servers import (
     TansuBroker,
     ValkeyBroker,
 )
-from dsmsg.brokers.mosquitto import MosquittoBroker
+from dsmsg.brokers.mosquitto import Mosquitto13Broker, MosquittoBroker
 from dsmsg.brokers.mqtt_servers import (
     AedesBroker,
     AmqttBroker,
@@ -38,8 +38,8 @@ from dsmsg.brokers.mqtt_servers import (
     NatsBroker,
     RumqttdBroker,
 )
-from dsmsg.brokers.rabbitmq import RabbitMqBroker
-from dsmsg.brokers.redis import RedisBroker
+from dsmsg.brokers.rabbitmq import RabbitMq13Broker, RabbitMqBroker
+from dsmsg.brokers.redis import Redis13Broker, RedisBroker
 from dsmsg.brokers.zmq import ZmqReceiver
 
 __all__ = [
@@ -62,6 +62,9 @@ _ALL: tuple[type[Broker], ...] = (
     MosquittoBroker,
     RabbitMqBroker,
     ZmqReceiver,
+    Redis13Broker,
+    Mosquitto13Broker,
+    RabbitMq13Broker,
     ValkeyBroker,
     Redis6Broker,
     MiniRedisBroker,

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, texts
+from dsmsg.brokers._debian import debian13_programs
 from dsmsg.brokers._probe import first_bytes
 
-__all__ = ["MosquittoBroker", "find_mosquitto"]
+__all__ = ["Mosquitto13Broker", "MosquittoBroker", "find_mosquitto"]
 
 # MQTT 3.1.1, clean session, no keep-alive, no client id
 _CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00"
@@ -76,8 +77,11 @@ class MosquittoBroker(Broker):
     def _set(self, name: str, value: object) -> None:
         self.config = texts(value)
 
+    def _program(self) -> str:
+        return find_mosquitto()
+
     def _prepare(self) -> list[str]:
-        program = find_mosquitto()
+        program = self._program()
         lines = [self._expand(line) for line in self.config]
         named = {line.split(maxsplit=1)[0] for line in lines if line.strip()}
         before = {
@@ -106,3 +110,12 @@ class MosquittoBroker(Broker):
             log.seek(log_offset)  # a listener with TLS answers nothing
             return b" running\n" in log.read()
         return False
+
+
+class Mosquitto13Broker(MosquittoBroker):
+    """Debian 13's Mosquitto, in a root of its own."""
+
+    kind: ClassVar[str] = "mosquitto13"
+
+    def _program(self) -> str:
+        return str(debian13_programs() / "mosquitto")

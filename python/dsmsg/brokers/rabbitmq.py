@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, texts
+from dsmsg.brokers._debian import debian13_programs
 from dsmsg.brokers._probe import first_bytes
 from dsmsg.brokers._process import Guard, ServerProcess, port_is_free, wait_until
 
-__all__ = ["RabbitMqBroker", "find_rabbitmq"]
+__all__ = ["RabbitMq13Broker", "RabbitMqBroker", "find_rabbitmq"]
 
 _HEADER = b"AMQP\x00\x00\x09\x01"
 _LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -93,7 +94,7 @@ class RabbitMqBroker(Broker):
         """
         with self._lock:
             self._need_process("control")
-            command = [str(find_rabbitmq("rabbitmqctl")), "--quiet", *arguments]
+            command = [str(self._program("rabbitmqctl")), "--quiet", *arguments]
             try:
                 result = subprocess.run(
                     command,
@@ -118,8 +119,11 @@ class RabbitMqBroker(Broker):
             )
         return result.stdout
 
+    def _program(self, name: str) -> Path:
+        return find_rabbitmq(name)
+
     def _prepare(self) -> list[str]:
-        server = find_rabbitmq()
+        server = self._program("rabbitmq-server")
         self._start_epmd()
         for name in ("dist", "ctl"):
             self._extra_port(name)
@@ -235,6 +239,15 @@ class RabbitMqBroker(Broker):
     def _ready(self, log_offset: int) -> bool:
         # The listener is opened last; a method frame (Connection.Start) is its answer.
         return first_bytes(self.host, self.port, _HEADER, 1) == b"\x01"
+
+
+class RabbitMq13Broker(RabbitMqBroker):
+    """Debian 13's RabbitMQ, in a root of its own."""
+
+    kind: ClassVar[str] = "rabbitmq13"
+
+    def _program(self, name: str) -> Path:
+        return debian13_programs() / name
 
 
 def find_rabbitmq(name: str = "rabbitmq-server") -> Path:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, texts
+from dsmsg.brokers._debian import debian13_programs
 from dsmsg.brokers._probe import exchange
 
-__all__ = ["RedisBroker"]
+__all__ = ["Redis13Broker", "RedisBroker"]
 
 
 class RedisBroker(Broker):
@@ -85,3 +86,12 @@ class RedisBroker(Broker):
         answer = exchange(self.host, self.port, b"PING\r\n", framed=False)
         # A server that wants a password is ready, one that loads its data (-LOADING) is not.
         return answer.startswith((b"+PONG", b"-NOAUTH"))
+
+
+class Redis13Broker(RedisBroker):
+    """Debian 13's Redis, in a root of its own."""
+
+    kind: ClassVar[str] = "redis13"
+
+    def _program(self) -> str:
+        return str(debian13_programs() / "redis-server")
