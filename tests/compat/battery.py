@@ -16,11 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 from dsmsg.brokers import Broker
+from dsmsg.brokers._process import port_is_free
 
 from compat.checks import CHECKS
 from compat.scenes import ALICE, BOB, KEYSTORE_PASSWORD, Pki, Scene
 from compat.servers import Server
-from compat.stock import Address
+from compat.stock import Address, wait_for
 from compat.subject import Absent, Differs, Scale, Subject
 
 __all__ = ["Outcome", "Report", "run"]
@@ -126,7 +127,9 @@ def _subject(server: Server, broker: Broker, scale: Scale, pki: Pki, stack: Exit
         if scene.settings not in running:
             made = server.make()
             made.configure(scene.settings(pki))
-            running[scene.settings] = stack.enter_context(_started(made)), set()
+            stack.enter_context(_started(made))
+            wait_for(lambda: not any(map(port_is_free, _listeners(made, scene))), 20)
+            running[scene.settings] = made, set()
         other, prepared = running[scene.settings]
         if scene.prepare not in prepared:
             scene.prepare(other)
@@ -146,6 +149,11 @@ def _subject(server: Server, broker: Broker, scale: Scale, pki: Pki, stack: Exit
         secured,
         server.quiet,
     )
+
+
+def _listeners(broker: Broker, scene: Scene) -> list[int]:
+    """Ports that some servers open a little later than the first one."""
+    return [broker.ports[name] for name in {scene.port, scene.reader_port} - {""}]
 
 
 def _scene_subject(

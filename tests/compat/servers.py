@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dsmsg.brokers import KINDS, Broker, BrokerError, make
@@ -87,6 +88,11 @@ def _fetched(kind: str) -> Callable[[], str]:
     return lambda: version
 
 
+_OS = dict(
+    line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line
+)
+_SYSTEM = f"{_OS.get('NAME', 'Linux')} {_OS.get('VERSION_ID', '')}".replace('"', "").strip()
+_SYSTEM = _SYSTEM.replace(" GNU/Linux", "")
 # Apache Kafka's own defaults, where dsmsg.brokers has others.
 _KAFKA_DEFAULTS = {
     "num.partitions": "1",
@@ -104,7 +110,6 @@ _REDIS_DEFAULTS = [
     *("appendonly no", "appendfsync everysec"),
 ]
 _MOSQUITTO_DEFAULTS = ["autosave_interval 1800", "max_queued_messages 1000"]
-_RUMQTTD = {"200 KB": "its limit is 20,480 bytes (`max_payload_size`)"}
 _KAFKA_OPTIONS = {"offset-reset": "earliest", "partition-key": ""}
 _AUTOSAVE = (
     "it writes sessions to disk every 30 minutes (`autosave_interval`), so the reader's session of "
@@ -117,6 +122,12 @@ _SESSIONS = (
 _ARTEMIS_ORDER = "it passes a publisher's messages on in another order here and there, paho's too"
 _BUSYGROUP = "it says ERR BUSYGROUP, where Redis says BUSYGROUP, to a group that is there already"
 _LONG_REPLY = "the reader's connection ends at a reply that does not fit into the socket's buffer"
+_NEVER = "it acknowledged them and passes them on neither before nor after its restart"
+_SILENT = "it does not answer a message that its user may not publish, as if it were frozen"
+_RUMQTTD = {
+    "200 KB": "its limit is 20,480 bytes (`max_payload_size`)",
+    **dict.fromkeys(("SIGTERM", "SIGKILL"), _SESSIONS),
+}
 _MEMORY = "it keeps its data in memory"
 _HANDSHAKE = "its answer to ApiVersions does not offer this librdkafka the SASL handshake"
 _SCRAM = "its SCRAM needs librdkafka 2.6.1 or newer; PLAIN over TLS works with all"
@@ -125,7 +136,7 @@ _NO_AOF = "it writes a snapshot now and then; `appendonly yes` keeps what it ack
 SERVERS: tuple[Server, ...] = (
     Server(
         "mosquitto",
-        "Mosquitto, Debian's",
+        f"Mosquitto, {_SYSTEM}'s",
         "mosquitto",
         "mqtt",
         _debian("mosquitto"),
@@ -175,7 +186,7 @@ SERVERS: tuple[Server, ...] = (
     ),
     Server(
         "rabbitmq-mqtt",
-        "RabbitMQ with rabbitmq_mqtt, Debian's",
+        f"RabbitMQ with rabbitmq_mqtt, {_SYSTEM}'s",
         "rabbitmq",
         "mqtt",
         _debian("rabbitmq-server"),
@@ -187,7 +198,7 @@ SERVERS: tuple[Server, ...] = (
     ),
     Server(
         "rabbitmq",
-        "RabbitMQ, Debian's",
+        f"RabbitMQ, {_SYSTEM}'s",
         "rabbitmq",
         "amqp",
         _debian("rabbitmq-server"),
@@ -196,7 +207,7 @@ SERVERS: tuple[Server, ...] = (
     ),
     Server(
         "redis",
-        "Redis, Debian's",
+        f"Redis, {_SYSTEM}'s",
         "redis",
         "redis",
         _debian("redis-server"),
@@ -365,7 +376,9 @@ SERVERS: tuple[Server, ...] = (
         scenes=more_scenes.moquette_scenes(),
         differs={
             "200 KB": "its limit is 8,092 bytes a packet (`netty.mqtt.message_size`)",
+            "SIGTERM": _NEVER,
             "SIGKILL": "it writes to disk every 30 s (`autosave_interval`)",
+            "rights": _SILENT,
             "retain": "it leaves the flag out",
         },
     ),
@@ -402,5 +415,11 @@ SERVERS: tuple[Server, ...] = (
         v5=False,
         options={"protocol": "3.1.1"},
         scenes=more_scenes.amqtt_scenes(),
+        differs={
+            **dict.fromkeys(("200 KB", "SIGTERM", "SIGKILL"), _NEVER),
+            "session": "it keeps a session's subscriptions and not what comes for them, paho's too",
+            "rights": "it drops a message that its user may not publish, and acknowledges it",
+            "retain": "it sends a retained message twice, to paho as well",
+        },
     ),
 )

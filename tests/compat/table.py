@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ BEGIN, END = "<!-- table: begin (make compat) -->", "<!-- table: end -->"
 _TITLES = {"mqtt": "MQTT", "amqp": "AMQP 0-9-1", "kafka": "Kafka", "redis": "Redis"}
 _SIGNS = {"works": "yes", "absent": "-", "differs": "**differs**"}
 _KNOWN = {server.name: server.differs for server in SERVERS}
+_PSEUDO_VERSION = re.compile(r"(-\d{8})\d{6}-[0-9a-f]{12}$")
 
 
 def as_markdown(reports: Sequence[Report]) -> str:
@@ -43,7 +45,7 @@ def _grid(rows: Sequence[Report]) -> list[str]:
             _SIGNS.get(row.checks[check].state, "") if check in row.checks else "not run"
             for check in checks
         ]
-        head = f"| {row.title} | {row.version} | {row.client} | "
+        head = f"| {row.title} | {_version(row)} | {row.client} | "
         lines.append(head + " | ".join(cells) + f" | {row.date} |")
     return lines
 
@@ -51,15 +53,22 @@ def _grid(rows: Sequence[Report]) -> list[str]:
 def _words(rows: Sequence[Report]) -> list[str]:
     lines = []
     for row in rows:
-        name = f"{row.title} {row.version}" + (f" ({row.client})" if "Kafka" in row.title else "")
+        name = f"{row.title} {_version(row)}"
+        if row.protocol == "kafka":
+            name += f" ({row.client})"
         if row.not_run:
             lines += [f"- {name}: not run: {row.not_run}"]
         for check, outcome in row.checks.items():
             if outcome.state == "differs":
                 why = _KNOWN.get(row.name, {}).get(check, "")
                 more = f". {_capital(why)}" if why else ""
-                lines.append(f"- {name}, {check}: {outcome.seen}{more}.")
+                lines.append(f"- {name}, {check}: {outcome.seen.rstrip('.')}{more}.")
     return ["How they differ:", "", *lines, ""] if lines else []
+
+
+def _version(report: Report) -> str:
+    """A version of a Go module without tag keeps its date alone."""
+    return _PSEUDO_VERSION.sub(r"\1", report.version)
 
 
 def _capital(text: str) -> str:

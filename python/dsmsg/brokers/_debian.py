@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers of Debian 13 on an older system: in a root made by debootstrap, kept in the cache.
 
-A server runs in that root with its own folder mounted at the same path, in the network of this
-machine. Only root can do that.
+A server runs in that root, in the network of this machine, with its own folder and that of
+temporary files mounted at the same paths. Only root can do that.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ _SCRIPT = """\
 root=$(dirname "$(dirname "$0")")/root
 exec unshare -m sh -ec 'root=$1 folder=$2 program=$3
 shift 3
-mkdir -p "$root$folder"
-mount --bind "$folder" "$root$folder"
+for each in "${{TMPDIR:-/tmp}}" "$folder"; do
+  mkdir -p "$root$each"
+  mount --bind "$each" "$root$each"
+done
 mount -t proc proc "$root/proc"
 exec chroot "$root" sh -c '\\''cd "$0" && exec "$@"'\\'' "$folder" "$program" "$@"' \\
   sh "$root" "$PWD" {program} "$@"

@@ -62,6 +62,8 @@ class PackagedBroker(Broker):
         return path
 
     def _ready(self, log_offset: int) -> bool:
+        if any(port_is_free(port) for port in self._ports.values()):
+            return False
         found = first_bytes(self.host, self.port, self.hello, len(self.answer))
         # A listener with TLS answers nothing.
         return found == self.answer or (bool(self.config) and not port_is_free(self.port))
