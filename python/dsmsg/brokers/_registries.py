@@ -139,21 +139,15 @@ def cargo_program(name: str, version: str, features: str = "") -> Path:
         say(f"{name}: building {name} {version} with cargo (once; this takes minutes)")
         command = ["cargo", "install", "--quiet", "--root", str(work), "--version", version, name]
         command += ["--features", features] if features else []
-        return run_tool(
-            name,
-            command,
-            work,
-            "Debian, Ubuntu: apt-get install cargo",
-            {"CARGO_TARGET_DIR": str(work / "target")},
-            _CARGO_TIMEOUT_S,
-        ) or _without(work / "target")
+        hint = "Debian, Ubuntu: apt-get install cargo"
+        environment = {"CARGO_TARGET_DIR": str(work / "target")}
+        error = run_tool(name, command, work, hint, environment, _CARGO_TIMEOUT_S)
+        if error:  # not tried again: it took long, and would end the same way
+            raise BrokerError(f"{name}: cannot build {name} {version}: {error}")
+        shutil.rmtree(work / "target", ignore_errors=True)
+        return ""
 
     return _folder(f"{name}-{version}", fill) / "bin" / name
-
-
-def _without(folder: Path) -> str:
-    shutil.rmtree(folder, ignore_errors=True)
-    return ""
 
 
 def _folder(name: str, fill: Callable[[Path], str]) -> Path:
