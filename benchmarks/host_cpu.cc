@@ -6,8 +6,8 @@
 //
 // Usage: host_cpu null | NAME | <library.so> <connection string> [topic] [config file]
 // NAME (redis, kafka, ...) starts its server itself, with the adaptor's default settings.
-// Environment: RATE (messages a second, 900), DURATION (seconds, 20), PAYLOAD (bytes, 500). Prints
-// one JSON object.
+// Environment: RATE (messages a second, 900), BURST (so many at once, 1; 30 are the objects of a
+// frame), DURATION (seconds, 20), PAYLOAD (bytes, 500). Prints one JSON object.
 #include <sys/resource.h>
 #include <time.h>
 
@@ -78,6 +78,11 @@ long FromEnvironment(const char* name, long fallback) {
   return text == nullptr ? fallback : std::strtol(text, nullptr, 10);
 }
 
+/// What the host sends.
+struct Load {
+  long rate = 900, burst = 1, seconds = 20, size = 500;
+};
+
 struct Result {
   double cpu_seconds = 0;
   long peak_kilobytes = 0;
@@ -90,14 +95,14 @@ bool EndsWith(const std::string& text, const std::string& end) {
 }
 
 /// Sends at absolute points in time, so that a slow send does not lower the rate.
-Result Drive(const Link& link, const std::string& topic, long rate, long seconds, long size) {
-  const long count = rate * seconds;
+Result Drive(const Link& link, const std::string& topic, const Load& load) {
+  const long count = load.rate * load.seconds;
   Ledger ledger;
   std::vector<Record*> records;
   for (long i = 0; i < count; ++i) {
     // Outside of what is measured.
-    records.push_back(
-        &ledger.Add(topic, "", bench::Payload(static_cast<size_t>(i), static_cast<size_t>(size))));
+    records.push_back(&ledger.Add(
+        topic, "", bench::Payload(static_cast<size_t>(i), static_cast<size_t>(load.size))));
   }
   std::vector<Clock::time_point> begun(static_cast<size_t>(count)),
       ended(static_cast<size_t>(count));
@@ -115,9 +120,9 @@ Result Drive(const Link& link, const std::string& topic, long rate, long seconds
   for (Record* record : records) {
     begun[record->id] = Clock::now();
     if (!host.Render(*record)) break;
-    ++result.sent;
-    next.tv_nsec += 1'000'000'000 / rate;
-    if (next.tv_nsec >= 1'000'000'000) {
+    if (++result.sent % load.burst != 0) continue;
+    next.tv_nsec += 1'000'000'000 / load.rate * load.burst;
+    while (next.tv_nsec >= 1'000'000'000) {
       next.tv_nsec -= 1'000'000'000;
       ++next.tv_sec;
     }
@@ -139,7 +144,7 @@ Result Drive(const Link& link, const std::string& topic, long rate, long seconds
   return result;
 }
 
-void Print(const std::string& adaptor, const Result& result, long rate, long seconds, long size) {
+void Print(const std::string& adaptor, const Result& result, const Load& load) {
   const auto percentile = [&](double part) {
     if (result.latency_us.empty()) return 0.0;
     const auto last = static_cast<double>(result.latency_us.size() - 1);
@@ -147,12 +152,12 @@ void Print(const std::string& adaptor, const Result& result, long rate, long sec
   };
   std::printf(
       "{\"benchmark\": \"host_cpu\", \"adaptor\": \"%s\", \"rate_per_second\": %ld, "
-      "\"seconds\": %ld, \"payload_bytes\": %ld, \"sent\": %ld, \"ok\": %ld, "
+      "\"burst\": %ld, \"seconds\": %ld, \"payload_bytes\": %ld, \"sent\": %ld, \"ok\": %ld, "
       "\"lost\": %ld, \"peak_memory_mb\": %.1f, \"cpu_us_per_message\": %.1f, \"latency_us\": "
       "{\"p50\": %.0f, \"p90\": %.0f, \"p99\": %.0f, "
       "\"max\": %.0f}}\n",
-      adaptor.c_str(), rate, seconds, size, result.sent, result.ok, result.sent - result.ok,
-      static_cast<double>(result.peak_kilobytes) / 1024,
+      adaptor.c_str(), load.rate, load.burst, load.seconds, load.size, result.sent, result.ok,
+      result.sent - result.ok, static_cast<double>(result.peak_kilobytes) / 1024,
       result.sent > 0 ? result.cpu_seconds * 1e6 / static_cast<double>(result.sent) : 0.0,
       percentile(0.5), percentile(0.9), percentile(0.99), percentile(1.0));
 }
@@ -195,18 +200,20 @@ Subject FromArguments(const std::vector<std::string>& arguments) {
 }
 
 int Run(const std::vector<std::string>& arguments) {
-  const long rate = std::max(1L, FromEnvironment("RATE", 900));
-  const long seconds = std::max(1L, FromEnvironment("DURATION", 20));
-  const long size = FromEnvironment("PAYLOAD", 500);
+  Load load;
+  load.rate = std::max(1L, FromEnvironment("RATE", load.rate));
+  load.burst = std::max(1L, FromEnvironment("BURST", load.burst));
+  load.seconds = std::max(1L, FromEnvironment("DURATION", load.seconds));
+  load.size = FromEnvironment("PAYLOAD", load.size);
   const Subject subject = FromArguments(arguments);
   const Link link = Link::Open(*subject.adaptor, subject.connection, subject.config);
   if (!link.ok()) {
     throw std::runtime_error(subject.name + " gave no handle for " + subject.connection +
                              " (its log says why)");
   }
-  const Result result = Drive(link, subject.topic, rate, seconds, size);
-  Print(subject.name, result, rate, seconds, size);
-  return result.sent == rate * seconds && result.ok == result.sent ? 0 : 1;
+  const Result result = Drive(link, subject.topic, load);
+  Print(subject.name, result, load);
+  return result.sent == load.rate * load.seconds && result.ok == result.sent ? 0 : 1;
 }
 
 }  // namespace

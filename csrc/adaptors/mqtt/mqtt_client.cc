@@ -40,6 +40,7 @@ void MqttClient::Forget() {
   retain_available_ = true;
   connack_ = -1;
   disconnect_reason_ = 0;
+  words_.clear();
   malformed_ = false;
   first_bytes_.clear();
   maximum_qos_ = 2;
@@ -51,6 +52,7 @@ void MqttClient::Forget() {
 
 void MqttClient::Close(Millis drain) {
   if (object_ == nullptr) return;
+  if (version5_ && connack_ >= 0 && !IsVersionRefused(connack_)) Remember(true);
   if (drain.count() > 0 && connack_ == 0 && mosquitto_socket(object_.get()) >= 0) {
     mosquitto_disconnect(object_.get());
     const Deadline deadline = Clock::now() + std::min(drain, Millis(400));
@@ -78,6 +80,7 @@ Status MqttClient::Step(Millis timeout, int wake_fd, bool read, Progress* progre
   if (fds[0].events == 0) fds[0].fd = -1;
   const bool buffered = read && wire_.buffered();
   const int64_t wait = std::clamp<int64_t>(timeout.count(), 0, kMiscInterval.count());
+  if (!buffered) wire_.Confirm();
   const int ready = poll(fds, 2, buffered ? 0 : static_cast<int>(wait));
   const short events = ready > 0 ? fds[0].revents : short{0};
   progress->woken = ready > 0 && fds[1].revents != 0;
@@ -184,15 +187,15 @@ Status MqttClient::Lost(int error, int error_number) {
 
 Status MqttClient::LostOpening(int error, int error_number) const {
   if (malformed_) return Foreign();
-  const Status status = LostError(disconnect_reason_, error, error_number, name_);
-  // A server that gave a reason has said all.
-  if (disconnect_reason_ != 0) return status;
+  if (disconnect_reason_ != 0) return DisconnectError(disconnect_reason_, name_);
+  const Status status = LostError(error, error_number, name_);
   return {status.code(),
           status.message() + " before it answered the login" + Hint(Situation::kClosed, peer())};
 }
 
 Status MqttClient::LostOpen(int error, int error_number) {
-  const Status status = LostError(disconnect_reason_, error, error_number, name_);
+  const Status status = disconnect_reason_ != 0 ? DisconnectError(disconnect_reason_, name_)
+                                                : LostError(error, error_number, name_);
   if (error == MOSQ_ERR_PROTOCOL && settings_.qos == 2) {
     // RabbitMQ acknowledges as for QoS 1.
     return {status.code(), status.message() + " (qos=2: some servers know only 0 and 1)"};
@@ -242,10 +245,10 @@ void MqttClient::SetCallbacks() {
         if (reason >= 128) static_cast<MqttClient*>(self)->disconnect_reason_ = reason;
       });
   mosquitto_publish_v5_callback_set(
-      object, [](mosquitto*, void* user, int mid, int reason, const mosquitto_property*) {
+      object, [](mosquitto*, void* user, int mid, int reason, const mosquitto_property* list) {
         auto* self = static_cast<MqttClient*>(user);
         self->last_heard_ = Clock::now();
-        self->events_.OnPublished(mid, reason);
+        self->events_.OnPublished(mid, reason, reason < 128 ? std::string() : ServersWords(list));
       });
   mosquitto_message_callback_set(object,
                                  [](mosquitto*, void* user, const mosquitto_message* message) {
@@ -268,6 +271,7 @@ void MqttClient::SetCallbacks() {
 
 void MqttClient::OnConnack(int code, int flags, const mosquitto_property* properties) {
   connack_ = code;
+  words_ = ServersWords(properties);
   last_heard_ = Clock::now();
   session_present_ = (flags & 1) != 0;
   opened_ = last_heard_;

@@ -8,6 +8,7 @@
 #ifndef DSMSG_ADAPTORS_MQTT_MQTT_CLIENT_H_
 #define DSMSG_ADAPTORS_MQTT_MQTT_CLIENT_H_
 
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -21,9 +22,9 @@ namespace dsmsg {
 
 class MqttEvents {
  public:
-  /// PUBACK, PUBCOMP, a PUBREC that refuses, or for QoS 0 written out. Perhaps from inside
-  /// mosquitto_publish.
-  virtual void OnPublished(int mid, int reason) = 0;
+  /// PUBACK, PUBCOMP, a PUBREC that refuses (with the server's words), or for QoS 0 written out.
+  /// Perhaps from inside mosquitto_publish.
+  virtual void OnPublished(int mid, int reason, const std::string& words) = 0;
   virtual void OnMessage(const mosquitto_message& message) = 0;
   virtual void OnSubscribed(int mid, std::span<const int> granted) = 0;
   virtual void OnUnsubscribed(int mid) = 0;
@@ -74,12 +75,16 @@ class MqttClient {
 
  private:
   Status OpenServer(const HostPort& server, Deadline deadline, int cancel_fd);
+  Status OpenOlder(const HostPort& server, const std::vector<Address>& addresses,
+                   const Status& newer, Deadline deadline, int cancel_fd);
   Status OpenVersion(const HostPort& server, const std::vector<Address>& addresses, bool version5,
                      Deadline deadline, int cancel_fd);
   Status OpenAddress(const HostPort& server, const Address& address, Deadline deadline,
                      int cancel_fd);
   Status WaitConnected(const HostPort& server, Deadline deadline, int cancel_fd);
   Status WaitConnack(Deadline deadline, int cancel_fd);
+  bool KnownFor(bool version5) const;
+  void Remember(bool version5);
   Status CheckLimits();
   void Forget();
 
@@ -107,12 +112,18 @@ class MqttClient {
   std::string name_;
   std::set<std::string> worked_;  // servers that have taken a login
   size_t first_ = 0;              // index of the server to begin with
-  bool only_older_ = false;       // a server said that it does not speak version 5
+  // What a server was found to speak, and for how long that counts.
+  struct Spoken {
+    bool version5 = true;
+    Clock::time_point until;
+  };
+  std::map<std::string, Spoken> spoken_;
   int short_lives_ = 0;  // connections in a row that the server closed soon and without a word
 
   // Of one connection.
   bool version5_ = true, session_present_ = false, retain_available_ = true;
   int connack_ = -1, disconnect_reason_ = 0, maximum_qos_ = 2;
+  std::string words_;       // what the server said with its connack_
   bool malformed_ = false;  // the connection ended because of a packet that is none of this version
   size_t receive_maximum_ = 65535;
   bool attached_ = false;    // connected, and the TLS handshake is done

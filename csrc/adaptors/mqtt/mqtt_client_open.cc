@@ -15,6 +15,9 @@
 namespace dsmsg {
 namespace {
 
+// So long a server is not asked again which version it speaks.
+constexpr std::chrono::hours kRemembered{1};
+
 void SetOption(int fd, int level, int name, int value) {
   // Best effort: the connection works without any of them.
   (void)setsockopt(fd, level, name, &value, sizeof value);
@@ -51,25 +54,59 @@ Status MqttClient::OpenServer(const HostPort& server, Deadline deadline, int can
   const Result<std::vector<Address>> addresses =
       Resolve(server, deadline, cancel_fd, peer().answered);
   if (!addresses.ok()) return addresses.status();
-  if (!settings_.version5 || only_older_) {
-    return OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
+  if (!settings_.version5 || KnownFor(false)) {
+    Status status = OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
+    // Another server may have the address now.
+    if (!status.ok() && attached_ && (connack_ < 0 || IsVersionRefused(connack_))) {
+      spoken_.erase(name_);
+    }
+    return status;
   }
   Status status = OpenVersion(server, addresses.value(), true, deadline, cancel_fd);
   if (status.ok() || status.code() == Code::kCancelled) return status;
-  // Servers for 3.1.1 either say that they do not know version 5 (those of long ago in a form that
-  // a later libmosquitto, 2.0.21, finds malformed), or just close the connection.
+  return OpenOlder(server, addresses.value(), status, deadline, cancel_fd);
+}
+
+// Servers for 3.1.1 either say that they do not know version 5 (those of long ago in a form that a
+// later libmosquitto, 2.0.21, finds malformed), or just close the connection, or wait for the rest
+// of what they take for a longer packet (amqtt 0.12.1). `newer`: how the attempt in version 5
+// ended.
+Status MqttClient::OpenOlder(const HostPort& server, const std::vector<Address>& addresses,
+                             const Status& newer, Deadline deadline, int cancel_fd) {
   const bool said_so = IsVersionRefused(connack_) || (connack_ < 0 && malformed_);
-  const bool closed = connack_ < 0 && attached_ && status.code() == Code::kUnavailable;
-  if (!said_so && !closed) return status;
-  const Status older = OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
-  if (!older.ok()) return older.permanent() ? older : status;
-  // A server that merely closed the connection may still be starting: try MQTT 5 again next time.
-  only_older_ = said_so;
+  const bool wordless = attached_ && connack_ < 0 && !KnownFor(true);
+  const bool closed = wordless && newer.code() == Code::kUnavailable;
+  const bool silent = wordless && newer.code() == Code::kTimeout && first_bytes_.empty();
+  if (!said_so && !closed && !silent) return newer;
+  // Whoever is merely slow answers in the order of the questions.
+  MqttWire asked_first = std::move(wire_);
+  const Status older = OpenVersion(server, addresses, false, deadline, cancel_fd);
+  if (silent && asked_first.AnsweredAsVersion5()) {
+    Close(Millis(400));
+    Remember(true);
+    return OpenVersion(server, addresses, true, deadline, cancel_fd);
+  }
+  // One that merely closed the connection may still be starting: it is asked in 5 next time.
+  if (connack_ >= 0 && !closed) Remember(false);
+  if (!older.ok()) return older.permanent() ? older : newer;
   const bool loses = !settings_.user_properties.empty() || settings_.has_headers;
-  log_.Limited(loses ? LogLevel::kWarn : LogLevel::kInfo, "version",
-               name_ + " does not speak MQTT 5; going on in 3.1.1" +
-                   (loses ? ", without user properties and headers" : ""));
+  log_.Limited(loses || silent ? LogLevel::kWarn : LogLevel::kInfo, "version",
+               name_ +
+                   (silent ? " did not answer a login in MQTT 5, but one in 3.1.1"
+                           : " does not speak MQTT 5") +
+                   "; going on in 3.1.1" + (loses ? ", without user properties and headers" : "") +
+                   (silent ? " (protocol=3.1.1 saves the wait)" : ""));
   return older;
+}
+
+bool MqttClient::KnownFor(bool version5) const {
+  const auto found = spoken_.find(name_);
+  return found != spoken_.end() && found->second.version5 == version5 &&
+         Clock::now() < found->second.until;
+}
+
+void MqttClient::Remember(bool version5) {
+  spoken_[name_] = {version5, Clock::now() + kRemembered};
 }
 
 Status MqttClient::OpenVersion(const HostPort& server, const std::vector<Address>& addresses,
@@ -114,7 +151,10 @@ Status MqttClient::OpenAddress(const HostPort& server, const Address& address, D
   if (!status.ok()) return status;
   attached_ = true;
   mosquitto_threaded_set(object_.get(), false);
-  status = WaitConnack(deadline, cancel_fd);
+  // One that does not answer is asked in the older version with the rest of the time.
+  const auto left = deadline - Clock::now();
+  const bool may_be_older = version5_ && !KnownFor(true);
+  status = WaitConnack(may_be_older ? deadline - left / 4 : deadline, cancel_fd);
   if (status.ok()) status = CheckLimits();
   return status;
 }
@@ -140,7 +180,7 @@ Status MqttClient::WaitConnack(Deadline deadline, int cancel_fd) {
     Progress progress;
     const Status status = Step(Millis(PollTimeout(deadline)), cancel_fd, true, &progress);
     if (connack_ > 0)
-      return ConnackError(version5_, connack_, name_, !settings_.login.user.empty());
+      return ConnackError(version5_, connack_, words_, name_, !settings_.login.user.empty());
     if (!status.ok()) return status;
     if (connack_ == 0) return {};
     if (progress.woken) return {Code::kCancelled, "connecting to " + name_ + " was cancelled"};

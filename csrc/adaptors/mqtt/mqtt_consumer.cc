@@ -156,7 +156,7 @@ Status MqttConsumer::Add(const std::vector<std::string>& topics) {
   const int error = mosquitto_subscribe_multiple(client_.object(), &subscribe_mid_,
                                                  static_cast<int>(texts.size()), texts.data(), qos,
                                                  options, nullptr);
-  if (error != MOSQ_ERR_SUCCESS) return LostError(0, error, errno, client_.name());
+  if (error != MOSQ_ERR_SUCCESS) return LostError(error, errno, client_.name());
   subscribed_.insert(topics.begin(), topics.end());
   return {};
 }
@@ -168,7 +168,7 @@ Status MqttConsumer::Remove(const std::vector<std::string>& topics) {
   std::vector<char*> texts = Pointers(topics);
   const int error = mosquitto_unsubscribe_multiple(
       client_.object(), &unsubscribe_mid_, static_cast<int>(texts.size()), texts.data(), nullptr);
-  if (error != MOSQ_ERR_SUCCESS) return LostError(0, error, errno, client_.name());
+  if (error != MOSQ_ERR_SUCCESS) return LostError(error, errno, client_.name());
   for (const std::string& topic : topics) subscribed_.erase(topic);
   return {};
 }

@@ -92,6 +92,7 @@ Status MqttDriver::Poll(Millis budget, int wake_fd) {
 
 Status MqttDriver::Work(Millis budget, int wake_fd) {
   if (!consumer_->broken().ok()) return consumer_->broken();
+  if (Status status = producer_->CheckPassedOver(); !status.ok()) return status;
   const Deadline deadline = Clock::now() + std::min(budget, settings_.loop_timeout);
   while (true) {
     if (!producer_->broken().ok()) return producer_->broken();

@@ -40,7 +40,9 @@ class MqttDriver final : public Driver, private MqttEvents {
  private:
   Status Work(Millis budget, int wake_fd);
 
-  void OnPublished(int mid, int reason) override { producer_->OnPublished(mid, reason); }
+  void OnPublished(int mid, int reason, const std::string& words) override {
+    producer_->OnPublished(mid, reason, words);
+  }
   void OnMessage(const mosquitto_message& message) override { consumer_->OnMessage(message); }
   void OnSubscribed(int mid, std::span<const int> granted) override {
     consumer_->OnSubscribed(mid, granted);

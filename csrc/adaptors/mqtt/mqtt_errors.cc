@@ -5,7 +5,9 @@
 #include <mqtt_protocol.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "core/hints.h"
 
@@ -50,15 +52,23 @@ Meaning MeaningOf(int reason) {
     case MQTT_RC_SERVER_UNAVAILABLE:
     case MQTT_RC_SERVER_BUSY:
     case MQTT_RC_SERVER_SHUTTING_DOWN:
-    case MQTT_RC_KEEP_ALIVE_TIMEOUT:
     case MQTT_RC_PACKET_ID_IN_USE:
-    case MQTT_RC_RECEIVE_MAXIMUM_EXCEEDED:
-    case MQTT_RC_MESSAGE_RATE_TOO_HIGH:
-    case MQTT_RC_QUOTA_EXCEEDED:
-    case MQTT_RC_ADMINISTRATIVE_ACTION:
-    case MQTT_RC_CONNECTION_RATE_EXCEEDED:
     case MQTT_RC_MAXIMUM_CONNECT_TIME:
       return {Code::kUnavailable, ""};
+    case MQTT_RC_KEEP_ALIVE_TIMEOUT:
+      return {Code::kUnavailable,
+              " (it heard nothing for longer than keep-alive: is this process, or the network, "
+              "overloaded?)"};
+    case MQTT_RC_RECEIVE_MAXIMUM_EXCEEDED:
+      return {Code::kUnavailable, " (lower max-inflight)"};
+    case MQTT_RC_MESSAGE_RATE_TOO_HIGH:
+      return {Code::kUnavailable, " (it limits how fast a client may send)"};
+    case MQTT_RC_QUOTA_EXCEEDED:
+      return {Code::kUnavailable, " (a limit that the server has for this client is reached)"};
+    case MQTT_RC_ADMINISTRATIVE_ACTION:
+      return {Code::kUnavailable, " (an operator of the server, or a rule, has done it)"};
+    case MQTT_RC_CONNECTION_RATE_EXCEEDED:
+      return {Code::kUnavailable, " (it limits how often clients connect)"};
     case MQTT_RC_USE_ANOTHER_SERVER:
     case MQTT_RC_SERVER_MOVED:
       return {Code::kUnavailable, " (name the other server in conn-str)"};
@@ -77,7 +87,24 @@ bool IsVersionRefused(int connack_code) {
          connack_code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
 }
 
-Status ConnackError(bool version5, int code, const std::string& peer, bool login) {
+std::string ServersWords(const mosquitto_property* properties) {
+  constexpr std::pair<int, const char*> kTexts[] = {
+      {MQTT_PROP_REASON_STRING, " (it says: "},
+      {MQTT_PROP_SERVER_REFERENCE, " (instead of itself it names "}};
+  constexpr size_t kLongest = 300;
+  std::string words;
+  for (const auto& [property, intro] : kTexts) {
+    char* text = nullptr;
+    if (mosquitto_property_read_string(properties, property, &text, false) == nullptr) continue;
+    const std::string shown(std::string_view(text).substr(0, kLongest));
+    std::free(text);  // the library's caller owns it; control characters it does not let through
+    words += intro + shown + ")";
+  }
+  return words;
+}
+
+Status ConnackError(bool version5, int code, const std::string& words, const std::string& peer,
+                    bool login) {
   const char* const login_advice = login ? kLoginAdvice : kNoLoginAdvice;
   const std::string start = "cannot log in at " + peer + ": ";
   if (IsVersionRefused(code)) {
@@ -87,7 +114,7 @@ Status ConnackError(bool version5, int code, const std::string& peer, bool login
   if (version5) {
     const Meaning meaning = MeaningOf(code);
     const char* const advice = meaning.advice == kLoginAdvice ? login_advice : meaning.advice;
-    return {meaning.code, start + Named(mosquitto_reason_string(code), code) + advice};
+    return {meaning.code, start + Named(mosquitto_reason_string(code), code) + words + advice};
   }
   switch (code) {
     case CONNACK_REFUSED_SERVER_UNAVAILABLE:
@@ -103,11 +130,12 @@ Status ConnackError(bool version5, int code, const std::string& peer, bool login
   }
 }
 
-Status PublishError(int reason, std::string_view topic, const std::string& peer) {
+Status PublishError(int reason, const std::string& words, std::string_view topic,
+                    const std::string& peer) {
   const Meaning meaning = MeaningOf(reason);
   const bool login = meaning.code == Code::kAuth;
   return {meaning.code, "publishing to \"" + std::string(topic) + "\" was refused by " + peer +
-                            ": " + Named(mosquitto_reason_string(reason), reason) +
+                            ": " + Named(mosquitto_reason_string(reason), reason) + words +
                             (login ? " (the server's access list does not let this user write "
                                      "there)"
                                    : meaning.advice)};
@@ -158,14 +186,14 @@ std::string ReasonText(bool version5, int reason) {
   return Named(version5 ? mosquitto_reason_string(reason) : "refused", reason);
 }
 
-Status LostError(int reason, int error, int error_number, const std::string& peer) {
-  if (reason >= 128) {
-    // Trying again is what an outage calls for, whatever the server's reason: but a person reads
-    // it.
-    return {Code::kUnavailable, "lost the connection to " + peer + ": the server ended it: " +
-                                    Named(mosquitto_reason_string(reason), reason) +
-                                    MeaningOf(reason).advice};
-  }
+// Trying again is what an outage calls for, whatever the server's reason: but a person reads it.
+Status DisconnectError(int reason, const std::string& peer) {
+  return {Code::kUnavailable, "lost the connection to " + peer + ": the server ended it: " +
+                                  Named(mosquitto_reason_string(reason), reason) +
+                                  MeaningOf(reason).advice};
+}
+
+Status LostError(int error, int error_number, const std::string& peer) {
   const std::string start = "lost the connection to " + peer + ": ";
   switch (error) {
     case MOSQ_ERR_SUCCESS:

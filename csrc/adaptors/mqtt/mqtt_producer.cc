@@ -14,6 +14,7 @@ namespace {
 // The library keeps two copies of what is under way, beside the core's.
 constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr int kLargestMid = 65535;
+constexpr Millis kLookInterval{1000};
 
 }  // namespace
 
@@ -27,6 +28,7 @@ void MqttProducer::Reset() {
   bytes_ = 0;
   last_mid_ = 0;
   window_full_ = false;
+  newest_answered_ = {};
   broken_ = Status();
   qos_ = std::min(settings_.qos, client_.maximum_qos());
   window_ = qos_ == 0 ? settings_.max_inflight
@@ -92,7 +94,7 @@ Status MqttProducer::Submit(const Message& message, Token token) {
   if (published_inside_ == mid) {
     host_.Complete(token, {});
   } else {
-    in_flight_.emplace(mid, Sent{token, payload.size(), message.topic});
+    in_flight_.emplace(mid, Sent{token, payload.size(), message.topic, Clock::now()});
     bytes_ += payload.size();
   }
   return {};
@@ -103,7 +105,7 @@ Status MqttProducer::PublishFailed(int error, const Message& message, size_t siz
     return LibraryPublishError(error, message.topic, size, client_.name());
   }
   // The library may have kept the message for a later connection; its object ends with this one.
-  broken_ = LostError(0, error, errno, client_.name());
+  broken_ = LostError(error, errno, client_.name());
   window_full_ = true;
   return {Code::kWouldBlock, {}};
 }
@@ -117,14 +119,30 @@ bool MqttProducer::Take(int mid, Sent* sent) {
   return true;
 }
 
-void MqttProducer::OnPublished(int mid, int reason) {
+void MqttProducer::OnPublished(int mid, int reason, const std::string& words) {
   Sent sent;
   if (!Take(mid, &sent)) {
     if (publishing_) published_inside_ = mid;
     return;
   }
+  newest_answered_ = std::max(newest_answered_, sent.at);
   host_.Complete(sent.token,
-                 reason < 128 ? Status() : PublishError(reason, sent.topic, client_.name()));
+                 reason < 128 ? Status() : PublishError(reason, words, sent.topic, client_.name()));
+}
+
+// Answers come in the order of the messages. Moquette (0.17) refuses with silence.
+Status MqttProducer::CheckPassedOver() {
+  const auto now = Clock::now();
+  if (in_flight_.empty() || now < next_look_) return {};
+  next_look_ = now + kLookInterval;
+  for (const auto& [mid, sent] : in_flight_) {
+    const auto age = std::chrono::duration_cast<Millis>(now - sent.at);
+    if (sent.at >= newest_answered_ || age <= settings_.silence_limit) continue;
+    return {Code::kTimeout, client_.name() + " has not acknowledged a message to \"" +
+                                std::string(sent.topic) + "\" for " + std::to_string(age.count()) +
+                                " ms, but later ones (may this user write there?)"};
+  }
+  return {};
 }
 
 }  // namespace dsmsg

@@ -23,12 +23,15 @@ class MqttProducer {
   /// The link was opened: nothing is under way. Tokens not completed stay with the core.
   void Reset();
   Status Submit(const Message& message, Token token);
-  void OnPublished(int mid, int reason);
+  void OnPublished(int mid, int reason, const std::string& words);
 
   size_t in_flight() const { return in_flight_.size(); }
   bool window_full() const { return window_full_; }
   /// A quarter of the window is free again: the next burst is worth its system calls.
   bool TakeRoom();
+  /// kTimeout: a message was left without an answer for the silence limit, though later ones have
+  /// theirs.
+  Status CheckPassedOver();
   /// A write in Submit failed: the link is lost.
   const Status& broken() const { return broken_; }
 
@@ -37,6 +40,7 @@ class MqttProducer {
     Token token = 0;
     size_t bytes = 0;
     std::string_view topic;  // the message's: valid until it is completed
+    Clock::time_point at;
   };
 
   bool HasRoom() const;
@@ -54,6 +58,7 @@ class MqttProducer {
   size_t bytes_ = 0, window_ = 0;
   int qos_ = 1, last_mid_ = 0;
   bool window_full_ = false;
+  Clock::time_point newest_answered_{}, next_look_{};  // the former: when that one was sent
   // The library may call back before its publish has returned (QoS 0).
   bool publishing_ = false;
   int published_inside_ = 0;

@@ -25,8 +25,8 @@ constexpr OptionSpec kOptions[] = {
      "a lost connection); 2: exactly once within one connection. Subscriptions use at most 1"},
     {"retain", "bool", "0", "1: the server keeps the last message of each topic for newcomers"},
     {"protocol", "enum(5,3.1.1)", "5",
-     "Version of MQTT. A server that refuses 5 is spoken to in 3.1.1, without user properties and "
-     "reasons"},
+     "Version of MQTT. A server that refuses 5, or does not answer it, is spoken to in 3.1.1, "
+     "without user properties and reasons"},
     {"clean-session", "bool", "1",
      "0: the server keeps subscriptions and waiting messages for this client-id while it is away"},
     {"session-expiry", "s(0,4294967295)", "24h",

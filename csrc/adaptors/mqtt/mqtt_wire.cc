@@ -2,6 +2,7 @@
 #include "mqtt_wire.h"
 
 #include <fcntl.h>
+#include <mqtt_protocol.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -62,7 +63,7 @@ void MqttWire::Close() {
   header_.clear();
   acknowledgements_.clear();
   received_ = fed_ = sent_ = left_ = 0;
-  dropping_ = false;
+  dropping_ = unconfirmed_ = false;
   error_number_ = 0;
 }
 
@@ -91,11 +92,14 @@ TransportIo MqttWire::Receive() {
   if (in_ == nullptr) in_ = std::make_unique_for_overwrite<char[]>(kPiece);
   const TransportIo io =
       tls_ != nullptr ? tls_->Receive(in_.get(), kPiece, &received_) : ReceivePlain();
-  // Mosquitto leaves Nagle's algorithm on: of several answers it sends the first and keeps the rest
-  // until our kernel has acknowledged that, which it would put off for 40 ms.
-  const int on = 1;
-  if (received_ > 0) (void)setsockopt(server_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+  unconfirmed_ = unconfirmed_ || received_ > 0;
   return io;
+}
+
+void MqttWire::Confirm() {
+  const int on = 1;
+  if (!std::exchange(unconfirmed_, false)) return;
+  (void)setsockopt(server_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 TransportIo MqttWire::ReceivePlain() {
@@ -104,6 +108,14 @@ TransportIo MqttWire::ReceivePlain() {
   if (got < 0) return Failed(errno);
   received_ = static_cast<size_t>(got);
   return TransportIo::kOk;
+}
+
+bool MqttWire::AnsweredAsVersion5() {
+  if (!server_.valid() || Receive() != TransportIo::kOk) return false;
+  // The form of 3.1.1 has two bytes behind the length, and can only be a refusal.
+  const std::string_view answer = received();
+  return answer.size() >= 4 && static_cast<uint8_t>(answer[0]) == CMD_CONNACK && answer[1] != 2 &&
+         static_cast<uint8_t>(answer[3]) != MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
 }
 
 bool MqttWire::Feed() {
@@ -133,6 +145,7 @@ TransportIo MqttWire::Send() {
       }
     }
     sent_ += done;
+    if (done > 0) unconfirmed_ = false;
     if (io != TransportIo::kOk) return io;
   }
   out_.clear();

@@ -41,8 +41,16 @@ class MqttWire {
   /// Received bytes wait where poll() does not see them.
   bool buffered() const { return tls_ != nullptr && tls_->buffered(); }
 
+  /// To be called before waiting. Mosquitto leaves Nagle's algorithm on: of several answers it
+  /// sends the first and keeps the rest until our kernel has confirmed that, which it puts off for
+  /// 40 ms unless something is sent meanwhile.
+  void Confirm();
+
   /// Reads one piece from the server. kWouldBlock: there was nothing.
   TransportIo Receive();
+  /// Of a connection on which nothing was received before: the server has meanwhile answered
+  /// CONNECT as version 5 does.
+  bool AnsweredAsVersion5();
   /// What was received and not yet handed on.
   std::string_view received() const { return {in_.get() + fed_, received_ - fed_}; }
   /// Hands received bytes to the library, as many as fit. False: there are none left.
@@ -76,6 +84,7 @@ class MqttWire {
   std::string header_, acknowledgements_;
   size_t left_ = 0;
   bool dropping_ = false;
+  bool unconfirmed_ = false;  // something was received, and nothing sent since
   int error_number_ = 0;
 };
 

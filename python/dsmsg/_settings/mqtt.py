@@ -82,7 +82,7 @@ class MqttConfig(Config):
             ("set-threaded", "bool", "0", "Accepted for compatibility, without effect: the adaptor always has a thread of its own", ""),
             ("qos", "int(0,2)", "1", "0: OK when written to the socket; 1: OK when the server acknowledged (may arrive twice after a lost connection); 2: exactly once within one connection. Subscriptions use at most 1", ""),
             ("retain", "bool", "0", "1: the server keeps the last message of each topic for newcomers", ""),
-            ("protocol", "enum(5,3.1.1)", "5", "Version of MQTT. A server that refuses 5 is spoken to in 3.1.1, without user properties and reasons", ""),
+            ("protocol", "enum(5,3.1.1)", "5", "Version of MQTT. A server that refuses 5, or does not answer it, is spoken to in 3.1.1, without user properties and reasons", ""),
             ("clean-session", "bool", "1", "0: the server keeps subscriptions and waiting messages for this client-id while it is away", ""),
             ("session-expiry", "s(0,4294967295)", "24h", "With clean-session=0: how long the server keeps the session; 4294967295 seconds: for ever (MQTT 5; in 3.1.1 the server decides)", ""),
             ("max-inflight", "int(1,65535)", "1000", "Most messages sent and not yet acknowledged; the server's Receive Maximum lowers it (and qos=2 over MQTT 3.1.1: 20 at most)", ""),
@@ -227,8 +227,8 @@ class MqttConfig(Config):
     retain: bool | None
     """1: the server keeps the last message of each topic for newcomers (default 0)."""
     protocol: Literal["5", "3.1.1"] | int | None
-    """Version of MQTT. A server that refuses 5 is spoken to in 3.1.1, without user properties
-    and reasons (default 5)."""
+    """Version of MQTT. A server that refuses 5, or does not answer it, is spoken to in 3.1.1,
+    without user properties and reasons (default 5)."""
     clean_session: bool | None
     """0: the server keeps subscriptions and waiting messages for this client-id while it is
     away (default 1)."""

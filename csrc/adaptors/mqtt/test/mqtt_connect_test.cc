@@ -41,6 +41,34 @@ TEST(MqttVersion, AServerThatJustClosesIsAskedAgainNextTime) {
   EXPECT_EQ(server.versions(), (std::vector<int>{5, 4, 5, 4}));
 }
 
+// amqtt waits for what it takes for the rest of the packet.
+TEST(MqttVersion, ASilentServerIsAskedInTheOlderOneAndRemembered) {
+  ScriptServer server([](int, const std::string& packet) {
+    return ScriptServer::IsConnect(packet) && packet[8] == 4 ? ScriptServer::Connack311(0) : "";
+  });
+  Connection connection(server.Address());
+  const Status status = connection.Open(Millis(4000));
+  ASSERT_TRUE(status.ok()) << status.message();
+  connection.driver.Close(Millis(0), -1);
+  ASSERT_TRUE(connection.Open(Millis(4000)).ok());
+  EXPECT_EQ(server.versions(), (std::vector<int>{5, 4, 4}));
+}
+
+TEST(MqttVersion, AServerOfVersion5ThatIsSlowOrFrozenStaysOne) {
+  ScriptServer server([&server](int connection, const std::string& packet) -> std::string {
+    if (!ScriptServer::IsConnect(packet)) return "";
+    if (connection == 2) server.Say(1, ScriptServer::Connack5(0));  // at last
+    if (connection == 2) return ScriptServer::Connack311(0);
+    return connection == 3 ? ScriptServer::Connack5(0) : "";
+  });
+  Connection connection(server.Address());
+  const Status status = connection.Open(Millis(4000));
+  ASSERT_TRUE(status.ok()) << status.message();
+  connection.driver.Close(Millis(0), -1);
+  EXPECT_EQ(connection.Open(Millis(200)).code(), Code::kTimeout);
+  EXPECT_EQ(server.versions(), (std::vector<int>{5, 4, 5, 5}));
+}
+
 TEST(MqttVersion, TheOlderOneOnRequest) {
   MosquittoServer server;
   Connection connection(server.Address(), "protocol=3.1.1");
@@ -101,6 +129,23 @@ TEST(MqttConnack, Refusals) {
     EXPECT_NE(status.message().find("127.0.0.1:"), std::string::npos) << status.message();
     EXPECT_EQ(server.versions().size(), 1u);
   }
+}
+
+TEST(MqttConnack, TheServersWordsAreShown) {
+  // A reason string, and the server to use instead.
+  const std::string words(
+      "\x1f\0\x04"
+      "full\x1c\0\x07"
+      "other:1",
+      17);
+  ScriptServer server([&](int, const std::string&) -> std::optional<std::string> {
+    return ScriptServer::Connack5(0x9c, words);
+  });
+  const Status status = Connection(server.Address()).Open();
+  EXPECT_NE(status.message().find("(0x9c) (it says: full) (instead of itself it names "
+                                  "other:1)"),
+            std::string::npos)
+      << status.message();
 }
 
 TEST(MqttConnack, TheServersLimits) {

@@ -58,36 +58,48 @@ std::vector<int> ScriptServer::versions() {
 }
 
 void ScriptServer::Run() {
-  for (int connection = 1;; ++connection) {
-    pollfd fds[] = {{listener_.get(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
-    poll(fds, 2, -1);
-    if (fds[1].revents != 0) return;
-    const UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    Serve(connection, fd.get());
+  for (int last = 0;;) {
+    std::vector<pollfd> fds = {{stop_.fd(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+    std::vector<int> numbers;
+    for (const auto& [number, client] : clients_) {
+      numbers.push_back(number);
+      fds.push_back({client.fd.get(), POLLIN, 0});
+    }
+    poll(fds.data(), fds.size(), -1);
+    if (fds[0].revents != 0) return;
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      if (fds[i + 2].revents == 0) continue;
+      if (!Serve(numbers[i], &clients_[numbers[i]])) clients_.erase(numbers[i]);
+    }
+    if (fds[1].revents == 0) continue;
+    clients_[++last].fd = UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   }
 }
 
-void ScriptServer::Serve(int connection, int fd) {
-  std::string bytes;
-  while (true) {
-    pollfd fds[] = {{fd, POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
-    poll(fds, 2, -1);
-    char buffer[4096];
-    const ssize_t got = fds[1].revents != 0 ? 0 : recv(fd, buffer, sizeof buffer, 0);
-    if (got <= 0) return;
-    bytes.append(buffer, static_cast<size_t>(got));
-    while (const size_t length = PacketLength(bytes)) {
-      const std::string packet = bytes.substr(0, length);
-      bytes.erase(0, length);
-      if (IsConnect(packet)) {
-        std::lock_guard lock(mutex_);
-        versions_.push_back(ByteAt(packet, 8));
-      }
-      const std::optional<std::string> answer = script_(connection, packet);
-      if (!answer) return;
-      if (!answer->empty()) (void)!send(fd, answer->data(), answer->size(), MSG_NOSIGNAL);
+// False: the connection ends.
+bool ScriptServer::Serve(int connection, Client* client) {
+  char buffer[4096];
+  const ssize_t got = recv(client->fd.get(), buffer, sizeof buffer, 0);
+  if (got <= 0) return false;
+  client->bytes.append(buffer, static_cast<size_t>(got));
+  while (const size_t length = PacketLength(client->bytes)) {
+    const std::string packet = client->bytes.substr(0, length);
+    client->bytes.erase(0, length);
+    if (IsConnect(packet)) {
+      std::lock_guard lock(mutex_);
+      versions_.push_back(ByteAt(packet, 8));
     }
+    const std::optional<std::string> answer = script_(connection, packet);
+    if (!answer) return false;
+    Say(connection, *answer);
   }
+  return true;
+}
+
+void ScriptServer::Say(int connection, const std::string& bytes) const {
+  const auto client = clients_.find(connection);
+  if (client == clients_.end() || bytes.empty()) return;
+  (void)!send(client->second.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
 std::string ScriptServer::Connack5(int reason, const std::string& properties) {

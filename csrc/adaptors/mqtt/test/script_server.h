@@ -7,6 +7,7 @@
 #define DSMSG_ADAPTORS_MQTT_TEST_SCRIPT_SERVER_H_
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ class ScriptServer {
   explicit ScriptServer(Script script);
   ~ScriptServer();
   std::string Address() const { return "127.0.0.1;" + std::to_string(port_); }
+  /// Inside the function: something for another connection, if that is still there.
+  void Say(int connection, const std::string& bytes) const;
   /// Protocol levels of the CONNECT packets seen: 5 or 4.
   std::vector<int> versions();
 
@@ -43,14 +46,19 @@ class ScriptServer {
   static std::string Suback5(const std::string& subscribe, const std::vector<int>& reasons);
 
  private:
+  struct Client {
+    UniqueFd fd;
+    std::string bytes;  // received, and no whole packet yet
+  };
   void Run();
-  void Serve(int connection, int fd);
+  bool Serve(int connection, Client* client);
 
   const Script script_;
   uint16_t port_ = 0;
   UniqueFd listener_;
   WakeFd stop_;
-  std::mutex mutex_;  // guards versions_
+  std::map<int, Client> clients_;  // by number of the connection
+  std::mutex mutex_;               // guards versions_
   std::vector<int> versions_;
   std::thread thread_;
 };
