@@ -2,6 +2,7 @@
 #include "core/config_parser.h"
 
 #include <glib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -15,6 +16,7 @@ namespace {
 constexpr std::string_view kGroup = "message-broker";
 constexpr std::string_view kClientGroup = "nvmsgbroker";  // of the client library, in the same file
 constexpr size_t kLongestFile = size_t{1} << 20;
+constexpr std::string_view kDeprecatedInFile = "deprecated in the file: ";  // in an option's text
 
 std::string WithDashes(std::string_view name) {
   std::string text(name);
@@ -34,26 +36,6 @@ std::string Shortened(std::string_view text) {
   size_t cut = kLongest;
   while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
   return std::string(text.substr(0, cut)) + "...";
-}
-
-// Whether an unquoted text seems to have a comment behind it. In pairs, blanks before a ';' are
-// usual, and a value may have quotes of its own.
-bool SeemsComment(std::string_view text, bool pairs) {
-  char quote = '\0', before = '\0';  // the last character that is not a blank
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const bool blank = c == ' ' || c == '\t';
-    if (quote != '\0') {
-      if (c == quote) quote = '\0';
-    } else if (pairs && before == '=' && (c == '"' || c == '\'')) {
-      quote = c;
-    } else if (i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\t') &&
-               (c == '#' || (c == ';' && !pairs))) {
-      return true;
-    }
-    if (!blank) before = c;
-  }
-  return false;
 }
 
 struct KeyFileFree {
@@ -77,18 +59,52 @@ Unquoted Unquote(std::string_view raw) {
   return {text, false, true};
 }
 
+bool SeemsComment(std::string_view text, bool pairs) {
+  char quote = '\0', before = '\0';  // the last character that is not a blank
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool blank = c == ' ' || c == '\t';
+    if (quote != '\0') {
+      if (c == quote) quote = '\0';
+    } else if (pairs && before == '=' && (c == '"' || c == '\'')) {
+      quote = c;
+    } else if (i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\t') &&
+               (c == '#' || (c == ';' && !pairs))) {
+      return true;
+    }
+    if (!blank) before = c;
+  }
+  return false;
+}
+
 std::string CommentHint(std::string_view raw) {
   return SeemsComment(raw, false) ? " (a comment needs a line of its own)" : "";
 }
 
+namespace {
+
+// The Python package hands over what is no file in one that is only in memory (_inifile.py), whose
+// path says nothing to a reader.
+std::string OriginOf(const std::string& path) {
+  constexpr std::string_view kDescriptors = "/proc/self/fd/", kPython = "/memfd:dsmsg-settings";
+  char target[64];
+  if (!path.starts_with(kDescriptors)) return path;
+  const ssize_t size = readlink(path.c_str(), target, sizeof target);
+  const std::string_view found(target, size < 0 ? 0 : static_cast<size_t>(size));
+  return found.starts_with(kPython) ? "settings given in Python" : path;
+}
+
+}  // namespace
+
 Result<Config> Config::Load(const std::string& path, const OptionTable& table) {
   if (path.empty()) return Parse("", "", table);
+  const std::string origin = OriginOf(path);
   const Result<std::string> text = ReadTextFile(path, kLongestFile);
   if (!text.ok()) {
     return Status(Code::kInvalidArgument,
-                  "config file \"" + path + "\": " + text.status().message());
+                  "config file \"" + origin + "\": " + text.status().message());
   }
-  return Parse(text.value(), path, table);
+  return Parse(text.value(), origin, table);
 }
 
 Result<Config> Config::Parse(std::string_view text, const std::string& origin,
@@ -261,7 +277,11 @@ Status ConfigParser::SetKnown(const OptionSpec& spec, size_t line, std::string_v
   value.pairs = std::move(parsed->pairs);
   value.set = true;
   if ((spec.flags & kOptDeprecated) != 0) {
-    Warn(line, std::string(spec.name) + " is deprecated here: " + spec.doc);
+    // The documentation says instead of what.
+    const std::string_view doc = spec.doc;
+    const size_t at = doc.find(kDeprecatedInFile);
+    Warn(line,
+         std::string(spec.name) + " is " + std::string(at == doc.npos ? doc : doc.substr(at)));
   }
   return {};
 }

@@ -23,6 +23,10 @@ struct Unquoted {
 };
 Unquoted Unquote(std::string_view raw);
 
+/// Whether an unquoted text seems to have a comment behind it. In pairs, blanks before a ';' are
+/// usual, and a value may have quotes of its own.
+bool SeemsComment(std::string_view text, bool pairs);
+
 /// What to say behind an error about an unquoted value that seems to have a comment behind it; else
 /// "".
 std::string CommentHint(std::string_view raw);

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/config_parser.h"
+
 namespace dsmsg::msgconv {
 namespace {
 
@@ -115,7 +117,12 @@ Result<ConfigEntries> ReadIni(std::string_view text, const std::string& origin) 
             "key \"" + std::string(key) + "\" stands before the first group, e.g. [sensor0]");
       }
       // As it is: a backslash in a description is no escape, a semicolon no list.
-      config.AddEntry(key, std::string(Trim(line.substr(equals + 1))), origin, number);
+      const std::string_view value = Trim(line.substr(equals + 1));
+      config.AddEntry(key, std::string(value), origin, number);
+      if (!SeemsComment(value, /*pairs=*/true)) continue;  // "1 ; 2 ; 3" has none
+      config.warnings.push_back(At(origin, number) + "key \"" + std::string(key) +
+                                "\": what looks like a comment behind the value is taken as part "
+                                "of it (move the comment to a line of its own)");
     }
   }
   return config;

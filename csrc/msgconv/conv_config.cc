@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "core/config_parser.h"
 #include "core/text_file.h"
 #include "msgconv/config_entries.h"
 
@@ -166,7 +167,8 @@ class ConvConfigParser {
       if (const char* expected = field->assign(value, target)) {
         std::string text = At(config_->origin_, line);
         text.append(key).append("=").append(value).append(" in [").append(group.name);
-        return {Code::kInvalidArgument, text.append("]: expected ").append(expected)};
+        text.append("]: expected ").append(expected).append(CommentHint(value));
+        return {Code::kInvalidArgument, text};
       }
     }
     return {};

@@ -19,6 +19,10 @@ __all__ = ["GROUP", "ConfigSource", "SettingsFile", "config_file", "quote", "to_
 
 GROUP = "message-broker"
 
+# The adaptors know a file in memory by its name, and say so too (csrc/core/config_parser.cc).
+_MEMORY_FILE = "dsmsg-settings"
+_ORIGIN = "settings given in Python"
+
 
 @runtime_checkable
 class ConfigSource(Protocol):
@@ -74,11 +78,11 @@ class SettingsFile:
 
     def explain(self, text: str) -> str:
         """Names the settings in a text of the adaptor's as the caller knows them."""
-        return text.replace(self.path, "config") if self.path and self._close else text
+        return text.replace(self.path, _ORIGIN) if self.path and self._close else text
 
     def _write(self, text: str) -> None:
         try:
-            handle = os.memfd_create("dsmsg-settings", os.MFD_CLOEXEC)
+            handle = os.memfd_create(_MEMORY_FILE, os.MFD_CLOEXEC)
             self._close = weakref.finalize(self, os.close, handle)
             self.path = f"/proc/self/fd/{handle}"
             with open(self.path, "w", encoding="utf-8") as file:  # noqa: PTH123

@@ -65,7 +65,7 @@ def test_a_reload_reads_the_settings_of_connect_again() -> None:
     second = adaptor.connect("127.0.0.1;9", {**SETTINGS, "queue-size": 7})
     first.reload("127.0.0.1;10")
     first.reload("127.0.0.1;10", {**SETTINGS, "password": "other"})
-    with pytest.raises(DsmsgError, match=r"config:2: queue-size = many: must be"):
+    with pytest.raises(DsmsgError, match=r"settings given in Python:2: queue-size = many: must be"):
         adaptor.connect("127.0.0.1;9", {"queue-size": "many"})
     first.reload()
     first.disconnect()

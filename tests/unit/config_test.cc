@@ -243,9 +243,10 @@ TEST_F(ConfigTest, Warnings) {
   EXPECT_EQ(again.GetInt("port"), 6);
   EXPECT_THAT(again.warnings(), ElementsAre(HasSubstr("cfg.txt:4: group [message-broker] is here "
                                                       "again (first on line 1)")));
-  EXPECT_THAT(Good("password = hunter2").warnings(),
-              ElementsAre("cfg.txt:2: password is deprecated here: password; deprecated in the "
-                          "file: set PASSWORD_<PROTOCOL> in the environment"));
+  EXPECT_THAT(
+      Good("password = hunter2").warnings(),
+      ElementsAre("cfg.txt:2: password is deprecated in the file: set PASSWORD_<PROTOCOL> in "
+                  "the environment"));
 }
 
 TEST_F(ConfigTest, UnavailableOptionsAreRefusedUnlessTheySayTheDefault) {

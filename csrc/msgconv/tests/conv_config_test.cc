@@ -143,6 +143,17 @@ TEST(ConvConfig, WarnsOfWhatItDoesNotKnow) {
   EXPECT_EQ(config.Sensor(0)->id, "c");
 }
 
+TEST(ConvConfig, WarnsOfACommentBehindAValue) {
+  const ConvConfig config = Good("[sensor0]\nid=gate   # note\ndescription=lane#2 a;b\n");
+  EXPECT_EQ(config.Sensor(0)->id, "gate   # note");
+  EXPECT_THAT(config.warnings(),
+              ElementsAre(HasSubstr("cam.txt:2: key \"id\": what looks like a comment")));
+  const Result<ConvConfig> number =
+      ConvConfig::Parse("[sensor0]\nlocation=1;2;3 # metres\n", "cam.txt");
+  ASSERT_FALSE(number.ok());
+  EXPECT_THAT(number.status().message(), HasSubstr("a comment needs a line of its own"));
+}
+
 TEST(ConvConfig, AnEmptyFileIsSaid) {
   EXPECT_THAT(Good("# nothing\n").warnings(),
               ElementsAre(HasSubstr("cam.txt: the configuration is empty")));
