@@ -9,17 +9,25 @@
 namespace dsmsg {
 
 FileWatch::FileWatch(std::vector<std::string> files, Millis interval, std::function<void()> changed)
-    : files_(std::move(files)), interval_(interval), changed_(std::move(changed)) {
-  thread_ = StartThread("dsmsg-watch", [this, known = Look()] { Run(known); });
+    : interval_(interval), changed_(std::move(changed)), files_(std::move(files)) {
+  known_ = last_ = Look();
+  thread_ = StartThread("dsmsg-watch", [this] { Run(); });
 }
 
-FileWatch::~FileWatch() {
+void FileWatch::Watch(std::vector<std::string> files) {
+  std::lock_guard lock(mutex_);
+  if (files == files_) return;
+  files_ = std::move(files);
+  known_ = last_ = Look();
+}
+
+void FileWatch::Stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
   stop_cv_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 // One text for the state of all files: comparing it is comparing them.
@@ -41,15 +49,14 @@ std::string FileWatch::Look() const {
   return state;
 }
 
-void FileWatch::Run(std::string known) {
-  std::string last = known;
+void FileWatch::Run() {
   std::unique_lock lock(mutex_);
   while (!stop_cv_.wait_for(lock, interval_, [this] { return stop_; })) {
     std::string now = Look();
-    const bool settled = now == last && now != known;
-    last = std::move(now);
+    const bool settled = now == last_ && now != known_;
+    last_ = std::move(now);
     if (!settled) continue;
-    known = last;
+    known_ = last_;
     lock.unlock();
     Contained(changed_, [](const char* what) { LogException("reloading changed files", what); });
     lock.lock();

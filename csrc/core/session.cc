@@ -93,7 +93,7 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
 }
 
 Session::~Session() {
-  file_watch_.reset();  // may be reloading
+  if (file_watch_ != nullptr) file_watch_->Stop();  // may be reloading
   notifier_->Close();
   StopLinks(Clock::now() + kEndGrace);
   if (spool_ != nullptr) spool_->Close(Clock::now() + kStopGrace);  // a connect that failed
@@ -292,7 +292,7 @@ Status Session::Disconnect() {
     return {Code::kInvalidArgument,
             "disconnect from inside a callback of the same connection is refused"};
   }
-  file_watch_.reset();
+  if (file_watch_ != nullptr) file_watch_->Stop();
   notifier_->Close();
   if (spool_ != nullptr) spool_->StopFeeding();
   queue_.Close();

@@ -127,7 +127,7 @@ class Session final : public LinkObserver {
   SubscriptionControl subscription_;
   std::unique_ptr<SpoolFeed> spool_;  // null: none
   std::unique_ptr<MetricsFile> metrics_file_;
-  std::unique_ptr<FileWatch> file_watch_;
+  std::unique_ptr<FileWatch> file_watch_;  // set under links_mutex_
   std::unique_ptr<Link> producer_;
   std::unique_ptr<Link> consumer_;        // only with separate roles, made by the first Subscribe
   std::atomic<Link*> receiver_{nullptr};  // the link that the inbox wakes

@@ -13,6 +13,17 @@ bool IsReloadable(const OptionTable& table, std::string_view name) {
   return spec == nullptr || (spec->flags & kOptFixed) == 0;
 }
 
+// What a reload would read again.
+std::vector<std::string> FilesOf(const Config& config, const std::string& config_path) {
+  std::vector<std::string> files = config.files();
+  if (!config_path.empty()) files.push_back(config_path);
+  for (const char* option : {"tls-cafile", "tls-certfile", "tls-keyfile"}) {
+    const std::string file = config.GetString(option);
+    if (!file.empty()) files.push_back(file);
+  }
+  return files;
+}
+
 // What asks for a spool must not be ignored: messages would be in memory only.
 Status CheckNoSpool(const Config& config, Logger& logger) {
   for (const auto& [name, value] :
@@ -113,6 +124,7 @@ Status Session::Reload(const std::string& conn_str, const std::string& config_pa
     std::lock_guard lock(links_mutex_);
     if (ended_) return {Code::kCancelled, "the connection is being closed"};
     if (Status status = ReplaceLinks(next); !status.ok()) return status;
+    if (file_watch_ != nullptr) file_watch_->Watch(FilesOf(next->config, file));
     std::lock_guard settings_lock(settings_mutex_);
     last_conn_str_ = address;
     last_config_path_ = file;
@@ -165,25 +177,19 @@ Status Session::ReloadChanged() {
   return Reload(conn_str, config_path);
 }
 
-// What a reload would read again.
 void Session::StartFileWatch() {
-  const Config& config = settings_.config;
-  const Millis interval = config.GetMillis("config-watch");
+  const Millis interval = settings_.config.GetMillis("config-watch");
   if (interval.count() == 0 || config_path_.empty()) return;
-  std::vector<std::string> files = {config_path_};
-  files.insert(files.end(), config.files().begin(), config.files().end());
-  for (const char* option : {"tls-cafile", "tls-certfile", "tls-keyfile"}) {
-    const std::string file = config.GetString(option);
-    if (!file.empty()) files.push_back(file);
-  }
-  file_watch_ = std::make_unique<FileWatch>(std::move(files), interval, [this] {
-    const Status status = ReloadChanged();
-    if (status.ok()) {
-      logger_.Warn("reload: a file of the configuration changed, connecting anew");
-    } else {
-      logger_.Error("reload: the changed configuration is not used: " + status.message());
-    }
-  });
+  std::lock_guard lock(links_mutex_);  // a change may be noticed at once
+  file_watch_ =
+      std::make_unique<FileWatch>(FilesOf(settings_.config, config_path_), interval, [this] {
+        const Status status = ReloadChanged();
+        if (status.ok()) {
+          logger_.Warn("reload: a file of the configuration changed, connecting anew");
+        } else {
+          logger_.Error("reload: the changed configuration is not used: " + status.message());
+        }
+      });
 }
 
 Status Session::OpenSpool() {

@@ -251,6 +251,25 @@ TEST_F(SessionTest, AChangedConfigurationFileIsUsedWhereWatched) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+// The file of connect may be gone by then.
+TEST_F(SessionTest, TheFileOfAReloadIsWatchedFromThenOn) {
+  auto session = Open("config-watch=5ms\n");
+  ASSERT_TRUE(session);
+  const auto opens = [] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens;
+  };
+  const std::string other = ::testing::TempDir() + "session_TheFileOfAReload_other.txt";
+  std::ofstream(other) << "[message-broker]\nusername=one\n";
+  int before = opens();
+  ASSERT_TRUE(session->Reload("", other).ok());
+  ASSERT_TRUE(WaitFor([&] { return opens() > before; }));
+  before = opens();
+  std::ofstream(other) << "[message-broker]\nusername=another\n";
+  EXPECT_TRUE(WaitFor([&] { return opens() > before; }));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
 TEST_F(SessionTest, AChangedSecretFileIsUsedWhereWatched) {
   const std::string secret = ::testing::TempDir() + "session_AChangedSecretFile.password";
   std::ofstream(secret) << "old";
