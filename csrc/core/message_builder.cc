@@ -6,11 +6,6 @@
 namespace dsmsg {
 namespace {
 
-constexpr char kNoTopic[] =
-    "no topic: give one to the call, as third field of the connection string (host;port;topic) or "
-    "as `topic` in "
-    "the configuration";
-
 Result<std::optional<Template>> CompileOption(const Config& config, const char* name) {
   const std::string text = config.GetString(name);
   if (text.empty()) return std::optional<Template>();
@@ -88,6 +83,7 @@ Result<MessageBuilder> MessageBuilder::Create(const Settings& settings,
   builder.not_a_topic_ = settings.endpoints.not_a_topic;
   builder.max_bytes_ = settings.max_message_bytes;
   builder.topic_optional_ = settings.topic_optional;
+  builder.third_is_topic_ = settings.third_is_topic;
   return builder;
 }
 
@@ -97,11 +93,17 @@ std::string_view MessageBuilder::UsableTopic(std::string_view given) const {
   return !not_a_topic_.empty() && Trimmed(given) == not_a_topic_ ? std::string_view() : given;
 }
 
+std::string MessageBuilder::NoTopic() const {
+  return std::string("no topic: give one to the call, ") +
+         (third_is_topic_ ? "as third field of the connection string (host;port;topic) " : "") +
+         "or as `topic` in the configuration";
+}
+
 Status MessageBuilder::CheckTopic(std::string_view topic) const {
   if (topic_optional_) return {};
   const bool named = !UsableTopic(topic).empty() || default_topic_.has_value();
   if (named || (topic_template_ && !topic_template_->needs_topic())) return {};
-  std::string text = kNoTopic;
+  std::string text = NoTopic();
   if (topic_template_) text += " (topic-template uses ${topic}, so it needs one, too)";
   if (!topic.empty())
     text += " (the topic given is the last field of the connection string: its port or password)";
@@ -145,7 +147,7 @@ Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logge
   header_text.clear();
   bool complete = true;
   if (!RenderTopic(request, &topic, &complete) && !topic_optional_) {
-    return {Code::kInvalidArgument, kNoTopic};
+    return {Code::kInvalidArgument, NoTopic()};
   }
   if (max_bytes_ > 0 && request.payload.size() > max_bytes_) {
     outgoing->message.topic = topic;

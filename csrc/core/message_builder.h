@@ -43,6 +43,7 @@ class MessageBuilder {
   Status CheckTopic(std::string_view topic) const;
 
  private:
+  std::string NoTopic() const;
   std::string_view UsableTopic(std::string_view given) const;
   bool RenderTopic(const SendRequest& request, std::string* topic, bool* complete) const;
   bool RenderKey(const SendRequest& request, std::string* key, bool* complete) const;
@@ -52,7 +53,7 @@ class MessageBuilder {
   std::vector<std::pair<std::string, Template>> headers_;
   std::string not_a_topic_;
   size_t max_bytes_ = 0;
-  bool topic_optional_ = false;
+  bool topic_optional_ = false, third_is_topic_ = true;
   mutable std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
 };
 

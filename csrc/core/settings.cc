@@ -128,6 +128,7 @@ Result<Settings> Settings::Load(const DriverInfo& info, const std::string& conn_
   Result<Endpoints> endpoints = ParseConnString(address, info.conn_rules);
   if (!endpoints.ok()) return endpoints.status();
   settings.endpoints = std::move(endpoints.value());
+  settings.third_is_topic = !info.conn_rules.third_is_user;
   ReadCommonOptions(&settings);
   if (info.adjust != nullptr) {
     if (Status status = info.adjust(&settings); !status.ok()) return status;

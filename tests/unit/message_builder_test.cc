@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// The answer for `topic` with these settings; "" when a message has somewhere to go.
 std::string Answer(const std::string& conn_str, const std::string& options,
@@ -51,6 +52,10 @@ TEST(MessageBuilderTest, ATopicMayComeFromEverywhere) {
 TEST(MessageBuilderTest, WithoutAnyItSaysWhatToSet) {
   EXPECT_THAT(Answer("host;1", ""),
               AllOf(HasSubstr("no topic"), HasSubstr("host;port;topic"), HasSubstr("`topic`")));
+  static DriverInfo amqp = testing::FakeDriver::Info();
+  amqp.conn_rules.third_is_user = true;
+  EXPECT_THAT(Answer("host;1", "", {}, amqp),
+              AllOf(HasSubstr("no topic"), Not(HasSubstr("third field")), HasSubstr("`topic`")));
   EXPECT_THAT(Answer("host;1", "topic-template=t/${topic}\n"), HasSubstr("${topic}"));
   // Host A passes the last field of the connection string, here the port.
   EXPECT_THAT(Answer("host;1", "", "1"), HasSubstr("last field of the connection string"));
