@@ -174,12 +174,15 @@ void Link::ReportDown(const Status& reason, bool failed_attempt) {
   parts_.metrics.RecordFailureReason(reason);
   if (down->gives_up) Signal();
   if (down->known) return;
-  const char* next =
-      down->gives_up ? "; gave up (reconnect, reconnect-attempts)" : "; trying again";
+  const std::string text =
+      reason.message() +
+      (down->gives_up ? "; gave up (reconnect, reconnect-attempts)" : "; trying again");
+  // How a link was lost is told apart from why it cannot be opened again.
+  const char* const key = failed_attempt ? "link" : "lost";
   if (down->first || down->gives_up) {
-    parts_.logger.Warn(reason.message() + next);
+    parts_.logger.Unlimited(LogLevel::kWarn, key, text);
   } else {
-    parts_.logger.Limited(LogLevel::kWarn, "link", reason.message() + next);
+    parts_.logger.Limited(LogLevel::kWarn, key, text);
   }
   parts_.observer.OnLinkDown(role_, reason);
   if (down->gives_up) parts_.observer.OnGaveUp(role_, reason);

@@ -131,6 +131,15 @@ void Logger::SetLevel(LogLevel level) {
   if (!from_environment_) level_.store(static_cast<int>(level), std::memory_order_relaxed);
 }
 
+void Logger::Unlimited(LogLevel level, const std::string& key, std::string_view text) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = repeats_.find(key);
+    if (found != repeats_.end()) found->second.next_ns = 0;
+  }
+  Limited(level, key, text);
+}
+
 void Logger::Limited(LogLevel level, const std::string& key, std::string_view text) {
   if (!Enabled(level)) return;
   constexpr int64_t kPauseNs = int64_t{60} * 1'000'000'000;

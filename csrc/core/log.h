@@ -39,6 +39,8 @@ class Logger {
 
   /// At most one line a minute for each `key`; the next one says how many were left out.
   void Limited(LogLevel level, const std::string& key, std::string_view text);
+  /// In any case, and as the line of this minute for `key`.
+  void Unlimited(LogLevel level, const std::string& key, std::string_view text);
 
  private:
   void Write(LogLevel level, std::string_view text);

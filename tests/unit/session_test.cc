@@ -43,6 +43,23 @@ TEST_F(SessionTest, StrictFailsWithTheReasonAndLazyWaits) {
   EXPECT_EQ(counts_.ok, 1);
 }
 
+TEST_F(SessionTest, WhyThereIsNoLinkIsToldOnce) {
+  FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
+  ::testing::internal::CaptureStderr();
+  auto session = Open("connect=lazy\n");
+  ASSERT_TRUE(session);
+  EXPECT_TRUE(WaitFor([] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens > 3;
+  }));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  const size_t first = log.find("connection refused");
+  EXPECT_NE(first, log.npos) << log;
+  EXPECT_EQ(log.find("connection refused", first + 1), log.npos) << log;
+  FakeBroker::Get().SetUp();
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
 TEST_F(SessionTest, WaitModeSucceedsWhenTheBrokerComes) {
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
   std::thread starter([] {
