@@ -347,8 +347,13 @@ class Lock:
 def _demand_file(path: Path) -> None:
     """Raises SpoolError where there is no regular file, OSError where that cannot be told."""
     try:
-        if stat.S_ISREG(path.stat().st_mode):
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
             return
+        if stat.S_ISDIR(mode):
+            raise SpoolError(
+                f"{path} is a folder: name a file in it (`dsmsg spool ls {path}` lists them)"
+            )
     except (FileNotFoundError, NotADirectoryError, ValueError):
         pass
     raise SpoolError(f"there is no file {path}")

@@ -210,6 +210,37 @@ TEST_F(SpoolFaultTest, DamageThatShowsLaterCostsOnlyWhatItTook) {
   EXPECT_EQ(std::adjacent_find(ids.begin(), ids.end()), ids.end());
 }
 
+// While the first is repaired the second cannot be counted: what it held is known all the same.
+TEST_F(SpoolFaultTest, TwoDamagedFilesAreCountedToTheLastMessage) {
+  const std::string path = MakeFile(3000, 1000);
+  const std::string leftover = path.substr(0, path.size() - 4) + "3.db";
+  std::filesystem::rename(path, leftover);
+  ASSERT_EQ(MakeFile(3000, 1000), path);
+  options_.prefetch_bytes = 10'000;
+  testing::internal::CaptureStderr();
+  auto spool = Open();
+  ASSERT_EQ((*spool)->backlog(), 6000u);
+  for (const std::string& file : {path, leftover}) {
+    SqliteDb other;  // its write makes the spool read the pages anew
+    ASSERT_TRUE(other.Open(file, SQLITE_OPEN_READWRITE, nullptr).ok());
+    ASSERT_TRUE(other.Execute("UPDATE about SET value = value").ok());
+    const auto size = static_cast<off_t>(std::filesystem::file_size(file));
+    for (off_t at = size / 8192 * 4096; at < size; at += 4096) Scribble(file, at, 4096);
+  }
+  std::vector<SpoolMessage> messages;
+  while (messages.size() < (*spool)->backlog()) (*spool)->Fetch(10, ~size_t{0}, &messages);
+  (*spool)->MarkDelivered(IdsOf(messages));
+  ASSERT_TRUE(spool->Flush());
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(Aside(), SizeIs(2)) << log;
+  const SpoolStats stats = (*spool)->Stats();
+  EXPECT_EQ(messages.size() + stats.lost, 6000u) << log;
+  EXPECT_LE(stats.lost, 3100u) << log;
+  EXPECT_EQ(stats.rows, 0u);
+  EXPECT_EQ(stats.bytes, 0u);
+  EXPECT_FALSE((*spool)->HasBacklog("k"));
+}
+
 TEST_F(SpoolFaultTest, DamageThatShowsInAnEviction) {
   const std::string path = MakeFile(1000, 1000);
   const auto size = static_cast<off_t>(std::filesystem::file_size(path));

@@ -169,6 +169,31 @@ TEST_F(SpoolSalvageTest, AKillInBetweenLosesNothing) {
   }
 }
 
+// A power cut in KeepAside: the database has its new name, its log not yet. To SQLite it would be
+// the log of the next file that is set aside.
+TEST_F(SpoolSalvageTest, ALogThatWasLeftBehindIsNotTakenForAnothers) {
+  const std::string path = MakeFile(20, 10);
+  const std::string stale = dir_ + "/stale-wal";
+  auto old = Open();
+  old->Fill(100, 110);
+  std::filesystem::copy(path + "-wal", stale);
+  (*old)->MarkDelivered(IdsOf(old->Fetch(31)));
+  old->Fill(200, 210);
+  ASSERT_TRUE(old->Flush());
+  old->Close();
+  {
+    SqliteDb db;  // as MakeAnotherVersion, without a log
+    ASSERT_TRUE(db.Open(path, SQLITE_OPEN_READWRITE, nullptr).ok());
+    ASSERT_TRUE(db.Execute("PRAGMA user_version = 2").ok());
+  }
+  ASSERT_FALSE(std::filesystem::exists(path + "-wal"));
+  std::filesystem::copy(stale, path.substr(0, path.size() - 3) + ".salvage.db-wal");
+  std::unique_ptr<OpenSpool> spool;
+  OpenDamaged(&spool);
+  ASSERT_EQ((*spool)->backlog(), 11u);
+  EXPECT_EQ(PayloadsOf(spool->Fetch(11)), Numbers(200, 210));
+}
+
 // Not the first file, whose number is not taken by the next start.
 TEST_F(SpoolSalvageTest, AKillInBetweenLosesNothingOfALeftover) {
   const std::string path = MakeFile(5, 10);
