@@ -32,8 +32,9 @@ auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body 
   return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
 }
 
-constexpr const char* kNotConnected =
-    "this handle is not connected (NULL, or disconnected already)";
+NvMsgBrokerErrorType RefuseHandle(const char* function, NvMsgBrokerClientHandle handle) {
+  return Refuse(function, Registry::Get().WhyNot(handle));
+}
 
 NvMsgBrokerClientHandle Connect(char* conn_str, const char* library_name,
                                 nv_msgbroker_connect_cb_t connect_cb, char* config) {
@@ -67,7 +68,7 @@ NvMsgBrokerClientHandle Connect(char* conn_str, const char* library_name,
 NvMsgBrokerErrorType Send(NvMsgBrokerClientHandle handle, const NvMsgBrokerClientMsg& message,
                           nv_msgbroker_send_cb_t callback, void* user_ptr) {
   const Registry::Entry entry = Registry::Get().Find(handle);
-  if (!entry) return Refuse("send_async", kNotConnected);
+  if (!entry) return RefuseHandle("send_async", handle);
   if (message.payload == nullptr || message.payload_len == 0)
     return Refuse("send_async", "the payload is NULL or empty");
   entry.client->notifier->HostCalled();
@@ -77,7 +78,7 @@ NvMsgBrokerErrorType Send(NvMsgBrokerClientHandle handle, const NvMsgBrokerClien
 NvMsgBrokerErrorType Subscribe(NvMsgBrokerClientHandle handle, char** topics, int count,
                                nv_msgbroker_subscribe_cb_t callback, void* user_ptr) {
   const Registry::Entry entry = Registry::Get().Find(handle);
-  if (!entry) return Refuse("subscribe", kNotConnected);
+  if (!entry) return RefuseHandle("subscribe", handle);
   if (topics == nullptr || count <= 0 || callback == nullptr)
     return Refuse("subscribe", "topics or callback is NULL, or there is no topic");
   std::vector<std::string> names;
@@ -95,11 +96,11 @@ NvMsgBrokerErrorType Disconnect(NvMsgBrokerClientHandle handle) {
   // Only looked at: keeping the connection would keep its adaptor's library loaded.
   uint64_t id = 0;
   if (const Registry::Entry entry = Registry::Get().Find(handle)) id = entry.connection->id();
-  if (id == 0) return Refuse("disconnect", kNotConnected);
+  if (id == 0) return RefuseHandle("disconnect", handle);
   if (dsmsg::CallbackScope::Inside(id))
     return Refuse("disconnect", "called from inside a callback of the same connection");
   return Registry::Get().Disconnect(handle) ? NV_MSGBROKER_API_OK
-                                            : Refuse("disconnect", kNotConnected);
+                                            : RefuseHandle("disconnect", handle);
 }
 
 }  // namespace

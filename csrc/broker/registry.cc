@@ -30,6 +30,12 @@ bool TellsReconnecting(ClientSettings::Report report, nv_msgbroker_connect_cb_t 
   return callback == nullptr || !BelongsToDeepStreamSink(callback);
 }
 
+/// Of all handles. It comes from this library's address: no adaptor of ours has such a value.
+uintptr_t UpperHalf() {
+  static const char address = 0;
+  return ((reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff) << 32;
+}
+
 }  // namespace
 
 Registry& Registry::Get() {
@@ -37,11 +43,16 @@ Registry& Registry::Get() {
   return registry.Get();
 }
 
-/// The upper half comes from this library's address: no adaptor of ours has such a value.
 NvMsgBrokerClientHandle Registry::NextHandle() {
-  static const char address = 0;
-  const auto upper = (reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff;
-  return reinterpret_cast<NvMsgBrokerClientHandle>((upper << 32) | next_.fetch_add(1));
+  return reinterpret_cast<NvMsgBrokerClientHandle>(UpperHalf() | next_.fetch_add(1));
+}
+
+const char* Registry::WhyNot(NvMsgBrokerClientHandle handle) const {
+  const auto value = reinterpret_cast<uintptr_t>(handle);
+  const uintptr_t number = value & 0xffffffff;
+  const bool of_parent = (value ^ number) == UpperHalf() && number != 0 && number < first_;
+  return of_parent ? "this handle is the parent's: a process made by fork() has to connect itself"
+                   : "this handle is not connected (NULL, or disconnected already)";
 }
 
 Result<Registry::Entry> Registry::Connect(Connection::Options options,

@@ -3,6 +3,8 @@
 #ifndef DSMSG_BROKER_REGISTRY_H_
 #define DSMSG_BROKER_REGISTRY_H_
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <shared_mutex>
@@ -33,6 +35,8 @@ class Registry {
   /// Joins the connection with the same library and signature, or makes one.
   Result<Entry> Connect(Connection::Options options, nv_msgbroker_connect_cb_t connect_cb);
   Entry Find(NvMsgBrokerClientHandle handle) const;
+  /// Why a handle that is not found may be none.
+  const char* WhyNot(NvMsgBrokerClientHandle handle) const;
   /// False: the handle is not connected (any more).
   bool Disconnect(NvMsgBrokerClientHandle handle);
 
@@ -47,7 +51,8 @@ class Registry {
   SharedSlots<Connection> shared_;
   mutable std::shared_mutex handles_mutex_;
   std::map<NvMsgBrokerClientHandle, Held> handles_;
-  static inline std::atomic<uint64_t> next_{1};  // goes on in children
+  static inline std::atomic<uintptr_t> next_{1};  // goes on in children
+  const uintptr_t first_ = next_;                 // of this process
 };
 
 }  // namespace dsmsg

@@ -50,6 +50,7 @@ class Registry {
     return of_parent ? "this handle is the parent's: a process made by fork() has to connect itself"
                      : "this handle is not connected";
   }
+  dsmsg::Logger& log() { return log_; }
   void Add(NvDsMsgApiHandle handle, std::shared_ptr<Session> session) {
     std::unique_lock lock(mutex_);
     sessions_[handle] = std::move(session);
@@ -78,9 +79,8 @@ class Registry {
   std::map<NvDsMsgApiHandle, std::shared_ptr<Session>> sessions_;
   static inline std::atomic<uintptr_t> next_{1};
   const uintptr_t first_ = next_;  // of this process
+  dsmsg::Logger log_{dsmsg::AdaptorFactory().info->protocol};
 };
-
-const char* NotConnected(NvDsMsgApiHandle handle) { return Registry::Get().WhyNot(handle); }
 
 thread_local std::string last_error;
 
@@ -129,6 +129,12 @@ NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
   return NVDS_MSGAPI_ERR;
 }
 
+// A host's work thread goes on calling: told now and then.
+NvDsMsgApiErrorType RefuseHandle(const char* function, NvDsMsgApiHandle handle) {
+  Registry& registry = Registry::Get();
+  return Refuse(function, registry.WhyNot(handle), &registry.log());
+}
+
 template <class Body>
 auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) {
   return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
@@ -140,7 +146,7 @@ template <class Body>
 NvDsMsgApiErrorType Send(const char* function, NvDsMsgApiHandle handle, const SendRequest& request,
                          bool arguments_ok, Body send) {
   const std::shared_ptr<Session> session = Registry::Get().Find(handle);
-  if (!session) return Refuse(function, NotConnected(handle));
+  if (!session) return RefuseHandle(function, handle);
   if (!arguments_ok || request.payload.empty()) {
     return Refuse(function, "the payload is NULL or empty, or an argument is malformed",
                   &session->logger());
@@ -214,7 +220,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle h_ptr, c
                                                        void* user_ctx) {
   return Guard("subscribe", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("subscribe", NotConnected(h_ptr));
+    if (!session) return RefuseHandle("subscribe", h_ptr);
     if (topics == nullptr || num_topics <= 0 || cb == nullptr) {
       return Refuse("subscribe", "topics, their number and the callback are required",
                     &session->logger());
@@ -236,7 +242,7 @@ DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
   Guard("do_work", false, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
     if (session) session->DoWork();
-    if (!session) Refuse("do_work", NotConnected(h_ptr));
+    if (!session) RefuseHandle("do_work", h_ptr);
     return true;
   });
 }
@@ -244,13 +250,13 @@ DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
 DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) {
   return Guard("disconnect", NVDS_MSGAPI_ERR, [&] {
     std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("disconnect", NotConnected(h_ptr));
+    if (!session) return RefuseHandle("disconnect", h_ptr);
     if (session->InCallback()) {
       return Refuse("disconnect", "refused from inside a callback of the same connection",
                     &session->logger());
     }
     session = Registry::Get().Remove(h_ptr);
-    if (!session) return Refuse("disconnect", NotConnected(h_ptr));
+    if (!session) return RefuseHandle("disconnect", h_ptr);
     const Ending scope(h_ptr, session);
     const Status status = session->Disconnect();
     // The handle is gone: what it had to say of its messages is the thread's last error now.
@@ -319,7 +325,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr,
                                                          void* user_ptr) {
   return Guard("set_link_callback", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("set_link_callback", NotConnected(h_ptr));
+    if (!session) return RefuseHandle("set_link_callback", h_ptr);
     session->SetLinkCallback(callback, user_ptr);
     return NVDS_MSGAPI_OK;
   });
@@ -328,7 +334,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr,
 DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms) {
   return Guard("flush", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("flush", NotConnected(h_ptr));
+    if (!session) return RefuseHandle("flush", h_ptr);
     return session->Flush(dsmsg::Millis(std::max(0, timeout_ms))) ? NVDS_MSGAPI_OK
                                                                   : NVDS_MSGAPI_ERR;
   });
@@ -338,7 +344,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char
                                               const char* config_path) {
   return Guard("reload", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("reload", NotConnected(h_ptr));
+    if (!session) return RefuseHandle("reload", h_ptr);
     const Status status = session->Reload(Text(connection_str), Text(config_path));
     return status.ok() ? NVDS_MSGAPI_OK : Refuse("reload", status.message(), &session->logger());
   });
@@ -373,7 +379,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
 DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle h_ptr, const char* topic) {
   return Guard("check_topic", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return Refuse("check_topic", NotConnected(h_ptr));
+    if (!session) return RefuseHandle("check_topic", h_ptr);
     const Status status = session->CheckTopic(Text(topic));
     return status.ok() ? NVDS_MSGAPI_OK
                        : Refuse("check_topic", status.message(), &session->logger());

@@ -3,8 +3,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "harness.h"
 
@@ -41,6 +44,12 @@ int UseInChild(Fake& fake, NvMsgBrokerClientHandle parents) {
   if (nv_msgbroker_subscribe(parents, topics, 1, &Ignore, nullptr) != NV_MSGBROKER_API_ERR)
     return 2;
   if (nv_msgbroker_disconnect(parents) != NV_MSGBROKER_API_ERR) return 3;
+  const std::vector<std::string> log = TakeLog();
+  if (std::none_of(log.begin(), log.end(), [](const std::string& line) {
+        return line.find("send_async: this handle is the parent's") != line.npos;
+      })) {
+    return 6;
+  }
   if (!kOwnThreads) return 7;
   const NvMsgBrokerClientHandle own = Connect(fake);
   if (own == nullptr || own == parents) return 4;

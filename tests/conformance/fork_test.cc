@@ -43,7 +43,7 @@ void CallAll(const AdaptorFunctions& f, NvDsMsgApiHandle handle, const Adaptor& 
   RequireRefused(f.send_message(handle, &message, &Never, nullptr), "send_message");
   RequireRefused(f.flush(handle, 1000), "flush");
   RequireRefused(f.set_link_callback(handle, nullptr, nullptr), "set_link_callback");
-  f.do_work(handle);
+  for (int i = 0; i < 5; ++i) f.do_work(handle);  // as a host's work thread goes on
   Require(f.stats(handle, text, sizeof text) == 0, "stats answered");
   Require(f.last_error(handle, text, sizeof text) == 0, "last_error answered");
   RequireRefused(f.disconnect(handle), "disconnect");
@@ -75,7 +75,8 @@ TEST_P(Rule23_Fork, AHandleOfTheParentIsRefusedAtOnce) {
     }
   });
   std::string failures;
-  for (int i = 0; i < 10 && failures.empty(); ++i) {
+  constexpr size_t kChildren = 10;
+  for (size_t i = 0; i < kChildren && failures.empty(); ++i) {
     Child child([&](Child&) { CallAll(adaptor().f, link.handle(), adaptor()); });
     failures = child.Join();
   }
@@ -84,6 +85,10 @@ TEST_P(Rule23_Fork, AHandleOfTheParentIsRefusedAtOnce) {
   worker.join();
   opener.join();
   EXPECT_EQ(failures, "");
+  const std::string log = Log(), refused = "do_work: this handle is the parent's";
+  size_t lines = 0;
+  for (size_t at = 0; (at = log.find(refused, at)) != log.npos; at += refused.size()) ++lines;
+  EXPECT_EQ(lines, kChildren) << "once in each";
   EXPECT_TRUE(Pump(link, ledger));
   Close(link);
   ExpectAllOk(ledger, ledger.accepted());
