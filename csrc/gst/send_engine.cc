@@ -26,11 +26,12 @@ struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
   void Worker();
   void Completed(NvDsMsgApiErrorType code);
   void Heard(NvDsMsgApiEventType event);
-  void Fail(std::unique_lock<std::mutex>& lock, uint64_t count, std::string reason);
+  void Fail(std::unique_lock<std::mutex>& lock, NvDsMsgApiErrorType code);
+  void Note(uint64_t count, std::string reason);
   void Tell(bool of_message) const {
     if (!closed && options.on_failure) options.on_failure(of_message);
   }
-  void GiveUpQueue(std::unique_lock<std::mutex>& lock);
+  void GiveUpQueue();
   bool MustNotWait() const { return interrupted || paused || stopping; }
   bool Idle() const { return queue.empty() && !submitting && counters.pending == 0; }
 
@@ -156,7 +157,7 @@ void SendEngine::State::Worker() {
   std::unique_lock lock(mutex);
   while (true) {
     todo.wait(lock, [&] { return !queue.empty() || stopping; });
-    if (stopping && Clock::now() >= deadline) GiveUpQueue(lock);
+    if (stopping && Clock::now() >= deadline) GiveUpQueue();
     if (queue.empty()) {
       if (stopping) break;
       continue;
@@ -180,7 +181,7 @@ void SendEngine::State::Worker() {
     if (code != NVDS_MSGAPI_OK) {
       --counters.sent;
       if (counters.pending > 0) --counters.pending;  // 0: Stop() gave it up
-      Fail(lock, 1, code == NVDS_MSGAPI_UNKNOWN_TOPIC ? "the broker does not know the topic" : "");
+      Fail(lock, code);
     }
     if (Idle()) idle.notify_all();
   }
@@ -188,22 +189,31 @@ void SendEngine::State::Worker() {
   idle.notify_all();
 }
 
-void SendEngine::State::GiveUpQueue(std::unique_lock<std::mutex>& lock) {
+void SendEngine::State::GiveUpQueue() {
   if (queue.empty()) return;
   const uint64_t count = queue.size();
   queue.clear();
-  Fail(lock, count, "not handed to the adaptor before flush-timeout");
+  counters.failed += count;
+  Note(count, "not handed to the adaptor before flush-timeout");
 }
 
-/// Notes failed messages; without a reason the adaptor is asked. Unlocks for a moment.
-void SendEngine::State::Fail(std::unique_lock<std::mutex>& lock, uint64_t count,
-                             std::string reason) {
-  counters.failed += count;
+/// A message failed: the adaptor knows why. Unlocks for a moment.
+void SendEngine::State::Fail(std::unique_lock<std::mutex>& lock, NvDsMsgApiErrorType code) {
+  ++counters.failed;
   lock.unlock();
-  if (reason.empty()) reason = link.LastError();
-  if (reason.empty())
-    reason = "the " + link.library().protocol() + " adaptor reported an error (its log says why)";
+  std::string reason = link.LastError();
+  if (reason.empty()) {
+    reason =
+        code == NVDS_MSGAPI_UNKNOWN_TOPIC
+            ? "the broker does not know the topic"
+            : "the " + link.library().protocol() + " adaptor reported an error (its log says why)";
+  }
   lock.lock();
+  Note(1, std::move(reason));
+}
+
+/// Of messages that are counted as failed already.
+void SendEngine::State::Note(uint64_t count, std::string reason) {
   failures.count += count;
   failures.reason = std::move(reason);
   Tell(true);
@@ -219,7 +229,7 @@ void SendEngine::State::Completed(NvDsMsgApiErrorType code) {
   if (code == NVDS_MSGAPI_OK) {
     ++counters.ok;
   } else {
-    Fail(lock, 1, code == NVDS_MSGAPI_UNKNOWN_TOPIC ? "the broker does not know the topic" : "");
+    Fail(lock, code);
   }
   if (Idle()) idle.notify_all();
 }
@@ -257,9 +267,10 @@ Status SendEngine::Stop() {
   }
   const Status status = LeaveLink(worker_ended);
   lock.lock();
-  s.GiveUpQueue(lock);
+  s.GiveUpQueue();
   const uint64_t lost = std::exchange(s.counters.pending, 0);
-  if (lost > 0) s.Fail(lock, lost, "the adaptor never called back");
+  s.counters.failed += lost;
+  if (lost > 0) s.Note(lost, "the adaptor never called back");
   s.closed = true;
   if (lost > 0 || !status.ok()) KeepForEver(state_);
   return status;

@@ -37,12 +37,18 @@ TEST(SinkFailures, WarnIsOneMessageWithACount) {
   EXPECT_EQ(Stat(h.sink(), "failed"), 300U);
 }
 
-TEST(SinkFailures, UnknownTopicIsNamed) {
-  Fake fake;
-  fake.Set([](FakeControl& c) { c.completion = NVDS_MSGAPI_UNKNOWN_TOPIC; });
-  SinkHarness h(fake.proto_lib() + " conn-str=h;1", kJson);
-  ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
-  EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text, HasSubstr("does not know the topic"));
+TEST(SinkFailures, UnknownTopicIsNamedAsTheAdaptorDoes) {
+  for (const bool ours : {false, true}) {
+    Fake fake(ours ? "fake" : "fakeplain");
+    fake.Set([](FakeControl& c) {
+      c.completion = NVDS_MSGAPI_UNKNOWN_TOPIC;
+      c.last_error = "fake: a/# is no topic";
+    });
+    SinkHarness h(fake.proto_lib() + " conn-str=h;1 topic=a", kJson);
+    ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
+    EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text,
+                HasSubstr(ours ? "a/# is no topic" : "does not know the topic"));
+  }
 }
 
 TEST(SinkFailures, ARefusedSendDoesNotEndTheStream) {
