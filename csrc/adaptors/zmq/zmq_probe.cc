@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -65,20 +67,49 @@ std::string PeerAddress(int fd, const std::string& fallback) {
   return std::string("tcp://[") + text.data() + "]:" + std::to_string(ntohs(in6->sin6_port));
 }
 
+/// What the other end says by itself, as far as it comes soon. A ZeroMQ socket greets at once.
+std::string Greeting(int fd, Deadline deadline, int cancel_fd) {
+  constexpr Millis kSoon{250};
+  constexpr size_t kSignature = 10;
+  const Deadline end = std::min(deadline, Clock::now() + kSoon);
+  std::string bytes;
+  while (bytes.size() < kSignature) {
+    pollfd fds[] = {{fd, POLLIN, 0}, {cancel_fd, POLLIN, 0}};
+    if (::poll(fds, 2, PollTimeout(end)) <= 0 || fds[1].revents != 0) break;
+    std::array<char, 64> piece;
+    const ssize_t got = ::recv(fd, piece.data(), piece.size(), MSG_DONTWAIT);
+    if (got <= 0) break;
+    bytes.append(piece.data(), static_cast<size_t>(got));
+  }
+  return bytes;
+}
+
+bool IsText(std::string_view bytes) {
+  return bytes.size() >= 2 &&
+         std::all_of(bytes.begin(), bytes.begin() + 2, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 }  // namespace
 
-Result<std::string> ProbeZmq(const ZmqAddress& address, Answered answered, Deadline deadline,
-                             int cancel_fd) {
+Result<ZmqFound> ProbeZmq(const ZmqAddress& address, Answered answered, Deadline deadline,
+                          int cancel_fd) {
   if (address.transport == ZmqAddress::Transport::kIpc) {
     const int error = ConnectError(address.path);
-    if (error == 0) return address.text;
+    if (error == 0) return ZmqFound{address.text, true};  // who else would listen at such a path?
     return Status(Code::kUnavailable, "cannot connect to " + address.text + ": " +
                                           std::generic_category().message(error) +
                                           AdviceFor(error, answered));
   }
   const Result<UniqueFd> fd = DialTcp(address.host_port, deadline, cancel_fd, answered);
   if (!fd.ok()) return fd.status();
-  return PeerAddress(fd.value().get(), address.text);
+  const std::string greeting = Greeting(fd.value().get(), deadline, cancel_fd);
+  if (IsText(greeting)) {
+    return Status(Code::kUnavailable,
+                  "cannot connect to " + address.text + ": " +
+                      ForeignAnswer(greeting, {"a ZeroMQ socket", answered, false},
+                                    "its greeting is not ZeroMQ's"));
+  }
+  return ZmqFound{PeerAddress(fd.value().get(), address.text), greeting.starts_with('\xff')};
 }
 
 bool IpcInUse(const std::string& path) { return ConnectError(path) == 0; }

@@ -123,7 +123,7 @@ Status ZmqSocket::Create() {
   lost_ = 0;
   reason_.clear();
   advice_ = nullptr;
-  refused_ = false;
+  refused_ = silent_ = greets_ = false;
   return StartMonitor();
 }
 
@@ -246,9 +246,10 @@ Status ZmqSocket::Connect(const ZmqAddress& address, bool probe, Deadline deadli
     up_.insert(address.text);  // there is no handshake
   } else {
     if (probe) {
-      const Result<std::string> found = ProbeZmq(address, AnsweredAt(address), deadline, cancel_fd);
+      const Result<ZmqFound> found = ProbeZmq(address, AnsweredAt(address), deadline, cancel_fd);
       if (!found.ok()) return found.status();
-      answered_[address.text] = found.value();
+      answered_[address.text] = found->endpoint;
+      greets_ = greets_ || found->greets;
     }
     // A socket that stays looks the name up again, each time.
     const auto known = answered_.find(address.text);
@@ -269,7 +270,8 @@ void ZmqSocket::Note(const ZmqEvent& event) {
       worked_.insert(event.address);
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-      reason_ = "the other side closed the connection";
+      silent_ = event.value != EPIPE && event.value != ECONNRESET;
+      reason_ = silent_ ? "no answer in time" : "the other side closed the connection";
       advice_ = nullptr;
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
@@ -313,16 +315,19 @@ Peer ZmqSocket::peer() const {
 
 Status ZmqSocket::HandshakeError() const {
   const bool curve = !settings_.curve_server_key.empty();
-  const bool known = peer().answered == Answered::kBefore;
-  std::string advice = std::string(" (is it a ") + kind_.peer + " socket" +
-                       (curve ? ", and is curve-server-key the public key of its pair?)"
-                              : ", and does it ask for CURVE or a password?)");
+  std::string advice;
   if (advice_ != nullptr) {
     advice = advice_;
-  } else if (known) {
-    advice = Hint(Situation::kClosed, peer());
+  } else if (greets_ && !silent_ && peer().answered == Answered::kNever) {
+    advice = std::string(" (is it a ") + kind_.peer + " socket" +
+             (curve ? ", and is curve-server-key the public key of its pair?)"
+                    : ", and does it ask for CURVE or a password?)");
+  } else {
+    advice = Hint(silent_ ? Situation::kSilent : Situation::kClosed, peer());
   }
-  return {refused_ ? Code::kAuth : Code::kUnavailable,
+  return {refused_  ? Code::kAuth
+          : silent_ ? Code::kTimeout
+                    : Code::kUnavailable,
           "the ZeroMQ handshake with " + address_ + " failed: " +
               (reason_.empty() ? "the other side closed the connection" : reason_) + advice};
 }

@@ -112,6 +112,8 @@ class ZmqSocket {
   size_t lost_ = 0;                                 // connections that ended
   std::string reason_;                              // of the last failed handshake
   bool refused_ = false;                            // it was about keys or passwords
+  bool silent_ = false;                             // it was no answer
+  bool greets_ = false;                             // somebody there speaks ZeroMQ's protocol
   const char* advice_ = nullptr;                    // for the reason; null: that of a lost one
 };
 

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <zmq.h>
 
+#include <functional>
+#include <thread>
+#include <vector>
+
 #include "zmq_fixture.h"
 
 namespace dsmsg::zmq_test {
@@ -121,6 +125,50 @@ TEST(ZmqOpenTest, ErrorsNameTheCause) {
   const std::string path = NewIpc();
   ipc.Bind(path);
   EXPECT_THAT(error(Binding(path)), HasSubstr("in use")) << "libzmq itself would take it away";
+}
+
+/// Accepts connections, one after the other, and does with each what a test wants.
+class Foreign {
+ public:
+  explicit Foreign(std::function<void(int fd)> serve) {
+    sockaddr_in own{};
+    socklen_t length = sizeof own;
+    EXPECT_EQ(listen(listener_.get(), 8), 0);  // on any free port
+    EXPECT_EQ(getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&own), &length), 0);
+    address_ = "tcp://127.0.0.1:" + std::to_string(ntohs(own.sin_port));
+    thread_ = std::thread([this, serve = std::move(serve)] {
+      for (int fd; (fd = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+        accepted_.emplace_back(fd);
+        serve(fd);
+      }
+    });
+  }
+  ~Foreign() {
+    shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  const std::string& address() const { return address_; }
+
+ private:
+  const UniqueFd listener_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  std::string address_;
+  std::vector<UniqueFd> accepted_;
+  std::thread thread_;
+};
+
+TEST(ZmqOpenTest, WhatIsNoZmqSocketIsNotAskedForCurve) {
+  const auto error = [](const std::string& where) {
+    const Status status = Connection(where).Open(Millis(700));
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(status.message(), testing::Not(HasSubstr("CURVE")));
+    return status.message();
+  };
+  Foreign ssh([](int fd) { EXPECT_EQ(send(fd, "SSH-2.0-x\r\n", 11, MSG_NOSIGNAL), 11); });
+  EXPECT_THAT(error(ssh.address()), HasSubstr("an SSH server answers"));
+  Foreign closing([](int fd) { shutdown(fd, SHUT_RDWR); });
+  EXPECT_THAT(error(closing.address()), HasSubstr("closed the connection (is it a ZeroMQ socket?"));
+  Foreign silent([](int) {});
+  EXPECT_THAT(error(silent.address()), HasSubstr("in time (is it a ZeroMQ socket?"));
 }
 
 TEST(ZmqOpenTest, SilenceIsBoundedAndCancellable) {
