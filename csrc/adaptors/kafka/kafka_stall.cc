@@ -45,8 +45,8 @@ Millis StallWatch::Tick(size_t waiting, Millis budget) {
   waited_ = waiting > 0;
   if (listening_) {
     const std::string refusal = client_.TakeRefusal();
-    if (!refusal.empty()) Tell(refusal, waiting);
-    if (refusal.empty() && now < until_) return std::min(budget, kLook);
+    if (waiting > 0 && !refusal.empty()) Tell(refusal, waiting);
+    if (waiting > 0 && refusal.empty() && now < until_) return std::min(budget, kLook);
     listening_ = false;
     since_ = now;
     client_.ListenToRefusals(false);

@@ -50,11 +50,13 @@ Status ListConsumer::CheckAllowed(std::span<const std::string> topics, Deadline 
   link_.out().Command({"MULTI"});
   if (Status status = link_.Call(deadline, cancel_fd, "MULTI"); !status.ok()) return status;
   if (link_.reply().is(Reply::Type::kError)) return {};
-  AppendRead(topics);
-  if (Status status = link_.Call(deadline, cancel_fd, "BLPOP"); !status.ok()) return status;
   Status refused;
-  if (link_.reply().is(Reply::Type::kError)) {
-    refused = ReplyError("read lists", link_.reply().text());
+  for (const std::string& topic : topics) {  // the answer does not say which
+    AppendRead({&topic, 1});
+    if (Status status = link_.Call(deadline, cancel_fd, "BLPOP"); !status.ok()) return status;
+    if (!link_.reply().is(Reply::Type::kError)) continue;
+    refused = ReplyError("read the list \"" + topic + "\"", link_.reply().text());
+    break;
   }
   link_.out().Command({"DISCARD"});
   if (Status status = link_.Call(deadline, cancel_fd, "DISCARD"); !status.ok()) return status;
@@ -101,15 +103,20 @@ void ListConsumer::Reset(bool keep_tokens) {
 Status ListConsumer::Answer(const Asked& asked, const Reply& reply) {
   if (asked.kind == Kind::kGiveBack) {
     if (reply.is(Reply::Type::kError)) {
-      host_.log().Limited(LogLevel::kWarn, "lpush",
-                          ReplyError("put an element back", reply.text()).message());
+      host_.log().Limited(
+          LogLevel::kWarn, "lpush",
+          ReplyError("put an element back into the list \"" + giving_back_.front().topic + "\"",
+                     reply.text())
+              .message());
     }
     giving_back_.pop_front();
     --given_back_;
     return {};
   }
   if (reply.is(Reply::Type::kError)) {
-    Status status = ReplyError("read lists", reply.text());
+    std::string lists;
+    for (const std::string& topic : topics_) lists += (lists.empty() ? "\"" : ", \"") + topic + '"';
+    Status status = ReplyError("read the lists " + lists, reply.text());
     return status.code() == Code::kRejected ? Status(Code::kUnavailable, status.message()) : status;
   }
   if (reply.count() != 2) return {};  // nothing came in time

@@ -80,7 +80,10 @@ TEST(RedisLists, ARefusalIsToldAndTakesNoElement) {
   Connection connection(AddressOf(server), std::string("command=rpush") + kLimited);
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"ok1"}).ok());
-  EXPECT_EQ(connection.Subscribe({"ok2", "secret"}).code(), Code::kAuth);
+  const Status refused = connection.Subscribe({"ok2", "secret"});
+  EXPECT_EQ(refused.code(), Code::kAuth);
+  EXPECT_NE(refused.message().find("read the list \"secret\""), std::string::npos)
+      << refused.message();
   client.Run({"RPUSH", "ok1", "1"});
   ASSERT_TRUE(PumpDelivered(connection, 1).ok());
   EXPECT_EQ(client.Integer({"LLEN", "ok2"}), 1);
