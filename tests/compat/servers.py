@@ -415,7 +415,7 @@ SERVERS: tuple[Server, ...] = (
         differs={
             **dict.fromkeys(("200 KB", "SIGTERM", "SIGKILL"), _NEVER),
             "session": "it keeps a session's subscriptions and not what comes for them, paho's too",
-            "rights": "it acknowledges a message that its user may not publish, drops it, and loses some "
+            "rights": "it acknowledges a message that its user may not publish, drops it, and some "
             "behind it, paho's too",
             "retain": "it sends a retained message twice, to paho as well",
         },
