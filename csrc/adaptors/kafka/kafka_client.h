@@ -87,8 +87,8 @@ class Client {
   };
   /// Since the last call.
   Losses TakeLosses();
-  /// How a connection ended last, as the text of an error event. Since librdkafka 2.11 the end of an
-  /// open connection is a log line only. Empty: none did, or it was not logged.
+  /// How a connection ended last, as the text of an error event. Since librdkafka 2.11 the end of
+  /// an open connection is a log line only. Empty: none did, or it was not logged.
   std::string LastFailure() const;
   void ForgetFailure();
 

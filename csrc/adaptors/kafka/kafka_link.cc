@@ -19,8 +19,8 @@ constexpr size_t kMostAddresses = 100;
 
 void LinkWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
   // The events of single brokers carry the cause; the summary ("0/2 brokers are down") does not,
-  // and comes alone where librdkafka only logs the end of a connection (since 2.11), or has just replaced
-  // a connection of the bootstrap list by one of the cluster's.
+  // and comes alone where librdkafka only logs the end of a connection (since 2.11), or has just
+  // replaced a connection of the bootstrap list by one of the cluster's.
   if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
     const std::string failure = client_.LastFailure();
     if (cause_.ok() && !failure.empty()) {
