@@ -129,10 +129,8 @@ NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
   return NVDS_MSGAPI_ERR;
 }
 
-// A host's work thread goes on calling: told now and then.
 NvDsMsgApiErrorType RefuseHandle(const char* function, NvDsMsgApiHandle handle) {
-  Registry& registry = Registry::Get();
-  return Refuse(function, registry.WhyNot(handle), &registry.log());
+  return Refuse(function, Registry::Get().WhyNot(handle));
 }
 
 template <class Body>
@@ -242,7 +240,9 @@ DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
   Guard("do_work", false, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
     if (session) session->DoWork();
-    if (!session) RefuseHandle("do_work", h_ptr);
+    // A host's work thread goes on calling: told now and then.
+    Registry& registry = Registry::Get();
+    if (!session) Refuse("do_work", registry.WhyNot(h_ptr), &registry.log());
     return true;
   });
 }
