@@ -10,6 +10,7 @@ import contextlib
 import ssl
 import threading
 import time
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -263,7 +264,7 @@ class MqttStock(Stock):
                 kept.messages.append(Seen(got.payload, dict(pairs), got.retain))
                 kept.different.add(got.payload)
 
-        client = self._client(f"stock-{threading.get_ident() % 10**6}-{len(self._readers)}")
+        client = self._client(f"stock-{uuid.uuid4().hex[:12]}")  # no session of an earlier reader
         client.on_message = message
         client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         client.on_subscribe = lambda *_: ready.set()
