@@ -64,7 +64,10 @@ def npm_modules(name: str, version: str) -> Path:
     def fill(work: Path) -> str:
         say(f"{name}: fetching {name} {version} from the npm registry (once)")
         programs = find_node()
-        command = [str(programs / "npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        # A wheel's links to this script become files of their own, which do not find their modules.
+        script = programs.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm = [str(programs / "node"), str(script)] if script.is_file() else [str(programs / "npm")]
+        command = [*npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
         command += ["--prefix", str(work), f"{name}@{version}"]
         environment = {"PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}"}
         return run_tool(name, command, work, "Debian, Ubuntu: apt-get install npm", environment)

@@ -37,10 +37,10 @@ def kafka_libs(version: str = KAFKA_VERSION, *, fetch: bool = True) -> Path:
                 f"Maven Central)"
             )
         return libs
-    artifacts = [("org.apache.kafka", f"kafka_{_SCALA_VERSION}", version)]
-    if version.startswith("3."):
-        # The logger; Kafka brings the interface only. Version 4 brings log4j2 itself.
-        artifacts.append(("org.slf4j", "slf4j-reload4j", "1.7.36"))
+    artifacts = [
+        ("org.apache.kafka", f"kafka_{_SCALA_VERSION}", version),
+        ("org.slf4j", "slf4j-reload4j", "1.7.36"),  # the logger; Kafka brings the interface only
+    ]
     name = f"kafka-{version}"
     hint = "set KAFKA_HOME to an unpacked Apache Kafka"
     found = maven_libs(name, artifacts, fetch=fetch, hint=hint)
