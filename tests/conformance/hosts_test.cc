@@ -32,7 +32,7 @@ class HostRuns : public Conformance {
       Pace(outage, i);
     }
     if (fault) fault->Join();
-    EXPECT_TRUE(host.Drain(60s)) << link.GetStats().json();
+    EXPECT_TRUE(host.Drain(Bound(60s))) << link.GetStats().json();
     EXPECT_EQ(host.Stop(), NVDS_MSGAPI_OK);
     EXPECT_EQ(ConnectEvents::Count(link.handle(), NVDS_MSGAPI_EVT_SERVICE_DOWN), 0u);
     ExpectAllOk(ledger, kMessages);
@@ -60,7 +60,7 @@ class HostRuns : public Conformance {
       Pace(outage, i);
     }
     if (fault) fault->Join();
-    EXPECT_TRUE(host->Drain(60s)) << host->link().GetStats().json();
+    EXPECT_TRUE(host->Drain(Bound(60s))) << host->link().GetStats().json();
     EXPECT_EQ(host->reconnects(), 0)
         << "an outage that the adaptor mends is none of the host's business";
     EXPECT_EQ(host->Disconnect(), NVDS_MSGAPI_OK);
@@ -145,7 +145,7 @@ TEST_P(HostB_ClientLibrary, ThreadsShareAHandleThroughEqualSignatures) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_TRUE(first->Drain(60s));
+  EXPECT_TRUE(first->Drain(Bound(60s)));
   EXPECT_EQ(second->Disconnect(), NVDS_MSGAPI_OK);
   EXPECT_EQ(first->Disconnect(), NVDS_MSGAPI_OK);
   ExpectAllOk(ledger, kMessages);
@@ -161,13 +161,13 @@ TEST_P(HostB_ClientLibrary, ItsOwnReconnectLoop) {
                                    WriteConfig({"reconnect=0", "connect-timeout=1s"}), ledger, {});
   ASSERT_TRUE(host) << Log();
   EXPECT_EQ(host->Send(ledger.Add(topic, "k")), HostB::Sent::kOk);
-  ASSERT_TRUE(host->Drain(30s));
+  ASSERT_TRUE(host->Drain(Bound(30s)));
   server.Kill();
   ASSERT_TRUE(WaitFor([&] { return host->events() > 0; }));
   server.EnsureUp();
   ASSERT_TRUE(WaitFor([&] { return host->reconnects() > 0; }, 60s)) << Log();
   EXPECT_EQ(host->Send(ledger.Add(topic, "k")), HostB::Sent::kOk);
-  EXPECT_TRUE(host->Drain(30s));
+  EXPECT_TRUE(host->Drain(Bound(30s)));
   EXPECT_EQ(host->Disconnect(), NVDS_MSGAPI_OK);
   ExpectAllOk(ledger, 2);
   ExpectDelivered(ledger, server, topic, true);
@@ -203,7 +203,7 @@ TEST_P(HostB_AllAdaptors, InOneProcess) {
   for (std::thread& thread : threads) thread.join();
   for (Other& other : others) {
     SCOPED_TRACE(other.quirks->protocol());
-    EXPECT_TRUE(other.host->Drain(60s));
+    EXPECT_TRUE(other.host->Drain(Bound(60s)));
     EXPECT_EQ(other.host->Disconnect(), NVDS_MSGAPI_OK);
     ExpectAllOk(*other.ledger, 2000);
     const DeliveryRules rules{.duplicates = false, .keys = other.quirks->has_keys()};
