@@ -189,7 +189,10 @@ Status Producer::Submit(const Message& message, Token token) {
   if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL || err == RD_KAFKA_RESP_ERR__FATAL) {
     return Status(Code::kWouldBlock, {});
   }
-  return Undelivered(message.topic, err);
+  const Status status = Undelivered(message.topic, err);
+  // Offered again in its turn: given back, it would be passed by the next one of a topic that is
+  // found meanwhile.
+  return status.retryable() ? Status(Code::kWouldBlock, {}) : status;
 }
 
 // None: nobody knows the fate of the message, which stays with the core for the next producer.
