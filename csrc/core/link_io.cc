@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the I/O thread of a link does.
+#include <fcntl.h>
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/guard.h"
 #include "core/link.h"
@@ -15,6 +17,16 @@ constexpr Millis kBlockedBudget{100};  // offered again at the latest
 constexpr Millis kStable{5000};        // a link that lasted this long starts the backoff anew
 // A server that was only restarted is found again within 5 s.
 constexpr Millis kYoung{60000}, kYoungMax{4000};
+
+// More than an attempt needs: a process that is short of them ends connections by itself.
+bool DescriptorsAreThere(int any) {
+  std::array<UniqueFd, 32> spare;
+  for (UniqueFd& each : spare) {
+    each = UniqueFd(fcntl(any, F_DUPFD_CLOEXEC, 0));
+    if (each.get() < 0) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -122,8 +134,8 @@ void Link::LinkLost(const Status& reason, bool subscribing) {
   const bool judge = CloseDriver(Millis(0), ours && !subscribing);
   ReportDown(reason, false);
   down_since_ = Clock::now();
-  accusation_ = judge ? reason : Status();
-  if (!judge) Pause(false);  // else at once: a server that died is not back yet
+  accusation_ = judge && DescriptorsAreThere(wake_.fd()) ? reason : Status();
+  if (accusation_.ok()) Pause(false);  // else at once: a server that died is not back yet
 }
 
 // Waits for the next attempt; messages expire meanwhile.
