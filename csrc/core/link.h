@@ -146,7 +146,8 @@ class Link final : public DriverHost {
   std::atomic<Sleep> sleep_{Sleep::kAwake};
   std::atomic<bool> stop_{false}, urgent_{false}, signalled_{false}, retry_now_{false};
   std::atomic<bool> hold_requested_{false};
-  std::mutex replacement_mutex_;  // guards the following
+  std::atomic<bool> over_messages_{false};  // of LostOverMessages
+  std::mutex replacement_mutex_;            // guards the following
   std::unique_ptr<Driver> replacement_;
   std::shared_ptr<const Settings> replacement_settings_;
   std::atomic<uint64_t> epoch_{0};
@@ -160,7 +161,6 @@ class Link final : public DriverHost {
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
   Clock::time_point down_since_ = Clock::now(), attempted_at_{};
-  bool over_messages_ = false;  // of LostOverMessages
   Status accusation_;  // not ok: how a connection ended with one message in flight, just now
   std::vector<SendQueue::Outcome> outcomes_;
   std::vector<SendQueue::Submission> submissions_;

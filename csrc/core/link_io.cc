@@ -129,9 +129,9 @@ bool Link::CloseDriver(Millis drain, bool lost) {
 // `subscribing`: no message of ours has to do with it.
 void Link::LinkLost(const Status& reason, bool subscribing) {
   if (Clock::now() - up_since_ > kStable) reconnect_backoff_.Reset();
-  const bool ours = parts_.factory.info->retry == RetryOwner::kCore || over_messages_;
-  over_messages_ = false;
-  const bool judge = CloseDriver(Millis(0), ours && !subscribing);
+  const bool core_retries = parts_.factory.info->retry == RetryOwner::kCore;
+  const bool over_messages = over_messages_.exchange(false);
+  const bool judge = CloseDriver(Millis(0), (core_retries || over_messages) && !subscribing);
   ReportDown(reason, false);
   down_since_ = Clock::now();
   accusation_ = judge && DescriptorsAreThere(wake_.fd()) ? reason : Status();

@@ -226,7 +226,7 @@ class _Kept:
 
 
 class MqttStock(Stock):
-    """paho: a subscriber for each topic, with a session that the server shall keep."""
+    """paho: a subscriber for each topic, with a session that the server keeps."""
 
     def __init__(self, at: Address, *, v5: bool = True, quiet: float = 8.0) -> None:
         """Subscribes to nothing yet."""

@@ -141,7 +141,7 @@ Status AmqpProducer::OnChannelClose(const amqp_channel_close_t& close) {
     host_.log().Limited(LogLevel::kWarn, "channel-closed",
                         link_.name() +
                             " refused a message, and with it all that were under way; "
-                            "with confirm=0 nobody knows which: " +
+                            "with confirm=0 it cannot tell which: " +
                             why);
   }
   const bool passing = code == Code::kUnavailable;

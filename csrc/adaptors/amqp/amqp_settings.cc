@@ -37,8 +37,9 @@ constexpr OptionSpec kOptions[] = {
      "Content type of every message; auto: application/json when the payload begins with { or [, "
      "else application/octet-stream"},
     {"queue", "string", "",
-     "Consumer: a named queue, which keeps messages while nobody reads. It is used as it is; one "
-     "that does not exist is made, durable. Empty: a private queue that ends with the connection"},
+     "Consumer: name of the queue. It keeps messages while no consumer is connected. An existing "
+     "queue is read unchanged; a missing one is created, durable. Empty: a private queue that ends "
+     "with the connection"},
     {"queue-type", "enum(classic,quorum,stream)", "",
      "Consumer: type of the named queue where it has to be made. Empty: the broker's default"},
     {"queue-arguments", "pairs", "",

@@ -195,7 +195,7 @@ Status Producer::Submit(const Message& message, Token token) {
   return status.retryable() ? Status(Code::kWouldBlock, {}) : status;
 }
 
-// None: nobody knows the fate of the message, which stays with the core for the next producer.
+// None: the outcome is unknown, and the core keeps the message for the next producer.
 std::optional<Status> Producer::OutcomeOf(const rd_kafka_message_t& report, bool alone) {
   const std::string_view topic = rd_kafka_topic_name(report.rkt);
   if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {

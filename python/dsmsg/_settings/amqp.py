@@ -86,7 +86,7 @@ class AmqpConfig(Config):
             ("mandatory", "bool", "1", "1: a message that no queue is bound for is answered with UNKNOWN_TOPIC. 0: the broker drops it and the answer is OK", ""),
             ("persistent", "bool", "1", "1: durable queues write the message to disk before it is confirmed. 0: memory only", ""),
             ("content-type", "string", "auto", "Content type of every message; auto: application/json when the payload begins with { or [, else application/octet-stream", ""),
-            ("queue", "string", "", "Consumer: a named queue, which keeps messages while nobody reads. It is used as it is; one that does not exist is made, durable. Empty: a private queue that ends with the connection", ""),
+            ("queue", "string", "", "Consumer: name of the queue. It keeps messages while no consumer is connected. An existing queue is read unchanged; a missing one is created, durable. Empty: a private queue that ends with the connection", ""),
             ("queue-type", "enum(classic,quorum,stream)", "", "Consumer: type of the named queue where it has to be made. Empty: the broker's default", ""),
             ("queue-arguments", "pairs", "", "Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue where it has to be made. Whole numbers and true or false are sent as such, everything else as text", ""),
             ("prefetch", "int(1,65535)", "50", "Consumer: most messages delivered and not yet acknowledged", ""),
@@ -239,9 +239,9 @@ class AmqpConfig(Config):
     """Content type of every message; auto: application/json when the payload begins with { or
     [, else application/octet-stream (default auto)."""
     queue: str | None
-    """Consumer: a named queue, which keeps messages while nobody reads. It is used as it is;
-    one that does not exist is made, durable. Empty: a private queue that ends with the
-    connection (not set by default)."""
+    """Consumer: name of the queue. It keeps messages while no consumer is connected. An
+    existing queue is read unchanged; a missing one is created, durable. Empty: a private queue
+    that ends with the connection (not set by default)."""
     queue_type: Literal["classic", "quorum", "stream"] | None
     """Consumer: type of the named queue where it has to be made. Empty: the broker's default
     (not set by default)."""

@@ -30,7 +30,7 @@ def find_java(what: str = "kafka") -> str:
         what: begins the error's text.
 
     Raises:
-        BrokerError: there is none.
+        BrokerError: no java was found.
     """
     home = os.environ.get("JAVA_HOME")
     if home:
