@@ -115,9 +115,10 @@ TEST_F(SpoolForkTest, AChildThatLivesOnKeepsNoLock) {
   if (owner == 0) {
     alarm(60);
     const Result<SpoolFile> file = SpoolFile::Claim(identity_);
-    const pid_t worker = fork();
-    if (worker > 0) [[maybe_unused]]
-      const ssize_t sent = write(report[1], &worker, sizeof worker);
+    if (fork() == 0) {  // it reports itself: only then is its fork over
+      const pid_t worker = getpid();
+      [[maybe_unused]] const ssize_t sent = write(report[1], &worker, sizeof worker);
+    }
     for (;;) pause();
   }
   pid_t worker = -1;
