@@ -92,13 +92,19 @@ void Metrics::RecordAnswer() noexcept {
 }
 
 void Metrics::RecordFailed(Place from, const Status& status) noexcept {
-  RecordFailureReason(status);  // first: who sees the count finds the reason
+  RecordLossReason(status);  // first: who sees the count finds the reason
   books.Failed(from, status.code());
 }
 
 void Metrics::RecordDropped(Place from, DropReason reason, const Status& status) noexcept {
-  RecordFailureReason(status);
+  RecordLossReason(status);
   books.Dropped(from, reason);
+}
+
+void Metrics::RecordLossReason(const Status& status) noexcept {
+  RecordFailureReason(status);
+  std::lock_guard lock(mutex_);
+  last_loss_ = status.message();
 }
 
 void Metrics::RecordFailureReason(const Status& status) noexcept {
@@ -110,6 +116,11 @@ void Metrics::RecordFailureReason(const Status& status) noexcept {
 std::string Metrics::LastFailureReason() const {
   std::lock_guard lock(mutex_);
   return last_failure_;
+}
+
+std::string Metrics::LastLossReason() const {
+  std::lock_guard lock(mutex_);
+  return last_loss_;
 }
 
 MetricsSnapshot Metrics::Read(const SpoolCounts& spool) const {

@@ -106,6 +106,8 @@ class Metrics {
   void RecordDropped(Place from, DropReason reason, const Status& status) noexcept;
   void RecordFailureReason(const Status& status) noexcept;
   std::string LastFailureReason() const;
+  /// The same of messages alone: what became of the link says nothing of them.
+  std::string LastLossReason() const;
 
   /// What the spool counts itself.
   struct SpoolCounts {
@@ -115,11 +117,12 @@ class Metrics {
 
  private:
   void RecordAnswer() noexcept;
+  void RecordLossReason(const Status& status) noexcept;
 
   LatencyHistogram latency_;
   std::atomic<int64_t> last_success_ms_{0}, last_failure_ms_{0};
-  mutable std::mutex mutex_;  // guards last_failure_
-  std::string last_failure_;
+  mutable std::mutex mutex_;  // guards the following
+  std::string last_failure_, last_loss_;
 };
 
 }  // namespace dsmsg

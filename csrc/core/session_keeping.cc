@@ -106,9 +106,12 @@ Gauges Session::ReadGauges() const {
 std::string Session::StatsJson() const { return dsmsg::StatsJson(ReadMetrics(), ReadGauges()); }
 
 std::string Session::LastError() const {
-  const std::string reason = metrics_.LastFailureReason();
+  const std::string reason = metrics_.LastFailureReason(), loss = metrics_.LastLossReason();
   const std::string lost = losses_.Summary();
-  return lost.empty() ? reason : reason + " [since connect: " + lost + "]";
+  if (lost.empty()) return reason;
+  // A server that refuses a message ends the connection as well, perhaps.
+  const bool more = !loss.empty() && loss != reason;
+  return reason + " [since connect: " + lost + (more ? "; the last: " + loss : "") + "]";
 }
 
 Status Session::Reload(const std::string& conn_str, const std::string& config_path) {

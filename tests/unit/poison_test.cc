@@ -96,6 +96,20 @@ TEST_F(PoisonTest, ManyThatAreRefusedWithTheirConnectionDoNotDelayTheRest) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+// Who asks why a message failed is told, although the connection ended after it.
+TEST_F(PoisonTest, TheLastErrorHasTheRefusalBesideTheLossOfTheLink) {
+  FakeBroker::Get().poison_is_refused = true;
+  auto session = Open("");
+  ASSERT_TRUE(session);
+  Send(session.get(), 2, 1);
+  ExpectAllButThePoison(session.get());
+  ASSERT_TRUE(WaitFor([&] {
+    return session->LastError().find("closed by the server") != std::string::npos;
+  })) << session->LastError();
+  EXPECT_THAT(session->LastError(), HasSubstr("fake: no right to send"));
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
 TEST_F(PoisonTest, ItBecomesADeadLetter) {
   const std::string folder = NewFolder();
   auto session = Open("dead-letter-dir=" + folder + "\n");

@@ -207,7 +207,9 @@ Status RedisProducer::Answer(const Slot& slot, const Reply& reply) {
   const bool choice = settings_.hosts.size() > 1 || !settings_.sentinel_master.empty();
   const bool replica = ErrorReplyName(text) == "READONLY" && choice;
   host_.Complete(slot.token, Status(code, what));
-  return replica ? Status(Code::kUnavailable, std::move(what)) : Status();
+  // After a protocol error the server reads nothing more: this is why the link ends.
+  const bool last = text.starts_with("ERR Protocol error");
+  return replica || last ? Status(Code::kUnavailable, std::move(what)) : Status();
 }
 
 Status RedisProducer::ReadReplies(bool* got) {

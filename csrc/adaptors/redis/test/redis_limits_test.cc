@@ -29,6 +29,7 @@ TEST(RedisLimits, AMessageThatIsTooLargeForTheServerIsRefused) {
     ASSERT_TRUE(connection.Send("t", std::string(size, 'x')).ok());
     const Status ended = connection.PumpUntil([] { return false; });
     EXPECT_EQ(ended.code(), Code::kUnavailable) << ended.message();
+    EXPECT_TRUE(Has(ended, "proto-max-bulk-len")) << ended.message();
     ASSERT_EQ(connection.host.completed.size(), 2u) << ended.message();
     EXPECT_TRUE(connection.host.completed.at(1).ok());
     const Status refused = connection.host.completed.at(2);
