@@ -2,7 +2,6 @@
 // Mosquitto. MQTT has no history: a recorder, libmosquitto with a persistent session and a direct
 // connection, writes down everything that a server passes on from the first test on.
 #include <mosquitto.h>
-#include <mqtt_protocol.h>
 #include <signal.h>
 #include <unistd.h>
 

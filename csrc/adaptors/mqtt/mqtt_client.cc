@@ -2,7 +2,6 @@
 #include "mqtt_client.h"
 
 #include <linux/tcp.h>
-#include <mqtt_protocol.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>

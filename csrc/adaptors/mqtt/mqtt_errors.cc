@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mqtt_errors.h"
 
-#include <mosquitto.h>
-#include <mqtt_protocol.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>

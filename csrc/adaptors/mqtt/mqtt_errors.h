@@ -4,11 +4,10 @@
 #ifndef DSMSG_ADAPTORS_MQTT_MQTT_ERRORS_H_
 #define DSMSG_ADAPTORS_MQTT_MQTT_ERRORS_H_
 
-#include <mosquitto.h>
-
 #include <string>
 
 #include "core/status.h"
+#include "mosquitto_library.h"
 
 namespace dsmsg {
 

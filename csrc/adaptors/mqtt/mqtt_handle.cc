@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mqtt_handle.h"
 
-#include <mqtt_protocol.h>
 #include <netdb.h>
 #include <signal.h>
 

@@ -8,12 +8,11 @@
 #ifndef DSMSG_ADAPTORS_MQTT_MQTT_HANDLE_H_
 #define DSMSG_ADAPTORS_MQTT_MQTT_HANDLE_H_
 
-#include <mosquitto.h>
-
 #include <memory>
 #include <string>
 
 #include "core/net.h"
+#include "mosquitto_library.h"
 #include "mqtt_settings.h"
 
 namespace dsmsg {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mqtt_producer.h"
 
-#include <mqtt_protocol.h>
-
 #include <algorithm>
 #include <cerrno>
 

@@ -2,7 +2,6 @@
 #include "mqtt_wire.h"
 
 #include <fcntl.h>
-#include <mqtt_protocol.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -17,6 +16,7 @@
 
 #include "core/fork.h"
 #include "core/limits.h"
+#include "mosquitto_library.h"
 
 namespace dsmsg {
 namespace {

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <mqtt_protocol.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
