@@ -104,9 +104,12 @@ Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline dea
 Status MqttConsumer::Change(const std::vector<std::string>& gone,
                             const std::vector<std::string>& added, Deadline deadline,
                             int cancel_fd) {
-  granted_.clear();
-  Status status = Add(added);
-  if (status.ok()) status = WaitAnswers(deadline, cancel_fd);
+  Status status;
+  do {
+    granted_.clear();
+    status = Add(added);
+    if (status.ok()) status = WaitAnswers(deadline, cancel_fd);
+  } while (status.ok() && IsIdInUse());
   Status refused;
   if (status.ok()) {
     refused = CheckGranted(added);
@@ -183,6 +186,12 @@ Status MqttConsumer::WaitAnswers(Deadline deadline, int cancel_fd) {
     }
   }
   return {};
+}
+
+// mochi (2.7.9) refuses a SUBSCRIBE whose packet identifier is that of a message on its way to us;
+// the library's next one is free, if not this time then soon.
+bool MqttConsumer::IsIdInUse() const {
+  return std::find(granted_.begin(), granted_.end(), MQTT_RC_PACKET_ID_IN_USE) != granted_.end();
 }
 
 Status MqttConsumer::CheckGranted(const std::vector<std::string>& added) const {

@@ -59,6 +59,7 @@ class MqttConsumer {
   Status Add(const std::vector<std::string>& topics);
   Status Remove(const std::vector<std::string>& topics);
   Status WaitAnswers(Deadline deadline, int cancel_fd);
+  bool IsIdInUse() const;
   Status CheckGranted(const std::vector<std::string>& added) const;
   void Adopt(std::set<std::string> wanted);
   bool Wanted(const char* topic) const;

@@ -206,6 +206,18 @@ TEST(MqttConsumer, ARefusedSubscriptionNamesTopicAndReason) {
   EXPECT_TRUE(connection.driver.Poll(Millis(0), connection.wake.fd()).ok());
 }
 
+TEST(MqttConsumer, APacketIdentifierInUseIsNoRefusal) {
+  ScriptServer server([](int, const std::string& packet) -> std::optional<std::string> {
+    if (ScriptServer::IsConnect(packet)) return ScriptServer::Connack5(0);
+    if (!ScriptServer::IsSubscribe(packet)) return "";
+    return ScriptServer::Suback5(packet, {packet[3] < 3 ? 0x91 : 1});
+  });
+  Connection connection(server.Address());
+  ASSERT_TRUE(connection.Open().ok());
+  const Status status = connection.Subscribe({"t"});
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
 // The server grants "good" and refuses "bad"; it sends a message of each as soon as it is asked.
 TEST(MqttConsumer, ARefusalLeavesTheTopicsOfBefore) {
   ScriptServer server([](int, const std::string& packet) -> std::optional<std::string> {
