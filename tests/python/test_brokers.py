@@ -26,6 +26,7 @@ from dsmsg.brokers import (
 )
 from dsmsg.brokers._probe import exchange, first_bytes
 from dsmsg.brokers._process import free_port, wait_until
+from dsmsg.brokers._registries import cargo_program
 from dsmsg.brokers.kafka_jars import KAFKA_VERSION, cache_folder, kafka_libs
 
 NewBroker = Callable[[str], Broker]
@@ -430,6 +431,26 @@ def test_a_fetch_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert [path.suffix for path in cache_folder().iterdir()] == [".lock"]
     with pytest.raises(BrokerError, match=r"python -m dsmsg\.brokers fetch kafka"):
         kafka_libs(fetch=False)
+
+
+def test_a_crate_is_built_on_from_where_it_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a stand-in for cargo that gets half of it done each time."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    cargo = tmp_path / "cargo"
+    cargo.write_text(
+        "#!/bin/sh -e\n"
+        "if [ -e $CARGO_TARGET_DIR/half ]; then mkdir -p bin && echo done >bin/crate; exit; fi\n"
+        "mkdir $CARGO_TARGET_DIR; touch $CARGO_TARGET_DIR/half; echo 'linker not found'; exit 1\n"
+    )
+    cargo.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(BrokerError, match=r"cannot build crate 1\.2\.3: .*linker not found"):
+        cargo_program("crate", "1.2.3")
+    assert cargo_program("crate", "1.2.3").read_text() == "done\n"
+    left = {path.name for path in cache_folder().iterdir()}
+    assert left == {"crate-1.2.3", "crate-1.2.3.lock"}
 
 
 def test_brokers_need_the_standard_library_only() -> None:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dsmsg.brokers._base import BrokerError
-from dsmsg.brokers._cache import cached, run_tool, say
+from dsmsg.brokers._cache import cache_folder, cached, run_tool, say
 
 __all__ = ["LAUNCHERS", "cargo_program", "find_node", "go_program", "npm_modules", "pip_folder"]
 
 LAUNCHERS = Path(__file__).with_name("launchers")
 """Programs that start servers which are libraries."""
 _CARGO_TIMEOUT_S = 3600.0
+# For servers that are only tried: it is the build that must be quick.
+_CARGO_PROFILE = {"LTO": "off", "CODEGEN_UNITS": "16", "OPT_LEVEL": "1", "DEBUG": "0"}
 _OLDEST_NODE = 20
 _NODE_WHEEL = "24.19.0"
 
@@ -129,6 +131,8 @@ def go_program(
 def cargo_program(name: str, version: str, features: str = "") -> Path:
     """Returns the program of a Rust crate, which takes minutes to build.
 
+    What was compiled before it failed is there for the next try.
+
     Args:
         name: of the crate and of the program.
         version: of the crate.
@@ -139,15 +143,17 @@ def cargo_program(name: str, version: str, features: str = "") -> Path:
     """
 
     def fill(work: Path) -> str:
+        target = cache_folder() / f"{name}-{version}.target"
         say(f"{name}: building {name} {version} with cargo (once; this takes minutes)")
         command = ["cargo", "install", "--quiet", "--root", str(work), "--version", version, name]
         command += ["--features", features] if features else []
         hint = "Debian, Ubuntu: apt-get install cargo"
-        environment = {"CARGO_TARGET_DIR": str(work / "target")}
+        profile = {f"CARGO_PROFILE_RELEASE_{key}": text for key, text in _CARGO_PROFILE.items()}
+        environment = {"CARGO_TARGET_DIR": str(target), **profile}
         error = run_tool(name, command, work, hint, environment, _CARGO_TIMEOUT_S)
         if error:  # not tried again: it took long, and would end the same way
             raise BrokerError(f"{name}: cannot build {name} {version}: {error}")
-        shutil.rmtree(work / "target", ignore_errors=True)
+        shutil.rmtree(target, ignore_errors=True)
         return ""
 
     return _folder(f"{name}-{version}", fill) / "bin" / name
