@@ -28,7 +28,7 @@ from compat.checks import CHECKS
 from compat.clients import client_version, wheel_environment
 from compat.servers import SERVERS, Server
 from compat.subject import LONG, SHORT
-from compat.table import as_markdown, surprises, write_docs
+from compat.table import RESULTS, as_markdown, keep, surprises, write_docs
 
 __all__ = ["main", "run_child"]
 
@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("words", nargs="*", metavar="SERVER[:CHECK]", help="default: all")
     parser.add_argument("--short", action="store_true", help="fewer messages")
     parser.add_argument("--out", type=Path, default=Path("build/compat"), help="for the results")
-    parser.add_argument("--docs", type=Path, help="page whose table is written anew")
+    parser.add_argument(
+        "--docs", type=Path, help="page whose rows of these servers are written anew"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="servers at a time (1)")
     parser.add_argument("--list", action="store_true", help="list the servers")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
@@ -52,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = {server.name for server in SERVERS}
     if unknown := [word for word in parsed.words if word.partition(":")[0] not in known]:
         print(f"there is no server {unknown[0]!r} (--list shows what there is)", file=sys.stderr)
+        return 2
+    if parsed.docs and parsed.short:
+        print("--docs is for the whole battery (leave out --short)", file=sys.stderr)
         return 2
     parsed.out.mkdir(parents=True, exist_ok=True)
     if parsed.one:
@@ -64,13 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     with ThreadPoolExecutor(parsed.jobs) as pool:
         reports = list(pool.map(lambda each: run_child(*each, parsed.out, parsed.short), chosen))
-    if parsed.docs:  # what an earlier run found of the others
-        reports = [report for server in SERVERS for report in _found(parsed.out, server)]
     table = as_markdown(reports)
     (parsed.out / "compat.md").write_text(table, encoding="utf-8")
     print(table)
     if parsed.docs:
-        write_docs(parsed.docs, table)
+        write_docs(parsed.docs, as_markdown(keep(RESULTS, reports)))
     found = surprises(reports)
     print("\n".join(["Not as known:", *found]) if found else "All as known.")
     return 1 if found else 0
@@ -86,16 +89,15 @@ def run_child(server: Server, words: Sequence[str], out: Path, short: bool) -> R
         short: fewer messages.
     """
     print(f"=== {server.name}", flush=True)
-    if ":" not in words[0]:
-        (out / f"{server.name}.json").unlink(missing_ok=True)
+    path = out / f"{server.name}.json"
+    path.unlink(missing_ok=True)
     command = [sys.executable, "-m", "compat", "--one", "--out", str(out), *words]
     tests = Path(__file__).resolve().parent.parent
-    path = f"{tests}:{tests / 'python'}:{tests.parent / 'python'}"
     environment = {
         "DSMSG_LOG": "error",
         **os.environ,
         **(wheel_environment() if server.client else {}),
-        "PYTHONPATH": path,
+        "PYTHONPATH": f"{tests}:{tests / 'python'}:{tests.parent / 'python'}",
     }
     try:
         code = subprocess.run(
@@ -107,20 +109,12 @@ def run_child(server: Server, words: Sequence[str], out: Path, short: bool) -> R
         why = f"the battery ended with exit code {code}"
     except subprocess.TimeoutExpired:
         why = f"the battery was not done in {_SERVER_TIMEOUT_S:g} s"
-    for report in _found(out, server):
-        return report
+    if path.exists():
+        return Report.of(json.loads(path.read_text(encoding="utf-8")))
     today = time.strftime("%Y-%m-%d")
     return Report(
         server.name, server.title, server.protocol, server.version(), "", today, not_run=why
     )
-
-
-def _found(folder: Path, server: Server) -> list[Report]:
-    """Returns the report in a folder, if there is one."""
-    path = folder / f"{server.name}.json"
-    if not path.exists():
-        return []
-    return [Report.of(json.loads(path.read_text(encoding="utf-8")))]
 
 
 def _one(parsed: argparse.Namespace) -> int:
@@ -145,10 +139,6 @@ def _one(parsed: argparse.Namespace) -> int:
         report = Report(server.name, server.title, server.protocol, server.version(), client, today)
         report.not_run = str(error).split("\n")[0]
         print(f"  not run: {error}", flush=True)
-    if only:  # beside what an earlier run found
-        for before in _found(parsed.out, server):
-            checks = {**before.checks, **report.checks}
-            report.checks = {check: checks[check] for check in CHECKS if check in checks}
     text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False)
     (parsed.out / f"{name}.json").write_text(text, encoding="utf-8")
     return 0

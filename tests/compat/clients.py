@@ -35,7 +35,8 @@ def wheel_environment() -> dict[str, str]:
     (library,) = package.parent.glob("confluent_kafka.libs/librdkafka-*.so*")
     folder = Path(tempfile.gettempdir()) / f"dsmsg-compat-librdkafka-{os.getuid()}"
     folder.mkdir(exist_ok=True, mode=0o700)
-    link = folder / "librdkafka.so.1"
-    link.unlink(missing_ok=True)
-    link.symlink_to(library)
+    with tempfile.TemporaryDirectory(dir=folder) as work:  # others may use it at this moment
+        link = Path(work) / "librdkafka.so.1"
+        link.symlink_to(library)
+        link.replace(folder / link.name)
     return {"LD_LIBRARY_PATH": f"{folder}:{os.environ.get('LD_LIBRARY_PATH', '')}".rstrip(":")}

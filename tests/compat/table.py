@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from compat.battery import Report
 from compat.checks import CHECKS
 from compat.servers import SERVERS
 
-__all__ = ["as_markdown", "surprises", "write_docs"]
+__all__ = ["RESULTS", "as_markdown", "keep", "stored", "surprises", "write_docs"]
+
+RESULTS = Path(__file__).with_name("results.jsonl")
+"""The reports of which the table of docs/compatibility.md is made, one a line."""
 
 BEGIN, END = "<!-- table: begin (make compat) -->", "<!-- table: end -->"
 _TITLES = {"mqtt": "MQTT", "amqp": "AMQP 0-9-1", "kafka": "Kafka", "redis": "Redis"}
@@ -84,6 +89,31 @@ def surprises(reports: Sequence[Report]) -> list[str]:
         for check, outcome in report.checks.items()
         if outcome.state == "differs" and check not in _KNOWN.get(report.name, {})
     ]
+
+
+def stored(results: Path) -> list[Report]:
+    """Returns the reports of a file, in the table's order."""
+    lines = results.read_text(encoding="utf-8").splitlines()
+    found = {report.name: report for report in map(Report.of, map(json.loads, lines))}
+    return [found[server.name] for server in SERVERS if server.name in found]
+
+
+def keep(results: Path, reports: Sequence[Report]) -> list[Report]:
+    """Puts reports among those of a file, and returns all.
+
+    A check that was not run keeps its outcome of before, and so does a server that could not be.
+    """
+    found = {report.name: report for report in stored(results)}
+    for report in reports:
+        before = found.get(report.name, report)
+        if report.not_run and before.checks:
+            continue
+        checks = {**before.checks, **report.checks}
+        ordered = {check: checks[check] for check in CHECKS if check in checks}
+        found[report.name] = replace(report, checks=ordered)
+    lines = [json.dumps(each.as_dict(), ensure_ascii=False) + "\n" for each in found.values()]
+    results.write_text("".join(lines), encoding="utf-8")
+    return stored(results)
 
 
 def write_docs(page: Path, table: str) -> None:

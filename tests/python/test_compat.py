@@ -17,11 +17,13 @@ import pytest
 from compat.__main__ import run_child
 from compat.battery import Outcome, Report
 from compat.checks import CHECKS
+from compat.clients import wheel_environment
 from compat.servers import SERVERS
-from compat.table import BEGIN, END, as_markdown, surprises, write_docs
+from compat.table import BEGIN, END, RESULTS, as_markdown, keep, stored, surprises, write_docs
 from dsmsg.brokers import KINDS
 
 IN_SHORT = ["aedes", "valkey", "kafka4", "brokerj"]
+_SHORT_DOCS = ["mochi", "--short", "--docs", "page.md"]
 Reports = dict[str, "Future[Report]"]
 
 
@@ -93,15 +95,46 @@ def test_the_page_says_what_differs_and_why(tmp_path: Path) -> None:
     assert table in text
 
 
-def test_wrong_words_are_named() -> None:
+def test_the_page_is_made_of_the_reports() -> None:
+    page = Path(__file__).parents[2] / "docs" / "compatibility.md"
+    text = page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert text.strip() == as_markdown(stored(RESULTS)).strip()
+
+
+def test_a_run_of_one_server_keeps_the_others(tmp_path: Path) -> None:
+    works, lost = Outcome("works"), Outcome("differs", "7 of 9 messages are missing")
+    results = tmp_path / "results.jsonl"
+    results.touch()
+    keep(results, [report_of("redis", connect=works, SIGKILL=lost), report_of("mochi", TLS=lost)])
+    absent = report_of("redis")
+    absent.not_run = "no such program"
+    kept = keep(results, [report_of("mochi", TLS=works, connect=works), absent])
+    assert [(each.name, each.checks) for each in kept] == [
+        ("redis", {"connect": works, "SIGKILL": lost}),
+        ("mochi", {"connect": works, "TLS": works}),
+    ]
+    assert not any(each.not_run for each in kept)
+    assert stored(results) == kept
+
+
+def test_servers_with_a_client_of_their_own_start_at_once() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: wheel_environment(), range(200)))
+    folder = Path(found[0]["LD_LIBRARY_PATH"].partition(":")[0])
+    assert [path.name for path in folder.iterdir()] == ["librdkafka.so.1"]
+    assert (folder / "librdkafka.so.1").is_file()
+
+
+@pytest.mark.parametrize(("words", "text"), [(["postgres"], "postgres"), (_SHORT_DOCS, "--short")])
+def test_wrong_words_are_named(words: list[str], text: str) -> None:
     tests = Path(__file__).resolve().parent.parent
     path = f"{tests}:{tests / 'python'}:{tests.parent / 'python'}"
     result = subprocess.run(
-        [sys.executable, "-m", "compat", "postgres"],
+        [sys.executable, "-m", "compat", *words],
         env={"PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == 2
-    assert "postgres" in result.stderr
+    assert text in result.stderr
