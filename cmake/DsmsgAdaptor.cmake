@@ -45,7 +45,7 @@ function(dsmsg_add_adaptor name)
   target_include_directories(dsmsg_${name}_driver PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(dsmsg_${name}_driver PUBLIC dsmsg_core dsmsg_flags PkgConfig::${var} ${ARG_LIBS})
   set(target nvds_${name}_proto)
-  add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/csrc/core/export.cc)
+  add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/csrc/core/export/export.cc)
   target_link_libraries(${target} PRIVATE dsmsg_${name}_driver)
   dsmsg_hide_symbols(${target})
   # For tests/abi: the library that the adaptor is expected to need.

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/notifier.h"
+#include "core/base/notifier.h"
 #include "nvmsgbroker.h"
 
 namespace dsmsg {

@@ -7,9 +7,9 @@
 #include <optional>
 #include <utility>
 
-#include "core/config_parser.h"
-#include "core/option_value.h"
-#include "core/text_file.h"
+#include "core/base/text_file.h"
+#include "core/options/config_parser.h"
+#include "core/options/option_value.h"
 
 namespace dsmsg {
 namespace {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "core/config.h"
-#include "core/options.h"
-#include "core/status.h"
+#include "core/base/status.h"
+#include "core/options/config.h"
+#include "core/options/options.h"
 
 namespace dsmsg {
 

@@ -8,9 +8,9 @@
 
 #include "broker/direct_connection.h"
 #include "broker/queued_connection.h"
-#include "core/fork.h"
-#include "core/guard.h"
-#include "core/thread.h"
+#include "core/base/fork.h"
+#include "core/base/guard.h"
+#include "core/base/thread.h"
 
 namespace dsmsg {
 namespace {

@@ -23,8 +23,8 @@
 #include "broker/event_router.h"
 #include "broker/loader.h"
 #include "broker/pending.h"
-#include "core/fork.h"
-#include "core/log.h"
+#include "core/base/fork.h"
+#include "core/base/log.h"
 
 namespace dsmsg {
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "core/thread.h"
+#include "core/base/thread.h"
 
 namespace dsmsg {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "broker/connection.h"
-#include "core/fork.h"
+#include "core/base/fork.h"
 
 namespace dsmsg {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/status.h"
+#include "core/base/status.h"
 #include "dsmsg_ext.h"
 #include "nvds_msgapi.h"
 

@@ -10,7 +10,7 @@
 #include "broker/client_settings.h"
 #include "broker/loader.h"
 #include "broker/registry.h"
-#include "core/guard.h"
+#include "core/base/guard.h"
 
 #define DSMSG_EXPORT extern "C" __attribute__((visibility("default")))
 

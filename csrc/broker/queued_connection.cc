@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/thread.h"
+#include "core/base/thread.h"
 
 namespace dsmsg {
 namespace {

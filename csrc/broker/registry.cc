@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "core/fork.h"
+#include "core/base/fork.h"
 
 namespace dsmsg {
 namespace {

@@ -14,7 +14,7 @@
 #include "broker/client.h"
 #include "broker/connection.h"
 #include "broker/shared_slots.h"
-#include "core/status.h"
+#include "core/base/status.h"
 
 namespace dsmsg {
 

@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "broker/loader.h"
-#include "core/guard.h"
-#include "core/status.h"
+#include "core/base/guard.h"
+#include "core/base/status.h"
 
 namespace dsmsg {
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/fork.h"
-#include "core/guard.h"
-#include "core/thread.h"
+#include "core/base/fork.h"
+#include "core/base/guard.h"
+#include "core/base/thread.h"
 
 namespace dsmsg {
 namespace {

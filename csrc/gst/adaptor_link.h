@@ -16,8 +16,8 @@
 
 #include "broker/loader.h"
 #include "broker/shared_slots.h"
-#include "core/config.h"
-#include "core/status.h"
+#include "core/base/status.h"
+#include "core/options/config.h"
 
 namespace dsmsg {
 

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "core/topic_template.h"
+#include "core/options/topic_template.h"
 #include "gst/deepstream_reader.h"
 #include "gst/input_check.h"
 #include "gst/payload_meta.h"

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/status.h"
+#include "core/base/status.h"
 #include "gst/conv_settings.h"
 #include "gst/converter_state.h"
 #include "gst/frame_input.h"

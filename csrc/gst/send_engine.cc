@@ -8,8 +8,8 @@
 #include <thread>
 #include <utility>
 
-#include "core/guard.h"
-#include "core/thread.h"
+#include "core/base/guard.h"
+#include "core/base/thread.h"
 #include "gst/adaptor_link.h"
 
 namespace dsmsg {

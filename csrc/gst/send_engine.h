@@ -15,8 +15,8 @@
 #include <string>
 
 #include "broker/loader.h"
-#include "core/config.h"
-#include "core/status.h"
+#include "core/base/status.h"
+#include "core/options/config.h"
 
 namespace dsmsg {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/thread.h"
+#include "core/base/thread.h"
 
 namespace dsmsg {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "core/topic_template.h"
+#include "core/options/topic_template.h"
 #include "gst/send_engine.h"
 #include "gst/sink_settings.h"
 

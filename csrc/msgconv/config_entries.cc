@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-#include "core/config_parser.h"
+#include "core/options/config_parser.h"
 
 namespace dsmsg::msgconv {
 namespace {

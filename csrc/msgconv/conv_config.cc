@@ -8,8 +8,8 @@
 #include <memory>
 #include <span>
 
-#include "core/config_parser.h"
-#include "core/text_file.h"
+#include "core/base/text_file.h"
+#include "core/options/config_parser.h"
 #include "msgconv/config_entries.h"
 
 namespace dsmsg::msgconv {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/status.h"
+#include "core/base/status.h"
 #include "dsmsg_frame.h"
 #include "msgconv/event_writer.h"
 #include "msgconv/frame_c.h"

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-#include "core/status.h"
+#include "core/base/status.h"
 #include "msgconv/deepstream_release.h"
 #include "nvmsgconv.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "core/status.h"
+#include "core/base/status.h"
 #include "msgconv/event_layout.h"
 #include "msgconv/model.h"
 

@@ -3,7 +3,7 @@
 #ifndef DSMSG_MSGCONV_FRAME_C_H_
 #define DSMSG_MSGCONV_FRAME_C_H_
 
-#include "core/status.h"
+#include "core/base/status.h"
 #include "dsmsg_frame.h"
 #include "msgconv/arena.h"
 #include "msgconv/model.h"

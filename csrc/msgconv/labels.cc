@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "core/text_file.h"
+#include "core/base/text_file.h"
 #include "msgconv/config_entries.h"
 
 namespace dsmsg::msgconv {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/fork.h"
+#include "core/base/fork.h"
 
 namespace dsmsg::msgconv {
 namespace {

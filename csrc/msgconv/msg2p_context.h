@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/log.h"
-#include "core/status.h"
+#include "core/base/log.h"
+#include "core/base/status.h"
 #include "dsmsg_frame.h"
 #include "msgconv/converter.h"
 #include "msgconv/event_reader.h"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of an adaptor, and how values are checked: csrc/core/option_value.cc in Python.
+"""Options of an adaptor, and how values are checked: csrc/core/options/option_value.cc in Python.
 
 Threads: values are immutable, functions pure; any thread.
 """

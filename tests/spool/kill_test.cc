@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "core/spool.h"
+#include "core/spool/spool.h"
 
 namespace dsmsg {
 namespace {

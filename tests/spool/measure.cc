@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/spool.h"
+#include "core/spool/spool.h"
 
 namespace dsmsg {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/backoff.h"
+#include "core/base/backoff.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The books: that every accepted message is in one place or has one outcome, at every moment,
 // whatever hosts, broker, disk and settings do meanwhile.
-#include "core/books.h"
+#include "core/observe/books.h"
 
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>

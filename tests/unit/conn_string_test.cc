@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/conn_string.h"
+#include "core/options/conn_string.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

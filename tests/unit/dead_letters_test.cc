@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The directory of dead letters while somebody looks after it.
-#include "core/dead_letters.h"
+#include "core/queue/dead_letters.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

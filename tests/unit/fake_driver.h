@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "core/export.h"
+#include "core/export/export.h"
 
 namespace dsmsg::testing {
 

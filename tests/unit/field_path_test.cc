@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/field_path.h"
+#include "core/options/field_path.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/fork.h"
+#include "core/base/fork.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include <functional>
 #include <thread>
 
-#include "core/spool_file.h"
+#include "core/spool/spool_file.h"
 
 #ifdef __SANITIZE_THREAD__
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/hints.h"
+#include "core/net/hints.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

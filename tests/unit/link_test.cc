@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/link.h"
+#include "core/session/link.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <thread>
 
-#include "core/session.h"
+#include "core/session/session.h"
 
 namespace dsmsg {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/login.h"
+#include "core/options/login.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // That a loss is told: when it begins, while it goes on, when the link is back, at disconnect and
 // in the last error; with numbers and the setting that would have helped.
-#include "core/loss_report.h"
+#include "core/observe/loss_report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

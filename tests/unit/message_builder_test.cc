@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a message would have a topic, asked before the first one comes.
-#include "core/message_builder.h"
+#include "core/queue/message_builder.h"
 
 #include <gmock/gmock.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The metrics file of a connection: what it says at the end, and what it may not overwrite.
-#include "core/metrics_file.h"
+#include "core/observe/metrics_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

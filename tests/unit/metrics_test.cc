@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/metrics.h"
+#include "core/observe/metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
 
-#include "core/metrics_report.h"
+#include "core/observe/metrics_report.h"
 
 namespace dsmsg {
 namespace {

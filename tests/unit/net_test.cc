@@ -2,7 +2,9 @@
 // Name lookup is tested with a getaddrinfo of this program's own, which takes the place of the C
 // library's:
 // *.test names are answered here, everything else (localhost, numbers) by the real one.
-#include "core/net.h"
+#include "core/base/fd.h"
+#include "core/base/time.h"
+#include "core/net/dial.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/options.h"
+#include "core/options/options.h"
 
 #include <gtest/gtest.h>
 
 #include <iterator>
 #include <set>
 
-#include "core/option_value.h"
+#include "core/options/option_value.h"
 
 namespace dsmsg {
 namespace {

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "broker/shared_slots.h"
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "support/thread_limit.h"
 #include "unit/session_fixture.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/send_queue.h"
+#include "core/queue/send_queue.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/session.h"
+#include "core/session/session.h"
 #include "unit/fake_driver.h"
 
 namespace dsmsg {

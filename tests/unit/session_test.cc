@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/session.h"
+#include "core/session/session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much the spool takes, what goes when it is full, and which files it takes over.
-#include "core/spool.h"
+#include "core/spool/spool.h"
 #include "unit/spool_testing.h"
 
 namespace dsmsg {

@@ -4,8 +4,8 @@
 #include <limits>
 #include <thread>
 
-#include "core/spool_store.h"
-#include "core/sqlite.h"
+#include "core/spool/spool_store.h"
+#include "core/spool/sqlite.h"
 #include "unit/spool_testing.h"
 
 namespace dsmsg {

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <thread>
 
-#include "core/spool_file.h"
-#include "core/sqlite.h"
+#include "core/spool/spool_file.h"
+#include "core/spool/sqlite.h"
 #include "unit/spool_testing.h"
 
 namespace dsmsg {

@@ -5,8 +5,8 @@
 #include <tuple>
 #include <utility>
 
-#include "core/spool_file.h"
-#include "core/sqlite.h"
+#include "core/spool/spool_file.h"
+#include "core/spool/sqlite.h"
 #include "unit/spool_testing.h"
 
 namespace dsmsg {

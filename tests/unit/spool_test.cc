@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The spool when the disk works: what goes in comes out, once, in order, over restarts.
-#include "core/spool.h"
+#include "core/spool/spool.h"
 
 #include <sys/stat.h>
 
 #include <thread>
 
-#include "core/spool_file.h"
-#include "core/spool_store.h"
+#include "core/spool/spool_file.h"
+#include "core/spool/spool_store.h"
 #include "unit/spool_testing.h"
 
 namespace dsmsg {

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "core/spool.h"
+#include "core/spool/spool.h"
 #include "unit/fault_vfs.h"
 
 namespace dsmsg {

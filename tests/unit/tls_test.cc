@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/tls.h"
+#include "core/net/tls.h"
 
 #include <gtest/gtest.h>
 #include <openssl/err.h>

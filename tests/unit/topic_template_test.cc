@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/topic_template.h"
+#include "core/options/topic_template.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

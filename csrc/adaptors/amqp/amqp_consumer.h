@@ -24,7 +24,7 @@
 
 #include "amqp_link.h"
 #include "amqp_settings.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace dsmsg {
 

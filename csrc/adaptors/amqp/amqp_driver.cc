@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/export.h"
+#include "core/export/export.h"
 
 namespace dsmsg {
 namespace {

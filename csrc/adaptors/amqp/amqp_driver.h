@@ -2,7 +2,7 @@
 // The AMQP 0-9-1 adaptor's driver: one connection that either sends (AmqpProducer) or receives
 // (AmqpConsumer), so that a broker that takes no messages for want of memory still delivers.
 //
-// Threads: as core/driver.h says. The host outlives it.
+// Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_AMQP_AMQP_DRIVER_H_
 #define DSMSG_ADAPTORS_AMQP_AMQP_DRIVER_H_
 
@@ -14,7 +14,7 @@
 #include "amqp_link.h"
 #include "amqp_producer.h"
 #include "amqp_settings.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace dsmsg {
 

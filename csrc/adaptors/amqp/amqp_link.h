@@ -15,8 +15,8 @@
 
 #include "amqp_settings.h"
 #include "amqp_socket.h"
-#include "core/log.h"
-#include "core/net.h"
+#include "core/base/log.h"
+#include "core/base/time.h"
 #include "frames.h"
 
 namespace dsmsg {

@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "core/net.h"
+#include "core/base/time.h"
 
 namespace dsmsg::kafka {
 

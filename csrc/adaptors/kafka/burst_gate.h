@@ -16,7 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "core/net.h"
+#include "core/base/time.h"
 
 namespace dsmsg::kafka {
 

@@ -16,8 +16,8 @@
 #include "adaptors/kafka/kafka_errors.h"
 #include "adaptors/kafka/kafka_loss.h"
 #include "adaptors/kafka/kafka_stall.h"
-#include "core/fork.h"
-#include "core/limits.h"
+#include "core/base/fork.h"
+#include "core/base/limits.h"
 
 namespace dsmsg::kafka {
 namespace {

@@ -19,8 +19,9 @@
 #include "adaptors/kafka/kafka_config.h"
 #include "adaptors/kafka/kafka_errors.h"
 #include "adaptors/kafka/kafka_security.h"
-#include "core/log.h"
-#include "core/net.h"
+#include "core/base/fd.h"
+#include "core/base/log.h"
+#include "core/base/time.h"
 
 namespace dsmsg::kafka {
 

@@ -11,10 +11,10 @@
 #include <string>
 
 #include "adaptors/kafka/kafka_properties.h"
-#include "core/config.h"
-#include "core/conn_string.h"
-#include "core/driver.h"
-#include "core/options.h"
+#include "core/driver/driver.h"
+#include "core/options/config.h"
+#include "core/options/conn_string.h"
+#include "core/options/options.h"
 
 namespace dsmsg::kafka {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "adaptors/kafka/kafka_client.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace dsmsg::kafka {
 

@@ -18,8 +18,8 @@
 #include "adaptors/kafka/kafka_loss.h"
 #include "adaptors/kafka/kafka_producer.h"
 #include "adaptors/kafka/kafka_stall.h"
-#include "core/driver.h"
-#include "core/export.h"
+#include "core/driver/driver.h"
+#include "core/export/export.h"
 
 namespace dsmsg {
 

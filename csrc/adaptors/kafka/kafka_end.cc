@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "adaptors/kafka/kafka_client.h"
-#include "core/thread.h"
+#include "core/base/thread.h"
 
 namespace dsmsg::kafka {
 namespace {

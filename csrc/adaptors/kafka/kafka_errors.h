@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/config.h"
-#include "core/hints.h"
-#include "core/status.h"
+#include "core/base/status.h"
+#include "core/net/hints.h"
+#include "core/options/config.h"
 
 namespace dsmsg::kafka {
 

@@ -13,7 +13,7 @@
 
 #include "adaptors/kafka/kafka_client.h"
 #include "adaptors/kafka/kafka_config.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace dsmsg::kafka {
 

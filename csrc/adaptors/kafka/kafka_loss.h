@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "adaptors/kafka/kafka_client.h"
-#include "core/net.h"
+#include "core/base/time.h"
 
 namespace dsmsg::kafka {
 

@@ -14,7 +14,7 @@
 #include "adaptors/kafka/burst_gate.h"
 #include "adaptors/kafka/kafka_client.h"
 #include "adaptors/kafka/kafka_loss.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace dsmsg::kafka {
 

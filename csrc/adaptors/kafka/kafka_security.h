@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "core/config.h"
-#include "core/conn_string.h"
-#include "core/login.h"
-#include "core/status.h"
-#include "core/tls.h"
+#include "core/base/status.h"
+#include "core/net/tls.h"
+#include "core/options/config.h"
+#include "core/options/conn_string.h"
+#include "core/options/login.h"
 
 namespace dsmsg::kafka {
 

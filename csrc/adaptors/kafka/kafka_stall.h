@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "adaptors/kafka/kafka_client.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace dsmsg::kafka {
 

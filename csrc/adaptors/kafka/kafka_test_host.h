@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/export.h"
+#include "core/export/export.h"
 
 namespace dsmsg::kafka {
 

@@ -14,7 +14,7 @@
 #include <span>
 #include <string>
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "mqtt_handle.h"
 #include "mqtt_wire.h"
 

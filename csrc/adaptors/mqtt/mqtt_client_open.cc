@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/fork.h"
+#include "core/base/fork.h"
 #include "mqtt_client.h"
 #include "mqtt_errors.h"
 

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "mqtt_client.h"
 
 namespace dsmsg {

@@ -6,7 +6,7 @@
 // every connection has a client object of its own (mqtt_handle.h). QoS 2 therefore means exactly
 // once within one connection, and at least once over a lost one.
 //
-// Threads: as core/driver.h says. The host outlives it.
+// Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_MQTT_MQTT_DRIVER_H_
 #define DSMSG_ADAPTORS_MQTT_MQTT_DRIVER_H_
 
@@ -14,7 +14,7 @@
 #include <span>
 #include <string>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "mqtt_client.h"
 #include "mqtt_consumer.h"
 #include "mqtt_producer.h"

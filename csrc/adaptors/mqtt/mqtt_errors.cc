@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/hints.h"
+#include "core/net/hints.h"
 
 namespace dsmsg {
 namespace {

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <mutex>
 
-#include "core/fork.h"
+#include "core/base/fork.h"
 
 namespace dsmsg {
 namespace {

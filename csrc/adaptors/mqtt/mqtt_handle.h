@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "core/net.h"
+#include "core/net/dial.h"
 #include "mosquitto_library.h"
 #include "mqtt_settings.h"
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "mqtt_client.h"
 #include "sensor_envelope.h"
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "core/driver.h"
-#include "core/login.h"
-#include "core/tls.h"
+#include "core/driver/driver.h"
+#include "core/net/tls.h"
+#include "core/options/login.h"
 
 namespace dsmsg {
 

@@ -14,8 +14,8 @@
 #include <system_error>
 #include <utility>
 
-#include "core/fork.h"
-#include "core/limits.h"
+#include "core/base/fork.h"
+#include "core/base/limits.h"
 #include "mosquitto_library.h"
 
 namespace dsmsg {

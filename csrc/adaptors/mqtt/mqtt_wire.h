@@ -19,9 +19,10 @@
 #include <string>
 #include <string_view>
 
-#include "core/net.h"
-#include "core/tls.h"
-#include "core/tls_stream.h"
+#include "core/base/fd.h"
+#include "core/base/time.h"
+#include "core/net/tls.h"
+#include "core/net/tls_stream.h"
 
 namespace dsmsg {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/field_path.h"
+#include "core/options/field_path.h"
 
 namespace dsmsg {
 

@@ -12,7 +12,7 @@
 #include <span>
 #include <string>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "redis_link.h"
 #include "redis_settings.h"
 

@@ -3,7 +3,7 @@
 
 #include <hiredis.h>
 
-#include "core/export.h"
+#include "core/export/export.h"
 
 namespace dsmsg {
 namespace {

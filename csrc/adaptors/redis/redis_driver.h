@@ -2,7 +2,7 @@
 // The Redis adaptor's driver: one connection that either sends (RedisProducer) or receives
 // (RedisConsumer).
 //
-// Threads: as core/driver.h says. The host outlives it.
+// Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_REDIS_REDIS_DRIVER_H_
 #define DSMSG_ADAPTORS_REDIS_REDIS_DRIVER_H_
 
@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "redis_consumer.h"
 #include "redis_link.h"
 #include "redis_producer.h"

@@ -11,9 +11,9 @@
 #include <set>
 #include <string>
 
-#include "core/log.h"
-#include "core/login.h"
-#include "core/net.h"
+#include "core/base/log.h"
+#include "core/base/time.h"
+#include "core/options/login.h"
 #include "redis_reply.h"
 #include "redis_settings.h"
 #include "resp_writer.h"

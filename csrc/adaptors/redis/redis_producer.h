@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "redis_link.h"
 #include "redis_settings.h"
 

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "core/login.h"
+#include "core/options/login.h"
 
 namespace dsmsg {
 namespace {

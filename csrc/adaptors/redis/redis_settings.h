@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/driver.h"
-#include "core/tls.h"
-#include "core/topic_template.h"
+#include "core/driver/driver.h"
+#include "core/net/tls.h"
+#include "core/options/topic_template.h"
 
 namespace dsmsg {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/conn_string.h"
-#include "core/status.h"
+#include "core/base/status.h"
+#include "core/options/conn_string.h"
 
 namespace dsmsg {
 

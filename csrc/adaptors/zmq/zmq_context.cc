@@ -9,10 +9,10 @@
 #include <system_error>
 #include <thread>
 
-#include "core/fork.h"
-#include "core/limits.h"
-#include "core/net.h"
-#include "core/thread.h"
+#include "core/base/fd.h"
+#include "core/base/fork.h"
+#include "core/base/limits.h"
+#include "core/base/thread.h"
 #include "zmq_socket.h"
 
 namespace dsmsg {

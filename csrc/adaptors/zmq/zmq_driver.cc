@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/export.h"
+#include "core/export/export.h"
 
 namespace dsmsg {
 namespace {

@@ -2,7 +2,7 @@
 // The ZeroMQ adaptor's driver: a socket that sends, one that receives, or both where the latter has
 // an address of its own (subscribe_address).
 //
-// Threads: as core/driver.h says. The host outlives it.
+// Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_ZMQ_ZMQ_DRIVER_H_
 #define DSMSG_ADAPTORS_ZMQ_ZMQ_DRIVER_H_
 
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "zmq_context.h"
 #include "zmq_receiver.h"
 #include "zmq_sender.h"

@@ -13,8 +13,8 @@
 #include <cstring>
 #include <system_error>
 
-#include "core/fork.h"
-#include "core/limits.h"
+#include "core/base/fork.h"
+#include "core/base/limits.h"
 
 namespace dsmsg {
 namespace {

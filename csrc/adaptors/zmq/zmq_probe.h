@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "core/net.h"
+#include "core/base/time.h"
 #include "zmq_address.h"
 
 namespace dsmsg {

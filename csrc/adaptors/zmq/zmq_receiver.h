@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "zmq_settings.h"
 #include "zmq_socket.h"
 

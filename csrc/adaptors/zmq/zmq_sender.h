@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "zmq_settings.h"
 #include "zmq_socket.h"
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "core/settings.h"
+#include "core/options/settings.h"
 
 namespace dsmsg {
 namespace {

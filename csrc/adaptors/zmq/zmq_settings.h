@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/driver.h"
+#include "core/driver/driver.h"
 #include "zmq_address.h"
 
 namespace dsmsg {

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "zmq_probe.h"
 
 #ifdef __SANITIZE_THREAD__

@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/log.h"
-#include "core/net.h"
-#include "core/status.h"
+#include "core/base/log.h"
+#include "core/base/status.h"
+#include "core/base/time.h"
 #include "zmq_context.h"
 #include "zmq_settings.h"
 

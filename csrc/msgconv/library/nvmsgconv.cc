@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "core/guard.h"
+#include "core/base/guard.h"
 #include "dsmsg_frame.h"
 #include "msgconv/msg2p_context.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "core/net.h"
+#include "core/base/fd.h"
 #include "frames.h"
 
 namespace dsmsg::amqp_test {

@@ -14,7 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/net.h"
+#include "core/base/fd.h"
+#include "core/net/dial.h"
 
 namespace dsmsg::mqtt_test {
 

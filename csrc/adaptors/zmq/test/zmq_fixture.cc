@@ -9,7 +9,7 @@
 #include <atomic>
 #include <stdexcept>
 
-#include "core/settings.h"
+#include "core/options/settings.h"
 
 namespace dsmsg::zmq_test {
 namespace {

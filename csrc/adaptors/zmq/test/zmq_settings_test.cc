@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <zmq.h>
 
-#include "core/settings.h"
+#include "core/options/settings.h"
 #include "zmq_fixture.h"
 
 namespace dsmsg::zmq_test {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Barriers for exceptions: around exported functions, around callbacks of the host and around what
+// runs on threads of ours. The forced unwind of pthread_cancel passes all of them, because the C
+// library ends the process when somebody holds it up.
+#ifndef DSMSG_CORE_BASE_GUARD_H_
+#define DSMSG_CORE_BASE_GUARD_H_
+
+#include <cxxabi.h>
+
+#include <exception>
+#include <utility>
+
+// A forced unwind has no object that a handler's reference could be bound to, which UBSan takes for
+// a null reference.
+#ifdef DSMSG_SANITIZED
+#define DSMSG_HANDLES_UNWIND __attribute__((noinline, no_sanitize("null")))
+#else
+#define DSMSG_HANDLES_UNWIND
+#endif
+
+namespace dsmsg {
+
+/// Runs `body`. When it throws, `failed` is told the exception's text, and the answer is false. No
+/// exception gets out, not even of `failed`. Any thread.
+template <class Body, class Failed>
+DSMSG_HANDLES_UNWIND bool Contained(Body&& body, Failed&& failed) {
+  const auto tell = [&failed](const char* what) DSMSG_HANDLES_UNWIND {
+    try {
+      failed(what);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+    }
+  };
+  try {
+    body();
+    return true;
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (const std::exception& error) {
+    tell(error.what());
+  } catch (...) {
+    tell("an exception that is not a std::exception");
+  }
+  return false;
+}
+
+/// Gives what `body` returns; when it throws, `failure`, after `refuse` was told the exception's
+/// text. Any thread.
+template <class Body, class Refuse>
+auto Guarded(decltype(std::declval<Body>()()) failure, Body body, Refuse refuse)
+    -> decltype(body()) {
+  auto answer = failure;
+  Contained([&] { answer = body(); }, refuse);
+  return answer;
+}
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_BASE_GUARD_H_

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C functions of the contract, compiled into every adaptor: argument checks, handles, exception
+// barrier.
+#include "core/export/export.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+
+#include "core/base/fork.h"
+#include "core/base/guard.h"
+#include "core/session/session.h"
+#include "dsmsg_ext.h"
+#include "nvds_msgapi.h"
+
+#define DSMSG_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+using dsmsg::SendRequest;
+using dsmsg::Session;
+using dsmsg::Settings;
+using dsmsg::Status;
+
+/// Handle values and their sessions. A value is never given out twice: not by this library, because
+/// it counts, and not by another adaptor in the process, because the upper half comes from this
+/// library's own address.
+///
+/// A child of fork() starts with an empty one: its parent's sessions have no threads there.
+class Registry {
+ public:
+  static Registry& Get() {
+    static dsmsg::PerProcess<Registry> registry;
+    return registry.Get();
+  }
+  NvDsMsgApiHandle NextHandle() {
+    return reinterpret_cast<NvDsMsgApiHandle>(UpperHalf() | next_.fetch_add(1));
+  }
+  /// Why a handle that is not found may be none.
+  const char* WhyNot(NvDsMsgApiHandle handle) const {
+    const auto value = reinterpret_cast<uintptr_t>(handle);
+    const uintptr_t number = value & 0xffffffff;
+    const bool of_parent = (value ^ number) == UpperHalf() && number != 0 && number < first_;
+    return of_parent ? "this handle is the parent's: a process made by fork() has to connect itself"
+                     : "this handle is not connected";
+  }
+  dsmsg::Logger& log() { return log_; }
+  void Add(NvDsMsgApiHandle handle, std::shared_ptr<Session> session) {
+    std::unique_lock lock(mutex_);
+    sessions_[handle] = std::move(session);
+  }
+  std::shared_ptr<Session> Find(NvDsMsgApiHandle handle) {
+    std::shared_lock lock(mutex_);
+    const auto found = sessions_.find(handle);
+    return found == sessions_.end() ? nullptr : found->second;
+  }
+  std::shared_ptr<Session> Remove(NvDsMsgApiHandle handle) {
+    std::unique_lock lock(mutex_);
+    const auto found = sessions_.find(handle);
+    if (found == sessions_.end()) return nullptr;
+    std::shared_ptr<Session> session = std::move(found->second);
+    sessions_.erase(found);
+    return session;
+  }
+
+ private:
+  static uintptr_t UpperHalf() {
+    static const char address = 0;
+    return ((reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff) << 32;
+  }
+
+  std::shared_mutex mutex_;
+  std::map<NvDsMsgApiHandle, std::shared_ptr<Session>> sessions_;
+  static inline std::atomic<uintptr_t> next_{1};
+  const uintptr_t first_ = next_;  // of this process
+  dsmsg::Logger log_{dsmsg::AdaptorFactory().info->protocol};
+};
+
+thread_local std::string last_error;
+
+/// The connection that this thread is ending: its last callbacks may still ask for its last error
+/// and its numbers.
+class Ending {
+ public:
+  Ending(NvDsMsgApiHandle handle, std::shared_ptr<Session> session)
+      : handle_(handle), session_(std::move(session)), outer_(current_) {
+    current_ = this;
+  }
+  ~Ending() { current_ = outer_; }
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+
+  static std::shared_ptr<Session> Find(NvDsMsgApiHandle handle) {
+    if (std::shared_ptr<Session> session = Registry::Get().Find(handle)) return session;
+    for (const Ending* each = current_; each != nullptr; each = each->outer_) {
+      if (each->handle_ == handle) return each->session_;
+    }
+    return nullptr;
+  }
+
+ private:
+  static thread_local const Ending* current_;
+  const NvDsMsgApiHandle handle_;
+  const std::shared_ptr<Session> session_;
+  const Ending* const outer_;
+};
+thread_local const Ending* Ending::current_ = nullptr;
+
+// A process may end without disconnecting: threads of ours and of the client libraries then use
+// OpenSSL until it has gone, so that it must not clean up at exit. Nor has this library anything
+// that is destroyed then (tests/abi).
+[[maybe_unused]] const int openssl_stays = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+
+// Logs, keeps for dsmsg_last_error, and answers ERR.
+NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
+                           dsmsg::Logger* logger = nullptr) {
+  last_error = std::string(function) + ": " + reason;
+  if (logger != nullptr) {
+    logger->Limited(dsmsg::LogLevel::kError, last_error, last_error);
+  } else {
+    dsmsg::Logger(dsmsg::AdaptorFactory().info->protocol).Error(last_error);
+  }
+  return NVDS_MSGAPI_ERR;
+}
+
+NvDsMsgApiErrorType RefuseHandle(const char* function, NvDsMsgApiHandle handle) {
+  return Refuse(function, Registry::Get().WhyNot(handle));
+}
+
+template <class Body>
+auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) {
+  return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
+}
+
+std::string Text(const char* text) { return text == nullptr ? std::string() : std::string(text); }
+
+template <class Body>
+NvDsMsgApiErrorType Send(const char* function, NvDsMsgApiHandle handle, const SendRequest& request,
+                         bool arguments_ok, Body send) {
+  const std::shared_ptr<Session> session = Registry::Get().Find(handle);
+  if (!session) return RefuseHandle(function, handle);
+  if (!arguments_ok || request.payload.empty()) {
+    return Refuse(function, "the payload is NULL or empty, or an argument is malformed",
+                  &session->logger());
+  }
+  const Status status = send(*session);
+  if (!status.ok()) last_error = std::string(function) + ": " + status.message();
+  return dsmsg::ToApi(status);
+}
+
+size_t CopyOut(const std::string& text, char* buffer, size_t size) {
+  if (buffer != nullptr && size > 0) {
+    const size_t copied = std::min(size - 1, text.size());
+    std::memcpy(buffer, text.data(), copied);
+    buffer[copied] = '\0';
+  }
+  return text.size();
+}
+
+std::string_view Bytes(const uint8_t* data, size_t size) {
+  return data == nullptr ? std::string_view()
+                         : std::string_view(reinterpret_cast<const char*>(data), size);
+}
+
+}  // namespace
+
+DSMSG_EXPORT NvDsMsgApiHandle nvds_msgapi_connect(char* connection_str,
+                                                  nvds_msgapi_connect_cb_t connect_cb,
+                                                  char* config_path) {
+  return Guard("connect", NvDsMsgApiHandle{nullptr}, [&]() -> NvDsMsgApiHandle {
+    NvDsMsgApiHandle handle = Registry::Get().NextHandle();
+    auto session = Session::Connect(dsmsg::AdaptorFactory(), Text(connection_str),
+                                    Text(config_path), connect_cb, handle);
+    if (!session.ok()) {
+      Refuse("connect", session.status().message());
+      return nullptr;
+    }
+    Registry::Get().Add(handle, session.value());
+    session.value()->notifier().ConnectReturning();
+    return handle;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_send(NvDsMsgApiHandle h_ptr, char* topic,
+                                                  const uint8_t* payload, size_t nbuf) {
+  return Guard("send", NVDS_MSGAPI_ERR, [&] {
+    SendRequest request;
+    if (topic != nullptr) request.topic = topic;
+    request.payload = Bytes(payload, nbuf);
+    return Send("send", h_ptr, request, true,
+                [&](Session& session) { return session.Send(request); });
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_send_async(NvDsMsgApiHandle h_ptr, char* topic,
+                                                        const uint8_t* payload, size_t nbuf,
+                                                        nvds_msgapi_send_cb_t send_callback,
+                                                        void* user_ptr) {
+  return Guard("send_async", NVDS_MSGAPI_ERR, [&] {
+    SendRequest request;
+    if (topic != nullptr) request.topic = topic;
+    request.payload = Bytes(payload, nbuf);
+    return Send("send_async", h_ptr, request, true, [&](Session& session) {
+      return session.SendAsync(request, send_callback, user_ptr);
+    });
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle h_ptr, char** topics,
+                                                       int num_topics,
+                                                       nvds_msgapi_subscribe_request_cb_t cb,
+                                                       void* user_ctx) {
+  return Guard("subscribe", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return RefuseHandle("subscribe", h_ptr);
+    if (topics == nullptr || num_topics <= 0 || cb == nullptr) {
+      return Refuse("subscribe", "topics, their number and the callback are required",
+                    &session->logger());
+    }
+    std::vector<std::string> names;
+    for (int i = 0; i < num_topics; ++i) {
+      if (topics[i] == nullptr || *topics[i] == '\0') {
+        return Refuse("subscribe", "topic " + std::to_string(i) + " is NULL or empty",
+                      &session->logger());
+      }
+      names.emplace_back(topics[i]);
+    }
+    const Status status = session->Subscribe(std::move(names), cb, user_ctx);
+    return status.ok() ? NVDS_MSGAPI_OK : Refuse("subscribe", status.message(), &session->logger());
+  });
+}
+
+DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
+  Guard("do_work", false, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (session) session->DoWork();
+    // A host's work thread goes on calling: told now and then.
+    Registry& registry = Registry::Get();
+    if (!session) Refuse("do_work", registry.WhyNot(h_ptr), &registry.log());
+    return true;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) {
+  return Guard("disconnect", NVDS_MSGAPI_ERR, [&] {
+    std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return RefuseHandle("disconnect", h_ptr);
+    if (session->InCallback()) {
+      return Refuse("disconnect", "refused from inside a callback of the same connection",
+                    &session->logger());
+    }
+    session = Registry::Get().Remove(h_ptr);
+    if (!session) return RefuseHandle("disconnect", h_ptr);
+    const Ending scope(h_ptr, session);
+    const Status status = session->Disconnect();
+    // The handle is gone: what it had to say of its messages is the thread's last error now.
+    if (status.ok()) last_error = session->LostAny() ? "disconnect: " + session->LastError() : "";
+    return status.ok() ? NVDS_MSGAPI_OK
+                       : Refuse("disconnect", status.message(), &session->logger());
+  });
+}
+
+DSMSG_EXPORT char* nvds_msgapi_getversion(void) {
+  static char version[sizeof dsmsg::kContractVersion];
+  std::memcpy(version, dsmsg::kContractVersion, sizeof version);
+  return version;
+}
+
+DSMSG_EXPORT char* nvds_msgapi_get_protocol_name(void) {
+  return const_cast<char*>(dsmsg::AdaptorFactory().info->protocol);
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* broker_str, char* cfg,
+                                                                  char* output_str, int max_len) {
+  return Guard("connection_signature", NVDS_MSGAPI_ERR, [&] {
+    constexpr int kNeeded = 65;
+    if (output_str == nullptr || max_len <= 0)
+      return Refuse("connection_signature", "the output is NULL or has no room");
+    output_str[0] = '\0';
+    if (max_len < kNeeded)
+      return Refuse("connection_signature", "the output needs room for 65 bytes");
+    const dsmsg::DriverInfo& info = *dsmsg::AdaptorFactory().info;
+    const dsmsg::Result<Settings> settings = Settings::Load(info, Text(broker_str), Text(cfg));
+    if (!settings.ok()) return Refuse("connection_signature", settings.status().message());
+    CopyOut(settings->Signature(info), output_str, static_cast<size_t>(max_len));
+    return NVDS_MSGAPI_OK;
+  });
+}
+
+// ---------------------------------------------------------------- extensions
+
+DSMSG_EXPORT const char* dsmsg_describe(void) {
+  return Guard("describe", static_cast<const char*>(""), [] {
+    struct Description {
+      const std::string text = dsmsg::DescribeJson(*dsmsg::AdaptorFactory().info);
+    };
+    static dsmsg::PerProcess<Description> description;
+    return description.Get().text.c_str();
+  });
+}
+
+DSMSG_EXPORT size_t dsmsg_stats(NvDsMsgApiHandle h_ptr, char* buffer, size_t size) {
+  return Guard("stats", size_t{0}, [&] {
+    const std::shared_ptr<Session> session = Ending::Find(h_ptr);
+    return CopyOut(session ? session->StatsJson() : "", buffer, size);
+  });
+}
+
+DSMSG_EXPORT size_t dsmsg_last_error(NvDsMsgApiHandle h_ptr, char* buffer, size_t size) {
+  return Guard("last_error", size_t{0}, [&] {
+    if (h_ptr == nullptr) return CopyOut(last_error, buffer, size);
+    const std::shared_ptr<Session> session = Ending::Find(h_ptr);
+    return CopyOut(session ? session->LastError() : "", buffer, size);
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr,
+                                                         DsmsgLinkCallback callback,
+                                                         void* user_ptr) {
+  return Guard("set_link_callback", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return RefuseHandle("set_link_callback", h_ptr);
+    session->SetLinkCallback(callback, user_ptr);
+    return NVDS_MSGAPI_OK;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms) {
+  return Guard("flush", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return RefuseHandle("flush", h_ptr);
+    return session->Flush(dsmsg::Millis(std::max(0, timeout_ms))) ? NVDS_MSGAPI_OK
+                                                                  : NVDS_MSGAPI_ERR;
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char* connection_str,
+                                              const char* config_path) {
+  return Guard("reload", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return RefuseHandle("reload", h_ptr);
+    const Status status = session->Reload(Text(connection_str), Text(config_path));
+    return status.ok() ? NVDS_MSGAPI_OK : Refuse("reload", status.message(), &session->logger());
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
+                                                    const DsmsgMessage* message,
+                                                    nvds_msgapi_send_cb_t send_callback,
+                                                    void* user_ptr) {
+  return Guard("send_message", NVDS_MSGAPI_ERR, [&] {
+    if (message == nullptr || message->size < sizeof(DsmsgMessage)) {
+      return Refuse("send_message", "the message is NULL or its size field is too small");
+    }
+    SendRequest request;
+    if (message->topic != nullptr) request.topic = message->topic;
+    request.payload = Bytes(message->payload, message->payload_len);
+    request.has_key = message->key != nullptr;
+    request.key = Bytes(message->key, message->key_len);
+    request.timestamp_ms = message->timestamp_ms;
+    bool ok = message->headers != nullptr || message->num_headers == 0;
+    for (size_t i = 0; ok && i < message->num_headers; ++i) {
+      const DsmsgHeader& header = message->headers[i];
+      ok = header.name != nullptr && header.value != nullptr;
+      if (ok) request.headers.emplace_back(header.name, header.value);
+    }
+    return Send("send_message", h_ptr, request, ok, [&](Session& session) {
+      return session.SendAsync(request, send_callback, user_ptr);
+    });
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle h_ptr, const char* topic) {
+  return Guard("check_topic", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return RefuseHandle("check_topic", h_ptr);
+    const Status status = session->CheckTopic(Text(topic));
+    return status.ok() ? NVDS_MSGAPI_OK
+                       : Refuse("check_topic", status.message(), &session->logger());
+  });
+}

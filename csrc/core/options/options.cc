@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/options/options.h"
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+
+namespace dsmsg {
+namespace {
+
+constexpr OptionSpec kCommon[] = {
+    {"share-connection", "bool", "0",
+     "1: give a connection signature, so that one process shares the connection", kOptFixed},
+    {"connect", "enum(strict,lazy,wait)", "strict",
+     "strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds at "
+     "once and messages wait; wait: waits for the broker at most connect-wait-timeout",
+     kOptFixed},
+    {"connect-wait-timeout", "ms(0,86400000)", "60s", "bound of connect=wait", kOptFixed},
+    {"connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt"},
+    {"reconnect", "bool", "1", "reconnect by itself"},
+    {"reconnect-interval", "ms(1,3600000)", "200ms",
+     "first pause between attempts; doubles each time, with full jitter"},
+    {"reconnect-max-interval", "ms(1,86400000)", "30s",
+     "longest pause between attempts (4s while an outage is younger than a minute)"},
+    {"reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever"},
+    {"poison-attempts", "int(0,100)", "3",
+     "how often the server may end a new connection over one message that is alone on its way "
+     "before this message fails; 0: any number",
+     kOptFixed},
+    {"queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", kOptFixed},
+    {"queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes",
+     kOptFixed},
+    {"overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block",
+     "what happens when the queue is full", kOptFixed},
+    {"overflow-timeout", "ms(0,3600000)", "5s", "how long overflow=block waits for room",
+     kOptFixed},
+    {"message-timeout", "ms(0,2592000000)", "0",
+     "a message that is not acknowledged in this time fails; 0: never", kOptFixed},
+    {"send-timeout", "ms(1,86400000)", "10s", "bound of a synchronous send"},
+    {"flush-timeout", "ms(0,3600000)", "10s", "bound of the flush in disconnect"},
+    {"max-message-bytes", "bytes(0,2147483647)", "0",
+     "a larger message is completed with an error; 0: the adaptor's own limit"},
+    {"work-wait", "ms(0,60000)", "50ms", "how long do_work may wait for a completion"},
+    {"topic", "template", "", "topic or template used when the caller gives no topic"},
+    {"topic-template", "template", "",
+     "renders the topic of every message; the caller's topic is ${topic}"},
+    {"key", "template", "", "template of the message key, e.g. ${sensor.id}"},
+    {"headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1"},
+    {"spool-dir", "path", "off", "directory of the spool (store and forward); off: none",
+     kOptFixed},
+    {"spool-name", "string", "", "tells several spools of one endpoint apart", kOptFixed},
+    {"spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", kOptFixed},
+    {"spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", kOptFixed},
+    {"spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", kOptFixed},
+    {"spool-replay-rate", "int(0,1000000000)", "0",
+     "messages a second that leave the spool; 0: unlimited", kOptFixed},
+    {"spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", kOptFixed},
+    {"spool-sync", "enum(normal,full)", "normal",
+     "full: what is in the spool survives a power cut too", kOptFixed},
+    {"dead-letter-topic", "string", "",
+     "topic that gets what the broker refused for good, with the reason as header", kOptFixed},
+    {"dead-letter-dir", "path", "",
+     "directory that gets what the broker refused for good (and what dead-letter-topic does not "
+     "take), one JSON object a line",
+     kOptFixed},
+    {"dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G",
+     "bound of dead-letter-dir; what comes then is lost, counted and logged", kOptFixed},
+    {"metrics-file", "path", "",
+     "Prometheus text file, written at every metrics-interval; %p in it is the process id",
+     kOptLocal | kOptFixed},
+    {"metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written",
+     kOptLocal | kOptFixed},
+    {"config-watch", "ms(0,86400000)", "0",
+     "how often to look whether the configuration file, a TLS file or a file named by "
+     "${file:/path} "
+     "changed, and then to connect anew with it; 0: never",
+     kOptLocal | kOptFixed},
+    {"log-level", "enum(error,warn,info,debug)", "warn",
+     "this connection's level; the environment variable DSMSG_LOG wins", kOptLocal},
+    {"enable-tls", "bool", "0", "1: encrypt the connection"},
+    {"tls-cafile", "path", "",
+     "file with the trusted certificates (PEM); empty, like tls-capath: the system's"},
+    {"tls-capath", "path", "", "directory with the trusted certificates, named by hash"},
+    {"tls-certfile", "path", "", "the client's certificate with its chain (PEM)"},
+    {"tls-keyfile", "path", "", "the client's private key (PEM)"},
+    {"tls-verify", "bool", "1", "0: do not check the broker's certificate (insecure)"},
+    {"tls-server-name", "string", "", "name expected in the broker's certificate; empty: the host"},
+    {"tls-key-password", "string", "", "password of the private key", kOptSecret},
+    {"username", "string", "",
+     "user name; deprecated in the file: set USER_<PROTOCOL> in the environment", kOptDeprecated},
+    {"password", "string", "",
+     "password; deprecated in the file: set PASSWORD_<PROTOCOL> in the environment",
+     kOptSecret | kOptDeprecated},
+    {"hostname", "string", "", "broker's host, used when the connection string is empty"},
+    {"port", "int(1,65535)", "", "broker's port, used when the connection string is empty"},
+};
+
+char Folded(char c) {
+  if (c == '_') return '-';
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool SameName(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return (x == '_' ? '-' : x) == (y == '_' ? '-' : y);
+         });
+}
+
+// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment); letter
+// case and dash or underscore do not count.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> before(b.size() + 1), last(b.size() + 1), now(b.size() + 1);
+  std::iota(last.begin(), last.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    now[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const bool same = Folded(a[i - 1]) == Folded(b[j - 1]);
+      now[j] = std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (same ? 0u : 1u)});
+      const bool swapped = i > 1 && j > 1 && Folded(a[i - 1]) == Folded(b[j - 2]) &&
+                           Folded(a[i - 2]) == Folded(b[j - 1]);
+      if (swapped) now[j] = std::min(now[j], before[j - 2] + 1);
+    }
+    std::swap(before, last);
+    std::swap(last, now);
+  }
+  return last[b.size()];
+}
+
+}  // namespace
+
+std::span<const OptionSpec> CommonOptions() { return kCommon; }
+
+OptionTable::OptionTable(std::span<const OptionSpec> own)
+    : specs_(std::begin(kCommon), std::end(kCommon)) {
+  for (const OptionSpec& spec : own) {
+    const auto same = [&](const OptionSpec& other) { return SameName(other.name, spec.name); };
+    const auto found = std::find_if(specs_.begin(), specs_.end(), same);
+    if (found == specs_.end()) {
+      specs_.push_back(spec);
+    } else {
+      const unsigned fixed = found->flags & kOptFixed;
+      *found = spec;
+      found->flags |= fixed;
+    }
+  }
+}
+
+const OptionSpec* OptionTable::Find(std::string_view name) const {
+  for (const OptionSpec& spec : specs_) {
+    if (SameName(spec.name, name)) return &spec;
+  }
+  return nullptr;
+}
+
+std::string OptionTable::Nearest(std::string_view name) const {
+  // A name of many kilobytes is no typing error, and the distance costs their product.
+  constexpr size_t kLongest = 64;
+  if (name.empty() || name.size() > kLongest) return {};
+  const OptionSpec* best = nullptr;
+  size_t best_distance = std::max<size_t>(name.size() / 3, 1) + 1;
+  for (const OptionSpec& spec : specs_) {
+    const size_t distance = EditDistance(name, spec.name);
+    if (distance < best_distance) {
+      best = &spec;
+      best_distance = distance;
+    }
+  }
+  return best == nullptr ? std::string() : std::string(best->name);
+}
+
+}  // namespace dsmsg

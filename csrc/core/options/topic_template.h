@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Templates such as `events/${sensor.id}`, compiled once at connect. Immutable: any thread may
+// render.
+#ifndef DSMSG_CORE_OPTIONS_TOPIC_TEMPLATE_H_
+#define DSMSG_CORE_OPTIONS_TOPIC_TEMPLATE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/options/field_path.h"
+
+namespace dsmsg {
+
+class Template {
+ public:
+  /// `${path}` is a field of the payload, `${topic}` the caller's topic, `${path:-text}` has a
+  /// default, `$$` is a dollar sign. An error names the position and shows the right form.
+  static Result<Template> Compile(std::string_view text);
+
+  /// Appends to `out`. Returns false if a field without default was missing: it then stands as
+  /// "unknown".
+  bool Render(std::string_view payload, std::string_view caller_topic, std::string* out) const;
+
+  bool constant() const { return reader_.size() == 0 && !uses_topic_; }
+  /// It holds a `${topic}` without a default: without a caller's topic it renders "unknown".
+  bool needs_topic() const;
+
+ private:
+  /// `inside` is what stands between ${ and }, `position` where the ${ stands.
+  Status AddField(std::string_view inside, size_t position);
+
+  struct Part {
+    enum class Kind { kText, kField, kTopic } kind;
+    std::string text;  // literal, or the default
+    bool has_default = false;
+    size_t field = 0;
+  };
+  std::vector<Part> parts_;
+  FieldReader reader_;
+  bool uses_topic_ = false;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_OPTIONS_TOPIC_TEMPLATE_H_

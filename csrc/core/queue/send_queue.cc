@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/queue/send_queue.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace dsmsg {
+namespace {
+
+constexpr char kEvicted[] =
+    "evicted: the queue is full and this was its oldest message (raise queue-size or queue-bytes, "
+    "or set spool-dir)";
+constexpr char kNewestDropped[] =
+    "the queue is full (raise queue-size or queue-bytes, or set spool-dir)";
+
+std::chrono::microseconds Since(Clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+}
+
+}  // namespace
+
+SendQueue::SendQueue(const QueueLimits& limits, Metrics& metrics)
+    : limits_(limits), metrics_(metrics) {}
+
+// ---------------------------------------------------------------- host side
+
+Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token,
+                       Deadline patience) {
+  if (token != nullptr) *token = 0;
+  std::unique_lock lock(mutex_);
+  if (!closed_ && Full(outgoing.bytes())) {
+    metrics_.RecordFull(held_messages_, held_messages_ < limits_.messages);
+    if (limits_.overflow == Overflow::kReject) {
+      Metrics::Add(metrics_.refused_full);
+      return {Code::kWouldBlock,
+              "the queue is full (overflow=reject; raise queue-size or queue-bytes, or set "
+              "spool-dir)"};
+    }
+    if (!MakeRoom(lock, outgoing, finished, patience) && !closed_) {
+      Status status(Code::kWouldBlock, kNewestDropped);
+      metrics_.RecordDropped(outgoing.place, DropReason::kNewest, status);
+      finished->push_back(GiveUp(std::move(outgoing), std::move(status)));
+      return {};
+    }
+  }
+  if (closed_) return {Code::kCancelled, "the connection is being closed"};
+  const uint32_t index = Allocate(std::move(outgoing));
+  if (token != nullptr) *token = NameOf(index);
+  return {};
+}
+
+bool SendQueue::PushIfRoom(Outgoing* outgoing, Token* token) {
+  std::lock_guard lock(mutex_);
+  if (closed_ || Full(outgoing->bytes())) return false;
+  const uint32_t index = Allocate(std::move(*outgoing));
+  if (token != nullptr) *token = NameOf(index);
+  return true;
+}
+
+bool SendQueue::PushAccepted(Outgoing&& outgoing) {
+  std::lock_guard lock(mutex_);
+  if (outgoing.spool_id != 0 ? closed_ : Overfull()) return false;
+  Allocate(std::move(outgoing));
+  return true;
+}
+
+uint64_t SendQueue::Reserve() {
+  std::lock_guard lock(mutex_);
+  return next_sequence_++;
+}
+
+void SendQueue::Withdraw(Token token, FinishedList* finished) {
+  std::lock_guard lock(mutex_);
+  Slot* slot = Lookup(token);
+  if (slot == nullptr || slot->state == State::kAbandoned || slot->state == State::kMoving) return;
+  Drop(static_cast<uint32_t>(token & kNone),
+       {Code::kTimeout, "not acknowledged within send-timeout"}, DropReason::kExpired, finished);
+}
+
+bool SendQueue::MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& incoming,
+                         FinishedList* finished, Deadline patience) {
+  const size_t bytes = incoming.bytes();
+  if (bytes > limits_.bytes || limits_.overflow == Overflow::kDropNewest) return false;
+  const Deadline deadline = std::min(Clock::now() + limits_.overflow_timeout, patience);
+  while (!closed_ && Full(bytes)) {
+    if (Clock::now() >= patience) return false;
+    if (limits_.overflow == Overflow::kBlock && link_up_ && !stalled_ && Clock::now() < deadline) {
+      WaitForRoom(lock, bytes, deadline);
+    } else if (!EvictOne(incoming, finished)) {
+      return false;
+    }
+  }
+  return !closed_;
+}
+
+// Waits while the broker acknowledges. A whole timeout without an acknowledgement means that
+// waiting is pointless until the next one: a live pipeline must not stall once for every message.
+void SendQueue::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes,
+                            Deadline deadline) {
+  // NotifyRoom waits for much room: with a slow broker that may be far off, and less will do.
+  constexpr Millis kLook{20};
+  const uint64_t before = acknowledgements_;
+  bool woken = false;
+  ++blocked_;
+  do {
+    woken = room_cv_.wait_until(lock, std::min(deadline, Clock::now() + kLook), [&] {
+      return closed_ || !link_up_ || stalled_ || !Full(more_bytes);
+    });
+  } while (!woken && Clock::now() < deadline);
+  --blocked_;
+  if (!woken && acknowledgements_ == before) {
+    stalled_ = true;
+    room_cv_.notify_all();
+  }
+}
+
+bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
+  if (limits_.overflow == Overflow::kLatestPerKey) {
+    const auto older = by_key_.lower_bound({std::string(incoming.message.key), 0});
+    if (older != by_key_.end() && older->first.first == incoming.message.key) {
+      Drop(older->second, {Code::kWouldBlock, "superseded by a newer message with the same key"},
+           DropReason::kSuperseded, finished);
+      return true;
+    }
+  }
+  uint32_t oldest = waiting_.head;
+  while (oldest != kNone && slots_[oldest].outgoing.spool_id != 0) oldest = slots_[oldest].next;
+  const uint32_t behind = behind_.head;
+  if (oldest == kNone ||
+      (behind != kNone && slots_[behind].outgoing.sequence < slots_[oldest].outgoing.sequence)) {
+    oldest = behind;
+  }
+  if (oldest == kNone) return false;
+  Drop(oldest, {Code::kWouldBlock, kEvicted}, DropReason::kEvicted, finished);
+  return true;
+}
+
+// ---------------------------------------------------------------- I/O side
+
+bool SendQueue::Take(size_t max, std::vector<Submission>* submissions) {
+  std::lock_guard lock(mutex_);
+  while (submissions->size() < max && waiting_.head != kNone) {
+    const uint32_t index = FirstToGo();
+    if (!FlightRoom(slots_[index].outgoing.bytes()) || MustWait(slots_[index])) return true;
+    MoveToFlight(index);
+    submissions->push_back(SubmissionOf(index));
+    ++slots_[index].outgoing.message.attempt;
+  }
+  return false;
+}
+
+void SendQueue::Return(std::span<const Submission> submissions) {
+  std::lock_guard lock(mutex_);
+  for (auto it = submissions.rbegin(); it != submissions.rend(); ++it) {
+    Slot* slot = Lookup(it->token);
+    const auto index = static_cast<uint32_t>(it->token & kNone);
+    if (slot == nullptr) continue;
+    if (slot->state == State::kAbandoned) {
+      Release(index, nullptr);
+    } else if (slot->state == State::kInFlight) {
+      --slot->outgoing.message.attempt;
+      MoveToWaiting(index);
+    }
+  }
+}
+
+size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* finished,
+                           std::vector<Refused>* refused) {
+  size_t retried = 0;
+  std::lock_guard lock(mutex_);
+  for (const Outcome& outcome : outcomes) {
+    Slot* slot = Lookup(outcome.token);
+    const auto index = static_cast<uint32_t>(outcome.token & kNone);
+    if (slot == nullptr || (slot->state != State::kInFlight && slot->state != State::kAbandoned)) {
+      Metrics::Add(metrics_.late_completions);
+      continue;
+    }
+    if (slot->state == State::kAbandoned) {
+      Metrics::Add(metrics_.late_completions);
+      Release(index, nullptr);
+      continue;
+    }
+    if (outcome.status.retryable()) {
+      ++retried;
+      Metrics::Add(metrics_.retried);
+      MoveToWaiting(index);
+    } else {
+      End(index, outcome.status, finished, refused);
+      if (passed_over_ && outcome.status.ok()) Convict(finished, refused);
+    }
+  }
+  NotifyRoom();
+  return retried;
+}
+
+// As the broker's answer says.
+void SendQueue::End(uint32_t index, const Status& status, FinishedList* finished,
+                    std::vector<Refused>* refused) {
+  const Slot& slot = slots_[index];
+  if (status.ok()) {
+    ++acknowledgements_;
+    stalled_ = false;
+    metrics_.RecordSuccess(slot.outgoing.place, Since(slot.outgoing.accepted_at));
+  } else {
+    metrics_.RecordFailed(slot.outgoing.place, status);
+  }
+  if (isolating_since_ != Clock::time_point::max()) EndIsolation(Clock::now());
+  Outgoing ended = Release(index, ListOf(slot.state));
+  finished->push_back({std::move(ended.recipient), status, ended.spool_id});
+  Ended(ended.spool_id);
+  if (!status.ok() && refused != nullptr) {
+    refused->push_back({std::move(ended), status});
+    ++keeping_;
+  }
+}
+
+void SendQueue::Kept(size_t count) {
+  std::lock_guard lock(mutex_);
+  keeping_ -= count;
+  if (count > 0 && keeping_ == 0) idle_cv_.notify_all();
+}
+
+std::shared_ptr<const void> SendQueue::HoldInFlight() {
+  auto held = std::make_shared<std::vector<std::shared_ptr<const void>>>();
+  std::lock_guard lock(mutex_);
+  for (Slot& slot : slots_) {
+    if (slot.state != State::kInFlight && slot.state != State::kAbandoned) continue;
+    held->push_back(slot.outgoing.buffer.Share());
+  }
+  return held;
+}
+
+void SendQueue::Recover() {
+  std::lock_guard lock(mutex_);
+  RecoverLocked();
+}
+
+void SendQueue::RecoverLocked() {
+  while (flight_.tail != kNone) {  // from the newest back, so that each finds its place at the head
+    Metrics::Add(metrics_.retried);
+    MoveToWaiting(flight_.tail);
+  }
+  for (uint32_t index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].state == State::kAbandoned) Release(index, nullptr);
+  }
+  NotifyRoom();
+}
+
+Clock::time_point SendQueue::Expire(Clock::time_point now, FinishedList* finished) {
+  auto due = Clock::time_point::max();
+  if (limits_.message_timeout.count() == 0) return due;
+  std::lock_guard lock(mutex_);
+  constexpr Clock::duration none{0}, kLook = Millis(20);
+  const Clock::duration isolated = Isolated(now);
+  for (List* list : {&waiting_, &behind_, &flight_}) {
+    for (uint32_t index = list->head; index != kNone;) {
+      const uint32_t next = slots_[index].next;
+      const Outgoing& outgoing = slots_[index].outgoing;
+      // The bytes of a dead letter in flight are still wanted.
+      if (outgoing.spool_id != 0 || (outgoing.dead_letter && list == &flight_)) {
+        index = next;
+        continue;
+      }
+      const auto leniency = leniency_ - outgoing.leniency + (outgoing.blames > 0 ? none : isolated);
+      const auto ends = outgoing.accepted_at + limits_.message_timeout + std::max(leniency, none);
+      if (ends > now) {
+        due = std::min(due, isolated > none ? std::max(ends, now + kLook) : ends);
+        break;  // sequence order is the order of acceptance
+      }
+      Drop(index, {Code::kTimeout, "not acknowledged within message-timeout"}, DropReason::kExpired,
+           finished);
+      index = next;
+    }
+  }
+  NotifyRoom();
+  return due;
+}
+
+// ---------------------------------------------------------------- life
+
+void SendQueue::SetLinkUp(bool up) {
+  std::lock_guard lock(mutex_);
+  link_up_ = up;
+  if (up) stalled_ = false;
+  room_cv_.notify_all();
+}
+
+void SendQueue::Close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  room_cv_.notify_all();
+}
+
+void SendQueue::CloseAll(const Status& status, DropReason reason, FinishedList* finished) {
+  std::lock_guard lock(mutex_);
+  AllToWaiting();
+  while (waiting_.head != kNone) Drop(waiting_.head, status, reason, finished);
+  for (uint32_t index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].state == State::kAbandoned) Release(index, nullptr);
+  }
+  room_cv_.notify_all();
+}
+
+void SendQueue::TakeAll(std::vector<Outgoing>* rest, FinishedList* finished) {
+  std::lock_guard lock(mutex_);
+  AllToWaiting();
+  while (waiting_.head != kNone) {
+    const uint32_t index = waiting_.head;
+    if (slots_[index].outgoing.spool_id != 0) {
+      Drop(index, {Code::kCancelled, "stays in the spool"}, DropReason::kShutdown, finished);
+      continue;
+    }
+    rest->push_back(Release(index, &waiting_));
+    Ended(0);
+  }
+  room_cv_.notify_all();
+}
+
+bool SendQueue::WaitIdle(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  return idle_cv_.wait_until(lock, deadline, [this] { return Idle(); });
+}
+
+// ---------------------------------------------------------------- behind the spool
+
+bool SendQueue::AnyBehind(std::string_view key) const {
+  if (behind_count_.load() == 0) return false;
+  std::lock_guard lock(mutex_);
+  return behind_keys_.contains(HashOf(key));
+}
+
+void SendQueue::ReleaseBehind(const std::function<bool(std::string_view key)>& blocked) {
+  std::lock_guard lock(mutex_);
+  // A key that gets free during the walk stays blocked, or its later messages would overtake.
+  std::unordered_set<size_t> blocked_keys;
+  for (uint32_t index = behind_.head; index != kNone;) {
+    const uint32_t next = slots_[index].next;
+    const std::string_view key = slots_[index].outgoing.order_key();
+    if (blocked && (blocked_keys.contains(HashOf(key)) || blocked(key))) {
+      blocked_keys.insert(HashOf(key));
+    } else {
+      slots_[index].outgoing.behind_spool = blocked == nullptr;
+      MoveToWaiting(index);
+    }
+    index = next;
+  }
+}
+
+Outgoing* SendQueue::BeginMove() {
+  std::lock_guard lock(mutex_);
+  const uint32_t index = behind_.head;
+  if (index == kNone) return nullptr;
+  Slot& slot = slots_[index];
+  move_ = {index, HashOf(slot.outgoing.order_key()), slot.outgoing.bytes()};
+  AddBehind(move_->key);
+  Unlink(index, &behind_);
+  slot.state = State::kMoving;
+  return &slot.outgoing;
+}
+
+void SendQueue::EndMove(bool taken) {
+  std::lock_guard lock(mutex_);
+  const Move move = *std::exchange(move_, std::nullopt);
+  if (taken) {
+    Free(move.index, move.bytes);
+    Ended(0);
+    NotifyRoom();
+  } else {
+    slots_[move.index].state = State::kBehind;
+    Link(move.index, &behind_);
+  }
+  RemoveBehind(move.key);
+}
+
+// ---------------------------------------------------------------- counts
+
+size_t SendQueue::messages() const {
+  std::lock_guard lock(mutex_);
+  return open_;
+}
+
+size_t SendQueue::bytes() const {
+  std::lock_guard lock(mutex_);
+  return held_bytes_;
+}
+
+size_t SendQueue::in_flight() const {
+  std::lock_guard lock(mutex_);
+  return flight_messages_;
+}
+
+SendQueue::Waiting SendQueue::waiting() const {
+  std::lock_guard lock(mutex_);
+  if (waiting_.head == kNone) return {};
+  return {waiting_.count, slots_[waiting_.head].outgoing.accepted_at};
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bounded queue between host threads and the I/O thread. It holds every accepted message until
+// the driver completed it, decides what happens when it is full, and takes messages back that have
+// to be sent again.
+//
+// With a spool, a message may have to wait for older ones of its key that are on the disk: it is
+// "behind" then, counts against the bounds and is ended like the others, but not handed to the
+// driver before ReleaseBehind.
+//
+// Threads: every function from any thread; one mutex, never held while calling out, but for
+// ReleaseBehind's look at a key. Take and Return belong to the I/O thread, so that order is kept;
+// BeginMove and EndMove to the one that feeds from the spool (or its owner, after it ended).
+//
+// Ownership: a message's memory stays valid from Take until Complete, or until Recover, CloseAll or
+// TakeAll, which may only be called when the driver is closed, and longer where HoldInFlight was
+// called. What is owed to the host is handed
+// out as Finished, once for each message, by whichever function ends it; a message ended
+// early (timeout) keeps its memory as "abandoned" while the client library may still read it.
+#ifndef DSMSG_CORE_QUEUE_SEND_QUEUE_H_
+#define DSMSG_CORE_QUEUE_SEND_QUEUE_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/observe/metrics.h"
+#include "core/options/queue_limits.h"
+#include "core/queue/outgoing.h"
+
+namespace dsmsg {
+
+class SendQueue {
+ public:
+  using FinishedList = std::vector<Finished>;
+  struct Submission {
+    Token token = 0;
+    Message message;
+  };
+  struct Outcome {
+    Token token = 0;
+    Status status;
+  };
+  /// A message that the broker refused for good; its recipient has been told.
+  struct Refused {
+    Outgoing outgoing;
+    Status status;
+  };
+
+  SendQueue(const QueueLimits& limits, Metrics& metrics);
+
+  /// Accepts a message at the end of the queue, waiting for room where the policy says so. Not ok:
+  /// refused (kWouldBlock with overflow=reject, kCancelled when closed). Messages that had to go,
+  /// perhaps this one, are added to `finished`. `token`, if not null, gets the message's name (0
+  /// when it was ended at once). `patience` bounds the wait beside overflow_timeout: past it this
+  /// message goes, not an older one.
+  Status Push(Outgoing&& outgoing, FinishedList* finished, Token* token = nullptr,
+              Deadline patience = Deadline::max());
+
+  /// As Push, but only where there is room: false leaves `outgoing` unchanged, true empties it.
+  bool PushIfRoom(Outgoing* outgoing, Token* token);
+  /// A message that was accepted before, by the spool: there is room for it beyond the bounds. One
+  /// that comes from the disk is never evicted and never expires. False, and it is unchanged: one
+  /// from the disk when closed, another when far too much was given back already.
+  bool PushAccepted(Outgoing&& outgoing);
+
+  /// The sequence of a message that is accepted now and may be pushed later.
+  uint64_t Reserve();
+  /// Whether messages of that order key are behind the spool. No lock where none is.
+  bool AnyBehind(std::string_view key) const;
+  size_t behind() const { return behind_count_.load(); }
+  /// Those that are behind wait for the driver from now on, but a key's from the first one on that
+  /// is `blocked` (called with the mutex held: must not lock). nullptr: all of them, and they keep
+  /// their behind_spool.
+  void ReleaseBehind(const std::function<bool(std::string_view key)>& blocked);
+  /// The oldest that is behind, for the caller to put elsewhere, null if there is none. Until
+  /// EndMove nobody else touches it, and it counts as behind. `taken`: it was moved away.
+  Outgoing* BeginMove();
+  void EndMove(bool taken);
+
+  /// Moves up to `max` waiting messages, oldest first, into flight. True when the in-flight bounds
+  /// kept some back.
+  bool Take(size_t max, std::vector<Submission>* submissions);
+
+  /// The driver had no room: back to their places.
+  void Return(std::span<const Submission> submissions);
+
+  /// The driver's outcomes. Retryable ones go back to their places and are counted in the return
+  /// value. Those refused for good are moved to `refused`, if that is not null; the queue is not
+  /// idle until Kept was called for them.
+  size_t Complete(std::span<const Outcome> outcomes, FinishedList* finished,
+                  std::vector<Refused>* refused = nullptr);
+  /// What was to be done with so many refused messages is done.
+  void Kept(size_t count);
+
+  /// Owns the memory of all messages in flight, abandoned ones included, beside the queue. Throws
+  /// std::bad_alloc.
+  std::shared_ptr<const void> HoldInFlight();
+
+  /// After the driver was closed: everything in flight waits again, in its old order.
+  void Recover();
+
+  // A message that the server answers by ending the connection, or by silence, would be sent again
+  // for ever, with everything behind it. What was in flight at the end of two connections is a
+  // suspect: Take hands it out alone. Ends that leave the server in place are counted against the
+  // message that was alone in flight (poison_attempts).
+
+  /// As Recover, after a connection that had logged in was lost. True: one message was alone in
+  /// flight, the accused from now on.
+  bool RecoverLost();
+  /// That connection ended for `reason`, and the server takes the next one at once: one more count
+  /// against the accused, and its end as if the broker had refused it (see Complete) when it is
+  /// enough. Silence (kTimeout) is the server's own often enough: the accused is passed over then,
+  /// and ends when another message is acknowledged. True: the new connection should last a while
+  /// without the accused first.
+  bool Accuse(const Status& reason, FinishedList* finished, std::vector<Refused>* refused);
+  /// It was the server, not the accused.
+  void Acquit();
+
+  /// Ends messages older than message_timeout. Returns when the next one is due (time_point::max():
+  /// none).
+  Clock::time_point Expire(Clock::time_point now, FinishedList* finished);
+
+  /// A synchronous sender stops waiting. Its message is taken back, or abandoned when in flight.
+  void Withdraw(Token token, FinishedList* finished);
+
+  /// Whether a full queue may hope for room.
+  void SetLinkUp(bool up);
+
+  /// Refuses new messages and wakes blocked senders; those already accepted stay.
+  void Close();
+
+  /// After the driver was closed: ends everything that is left.
+  void CloseAll(const Status& status, DropReason reason, FinishedList* finished);
+
+  /// After the driver was closed: moves everything that is left and has a recipient to `rest`, and
+  /// ends what came from the spool as dropped.
+  void TakeAll(std::vector<Outgoing>* rest, FinishedList* finished);
+
+  /// Waits until every message accepted so far is ended and its dead letter kept; once closed,
+  /// until those from the spool are ended too, and not for those behind it. False at `deadline`.
+  bool WaitIdle(Deadline deadline);
+
+  size_t messages() const;  // accepted and not ended
+  size_t bytes() const;     // held, abandoned ones included
+  size_t in_flight() const;
+  /// What is there to Take, bounds aside.
+  struct Waiting {
+    size_t count = 0;
+    Clock::time_point oldest;  // accepted_at of the first, if any
+  };
+  Waiting waiting() const;
+
+ private:
+  enum class State : uint8_t { kFree, kWaiting, kBehind, kMoving, kInFlight, kAbandoned };
+  static constexpr uint32_t kNone = ~uint32_t{0};
+
+  struct Slot {
+    Outgoing outgoing;
+    uint32_t generation = 1;
+    uint32_t previous = kNone, next = kNone;
+    State state = State::kFree;
+  };
+  /// A doubly linked list through the slots' previous/next, ordered by sequence.
+  struct List {
+    uint32_t head = kNone, tail = kNone;
+    size_t count = 0;
+    uint32_t given_back = kNone;  // the last one that came back among the others, if it is there
+  };
+
+  // All private functions expect mutex_ to be held.
+  bool Full(size_t more_bytes) const;
+  bool Overfull() const;
+  bool FlightRoom(size_t more_bytes) const;
+  bool ByKey(const Slot& slot, const List& list) const;
+  uint32_t Allocate(Outgoing&& outgoing);
+  Outgoing Release(uint32_t index, List* list);
+  void Free(uint32_t index, size_t bytes);
+  void Link(uint32_t index, List* list);
+  uint32_t PlaceOf(uint64_t sequence, const List& list) const;
+  void Unlink(uint32_t index, List* list);
+  static size_t HashOf(std::string_view key) { return std::hash<std::string_view>()(key); }
+  List* ListOf(State state);
+  void MoveToFlight(uint32_t index);
+  void MoveToWaiting(uint32_t index);
+  void AllToWaiting();
+  void AddBehind(size_t key);
+  void RemoveBehind(size_t key);
+  bool Idle() const;
+  void End(uint32_t index, const Status& status, FinishedList* finished,
+           std::vector<Refused>* refused);
+  void RecoverLocked();
+  void AcquitLocked();
+  Slot* Accused();
+  void Convict(FinishedList* finished, std::vector<Refused>* refused);
+  uint32_t FirstToGo();
+  bool MustWait(const Slot& slot) const;
+  Clock::duration Isolated(Clock::time_point now) const;
+  void EndIsolation(Clock::time_point now);
+  bool MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& incoming,
+                FinishedList* finished, Deadline patience);
+  bool EvictOne(const Outgoing& incoming, FinishedList* finished);
+  void WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes, Deadline deadline);
+  void Ended(uint64_t spool_id);
+  void Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished);
+  void NotifyRoom();
+  Slot* Lookup(Token token);
+  Token NameOf(uint32_t index) const;
+  Submission SubmissionOf(uint32_t index) const;
+
+  const QueueLimits limits_;
+  Metrics& metrics_;
+  mutable std::mutex mutex_;
+  std::condition_variable room_cv_, idle_cv_;
+  std::deque<Slot> slots_;  // references stay valid while it grows
+  std::vector<uint32_t> free_;
+  List waiting_, behind_, flight_;
+  std::unordered_map<size_t, size_t> behind_keys_;  // how many of each key's hash
+  std::atomic<size_t> behind_count_{0};             // their sum
+  struct Move {
+    uint32_t index = 0;
+    size_t key = 0, bytes = 0;
+  };
+  std::optional<Move> move_;  // of BeginMove
+  std::map<std::pair<std::string, uint64_t>, uint32_t>
+      by_key_;  // waiting and behind, only for kLatestPerKey
+  uint64_t next_sequence_ = 1;
+  size_t open_ = 0;     // waiting, behind or in flight: a recipient is still to be told
+  size_t spooled_ = 0;  // waiting or in flight, from the spool
+  size_t keeping_ = 0;  // refused, and Kept not called yet
+  size_t held_messages_ = 0, held_bytes_ = 0, flight_messages_ = 0,
+         flight_bytes_ = 0;  // abandoned included
+  size_t blocked_ = 0;       // senders in WaitForRoom
+  uint64_t acknowledgements_ = 0;
+  Token accused_ = 0;         // of RecoverLost
+  std::string accusation_;    // why it was blamed last
+  bool passed_over_ = false;  // the accused, until another message is acknowledged
+  // Nothing got through since a connection ended with messages in flight (time_point::max():
+  // something did), and how long that was in all: message_timeout does not count it, but for the
+  // accused.
+  Clock::time_point isolating_since_ = Clock::time_point::max();
+  Clock::duration leniency_{0};
+  bool link_up_ = false, stalled_ = false, closed_ = false;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_QUEUE_SEND_QUEUE_H_

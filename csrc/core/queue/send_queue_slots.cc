@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the queue keeps its messages: slots with names (tokens), in three lists that are ordered by
+// acceptance, what they hold in sum, and their end. The policy is in send_queue.cc.
+#include "core/queue/send_queue.h"
+
+#include <algorithm>
+
+namespace dsmsg {
+
+bool SendQueue::Full(size_t more_bytes) const {
+  return held_messages_ >= limits_.messages || held_bytes_ + more_bytes > limits_.bytes;
+}
+
+// The bounds and about as much as may be on its way to the disk at a time.
+bool SendQueue::Overfull() const {
+  constexpr size_t kMoreMessages = 100000, kMoreBytes = size_t{32} << 20;
+  return held_messages_ >= limits_.messages + kMoreMessages ||
+         held_bytes_ >= limits_.bytes + kMoreBytes;
+}
+
+bool SendQueue::ByKey(const Slot& slot, const List& list) const {
+  return limits_.overflow == Overflow::kLatestPerKey && &list != &flight_ &&
+         slot.outgoing.spool_id == 0;
+}
+
+// Half of the queue at most, so that there is always something that can be evicted; one message
+// always.
+bool SendQueue::FlightRoom(size_t more_bytes) const {
+  if (flight_messages_ == 0) return true;
+  return flight_messages_ < limits_.messages / 2 && flight_bytes_ + more_bytes <= limits_.bytes / 2;
+}
+
+uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
+  uint32_t index;
+  if (free_.empty()) {
+    index = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  Slot& slot = slots_[index];
+  const size_t bytes = outgoing.bytes();
+  slot.outgoing = std::move(outgoing);
+  slot.outgoing.message.headers = slot.outgoing.headers;
+  slot.outgoing.leniency = leniency_ + Isolated(slot.outgoing.accepted_at);
+  if (slot.outgoing.sequence == 0) slot.outgoing.sequence = next_sequence_++;
+  if (slot.outgoing.place == Place::kHost) {
+    metrics_.books.Moved(Place::kHost, Place::kQueue);
+    slot.outgoing.place = Place::kQueue;
+  }
+  slot.state = slot.outgoing.behind_spool ? State::kBehind : State::kWaiting;
+  Link(index, ListOf(slot.state));
+  ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
+  ++held_messages_;
+  held_bytes_ += bytes;
+  return index;
+}
+
+// Frees a slot that was told (or abandoned) and gives its message away; `list` is where it is
+// linked, or null.
+Outgoing SendQueue::Release(uint32_t index, List* list) {
+  if (list != nullptr) Unlink(index, list);
+  Slot& slot = slots_[index];
+  const size_t bytes = slot.outgoing.bytes();
+  if (slot.state == State::kInFlight || slot.state == State::kAbandoned) {
+    --flight_messages_;
+    flight_bytes_ -= bytes;
+  }
+  Outgoing outgoing = std::exchange(slot.outgoing, Outgoing());
+  Free(index, bytes);
+  return outgoing;
+}
+
+void SendQueue::Free(uint32_t index, size_t bytes) {
+  --held_messages_;
+  held_bytes_ -= bytes;
+  Slot& slot = slots_[index];
+  slot.outgoing = Outgoing();
+  slot.state = State::kFree;
+  if (++slot.generation == 0) slot.generation = 1;  // a token is never 0
+  free_.push_back(index);
+}
+
+// Keeps the list ordered by sequence.
+void SendQueue::Link(uint32_t index, List* list) {
+  Slot& slot = slots_[index];
+  if (ByKey(slot, *list)) {
+    by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.outgoing.sequence),
+                    index);
+  }
+  if (list == &behind_) AddBehind(HashOf(slot.outgoing.order_key()));
+  const uint32_t after = PlaceOf(slot.outgoing.sequence, *list);
+  if (after != list->tail) list->given_back = index;
+  slot.previous = after;
+  slot.next = after == kNone ? list->head : slots_[after].next;
+  (slot.previous == kNone ? list->head : slots_[slot.previous].next) = index;
+  (slot.next == kNone ? list->tail : slots_[slot.next].previous) = index;
+  ++list->count;
+}
+
+// After which one: the last with a smaller sequence, kNone for the front. The place is nearly
+// always at one of the ends; what comes back comes by the thousand and next to each other, so the
+// search begins where the last one was put.
+uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
+  if (list.tail == kNone || slots_[list.tail].outgoing.sequence < sequence) return list.tail;
+  if (slots_[list.head].outgoing.sequence > sequence) return kNone;
+  uint32_t after = list.given_back == kNone ? list.head : list.given_back;
+  while (slots_[after].outgoing.sequence > sequence) after = slots_[after].previous;
+  while (slots_[slots_[after].next].outgoing.sequence < sequence) after = slots_[after].next;
+  return after;
+}
+
+void SendQueue::Unlink(uint32_t index, List* list) {
+  Slot& slot = slots_[index];
+  if (list->given_back == index) list->given_back = slot.previous;
+  if (list == &behind_) RemoveBehind(HashOf(slot.outgoing.order_key()));
+  if (ByKey(slot, *list)) {
+    by_key_.erase({std::string(slot.outgoing.message.key), slot.outgoing.sequence});
+  }
+  (slot.previous == kNone ? list->head : slots_[slot.previous].next) = slot.next;
+  (slot.next == kNone ? list->tail : slots_[slot.next].previous) = slot.previous;
+  slot.previous = slot.next = kNone;
+  --list->count;
+}
+
+SendQueue::List* SendQueue::ListOf(State state) {
+  return state == State::kBehind     ? &behind_
+         : state == State::kInFlight ? &flight_
+         : state == State::kWaiting  ? &waiting_
+                                     : nullptr;
+}
+
+void SendQueue::MoveToFlight(uint32_t index) {
+  Unlink(index, &waiting_);
+  slots_[index].state = State::kInFlight;
+  Link(index, &flight_);
+  ++flight_messages_;
+  flight_bytes_ += slots_[index].outgoing.bytes();
+}
+
+// From flight or from behind the spool.
+void SendQueue::MoveToWaiting(uint32_t index) {
+  Slot& slot = slots_[index];
+  Unlink(index, ListOf(slot.state));
+  if (slot.state == State::kInFlight) {
+    --flight_messages_;
+    flight_bytes_ -= slot.outgoing.bytes();
+  }
+  slot.state = State::kWaiting;
+  Link(index, &waiting_);
+}
+
+// For messages in flight only after the driver was closed.
+void SendQueue::AllToWaiting() {
+  while (flight_.tail != kNone) MoveToWaiting(flight_.tail);
+  while (behind_.tail != kNone) MoveToWaiting(behind_.tail);
+}
+
+void SendQueue::AddBehind(size_t key) {
+  ++behind_keys_[key];
+  ++behind_count_;
+}
+
+void SendQueue::RemoveBehind(size_t key) {
+  const auto found = behind_keys_.find(key);
+  if (--found->second == 0) behind_keys_.erase(found);
+  --behind_count_;
+}
+
+bool SendQueue::Idle() const {
+  if (keeping_ > 0 || move_.has_value()) return false;
+  return closed_ ? open_ <= behind_.count && spooled_ == 0 : open_ == 0;
+}
+
+// One less that somebody is to be told of.
+void SendQueue::Ended(uint64_t spool_id) {
+  --(spool_id == 0 ? open_ : spooled_);
+  if (Idle()) idle_cv_.notify_all();
+}
+
+// Ends a message that the core gives up on. In flight, its memory stays until the driver lets go of
+// it.
+void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
+  Slot& slot = slots_[index];
+  const uint64_t spool_id = slot.outgoing.spool_id;
+  if (spool_id == 0) metrics_.RecordDropped(slot.outgoing.place, reason, status);  // else it stays
+  if (slot.state == State::kInFlight) {
+    Unlink(index, &flight_);
+    slot.state = State::kAbandoned;
+    finished->push_back({std::move(slot.outgoing.recipient), std::move(status), spool_id, true});
+  } else {
+    finished->push_back(GiveUp(Release(index, ListOf(slot.state)), std::move(status)));
+  }
+  Ended(spool_id);
+}
+
+// A sender that waits is woken when there is room for more than one message: waking it for each
+// would cost a context switch a message.
+void SendQueue::NotifyRoom() {
+  if (blocked_ == 0) return;
+  const size_t messages_mark = limits_.messages - std::max<size_t>(1, limits_.messages / 16);
+  const size_t bytes_mark = limits_.bytes - limits_.bytes / 16;
+  if (held_messages_ <= messages_mark && (held_bytes_ <= bytes_mark || waiting_.count == 0)) {
+    room_cv_.notify_all();
+  }
+}
+
+SendQueue::Slot* SendQueue::Lookup(Token token) {
+  const auto index = static_cast<uint32_t>(token & kNone);
+  const auto generation = static_cast<uint32_t>(token >> 32);
+  if (index >= slots_.size() || slots_[index].generation != generation) return nullptr;
+  return &slots_[index];
+}
+
+Token SendQueue::NameOf(uint32_t index) const {
+  return (static_cast<Token>(slots_[index].generation) << 32) | index;
+}
+
+SendQueue::Submission SendQueue::SubmissionOf(uint32_t index) const {
+  return {NameOf(index), slots_[index].outgoing.message};
+}
+
+}  // namespace dsmsg

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Received messages between the I/O thread and the subscribe callback: a bounded queue, the
+// dispatch thread that calls the callback one message at a time, and the acknowledgements on their
+// way back to the I/O thread. Each message belongs to the subscription that was in force when it
+// was received.
+//
+// Threads: every function from any thread. The callback runs on the dispatch thread with no lock
+// held; one that throws is logged, and its message counts as handled. The dispatch thread owns this
+// object together with the session, so that a callback which never returns cannot keep disconnect
+// from returning.
+#ifndef DSMSG_CORE_SESSION_INBOX_H_
+#define DSMSG_CORE_SESSION_INBOX_H_
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/fork.h"
+#include "core/base/status.h"
+#include "core/base/time.h"
+#include "core/driver/message.h"
+#include "core/session/subscription.h"
+#include "nvds_msgapi.h"
+
+namespace dsmsg {
+
+class Inbox : public std::enable_shared_from_this<Inbox> {
+ public:
+  static constexpr size_t kMaxMessages = 1000;
+  static constexpr size_t kMaxBytes = size_t{64} << 20;
+
+  struct Ack {
+    uint64_t epoch;
+    AckToken token;
+    /// Goes back: no callback saw it, because its topic was given up.
+    std::optional<InMessage> unseen;
+  };
+  /// Runs around every callback on the dispatch thread (marks the thread as being inside one).
+  using CallbackFrame = std::function<void(const std::function<void()>&)>;
+
+  /// `wake` tells the I/O thread that there is room or an acknowledgement. It is called with the
+  /// inbox's lock held, so that it is never called after Close; it must not block.
+  Inbox(std::function<void()> wake, CallbackFrame frame);
+
+  /// Starts the dispatch thread if it does not run. Throws NoThreadError.
+  void Start();
+  /// From now on `subscription` receives: no call of the previous callback begins after this. What
+  /// waits becomes its, but for messages whose topic it does not `keep`: those go back with the
+  /// acknowledgements.
+  void Adopt(SubscriptionPtr subscription, const std::function<bool(const std::string&)>& keep);
+  /// Waits until no callback of an older subscription than `generation` runs, at most until
+  /// `deadline`; false: one does. True at once on the dispatch thread.
+  bool WaitForOlderCall(uint64_t generation, Deadline deadline);
+
+  /// kWouldBlock and `message` unchanged when full. `epoch`: which opening of the link it came
+  /// from.
+  Status Deliver(InMessage&& message, uint64_t epoch, AckToken token);
+  /// Acknowledgements due, oldest first.
+  void TakeAcks(std::vector<Ack>* acks);
+
+  /// Waits until everything delivered was handed to the callback, at most until `deadline`; returns
+  /// how much was not. Without a callback nothing is waited for.
+  size_t Drain(Deadline deadline);
+  /// Stops dispatching: no callback starts after this. Waits for a running one until `deadline`;
+  /// false: it still runs.
+  bool Close(Deadline deadline);
+  size_t messages() const;
+
+ private:
+  struct Item {
+    InMessage message;
+    Ack ack;
+    SubscriptionPtr subscription;
+  };
+  void Run();
+
+  const ProcessStamp process_;
+  const std::function<void()> wake_;
+  const CallbackFrame frame_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_cv_, idle_cv_;
+  std::deque<Item> items_;
+  size_t bytes_ = 0;
+  std::vector<Ack> acks_;
+  SubscriptionPtr current_;  // null: none yet
+  SubscriptionPtr calling_;  // whose callback runs
+  bool started_ = false, closed_ = false, refused_ = false;
+  std::thread::id thread_;
+};
+
+}  // namespace dsmsg
+
+#endif  // DSMSG_CORE_SESSION_INBOX_H_

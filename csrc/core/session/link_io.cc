@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the I/O thread of a link does.
+#include <fcntl.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/guard.h"
+#include "core/session/link.h"
+
+namespace dsmsg {
+namespace {
+
+constexpr Millis kIdleBudget{1000};    // for drivers that have something to do now and then
+constexpr Millis kBlockedBudget{100};  // offered again at the latest
+constexpr Millis kStable{5000};        // a link that lasted this long starts the backoff anew
+// A server that was only restarted is found again within 5 s.
+constexpr Millis kYoung{60000}, kYoungMax{4000};
+
+// More than an attempt needs: a process that is short of them ends connections by itself.
+bool DescriptorsAreThere(int any) {
+  std::array<UniqueFd, 32> spare;
+  for (UniqueFd& each : spare) {
+    each = UniqueFd(fcntl(any, F_DUPFD_CLOEXEC, 0));
+    if (each.get() < 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void Link::Run() {
+  io_thread_ = std::this_thread::get_id();
+  // What throws is a driver, or the library, that ran out of memory, threads or descriptors: an
+  // outage like any other.
+  while (!stopping()) {
+    Status thrown;
+    const auto keep = [&](const char* what) { thrown = {Code::kUnavailable, what}; };
+    if (Contained([this] { Step(); }, keep)) continue;
+    const bool attempt = !open_;
+    const auto log = [this](const char* what) { parts_.logger.Error(what); };
+    Contained([this] { CloseDriver(Millis(0)); }, log);
+    Contained([&] { ReportDown(thrown, attempt); }, log);
+    Contained([this] { Pause(false); }, log);
+  }
+  const auto log = [this](const char* what) {
+    parts_.logger.Error(std::string("disconnect: ") + what);
+  };
+  const auto acknowledge = [this] {
+    if (open_ && parts_.inbox != nullptr) HandleAcks();
+  };
+  Contained(acknowledge, log);
+  Contained([this] { CloseDriver(drain_); }, log);
+}
+
+void Link::Step() {
+  SwapDriver();
+  if (state_.given_up()) {
+    AnswerGivenUp();
+  } else if (open_) {
+    Drive();
+  } else if (!TryOpen()) {
+    Pause(state_.last_error().permanent());
+  }
+}
+
+void Link::SwapDriver() {
+  std::unique_ptr<Driver> next;
+  std::shared_ptr<const Settings> settings;
+  {
+    std::lock_guard lock(replacement_mutex_);
+    next = std::move(replacement_);
+    settings = std::move(replacement_settings_);
+  }
+  if (next == nullptr) return;
+  CloseDriver(Millis(0));
+  driver_ = std::move(next);
+  Adopt(std::move(settings));
+  state_.Revive();
+}
+
+bool Link::TryOpen() {
+  const Status accusation = std::exchange(accusation_, Status());
+  attempted_at_ = Clock::now();
+  const Status status =
+      driver_->Open(role_, Clock::now() + settings_->connect_timeout, cancel_.fd());
+  if (!status.ok()) {
+    driver_->Close(Millis(0), -1);
+    HandleOutcomes(&outcomes_);
+    if (parts_.queue != nullptr) parts_.queue->Acquit();  // the server is what ended
+    if (status.code() != Code::kCancelled) ReportDown(status, true);
+    return false;
+  }
+  open_ = true;
+  ++epoch_;
+  up_since_ = Clock::now();
+  if (parts_.subscription != nullptr) parts_.subscription->Opened();
+  ReportUp();
+  if (!accusation.ok()) JudgeAccused(accusation);
+  return true;
+}
+
+// The server ended a connection with one message in flight and takes the next one at once. A server
+// that died would not have: it is the message, or chance. What ends connections by itself (a client
+// of the same name, a flaky network) shows when the new one has to last without the message first.
+void Link::JudgeAccused(const Status& reason) {
+  constexpr Millis kProof{1000};
+  std::vector<Finished> finished;
+  std::vector<SendQueue::Refused> refused;
+  const bool prove =
+      parts_.queue->Accuse(reason, &finished, parts_.dead_letters.enabled() ? &refused : nullptr);
+  if (prove) hold_until_ = Clock::now() + kProof;
+  TellRefused(&finished, &refused);
+}
+
+// Whatever the driver still reports belongs to messages in flight; the rest of those waits again.
+// `lost`: as SendQueue::RecoverLost, else false.
+bool Link::CloseDriver(Millis drain, bool lost) {
+  open_ = false;
+  driver_->Close(drain, -1);
+  if (parts_.queue == nullptr) return false;
+  HandleOutcomes(&outcomes_);
+  if (lost) return parts_.queue->RecoverLost();
+  parts_.queue->Recover();
+  return false;
+}
+
+// `subscribing`: no message of ours has to do with it.
+void Link::LinkLost(const Status& reason, bool subscribing) {
+  if (Clock::now() - up_since_ > kStable) reconnect_backoff_.Reset();
+  const bool core_retries = parts_.factory.info->retry == RetryOwner::kCore;
+  const bool over_messages = over_messages_.exchange(false);
+  const bool judge = CloseDriver(Millis(0), (core_retries || over_messages) && !subscribing);
+  ReportDown(reason, false);
+  down_since_ = Clock::now();
+  accusation_ = judge && DescriptorsAreThere(wake_.fd()) ? reason : Status();
+  if (accusation_.ok()) Pause(false);  // else at once: a server that died is not back yet
+}
+
+// Waits for the next attempt; messages expire meanwhile.
+void Link::Pause(bool slowly) {
+  const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
+  const bool young = Clock::now() - down_since_ < kYoung;
+  const Millis pause = slowly ? settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
+                              : reconnect_backoff_.Next(young ? kYoungMax : Millis::max());
+  // An attempt that waited for an answer was a pause itself.
+  const Deadline end = (young ? std::max(attempted_at_, down_since_) : Clock::now()) + pause;
+  while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
+    Deadline next = end;
+    if (parts_.queue != nullptr && message_timeout.count() > 0) {
+      std::vector<Finished> finished;
+      // A message accepted after this look cannot expire before a whole message-timeout from now.
+      const auto now = Clock::now();
+      const auto due = parts_.queue->Expire(now, &finished);
+      next = std::min({end, due, now + message_timeout});
+      Tell(&finished);
+    }
+    pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
+    poll(fds, 2, PollTimeout(next));
+    if (signalled_.exchange(false)) wake_.Drain();
+    parts_.observer.OnTick();
+  }
+}
+
+// Sends are still accepted and answered with ERR, because a refused send ends a host's pipeline.
+void Link::AnswerGivenUp() {
+  if (open_) CloseDriver(Millis(0));
+  sleep_ = Sleep::kIdle;
+  if (parts_.subscription != nullptr) {
+    parts_.subscription->LinkDown(state_.last_error(), false, /*gave_up=*/true);
+  }
+  if (parts_.queue != nullptr) {
+    std::vector<Finished> finished;
+    parts_.queue->CloseAll({Code::kRejected, "gave up: " + state_.last_error().message()},
+                           DropReason::kGaveUp, &finished);
+    Tell(&finished);
+  }
+  pollfd fds[] = {{cancel_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
+  poll(fds, 2, -1);
+  if (signalled_.exchange(false)) wake_.Drain();
+}
+
+void Link::Drive() {
+  parts_.observer.OnTick();
+  bool blocked = true, room = false;
+  if (parts_.inbox != nullptr) {
+    HandleAcks();  // first: a driver may look at what was acknowledged when the topics change
+    if (Status lost = HandleSubscription(); !lost.ok()) return LinkLost(lost, true);
+  }
+  if (parts_.queue != nullptr) {
+    if (hold_requested_.exchange(false)) hold_until_ = Clock::now() + retry_backoff_.Next();
+    blocked = SubmitWaiting();
+    // What completed inside Submit makes room, and no event of the driver's will tell of it.
+    room = blocked && !outcomes_.empty();
+    HandleOutcomes(&outcomes_);
+    // From here on a host that adds a message wakes us; what came before is seen by the look at the
+    // queue in PollBudget.
+    if (!blocked) sleep_ = Sleep::kIdle;
+  }
+  const Status status = driver_->Poll(room ? Millis(0) : PollBudget(blocked), wake_.fd());
+  sleep_ = Sleep::kAwake;
+  if (signalled_.exchange(false)) wake_.Drain();
+  if (parts_.queue != nullptr) {
+    for (const SendQueue::Outcome& outcome : outcomes_) {
+      if (outcome.status.retryable()) continue;
+      // It refuses with the end of the connection, perhaps, and is there. That it takes messages
+      // says nothing: so it would between two clients of one name, which end each other.
+      (outcome.status.ok() ? retry_backoff_ : reconnect_backoff_).Reset();
+    }
+    HandleOutcomes(&outcomes_);
+  }
+  if (!status.ok()) LinkLost(status, false);
+}
+
+bool Link::Lingering(const SendQueue::Waiting& waiting, Clock::time_point now) const {
+  return waiting.count < kSubmitBatch && waiting.oldest + linger_ > now;
+}
+
+bool Link::SubmitWaiting() {
+  const auto now = Clock::now();
+  if (now < hold_until_ || !up()) return true;
+  if (Lingering(parts_.queue->waiting(), now) && !urgent_.exchange(false)) return false;
+  while (true) {
+    submissions_.clear();
+    const bool full = parts_.queue->Take(kSubmitBatch, &submissions_);
+    for (size_t i = 0; i < submissions_.size(); ++i) {
+      const Status status = driver_->Submit(submissions_[i].message, submissions_[i].token);
+      if (status.ok()) continue;
+      if (status.code() == Code::kWouldBlock) {
+        parts_.queue->Return({submissions_.data() + i, submissions_.size() - i});
+        Metrics::Add(parts_.metrics.submitted, i);
+        return true;
+      }
+      outcomes_.push_back({submissions_[i].token, status});
+    }
+    Metrics::Add(parts_.metrics.submitted, submissions_.size());
+    if (full || submissions_.size() < kSubmitBatch) return full;
+  }
+}
+
+Millis Link::PollBudget(bool blocked) {
+  if (parts_.queue == nullptr) return kIdleBudget;
+  const auto now = Clock::now();
+  Deadline end = now + (blocked ? kBlockedBudget : kIdleBudget);
+  if (hold_until_ > now) end = std::min(end, hold_until_);
+  const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
+  if (message_timeout.count() > 0) {
+    std::vector<Finished> finished;
+    next_expiry_ = parts_.queue->Expire(now, &finished);
+    end = std::min({end, next_expiry_, now + message_timeout});
+    Tell(&finished);
+  }
+  if (!blocked) {
+    const SendQueue::Waiting waiting = parts_.queue->waiting();
+    if (waiting.count > 0) {
+      if (urgent_ || !Lingering(waiting, now)) return Millis(0);
+      end = std::min(end, waiting.oldest + linger_);
+      sleep_ = Sleep::kLingering;
+    }
+  }
+  return Millis(PollTimeout(end));
+}
+
+bool Link::ReplacementWaits() {
+  std::lock_guard lock(replacement_mutex_);
+  return replacement_ != nullptr;
+}
+
+// Not ok: the driver has the wrong topics, the link has to be opened anew.
+Status Link::HandleSubscription() {
+  const Deadline usual = Clock::now() + settings_->connect_timeout;
+  while (const auto step = parts_.subscription->Next(usual)) {
+    // Looked at after the step: a subscribe that follows a reload is for the new broker.
+    if (ReplacementWaits()) return {};
+    const Status status = driver_->Subscribe(step->topics(), step->deadline);
+    if (status.permanent()) {
+      parts_.logger.Limited(LogLevel::kWarn, "cannot subscribe",
+                            "cannot subscribe: " + status.message());
+    }
+    Status lost = parts_.subscription->Answer(*step, status);
+    if (!lost.ok()) return lost;
+    HandleAcks();  // what belongs to topics that were given up
+  }
+  return {};
+}
+
+void Link::HandleAcks() {
+  parts_.inbox->TakeAcks(&acks_);
+  const uint64_t epoch = epoch_.load();
+  for (Inbox::Ack& ack : acks_) {
+    // After a reconnect the broker delivers what was not acknowledged again, under new names.
+    const bool known = ack.epoch == epoch;
+    if (ack.unseen) {
+      driver_->Release(known ? ack.token : kNoToken, std::move(*ack.unseen));
+    } else if (known) {
+      driver_->Ack(ack.token);
+    }
+  }
+}
+
+}  // namespace dsmsg
