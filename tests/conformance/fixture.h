@@ -102,8 +102,9 @@ class Conformance : public ::testing::TestWithParam<Quirks*> {
 
   /// Sends `count` messages with the keys cam0..cam4; all must be accepted.
   void SendMany(const Link& link, Ledger& ledger, const std::string& topic, size_t count);
-  /// Calls do_work until everything accepted is called back.
-  bool Pump(const Link& link, const Ledger& ledger, Millis timeout = 30s);
+  /// Calls do_work until everything accepted is called back. False after `silence` without any
+  /// callback.
+  bool Pump(const Link& link, const Ledger& ledger, Millis silence = 30s);
   bool WaitLink(const Link& link, bool up, Millis timeout = 30s);
   /// Callbacks are right, and the topic holds what was called back with OK.
   void ExpectDelivered(const Ledger& ledger, Server& server, const std::string& topic, bool outage);

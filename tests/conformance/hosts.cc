@@ -64,10 +64,14 @@ void HostA::Work() {
   }
 }
 
-bool HostA::Drain(std::chrono::milliseconds timeout) {
+bool HostA::Drain(std::chrono::milliseconds silence) {
+  Patience patience(ledger_, silence);
   std::unique_lock lock(flow_lock_);
-  return flow_changed_.wait_until(lock, std::chrono::steady_clock::now() + timeout,
-                                  [this] { return pending_ == 0; });
+  while (!flow_changed_.wait_for(lock, std::chrono::milliseconds(100),
+                                 [this] { return pending_ == 0; })) {
+    if (patience.over()) return false;
+  }
+  return true;
 }
 
 NvDsMsgApiErrorType HostA::Stop() {
@@ -135,10 +139,14 @@ void HostB::Called() {
   drained_.notify_all();
 }
 
-bool HostB::Drain(std::chrono::milliseconds timeout) {
+bool HostB::Drain(std::chrono::milliseconds silence) {
+  Patience patience(ledger_, silence);
   std::unique_lock lock(send_lock_);
-  return drained_.wait_until(lock, std::chrono::steady_clock::now() + timeout,
-                             [this] { return pending_ == 0; });
+  while (
+      !drained_.wait_for(lock, std::chrono::milliseconds(100), [this] { return pending_ == 0; })) {
+    if (patience.over()) return false;
+  }
+  return true;
 }
 
 void HostB::OnEvent(NvDsMsgApiHandle handle, NvDsMsgApiEventType event) {
@@ -223,10 +231,10 @@ NvDsMsgApiErrorType HostB::Disconnect() {
 }
 
 bool HostCWaitOncePerSecond(const Link& link, const Ledger& ledger,
-                            std::chrono::milliseconds timeout) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+                            std::chrono::milliseconds silence) {
+  Patience patience(ledger, silence);
   while (ledger.completed() < ledger.accepted()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+    if (patience.over()) return false;
     link.DoWork();
     if (ledger.completed() >= ledger.accepted()) break;
     sleep(1);

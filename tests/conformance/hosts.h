@@ -36,8 +36,9 @@ class HostA {
   void Start();
   /// Sends a record under the flow lock. False: the adaptor refused it, which ends the pipeline.
   bool Render(Record& record);
-  /// Waits until no callback is outstanding, as a host does at the end of the stream.
-  bool Drain(std::chrono::milliseconds timeout);
+  /// Waits until no callback is outstanding, as a host does at the end of the stream. False after
+  /// `silence` without any callback.
+  bool Drain(std::chrono::milliseconds silence);
   /// Joins the work thread, then disconnects: from then on nobody calls do_work.
   NvDsMsgApiErrorType Stop();
 
@@ -78,7 +79,7 @@ class HostB {
   HostB& operator=(const HostB&) = delete;
 
   Sent Send(Record& record);
-  bool Drain(std::chrono::milliseconds timeout);
+  bool Drain(std::chrono::milliseconds silence);
   /// The last user of a shared connection ends it. Holds the lock that the connect callback takes.
   NvDsMsgApiErrorType Disconnect();
 
@@ -113,9 +114,9 @@ class HostB {
 };
 
 /// Host C, a sample program: sends in the background, then calls do_work once a second until every
-/// callback came. Returns false if that took longer than `timeout`.
+/// callback came. Returns false after `silence` without any callback.
 bool HostCWaitOncePerSecond(const Link& link, const Ledger& ledger,
-                            std::chrono::milliseconds timeout);
+                            std::chrono::milliseconds silence);
 
 }  // namespace dsmsg::conformance
 

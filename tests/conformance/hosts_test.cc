@@ -82,7 +82,7 @@ class HostRuns : public Conformance {
     for (size_t i = 0; i < kMessages - kSync; ++i) {
       ASSERT_EQ(link.SendAsync(ledger.Add(topic, Key(i))), NVDS_MSGAPI_OK) << i;
     }
-    EXPECT_TRUE(HostCWaitOncePerSecond(link, ledger, 60s)) << link.GetStats().json();
+    EXPECT_TRUE(HostCWaitOncePerSecond(link, ledger, Bound(60s))) << link.GetStats().json();
     if (fault) fault->Join();
     Close(link);
     ExpectAllOk(ledger, kMessages - kSync);

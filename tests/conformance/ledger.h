@@ -79,6 +79,26 @@ class Ledger {
   std::atomic<size_t> accepted_{0}, completed_{0};
 };
 
+/// Gives up once no message was called back for `time`: a busy machine is slow, but not silent.
+/// For one waiting thread.
+class Patience {
+ public:
+  Patience(const Ledger& ledger, std::chrono::milliseconds time) : ledger_(ledger), time_(time) {}
+  bool over() {
+    const auto now = std::chrono::steady_clock::now();
+    const size_t completed = ledger_.completed();
+    if (completed != completed_) begin_ = now;
+    completed_ = completed;
+    return now - begin_ > time_;
+  }
+
+ private:
+  const Ledger& ledger_;
+  const std::chrono::milliseconds time_;
+  size_t completed_ = 0;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace dsmsg::conformance
 
 #endif  // DSMSG_CONFORMANCE_LEDGER_H_

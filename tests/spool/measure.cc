@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/fd.h"
 #include "core/spool/spool.h"
 
 namespace dsmsg {

@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/export/export.h"
+#include "core/options/config.h"
 
 namespace dsmsg::testing {
 

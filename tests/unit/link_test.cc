@@ -8,6 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include "core/base/time.h"
+#include "core/options/config.h"
 #include "core/session/session.h"
 
 namespace dsmsg {

@@ -13,6 +13,9 @@
 
 #include "broker/shared_slots.h"
 #include "core/base/limits.h"
+#include "core/base/time.h"
+#include "core/net/dial.h"
+#include "core/options/config.h"
 #include "support/thread_limit.h"
 #include "unit/session_fixture.h"
 

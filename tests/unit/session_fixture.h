@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/session/session.h"
 #include "unit/fake_driver.h"
 

@@ -158,7 +158,7 @@ TEST_F(SubscribeTest, ATimedOutAttemptIsWithdrawn) {
 }
 
 TEST_F(SubscribeTest, ATimeoutOfTheDriverIsToldWithItsText) {
-  auto session = Open("connect-timeout=50ms\n");
+  auto session = Open("connect-timeout=2s\n");
   ASSERT_TRUE(session);
   Listener first, second;
   ASSERT_TRUE(Subscribe(*session, {"a"}, first).ok());

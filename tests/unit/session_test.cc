@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/session/session.h"
+#include "core/options/config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

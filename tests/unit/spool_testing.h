@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/fd.h"
 #include "core/spool/spool.h"
 #include "unit/fault_vfs.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "frames.h"
+#include "adaptors/amqp/frames.h"
 
 #include <algorithm>
 #include <cstring>
 
-namespace dsmsg {
+namespace dsmsg::amqp {
 namespace {
 
 constexpr size_t kPoolPage = 4096;
@@ -182,4 +182,4 @@ bool FrameReader::Decode(std::string_view content, Frame* frame) {
   }
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::amqp

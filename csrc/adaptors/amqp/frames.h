@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
-#include "amqp_api.h"
+#include "adaptors/amqp/api.h"
 
-namespace dsmsg {
+namespace dsmsg::amqp {
 
 inline constexpr size_t kFrameHeader = 7, kFrameExtra = 8;  // in front; in front and behind
 
@@ -99,6 +99,6 @@ class FrameReader {
   std::string error_;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::amqp
 
 #endif  // DSMSG_ADAPTORS_AMQP_FRAMES_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sensor_envelope.h"
+#include "adaptors/mqtt/sensor_envelope.h"
 
 #include <chrono>
 #include <cstdio>
@@ -7,7 +7,7 @@
 #include <protozero/pbf_writer.hpp>
 #include <utility>
 
-namespace dsmsg {
+namespace dsmsg::mqtt {
 namespace {
 
 std::string Rfc3339(int64_t milliseconds) {
@@ -43,4 +43,4 @@ std::string_view SensorEnvelope::Wrap(std::string_view payload, int64_t timestam
   return bytes_;
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::mqtt

@@ -11,7 +11,7 @@
 
 #include "core/options/field_path.h"
 
-namespace dsmsg {
+namespace dsmsg::mqtt {
 
 class SensorEnvelope {
  public:
@@ -26,6 +26,6 @@ class SensorEnvelope {
   std::string id_, bytes_;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::mqtt
 
 #endif  // DSMSG_ADAPTORS_MQTT_SENSOR_ENVELOPE_H_

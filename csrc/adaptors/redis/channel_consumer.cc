@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "channel_consumer.h"
+#include "adaptors/redis/channel_consumer.h"
+#include "core/base/time.h"
 
 #include <algorithm>
 #include <iterator>
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 // First what is to be added: refused, it leaves what is subscribed as it is.
 Status ChannelConsumer::Begin(std::span<const std::string> topics, Deadline deadline,
@@ -34,14 +35,14 @@ Status ChannelConsumer::Request(const char* channel_command, const char* pattern
                                 const Names& topics, Deadline deadline, int cancel_fd, Names* taken,
                                 Status* refused) {
   for (const std::string& topic : topics) {
-    link_.out().Command({IsPattern(topic) ? pattern_command : channel_command, topic});
+    connection_.out().Command({IsPattern(topic) ? pattern_command : channel_command, topic});
   }
   // The answers come in the order of the commands, with messages in between.
   for (auto topic = topics.begin(); topic != topics.end();) {
-    if (Status status = link_.Call(deadline, cancel_fd, channel_command); !status.ok()) {
+    if (Status status = connection_.Call(deadline, cancel_fd, channel_command); !status.ok()) {
       return status;
     }
-    const Reply& reply = link_.reply();
+    const Reply& reply = connection_.reply();
     if (TakeMessage(reply) || TakePong(reply)) continue;
     if (reply.is(Reply::Type::kError)) {
       if (refused->ok()) *refused = ReplyError("subscribe to \"" + *topic + "\"", reply.text());
@@ -93,4 +94,4 @@ Status ChannelConsumer::OnReply(const Reply& reply) {
   return {};
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis

@@ -9,13 +9,14 @@
 #include <set>
 #include <string>
 
-#include "redis_consumer.h"
+#include "adaptors/redis/consumer.h"
+#include "core/base/time.h"
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 class ChannelConsumer final : public RedisConsumer {
  public:
-  ChannelConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+  ChannelConsumer(const RedisSettings& settings, RedisConnection& link, DriverHost& host)
       : RedisConsumer(settings, link, host) {}
 
   void Reset(bool keep_tokens) override;
@@ -44,6 +45,6 @@ class ChannelConsumer final : public RedisConsumer {
   Names subscribed_;  // on this connection
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis
 
 #endif  // DSMSG_ADAPTORS_REDIS_CHANNEL_CONSUMER_H_

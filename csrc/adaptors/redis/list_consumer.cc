@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "list_consumer.h"
+#include "adaptors/redis/list_consumer.h"
+#include "core/base/time.h"
 
 #include <algorithm>
 #include <iterator>
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 // A read under way is waited for, at most kBlock: an element that it brings is not to be lost.
 Status ListConsumer::Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) {
@@ -31,11 +32,11 @@ Status ListConsumer::FinishReads(Deadline deadline, int cancel_fd) {
     if (Status status = ReadReplies(&got); !status.ok()) return status;
     if (asked_.empty()) break;
     const Millis left(PollTimeout(deadline));
-    const unsigned ready = link_.Wait(left, cancel_fd);
-    if ((ready & RedisLink::kWoken) != 0) return {Code::kCancelled, "BLPOP was cancelled"};
-    if (Status status = link_.Flush(); !status.ok()) return status;
+    const unsigned ready = connection_.Wait(left, cancel_fd);
+    if ((ready & RedisConnection::kWoken) != 0) return {Code::kCancelled, "BLPOP was cancelled"};
+    if (Status status = connection_.Flush(); !status.ok()) return status;
     if (left.count() == 0) {
-      return {Code::kTimeout, "no answer to BLPOP from " + link_.name() +
+      return {Code::kTimeout, "no answer to BLPOP from " + connection_.name() +
                                   " in time (is the server frozen or overloaded?)"};
     }
   }
@@ -47,24 +48,24 @@ Status ListConsumer::FinishReads(Deadline deadline, int cancel_fd) {
 Status ListConsumer::CheckAllowed(std::span<const std::string> topics, Deadline deadline,
                                   int cancel_fd) {
   if (topics.empty()) return {};
-  link_.out().Command({"MULTI"});
-  if (Status status = link_.Call(deadline, cancel_fd, "MULTI"); !status.ok()) return status;
-  if (link_.reply().is(Reply::Type::kError)) return {};
+  connection_.out().Command({"MULTI"});
+  if (Status status = connection_.Call(deadline, cancel_fd, "MULTI"); !status.ok()) return status;
+  if (connection_.reply().is(Reply::Type::kError)) return {};
   Status refused;
   for (const std::string& topic : topics) {  // the answer does not say which
     AppendRead({&topic, 1});
-    if (Status status = link_.Call(deadline, cancel_fd, "BLPOP"); !status.ok()) return status;
-    if (!link_.reply().is(Reply::Type::kError)) continue;
-    refused = ReplyError("read the list \"" + topic + "\"", link_.reply().text());
+    if (Status status = connection_.Call(deadline, cancel_fd, "BLPOP"); !status.ok()) return status;
+    if (!connection_.reply().is(Reply::Type::kError)) continue;
+    refused = ReplyError("read the list \"" + topic + "\"", connection_.reply().text());
     break;
   }
-  link_.out().Command({"DISCARD"});
-  if (Status status = link_.Call(deadline, cancel_fd, "DISCARD"); !status.ok()) return status;
+  connection_.out().Command({"DISCARD"});
+  if (Status status = connection_.Call(deadline, cancel_fd, "DISCARD"); !status.ok()) return status;
   return refused;
 }
 
 void ListConsumer::AppendRead(std::span<const std::string> topics) {
-  RespWriter& out = link_.out();
+  RespWriter& out = connection_.out();
   out.Begin(2 + topics.size());
   out.Argument("BLPOP");
   for (const std::string& topic : topics) out.Argument(topic);
@@ -77,7 +78,7 @@ void ListConsumer::Ask(bool room) {
   CollectReleased();
   for (; given_back_ < giving_back_.size(); ++given_back_) {
     const InMessage& message = giving_back_[given_back_];
-    link_.out().Command({"LPUSH", message.topic, message.payload});
+    connection_.out().Command({"LPUSH", message.topic, message.payload});
     Push(Kind::kGiveBack);
   }
   if (!room || topics_.empty()) return;
@@ -130,21 +131,21 @@ Status ListConsumer::Answer(const Asked& asked, const Reply& reply) {
 void ListConsumer::Drain(Deadline deadline, int cancel_fd) noexcept {
   bool got = false;
   while (!asked_.empty() && PollTimeout(deadline) > 0) {
-    const unsigned ready = link_.Wait(Millis(PollTimeout(deadline)), cancel_fd);
-    if ((ready & RedisLink::kWoken) != 0) return;
-    if ((ready & RedisLink::kReadable) != 0 && !ReadReplies(&got).ok()) return;
+    const unsigned ready = connection_.Wait(Millis(PollTimeout(deadline)), cancel_fd);
+    if ((ready & RedisConnection::kWoken) != 0) return;
+    if ((ready & RedisConnection::kReadable) != 0 && !ReadReplies(&got).ok()) return;
   }
   if (!asked_.empty()) return;
   for (; !pending_.empty() && PollTimeout(deadline) > 0; pending_.pop_back()) {
     const InMessage& last = pending_.back().message;
-    link_.out().Command({"LPUSH", last.topic, last.payload});
-    if (!link_.Call(deadline, cancel_fd, "LPUSH").ok()) return;
+    connection_.out().Command({"LPUSH", last.topic, last.payload});
+    if (!connection_.Call(deadline, cancel_fd, "LPUSH").ok()) return;
   }
   CollectReleased();
   for (; !giving_back_.empty() && PollTimeout(deadline) > 0; giving_back_.pop_front()) {
-    link_.out().Command({"LPUSH", giving_back_.front().topic, giving_back_.front().payload});
-    if (!link_.Call(deadline, cancel_fd, "LPUSH").ok()) return;
+    connection_.out().Command({"LPUSH", giving_back_.front().topic, giving_back_.front().payload});
+    if (!connection_.Call(deadline, cancel_fd, "LPUSH").ok()) return;
   }
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis

@@ -11,13 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "redis_consumer.h"
+#include "adaptors/redis/consumer.h"
+#include "core/base/time.h"
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 class ListConsumer final : public RedisConsumer {
  public:
-  ListConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+  ListConsumer(const RedisSettings& settings, RedisConnection& link, DriverHost& host)
       : RedisConsumer(settings, link, host) {}
 
   void Drain(Deadline deadline, int cancel_fd) noexcept override;
@@ -42,6 +43,6 @@ class ListConsumer final : public RedisConsumer {
   size_t given_back_ = 0;              // of these: sent
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis
 
 #endif  // DSMSG_ADAPTORS_REDIS_LIST_CONSUMER_H_

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "resp_writer.h"
+#include "adaptors/redis/resp_writer.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 void RespWriter::Grow(size_t n) {
   const size_t used = end_ - begin_;
@@ -23,4 +23,4 @@ void RespWriter::Grow(size_t n) {
   end_ = used;
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 class RespWriter {
  public:
@@ -79,6 +79,6 @@ class RespWriter {
   size_t begin_ = 0, end_ = 0, capacity_ = 0;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis
 
 #endif  // DSMSG_ADAPTORS_REDIS_RESP_WRITER_H_

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stream_consumer.h"
+#include "adaptors/redis/stream_consumer.h"
 
 #include <algorithm>
 
-#include "redis_errors.h"
+#include "adaptors/redis/errors.h"
+#include "core/base/time.h"
 
-namespace dsmsg {
+namespace dsmsg::redis {
 namespace {
 
 // How long the server holds a read back while acknowledgements are to be expected: they wait at
@@ -38,7 +39,7 @@ void StreamConsumer::AppendCreateGroup(const std::string& stream) {
   // the server lost its data) begins with everything there is: what was written since must not be
   // lost.
   const bool vanished = joined_.contains(Intern(stream));
-  link_.out().Command(
+  connection_.out().Command(
       {"XGROUP", "CREATE", stream, settings_.group, vanished ? "0" : "$", "MKSTREAM"});
 }
 
@@ -47,8 +48,8 @@ Status StreamConsumer::Begin(std::span<const std::string> topics, Deadline deadl
                              int cancel_fd) {
   for (const std::string& topic : topics) {
     AppendCreateGroup(topic);
-    Status status = link_.Call(deadline, cancel_fd, "XGROUP CREATE");
-    const Reply& reply = link_.reply();
+    Status status = connection_.Call(deadline, cancel_fd, "XGROUP CREATE");
+    const Reply& reply = connection_.reply();
     if (status.ok() && reply.is(Reply::Type::kError) &&
         ErrorReplyName(reply.text()) != "BUSYGROUP") {
       status =
@@ -97,7 +98,7 @@ void StreamConsumer::AppendRead() {
   for (const Stream& stream : streams_) {
     if (!recovering_ || before(stream)) asked.push_back(&stream);
   }
-  RespWriter& out = link_.out();
+  RespWriter& out = connection_.out();
   out.Begin((recovering_ ? 7 : 9) + 2 * asked.size());
   out.Argument("XREADGROUP");
   out.Argument("GROUP");
@@ -125,7 +126,7 @@ void StreamConsumer::AppendAcks() {
            end - i < kAcksPerCommand) {
       ++end;
     }
-    RespWriter& out = link_.out();
+    RespWriter& out = connection_.out();
     out.Begin(3 + end - i);
     out.Argument("XACK");
     out.Argument(*to_ack_[i].stream);
@@ -261,16 +262,16 @@ void StreamConsumer::Drain(Deadline deadline, int cancel_fd) noexcept {
   while (!to_ack_.empty() || !acks_sent_.empty()) {
     Ask(/*room=*/false);
     bool got = false;
-    if (!link_.Flush().ok()) return;
+    if (!connection_.Flush().ok()) return;
     const int left = PollTimeout(deadline);
-    const unsigned ready = link_.Wait(Millis(left), cancel_fd);
+    const unsigned ready = connection_.Wait(Millis(left), cancel_fd);
     // Entries that come now stay unacknowledged: they are read again next time.
-    if ((ready & RedisLink::kReadable) != 0) {
+    if ((ready & RedisConnection::kReadable) != 0) {
       if (!ReadReplies(&got).ok()) return;
       pending_.clear();
     }
-    if ((ready & RedisLink::kWoken) != 0 || left == 0) return;
+    if ((ready & RedisConnection::kWoken) != 0 || left == 0) return;
   }
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis

@@ -16,13 +16,14 @@
 #include <utility>
 #include <vector>
 
-#include "redis_consumer.h"
+#include "adaptors/redis/consumer.h"
+#include "core/base/time.h"
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 class StreamConsumer final : public RedisConsumer {
  public:
-  StreamConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+  StreamConsumer(const RedisSettings& settings, RedisConnection& link, DriverHost& host)
       : RedisConsumer(settings, link, host) {}
 
   void Ack(AckToken token) noexcept override;
@@ -74,6 +75,6 @@ class StreamConsumer final : public RedisConsumer {
   std::deque<Entry> acks_sent_;  // not confirmed by the server
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis
 
 #endif  // DSMSG_ADAPTORS_REDIS_STREAM_CONSUMER_H_

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tail_consumer.h"
+#include "adaptors/redis/tail_consumer.h"
 
 #include <algorithm>
 
-#include "redis_errors.h"
+#include "adaptors/redis/errors.h"
+#include "core/base/time.h"
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 void TailConsumer::Reset(bool keep_tokens) {
   RedisConsumer::Reset(keep_tokens);
@@ -34,9 +35,10 @@ Status TailConsumer::Begin(std::span<const std::string> topics, Deadline deadlin
 /// The newest entry of a stream; 0-0 if it is empty.
 Status TailConsumer::LastEntry(const std::string& topic, Deadline deadline, int cancel_fd,
                                EntryId* id) {
-  link_.out().Command({"XREVRANGE", topic, "+", "-", "COUNT", "1"});
-  if (Status status = link_.Call(deadline, cancel_fd, "XREVRANGE"); !status.ok()) return status;
-  const Reply& reply = link_.reply();
+  connection_.out().Command({"XREVRANGE", topic, "+", "-", "COUNT", "1"});
+  if (Status status = connection_.Call(deadline, cancel_fd, "XREVRANGE"); !status.ok())
+    return status;
+  const Reply& reply = connection_.reply();
   if (reply.is(Reply::Type::kError))
     return ReplyError("read stream \"" + topic + "\"", reply.text());
   *id = {};
@@ -46,7 +48,7 @@ Status TailConsumer::LastEntry(const std::string& topic, Deadline deadline, int 
 
 void TailConsumer::Ask(bool room) {
   if (reading() || !room || streams_.empty()) return;
-  RespWriter& out = link_.out();
+  RespWriter& out = connection_.out();
   out.Begin(6 + 2 * streams_.size());
   out.Argument("XREAD");
   out.Argument("COUNT");
@@ -98,4 +100,4 @@ void TailConsumer::TakeEntries(const Reply& reply) {
 
 void TailConsumer::Delivered(const Pending& pending) { positions_[*pending.stream] = pending.id; }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis

@@ -12,13 +12,14 @@
 #include <string>
 #include <vector>
 
-#include "redis_consumer.h"
+#include "adaptors/redis/consumer.h"
+#include "core/base/time.h"
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 class TailConsumer final : public RedisConsumer {
  public:
-  TailConsumer(const RedisSettings& settings, RedisLink& link, DriverHost& host)
+  TailConsumer(const RedisSettings& settings, RedisConnection& link, DriverHost& host)
       : RedisConsumer(settings, link, host) {}
 
   void Reset(bool keep_tokens) override;
@@ -43,6 +44,6 @@ class TailConsumer final : public RedisConsumer {
   std::vector<Stream> streams_;  // as subscribed
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis
 
 #endif  // DSMSG_ADAPTORS_REDIS_TAIL_CONSUMER_H_

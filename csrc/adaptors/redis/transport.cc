@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport.h"
+#include "adaptors/redis/transport.h"
+#include "core/net/hints.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -7,7 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 void Transport::Attach(UniqueFd fd) {
   Close();
@@ -65,4 +66,4 @@ Status Transport::error() const {
   return {Code::kUnavailable, std::generic_category().message(error_)};
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis

@@ -12,10 +12,11 @@
 
 #include "core/base/fd.h"
 #include "core/base/time.h"
+#include "core/net/hints.h"
 #include "core/net/tls.h"
 #include "core/net/tls_stream.h"
 
-namespace dsmsg {
+namespace dsmsg::redis {
 
 class Transport {
  public:
@@ -55,6 +56,6 @@ class Transport {
   int error_ = 0;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::redis
 
 #endif  // DSMSG_ADAPTORS_REDIS_TRANSPORT_H_

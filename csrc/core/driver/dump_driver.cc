@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/driver/dump_driver.h"
+#include "core/options/config.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -11,6 +11,7 @@
 #include "core/base/fd.h"
 #include "core/base/time.h"
 #include "core/driver/driver.h"
+#include "core/options/config.h"
 
 namespace dsmsg {
 

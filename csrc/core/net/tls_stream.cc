@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/net/tls_stream.h"
+#include "core/net/hints.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>

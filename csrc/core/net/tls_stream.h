@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/base/time.h"
+#include "core/net/hints.h"
 #include "core/net/tls.h"
 
 struct ssl_st;

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/fd.h"
 #include "core/base/fork.h"
 #include "core/base/guard.h"
 #include "core/base/log.h"

@@ -11,6 +11,7 @@
 
 #include "core/base/fork.h"
 #include "core/base/text_file.h"
+#include "core/options/options.h"
 
 namespace dsmsg {
 namespace {

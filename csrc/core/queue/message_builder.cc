@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/queue/message_builder.h"
+#include "core/options/config.h"
 
 #include <cstring>
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/log.h"
 #include "core/observe/metrics.h"
 #include "core/options/settings.h"
 #include "core/options/topic_template.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/queue/send_queue.h"
+#include "core/base/time.h"
 
 #include <algorithm>
 #include <unordered_set>

@@ -32,6 +32,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/observe/metrics.h"
 #include "core/options/queue_limits.h"
 #include "core/queue/outgoing.h"

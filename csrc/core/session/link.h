@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/backoff.h"
+#include "core/base/fd.h"
 #include "core/driver/driver.h"
 #include "core/driver/driver_factory.h"
 #include "core/observe/metrics.h"

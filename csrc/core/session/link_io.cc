@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/fd.h"
 #include "core/base/guard.h"
+#include "core/base/time.h"
 #include "core/session/link.h"
 
 namespace dsmsg {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/base/time.h"
 #include "core/driver/dump_driver.h"
 
 namespace dsmsg {

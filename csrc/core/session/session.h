@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/notifier.h"
+#include "core/base/time.h"
 #include "core/observe/loss_report.h"
 #include "core/observe/metrics_file.h"
 #include "core/options/settings.h"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other settings while a connection lives: dsmsg_reload and config-watch.
+#include "core/options/config.h"
+#include "core/options/options.h"
 #include "core/session/session.h"
 
 namespace dsmsg {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A session's spool and dead letters, and the end of what was not sent.
+#include "core/options/config.h"
+#include "core/options/options.h"
 #include "core/session/session.h"
 
 namespace dsmsg {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/thread.h"
+#include "core/base/time.h"
 
 namespace dsmsg {
 namespace {

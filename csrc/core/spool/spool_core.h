@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/spool/spool.h"
 #include "core/spool/spool_store.h"
 

@@ -5,6 +5,8 @@
 
 #include "core/base/guard.h"
 #include "core/base/thread.h"
+#include "core/base/time.h"
+#include "core/options/config.h"
 
 namespace dsmsg {
 namespace {

@@ -27,7 +27,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/observe/metrics.h"
+#include "core/options/config.h"
 #include "core/options/settings.h"
 #include "core/queue/completion.h"
 #include "core/queue/send_queue.h"

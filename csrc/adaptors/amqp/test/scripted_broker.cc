@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "scripted_broker.h"
+#include "adaptors/amqp/test/scripted_broker.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace dsmsg::amqp_test {
+namespace dsmsg::amqp {
 namespace {
 
 constexpr uint16_t kChannel = 1;
@@ -182,4 +182,4 @@ void ScriptedBroker::CloseConnection(uint16_t code, const std::string& text) {
   Send(0, AMQP_CONNECTION_CLOSE_METHOD, &close);
 }
 
-}  // namespace dsmsg::amqp_test
+}  // namespace dsmsg::amqp

@@ -10,10 +10,10 @@
 #include <string>
 #include <thread>
 
+#include "adaptors/amqp/frames.h"
 #include "core/base/fd.h"
-#include "frames.h"
 
-namespace dsmsg::amqp_test {
+namespace dsmsg::amqp {
 
 class ScriptedBroker {
  public:
@@ -62,6 +62,6 @@ class ScriptedBroker {
   std::thread thread_;
 };
 
-}  // namespace dsmsg::amqp_test
+}  // namespace dsmsg::amqp
 
 #endif  // DSMSG_ADAPTORS_AMQP_TEST_SCRIPTED_BROKER_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "script_server.h"
+#include "adaptors/mqtt/test/script_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace dsmsg::mqtt_test {
+namespace dsmsg::mqtt {
 namespace {
 
 std::string Bytes(std::initializer_list<int> values) {
@@ -127,4 +127,4 @@ std::string ScriptServer::Suback5(const std::string& subscribe, const std::vecto
   return answer;
 }
 
-}  // namespace dsmsg::mqtt_test
+}  // namespace dsmsg::mqtt

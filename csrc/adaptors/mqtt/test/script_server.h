@@ -17,7 +17,7 @@
 #include "core/base/fd.h"
 #include "core/net/dial.h"
 
-namespace dsmsg::mqtt_test {
+namespace dsmsg::mqtt {
 
 class ScriptServer {
  public:
@@ -64,6 +64,6 @@ class ScriptServer {
   std::thread thread_;
 };
 
-}  // namespace dsmsg::mqtt_test
+}  // namespace dsmsg::mqtt
 
 #endif  // DSMSG_ADAPTORS_MQTT_TEST_SCRIPT_SERVER_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "test_certificates.h"
+#include "adaptors/mqtt/test/test_certificates.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -7,7 +7,7 @@
 
 #include <stdexcept>
 
-namespace dsmsg::mqtt_test {
+namespace dsmsg::mqtt {
 namespace {
 
 template <auto kFree>
@@ -82,4 +82,4 @@ TestAuthority::Identity TestAuthority::Issue(const std::string& names) const {
           })};
 }
 
-}  // namespace dsmsg::mqtt_test
+}  // namespace dsmsg::mqtt

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-namespace dsmsg::mqtt_test {
+namespace dsmsg::mqtt {
 
 class TestAuthority {
  public:
@@ -26,6 +26,6 @@ class TestAuthority {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace dsmsg::mqtt_test
+}  // namespace dsmsg::mqtt
 
 #endif  // DSMSG_ADAPTORS_MQTT_TEST_TEST_CERTIFICATES_H_

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/amqp/connection.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "adaptors/amqp/errors.h"
+#include "core/net/hints.h"
+
+namespace dsmsg::amqp {
+namespace {
+
+// So much of a message's body is reserved on the broker's word; the rest as it comes.
+constexpr uint64_t kReserve = uint64_t{1} << 20;
+
+}  // namespace
+
+Peer AmqpConnection::peer() const {
+  const Answered answered = worked_.contains(name_) ? Answered::kBefore
+                            : greeted_              ? Answered::kPartly
+                                                    : Answered::kNever;
+  return {"an AMQP 0-9-1 broker", answered, !settings_.tls.enabled};
+}
+
+Status AmqpConnection::Lost(const std::string& why) const {
+  return {Code::kUnavailable, "the connection to " + name_ + " is lost: " + why +
+                                  (opened_ ? std::string() : Hint(Situation::kClosed, peer()))};
+}
+
+Status AmqpConnection::NotAmqp() const {
+  std::string why = in_.error();
+  // One that answers with its own version of AMQP has said all.
+  if (!greeted_ && !in_.unread().starts_with("AMQP")) {
+    why = ForeignAnswer(in_.unread(), peer(), why);
+  }
+  return {Code::kUnavailable, name_ + ": " + why};
+}
+
+void AmqpConnection::Close() {
+  socket_.Close();
+  out_.Clear();
+  in_.Clear();
+  content_ = AmqpEvent();
+  body_left_ = 0;
+  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = broken_ = stuck_ =
+      unread_ = quiet_ = false;
+  close_code_ = 0;
+  heartbeat_ = Millis(0);
+  sent_ = 0;
+  unacknowledged_ = 0;
+}
+
+// Without it the broker logs that a client went away in the middle.
+void AmqpConnection::Close(Deadline deadline, int cancel_fd) {
+  // One that does not read would not answer either.
+  bool polite = logged_in_ && !blocked_ && !broken_ && close_code_ == 0;
+  polite = polite && Flush().ok() && out_.unsent().empty();
+  if (polite) {
+    amqp_connection_close_t close{};
+    close.reply_code = AMQP_REPLY_SUCCESS;
+    close.reply_text = ToBytes("goodbye");
+    polite = out_.Method(0, AMQP_CONNECTION_CLOSE_METHOD, &close);
+  }
+  AmqpEvent event;
+  if (polite) {
+    (void)WaitFor(AMQP_CONNECTION_CLOSE_OK_METHOD, "say goodbye", deadline, cancel_fd, &event,
+                  [](AmqpEvent&) {});
+  }
+  Close();
+}
+
+Status AmqpConnection::Send(amqp_method_number_t id, const void* method, uint16_t channel) {
+  if (out_.Method(channel, id, method)) return {};
+  return {Code::kInvalidArgument, std::string(amqp_method_name(id)) + " does not fit into a frame"};
+}
+
+Status AmqpConnection::Flush() {
+  while (!out_.unsent().empty()) {
+    size_t done = 0;
+    const std::string_view unsent = out_.unsent();
+    if (Status status = socket_.Send(unsent.data(), unsent.size(), &done); !status.ok()) {
+      // The broker may have said why before it closed: Receive finds it.
+      broken_ = true;
+      bool got = false;
+      if (Receive(&got).ok() && got) return {};
+      return Lost(status.message());
+    }
+    if (done == 0) break;
+    sent_ += done;
+    out_.Sent(done);
+    last_send_ = Clock::now();
+    if (stuck_) last_progress_ = last_send_;
+  }
+  if (!stuck_ && !out_.unsent().empty()) last_progress_ = Clock::now();
+  stuck_ = !out_.unsent().empty();
+  return {};
+}
+
+unsigned AmqpConnection::Wait(Millis budget, int wake_fd) {
+  if (unread_ || socket_.buffered()) return kReadable;
+  const bool write = !out_.unsent().empty();
+  if (heartbeat_.count() > 0) {
+    const Deadline due = write ? last_receive_ + 2 * heartbeat_ : last_send_ + heartbeat_ / 2;
+    budget = std::min(budget, Millis(PollTimeout(due)));
+  }
+  pollfd fds[2] = {};
+  fds[0].fd = socket_.fd();
+  const short readable = socket_.read_events(), writable = socket_.write_events();
+  fds[0].events = static_cast<short>(readable | (write ? writable : 0));
+  fds[1].fd = wake_fd;
+  fds[1].events = POLLIN;
+  const int64_t timeout = std::clamp<int64_t>(budget.count(), 0, 60'000);
+  if (poll(fds, 2, static_cast<int>(timeout)) <= 0) return 0;
+  unsigned result = 0;
+  if ((fds[0].revents & (readable | POLLHUP | POLLERR)) != 0) result |= kReadable;
+  if (write && (fds[0].revents & (writable | POLLHUP | POLLERR)) != 0) result |= kWritable;
+  if (fds[1].revents != 0) result |= kWoken;
+  return result;
+}
+
+Status AmqpConnection::Receive(bool* got) {
+  size_t size = 0, done = 0;
+  char* space = in_.Space(&size);
+  Status status = socket_.Receive(space, size, &done);
+  *got = done > 0;
+  if (!status.ok()) {
+    broken_ = true;
+    *got = unread_;  // what came before is looked at first: it may say why
+    if (unread_) return {};
+    if (status.code() != Code::kUnavailable) return status;
+    return Lost(status.message());
+  }
+  if (!*got) return {};
+  in_.Received(done);
+  unread_ = true;
+  quiet_ = false;
+  last_receive_ = last_progress_ = Clock::now();
+  return {};
+}
+
+Status AmqpConnection::Next(AmqpEvent* event, bool* have) {
+  *have = false;
+  for (Frame frame;;) {
+    switch (in_.Next(&frame)) {
+      case FrameReader::Result::kNone:
+        unread_ = false;
+        return {};
+      case FrameReader::Result::kBroken:
+        broken_ = true;
+        return NotAmqp();
+      case FrameReader::Result::kFrame:
+        break;
+    }
+    if (frame.type == AMQP_FRAME_HEARTBEAT) continue;
+    if (frame.channel == 0) {
+      if (frame.type != AMQP_FRAME_METHOD) continue;
+      if (Status status = OnConnectionMethod(frame, event, have); !status.ok() || *have) {
+        return status;
+      }
+      continue;
+    }
+    if (frame.channel == kSideChannel) {  // may come between the parts of a message
+      if (frame.type != AMQP_FRAME_METHOD) continue;
+      *event = AmqpEvent();
+      event->id = frame.id;
+      event->method = frame.method;
+      *have = true;
+    } else {
+      *have = OnContent(frame, event);
+      if (!*have) continue;
+    }
+    event->channel = frame.channel;
+    if (event->id == AMQP_CHANNEL_CLOSE_METHOD) {
+      const amqp_channel_close_ok_t ok{};
+      (void)Send(AMQP_CHANNEL_CLOSE_OK_METHOD, &ok, frame.channel);
+      if (frame.channel == kSideChannel) side_open_ = false;
+    }
+    return {};
+  }
+}
+
+Status AmqpConnection::OnConnectionMethod(const Frame& frame, AmqpEvent* event, bool* have) {
+  switch (frame.id) {
+    case AMQP_CONNECTION_CLOSE_METHOD:
+      return OnConnectionClose(*static_cast<const amqp_connection_close_t*>(frame.method));
+    case AMQP_CONNECTION_BLOCKED_METHOD: {
+      const auto* blocked = static_cast<const amqp_connection_blocked_t*>(frame.method);
+      blocked_ = true;
+      log_.Warn(name_ + " takes no messages for now: " + std::string(ToView(blocked->reason)) +
+                " (the broker's memory or disk alarm; messages wait)");
+      return {};
+    }
+    case AMQP_CONNECTION_UNBLOCKED_METHOD:
+      blocked_ = false;
+      BeginExpecting();
+      log_.Warn(name_ + " takes messages again");
+      return {};
+    default:
+      *event = AmqpEvent();
+      event->id = frame.id;
+      event->method = frame.method;
+      *have = true;
+      return {};
+  }
+}
+
+Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
+  const std::string_view text = ToView(close.reply_text);
+  Code code = ReplyCode(close.reply_code, text);
+  if (logged_in_ && code == Code::kRejected) code = Code::kUnavailable;
+  // A refused login is not a matter of permissions: LogIn has the advice.
+  const bool login = !logged_in_ && close.reply_code == AMQP_ACCESS_REFUSED;
+  const std::string_view advice = login ? "" : ReplyAdvice(close.reply_code, text);
+  Status status(code, name_ + " ends the connection: " + ReplyText(close.reply_code, text) +
+                          std::string(advice));
+  close_code_ = close.reply_code;
+  const amqp_connection_close_ok_t ok{};
+  if (out_.Method(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)Flush();
+  return status;
+}
+
+// A method with content comes in three kinds of frames; true when `event` is complete.
+bool AmqpConnection::OnContent(const Frame& frame, AmqpEvent* event) {
+  if (frame.type == AMQP_FRAME_METHOD) {
+    *event = AmqpEvent();
+    event->id = frame.id;
+    event->method = frame.method;
+    content_ = AmqpEvent();
+    has_header_ = false;
+    if (frame.id == AMQP_BASIC_DELIVER_METHOD) {
+      const auto* deliver = static_cast<const amqp_basic_deliver_t*>(frame.method);
+      content_.delivery_tag = deliver->delivery_tag;
+      content_.routing_key = ToView(deliver->routing_key);
+    } else if (frame.id == AMQP_BASIC_RETURN_METHOD) {
+      const auto* returned = static_cast<const amqp_basic_return_t*>(frame.method);
+      content_.reply_code = returned->reply_code;
+      content_.reply_text = ToView(returned->reply_text);
+      content_.routing_key = ToView(returned->routing_key);
+    } else {
+      return true;
+    }
+    content_.id = frame.id;
+    return false;
+  }
+  if (content_.id == 0) return false;  // of a channel that was closed meanwhile
+  const bool keep = content_.id == AMQP_BASIC_DELIVER_METHOD;
+  if (frame.type == AMQP_FRAME_HEADER) {
+    body_left_ = frame.body_size;
+    has_header_ = true;
+    if ((frame.properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0) {
+      content_.message_id = ToView(frame.properties->message_id);
+    }
+    if (keep) content_.body.reserve(std::min(body_left_, kReserve));
+  } else if (has_header_) {
+    if (keep) content_.body.append(frame.body);
+    body_left_ -= std::min<uint64_t>(body_left_, frame.body.size());
+  }
+  if (!has_header_ || body_left_ > 0) return false;
+  *event = std::move(content_);
+  content_ = AmqpEvent();
+  has_header_ = false;
+  return true;
+}
+
+Status AmqpConnection::WaitFor(amqp_method_number_t answer, const std::string& what,
+                               Deadline deadline, int cancel_fd, AmqpEvent* event,
+                               const OtherEvents& others, uint16_t channel) {
+  for (;;) {
+    bool have = false;
+    if (Status status = Next(event, &have); !status.ok()) return status;
+    if (have) {
+      const bool ours = event->channel == channel || event->channel == 0;
+      if (ours && event->id == answer) return {};
+      if (ours && event->id == AMQP_CHANNEL_CLOSE_METHOD) {
+        const auto* close = static_cast<const amqp_channel_close_t*>(event->method);
+        const std::string_view text = ToView(close->reply_text);
+        Status refused(ReplyCode(close->reply_code, text),
+                       "cannot " + what + " at " + name_ + ": " +
+                           ReplyText(close->reply_code, text) +
+                           std::string(ReplyAdvice(close->reply_code, text)));
+        if (Status status = Flush(); !status.ok()) return status;
+        return refused;
+      }
+      if (others) others(*event);
+      continue;
+    }
+    if (Status status = Flush(); !status.ok()) return status;
+    if (Status status = ServeHeartbeat(); !status.ok()) return status;
+    const int left = PollTimeout(deadline);
+    const unsigned ready = Wait(Millis(left), cancel_fd);
+    if ((ready & kWoken) != 0) return {Code::kCancelled, "cancelled: " + what};
+    if ((ready & kReadable) != 0) {
+      bool got = false;
+      if (Status status = Receive(&got); !status.ok()) return status;
+    } else if (left == 0) {
+      broken_ = true;
+      return {Code::kTimeout, "cannot " + what + ": no answer from " + name_ + " in time" +
+                                  Hint(opened_ ? Situation::kStalled : Situation::kSilent, peer())};
+    }
+  }
+}
+
+Status AmqpConnection::Call(amqp_method_number_t id, const void* method,
+                            amqp_method_number_t answer, const std::string& what, Deadline deadline,
+                            int cancel_fd, const OtherEvents& others, uint16_t channel) {
+  if (Status status = Send(id, method, channel); !status.ok()) {
+    return {status.code(), "cannot " + what + ": " + status.message()};
+  }
+  AmqpEvent event;
+  return WaitFor(answer, what, deadline, cancel_fd, &event, others, channel);
+}
+
+Result<uint16_t> AmqpConnection::OpenSide(Deadline deadline, int cancel_fd,
+                                          const OtherEvents& others) {
+  if (channel_max_ == 1) return kChannel;
+  if (side_open_) return kSideChannel;
+  const amqp_channel_open_t open{};
+  Status status = Call(AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD,
+                       "open a channel", deadline, cancel_fd, others, kSideChannel);
+  if (!status.ok()) return status;
+  side_open_ = true;
+  return kSideChannel;
+}
+
+Status AmqpConnection::DeclareExchange(Deadline deadline, int cancel_fd) {
+  if (settings_.exchange_type.empty()) return {};
+  amqp_exchange_declare_t declare{};
+  declare.exchange = ToBytes(settings_.exchange);
+  declare.type = ToBytes(settings_.exchange_type);
+  declare.durable = 1;
+  return Call(
+      AMQP_EXCHANGE_DECLARE_METHOD, &declare, AMQP_EXCHANGE_DECLARE_OK_METHOD,
+      "declare the exchange \"" + settings_.exchange + "\" of type " + settings_.exchange_type,
+      deadline, cancel_fd);
+}
+
+// A heartbeat behind unsent bytes would say nothing: what is in front of it does already.
+Status AmqpConnection::ServeHeartbeat() {
+  if (heartbeat_.count() == 0) return {};
+  const Deadline now = Clock::now();
+  if (out_.unsent().empty() && now - last_send_ >= heartbeat_ / 2) {
+    out_.Heartbeat();
+    last_send_ = now;
+    if (Status status = Flush(); !status.ok()) return status;
+  }
+  if (now - last_receive_ <= 2 * heartbeat_) return {};
+  // Nobody may have looked for so long: what is there counts.
+  bool got = false;
+  if (Status status = Receive(&got); !status.ok() || got) return status;
+  broken_ = true;
+  return {Code::kTimeout, name_ + " has sent no heartbeat for " +
+                              std::to_string(2 * heartbeat_.count() / 1000) + " s" +
+                              Hint(Situation::kStalled)};
+}
+
+Status AmqpConnection::CheckSilence(bool* quiet) {
+  // A slow network is not a silent broker: bytes on their way count.
+  const size_t unacknowledged = socket_.unacknowledged();
+  if (unacknowledged < unacknowledged_) last_progress_ = Clock::now();
+  unacknowledged_ = unacknowledged;
+  const auto silent = Clock::now() - std::max(last_progress_, expecting_since_);
+  if (silent <= settings_.silence_limit) {
+    if (quiet != nullptr) *quiet = !quiet_ && silent > settings_.silence_limit / 2;
+    quiet_ = quiet_ || silent > settings_.silence_limit / 2;
+    return {};
+  }
+  broken_ = true;
+  return {Code::kTimeout, name_ + " has not answered for " +
+                              std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
+                              " ms" + Hint(Situation::kStalled)};
+}
+
+}  // namespace dsmsg::amqp

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection to a broker, with one channel, and a second one for what may be refused without
+// harm to the first: dialling and login, frames out and in, heartbeats,
+// connection.blocked, and noticing that the other side is silent. Producer and consumer say what is
+// published and consumed over it. It never blocks: rabbitmq-c encodes and decodes (frames.h), the
+// socket is read and written here, without waiting.
+//
+// Threads: the connection's I/O thread only. Settings and log outlive it.
+#ifndef DSMSG_ADAPTORS_AMQP_CONNECTION_H_
+#define DSMSG_ADAPTORS_AMQP_CONNECTION_H_
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "adaptors/amqp/frames.h"
+#include "adaptors/amqp/settings.h"
+#include "adaptors/amqp/socket.h"
+#include "core/base/log.h"
+#include "core/base/time.h"
+#include "core/net/hints.h"
+
+namespace dsmsg::amqp {
+
+/// A method of a channel, with its content where it has one.
+struct AmqpEvent {
+  uint16_t channel = 0;
+  amqp_method_number_t id = 0;
+  const void* method = nullptr;  // without content: valid until the next call of Next
+  // basic.deliver and basic.return:
+  uint64_t delivery_tag = 0;
+  uint16_t reply_code = 0;
+  std::string reply_text, routing_key, message_id, body;
+};
+
+class AmqpConnection {
+ public:
+  AmqpConnection(const AmqpSettings& settings, Logger& log) : settings_(settings), log_(log) {}
+
+  /// Tries the brokers in turn, beginning with the one after the last that worked and then failed:
+  /// dial, TLS, login, vhost, channel. Each gets its share of the time. `role` becomes part of the
+  /// connection's name that the broker shows.
+  Status Open(const std::string& role, Deadline deadline, int cancel_fd);
+  bool open() const { return socket_.open(); }
+  /// With a deadline: says goodbye and waits for the answer so long.
+  void Close();
+  void Close(Deadline deadline, int cancel_fd);
+  void PreferNextBroker() { ++first_; }
+  /// "localhost:5672": the broker in use.
+  const std::string& name() const { return name_; }
+
+  // Sending. What is added leaves with Flush, which writes what the socket takes now.
+  FrameWriter& out() { return out_; }
+  static constexpr uint16_t kChannel = 1;
+  /// Opened by OpenSide. A refusal there closes nothing else.
+  static constexpr uint16_t kSideChannel = 2;
+  /// A method on a channel.
+  Status Send(amqp_method_number_t id, const void* method, uint16_t channel = kChannel);
+  Status Flush();
+  /// All bytes added until now, and of these the ones that the socket took.
+  uint64_t added() const { return sent_ + out_.unsent().size(); }
+  uint64_t sent() const { return sent_; }
+
+  enum WaitResult : unsigned { kReadable = 1, kWoken = 2, kWritable = 4 };
+  /// Waits for something to read (or returns at once when Next has something), for room to write if
+  /// something is unsent, for wake_fd (-1: none), and not longer than until the next heartbeat is
+  /// due.
+  unsigned Wait(Millis budget, int wake_fd);
+  /// Reads once, without waiting. *got: something came, or the connection has ended and what came
+  /// before is still to be looked at.
+  Status Receive(bool* got);
+  /// The next method of a channel that was received completely. A channel.close has been answered
+  /// when it comes. An error: the broker ends the connection, and close_code() says why.
+  Status Next(AmqpEvent* event, bool* have);
+  /// The reply code with which the broker ended the connection; 0: it did not.
+  uint16_t close_code() const { return close_code_; }
+
+  /// What happens to methods that come while Call waits for its own.
+  using OtherEvents = std::function<void(AmqpEvent&)>;
+  /// Sends a method on a channel and waits for `answer`. `what`: "declare the exchange \"x\"",
+  /// for errors. When the broker refuses, the channel is closed.
+  Status Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,
+              const std::string& what, Deadline deadline, int cancel_fd,
+              const OtherEvents& others = {}, uint16_t channel = kChannel);
+  /// The same without sending, and the answer itself.
+  Status WaitFor(amqp_method_number_t answer, const std::string& what, Deadline deadline,
+                 int cancel_fd, AmqpEvent* event, const OtherEvents& others = {},
+                 uint16_t channel = kChannel);
+  /// Opens kSideChannel unless it is open. The channel to use for what may be refused: kChannel
+  /// where the broker allows no second one.
+  Result<uint16_t> OpenSide(Deadline deadline, int cancel_fd, const OtherEvents& others);
+  bool has_side() const { return channel_max_ != 1; }
+  /// Declares settings.exchange where exchange-type asks for it.
+  Status DeclareExchange(Deadline deadline, int cancel_fd);
+
+  /// The broker takes no messages: out of memory or disk.
+  bool blocked() const { return blocked_; }
+
+  /// Sends a heartbeat when one is due; kTimeout when the broker's have not come. To be called with
+  /// every turn.
+  Status ServeHeartbeat();
+  /// To be called when an answer is expected that was not before.
+  void BeginExpecting() { expecting_since_ = Clock::now(); }
+  /// kTimeout when nothing was received, and the socket took nothing that it refused before, for
+  /// the silence limit. Call after Receive found nothing. *quiet (may be null): half of it is over,
+  /// for the first time since something came.
+  Status CheckSilence(bool* quiet = nullptr);
+
+ private:
+  Status OpenOne(const HostPort& host, const std::string& role, Deadline deadline, int cancel_fd);
+  Status LogIn(const std::string& role, Deadline deadline, int cancel_fd);
+  Status SendStartOk(const std::string& role, std::string_view mechanisms);
+  Status Tune(const amqp_connection_tune_t& tune);
+  Status OnConnectionMethod(const Frame& frame, AmqpEvent* event, bool* have);
+  Status OnConnectionClose(const amqp_connection_close_t& close);
+  bool OnContent(const Frame& frame, AmqpEvent* event);
+  /// What is known of the broker, for advice.
+  Peer peer() const;
+  Status Lost(const std::string& why) const;
+  Status NotAmqp() const;
+  Status LoginRefused(const std::string& login, const Status& status) const;
+
+  const AmqpSettings& settings_;
+  Logger& log_;
+  AmqpSocket socket_;
+  FrameWriter out_;
+  FrameReader in_;
+  std::string name_;
+  size_t first_ = 0;              // index of the broker to begin with
+  std::set<std::string> worked_;  // brokers that were open once
+
+  AmqpEvent content_;  // being received
+  uint64_t body_left_ = 0;
+  bool has_header_ = false;
+
+  bool greeted_ = false;  // the broker has begun the login
+  bool opened_ = false;   // the channel is open
+  bool side_open_ = false;
+  uint16_t channel_max_ = 0;  // agreed; 0: no limit
+  bool logged_in_ = false, blocked_ = false, broken_ = false;
+  uint16_t close_code_ = 0;
+  Millis heartbeat_{0};  // agreed; 0: none
+  uint64_t sent_ = 0;
+  Deadline last_receive_{}, last_send_{}, last_progress_{}, expecting_since_{};
+  bool stuck_ = false;   // the last Flush left something
+  bool unread_ = false;  // something was received that Next has not looked at
+  bool quiet_ = false;   // what CheckSilence told
+  size_t unacknowledged_ = 0;
+};
+
+}  // namespace dsmsg::amqp
+
+#endif  // DSMSG_ADAPTORS_AMQP_CONNECTION_H_

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publishes messages and matches the broker's confirms with them. Up to confirm-window messages are
+// on their way at a time; confirms name them by their number on the channel.
+//
+// A message that the broker cannot take closes the channel, without saying which one it was. Then
+// everything unconfirmed is sent again on a new channel, one message at a time: what the broker had
+// taken already arrives twice, and the message that closes the channel alone is refused for good.
+//
+// A message that ends the whole connection (Broker-J: no right to publish) is refused when it was
+// the only one unconfirmed. With several the core sends them again one by one.
+//
+// A returned message (mandatory) is recognised by its message-id, which holds the token. RabbitMQ
+// returns first and acknowledges then. Broker-J rejects first (basic.nack) and returns then: a
+// rejected message waits for the answer to a question that is asked behind the nack. A return
+// comes before that answer, or not at all.
+//
+// Threads: the connection's I/O thread only. Settings, link and host outlive it.
+#ifndef DSMSG_ADAPTORS_AMQP_PRODUCER_H_
+#define DSMSG_ADAPTORS_AMQP_PRODUCER_H_
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adaptors/amqp/connection.h"
+#include "adaptors/amqp/settings.h"
+#include "core/base/time.h"
+#include "core/driver/driver.h"
+
+namespace dsmsg::amqp {
+
+class AmqpProducer {
+ public:
+  AmqpProducer(const AmqpSettings& settings, AmqpConnection& link, DriverHost& host);
+
+  /// After the link was opened: declares the exchange and switches confirms on.
+  Status Start(Deadline deadline, int cancel_fd);
+  /// After the link was closed: nothing is unconfirmed. Tokens not completed stay with the core.
+  void Reset();
+  Status Submit(const Message& message, Token token);
+  Status Poll(Millis budget, int wake_fd);
+
+ private:
+  /// A message on its way. `message` is valid until it is completed.
+  struct Slot {
+    Token token = 0;
+    Message message;
+    bool done = false;  // confirmed, but not the oldest
+    Status returned;    // ok: it was not
+  };
+  /// A message that the broker did not take, and may return.
+  struct Rejected {
+    Slot slot;
+    uint64_t question;  // whose answer says that it was not returned
+  };
+  /// With confirm=0: completed when the link has sent so many bytes.
+  struct Written {
+    uint64_t end;
+    Token token;
+  };
+
+  Status Check(const Message& message) const;
+  bool room() const;
+  /// Puts the message behind what is unsent; its body in parts as room comes.
+  bool Publish(const Message& message, Token token);
+  bool AddHeader(const Message& message, Token token);
+  void AddBody();
+  void SendAgain();
+  /// Asks the broker something that it answers in turn, behind all that it has said before.
+  Status Ask();
+  Status AskAboutRejected();
+  void OnAnswer();
+  /// Ends a link whose broker is silent. One that is only slow to confirm (a disk, a lost quorum)
+  /// answers the question that is asked first.
+  Status CheckSilence();
+  void CompleteWritten();
+
+  Status ReadEvents(bool* got);
+  Status OnEvent(const AmqpEvent& event);
+  /// The link with its messages, after Next's error `status`.
+  Status OnConnectionClose(const Status& status);
+  void OnReturn(const AmqpEvent& event);
+  void OnConfirm(uint64_t tag, bool multiple, bool taken);
+  void Confirm(uint64_t tag, bool taken);
+  void Refuse(const Slot& slot, Code code, const std::string& why);
+  void CompleteReturned(const Slot& slot);
+  /// To be sent again.
+  void GiveBack(const Slot& slot, const std::string& why);
+  void GiveBackRejected();
+  Status OnChannelClose(const amqp_channel_close_t& close);
+  void Reopen();
+
+  Slot& At(uint64_t tag) { return ring_[tag & (ring_.size() - 1)]; }
+  size_t unconfirmed() const { return static_cast<size_t>(next_ - oldest_); }
+  bool expecting() const {
+    return !connection_.blocked() && (unconfirmed() > 0 || !rejected_.empty() || !ready_ ||
+                                      !connection_.out().unsent().empty());
+  }
+
+  const AmqpSettings& settings_;
+  AmqpConnection& connection_;
+  DriverHost& host_;
+  const std::string id_prefix_;  // of message-ids: not the same in another process or connection
+
+  std::vector<Slot> ring_;          // a power of two long
+  uint64_t oldest_ = 1, next_ = 1;  // numbers on the channel, which begin with 1
+  std::deque<Slot> again_;          // to be sent one by one
+  std::deque<Rejected> rejected_;
+  uint64_t asked_ = 0, answered_ = 0;  // questions on this channel
+  std::deque<Written> written_;
+  std::string_view body_;  // rest of the last message, not added yet
+  bool ready_ = false;     // the channel is open and confirms are on
+  /// Submit said kWouldBlock: it goes on doing so until a quarter of the window is free, so that
+  /// the next burst is worth a system call.
+  bool window_full_ = false;
+  Status broken_;  // a write in Submit failed: Poll reports it
+  std::vector<amqp_table_entry_t> headers_;
+};
+
+}  // namespace dsmsg::amqp
+
+#endif  // DSMSG_ADAPTORS_AMQP_PRODUCER_H_

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds out that a broker ends its connections over what we send: a request larger than it takes.
+// librdkafka sends it again for ever, and everything behind it waits. When two connections ended
+// with messages of one partition on their way, and nothing of it got through, the core is told,
+// which sends what is suspect alone. Which partitions those are librdkafka says in its debug lines,
+// to which it is listened from the first such end on. Used by the I/O thread only.
+#ifndef DSMSG_ADAPTORS_KAFKA_LOSS_WATCH_H_
+#define DSMSG_ADAPTORS_KAFKA_LOSS_WATCH_H_
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "adaptors/kafka/connection.h"
+#include "core/base/time.h"
+
+namespace dsmsg::kafka {
+
+class LossWatch {
+ public:
+  explicit LossWatch(KafkaConnection& client) : connection_(client) {}
+  ~LossWatch() { connection_.ListenToLosses(false); }
+  LossWatch(const LossWatch&) = delete;
+  LossWatch& operator=(const LossWatch&) = delete;
+
+  /// A broker acknowledged messages of that partition.
+  void OnAnswer(std::string_view topic, int32_t partition);
+  /// Does what is due; `waiting` messages are not acknowledged. The topic over whose messages the
+  /// connections end, or "".
+  std::string Tick(size_t waiting);
+
+ private:
+  KafkaConnection& connection_;
+  bool listening_ = false;
+  Deadline until_{};                   // while listening
+  std::map<std::string, int> losses_;  // in a row, by "<topic> [<partition>]"
+};
+
+/// "<topic> [<partition>]" of the line that says that a connection ended with messages of it on
+/// their way, or "".
+std::string LossIn(std::string_view line);
+
+}  // namespace dsmsg::kafka
+
+#endif  // DSMSG_ADAPTORS_KAFKA_LOSS_WATCH_H_

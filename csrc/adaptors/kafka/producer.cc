@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/kafka/producer.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+
+#include "adaptors/kafka/errors.h"
+
+namespace dsmsg::kafka {
+namespace {
+
+constexpr size_t kMaxTopics = 4096;
+constexpr size_t kBatch = 256;
+constexpr Millis kAskPause{500};
+
+rd_kafka_headers_t* NewHeaders(std::span<const Header> headers) {
+  rd_kafka_headers_t* out = rd_kafka_headers_new(headers.size());
+  for (const auto& [name, value] : headers) {
+    // Only fails for read-only headers, which these are not.
+    rd_kafka_header_add(out, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                        static_cast<ssize_t>(value.size()));
+  }
+  return out;
+}
+
+std::string ValueOf(rd_kafka_t* rk, const char* name) {
+  char value[64] = "";
+  size_t size = sizeof value;
+  const rd_kafka_conf_t* conf = rd_kafka_conf(rk);
+  return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK ? value : "";
+}
+
+size_t NumberOf(rd_kafka_t* rk, const char* name) {
+  return static_cast<size_t>(std::strtoull(ValueOf(rk, name).c_str(), nullptr, 10));
+}
+
+BurstGate::Limits LimitsOf(rd_kafka_t* rk, bool idempotent) {
+  return {.enabled = idempotent,
+          .messages = NumberOf(rk, "batch.num.messages"),
+          .bytes = std::min(NumberOf(rk, "batch.size"), NumberOf(rk, "message.max.bytes"))};
+}
+
+// What counts against the bound of its topic: the same before and after.
+size_t Weight(size_t key, size_t payload) {
+  constexpr size_t kRecord = 64;
+  return kRecord + key + payload;
+}
+
+// At most what it takes in a batch.
+size_t SizeOf(const Message& message) {
+  constexpr size_t kHeader = 16;
+  size_t size = Weight(message.key.size(), message.payload.size());
+  for (const auto& [name, value] : message.headers) size += kHeader + name.size() + value.size();
+  return size;
+}
+
+}  // namespace
+
+KafkaProducer::KafkaProducer(rd_kafka_t* rk, DriverHost& host, LossWatch& losses,
+                             SizeBounds& bounds)
+    : rk_(rk),
+      host_(host),
+      losses_(losses),
+      bounds_(bounds),
+      idempotent_(ValueOf(rk, "enable.idempotence") == "true"),
+      topic_patience_(NumberOf(rk, "topic.metadata.propagation.max.ms")),
+      gate_(LimitsOf(rk, idempotent_)) {}
+
+KafkaProducer::~KafkaProducer() { DropTopics(true); }
+
+void KafkaProducer::DropTopics(bool all) {
+  std::erase_if(topics_, [all](const auto& entry) {
+    if (!all && entry.second.bound.under_way().messages > 0) return false;
+    rd_kafka_topic_destroy(entry.second.handle);
+    return true;
+  });
+}
+
+KafkaProducer::TopicEntry* KafkaProducer::Known(std::string_view name) {
+  const auto found = topics_.find(name);
+  return found != topics_.end() ? &found->second : nullptr;
+}
+
+KafkaProducer::TopicEntry* KafkaProducer::Topic(std::string_view name) {
+  if (TopicEntry* known = Known(name); known != nullptr) return known;
+  if (topics_.size() >= kMaxTopics) DropTopics(false);
+  const std::string terminated(name);
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, terminated.c_str(), nullptr);
+  if (topic == nullptr) return nullptr;
+  TopicEntry& entry =
+      topics_.emplace(terminated, TopicEntry{topic, false, {}, {}, {}}).first->second;
+  if (const auto bound = bounds_.find(terminated); bound != bounds_.end()) {
+    entry.bound.Refused({2, 2 * bound->second}, true, Clock::now());
+  }
+  return &entry;
+}
+
+// For librdkafka a topic is unknown that it has not found in time, an outage included. Here it is
+// when the broker itself has said so for as long as a topic may take to be made.
+Status KafkaProducer::Undelivered(std::string_view topic, rd_kafka_resp_err_t err) {
+  TopicEntry* entry = IsUnknownTopic(err) ? Topic(topic) : nullptr;
+  if (entry == nullptr) return MessageStatus(err, topic);
+  if (Clock::now() >= entry->ask_again) {
+    const rd_kafka_resp_err_t said = AskTopic(rk_, entry->handle, kLongestAnswer);
+    // librdkafka's own errors are negative.
+    const bool there = said == RD_KAFKA_RESP_ERR_NO_ERROR ||
+                       said == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || said < 0;
+    if (there) {
+      entry->unknown_since.reset();
+    } else if (!entry->unknown_since) {
+      entry->unknown_since = Clock::now();
+    }
+    entry->ask_again = Clock::now() + std::min(kAskPause, topic_patience_);
+  }
+  if (entry->unknown_since && Clock::now() - *entry->unknown_since >= topic_patience_) {
+    return MessageStatus(err, topic);
+  }
+  return {Code::kUnavailable, "the broker does not know topic '" + std::string(topic) + "' yet"};
+}
+
+Millis KafkaProducer::EndBurst(Millis budget) {
+  constexpr Millis kQuestion{100};
+  gate_.EndBurst();
+  const Clock::time_point due = gate_.QuestionDue(), now = Clock::now();
+  if (due >= now + budget) return budget;
+  if (due > now) return std::chrono::ceil<Millis>(due - now);
+  // One broker answers one connection's requests in turn: an answer shows that it is not the burst
+  // that it is busy with.
+  if (!AnyBrokerAnswers(rk_, kQuestion)) {
+    gate_.Postpone(Clock::now());
+    return budget;
+  }
+  gate_.LetOthersPass(Clock::now());
+  suspicion_ = true;
+  return Millis(0);
+}
+
+Status KafkaProducer::Submit(const Message& message, Token token) {
+  const size_t size = SizeOf(message);
+  const Clock::time_point now = Clock::now();
+  if (!gate_.Admits(size, now)) return Status(Code::kWouldBlock, {});
+  TopicEntry* topic = Topic(message.topic);
+  if (topic == nullptr) {
+    return Status(Code::kRejected, "topic '" + std::string(message.topic) +
+                                       "' refused: " + rd_kafka_err2str(rd_kafka_last_error()) +
+                                       " (letters, digits, '.', '_', '-', at most 249)");
+  }
+  const size_t weight = Weight(message.key.size(), message.payload.size());
+  if (!topic->bound.Admits(weight, now)) return Status(Code::kWouldBlock, {});
+  // An empty payload is an empty value; without an address it would be a null value, a deletion
+  // mark.
+  const char* payload = message.payload.data() != nullptr ? message.payload.data() : "";
+  std::array<rd_kafka_vu_t, 7> args{};
+  size_t count = 0;
+  const auto add = [&](rd_kafka_vtype_t type) -> auto& {
+    args[count].vtype = type;
+    return args[count++].u;
+  };
+  add(RD_KAFKA_VTYPE_RKT).rkt = topic->handle;
+  auto& value = add(RD_KAFKA_VTYPE_VALUE).mem;
+  value.ptr = const_cast<char*>(payload);  // NOLINT(*-const-cast): never written to without F_FREE
+  value.size = message.payload.size();
+  add(RD_KAFKA_VTYPE_MSGFLAGS).i = 0;  // neither copied nor freed; never blocks
+  add(RD_KAFKA_VTYPE_OPAQUE).ptr = reinterpret_cast<void*>(static_cast<uintptr_t>(token));
+  if (message.timestamp_ms > 0) add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = message.timestamp_ms;
+  if (message.has_key) {
+    auto& key = add(RD_KAFKA_VTYPE_KEY).mem;
+    key.ptr = const_cast<char*>(message.key.data());  // NOLINT(*-const-cast): copied
+    key.size = message.key.size();
+  }
+  rd_kafka_headers_t* headers = nullptr;
+  if (!message.headers.empty()) {
+    headers = NewHeaders(message.headers);
+    add(RD_KAFKA_VTYPE_HEADERS).headers = headers;
+  }
+  rd_kafka_error_t* error = rd_kafka_produceva(rk_, args.data(), count);
+  if (error == nullptr) {
+    gate_.Took(size, topic->known);
+    topic->bound.Took(weight);
+    ++outstanding_;
+    return {};
+  }
+  if (headers != nullptr) rd_kafka_headers_destroy(headers);
+  const rd_kafka_resp_err_t err = rd_kafka_error_code(error);
+  rd_kafka_error_destroy(error);
+  // After a fatal error the next Poll ends this producer, and the next one takes the message.
+  if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL || err == RD_KAFKA_RESP_ERR__FATAL) {
+    return Status(Code::kWouldBlock, {});
+  }
+  const Status status = Undelivered(message.topic, err);
+  // Offered again in its turn: given back, it would be passed by the next one of a topic that is
+  // found meanwhile.
+  return status.retryable() ? Status(Code::kWouldBlock, {}) : status;
+}
+
+// None: the outcome is unknown, and the core keeps the message for the next producer.
+std::optional<Status> KafkaProducer::OutcomeOf(const rd_kafka_message_t& report, bool alone) {
+  const std::string_view topic = rd_kafka_topic_name(report.rkt);
+  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (!idempotent_ || report.offset >= 0) return Status();
+    // Without an offset no broker has answered for the message: librdkafka infers from an answer to
+    // later ones that it has arrived before. A broker that was not the partition's leader yet
+    // refuses the first and takes the later, though, and then the first is nowhere.
+    return Status(Code::kUnavailable,
+                  "messages were acknowledged that came after one which was not (a partition that "
+                  "has just been made?)");
+  }
+  if (IsPurge(report.err) || rd_kafka_fatal_error(rk_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::nullopt;
+  }
+  if (!alone && MayBeAnothers(report.err)) return BatchStatus(report.err, topic);
+  return Undelivered(topic, report.err);
+}
+
+bool KafkaProducer::OnDelivery(rd_kafka_event_t* event) {
+  // The messages of one event are of one partition, and where a broker has refused them, a batch.
+  const bool alone = rd_kafka_event_message_count(event) == 1;
+  bool answered = false, refused = false, for_size = false;
+  TopicEntry* topic = nullptr;
+  BatchBound::Amount batch;
+  std::array<const rd_kafka_message_t*, kBatch> reports{};
+  while (const size_t count = rd_kafka_event_message_array(event, reports.data(), reports.size())) {
+    if (topic == nullptr) topic = Known(rd_kafka_topic_name(reports[0]->rkt));
+    if (reports[0]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      losses_.OnAnswer(rd_kafka_topic_name(reports[0]->rkt), reports[0]->partition);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const rd_kafka_message_t& report = *reports[i];
+      if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic != nullptr) topic->known = true;
+      refused = refused || (!alone && MayBeAnothers(report.err));
+      for_size = for_size || IsTooLarge(report.err);
+      gate_.Ended();
+      --outstanding_;
+      ++batch.messages;
+      batch.bytes += Weight(report.key_len, report.len);
+      if (const std::optional<Status> outcome = OutcomeOf(report, alone)) {
+        answered = answered || outcome->ok();
+        host_.Complete(static_cast<Token>(reinterpret_cast<uintptr_t>(report._private)), *outcome);
+      }
+    }
+  }
+  if (topic != nullptr) topic->bound.Ended(batch);
+  if (topic != nullptr && !refused) topic->bound.Decided();
+  if (topic != nullptr && refused) topic->bound.Refused(batch, for_size, Clock::now());
+  if (answered) gate_.Answered(Clock::now());
+  return answered;
+}
+
+void KafkaProducer::TooMuchOf(const std::string& topic) {
+  const TopicEntry* entry = Known(topic);
+  if (entry == nullptr || entry->bound.under_way().messages < 2) return;
+  if (bounds_.size() >= kMaxTopics) bounds_.clear();
+  bounds_.insert_or_assign(topic, entry->bound.under_way().bytes / 2);
+}
+
+void KafkaProducer::Purge() {
+  rd_kafka_purge(
+      rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+}  // namespace dsmsg::kafka

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Says why the brokers take no messages although they can be reached, such as an unmet
+// min.insync.replicas. librdkafka tries such messages again for ever and tells of it only in its
+// debug lines, so when nothing was acknowledged for a while these are listened to for a moment.
+// Used by the I/O thread only.
+#ifndef DSMSG_ADAPTORS_KAFKA_STALL_WATCH_H_
+#define DSMSG_ADAPTORS_KAFKA_STALL_WATCH_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "adaptors/kafka/connection.h"
+#include "core/base/time.h"
+#include "core/driver/driver.h"
+
+namespace dsmsg::kafka {
+
+class StallWatch {
+ public:
+  StallWatch(KafkaConnection& client, DriverHost& host) : connection_(client), host_(host) {}
+  ~StallWatch() { connection_.ListenToRefusals(false); }
+  StallWatch(const StallWatch&) = delete;
+  StallWatch& operator=(const StallWatch&) = delete;
+
+  /// A broker acknowledged something.
+  void OnAnswer() { since_ = Clock::now(); }
+  /// Some messages stay without an answer while others get theirs.
+  void Suspect();
+  /// Does what is due; `waiting` messages are not acknowledged. Returns how long a wait may last,
+  /// at most `budget`.
+  Millis Tick(size_t waiting, Millis budget);
+
+ private:
+  void Listen(Deadline now);
+  void Tell(const std::string& refusal, size_t waiting);
+
+  KafkaConnection& connection_;
+  DriverHost& host_;
+  bool waited_ = false, listening_ = false, told_ = false;
+  Deadline since_{};  // when the messages that wait now may have begun to, or the last look
+  Deadline until_{};  // while listening
+};
+
+/// "<topic> [<partition>]: MessageSet with ... encountered error: <error> (actions ...)" as what a
+/// person needs: "topic 't': <error> (<advice>)". Empty: it is another line.
+std::string RefusalIn(std::string_view line);
+
+}  // namespace dsmsg::kafka
+
+#endif  // DSMSG_ADAPTORS_KAFKA_STALL_WATCH_H_

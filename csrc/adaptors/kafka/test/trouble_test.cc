@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the driver says and does when the brokers are there and yet take nothing, and at a late end.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "adaptors/kafka/connection.h"
+#include "adaptors/kafka/errors.h"
+#include "adaptors/kafka/stall_watch.h"
+#include "adaptors/kafka/test/test_host.h"
+#include "core/net/dial.h"
+
+namespace dsmsg::kafka {
+namespace {
+
+bool Has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+/// Stands before a mock cluster and changes the address that the cluster names for its broker: a
+/// cluster whose advertised.listeners is wrong. One thread.
+class WrongAdvertiser {
+ public:
+  /// `host` has as many letters as 127.0.0.1.
+  WrongAdvertiser(HostPort cluster, std::string host)
+      : cluster_(std::move(cluster)), host_(std::move(host)) {
+    EXPECT_EQ(host_.size(), kRight.size());
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listener_.get(), generic, size), 0);
+    EXPECT_EQ(listen(listener_.get(), 16), 0);
+    EXPECT_EQ(getsockname(listener_.get(), generic, &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~WrongAdvertiser() {
+    stop_.Signal();
+    thread_.join();
+  }
+  HostPort address() const { return {"127.0.0.1", port_}; }
+  /// What the broker advertises is right from now on.
+  void Mend() { wrong_ = false; }
+
+ private:
+  static constexpr std::string_view kRight = "127.0.0.1";
+  struct Pair {
+    UniqueFd client, server;
+  };
+
+  void Run() {
+    for (;;) {
+      std::vector<pollfd> fds = {{stop_.fd(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+      for (const Pair& pair : pairs_) {
+        fds.push_back({pair.client.get(), POLLIN, 0});
+        fds.push_back({pair.server.get(), POLLIN, 0});
+      }
+      poll(fds.data(), fds.size(), -1);
+      if (fds[0].revents != 0) return;
+      for (size_t i = pairs_.size(); i-- > 0;) {
+        Pair& pair = pairs_[i];
+        const bool ends =
+            (fds[2 + 2 * i].revents != 0 && !Carry(pair.client.get(), pair.server.get(), false)) ||
+            (fds[3 + 2 * i].revents != 0 && !Carry(pair.server.get(), pair.client.get(), true));
+        if (ends) pairs_.erase(pairs_.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+      if (fds[1].revents == 0) continue;
+      UniqueFd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      auto server = DialTcp(cluster_, Clock::now() + Millis(5000), -1);
+      if (server.ok()) pairs_.push_back({std::move(client), std::move(server.value())});
+    }
+  }
+
+  bool Carry(int from, int to, bool answer) {
+    char buffer[65536];
+    const ssize_t got = recv(from, buffer, sizeof buffer, 0);
+    if (got <= 0) return false;
+    std::string bytes(buffer, static_cast<size_t>(got));
+    for (size_t at; answer && wrong_ && (at = bytes.find(kRight)) != bytes.npos;) {
+      bytes.replace(at, kRight.size(), host_);
+    }
+    return send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL) == got;
+  }
+
+  const HostPort cluster_;
+  const std::string host_;
+  std::atomic<bool> wrong_{true};
+  const UniqueFd listener_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  uint16_t port_ = 0;
+  WakeFd stop_;
+  std::vector<Pair> pairs_;
+  std::thread thread_;
+};
+
+class KafkaAdvertised : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+INSTANTIATE_TEST_SUITE_P(, KafkaAdvertised,
+                         testing::Values(std::pair("x.invalid", "name lookup"),
+                                         std::pair("127.0.0.9", "onnection refused")));
+
+TEST_P(KafkaAdvertised, AnAddressThatFailsIsNamedAndTheLinkIsDown) {
+  const auto [host, why] = GetParam();
+  MockCluster cluster;
+  WrongAdvertiser advertiser(cluster.address(), host);
+  Harness harness(advertiser.address(), "reconnect-max-interval=500ms\n");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  harness.Start();
+  ASSERT_TRUE(harness.SubmitWhenRoom(MakeMessage("t", "x"), 1).ok());
+  ASSERT_TRUE(harness.host.Wait([&] { return !harness.host.downs.empty(); }));
+  {
+    const std::lock_guard lock(harness.host.mutex);
+    const std::string& reason = harness.host.downs[0].message();
+    EXPECT_TRUE(harness.host.downs[0].retryable());
+    EXPECT_TRUE(Has(reason, "advertised.listeners")) << reason;
+    EXPECT_TRUE(Has(reason, std::string("cannot reach broker ") + host + ":")) << reason;
+    EXPECT_TRUE(Has(reason, why)) << reason;
+    EXPECT_FALSE(Has(reason, "conn-str")) << reason;
+    EXPECT_EQ(harness.host.ups, 0);
+  }
+  advertiser.Mend();
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.completed.size() == 1; }));
+  ASSERT_TRUE(harness.host.Wait([&] { return harness.host.ups > 0; }));
+  EXPECT_TRUE(harness.host.completed[1].ok());
+}
+
+TEST(KafkaErrorsOfNodes, AreToldApart) {
+  const Node advertised = NodeIn("sasl_ssl://x.invalid:9092/1: Failed to resolve 'x.invalid:9092'");
+  EXPECT_EQ(advertised.address, "x.invalid:9092");
+  EXPECT_EQ(advertised.id, "1");
+  const Node bootstrap = NodeIn("[thrd:app]: [::1]:9092/bootstrap: Connect to ipv6#[::1]:9092");
+  EXPECT_EQ(bootstrap.address, "[::1]:9092");
+  EXPECT_EQ(bootstrap.id, "bootstrap");
+  EXPECT_EQ(NodeIn("2/2 brokers are down").address, "");
+  EXPECT_EQ(NodeIn("").address, "");
+}
+
+std::string Logged(TestHost& host, const std::function<bool()>& done) {
+  EXPECT_TRUE(host.Wait(done));
+  return testing::internal::GetCapturedStderr();
+}
+
+size_t Count(const std::string& text, std::string_view part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+// librdkafka tries again for ever without a word.
+TEST(KafkaStall, AnUnmetMinInsyncReplicasIsSaidOnce) {
+  MockCluster cluster;
+  rd_kafka_mock_topic_create(cluster.get(), "replicated", 1, 1);
+  Harness harness(cluster.address(), "");
+  ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+  constexpr int16_t kProduce = 0;
+  // Since 2.3 librdkafka waits longer from time to time.
+  const size_t times = rd_kafka_version() < 0x02030000 ? 80 : 10;
+  std::vector<rd_kafka_resp_err_t> errors(times, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+  rd_kafka_mock_push_request_errors_array(cluster.get(), kProduce, errors.size(), errors.data());
+  testing::internal::CaptureStderr();
+  harness.Start();
+  ASSERT_TRUE(harness.SubmitWhenRoom(MakeMessage("replicated", "x"), 1).ok());
+  ASSERT_TRUE(harness.SubmitWhenRoom(MakeMessage("replicated", "y"), 2).ok());
+  const std::string log = Logged(harness.host, [&] { return harness.host.completed.size() == 2; });
+  EXPECT_EQ(Count(log, "min.insync.replicas"), 1u) << log;
+  EXPECT_TRUE(Has(log, "topic 'replicated': Broker: Not enough in-sync replicas")) << log;
+  EXPECT_FALSE(Has(log, "MSGSET") || Has(log, "PRODUCE")) << log;
+}
+
+TEST(KafkaStall, TheReasonIsReadFromTheLibrarysLines) {
+  EXPECT_EQ(RefusalIn("[thrd:h:1/bootstrap]: h:1/1: t [1]: MessageSet with 1 message(s) (MsgId 1, "
+                      "BaseSeq 0) encountered error: Broker: Not leader for partition (actions "
+                      "Refresh,MsgNotPersisted)"),
+            "topic 't': Broker: Not leader for partition");
+  EXPECT_EQ(RefusalIn("[thrd:h:1/1]: h:1/1: t [1]: MessageSet with 1 message(s) delivered"), "");
+  EXPECT_EQ(RefusalIn(""), "");
+}
+
+// A stopped or throttled process: librdkafka's threads are still there when Close has returned, and
+// may read what was in flight.
+TEST(KafkaEnd, MessagesInFlightLiveUntilTheInstanceIsDestroyed) {
+  static std::atomic<bool> go{false}, late{false};
+  go = late = false;
+  MockCluster cluster;
+  std::weak_ptr<const void> memory;
+  {
+    Harness harness(cluster.address(), "");
+    ASSERT_TRUE(harness.Open(Role::kProducer).ok());
+    rd_kafka_mock_broker_set_rtt(cluster.get(), 1, 60'000);
+    ASSERT_TRUE(harness.SubmitWhenRoom(MakeMessage("frozen", "x"), 1).ok());
+    before_destroy = [] {
+      late = true;
+      while (!go) std::this_thread::yield();
+    };
+    harness.driver().Close(Millis(0), -1);
+    memory = std::exchange(harness.host.memory, nullptr);
+    before_destroy = nullptr;
+  }
+  EXPECT_FALSE(memory.expired());
+  EXPECT_TRUE(late);
+  go = true;
+  const Deadline deadline = Clock::now() + Millis(30'000);
+  while (!memory.expired() && Clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(memory.expired());
+}
+
+}  // namespace
+}  // namespace dsmsg::kafka

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way to an open connection: servers, versions, addresses, TLS, CONNECT.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "adaptors/mqtt/connection.h"
+#include "adaptors/mqtt/errors.h"
+#include "core/base/fork.h"
+#include "core/net/dial.h"
+
+namespace dsmsg::mqtt {
+namespace {
+
+// So long a server is not asked again which version it speaks.
+constexpr std::chrono::hours kRemembered{1};
+
+void SetOption(int fd, int level, int name, int value) {
+  // Best effort: the connection works without any of them.
+  (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+}  // namespace
+
+Status MqttConnection::Open(Deadline deadline, int cancel_fd) {
+  const size_t count = settings_.hosts.size();
+  std::string failures;
+  Code code = Code::kInternal;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t index = (first_ + i) % count;
+    // A server that does not answer must leave time for the others.
+    const auto left = deadline - Clock::now();
+    const Deadline share = Clock::now() + left / static_cast<int64_t>(count - i);
+    Status status = OpenServer(settings_.hosts[index], share, cancel_fd);
+    if (status.ok()) {
+      first_ = index;
+      return status;
+    }
+    Close(Millis(0));
+    short_lives_ = 0;  // a rival leaves the server free to answer at once
+    if (status.code() == Code::kCancelled || count == 1) return status;
+    // One server that may come back makes the whole attempt worth repeating soon.
+    if (failures.empty() || status.retryable()) code = status.code();
+    failures += (failures.empty() ? "" : "; ") + status.message();
+  }
+  return {code, "none of " + std::to_string(count) + " servers can be used: " + failures};
+}
+
+Status MqttConnection::OpenServer(const HostPort& server, Deadline deadline, int cancel_fd) {
+  name_ = server.ToString();
+  const Result<std::vector<Address>> addresses =
+      Resolve(server, deadline, cancel_fd, peer().answered);
+  if (!addresses.ok()) return addresses.status();
+  if (!settings_.version5 || KnownFor(false)) {
+    Status status = OpenVersion(server, addresses.value(), false, deadline, cancel_fd);
+    // Another server may have the address now.
+    if (!status.ok() && attached_ && (connack_ < 0 || IsVersionRefused(connack_))) {
+      spoken_.erase(name_);
+    }
+    return status;
+  }
+  Status status = OpenVersion(server, addresses.value(), true, deadline, cancel_fd);
+  if (status.ok() || status.code() == Code::kCancelled) return status;
+  return OpenOlder(server, addresses.value(), status, deadline, cancel_fd);
+}
+
+// Servers for 3.1.1 either say that they do not know version 5 (those of long ago in a form that a
+// later libmosquitto, 2.0.21, finds malformed), or just close the connection, or wait for the rest
+// of what they take for a longer packet (amqtt 0.12.1). `newer`: how the attempt in version 5
+// ended.
+Status MqttConnection::OpenOlder(const HostPort& server, const std::vector<Address>& addresses,
+                                 const Status& newer, Deadline deadline, int cancel_fd) {
+  const bool said_so = IsVersionRefused(connack_) || (connack_ < 0 && malformed_);
+  const bool wordless = attached_ && connack_ < 0 && !KnownFor(true);
+  const bool closed = wordless && newer.code() == Code::kUnavailable;
+  const bool silent = wordless && newer.code() == Code::kTimeout && first_bytes_.empty();
+  if (!said_so && !closed && !silent) return newer;
+  // Whoever is merely slow answers in the order of the questions.
+  MqttWire asked_first = std::move(wire_);
+  const Status older = OpenVersion(server, addresses, false, deadline, cancel_fd);
+  if (silent && asked_first.AnsweredAsVersion5()) {
+    Close(Millis(400));
+    Remember(true);
+    return OpenVersion(server, addresses, true, deadline, cancel_fd);
+  }
+  // One that merely closed the connection may still be starting: it is asked in 5 next time.
+  if (connack_ >= 0 && !closed) Remember(false);
+  if (!older.ok()) return older.permanent() ? older : newer;
+  const bool loses = !settings_.user_properties.empty() || settings_.has_headers;
+  log_.Limited(loses || silent ? LogLevel::kWarn : LogLevel::kInfo, "version",
+               name_ +
+                   (silent ? " did not answer a login in MQTT 5, but one in 3.1.1"
+                           : " does not speak MQTT 5") +
+                   "; going on in 3.1.1" + (loses ? ", without user properties and headers" : "") +
+                   (silent ? " (protocol=3.1.1 saves the wait)" : ""));
+  return older;
+}
+
+bool MqttConnection::KnownFor(bool version5) const {
+  const auto found = spoken_.find(name_);
+  return found != spoken_.end() && found->second.version5 == version5 &&
+         Clock::now() < found->second.until;
+}
+
+void MqttConnection::Remember(bool version5) {
+  spoken_[name_] = {version5, Clock::now() + kRemembered};
+}
+
+Status MqttConnection::OpenVersion(const HostPort& server, const std::vector<Address>& addresses,
+                                   bool version5, Deadline deadline, int cancel_fd) {
+  version5_ = version5;
+  Status status(Code::kTimeout, "no time left for " + name_);
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
+    const Deadline share = Clock::now() + left / static_cast<int64_t>(addresses.size() - i);
+    status = OpenAddress(server, addresses[i], share, cancel_fd);
+    // What a server answered holds for its other addresses too.
+    if (status.ok() || status.code() == Code::kCancelled || connack_ >= 0) break;
+  }
+  return status;
+}
+
+Status MqttConnection::OpenAddress(const HostPort& server, const Address& address,
+                                   Deadline deadline, int cancel_fd) {
+  Forget();
+  Result<MosquittoPtr> made = MakeMosquitto(settings_, version5_, this);
+  if (!made.ok()) return made.status();
+  object_ = std::move(made.value());
+  SetCallbacks();
+  const int error = BeginConnect(object_.get(), settings_, version5_, address, server.port);
+  const int error_number = errno;
+  if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, error_number, peer().answered);
+  if (error == MOSQ_ERR_CONN_LOST) return Lost(error, error_number);  // reset meanwhile
+  if (error != MOSQ_ERR_SUCCESS) {
+    return {Code::kInternal,
+            "cannot connect to " + name_ + ": " + std::string(mosquitto_strerror(error))};
+  }
+  const int fd = mosquitto_socket(object_.get());
+  (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  CloseInChildren(fd);
+  SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  Status status = WaitConnected(server, deadline, cancel_fd);
+  if (status.ok())
+    status = wire_.Attach(fd, settings_.tls, server, peer().answered, deadline, cancel_fd);
+  if (!status.ok()) return status;
+  attached_ = true;
+  mosquitto_threaded_set(object_.get(), false);
+  // One that does not answer is asked in the older version with the rest of the time.
+  const auto left = deadline - Clock::now();
+  const bool may_be_older = version5_ && !KnownFor(true);
+  status = WaitConnack(may_be_older ? deadline - left / 4 : deadline, cancel_fd);
+  if (status.ok()) status = CheckLimits();
+  return status;
+}
+
+Status MqttConnection::WaitConnected(const HostPort& server, Deadline deadline, int cancel_fd) {
+  pollfd fds[2] = {{mosquitto_socket(object_.get()), POLLOUT, 0}, {cancel_fd, POLLIN, 0}};
+  int ready = 0;
+  do {
+    ready = poll(fds, 2, PollTimeout(deadline));
+  } while (ready < 0 && errno == EINTR);
+  if (fds[1].revents != 0) return ConnectFailure(server, ECANCELED);
+  if (ready == 0) return ConnectFailure(server, ETIMEDOUT, peer().answered);
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fds[0].fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  // A server that ended the connection already was connected to: WaitConnack says what that means.
+  const bool ended = error == ECONNRESET || error == EPIPE;
+  return error == 0 || ended ? Status() : ConnectFailure(server, error, peer().answered);
+}
+
+Status MqttConnection::WaitConnack(Deadline deadline, int cancel_fd) {
+  while (true) {
+    Progress progress;
+    const Status status = Step(Millis(PollTimeout(deadline)), cancel_fd, true, &progress);
+    if (connack_ > 0)
+      return ConnackError(version5_, connack_, words_, name_, !settings_.login.user.empty());
+    if (!status.ok()) return status;
+    if (connack_ == 0) return {};
+    if (progress.woken) return {Code::kCancelled, "connecting to " + name_ + " was cancelled"};
+    if (Clock::now() < deadline) continue;
+    return {Code::kTimeout,
+            "no answer to CONNECT from " + name_ + " in time" + Hint(Situation::kSilent, peer())};
+  }
+}
+
+Status MqttConnection::CheckLimits() {
+  if (settings_.retain && !retain_available_) {
+    return {Code::kNotSupported, "retain=1: " + name_ + " keeps no messages (set retain=0)"};
+  }
+  if (settings_.qos > maximum_qos_) {
+    log_.Limited(LogLevel::kWarn, "qos",
+                 "qos=" + std::to_string(settings_.qos) + ": " + name_ + " allows " +
+                     std::to_string(maximum_qos_) + " at most, which is used");
+  }
+  const size_t window = std::min(settings_.max_inflight, receive_maximum_);
+  log_.Info("MQTT " + std::string(version5_ ? "5" : "3.1.1") + " at " + name_ + ", at most " +
+            std::to_string(window) + " messages in flight (max-inflight " +
+            std::to_string(settings_.max_inflight) +
+            (version5_ ? ", the server's Receive Maximum " + std::to_string(receive_maximum_)
+                       : std::string()) +
+            ")" + (session_present_ ? ", session resumed" : ""));
+  return {};
+}
+
+}  // namespace dsmsg::mqtt

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/mqtt/consumer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+#include "adaptors/mqtt/errors.h"
+#include "core/base/time.h"
+#include "core/net/hints.h"
+
+namespace dsmsg::mqtt {
+namespace {
+
+// Of what waits here, and of what it may come to where a server has no window (MQTT 3.1.1).
+constexpr size_t kEnough = 1000, kEnoughBytes = size_t{16} << 20;
+constexpr size_t kMost = 20000, kMostBytes = size_t{64} << 20;
+constexpr size_t kMostNamed = 3;  // topics in one error text
+
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size());
+  // The library only reads them, but is declared with char*.
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  return pointers;
+}
+
+std::vector<std::string> Difference(const std::set<std::string>& a,
+                                    const std::set<std::string>& b) {
+  std::vector<std::string> only_a;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(only_a));
+  return only_a;
+}
+
+}  // namespace
+
+void MqttConsumer::BeginOpen() {
+  opening_ = strangers_ = true;
+  pending_before_ = pending_.size();
+  early_before_ = early_.size();
+}
+
+void MqttConsumer::Reset() {
+  subscribed_.clear();
+  subscribe_mid_ = unsubscribe_mid_ = 0;
+  strangers_ = connection_.session_present();
+  broken_ = Status();
+  opening_ = false;
+  Forget(&pending_, pending_before_);
+  Forget(&early_, early_before_);
+  pending_bytes_ = 0;
+  for (const Received& received : pending_) pending_bytes_ += received.message.payload.size();
+  early_bytes_ = 0;
+  for (const Received& received : early_) early_bytes_ += received.message.payload.size();
+}
+
+// What an earlier connection did not acknowledge comes again, if the server still knows of it.
+void MqttConsumer::Forget(std::deque<Received>* waiting, size_t of_before) const {
+  const auto end = waiting->begin() + static_cast<std::ptrdiff_t>(of_before);
+  if (connection_.session_present()) {
+    waiting->erase(std::remove_if(waiting->begin(), end,
+                                  [](const Received& received) { return received.mid != 0; }),
+                   end);
+  } else {
+    std::for_each(waiting->begin(), end, [](Received& received) { received.mid = 0; });
+  }
+}
+
+size_t MqttConsumer::UnsavedPending() const {
+  return static_cast<size_t>(std::count_if(
+      pending_.begin(), pending_.end(),
+      [this](const Received& received) { return settings_.clean_session || received.mid == 0; }));
+}
+
+void MqttConsumer::Ack(AckToken token) {
+  if (token != 0) connection_.Acknowledge(static_cast<int>(token));
+}
+
+Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline deadline,
+                               int cancel_fd) {
+  std::set<std::string> wanted(topics.begin(), topics.end());
+  for (const std::string& topic : wanted) {
+    const int length = static_cast<int>(std::min<size_t>(topic.size(), 65536));
+    if (mosquitto_sub_topic_check(topic.c_str()) != MOSQ_ERR_SUCCESS ||
+        mosquitto_validate_utf8(topic.data(), length) != MOSQ_ERR_SUCCESS) {
+      return {Code::kInvalidArgument,
+              "\"" + topic.substr(0, 200) +
+                  "\" is not a topic that can be subscribed to (+ stands for a whole level, # for "
+                  "all levels from there on, as in cameras/+/events or cameras/#)"};
+    }
+  }
+  const std::vector<std::string> gone = Difference(subscribed_, wanted);
+  const std::vector<std::string> added = Difference(wanted, subscribed_);
+  const std::set<std::string> before = wanted_;
+  // Messages of the new topics may come before the answer; whose they are is known then.
+  wanted_.insert(wanted.begin(), wanted.end());
+  subscribing_ = true;
+  const Status status = Change(gone, added, deadline, cancel_fd);
+  subscribing_ = false;
+  strangers_ = strangers_ || !gone.empty() || !status.ok();
+  Adopt(status.ok() ? std::move(wanted) : before);
+  return status;
+}
+
+// First what is to be added: refused, it leaves what is subscribed as it is.
+Status MqttConsumer::Change(const std::vector<std::string>& gone,
+                            const std::vector<std::string>& added, Deadline deadline,
+                            int cancel_fd) {
+  Status status;
+  do {
+    granted_.clear();
+    status = Add(added);
+    if (status.ok()) status = WaitAnswers(deadline, cancel_fd);
+  } while (status.ok() && IsIdInUse());
+  Status refused;
+  if (status.ok()) {
+    refused = CheckGranted(added);
+    status = Remove(refused.ok() ? gone : added);
+  }
+  if (!refused.ok()) {
+    unsubscribe_mid_ = 0;  // what comes before the answer is dropped: no need to wait
+  } else if (status.ok()) {
+    status = WaitAnswers(deadline, cancel_fd);
+  }
+  if (!status.ok()) broken_ = status;
+  return refused.ok() ? status : refused;
+}
+
+// From here on messages of other topics are dropped.
+void MqttConsumer::Adopt(std::set<std::string> wanted) {
+  wanted_ = std::move(wanted);
+  called_ = called_ || !wanted_.empty();
+  if (!called_) return;
+  std::move(early_.begin(), early_.end(), std::back_inserter(pending_));
+  early_.clear();
+  early_bytes_ = 0;
+  std::deque<Received> kept;
+  pending_bytes_ = 0;
+  for (Received& received : pending_) {
+    if (!Wanted(received.message.topic.c_str())) {
+      Ack(static_cast<AckToken>(received.mid));
+      continue;
+    }
+    pending_bytes_ += received.message.payload.size();
+    kept.push_back(std::move(received));
+  }
+  pending_.swap(kept);
+}
+
+Status MqttConsumer::Add(const std::vector<std::string>& topics) {
+  if (topics.empty()) return {};
+  connection_.ExpectAnswer();
+  errno = 0;
+  std::vector<char*> texts = Pointers(topics);
+  // A resumed session has had the retained messages already.
+  const int options = connection_.version5() ? MQTT_SUB_OPT_SEND_RETAIN_NEW : 0;
+  // At most 1: of a QoS 2 exchange that a lost link breaks, the library forgets the message.
+  const int qos = std::min(settings_.qos, 1);
+  const int error = mosquitto_subscribe_multiple(connection_.object(), &subscribe_mid_,
+                                                 static_cast<int>(texts.size()), texts.data(), qos,
+                                                 options, nullptr);
+  if (error != MOSQ_ERR_SUCCESS) return LostError(error, errno, connection_.name());
+  subscribed_.insert(topics.begin(), topics.end());
+  return {};
+}
+
+Status MqttConsumer::Remove(const std::vector<std::string>& topics) {
+  if (topics.empty()) return {};
+  connection_.ExpectAnswer();
+  errno = 0;
+  std::vector<char*> texts = Pointers(topics);
+  const int error =
+      mosquitto_unsubscribe_multiple(connection_.object(), &unsubscribe_mid_,
+                                     static_cast<int>(texts.size()), texts.data(), nullptr);
+  if (error != MOSQ_ERR_SUCCESS) return LostError(error, errno, connection_.name());
+  for (const std::string& topic : topics) subscribed_.erase(topic);
+  return {};
+}
+
+Status MqttConsumer::WaitAnswers(Deadline deadline, int cancel_fd) {
+  while (subscribe_mid_ != 0 || unsubscribe_mid_ != 0) {
+    MqttConnection::Progress progress;
+    const Status status =
+        connection_.Step(Millis(PollTimeout(deadline)), cancel_fd, true, &progress);
+    if (!status.ok()) return status;
+    if (progress.woken) return {Code::kCancelled, "subscribing was cancelled"};
+    if (Clock::now() >= deadline) {
+      return {Code::kTimeout, "no answer to SUBSCRIBE from " + connection_.name() +
+                                  " within connect-timeout" + Hint(Situation::kStalled)};
+    }
+  }
+  return {};
+}
+
+// mochi (2.7.9) refuses a SUBSCRIBE whose packet identifier is that of a message on its way to us;
+// the library's next one is free, if not this time then soon.
+bool MqttConsumer::IsIdInUse() const {
+  return std::find(granted_.begin(), granted_.end(), MQTT_RC_PACKET_ID_IN_USE) != granted_.end();
+}
+
+Status MqttConsumer::CheckGranted(const std::vector<std::string>& added) const {
+  std::string text;
+  size_t refused = 0;
+  Code code = Code::kRejected;
+  for (size_t i = 0; i < granted_.size() && i < added.size(); ++i) {
+    if (granted_[i] < 128) continue;
+    if (++refused > kMostNamed) continue;
+    code = SubscribeCode(granted_[i]);
+    text += (text.empty() ? "\"" : ", \"") + added[i].substr(0, 200) +
+            "\": " + ReasonText(connection_.version5(), granted_[i]);
+  }
+  if (refused == 0) return {};
+  if (refused > kMostNamed) text += " and " + std::to_string(refused - kMostNamed) + " more";
+  return {code, "subscribing was refused by " + connection_.name() + ": " + text +
+                    " (may this user read there?)"};
+}
+
+void MqttConsumer::OnSubscribed(int mid, std::span<const int> granted) {
+  if (mid != subscribe_mid_) return;
+  subscribe_mid_ = 0;
+  granted_.assign(granted.begin(), granted.end());
+}
+
+void MqttConsumer::OnUnsubscribed(int mid) {
+  if (mid == unsubscribe_mid_) unsubscribe_mid_ = 0;
+}
+
+bool MqttConsumer::Matches(const std::string& filter, const std::string& topic) {
+  // A shared subscription, $share/group/filter, matches as its filter does.
+  const char* pattern = filter.c_str();
+  if (filter.starts_with("$share/")) {
+    const size_t slash = filter.find('/', 7);
+    if (slash != filter.npos) pattern += slash + 1;
+  }
+  bool matches = false;
+  return mosquitto_topic_matches_sub(pattern, topic.c_str(), &matches) == MOSQ_ERR_SUCCESS &&
+         matches;
+}
+
+bool MqttConsumer::Wanted(const char* topic) const {
+  return std::any_of(wanted_.begin(), wanted_.end(),
+                     [topic](const std::string& filter) { return Matches(filter, topic); });
+}
+
+void MqttConsumer::OnMessage(const mosquitto_message& message) {
+  Received received;
+  received.qos = message.qos;
+  if (message.qos == 1) received.mid = message.mid;
+  if (called_ && strangers_ && !Wanted(message.topic)) {
+    Ack(static_cast<AckToken>(received.mid));
+    return;
+  }
+  received.message.topic = message.topic;
+  received.message.payload.assign(static_cast<const char*>(message.payload),
+                                  static_cast<size_t>(message.payloadlen));
+  if (called_) {
+    Deliver(std::move(received));
+  } else {
+    KeepEarly(std::move(received));
+  }
+}
+
+// The server sends what waited for us as soon as it knows who we are. What it may send without an
+// acknowledgement is kept; the rest stays there until somebody subscribes. Mosquitto (2.0.11) sends
+// more than that of what an earlier connection has seen already.
+void MqttConsumer::KeepEarly(Received&& received) {
+  const bool room = received.mid != 0 ? early_.size() < kMost && early_bytes_ < kMostBytes
+                                      : early_.size() < kEnough;
+  if (room) {
+    early_bytes_ += received.message.payload.size();
+    early_.push_back(std::move(received));
+    return;
+  }
+  host_.log().Limited(LogLevel::kWarn, "early",
+                      "messages for an earlier subscription of this client-id are dropped, because "
+                      "subscribe was not called (clean-session=1 ends that subscription)");
+}
+
+// Ok: taken. kWouldBlock leaves it unchanged. Anything else: the connection is being closed.
+Status MqttConsumer::Offer(Received* received) {
+  const bool later = !settings_.clean_session;
+  const auto mid = static_cast<AckToken>(received->mid);
+  const Status status = host_.Deliver(std::move(received->message), later ? mid : 0);
+  if (status.ok() && !later) Ack(mid);
+  return status;
+}
+
+void MqttConsumer::Deliver(Received&& received) {
+  const bool now = !opening_ && !subscribing_ && pending_.empty();
+  if (now && Offer(&received).code() != Code::kWouldBlock) return;
+  Keep(std::move(received));
+}
+
+void MqttConsumer::Keep(Received&& received) {
+  const bool enough = pending_.size() >= kEnough || pending_bytes_ >= kEnoughBytes;
+  if (received.qos == 0 && enough) {
+    ++dropped_;
+    host_.log().Limited(LogLevel::kWarn, "dropped",
+                        std::to_string(dropped_) +
+                            " received messages of QoS 0 dropped so far: the subscribe callback is "
+                            "slower than they come (QoS 1 would wait at the server)");
+    return;
+  }
+  pending_bytes_ += received.message.payload.size();
+  pending_.push_back(std::move(received));
+}
+
+bool MqttConsumer::DeliverPending() {
+  while (!pending_.empty()) {
+    const size_t bytes = pending_.front().message.payload.size();
+    if (Offer(&pending_.front()).code() == Code::kWouldBlock) return false;
+    pending_bytes_ -= bytes;
+    pending_.pop_front();
+  }
+  return true;
+}
+
+bool MqttConsumer::MayRead() {
+  if (pending_.size() < kMost && pending_bytes_ < kMostBytes) return true;
+  host_.log().Limited(LogLevel::kWarn, "stopped",
+                      "the subscribe callback is too slow for what " + connection_.name() +
+                          " sends: nothing is read until it has caught up, acknowledgements of "
+                          "what is sent included");
+  return false;
+}
+
+}  // namespace dsmsg::mqtt

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Subscribes and hands received messages over.
+//
+// A message of QoS 1 is acknowledged when the core has taken it, in a session that outlives its
+// connection (clean-session=0) when the host's callback has returned: then a server that is asked
+// again sends it again. What the core has no room for waits here without an acknowledgement, and
+// the server sends no more than its window. A message of QoS 0 that finds no room here either is
+// dropped.
+//
+// Threads: the connection's I/O thread only. Settings, client and host outlive it.
+#ifndef DSMSG_ADAPTORS_MQTT_CONSUMER_H_
+#define DSMSG_ADAPTORS_MQTT_CONSUMER_H_
+
+#include <deque>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "adaptors/mqtt/connection.h"
+#include "core/base/time.h"
+#include "core/driver/driver.h"
+
+namespace dsmsg::mqtt {
+
+class MqttConsumer {
+ public:
+  MqttConsumer(const MqttSettings& settings, MqttConnection& client, DriverHost& host)
+      : settings_(settings), connection_(client), host_(host) {}
+
+  /// Open begins. What comes before Reset is kept: it is not to be delivered yet.
+  void BeginOpen();
+  /// The link was opened: the server may know nothing of our topics. Received messages stay, unless
+  /// the server sends them again.
+  void Reset();
+  /// Replaces the topics and waits for the server's answer; does the connection's other work
+  /// meanwhile. On an error the previous topics are in force again (driver.h).
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
+  static bool Matches(const std::string& filter, const std::string& topic);
+
+  void OnMessage(const mosquitto_message& message);
+  void OnSubscribed(int mid, std::span<const int> granted);
+  void OnUnsubscribed(int mid);
+
+  /// The host's callback has returned.
+  void Ack(AckToken token);
+
+  /// Hands over what waits; true: there is room for more.
+  bool DeliverPending();
+  /// Without room: whether the connection may be read for the sake of other answers.
+  bool MayRead();
+  /// How many of those that wait would not come again after an orderly end.
+  size_t UnsavedPending() const;
+  /// Subscribe lost the link.
+  const Status& broken() const { return broken_; }
+
+ private:
+  Status Change(const std::vector<std::string>& gone, const std::vector<std::string>& added,
+                Deadline deadline, int cancel_fd);
+  Status Add(const std::vector<std::string>& topics);
+  Status Remove(const std::vector<std::string>& topics);
+  Status WaitAnswers(Deadline deadline, int cancel_fd);
+  bool IsIdInUse() const;
+  Status CheckGranted(const std::vector<std::string>& added) const;
+  void Adopt(std::set<std::string> wanted);
+  bool Wanted(const char* topic) const;
+  struct Received {
+    InMessage message;
+    int qos = 0;
+    int mid = 0;  // to acknowledge; 0: not, or not any more
+  };
+  void Forget(std::deque<Received>* waiting, size_t of_before) const;
+  void KeepEarly(Received&& received);
+  void Deliver(Received&& received);
+  Status Offer(Received* received);
+  void Keep(Received&& received);
+
+  const MqttSettings& settings_;
+  MqttConnection& connection_;
+  DriverHost& host_;
+
+  std::set<std::string> wanted_;      // what the host asked for; while it is asked for more: both
+  std::set<std::string> subscribed_;  // what this connection has asked the server for
+  bool called_ = false;               // Subscribe, ever
+  bool subscribing_ = false;          // nothing is delivered
+  /// Topics that are not wanted may come: of an older session, or just given up.
+  bool strangers_ = false;
+  int subscribe_mid_ = 0, unsubscribe_mid_ = 0;  // answers waited for
+  std::vector<int> granted_;
+  std::deque<Received> pending_;
+  size_t pending_bytes_ = 0;
+  bool opening_ = false;
+  size_t pending_before_ = 0, early_before_ = 0;  // of an earlier connection
+  uint64_t dropped_ = 0;                          // messages of QoS 0
+  std::deque<Received> early_;  // of a resumed session, before Subscribe was called
+  size_t early_bytes_ = 0;
+  Status broken_;
+};
+
+}  // namespace dsmsg::mqtt
+
+#endif  // DSMSG_ADAPTORS_MQTT_CONSUMER_H_

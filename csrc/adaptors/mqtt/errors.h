@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the server's numbers mean: for the core (a code) and for a person (a text with advice).
+// Pure functions: any thread.
+#ifndef DSMSG_ADAPTORS_MQTT_ERRORS_H_
+#define DSMSG_ADAPTORS_MQTT_ERRORS_H_
+
+#include <string>
+
+#include "core/base/status.h"
+#include "adaptors/mqtt/mosquitto_library.h"
+
+namespace dsmsg::mqtt {
+
+/// What MQTT 5 lets a server say beside a number: " (it says: ...)", and which server it names
+/// instead of itself. Else "".
+std::string ServersWords(const mosquitto_property* properties);
+
+/// A CONNACK other than 0 from `peer` ("host:port"). `login`: a user name was sent.
+Status ConnackError(bool version5, int code, const std::string& words, const std::string& peer,
+                    bool login);
+/// The server refuses this version of the protocol.
+bool IsVersionRefused(int connack_code);
+
+/// The reason of a PUBACK, PUBREC or PUBCOMP for a message to `topic`.
+Status PublishError(int reason, const std::string& words, std::string_view topic,
+                    const std::string& peer);
+/// What mosquitto_publish says; only for errors that are the message's own (IsMessageError).
+Status LibraryPublishError(int error, std::string_view topic, size_t size, const std::string& peer);
+bool IsMessageError(int error);
+
+/// The code for one refused topic filter of a SUBACK (128 or more).
+Code SubscribeCode(int reason);
+/// "not authorized (0x87)", for MQTT 3.1.1 only "refused".
+std::string ReasonText(bool version5, int reason);
+
+/// The connection to `peer` ended, for the library's `error`, with `error_number` errno.
+Status LostError(int error, int error_number, const std::string& peer);
+/// The server ended it with a DISCONNECT of `reason` (128 or more), whose words the library keeps
+/// to itself.
+Status DisconnectError(int reason, const std::string& peer);
+
+}  // namespace dsmsg::mqtt
+
+#endif  // DSMSG_ADAPTORS_MQTT_ERRORS_H_

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/mqtt/settings.h"
+#include "core/options/config.h"
+#include "core/options/options.h"
+
+#include <mosquitto.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+
+namespace dsmsg::mqtt {
+namespace {
+
+constexpr OptionSpec kOptions[] = {
+    {"client-id", "string", "",
+     "Client identifier. Two connections with the same one throw each other out. Empty: a random "
+     "one for each connection"},
+    {"keep-alive", "s(0,65535)", "60",
+     "Seconds without traffic after which the server is asked for a sign of life; 0: never, else "
+     "at least 5"},
+    {"loop-timeout", "ms(1,3600000)", "2000", "Bound of one wait of the I/O thread"},
+    {"set-threaded", "bool", "0",
+     "Accepted for compatibility, without effect: the adaptor always has a thread of its own"},
+    {"qos", "int(0,2)", "1",
+     "0: OK when written to the socket; 1: OK when the server acknowledged (may arrive twice after "
+     "a lost connection); 2: exactly once within one connection. Subscriptions use at most 1"},
+    {"retain", "bool", "0", "1: the server keeps the last message of each topic for newcomers"},
+    {"protocol", "enum(5,3.1.1)", "5",
+     "Version of MQTT. A server that refuses 5, or does not answer it, is spoken to in 3.1.1, "
+     "without user properties and reasons"},
+    {"clean-session", "bool", "1",
+     "0: the server keeps subscriptions and waiting messages for this client-id while it is away"},
+    {"session-expiry", "s(0,4294967295)", "24h",
+     "With clean-session=0: how long the server keeps the session; 4294967295 seconds: for ever "
+     "(MQTT 5; in 3.1.1 the server decides)"},
+    {"max-inflight", "int(1,65535)", "1000",
+     "Most messages sent and not yet acknowledged; the server's Receive Maximum lowers it (and "
+     "qos=2 over MQTT 3.1.1: 20 at most)"},
+    {"linger", "ms(0,100)", "5",
+     "How long a message may wait for others to share wake-ups with; a synchronous send never "
+     "waits. 0: every message leaves at once"},
+    {"will-topic", "string", "",
+     "Topic of the last will: what the server publishes when it loses this client without a word"},
+    {"will-payload", "string", "", "Text of the last will"},
+    {"will-qos", "int(0,2)", "1", "Quality of service of the last will"},
+    {"will-retain", "bool", "0", "1: the last will is retained"},
+    {"user-properties", "pairs", "",
+     "User properties of every message, name=value;name=value (MQTT 5). The option headers adds "
+     "ones with fields of the payload"},
+    // The protocol's limit is 256 MiB for topic, properties and payload together.
+    {"max-message-bytes", "bytes(1,267386880)", "255M",
+     "A larger payload is completed with an error; the server may allow less"},
+};
+
+Status Bad(const std::string& text) { return {Code::kInvalidArgument, text}; }
+
+std::string RandomClientId() {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::random_device device;
+  std::string id = "dsmsg-";  // with 16 digits within the 23 that every server must take
+  for (int i = 0; i < 16; ++i) id += kDigits[device() & 15];
+  return id;
+}
+
+bool IsText(const std::string& text) {
+  return text.find('\0') == text.npos && text.size() <= 65535 &&
+         mosquitto_validate_utf8(text.data(), static_cast<int>(text.size())) == MOSQ_ERR_SUCCESS;
+}
+
+Status ReadSession(const Config& config, MqttSettings* out) {
+  out->client_id = config.GetString("client-id");
+  if (!IsText(out->client_id)) {
+    return Bad("client-id: not valid UTF-8 of at most 65535 bytes");
+  }
+  out->clean_session = config.GetBool("clean-session");
+  if (!out->clean_session && out->client_id.empty()) {
+    return Bad(
+        "clean-session=0 needs a client-id: without one the server cannot know whose session it is "
+        "(set client-id to a name of this connection's own)");
+  }
+  if (!out->clean_session) {
+    const auto seconds =
+        std::chrono::ceil<std::chrono::seconds>(config.GetMillis("session-expiry"));
+    out->session_expiry = static_cast<uint32_t>(seconds.count());
+    if (out->session_expiry == 0) {
+      return Bad(
+          "session-expiry=0 with clean-session=0: the session would end with its connection (set a "
+          "time, or clean-session=1)");
+    }
+  }
+  out->client_id_given = !out->client_id.empty();
+  if (!out->client_id_given) out->client_id = RandomClientId();
+  const Millis keep_alive = config.GetMillis("keep-alive");
+  out->keep_alive = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(keep_alive).count());
+  if (out->keep_alive > 0 && out->keep_alive < 5) {
+    return Bad("keep-alive: " + std::to_string(out->keep_alive) +
+               " seconds are less than the client library allows (0: off, or 5 to 65535)");
+  }
+  return {};
+}
+
+Status ReadWill(const Config& config, MqttSettings* out) {
+  MqttSettings::Will will;
+  will.topic = config.GetString("will-topic");
+  if (will.topic.empty()) {
+    // The defaults, written out, ask for nothing.
+    const std::pair<const char*, bool> asked[] = {
+        {"will-payload", !config.GetString("will-payload").empty()},
+        {"will-qos", config.GetInt("will-qos") != 1},
+        {"will-retain", config.GetBool("will-retain")}};
+    for (const auto& [option, set] : asked) {
+      if (set) {
+        return Bad(std::string(option) + " is set without will-topic (set the topic too)");
+      }
+    }
+    return {};
+  }
+  if (!IsText(will.topic) || mosquitto_pub_topic_check(will.topic.c_str()) != MOSQ_ERR_SUCCESS) {
+    return Bad("will-topic=" + will.topic +
+               ": not a topic that can be published to (no + and # in it)");
+  }
+  will.payload = config.GetString("will-payload");
+  will.qos = static_cast<int>(config.GetInt("will-qos"));
+  will.retain = config.GetBool("will-retain");
+  out->will = std::move(will);
+  return {};
+}
+
+Status ReadProducer(const Config& config, MqttSettings* out) {
+  out->qos = static_cast<int>(config.GetInt("qos"));
+  if (out->qos == 2 && !out->clean_session) {
+    return Bad(
+        "qos=2 with clean-session=0: after a lost connection the server would take new messages "
+        "for old ones by their numbers (use qos=1, or clean-session=1)");
+  }
+  out->retain = config.GetBool("retain");
+  out->version5 = config.GetString("protocol") == "5";
+  out->max_inflight = static_cast<size_t>(config.GetInt("max-inflight"));
+  out->user_properties = config.GetPairs("user-properties");
+  for (const auto& [name, value] : out->user_properties) {
+    if (!IsText(name) || !IsText(value)) {
+      return Bad("user-properties: \"" + name + "\" is not valid UTF-8 of at most 65535 bytes");
+    }
+  }
+  out->has_headers = !config.GetPairs("headers").empty();
+  if (!out->version5 && !out->user_properties.empty()) {
+    return Bad("user-properties need protocol=5 (MQTT 3.1.1 has none)");
+  }
+  if (!out->version5 && out->has_headers) {
+    return Bad("headers need protocol=5 (MQTT 3.1.1 has no user properties)");
+  }
+  const char* extraction = std::getenv("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION");
+  out->sensor_envelope = extraction != nullptr && std::string_view(extraction) == "1";
+  if (const char* id = std::getenv("DEEPSTREAM_SENSOR_ID")) out->default_sensor_id = id;
+  return {};
+}
+
+Status ReadLoginAndHosts(const Endpoints& endpoints, const Config& config, MqttSettings* out) {
+  if (endpoints.hosts.empty()) {
+    return Bad(
+        "no server is named (conn-str is \"host;port\", for example \"localhost;1883\", or set "
+        "hostname and port in the config file)");
+  }
+  if (!endpoints.path.empty()) {
+    return Bad(
+        "an mqtt:// URL has no path (for example mqtt://localhost:1883; the topic is an "
+        "option of its own)");
+  }
+  out->hosts = endpoints.hosts;
+  out->login = ReadLogin(endpoints, config, "MQTT");
+  if (!IsText(out->login.user)) return Bad("username: not valid UTF-8 of at most 65535 bytes");
+  if (out->login.password.size() > 65535) return Bad("password: longer than 65535 bytes");
+  if (out->login.user.empty() && !out->login.password.empty() &&
+      config.GetString("protocol") != "5") {
+    return Bad("password is set without username, which MQTT 3.1.1 does not allow (set USER_MQTT)");
+  }
+  Result<TlsSettings> tls = ReadTlsSettings(endpoints, config);
+  if (!tls.ok()) return tls.status();
+  out->tls = std::move(tls.value());
+  return {};
+}
+
+}  // namespace
+
+std::span<const OptionSpec> MqttOptions() { return kOptions; }
+
+Result<MqttSettings> ReadSettings(const Endpoints& endpoints, const Config& config) {
+  MqttSettings settings;
+  using Reader = Status (*)(const Config&, MqttSettings*);
+  Status status = ReadLoginAndHosts(endpoints, config, &settings);
+  for (const Reader read : {ReadSession, ReadProducer, ReadWill}) {
+    if (status.ok()) status = read(config, &settings);
+  }
+  if (!status.ok()) return status;
+  settings.connect_timeout = config.GetMillis("connect-timeout");
+  settings.silence_limit = std::max(settings.connect_timeout, Millis(5000));
+  settings.loop_timeout = config.GetMillis("loop-timeout");
+  return settings;
+}
+
+}  // namespace dsmsg::mqtt

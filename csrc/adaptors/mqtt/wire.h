@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bytes between libmosquitto and the server. The library reads from and writes to one end of a
+// local socket pair; this class carries the bytes on to the server's socket, with or without TLS.
+//
+// It exists because libmosquitto acknowledges a received message of QoS 1 as soon as it has read it
+// and offers no way to do that later. The wire drops those PUBACKs, and Acknowledge() sends one
+// when the message has found its place. So the connection can be read at any time (the answers to
+// what is sent arrive in between) while the server's window of unacknowledged messages bounds how
+// much comes.
+//
+// Threads: one at a time (the connection's I/O thread), with SIGPIPE blocked. Owns the server's
+// socket and its end of the pair.
+#ifndef DSMSG_ADAPTORS_MQTT_WIRE_H_
+#define DSMSG_ADAPTORS_MQTT_WIRE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/base/fd.h"
+#include "core/base/time.h"
+#include "core/net/hints.h"
+#include "core/net/tls.h"
+#include "core/net/tls_stream.h"
+
+namespace dsmsg::mqtt {
+
+class MqttWire {
+ public:
+  /// Takes over the connected socket behind the library's descriptor `fd` and puts an end of the
+  /// pair in its place. Nothing may have been written to it. With TLS: makes the handshake.
+  /// `answered`: how much the server has answered before, for the advice of an error.
+  Status Attach(int fd, const TlsSettings& tls, const HostPort& server, Answered answered,
+                Deadline deadline, int cancel_fd);
+  void Close();
+  /// The server's socket, or -1.
+  int fd() const { return server_.get(); }
+
+  /// What poll() has to wait for on fd().
+  short Events(bool read) const;
+  /// Received bytes wait where poll() does not see them.
+  bool buffered() const { return tls_ != nullptr && tls_->buffered(); }
+
+  /// To be called before waiting. Mosquitto leaves Nagle's algorithm on: of several answers it
+  /// sends the first and keeps the rest until our kernel has confirmed that, which it puts off for
+  /// 40 ms unless something is sent meanwhile.
+  void Confirm();
+
+  /// Reads one piece from the server. kWouldBlock: there was nothing.
+  TransportIo Receive();
+  /// Of a connection on which nothing was received before: the server has meanwhile answered
+  /// CONNECT as version 5 does.
+  bool AnsweredAsVersion5();
+  /// What was received and not yet handed on.
+  std::string_view received() const { return {in_.get() + fed_, received_ - fed_}; }
+  /// Hands received bytes to the library, as many as fit. False: there are none left.
+  bool Feed();
+
+  /// Takes what the library wrote, unless a lot waits already. Returns how many bytes.
+  size_t Collect();
+  /// Sends what waits, as much as the server takes now.
+  TransportIo Send();
+  bool unsent() const { return sent_ < out_.size(); }
+
+  /// Tells the server that the message with this id has been taken.
+  void Acknowledge(uint16_t id);
+
+  /// Why Receive or Send gave kError. `error_number` is 0 when TLS failed.
+  Status error() const;
+  int error_number() const { return error_number_; }
+
+ private:
+  TransportIo Failed(int error);
+  TransportIo ReceivePlain();
+  void Filter(std::string_view bytes);
+
+  UniqueFd server_, library_;       // the latter: our end of the pair
+  std::unique_ptr<TlsStream> tls_;  // ends before the socket
+  std::unique_ptr<char[]> in_;      // received bytes
+  size_t received_ = 0, fed_ = 0;
+  std::string out_;  // bytes for the server
+  size_t sent_ = 0;
+  // Where in the library's packets Filter is, and what has to wait for the end of one.
+  std::string header_, acknowledgements_;
+  size_t left_ = 0;
+  bool dropping_ = false;
+  bool unconfirmed_ = false;  // something was received, and nothing sent since
+  int error_number_ = 0;
+};
+
+}  // namespace dsmsg::mqtt
+
+#endif  // DSMSG_ADAPTORS_MQTT_WIRE_H_

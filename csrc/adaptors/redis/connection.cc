@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/redis/connection.h"
+#include "core/net/hints.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+namespace dsmsg::redis {
+namespace {
+
+constexpr char kClosed[] = "the server closed it";
+// What servers end a connection for without a word.
+constexpr char kLimits[] =
+    " (is it restarting? or did this client reach one of its limits, such as "
+    "client-query-buffer-limit or client-output-buffer-limit? its log says so)";
+
+}  // namespace
+
+RedisConnection::RedisConnection(const RedisSettings& settings, Logger& log)
+    : settings_(settings), log_(log), received_(new char[kReceiveSize]) {}
+
+void RedisConnection::Close() {
+  transport_.Close();
+  out_.Clear();
+  reader_.Reset();
+  received_begin_ = received_end_ = 0;
+}
+
+Peer RedisConnection::peer() const {
+  const Answered answered = worked_.contains(name_) ? Answered::kBefore
+                            : heard_                ? Answered::kPartly
+                                                    : Answered::kNever;
+  return {"a Redis server", answered, !settings_.tls.enabled};
+}
+
+Status RedisConnection::Lost(const std::string& why) const {
+  return {Code::kUnavailable, "lost the connection to " + name_ + ": " + why +
+                                  (opening_ ? Hint(Situation::kClosed, peer()) : kLimits)};
+}
+
+Status RedisConnection::Broken() const {
+  const Status error = transport_.error();
+  return error.code() == Code::kAuth ? error : Lost(error.message());
+}
+
+// Of a connection that takes nothing more. What is unsent would bring up the same error again.
+bool RedisConnection::SomethingToRead() {
+  bool got = false;
+  if (!Receive(&got).ok() || !got) return false;
+  out_.Clear();
+  return true;
+}
+
+Status RedisConnection::Flush() {
+  while (out_.size() > 0) {
+    size_t done = 0;
+    switch (transport_.Send(out_.data(), out_.size(), &done)) {
+      case Transport::Io::kOk:
+        out_.Consume(done);
+        break;
+      case Transport::Io::kWouldBlock:
+        return {};
+      case Transport::Io::kClosed:
+        return SomethingToRead() ? Status() : Lost(kClosed);
+      case Transport::Io::kError: {
+        const Status status = Broken();
+        return SomethingToRead() ? Status() : status;
+      }
+    }
+  }
+  return {};
+}
+
+unsigned RedisConnection::Wait(Millis budget, int wake_fd, unsigned want) {
+  const bool read = (want & kReadable) != 0;
+  const bool write = (want & kWritable) != 0 && out_.size() > 0;
+  pollfd fds[2] = {};
+  fds[0].fd = transport_.fd();
+  const short read_events = transport_.read_events(), write_events = transport_.write_events();
+  fds[0].events = static_cast<short>((read ? read_events : 0) | (write ? write_events : 0));
+  // Without an interest in it, an ended connection would still report POLLHUP, again and again.
+  if (fds[0].events == 0) fds[0].fd = -1;
+  fds[1].fd = wake_fd;
+  fds[1].events = POLLIN;
+  const bool buffered = read && (received_begin_ != received_end_ || transport_.buffered());
+  const int64_t timeout = buffered ? 0 : std::clamp<int64_t>(budget.count(), 0, 60'000);
+  unsigned result = buffered ? kReadable : 0U;
+  if (poll(fds, 2, static_cast<int>(timeout)) <= 0) return result;
+  if (read && (fds[0].revents & (read_events | POLLHUP | POLLERR)) != 0) result |= kReadable;
+  if ((fds[0].revents & (write_events | POLLHUP | POLLERR)) != 0) result |= kWritable;
+  if (fds[1].revents != 0) result |= kWoken;
+  return result;
+}
+
+Status RedisConnection::Receive(bool* got) {
+  *got = false;
+  if (received_begin_ != received_end_) {
+    *got = true;  // what came before has not been looked at
+    return {};
+  }
+  size_t done = 0;
+  switch (transport_.Receive(received_.get(), kReceiveSize, &done)) {
+    case Transport::Io::kOk:
+      received_begin_ = 0;
+      received_end_ = done;
+      last_receive_ = Clock::now();
+      *got = true;
+      return {};
+    case Transport::Io::kWouldBlock:
+      return {};
+    case Transport::Io::kClosed:
+      return Lost(kClosed);
+    case Transport::Io::kError:
+      return Broken();
+  }
+  return {};
+}
+
+Status RedisConnection::NextReply(bool* have) {
+  *have = false;
+  for (;;) {
+    switch (reader_.Get()) {
+      case ReplyReader::Result::kReply:
+        *have = heard_ = true;
+        return {};
+      case ReplyReader::Result::kBroken:
+        return {Code::kUnavailable, name_ + " does not speak the Redis protocol: " +
+                                        ForeignAnswer(first_bytes_, peer(), reader_.ErrorText())};
+      case ReplyReader::Result::kNone:
+        break;
+    }
+    if (received_begin_ == received_end_) return {};
+    const size_t size = std::min(received_end_ - received_begin_, ReplyReader::kPiece);
+    if (!heard_ && first_bytes_.size() < kFirstBytes) {
+      first_bytes_.append(received_.get() + received_begin_, std::min(size, kFirstBytes));
+    }
+    reader_.Feed(received_.get() + received_begin_, size);
+    received_begin_ += size;
+  }
+}
+
+Status RedisConnection::Call(Deadline deadline, int cancel_fd, const char* step) {
+  for (;;) {
+    if (Status status = Flush(); !status.ok()) return status;
+    bool have = false;
+    if (Status status = NextReply(&have); !status.ok() || have) return status;
+    const int left = PollTimeout(deadline);
+    const unsigned ready = Wait(Millis(left), cancel_fd);
+    if ((ready & kWoken) != 0) return {Code::kCancelled, std::string(step) + " was cancelled"};
+    if ((ready & kReadable) != 0) {
+      bool got = false;
+      if (Status status = Receive(&got); !status.ok()) return status;
+    } else if (left == 0) {
+      return {Code::kTimeout, std::string("no answer to ") + step + " from " + name_ + " in time" +
+                                  Hint(Situation::kSilent, peer())};
+    }
+  }
+}
+
+Status RedisConnection::CheckSilence(Millis grace) const {
+  const auto silent = Clock::now() - std::max(last_receive_, expecting_since_);
+  const Millis limit = settings_.silence_limit + grace;
+  if (silent <= limit) return {};
+  return {Code::kTimeout, name_ + " has not answered for " +
+                              std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
+                              " ms" + Hint(Situation::kStalled)};
+}
+
+}  // namespace dsmsg::redis

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection to a Redis server: dialling and login, output buffer, replies, and noticing that
+// the other side is silent. It does not know what the commands mean; producer and consumers keep
+// their own list of what they asked, because replies come in order.
+//
+// Threads: the connection's I/O thread only. Settings outlive it.
+#ifndef DSMSG_ADAPTORS_REDIS_CONNECTION_H_
+#define DSMSG_ADAPTORS_REDIS_CONNECTION_H_
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "adaptors/redis/reply.h"
+#include "adaptors/redis/resp_writer.h"
+#include "adaptors/redis/settings.h"
+#include "adaptors/redis/transport.h"
+#include "core/base/log.h"
+#include "core/base/time.h"
+#include "core/net/hints.h"
+#include "core/options/login.h"
+
+namespace dsmsg::redis {
+
+class RedisConnection {
+ public:
+  RedisConnection(const RedisSettings& settings, Logger& log);
+
+  /// Tries the servers in turn, beginning with the one after the last that worked and then failed:
+  /// dial, TLS, AUTH, SELECT, PING. Each gets its share of the time. With sentinel-master the
+  /// servers are Sentinels, and each is asked for the master.
+  Status Open(Deadline deadline, int cancel_fd);
+  bool open() const { return transport_.open(); }
+  void Close();
+  /// The next Open begins with another server (this one turned out to be a replica, or went away).
+  void PreferNextServer() { ++first_; }
+  /// "localhost:6379": the server in use.
+  const std::string& name() const { return name_; }
+
+  /// Commands to be sent; Flush sends them.
+  RespWriter& out() { return out_; }
+  /// Writes what the socket takes now; ok also if some is left, or if the server has closed the
+  /// connection and there is still something to read: it may say why.
+  Status Flush();
+
+  enum WaitResult : unsigned { kReadable = 1, kWoken = 2, kWritable = 4 };
+  /// Waits for replies, for room to write if something is unsent (each as far as `want` says), and
+  /// for wake_fd
+  /// (-1: none).
+  unsigned Wait(Millis budget, int wake_fd, unsigned want = kReadable | kWritable);
+
+  /// Reads once, without waiting. *got: something came.
+  Status Receive(bool* got);
+  /// *have: reply() is the next reply. An error means that the other side does not speak RESP.
+  Status NextReply(bool* have);
+  const Reply& reply() const { return reader_.reply(); }
+
+  /// Sends what out() holds and waits for one reply. Only while nothing else is unanswered.
+  Status Call(Deadline deadline, int cancel_fd, const char* step);
+
+  /// To be called when the first command after a pause is sent.
+  void BeginExpecting() { expecting_since_ = Clock::now(); }
+  /// kTimeout when nothing was received for the silence limit and `grace`. Call after Receive found
+  /// nothing.
+  Status CheckSilence(Millis grace = Millis(0)) const;
+  /// Nothing was sent or received for so long that a PING is due.
+  bool PingDue() const { return Clock::now() - last_receive_ > kPingInterval; }
+
+  static constexpr Millis kPingInterval{15000};
+
+ private:
+  Status OpenOne(const HostPort& host, Deadline deadline, int cancel_fd);
+  Status AskSentinel(const HostPort& host, Deadline deadline, int cancel_fd, HostPort* master);
+  Status CheckIsMaster(Deadline deadline, int cancel_fd);
+  Status OpenServer(const HostPort& host, Deadline deadline, int cancel_fd);
+  Status Dial(const HostPort& host, Deadline deadline, int cancel_fd);
+  /// `advice` may be null: that of the error.
+  Status Authenticate(const Login& login, const char* advice, Deadline deadline, int cancel_fd);
+  Status CheckVersion(Deadline deadline, int cancel_fd);
+  Status StepError(const char* step, const char* advice = nullptr) const;
+  /// What is known of the server, for advice.
+  Peer peer() const;
+  Status Lost(const std::string& why) const;
+  Status Broken() const;
+  bool SomethingToRead();
+
+  const RedisSettings& settings_;
+  Logger& log_;
+  Transport transport_;
+  RespWriter out_;
+  ReplyReader reader_;
+  std::string name_;
+  size_t first_ = 0;  // index of the server to begin with
+  static constexpr size_t kReceiveSize = size_t{64} << 10;
+  std::unique_ptr<char[]> received_;
+  size_t received_begin_ = 0, received_end_ = 0;
+  bool opening_ = false;          // until the login is done
+  bool heard_ = false;            // the server has answered on this connection
+  std::set<std::string> worked_;  // servers with which a login was done
+  static constexpr size_t kFirstBytes = 16;
+  std::string first_bytes_;  // of the connection, until it has answered
+  Deadline last_receive_{}, expecting_since_{};
+};
+
+}  // namespace dsmsg::redis
+
+#endif  // DSMSG_ADAPTORS_REDIS_CONNECTION_H_

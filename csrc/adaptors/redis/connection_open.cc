@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// RedisConnection's opening: Sentinel, dialling, TLS, login.
+#include <charconv>
+#include <cstdio>
+
+#include "adaptors/redis/connection.h"
+#include "adaptors/redis/errors.h"
+#include "core/base/fd.h"
+#include "core/net/dial.h"
+
+namespace dsmsg::redis {
+
+Status RedisConnection::Open(Deadline deadline, int cancel_fd) {
+  const size_t count = settings_.hosts.size();
+  std::string failures;
+  Code code = Code::kInternal;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t index = (first_ + i) % count;
+    // A server that does not answer must leave time for the others.
+    const auto left = deadline - Clock::now();
+    const Deadline share = Clock::now() + left / static_cast<int64_t>(count - i);
+    Status status = OpenOne(settings_.hosts[index], share, cancel_fd);
+    if (status.ok()) {
+      first_ = index;
+      opening_ = false;
+      worked_.insert(name_);
+      return status;
+    }
+    Close();
+    if (status.code() == Code::kCancelled || count == 1) return status;
+    // One server that may come back makes the whole attempt worth repeating soon.
+    if (failures.empty() || status.retryable()) code = status.code();
+    failures += (failures.empty() ? "" : "; ") + status.message();
+  }
+  return {code, "none of " + std::to_string(count) + " servers can be used: " + failures};
+}
+
+Status RedisConnection::OpenOne(const HostPort& host, Deadline deadline, int cancel_fd) {
+  if (settings_.sentinel_master.empty()) return OpenServer(host, deadline, cancel_fd);
+  HostPort master;
+  const Deadline half = Clock::now() + (deadline - Clock::now()) / 2;
+  if (Status status = AskSentinel(host, half, cancel_fd, &master); !status.ok()) return status;
+  log_.Info("Sentinel " + host.ToString() + " names " + master.ToString() + " as the master \"" +
+            settings_.sentinel_master + "\"");
+  Status status = OpenServer(master, deadline, cancel_fd);
+  if (status.ok()) status = CheckIsMaster(deadline, cancel_fd);
+  if (status.ok() || status.code() == Code::kCancelled) return status;
+  return {status.code(), status.message() + " (the server that Sentinel " + host.ToString() +
+                             " names as the master \"" + settings_.sentinel_master + "\")"};
+}
+
+Status RedisConnection::Dial(const HostPort& host, Deadline deadline, int cancel_fd) {
+  Close();
+  name_ = host.ToString();
+  heard_ = false;
+  opening_ = true;
+  first_bytes_.clear();
+  const Answered answered = peer().answered;
+  Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd, answered);
+  if (!fd.ok()) return fd.status();
+  transport_.Attach(std::move(fd.value()));
+  last_receive_ = Clock::now();
+  if (!settings_.tls.enabled) return {};
+  return transport_.StartTls(settings_.tls, host, answered, deadline, cancel_fd);
+}
+
+Status RedisConnection::AskSentinel(const HostPort& host, Deadline deadline, int cancel_fd,
+                                    HostPort* master) {
+  if (Status status = Dial(host, deadline, cancel_fd); !status.ok()) {
+    return {status.code(), "Sentinel: " + status.message()};
+  }
+  const Login login{settings_.sentinel_user, settings_.sentinel_password};
+  constexpr const char* kAdvice = " (check sentinel-username and sentinel-password)";
+  if (Status status = Authenticate(login, kAdvice, deadline, cancel_fd); !status.ok()) {
+    return {status.code(), "Sentinel: " + status.message()};
+  }
+  out_.Command({"SENTINEL", "get-master-addr-by-name", settings_.sentinel_master});
+  if (Status status = Call(deadline, cancel_fd, "SENTINEL"); !status.ok()) return status;
+  const Reply& answer = reply();
+  if (answer.is(Reply::Type::kError)) {
+    const bool no_sentinel = answer.text().starts_with("ERR unknown command");
+    return StepError("ask for the master",
+                     no_sentinel ? " (is it a Sentinel? with sentinel-master, conn-str "
+                                   "names the Sentinels, port 26379 by default)"
+                                 : kAdvice);
+  }
+  worked_.insert(name_);
+  if (answer.count() != 2) {
+    return {Code::kRejected, "Sentinel " + name_ + " knows no master \"" +
+                                 settings_.sentinel_master +
+                                 "\" (check sentinel-master; SENTINEL MASTERS lists the names)"};
+  }
+  master->host = answer.text(answer.At(0, 0));
+  const std::string_view port = answer.text(answer.At(0, 1));
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), master->port);
+  if (error == std::errc() && end == port.data() + port.size() && master->port != 0) return {};
+  return {Code::kUnavailable, "Sentinel " + name_ + " gives no usable address of the master"};
+}
+
+// For a while after a failover, a Sentinel may still name the old master.
+Status RedisConnection::CheckIsMaster(Deadline deadline, int cancel_fd) {
+  out_.Command({"ROLE"});
+  if (Status status = Call(deadline, cancel_fd, "ROLE"); !status.ok()) return status;
+  const Reply& answer = reply();
+  // A user who may not ask: a replica will refuse to write.
+  if (answer.count() == 0 || answer.text(answer.At(0, 0)) == "master") return {};
+  return {Code::kUnavailable, name_ + " is a " + std::string(answer.text(answer.At(0, 0))) +
+                                  ", not the master (is a failover under way?)"};
+}
+
+Status RedisConnection::OpenServer(const HostPort& host, Deadline deadline, int cancel_fd) {
+  if (Status status = Dial(host, deadline, cancel_fd); !status.ok()) return status;
+  const Login login{settings_.user, settings_.password};
+  if (Status status = Authenticate(login, nullptr, deadline, cancel_fd); !status.ok()) {
+    return status;
+  }
+  if (settings_.database != 0) {
+    out_.Command({"SELECT", std::to_string(settings_.database)});
+    if (Status status = Call(deadline, cancel_fd, "SELECT"); !status.ok()) return status;
+    if (reply().is(Reply::Type::kError)) return StepError("select the database");
+  }
+  out_.Command({"PING"});
+  if (Status status = Call(deadline, cancel_fd, "PING"); !status.ok()) return status;
+  // A user who may not PING is logged in all the same.
+  if (reply().is(Reply::Type::kError) && ErrorReplyName(reply().text()) != "NOPERM") {
+    return StepError("get an answer to PING");
+  }
+  return settings_.stream_max_age.count() > 0 ? CheckVersion(deadline, cancel_fd) : Status();
+}
+
+Status RedisConnection::Authenticate(const Login& login, const char* advice, Deadline deadline,
+                                     int cancel_fd) {
+  if (login.user.empty() && login.password.empty()) return {};
+  if (login.user.empty()) {
+    out_.Command({"AUTH", login.password});
+  } else {
+    out_.Command({"AUTH", login.user, login.password});
+  }
+  if (Status status = Call(deadline, cancel_fd, "AUTH"); !status.ok()) return status;
+  if (!reply().is(Reply::Type::kError)) return {};
+  const std::string_view text = reply().text();
+  const bool none_wanted = text.find("no password is set") != text.npos ||
+                           text.find("without any password configured") != text.npos;
+  if (none_wanted && login.user.empty()) {
+    log_.Limited(LogLevel::kWarn, "auth-unwanted",
+                 name_ + " asks for no password although one is set; going on without");
+    return {};
+  }
+  Status error = StepError("log in", advice);
+  // Before Redis 6: "ERR wrong number of arguments for 'auth' command" for a user name.
+  return error.retryable() ? error : Status(Code::kAuth, error.message());
+}
+
+// MINID is a syntax error for an older server, which would then refuse every message for good.
+Status RedisConnection::CheckVersion(Deadline deadline, int cancel_fd) {
+  out_.Command({"INFO", "server"});
+  if (Status status = Call(deadline, cancel_fd, "INFO"); !status.ok()) return status;
+  const std::string text(reply().text());
+  const size_t at = text.find("redis_version:");
+  int major = 0;
+  int minor = 0;
+  if (at == text.npos ||
+      std::sscanf(text.c_str() + at, "redis_version:%d.%d", &major, &minor) != 2) {
+    return {};  // INFO may be forbidden; XADD will tell
+  }
+  if (major > 6 || (major == 6 && minor >= 2)) return {};
+  return {Code::kNotSupported, "stream-max-age needs Redis 6.2 or newer, and " + name_ + " is " +
+                                   std::to_string(major) + "." + std::to_string(minor) +
+                                   " (use streamsize instead)"};
+}
+
+Status RedisConnection::StepError(const char* step, const char* advice) const {
+  const std::string_view text = reply().text();
+  const std::string own_advice(advice != nullptr ? advice : ErrorReplyAdvice(text));
+  return {ErrorReplyCode(text),
+          "cannot " + std::string(step) + " at " + name_ + ": " + std::string(text) + own_advice};
+}
+
+}  // namespace dsmsg::redis

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the ways of receiving (streams with and without a group, channels, lists) have in common: a
+// list of the commands that are not answered yet, and received messages that the core had no room
+// for.
+//
+// Threads: the connection's I/O thread only. Settings, link and host outlive it.
+#ifndef DSMSG_ADAPTORS_REDIS_CONSUMER_H_
+#define DSMSG_ADAPTORS_REDIS_CONSUMER_H_
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "adaptors/redis/connection.h"
+#include "adaptors/redis/settings.h"
+#include "core/base/time.h"
+#include "core/driver/driver.h"
+#include "core/options/config.h"
+
+namespace dsmsg::redis {
+
+/// Name of a stream entry: milliseconds and sequence, "1700000000000-0".
+struct EntryId {
+  uint64_t ms = 0, sequence = 0;
+  auto operator<=>(const EntryId&) const = default;  // NOLINT(modernize-use-nullptr)
+  std::string ToString() const { return std::to_string(ms) + "-" + std::to_string(sequence); }
+  static EntryId Parse(std::string_view text);
+};
+
+class RedisConsumer {
+ public:
+  static std::unique_ptr<RedisConsumer> Create(const RedisSettings& settings, RedisConnection& link,
+                                               DriverHost& host);
+  virtual ~RedisConsumer() = default;
+
+  /// Replaces the topics. When it returns ok, what is sent from now on will be received. On an
+  /// error the previous topics are in force again (driver.h).
+  Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
+  /// Channels: a topic with * ? or [ is a pattern.
+  static bool Matches(const Config& config, const std::string& filter, const std::string& topic);
+  Status Poll(Millis budget, int wake_fd);
+  virtual void Ack(AckToken) noexcept {}
+  virtual void Release(AckToken, InMessage&&) noexcept {}
+  /// Gets acknowledgements out before the link is closed.
+  virtual void Drain(Deadline, int /*cancel_fd*/) noexcept {}
+  /// The link was closed. `keep_tokens`: acknowledgements for messages delivered before will still
+  /// come.
+  virtual void Reset(bool keep_tokens);
+
+ protected:
+  enum class Kind { kPing, kRead, kAck, kCreateGroup, kGiveBack };
+  struct Asked {
+    Kind kind;
+    size_t count = 0;  // entries in an acknowledgement
+  };
+  /// A message that waits for room in the core.
+  struct Pending {
+    InMessage message;
+    const std::string* stream = nullptr;
+    EntryId id;
+  };
+
+  RedisConsumer(const RedisSettings& settings, RedisConnection& link, DriverHost& host)
+      : settings_(settings), connection_(link), host_(host) {}
+
+  /// Makes the server send what arrives on `topics`, all of them or none; nothing is unanswered
+  /// when it is called where may_interrupt().
+  virtual Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) = 0;
+  /// Appends the commands that are due. `room`: the core takes more messages.
+  virtual void Ask(bool room) = 0;
+  /// A reply to the oldest unanswered command.
+  virtual Status Answer(const Asked& asked, const Reply& reply) = 0;
+  /// The name under which the core acknowledges the next message, and that it was taken.
+  virtual AckToken NextToken() { return 1; }
+  virtual void Delivered(const Pending&) {}
+  /// Every reply; channels override it because their messages come unasked.
+  virtual Status OnReply(const Reply& reply);
+  virtual bool reads_when_full() const { return true; }
+  /// A read under way may be ended by closing the connection, because the server keeps what it
+  /// would have brought.
+  virtual bool may_interrupt() const { return true; }
+
+  static bool IsPattern(const std::string& topic);
+  static bool MatchesChannel(const std::string& filter, const std::string& topic);
+  void Push(Kind kind, size_t count = 0);
+  bool reading() const { return reads_ > 0; }
+  void AskForMore(bool room);
+  /// Reads once and answers what came.
+  Status ReadReplies(bool* got);
+  bool DeliverPending();
+  /// The payload among a stream entry's fields and values.
+  std::string_view PayloadOf(const Reply& reply, size_t fields) const;
+  Status ReplyError(const std::string& what, std::string_view text) const;
+
+  const RedisSettings& settings_;
+  RedisConnection& connection_;
+  DriverHost& host_;
+  std::deque<Asked> asked_;
+  size_t reads_ = 0;  // reads among asked_
+  /// When the last read was asked for, and when the next one may be.
+  Deadline read_asked_{}, read_due_{};
+  std::deque<Pending> pending_;
+  Status broken_;  // Subscribe lost the link: Poll reports it
+
+  // How long the server may hold a read back when there is nothing to read.
+  static constexpr Millis kBlock{1000};
+};
+
+}  // namespace dsmsg::redis
+
+#endif  // DSMSG_ADAPTORS_REDIS_CONSUMER_H_

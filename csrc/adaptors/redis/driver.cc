@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/redis/driver.h"
+
+#include <hiredis.h>
+
+#include "core/base/time.h"
+#include "core/export/export.h"
+#include "core/options/config.h"
+
+namespace dsmsg::redis {
+namespace {
+
+// hiredis cannot be asked which version runs; within a soname it is the one that was built with.
+const char* HiredisVersion() {
+  static const auto* const text =
+      new std::string(std::to_string(HIREDIS_MAJOR) + "." + std::to_string(HIREDIS_MINOR) + "." +
+                      std::to_string(HIREDIS_PATCH));
+  return text->c_str();
+}
+
+}  // namespace
+
+const DriverInfo& RedisDriver::Info() {
+  static constexpr std::string_view kSchemes[] = {"redis", "rediss"};
+  static const DriverInfo info = [] {
+    DriverInfo made{};
+    made.protocol = "REDIS";
+    made.env_suffix = "REDIS";
+    made.delivery =
+        "OK: the server has executed the command (XADD answered with an entry id); what a server "
+        "keeps after a "
+        "crash is decided by its appendfsync setting";
+    made.library = "hiredis";
+    made.library_version = HiredisVersion;
+    made.options = RedisOptions();
+    made.conn_rules.protocol = "redis";
+    made.conn_rules.schemes = kSchemes;
+    made.conn_rules.default_port = 6379;
+    made.separate_roles = true;
+    made.retry = RetryOwner::kCore;
+    made.matches = RedisConsumer::Matches;
+    return made;
+  }();
+  return info;
+}
+
+Status RedisDriver::Configure(const Endpoints& endpoints, const Config& config) {
+  Result<RedisSettings> settings = ReadSettings(endpoints, config);
+  if (!settings.ok()) return settings.status();
+  settings_ = std::move(settings.value());
+  if (settings_.tls.enabled && !settings_.tls.verify) {
+    host_.log().Limited(LogLevel::kWarn, "tls-verify", kInsecureWarning);
+  }
+  connection_ = std::make_unique<RedisConnection>(settings_, host_.log());
+  return {};
+}
+
+Status RedisDriver::Open(Role role, Deadline deadline, int cancel_fd) {
+  cancel_fd_ = cancel_fd;
+  if (role == Role::kConsumer) {
+    if (consumer_ == nullptr) consumer_ = RedisConsumer::Create(settings_, *connection_, host_);
+    consumer_->Reset(/*keep_tokens=*/false);
+  } else {
+    if (producer_ == nullptr)
+      producer_ = std::make_unique<RedisProducer>(settings_, *connection_, host_);
+    producer_->Reset();
+  }
+  return connection_->Open(deadline, cancel_fd);
+}
+
+Status RedisDriver::Submit(const Message& message, Token token) {
+  if (producer_ == nullptr) return {Code::kInternal, "this connection only receives"};
+  return producer_->Submit(message, token);
+}
+
+Status RedisDriver::Poll(Millis budget, int wake_fd) {
+  const Status status =
+      consumer_ != nullptr ? consumer_->Poll(budget, wake_fd) : producer_->Poll(budget, wake_fd);
+  if (!status.ok()) connection_->PreferNextServer();
+  return status;
+}
+
+Status RedisDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
+  if (consumer_ == nullptr) return {Code::kInternal, "this connection only sends"};
+  return consumer_->Subscribe(topics, deadline, cancel_fd_);
+}
+
+void RedisDriver::Ack(AckToken token) noexcept {
+  if (consumer_ != nullptr) consumer_->Ack(token);
+}
+
+void RedisDriver::Release(AckToken token, InMessage&& message) noexcept {
+  if (consumer_ != nullptr) consumer_->Release(token, std::move(message));
+}
+
+void RedisDriver::Close(Millis drain, int cancel_fd) noexcept {
+  if (connection_ == nullptr) return;
+  if (connection_->open() && consumer_ != nullptr && drain.count() > 0) {
+    consumer_->Drain(Clock::now() + drain, cancel_fd);
+  }
+  connection_->Close();
+  if (producer_ != nullptr) producer_->Reset();
+  if (consumer_ != nullptr) consumer_->Reset(/*keep_tokens=*/false);
+}
+
+}  // namespace dsmsg::redis
+
+DSMSG_DEFINE_ADAPTOR(dsmsg::redis::RedisDriver);

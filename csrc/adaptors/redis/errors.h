@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Redis's error replies mean. Pure functions: any thread.
+#ifndef DSMSG_ADAPTORS_REDIS_ERRORS_H_
+#define DSMSG_ADAPTORS_REDIS_ERRORS_H_
+
+#include <string_view>
+
+#include "core/base/status.h"
+
+namespace dsmsg::redis {
+
+/// The code of an error reply such as "WRONGTYPE Operation against a key ...":
+///   kUnavailable  may be over soon: send it again (OOM, LOADING, READONLY, ...)
+///   kAuth         this user may not, or is not logged in
+///   kTooLarge     larger than the server takes
+///   kRejected     everything else
+Code ErrorReplyCode(std::string_view reply);
+
+/// The connection is not logged in (any more): nothing will work on it.
+bool IsLoginLost(std::string_view reply);
+
+/// The first word of an error reply, for counting and rate limits.
+std::string_view ErrorReplyName(std::string_view reply);
+
+/// What a person may do about an error reply, as " (...)", or "".
+std::string_view ErrorReplyAdvice(std::string_view reply);
+
+}  // namespace dsmsg::redis
+
+#endif  // DSMSG_ADAPTORS_REDIS_ERRORS_H_

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends messages as pipelined XADD, PUBLISH or RPUSH commands. Many commands are on their way at a
+// time; replies come in order and are matched with a ring of tokens.
+//
+// Threads: the connection's I/O thread only. Settings, link and host outlive it.
+#ifndef DSMSG_ADAPTORS_REDIS_PRODUCER_H_
+#define DSMSG_ADAPTORS_REDIS_PRODUCER_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adaptors/redis/connection.h"
+#include "adaptors/redis/settings.h"
+#include "core/driver/driver.h"
+
+namespace dsmsg::redis {
+
+class RedisProducer {
+ public:
+  RedisProducer(const RedisSettings& settings, RedisConnection& link, DriverHost& host);
+
+  /// After the link was opened or closed: nothing is unanswered. Tokens not completed stay with the
+  /// core.
+  void Reset();
+  Status Submit(const Message& message, Token token);
+  Status Poll(Millis budget, int wake_fd);
+
+ private:
+  /// A command that was not answered yet. Token 0, which the core never uses, stands for our own
+  /// PING.
+  struct Slot {
+    Token token = 0;
+    std::string_view topic;  // the message's: valid until it is completed
+  };
+
+  void AppendXadd(const Message& message);
+  void AppendCachedStart(std::string_view topic);
+  void AppendSensorFields(const Message& message);
+  void Push(Token token, std::string_view topic);
+  Status ReadReplies(bool* got);
+  Status Answer(const Slot& slot, const Reply& reply);
+  size_t unanswered() const { return tail_ - head_; }
+
+  const RedisSettings& settings_;
+  RedisConnection& connection_;
+  DriverHost& host_;
+
+  std::vector<Slot> ring_;  // a power of two long; head_ and tail_ only grow
+  size_t head_ = 0, tail_ = 0;
+  /// Submit said kWouldBlock: it goes on doing so until a quarter of the window is free, so that
+  /// the next burst is worth a system call.
+  bool window_full_ = false;
+  // See Linger.
+
+  Status broken_;  // a write in Submit failed: Poll reports it
+
+  // The part of XADD that is the same for every message of a topic, for the last topic used.
+  std::string start_topic_, start_;
+  int64_t start_made_ms_ = 0;
+  size_t start_arguments_ = 0;
+
+  FieldReader sensor_reader_;
+  std::vector<FieldValue> sensor_values_;
+  std::string scratch_;
+};
+
+}  // namespace dsmsg::redis
+
+#endif  // DSMSG_ADAPTORS_REDIS_PRODUCER_H_

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks who listens at an address before libzmq connects to it: libzmq tries for ever and tells no
+// reason, and it looks names up on the thread that all its sockets share.
+//
+// Threads: any.
+#ifndef DSMSG_ADAPTORS_ZMQ_PROBE_H_
+#define DSMSG_ADAPTORS_ZMQ_PROBE_H_
+
+#include <string>
+
+#include "adaptors/zmq/address.h"
+#include "core/base/time.h"
+#include "core/net/hints.h"
+
+namespace dsmsg::zmq {
+
+struct ZmqFound {
+  std::string endpoint;  // for zmq_connect; tcp: with the number that answered instead of the name
+  bool greets = false;   // it speaks first, and ZeroMQ's protocol
+};
+
+/// What is at an address, or why the other side cannot be reached or is no ZeroMQ socket: step,
+/// cause and advice. `answered`: how much it has answered before. Not for inproc.
+Result<ZmqFound> ProbeZmq(const ZmqAddress& address, Answered answered, Deadline deadline,
+                          int cancel_fd);
+
+/// Whether somebody answers at an ipc path; libzmq would take a path that is in use away from its
+/// owner.
+bool IpcInUse(const std::string& path);
+
+}  // namespace dsmsg::zmq
+
+#endif  // DSMSG_ADAPTORS_ZMQ_PROBE_H_
