@@ -17,10 +17,7 @@ constexpr uint64_t kReserve = uint64_t{1} << 20;
 }  // namespace
 
 Peer AmqpConnection::peer() const {
-  const Answered answered = worked_.contains(name_) ? Answered::kBefore
-                            : greeted_              ? Answered::kPartly
-                                                    : Answered::kNever;
-  return {"an AMQP 0-9-1 broker", answered, !settings_.tls.enabled};
+  return {"an AMQP 0-9-1 broker", servers_.AnsweredBy(name_, greeted_), !settings_.tls.enabled};
 }
 
 Status AmqpConnection::Lost(const std::string& why) const {
@@ -38,17 +35,16 @@ Status AmqpConnection::NotAmqp() const {
 }
 
 void AmqpConnection::Close() {
-  socket_.Close();
+  stream_.Close();
   out_.Clear();
   in_.Clear();
   content_ = AmqpEvent();
   body_left_ = 0;
-  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = broken_ = stuck_ =
-      unread_ = quiet_ = false;
+  greeted_ = opened_ = side_open_ = has_header_ = logged_in_ = blocked_ = broken_ = unread_ =
+      quiet_ = false;
   close_code_ = 0;
   heartbeat_ = Millis(0);
   sent_ = 0;
-  unacknowledged_ = 0;
 }
 
 // Without it the broker logs that a client went away in the middle.
@@ -79,34 +75,33 @@ Status AmqpConnection::Flush() {
   while (!out_.unsent().empty()) {
     size_t done = 0;
     const std::string_view unsent = out_.unsent();
-    if (Status status = socket_.Send(unsent.data(), unsent.size(), &done); !status.ok()) {
+    const Stream::Io io = stream_.Send(unsent.data(), unsent.size(), &done);
+    if (io == Stream::Io::kClosed || io == Stream::Io::kError) {
+      const std::string why = stream_.error().message();
       // The broker may have said why before it closed: Receive finds it.
       broken_ = true;
       bool got = false;
       if (Receive(&got).ok() && got) return {};
-      return Lost(status.message());
+      return Lost(why);
     }
     if (done == 0) break;
     sent_ += done;
     out_.Sent(done);
     last_send_ = Clock::now();
-    if (stuck_) last_progress_ = last_send_;
   }
-  if (!stuck_ && !out_.unsent().empty()) last_progress_ = Clock::now();
-  stuck_ = !out_.unsent().empty();
   return {};
 }
 
 unsigned AmqpConnection::Wait(Millis budget, int wake_fd) {
-  if (unread_ || socket_.buffered()) return kReadable;
+  if (unread_ || stream_.buffered()) return kReadable;
   const bool write = !out_.unsent().empty();
   if (heartbeat_.count() > 0) {
-    const Deadline due = write ? last_receive_ + 2 * heartbeat_ : last_send_ + heartbeat_ / 2;
+    const Deadline due = write ? silence_.heard() + 2 * heartbeat_ : last_send_ + heartbeat_ / 2;
     budget = std::min(budget, Millis(PollTimeout(due)));
   }
   pollfd fds[2] = {};
-  fds[0].fd = socket_.fd();
-  const short readable = socket_.read_events(), writable = socket_.write_events();
+  fds[0].fd = stream_.fd();
+  const short readable = stream_.read_events(), writable = stream_.write_events();
   fds[0].events = static_cast<short>(readable | (write ? writable : 0));
   fds[1].fd = wake_fd;
   fds[1].events = POLLIN;
@@ -122,9 +117,10 @@ unsigned AmqpConnection::Wait(Millis budget, int wake_fd) {
 Status AmqpConnection::Receive(bool* got) {
   size_t size = 0, done = 0;
   char* space = in_.Space(&size);
-  Status status = socket_.Receive(space, size, &done);
+  const Stream::Io io = stream_.Receive(space, size, &done);
   *got = done > 0;
-  if (!status.ok()) {
+  if (io == Stream::Io::kClosed || io == Stream::Io::kError) {
+    const Status status = stream_.error();
     broken_ = true;
     *got = unread_;  // what came before is looked at first: it may say why
     if (unread_) return {};
@@ -135,7 +131,7 @@ Status AmqpConnection::Receive(bool* got) {
   in_.Received(done);
   unread_ = true;
   quiet_ = false;
-  last_receive_ = last_progress_ = Clock::now();
+  silence_.Heard();
   return {};
 }
 
@@ -344,7 +340,7 @@ Status AmqpConnection::ServeHeartbeat() {
     last_send_ = now;
     if (Status status = Flush(); !status.ok()) return status;
   }
-  if (now - last_receive_ <= 2 * heartbeat_) return {};
+  if (now - silence_.heard() <= 2 * heartbeat_) return {};
   // Nobody may have looked for so long: what is there counts.
   bool got = false;
   if (Status status = Receive(&got); !status.ok() || got) return status;
@@ -355,20 +351,12 @@ Status AmqpConnection::ServeHeartbeat() {
 }
 
 Status AmqpConnection::CheckSilence(bool* quiet) {
-  // A slow network is not a silent broker: bytes on their way count.
-  const size_t unacknowledged = socket_.unacknowledged();
-  if (unacknowledged < unacknowledged_) last_progress_ = Clock::now();
-  unacknowledged_ = unacknowledged;
-  const auto silent = Clock::now() - std::max(last_progress_, expecting_since_);
-  if (silent <= settings_.silence_limit) {
-    if (quiet != nullptr) *quiet = !quiet_ && silent > settings_.silence_limit / 2;
-    quiet_ = quiet_ || silent > settings_.silence_limit / 2;
-    return {};
-  }
-  broken_ = true;
-  return {Code::kTimeout, name_ + " has not answered for " +
-                              std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
-                              " ms" + Hint(Situation::kStalled)};
+  const Status status = silence_.Check(stream_.fd(), name_);
+  broken_ = broken_ || !status.ok();
+  const bool now_quiet = silence_.Look(stream_.fd()) > settings_.silence_limit / 2;
+  if (quiet != nullptr) *quiet = now_quiet && !quiet_;
+  quiet_ = quiet_ || now_quiet;
+  return status;
 }
 
 }  // namespace dsmsg::amqp

@@ -10,15 +10,16 @@
 #define DSMSG_ADAPTORS_AMQP_CONNECTION_H_
 
 #include <functional>
-#include <set>
 #include <string>
 
 #include "adaptors/amqp/frames.h"
 #include "adaptors/amqp/settings.h"
-#include "adaptors/amqp/socket.h"
 #include "core/base/log.h"
 #include "core/base/time.h"
 #include "core/net/hints.h"
+#include "core/net/servers.h"
+#include "core/net/silence.h"
+#include "core/net/stream.h"
 
 namespace dsmsg::amqp {
 
@@ -35,17 +36,21 @@ struct AmqpEvent {
 
 class AmqpConnection {
  public:
-  AmqpConnection(const AmqpSettings& settings, Logger& log) : settings_(settings), log_(log) {}
+  AmqpConnection(const AmqpSettings& settings, Logger& log)
+      : settings_(settings),
+        log_(log),
+        servers_(settings.hosts, "brokers"),
+        silence_(settings.silence_limit) {}
 
   /// Tries the brokers in turn, beginning with the one after the last that worked and then failed:
   /// dial, TLS, login, vhost, channel. Each gets its share of the time. `role` becomes part of the
   /// connection's name that the broker shows.
   Status Open(const std::string& role, Deadline deadline, int cancel_fd);
-  bool open() const { return socket_.open(); }
+  bool open() const { return stream_.open(); }
   /// With a deadline: says goodbye and waits for the answer so long.
   void Close();
   void Close(Deadline deadline, int cancel_fd);
-  void PreferNextBroker() { ++first_; }
+  void PreferNextBroker() { servers_.PreferNext(); }
   /// "localhost:5672": the broker in use.
   const std::string& name() const { return name_; }
 
@@ -100,7 +105,7 @@ class AmqpConnection {
   /// every turn.
   Status ServeHeartbeat();
   /// To be called when an answer is expected that was not before.
-  void BeginExpecting() { expecting_since_ = Clock::now(); }
+  void BeginExpecting() { silence_.BeginExpecting(); }
   /// kTimeout when nothing was received, and the socket took nothing that it refused before, for
   /// the silence limit. Call after Receive found nothing. *quiet (may be null): half of it is over,
   /// for the first time since something came.
@@ -122,12 +127,12 @@ class AmqpConnection {
 
   const AmqpSettings& settings_;
   Logger& log_;
-  AmqpSocket socket_;
+  Stream stream_;
+  Servers servers_;
+  SilenceWatch silence_;
   FrameWriter out_;
   FrameReader in_;
   std::string name_;
-  size_t first_ = 0;              // index of the broker to begin with
-  std::set<std::string> worked_;  // brokers that were open once
 
   AmqpEvent content_;  // being received
   uint64_t body_left_ = 0;
@@ -141,11 +146,9 @@ class AmqpConnection {
   uint16_t close_code_ = 0;
   Millis heartbeat_{0};  // agreed; 0: none
   uint64_t sent_ = 0;
-  Deadline last_receive_{}, last_send_{}, last_progress_{}, expecting_since_{};
-  bool stuck_ = false;   // the last Flush left something
+  Deadline last_send_{};
   bool unread_ = false;  // something was received that Next has not looked at
   bool quiet_ = false;   // what CheckSilence told
-  size_t unacknowledged_ = 0;
 };
 
 }  // namespace dsmsg::amqp

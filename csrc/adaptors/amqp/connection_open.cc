@@ -46,37 +46,22 @@ uint32_t Agree(uint32_t ours, uint32_t theirs) {
 }  // namespace
 
 Status AmqpConnection::Open(const std::string& role, Deadline deadline, int cancel_fd) {
-  const size_t count = settings_.hosts.size();
-  std::string failures;
-  Code code = Code::kInternal;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t index = (first_ + i) % count;
-    // A broker that does not answer must leave time for the others.
-    const auto left = deadline - Clock::now();
-    const Deadline share = Clock::now() + left / static_cast<int64_t>(count - i);
-    Status status = OpenOne(settings_.hosts[index], role, share, cancel_fd);
-    if (status.ok()) {
-      first_ = index;
-      return status;
-    }
-    Close();
-    if (status.code() == Code::kCancelled || count == 1) return status;
-    // One broker that may come back makes the whole attempt worth repeating soon.
-    if (failures.empty() || status.retryable()) code = status.code();
-    failures += (failures.empty() ? "" : "; ") + status.message();
-  }
-  return {code, "none of " + std::to_string(count) + " brokers can be used: " + failures};
+  return servers_.Open(
+      deadline,
+      [&](const HostPort& host, Deadline share) { return OpenOne(host, role, share, cancel_fd); },
+      [this] { Close(); });
 }
 
 Status AmqpConnection::OpenOne(const HostPort& host, const std::string& role, Deadline deadline,
                                int cancel_fd) {
   Close();
   name_ = host.ToString();
-  if (Status status = socket_.Open(host, settings_.tls, peer().answered, deadline, cancel_fd);
+  if (Status status = stream_.Open(host, settings_.tls, peer().answered, deadline, cancel_fd);
       !status.ok()) {
     return status;
   }
-  last_receive_ = last_send_ = last_progress_ = Clock::now();
+  silence_.Reset();
+  last_send_ = Clock::now();
   out_.SetFrameMax(kFirstFrameMax);
   in_.SetFrameMax(kFirstFrameMax);
   if (Status status = LogIn(role, deadline, cancel_fd); !status.ok()) return status;
@@ -85,7 +70,7 @@ Status AmqpConnection::OpenOne(const HostPort& host, const std::string& role, De
   const Status status = Call(AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD,
                              "open a channel", deadline, cancel_fd);
   opened_ = status.ok();
-  if (opened_) worked_.insert(name_);
+  if (opened_) servers_.Worked(name_);
   return status;
 }
 

@@ -11,9 +11,6 @@
 namespace dsmsg::amqp {
 namespace {
 
-// Large enough that a system call is cheap beside the messages in it, small enough that the broker
-// starts working on a burst while the rest is being built.
-constexpr size_t kFlushAt = size_t{48} << 10;
 // What a broker that reads slowly can make us hold beyond the core's own buffers.
 constexpr size_t kMaxUnsent = size_t{1} << 20;
 constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
@@ -54,7 +51,8 @@ void AmqpProducer::Reset() {
   asked_ = answered_ = 0;
   written_.clear();
   body_ = {};
-  ready_ = window_full_ = false;
+  ready_ = false;
+  window_.Reset(settings_.confirm_window);
   broken_ = Status();
 }
 
@@ -89,18 +87,16 @@ Status AmqpProducer::Check(const Message& message) const {
 }
 
 bool AmqpProducer::room() const {
-  return ready_ && again_.empty() && body_.empty() && !connection_.blocked() && broken_.ok() &&
-         unconfirmed() < settings_.confirm_window;
+  return ready_ && again_.empty() && body_.empty() && !connection_.blocked() && broken_.ok();
 }
 
 Status AmqpProducer::Submit(const Message& message, Token token) {
   if (Status status = Check(message); !status.ok()) return status;
-  if (!room()) window_full_ = true;
-  if (window_full_) return {Code::kWouldBlock, {}};
-  if (connection_.out().unsent().size() >= kFlushAt) {
+  if (!window_.Takes(unconfirmed(), room())) return {Code::kWouldBlock, {}};
+  if (connection_.out().unsent().size() >= SendWindow::kFlushAt) {
     broken_ = connection_.Flush();
     if (!broken_.ok() || connection_.out().unsent().size() >= kMaxUnsent) {
-      window_full_ = true;
+      window_.Fill();
       return {Code::kWouldBlock, {}};
     }
   }
@@ -228,8 +224,6 @@ Status AmqpProducer::AskAboutRejected() {
 Status AmqpProducer::Poll(Millis budget, int wake_fd) {
   if (!broken_.ok()) return broken_;
   const Deadline deadline = Clock::now() + budget;
-  const size_t window = settings_.confirm_window;
-  const size_t enough = window - (window + 3) / 4;
   // With many messages under way there is most likely something to read already: no need to ask
   // poll first.
   bool try_read = unconfirmed() > 16;
@@ -244,12 +238,9 @@ Status AmqpProducer::Poll(Millis budget, int wake_fd) {
     if (Status status = connection_.Flush(); !status.ok()) return status;
     CompleteWritten();
     if (Status status = connection_.ServeHeartbeat(); !status.ok()) return status;
-    if (window_full_ && room() && unconfirmed() <= enough &&
-        connection_.out().unsent().size() < kFlushAt) {
-      window_full_ = false;
-      return {};
-    }
-    if (got && !window_full_) return {};
+    const bool small = connection_.out().unsent().size() < SendWindow::kFlushAt;
+    if (window_.Reopens(unconfirmed(), room() && small)) return {};
+    if (got && !window_.full()) return {};
     const Millis left(PollTimeout(deadline));
     // The rest of a large message does not wait while the socket takes it; reads come in between.
     const bool more = !body_.empty() && connection_.out().unsent().empty();

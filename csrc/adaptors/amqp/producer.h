@@ -27,6 +27,7 @@
 #include "adaptors/amqp/settings.h"
 #include "core/base/time.h"
 #include "core/driver/driver.h"
+#include "core/net/send_window.h"
 
 namespace dsmsg::amqp {
 
@@ -111,9 +112,7 @@ class AmqpProducer {
   std::deque<Written> written_;
   std::string_view body_;  // rest of the last message, not added yet
   bool ready_ = false;     // the channel is open and confirms are on
-  /// Submit said kWouldBlock: it goes on doing so until a quarter of the window is free, so that
-  /// the next burst is worth a system call.
-  bool window_full_ = false;
+  SendWindow window_;
   Status broken_;  // a write in Submit failed: Poll reports it
   std::vector<amqp_table_entry_t> headers_;
 };

@@ -30,7 +30,11 @@ constexpr size_t kOlderQos2Window = 20;
 }  // namespace
 
 MqttConnection::MqttConnection(const MqttSettings& settings, Logger& log, MqttEvents& events)
-    : settings_(settings), log_(log), events_(events) {}
+    : settings_(settings),
+      log_(log),
+      events_(events),
+      servers_(settings.hosts, "servers"),
+      silence_(settings.silence_limit) {}
 
 // ---------------------------------------------------------------- close
 
@@ -47,8 +51,8 @@ void MqttConnection::Forget() {
   maximum_qos_ = 2;
   receive_maximum_ = 65535;
   attached_ = false;
-  acked_bytes_ = 0;
-  last_heard_ = expecting_since_ = next_misc_ = read_since_ = Clock::now();
+  silence_.Reset();
+  next_misc_ = read_since_ = Clock::now();
 }
 
 void MqttConnection::Close(Millis drain) {
@@ -177,8 +181,7 @@ Status MqttConnection::KeepAlive(bool reading) {
 }
 
 Peer MqttConnection::peer() const {
-  const bool known = worked_.contains(name_);
-  return {"an MQTT server", known ? Answered::kBefore : Answered::kNever, !settings_.tls.enabled};
+  return {"an MQTT server", servers_.AnsweredBy(name_, false), !settings_.tls.enabled};
 }
 
 Status MqttConnection::Lost(int error, int error_number) {
@@ -214,24 +217,6 @@ Status MqttConnection::LostOpen(int error, int error_number) {
                              settings_.client_id + "?)"};
 }
 
-Status MqttConnection::CheckSilence() {
-  const auto now = Clock::now();
-  // A large message may take its time: bytes that the other side took are a sign of life.
-  tcp_info info{};
-  socklen_t length = sizeof info;
-  const int fd = wire_.fd();
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
-      info.tcpi_bytes_acked != acked_bytes_) {
-    acked_bytes_ = info.tcpi_bytes_acked;
-    last_heard_ = now;
-  }
-  const auto silent = now - std::max({last_heard_, expecting_since_});
-  if (silent <= settings_.silence_limit) return {};
-  return {Code::kTimeout, name_ + " has not answered for " +
-                              std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
-                              " ms" + Hint(Situation::kStalled)};
-}
-
 // ---------------------------------------------------------------- callbacks
 
 void MqttConnection::SetCallbacks() {
@@ -248,24 +233,24 @@ void MqttConnection::SetCallbacks() {
   mosquitto_publish_v5_callback_set(
       object, [](mosquitto*, void* user, int mid, int reason, const mosquitto_property* list) {
         auto* self = static_cast<MqttConnection*>(user);
-        self->last_heard_ = Clock::now();
+        self->silence_.Heard();
         self->events_.OnPublished(mid, reason, reason < 128 ? std::string() : ServersWords(list));
       });
   mosquitto_message_callback_set(object,
                                  [](mosquitto*, void* user, const mosquitto_message* message) {
                                    auto* self = static_cast<MqttConnection*>(user);
-                                   self->last_heard_ = Clock::now();
+                                   self->silence_.Heard();
                                    self->events_.OnMessage(*message);
                                  });
   mosquitto_subscribe_callback_set(
       object, [](mosquitto*, void* user, int mid, int count, const int* granted) {
         auto* self = static_cast<MqttConnection*>(user);
-        self->last_heard_ = Clock::now();
+        self->silence_.Heard();
         self->events_.OnSubscribed(mid, {granted, static_cast<size_t>(count)});
       });
   mosquitto_unsubscribe_callback_set(object, [](mosquitto*, void* user, int mid) {
     auto* self = static_cast<MqttConnection*>(user);
-    self->last_heard_ = Clock::now();
+    self->silence_.Heard();
     self->events_.OnUnsubscribed(mid);
   });
 }
@@ -273,10 +258,10 @@ void MqttConnection::SetCallbacks() {
 void MqttConnection::OnConnack(int code, int flags, const mosquitto_property* properties) {
   connack_ = code;
   words_ = ServersWords(properties);
-  last_heard_ = Clock::now();
+  silence_.Heard();
   session_present_ = (flags & 1) != 0;
-  opened_ = last_heard_;
-  if (code == 0) worked_.insert(name_);
+  opened_ = Clock::now();
+  if (code == 0) servers_.Worked(name_);
   if (!version5_ && settings_.qos == 2) receive_maximum_ = kOlderQos2Window;
   uint16_t receive_maximum = 0;
   if (mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum,

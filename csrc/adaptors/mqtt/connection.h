@@ -10,7 +10,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 
@@ -19,6 +18,8 @@
 #include "core/base/log.h"
 #include "core/base/time.h"
 #include "core/net/hints.h"
+#include "core/net/servers.h"
+#include "core/net/silence.h"
 
 namespace dsmsg::mqtt {
 
@@ -48,7 +49,7 @@ class MqttConnection {
   bool open() const { return object_ != nullptr; }
   /// With `drain` the server is told, so that it does not publish the will.
   void Close(Millis drain);
-  void PreferNextServer() { ++first_; }
+  void PreferNextServer() { servers_.PreferNext(); }
 
   struct Progress {
     bool woken = false;   // wake_fd is readable
@@ -62,9 +63,9 @@ class MqttConnection {
   void Acknowledge(int mid) { wire_.Acknowledge(static_cast<uint16_t>(mid)); }
 
   /// An answer is due from now on.
-  void ExpectAnswer() { expecting_since_ = Clock::now(); }
+  void ExpectAnswer() { silence_.BeginExpecting(); }
   /// kTimeout when the server has neither answered nor taken bytes for the silence limit.
-  Status CheckSilence();
+  Status CheckSilence() { return silence_.Check(wire_.fd(), name_); }
 
   mosquitto* object() { return object_.get(); }
   const std::string& name() const { return name_; }  // "localhost:1883": the server in use
@@ -112,8 +113,8 @@ class MqttConnection {
   MosquittoPtr object_;
   MqttWire wire_;
   std::string name_;
-  std::set<std::string> worked_;  // servers that have taken a login
-  size_t first_ = 0;              // index of the server to begin with
+  Servers servers_;
+  SilenceWatch silence_;
   // What a server was found to speak, and for how long that counts.
   struct Spoken {
     bool version5 = true;
@@ -130,8 +131,7 @@ class MqttConnection {
   size_t receive_maximum_ = 65535;
   bool attached_ = false;    // connected, and the TLS handshake is done
   std::string first_bytes_;  // of the server
-  uint64_t acked_bytes_ = 0;
-  Clock::time_point opened_{}, last_heard_{}, expecting_since_{}, next_misc_{}, read_since_{};
+  Clock::time_point opened_{}, next_misc_{}, read_since_{};
 };
 
 }  // namespace dsmsg::mqtt

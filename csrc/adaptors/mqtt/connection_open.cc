@@ -27,27 +27,13 @@ void SetOption(int fd, int level, int name, int value) {
 }  // namespace
 
 Status MqttConnection::Open(Deadline deadline, int cancel_fd) {
-  const size_t count = settings_.hosts.size();
-  std::string failures;
-  Code code = Code::kInternal;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t index = (first_ + i) % count;
-    // A server that does not answer must leave time for the others.
-    const auto left = deadline - Clock::now();
-    const Deadline share = Clock::now() + left / static_cast<int64_t>(count - i);
-    Status status = OpenServer(settings_.hosts[index], share, cancel_fd);
-    if (status.ok()) {
-      first_ = index;
-      return status;
-    }
-    Close(Millis(0));
-    short_lives_ = 0;  // a rival leaves the server free to answer at once
-    if (status.code() == Code::kCancelled || count == 1) return status;
-    // One server that may come back makes the whole attempt worth repeating soon.
-    if (failures.empty() || status.retryable()) code = status.code();
-    failures += (failures.empty() ? "" : "; ") + status.message();
-  }
-  return {code, "none of " + std::to_string(count) + " servers can be used: " + failures};
+  return servers_.Open(
+      deadline,
+      [&](const HostPort& server, Deadline share) { return OpenServer(server, share, cancel_fd); },
+      [this] {
+        Close(Millis(0));
+        short_lives_ = 0;  // a rival leaves the server free to answer at once
+      });
 }
 
 Status MqttConnection::OpenServer(const HostPort& server, Deadline deadline, int cancel_fd) {

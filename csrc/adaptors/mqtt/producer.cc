@@ -25,27 +25,22 @@ void MqttProducer::Reset() {
   in_flight_.clear();
   bytes_ = 0;
   last_mid_ = 0;
-  window_full_ = false;
   newest_answered_ = {};
   broken_ = Status();
   qos_ = std::min(settings_.qos, connection_.maximum_qos());
-  window_ = qos_ == 0 ? settings_.max_inflight
-                      : std::min(settings_.max_inflight, connection_.receive_maximum());
+  window_.Reset(qos_ == 0 ? settings_.max_inflight
+                          : std::min(settings_.max_inflight, connection_.receive_maximum()));
 }
 
 bool MqttProducer::HasRoom() const {
-  if (!broken_.ok() || in_flight_.size() >= window_) return false;
+  if (!broken_.ok()) return false;
   if (in_flight_.empty()) return true;
   // Ids are given out in turn: one that is still waited for must not be given out again.
   return bytes_ < kMostBytes && !in_flight_.contains(last_mid_ % kLargestMid + 1);
 }
 
 bool MqttProducer::TakeRoom() {
-  if (!window_full_) return false;
-  const bool enough = in_flight_.size() <= window_ - (window_ + 3) / 4 && bytes_ <= kMostBytes / 2;
-  if (!enough || !HasRoom()) return false;
-  window_full_ = false;
-  return true;
+  return window_.Reopens(in_flight_.size(), bytes_ <= kMostBytes / 2 && HasRoom());
 }
 
 Status MqttProducer::AddProperties(const Message& message, MqttProperties* properties) {
@@ -62,8 +57,7 @@ Status MqttProducer::Submit(const Message& message, Token token) {
   if (message.topic.empty()) {
     return {Code::kInvalidArgument, "a message has no topic (set topic in the config file)"};
   }
-  if (!HasRoom()) window_full_ = true;
-  if (window_full_) return {Code::kWouldBlock, {}};
+  if (!window_.Takes(in_flight_.size(), HasRoom())) return {Code::kWouldBlock, {}};
 
   MqttProperties own;
   const mosquitto_property* properties = nullptr;
@@ -104,7 +98,7 @@ Status MqttProducer::PublishFailed(int error, const Message& message, size_t siz
   }
   // The library may have kept the message for a later connection; its object ends with this one.
   broken_ = LostError(error, errno, connection_.name());
-  window_full_ = true;
+  window_.Fill();
   return {Code::kWouldBlock, {}};
 }
 

@@ -13,6 +13,7 @@
 #include "adaptors/mqtt/connection.h"
 #include "adaptors/mqtt/sensor_envelope.h"
 #include "core/driver/driver.h"
+#include "core/net/send_window.h"
 
 namespace dsmsg::mqtt {
 
@@ -26,7 +27,7 @@ class MqttProducer {
   void OnPublished(int mid, int reason, const std::string& words);
 
   size_t in_flight() const { return in_flight_.size(); }
-  bool window_full() const { return window_full_; }
+  bool window_full() const { return window_.full(); }
   /// A quarter of the window is free again: the next burst is worth its system calls.
   bool TakeRoom();
   /// kTimeout: a message was left without an answer for the silence limit, though later ones have
@@ -55,9 +56,9 @@ class MqttProducer {
   MqttProperties constant_;  // what every message carries that has nothing of its own
 
   std::unordered_map<int, Sent> in_flight_;  // by message id
-  size_t bytes_ = 0, window_ = 0;
+  size_t bytes_ = 0;
+  SendWindow window_;
   int qos_ = 1, last_mid_ = 0;
-  bool window_full_ = false;
   Clock::time_point newest_answered_{}, next_look_{};  // the former: when that one was sent
   // The library may call back before its publish has returned (QoS 0).
   bool publishing_ = false;

@@ -9,7 +9,6 @@
 namespace dsmsg::redis {
 namespace {
 
-constexpr char kClosed[] = "the server closed it";
 // What servers end a connection for without a word.
 constexpr char kLimits[] =
     " (is it restarting? or did this client reach one of its limits, such as "
@@ -18,20 +17,21 @@ constexpr char kLimits[] =
 }  // namespace
 
 RedisConnection::RedisConnection(const RedisSettings& settings, Logger& log)
-    : settings_(settings), log_(log), received_(new char[kReceiveSize]) {}
+    : settings_(settings),
+      log_(log),
+      servers_(settings.hosts, "servers"),
+      silence_(settings.silence_limit),
+      received_(new char[kReceiveSize]) {}
 
 void RedisConnection::Close() {
-  transport_.Close();
+  stream_.Close();
   out_.Clear();
   reader_.Reset();
   received_begin_ = received_end_ = 0;
 }
 
 Peer RedisConnection::peer() const {
-  const Answered answered = worked_.contains(name_) ? Answered::kBefore
-                            : heard_                ? Answered::kPartly
-                                                    : Answered::kNever;
-  return {"a Redis server", answered, !settings_.tls.enabled};
+  return {"a Redis server", servers_.AnsweredBy(name_, heard_), !settings_.tls.enabled};
 }
 
 Status RedisConnection::Lost(const std::string& why) const {
@@ -40,7 +40,7 @@ Status RedisConnection::Lost(const std::string& why) const {
 }
 
 Status RedisConnection::Broken() const {
-  const Status error = transport_.error();
+  const Status error = stream_.error();
   return error.code() == Code::kAuth ? error : Lost(error.message());
 }
 
@@ -55,15 +55,14 @@ bool RedisConnection::SomethingToRead() {
 Status RedisConnection::Flush() {
   while (out_.size() > 0) {
     size_t done = 0;
-    switch (transport_.Send(out_.data(), out_.size(), &done)) {
-      case Transport::Io::kOk:
+    switch (stream_.Send(out_.data(), out_.size(), &done)) {
+      case Stream::Io::kOk:
         out_.Consume(done);
         break;
-      case Transport::Io::kWouldBlock:
+      case Stream::Io::kWouldBlock:
         return {};
-      case Transport::Io::kClosed:
-        return SomethingToRead() ? Status() : Lost(kClosed);
-      case Transport::Io::kError: {
+      case Stream::Io::kClosed:
+      case Stream::Io::kError: {
         const Status status = Broken();
         return SomethingToRead() ? Status() : status;
       }
@@ -76,14 +75,14 @@ unsigned RedisConnection::Wait(Millis budget, int wake_fd, unsigned want) {
   const bool read = (want & kReadable) != 0;
   const bool write = (want & kWritable) != 0 && out_.size() > 0;
   pollfd fds[2] = {};
-  fds[0].fd = transport_.fd();
-  const short read_events = transport_.read_events(), write_events = transport_.write_events();
+  fds[0].fd = stream_.fd();
+  const short read_events = stream_.read_events(), write_events = stream_.write_events();
   fds[0].events = static_cast<short>((read ? read_events : 0) | (write ? write_events : 0));
   // Without an interest in it, an ended connection would still report POLLHUP, again and again.
   if (fds[0].events == 0) fds[0].fd = -1;
   fds[1].fd = wake_fd;
   fds[1].events = POLLIN;
-  const bool buffered = read && (received_begin_ != received_end_ || transport_.buffered());
+  const bool buffered = read && (received_begin_ != received_end_ || stream_.buffered());
   const int64_t timeout = buffered ? 0 : std::clamp<int64_t>(budget.count(), 0, 60'000);
   unsigned result = buffered ? kReadable : 0U;
   if (poll(fds, 2, static_cast<int>(timeout)) <= 0) return result;
@@ -100,18 +99,17 @@ Status RedisConnection::Receive(bool* got) {
     return {};
   }
   size_t done = 0;
-  switch (transport_.Receive(received_.get(), kReceiveSize, &done)) {
-    case Transport::Io::kOk:
+  switch (stream_.Receive(received_.get(), kReceiveSize, &done)) {
+    case Stream::Io::kOk:
       received_begin_ = 0;
       received_end_ = done;
-      last_receive_ = Clock::now();
+      silence_.Heard();
       *got = true;
       return {};
-    case Transport::Io::kWouldBlock:
+    case Stream::Io::kWouldBlock:
       return {};
-    case Transport::Io::kClosed:
-      return Lost(kClosed);
-    case Transport::Io::kError:
+    case Stream::Io::kClosed:
+    case Stream::Io::kError:
       return Broken();
   }
   return {};
@@ -156,15 +154,6 @@ Status RedisConnection::Call(Deadline deadline, int cancel_fd, const char* step)
                                   Hint(Situation::kSilent, peer())};
     }
   }
-}
-
-Status RedisConnection::CheckSilence(Millis grace) const {
-  const auto silent = Clock::now() - std::max(last_receive_, expecting_since_);
-  const Millis limit = settings_.silence_limit + grace;
-  if (silent <= limit) return {};
-  return {Code::kTimeout, name_ + " has not answered for " +
-                              std::to_string(std::chrono::duration_cast<Millis>(silent).count()) +
-                              " ms" + Hint(Situation::kStalled)};
 }
 
 }  // namespace dsmsg::redis

@@ -8,16 +8,17 @@
 #define DSMSG_ADAPTORS_REDIS_CONNECTION_H_
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "adaptors/redis/reply.h"
 #include "adaptors/redis/resp_writer.h"
 #include "adaptors/redis/settings.h"
-#include "adaptors/redis/transport.h"
 #include "core/base/log.h"
 #include "core/base/time.h"
 #include "core/net/hints.h"
+#include "core/net/servers.h"
+#include "core/net/silence.h"
+#include "core/net/stream.h"
 #include "core/options/login.h"
 
 namespace dsmsg::redis {
@@ -30,10 +31,10 @@ class RedisConnection {
   /// dial, TLS, AUTH, SELECT, PING. Each gets its share of the time. With sentinel-master the
   /// servers are Sentinels, and each is asked for the master.
   Status Open(Deadline deadline, int cancel_fd);
-  bool open() const { return transport_.open(); }
+  bool open() const { return stream_.open(); }
   void Close();
   /// The next Open begins with another server (this one turned out to be a replica, or went away).
-  void PreferNextServer() { ++first_; }
+  void PreferNextServer() { servers_.PreferNext(); }
   /// "localhost:6379": the server in use.
   const std::string& name() const { return name_; }
 
@@ -59,12 +60,13 @@ class RedisConnection {
   Status Call(Deadline deadline, int cancel_fd, const char* step);
 
   /// To be called when the first command after a pause is sent.
-  void BeginExpecting() { expecting_since_ = Clock::now(); }
-  /// kTimeout when nothing was received for the silence limit and `grace`. Call after Receive found
-  /// nothing.
-  Status CheckSilence(Millis grace = Millis(0)) const;
+  void BeginExpecting() { silence_.BeginExpecting(); }
+  /// See SilenceWatch::Check. Call after Receive found nothing.
+  Status CheckSilence(Millis grace = Millis(0)) {
+    return silence_.Check(stream_.fd(), name_, grace);
+  }
   /// Nothing was sent or received for so long that a PING is due.
-  bool PingDue() const { return Clock::now() - last_receive_ > kPingInterval; }
+  bool PingDue() const { return Clock::now() - silence_.heard() > kPingInterval; }
 
   static constexpr Millis kPingInterval{15000};
 
@@ -86,20 +88,19 @@ class RedisConnection {
 
   const RedisSettings& settings_;
   Logger& log_;
-  Transport transport_;
+  Stream stream_;
+  Servers servers_;
+  SilenceWatch silence_;
   RespWriter out_;
   ReplyReader reader_;
   std::string name_;
-  size_t first_ = 0;  // index of the server to begin with
   static constexpr size_t kReceiveSize = size_t{64} << 10;
   std::unique_ptr<char[]> received_;
   size_t received_begin_ = 0, received_end_ = 0;
-  bool opening_ = false;          // until the login is done
-  bool heard_ = false;            // the server has answered on this connection
-  std::set<std::string> worked_;  // servers with which a login was done
+  bool opening_ = false;  // until the login is done
+  bool heard_ = false;    // the server has answered on this connection
   static constexpr size_t kFirstBytes = 16;
   std::string first_bytes_;  // of the connection, until it has answered
-  Deadline last_receive_{}, expecting_since_{};
 };
 
 }  // namespace dsmsg::redis

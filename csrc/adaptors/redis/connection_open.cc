@@ -5,34 +5,19 @@
 
 #include "adaptors/redis/connection.h"
 #include "adaptors/redis/errors.h"
-#include "core/base/fd.h"
-#include "core/net/dial.h"
 
 namespace dsmsg::redis {
 
 Status RedisConnection::Open(Deadline deadline, int cancel_fd) {
-  const size_t count = settings_.hosts.size();
-  std::string failures;
-  Code code = Code::kInternal;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t index = (first_ + i) % count;
-    // A server that does not answer must leave time for the others.
-    const auto left = deadline - Clock::now();
-    const Deadline share = Clock::now() + left / static_cast<int64_t>(count - i);
-    Status status = OpenOne(settings_.hosts[index], share, cancel_fd);
-    if (status.ok()) {
-      first_ = index;
-      opening_ = false;
-      worked_.insert(name_);
-      return status;
-    }
-    Close();
-    if (status.code() == Code::kCancelled || count == 1) return status;
-    // One server that may come back makes the whole attempt worth repeating soon.
-    if (failures.empty() || status.retryable()) code = status.code();
-    failures += (failures.empty() ? "" : "; ") + status.message();
+  const Status status = servers_.Open(
+      deadline,
+      [&](const HostPort& host, Deadline share) { return OpenOne(host, share, cancel_fd); },
+      [this] { Close(); });
+  if (status.ok()) {
+    opening_ = false;
+    servers_.Worked(name_);
   }
-  return {code, "none of " + std::to_string(count) + " servers can be used: " + failures};
+  return status;
 }
 
 Status RedisConnection::OpenOne(const HostPort& host, Deadline deadline, int cancel_fd) {
@@ -55,13 +40,8 @@ Status RedisConnection::Dial(const HostPort& host, Deadline deadline, int cancel
   heard_ = false;
   opening_ = true;
   first_bytes_.clear();
-  const Answered answered = peer().answered;
-  Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd, answered);
-  if (!fd.ok()) return fd.status();
-  transport_.Attach(std::move(fd.value()));
-  last_receive_ = Clock::now();
-  if (!settings_.tls.enabled) return {};
-  return transport_.StartTls(settings_.tls, host, answered, deadline, cancel_fd);
+  silence_.Reset();
+  return stream_.Open(host, settings_.tls, peer().answered, deadline, cancel_fd);
 }
 
 Status RedisConnection::AskSentinel(const HostPort& host, Deadline deadline, int cancel_fd,
@@ -84,7 +64,7 @@ Status RedisConnection::AskSentinel(const HostPort& host, Deadline deadline, int
                                    "names the Sentinels, port 26379 by default)"
                                  : kAdvice);
   }
-  worked_.insert(name_);
+  servers_.Worked(name_);
   if (answer.count() != 2) {
     return {Code::kRejected, "Sentinel " + name_ + " knows no master \"" +
                                  settings_.sentinel_master +

@@ -11,9 +11,6 @@
 namespace dsmsg::redis {
 namespace {
 
-// Large enough that a system call is cheap beside the messages in it, small enough that the server
-// starts working on a burst while the rest is being built.
-constexpr size_t kFlushAt = size_t{48} << 10;
 // What a server that reads slowly can make us hold beyond the core's own buffers.
 constexpr size_t kMaxUnsent = size_t{1} << 20;
 // A message that comes later than this after the one before is not part of a steady flow.
@@ -70,7 +67,7 @@ RedisProducer::RedisProducer(const RedisSettings& settings, RedisConnection& lin
 
 void RedisProducer::Reset() {
   head_ = tail_ = 0;
-  window_full_ = false;
+  window_.Reset(settings_.pipeline);
   broken_ = Status();
 }
 
@@ -83,9 +80,8 @@ Status RedisProducer::Submit(const Message& message, Token token) {
   if (message.topic.empty()) {
     return {Code::kInvalidArgument, "a message has no topic (set topic in the config file)"};
   }
-  if (unanswered() >= settings_.pipeline || !broken_.ok()) window_full_ = true;
-  if (window_full_) return {Code::kWouldBlock, {}};
-  if (connection_.out().size() >= kFlushAt) {
+  if (!window_.Takes(unanswered(), broken_.ok())) return {Code::kWouldBlock, {}};
+  if (connection_.out().size() >= SendWindow::kFlushAt) {
     broken_ = connection_.Flush();
     if (!broken_.ok() || connection_.out().size() >= kMaxUnsent) return {Code::kWouldBlock, {}};
   }
@@ -244,7 +240,6 @@ Status RedisProducer::Poll(Millis budget, int wake_fd) {
   if (Status status = connection_.Flush(); !status.ok()) return status;
 
   const Deadline deadline = Clock::now() + budget;
-  const size_t enough = window_full_ ? settings_.pipeline - (settings_.pipeline + 3) / 4 : SIZE_MAX;
   // With many commands under way there is most likely something to read already: no need to ask
   // poll first.
   bool try_read = unanswered() > 16;
@@ -256,11 +251,8 @@ Status RedisProducer::Poll(Millis budget, int wake_fd) {
     if (connection_.out().size() > 0) {
       if (Status status = connection_.Flush(); !status.ok()) return status;
     }
-    if (unanswered() <= enough && window_full_) {
-      window_full_ = false;
-      return {};
-    }
-    if (got && !window_full_) return {};
+    if (window_.Reopens(unanswered())) return {};
+    if (got && !window_.full()) return {};
     const Millis left(PollTimeout(deadline));
     // Not longer than it takes to notice a silent server, or that a PING is due.
     const unsigned ready =
@@ -271,7 +263,7 @@ Status RedisProducer::Poll(Millis budget, int wake_fd) {
       if (Status status = connection_.CheckSilence(); !status.ok()) return status;
     }
     if ((ready & RedisConnection::kWoken) != 0 || left.count() == 0) return {};
-    if ((ready & RedisConnection::kWritable) != 0 && !window_full_) return connection_.Flush();
+    if ((ready & RedisConnection::kWritable) != 0 && !window_.full()) return connection_.Flush();
   }
 }
 

@@ -13,6 +13,7 @@
 #include "adaptors/redis/connection.h"
 #include "adaptors/redis/settings.h"
 #include "core/driver/driver.h"
+#include "core/net/send_window.h"
 
 namespace dsmsg::redis {
 
@@ -48,11 +49,7 @@ class RedisProducer {
 
   std::vector<Slot> ring_;  // a power of two long; head_ and tail_ only grow
   size_t head_ = 0, tail_ = 0;
-  /// Submit said kWouldBlock: it goes on doing so until a quarter of the window is free, so that
-  /// the next burst is worth a system call.
-  bool window_full_ = false;
-  // See Linger.
-
+  SendWindow window_;
   Status broken_;  // a write in Submit failed: Poll reports it
 
   // The part of XADD that is the same for every message of a topic, for the last topic used.

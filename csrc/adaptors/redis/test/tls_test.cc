@@ -15,9 +15,9 @@
 #include <thread>
 #include <vector>
 
-#include "adaptors/redis/transport.h"
 #include "core/net/dial.h"
 #include "core/net/hints.h"
+#include "core/net/stream.h"
 #include "unit/certificates.h"
 
 namespace dsmsg::redis {
@@ -97,16 +97,13 @@ class RedisTls : public testing::Test {
 
   Status Open(const Server& server, Millis timeout = Millis(5000), int cancel_fd = -1) {
     const Deadline deadline = Clock::now() + timeout;
-    Result<UniqueFd> fd = DialTcp(server.address(), deadline, -1);
-    if (!fd.ok()) return fd.status();
-    transport_.Attach(std::move(fd.value()));
-    return transport_.StartTls(settings_, server.address(), Answered::kNever, deadline, cancel_fd);
+    return stream_.Open(server.address(), settings_, Answered::kNever, deadline, cancel_fd);
   }
 
   // What RedisConnection does: false when nothing happens for too long.
   bool Wait(short events) const {
-    if (events == transport_.read_events() && transport_.buffered()) return true;
-    pollfd fd = {transport_.fd(), events, 0};
+    if (events == stream_.read_events() && stream_.buffered()) return true;
+    pollfd fd = {stream_.fd(), events, 0};
     return poll(&fd, 1, 10'000) == 1;
   }
 
@@ -114,7 +111,7 @@ class RedisTls : public testing::Test {
   Key ca_key_, key_;
   Cert ca_, cert_;
   TlsSettings settings_;
-  Transport transport_;
+  Stream stream_;
 };
 
 // Both ways more than all buffers hold, from a server that reads late and answers in one go.
@@ -139,15 +136,15 @@ TEST_F(RedisTls, BackPressureAndPartialRecords) {
   bool blocked = false;
   for (size_t at = 0; at < sent.size();) {
     size_t done = 0;
-    const Transport::Io io = transport_.Send(sent.data() + at, sent.size() - at, &done);
+    const Stream::Io io = stream_.Send(sent.data() + at, sent.size() - at, &done);
     at += done;
-    if (io == Transport::Io::kOk) continue;
-    ASSERT_EQ(io, Transport::Io::kWouldBlock) << transport_.error().message();
+    if (io == Stream::Io::kOk) continue;
+    ASSERT_EQ(io, Stream::Io::kWouldBlock) << stream_.error().message();
     if (!blocked) stalled.Signal();
     blocked = true;
     // The caller's buffer may move and grow meanwhile.
     sent = std::string(sent.data(), sent.size());
-    ASSERT_TRUE(Wait(transport_.write_events()));
+    ASSERT_TRUE(Wait(stream_.write_events()));
   }
   EXPECT_TRUE(blocked);
   std::string got;
@@ -155,13 +152,13 @@ TEST_F(RedisTls, BackPressureAndPartialRecords) {
   bool inside = false;
   while (got.size() < sent.size()) {
     size_t done = 0;
-    const Transport::Io io = transport_.Receive(piece.data(), piece.size(), &done);
+    const Stream::Io io = stream_.Receive(piece.data(), piece.size(), &done);
     got.append(piece.data(), done);
-    inside = inside || transport_.buffered();
-    if (io == Transport::Io::kOk) continue;
-    ASSERT_EQ(io, Transport::Io::kWouldBlock) << transport_.error().message();
-    EXPECT_FALSE(transport_.buffered()) << "poll would never be asked";
-    ASSERT_TRUE(Wait(transport_.read_events()));
+    inside = inside || stream_.buffered();
+    if (io == Stream::Io::kOk) continue;
+    ASSERT_EQ(io, Stream::Io::kWouldBlock) << stream_.error().message();
+    EXPECT_FALSE(stream_.buffered()) << "poll would never be asked";
+    ASSERT_TRUE(Wait(stream_.read_events()));
   }
   EXPECT_TRUE(inside);
   EXPECT_EQ(got, sent);
@@ -213,11 +210,11 @@ TEST_F(RedisTls, AnEndedConnectionIsNoticed) {
   ASSERT_TRUE(Open(server).ok());
   char byte;
   size_t done = 0;
-  Transport::Io io;
-  while ((io = transport_.Receive(&byte, 1, &done)) == Transport::Io::kWouldBlock) {
-    ASSERT_TRUE(Wait(transport_.read_events()));
+  Stream::Io io;
+  while ((io = stream_.Receive(&byte, 1, &done)) == Stream::Io::kWouldBlock) {
+    ASSERT_TRUE(Wait(stream_.read_events()));
   }
-  EXPECT_TRUE(io == Transport::Io::kClosed || io == Transport::Io::kError);
+  EXPECT_TRUE(io == Stream::Io::kClosed || io == Stream::Io::kError);
 }
 
 // With TLS 1.3 the server refuses when the client counts as connected and has begun to write; it
@@ -228,12 +225,12 @@ TEST_F(RedisTls, ARefusedClientCertificateIsTheCauseNotABrokenPipe) {
   const std::string data(1 << 16, 'x');
   while (status.ok()) {
     size_t done = 0;
-    const Transport::Io io = transport_.Send(data.data(), data.size(), &done);
-    if (io == Transport::Io::kError) status = transport_.error();
-    if (io == Transport::Io::kWouldBlock) {
-      ASSERT_TRUE(Wait(transport_.write_events()));
+    const Stream::Io io = stream_.Send(data.data(), data.size(), &done);
+    if (io == Stream::Io::kError) status = stream_.error();
+    if (io == Stream::Io::kWouldBlock) {
+      ASSERT_TRUE(Wait(stream_.write_events()));
     }
-    ASSERT_NE(io, Transport::Io::kClosed);
+    ASSERT_NE(io, Stream::Io::kClosed);
   }
   EXPECT_EQ(status.code(), Code::kAuth) << status.message();
   EXPECT_NE(status.message().find("tls-certfile"), std::string::npos) << status.message();
@@ -252,16 +249,16 @@ TEST_F(RedisTls, WhatCameBeforeAFailedWriteCanBeRead) {
   });
   ASSERT_TRUE(Open(server).ok());
   const std::string data(1 << 16, 'x');
-  Transport::Io io;
+  Stream::Io io;
   size_t done = 0;
-  while ((io = transport_.Send(data.data(), data.size(), &done)) != Transport::Io::kError) {
-    if (io == Transport::Io::kWouldBlock) {
-      ASSERT_TRUE(Wait(transport_.write_events()));
+  while ((io = stream_.Send(data.data(), data.size(), &done)) != Stream::Io::kError) {
+    if (io == Stream::Io::kWouldBlock) {
+      ASSERT_TRUE(Wait(stream_.write_events()));
     }
   }
   char text[64];
-  ASSERT_EQ(transport_.Receive(text, sizeof text, &done), Transport::Io::kOk)
-      << transport_.error().message();
+  ASSERT_EQ(stream_.Receive(text, sizeof text, &done), Stream::Io::kOk)
+      << stream_.error().message();
   EXPECT_EQ(std::string(text, done), "-ERR why");
 }
 

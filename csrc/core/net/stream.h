@@ -1,35 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes under the Redis protocol: a connected, non-blocking TCP socket, with TLS on it or not.
-// Everything above asks only for Send, Receive and what to wait for.
+// The bytes under a protocol: a connected, non-blocking TCP socket, with TLS on it or not. What is
+// above asks only for Send, Receive and what to wait for.
 //
 // Threads: one at a time (the connection's I/O thread). Owns the socket.
-#ifndef DSMSG_ADAPTORS_REDIS_TRANSPORT_H_
-#define DSMSG_ADAPTORS_REDIS_TRANSPORT_H_
+#ifndef DSMSG_CORE_NET_STREAM_H_
+#define DSMSG_CORE_NET_STREAM_H_
 
 #include <cstddef>
 #include <memory>
-#include <string>
 
 #include "core/base/fd.h"
+#include "core/base/status.h"
 #include "core/base/time.h"
 #include "core/net/hints.h"
 #include "core/net/tls.h"
 #include "core/net/tls_stream.h"
 
-namespace dsmsg::redis {
+namespace dsmsg {
 
-class Transport {
+class Stream {
  public:
   using Io = TransportIo;
 
-  /// Takes a connected socket; a connection before it is closed.
-  void Attach(UniqueFd fd);
-  /// Everything from here on goes through TLS. See TlsStream::Start.
-  Status StartTls(const TlsSettings& settings, const HostPort& peer, Answered answered,
-                  Deadline deadline, int cancel_fd);
-
+  /// Dials, and makes the TLS handshake where it is on. A connection before it is closed. Errors as
+  /// those of DialTcp and TlsStream::Start.
+  Status Open(const HostPort& host, const TlsSettings& tls, Answered answered, Deadline deadline,
+              int cancel_fd);
   bool open() const { return fd_.valid(); }
-  bool tls() const { return tls_ != nullptr; }
   int fd() const { return fd_.get(); }
   void Close();
 
@@ -45,7 +42,7 @@ class Transport {
   short read_events() const;
   short write_events() const;
 
-  /// Why the last call gave kError.
+  /// Why the last call gave kError or kClosed.
   Status error() const;
 
  private:
@@ -53,9 +50,10 @@ class Transport {
 
   UniqueFd fd_;
   std::unique_ptr<TlsStream> tls_;  // ends before the socket
+  bool closed_ = false;
   int error_ = 0;
 };
 
-}  // namespace dsmsg::redis
+}  // namespace dsmsg
 
-#endif  // DSMSG_ADAPTORS_REDIS_TRANSPORT_H_
+#endif  // DSMSG_CORE_NET_STREAM_H_

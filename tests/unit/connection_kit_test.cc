@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the drivers that own their socket share: servers in turn, silence, the window.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/fd.h"
+#include "core/net/dial.h"
+#include "core/net/send_window.h"
+#include "core/net/servers.h"
+#include "core/net/silence.h"
+
+namespace dsmsg {
+namespace {
+
+using ::testing::ElementsAre;
+
+class ServersTest : public ::testing::Test {
+ protected:
+  Status Open(Millis time = Millis(9000)) {
+    asked_.clear();
+    return servers_.Open(
+        Clock::now() + time,
+        [&](const HostPort& host, Deadline share) {
+          asked_.push_back(host.host);
+          shares_.push_back(share - Clock::now());
+          return host.host == good_ ? Status() : Status(code_, host.host + " is away");
+        },
+        [&] { ++closed_; });
+  }
+  const std::vector<HostPort> hosts_{{"a", 1}, {"b", 2}, {"c", 3}};
+  Servers servers_{hosts_, "brokers"};
+  std::string good_;
+  Code code_ = Code::kUnavailable;
+  std::vector<std::string> asked_;
+  std::vector<Clock::duration> shares_;
+  int closed_ = 0;
+};
+
+TEST_F(ServersTest, BeginsWithTheOneThatWorkedLast) {
+  good_ = "b";
+  EXPECT_TRUE(Open().ok());
+  EXPECT_THAT(asked_, ElementsAre("a", "b"));
+  EXPECT_TRUE(Open().ok());
+  EXPECT_THAT(asked_, ElementsAre("b"));
+  servers_.PreferNext();
+  EXPECT_TRUE(Open().ok());
+  EXPECT_THAT(asked_, ElementsAre("c", "a", "b"));
+  EXPECT_EQ(closed_, 3) << "after each failure";
+}
+
+TEST_F(ServersTest, EachHasItsShareOfTheTime) {
+  EXPECT_FALSE(Open(Millis(9000)).ok());
+  ASSERT_EQ(shares_.size(), 3u);
+  EXPECT_LE(shares_[0], Millis(3000));
+  EXPECT_LE(shares_[1], Millis(4500)) << "the first one left its share";
+  EXPECT_GT(shares_[2], Millis(4500));
+}
+
+TEST_F(ServersTest, TheErrorNamesThemAllAndIsRetryableIfOneIs) {
+  code_ = Code::kAuth;
+  EXPECT_EQ(Open().message(), "none of 3 brokers can be used: a is away; b is away; c is away");
+  EXPECT_EQ(Open().code(), Code::kAuth);
+  const Status status = servers_.Open(
+      Clock::now() + Millis(100),
+      [](const HostPort& host, Deadline) {
+        return Status(host.host == "b" ? Code::kUnavailable : Code::kAuth, host.host);
+      },
+      [] {});
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+}
+
+TEST_F(ServersTest, ACancelledAttemptAsksNobodyElse) {
+  code_ = Code::kCancelled;
+  EXPECT_EQ(Open().message(), "a is away");
+  EXPECT_THAT(asked_, ElementsAre("a"));
+}
+
+TEST_F(ServersTest, KnowsWhichHaveAnswered) {
+  EXPECT_EQ(servers_.AnsweredBy("a:1", false), Answered::kNever);
+  EXPECT_EQ(servers_.AnsweredBy("a:1", true), Answered::kPartly);
+  servers_.Worked("a:1");
+  EXPECT_EQ(servers_.AnsweredBy("a:1", false), Answered::kBefore);
+  EXPECT_EQ(servers_.AnsweredBy("b:2", false), Answered::kNever);
+}
+
+TEST(SendWindow, OnceFullItTakesNothingUntilAQuarterIsFree) {
+  SendWindow window;
+  window.Reset(8);
+  EXPECT_TRUE(window.Takes(7));
+  EXPECT_FALSE(window.Reopens(0)) << "it was not full";
+  EXPECT_FALSE(window.Takes(8));
+  EXPECT_FALSE(window.Takes(7));
+  EXPECT_FALSE(window.Reopens(7));
+  EXPECT_FALSE(window.Reopens(6, false));
+  EXPECT_TRUE(window.Reopens(6));
+  EXPECT_TRUE(window.Takes(6));
+  EXPECT_FALSE(window.Takes(0, false)) << "no room for a reason of the driver's";
+  window.Reset(1);
+  EXPECT_TRUE(window.Takes(0));
+  EXPECT_FALSE(window.Takes(1));
+  EXPECT_TRUE(window.Reopens(0));
+}
+
+/// A TCP connection of which the test holds both ends.
+struct TcpPair {
+  TcpPair() {
+    const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listener.get(), any, length), 0);
+    EXPECT_EQ(listen(listener.get(), 1), 0);
+    EXPECT_EQ(getsockname(listener.get(), any, &length), 0);
+    ours = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(connect(ours.get(), any, length), 0);
+    theirs = UniqueFd(accept(listener.get(), nullptr, nullptr));
+  }
+  UniqueFd ours, theirs;
+};
+
+// So that the test sees it end: the limit is far beyond what a busy machine keeps a thread waiting.
+void ExpectSilent(SilenceWatch& watch, int fd) {
+  Status status;
+  while ((status = watch.Check(fd, "a:1")).ok()) std::this_thread::sleep_for(Millis(5));
+  EXPECT_EQ(status.code(), Code::kTimeout);
+  EXPECT_TRUE(status.message().starts_with("a:1 has not answered for ")) << status.message();
+}
+
+TEST(SilenceWatch, BytesThatThePeerTakesAreASignOfLife) {
+  const TcpPair pair;
+  SilenceWatch watch(Millis(300));
+  watch.Reset();
+  ExpectSilent(watch, pair.ours.get());
+  ASSERT_EQ(send(pair.ours.get(), "x", 1, MSG_NOSIGNAL), 1);
+  char byte = 0;
+  ASSERT_EQ(recv(pair.theirs.get(), &byte, 1, 0), 1);
+  // Its machine acknowledges at once, or with its next look.
+  while (watch.Look(pair.ours.get()) > Millis(300)) std::this_thread::sleep_for(Millis(5));
+  ExpectSilent(watch, pair.ours.get());
+}
+
+TEST(SilenceWatch, CountsFromTheQuestionOrTheLastAnswer) {
+  const TcpPair pair;
+  SilenceWatch watch(Millis(300));
+  watch.Reset();
+  ExpectSilent(watch, pair.ours.get());
+  watch.BeginExpecting();
+  EXPECT_LT(watch.Look(pair.ours.get()), Clock::now() - watch.heard());
+  ExpectSilent(watch, pair.ours.get());
+  watch.Heard();
+  EXPECT_LE(watch.Look(pair.ours.get()), Clock::now() - watch.heard());
+  EXPECT_TRUE(watch.Check(pair.ours.get(), "a:1", std::chrono::hours(1)).ok());
+}
+
+}  // namespace
+}  // namespace dsmsg
