@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that includes under csrc/ point one way only (docs/architecture.md describes the folders).
+"""Checks that includes under csrc/ point one way only (docs/architecture.md has the folders).
 
-Each folder may include itself and the folders that ROOMS lists for it. A folder that ROOMS does not name fails, so that
-a new one is given its place.
+Each folder may include itself and those that ROOMS lists for it. A folder that ROOMS does not
+name fails, so that a new one is given its place.
 """
 
 from __future__ import annotations
@@ -13,11 +13,25 @@ from pathlib import Path
 
 CSRC = Path(__file__).resolve().parent.parent / "csrc"
 
-CORE = ["base", "options", "net", "observe", "driver", "queue", "spool", "session", "export"]  # lower first
+CORE = [
+    "base",
+    "options",
+    "net",
+    "observe",
+    "driver",
+    "queue",
+    "spool",
+    "session",
+    "export",
+]  # lower first
 
 ROOMS: dict[str, list[str]] = {
-    **{f"core/{room}": [f"core/{below}" for below in CORE[:number]] for number, room in enumerate(CORE)},
-    # A driver knows its interface and what is below it, never who calls it; core/export has the macro that exports it.
+    **{
+        f"core/{room}": [f"core/{below}" for below in CORE[:number]]
+        for number, room in enumerate(CORE)
+    },
+    # A driver knows its interface and what is below it, never who calls it. core/export has the
+    # macro that exports it.
     "adaptors/*": ["core/base", "core/options", "core/net", "core/driver", "core/export"],
     "broker": ["core/base", "core/options"],
     "msgconv": ["core/base", "core/options"],
@@ -28,7 +42,7 @@ INCLUDE = re.compile(r'^#include "([a-z][a-z0-9_/]*/)[a-z0-9_]+\.h"', re.MULTILI
 
 
 def room_of(path: str) -> str:
-    """The room that a path below csrc/ belongs to: its longest prefix in ROOMS, adaptors each their own."""
+    """The room that a path below csrc/ belongs to; each adaptor is one of its own."""
     parts = path.split("/")
     if parts[0] == "adaptors":
         return "/".join(parts[:2])
@@ -43,14 +57,18 @@ def wrong_includes() -> list[str]:
         room = room_of(name)
         allowed = ROOMS.get("adaptors/*" if room.startswith("adaptors/") else room)
         if allowed is None:
-            errors.append(f"csrc/{name}: folder csrc/{room} has no place in scripts/check_includes.py")
+            errors.append(
+                f"csrc/{name}: folder csrc/{room} has no place in scripts/check_includes.py"
+            )
             continue
         if "/test/" in name or "/tests/" in name or file.stem.endswith("_test"):
             continue
         for folder in INCLUDE.findall(file.read_text(encoding="utf-8")):
             other = room_of(folder + "x")
             if (CSRC / folder).is_dir() and other != room and other not in allowed:
-                errors.append(f"csrc/{name}: includes csrc/{folder}..., which is not below csrc/{room}")
+                errors.append(
+                    f"csrc/{name}: includes csrc/{folder}..., which is not below csrc/{room}"
+                )
     return errors
 
 
