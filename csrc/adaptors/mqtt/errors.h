@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "core/base/status.h"
 #include "adaptors/mqtt/mosquitto_library.h"
+#include "core/base/status.h"
 
 namespace dsmsg::mqtt {
 
