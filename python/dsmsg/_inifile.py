@@ -19,7 +19,8 @@ __all__ = ["GROUP", "ConfigSource", "SettingsFile", "config_file", "quote", "to_
 
 GROUP = "message-broker"
 
-# The adaptors know a file in memory by its name, and say so too (csrc/core/options/config_parser.cc).
+# The adaptors know a file in memory by its name, and say so too
+# (csrc/core/options/config_parser.cc).
 _MEMORY_FILE = "dsmsg-settings"
 _ORIGIN = "settings given in Python"
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Looks into spools: what an adaptor with `spool-dir` keeps on disk until the broker has it.
 
-A spool is an SQLite database (`csrc/core/spool/spool_store.cc` has its tables) with a lock file beside
-it; both are named after protocol, endpoint and `spool-name`. Everything here but `purge` opens
-read-only and takes no lock, so it may run beside the process that uses the spool.
+A spool is an SQLite database (`csrc/core/spool/spool_store.cc` has its tables) with a lock file
+beside it; both are named after protocol, endpoint and `spool-name`. Everything here but `purge`
+opens read-only and takes no lock, so it may run beside the process that uses the spool.
 """
 
 from __future__ import annotations
