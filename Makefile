@@ -12,7 +12,7 @@ help: ## List what can be done
 setup: ## Install what a developer needs (packages with apt, Python packages into .venv)
 	@scripts/setup
 
-demo: ## From a video to a broker and back [BROKER=mock|kafka|redis|mqtt|amqp|zmq] [VIDEO=path] [FRAMES=n]
+demo: ## From a video to a broker and back [BROKER=mock|kafka|redis|...] [VIDEO=path] [FRAMES=n]
 	@scripts/setup demo
 	@scripts/demo
 

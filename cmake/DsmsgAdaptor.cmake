@@ -30,27 +30,39 @@ function(dsmsg_drop_in target)
   set_property(GLOBAL APPEND PROPERTY DSMSG_DROP_INS ${target})
 endfunction()
 
-# dsmsg_add_adaptor(<name> SOURCES <files> PKG <pkg-config module> PACKAGE <debian package> [LIBS <targets>])
+# dsmsg_add_adaptor(<name> SOURCES <files> [PKG <pkg-config module> PACKAGE <debian package>] [SERVER <debian package>]
+#                   [LIBS <targets>] [EXAMPLE])
 #
-# Builds libnvds_<name>_proto.so from a driver and the core.
+# Builds libnvds_<name>_proto.so from a driver, the core and the client library of PKG, if any; without that library the
+# adaptor is skipped. scripts/setup reads the names of the packages: SERVER is the broker of tests and demo. EXAMPLE: it
+# is built beside the others, and not one of those that are installed and tested as a whole.
 function(dsmsg_add_adaptor name)
-  cmake_parse_arguments(ARG "" "PKG;PACKAGE" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "EXAMPLE" "PKG;PACKAGE;SERVER" "SOURCES;LIBS" ${ARGN})
   string(TOUPPER "DSMSG_${name}_LIB" var)
-  dsmsg_pkg(${var} ${ARG_PKG} ${ARG_PACKAGE})
-  if(NOT ${var}_FOUND)
-    return()
+  if(ARG_PKG)
+    dsmsg_pkg(${var} ${ARG_PKG} ${ARG_PACKAGE})
+    if(NOT ${var}_FOUND)
+      return()
+    endif()
+    list(APPEND ARG_LIBS PkgConfig::${var})
   endif()
   # The driver is compiled once, for the adaptor and for its tests.
   add_library(dsmsg_${name}_driver OBJECT ${ARG_SOURCES})
-  target_link_libraries(dsmsg_${name}_driver PUBLIC dsmsg_core dsmsg_flags PkgConfig::${var} ${ARG_LIBS})
+  target_link_libraries(dsmsg_${name}_driver PUBLIC dsmsg_core dsmsg_flags ${ARG_LIBS})
   set(target nvds_${name}_proto)
   add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/csrc/core/export/export.cc)
   target_link_libraries(${target} PRIVATE dsmsg_${name}_driver)
   dsmsg_hide_symbols(${target})
-  # For tests/abi: the library that the adaptor is expected to need.
+  # For tests/abi: the library that the adaptor is expected to need. For the demo: how to link it.
+  set(package ${ARG_PKG} ${ARG_PACKAGE})
   list(TRANSFORM ${var}_LIBRARIES PREPEND lib OUTPUT_VARIABLE clients)
   set_target_properties(${target} PROPERTIES
-    LIBRARY_OUTPUT_DIRECTORY ${DSMSG_LIB_DIR} DSMSG_CLIENT_LIBRARIES "${clients}")
+    LIBRARY_OUTPUT_DIRECTORY ${DSMSG_LIB_DIR} DSMSG_CLIENT_LIBRARIES "${clients}"
+    DSMSG_CLIENT_PACKAGE "${package}")
+  if(ARG_EXAMPLE)
+    set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+    return()
+  endif()
   dsmsg_drop_in(${target})
   set_property(GLOBAL APPEND PROPERTY DSMSG_ADAPTORS ${name})
 endfunction()

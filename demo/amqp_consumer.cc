@@ -107,7 +107,8 @@ dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string&
   return std::unique_ptr<Consumer>(std::move(consumer));
 }
 
-[[maybe_unused]] const bool registered = RegisterConsumer("amqp", &Open);
+[[maybe_unused]] const bool registered =
+    RegisterConsumer("amqp", &Open, {.kind = "rabbitmq", .title = "a real RabbitMQ"});
 
 }  // namespace
 }  // namespace dsmsg_demo

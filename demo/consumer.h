@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/status.h"
 #include "target.h"
@@ -27,9 +28,14 @@ class Consumer {
 /// the consumer is what the adaptor connects to, and says where in `target`.
 using ConsumerMaker = dsmsg::Result<std::unique_ptr<Consumer>> (*)(Target& target,
                                                                    const std::string& topic);
-/// Each <name>_consumer.cc that is built registers its maker under the adaptor's name.
-bool RegisterConsumer(const char* adaptor, ConsumerMaker maker);
+/// Each <name>_consumer.cc that is built registers its maker under the adaptor's name, and the
+/// server that is started for it (none: the consumer is the other end).
+bool RegisterConsumer(const char* adaptor, ConsumerMaker maker, const ServerKind& server);
 dsmsg::Result<std::unique_ptr<Consumer>> OpenConsumer(Target& target, const std::string& topic);
+/// What was registered, or null.
+const ServerKind* FindServer(const std::string& adaptor);
+/// The adaptors that are registered, sorted.
+std::vector<std::string> RegisteredAdaptors();
 
 }  // namespace dsmsg_demo
 

@@ -48,8 +48,9 @@ void HandleSignals() {
 
 Result<std::unique_ptr<Target>> StartTarget(const DemoOptions& options) {
   if (options.broker == "mock") return StartMockKafka(kTopic);
-  if (options.broker != "zmq") {
-    return StartServer(options.broker, options.python, options.source + "/python");
+  const ServerKind& server = *FindServer(options.broker);
+  if (server.kind != nullptr) {
+    return StartServer(options.broker, server, options.python, options.source + "/python");
   }
   auto none = std::make_unique<Target>();  // the consumer is the other end
   none->adaptor = options.broker;

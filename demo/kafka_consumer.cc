@@ -113,7 +113,12 @@ dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string&
   return std::unique_ptr<Consumer>(std::move(consumer));
 }
 
-[[maybe_unused]] const bool registered = RegisterConsumer("kafka", &Open);
+// One partition, as the embedded one has.
+[[maybe_unused]] const bool registered =
+    RegisterConsumer("kafka", &Open,
+                     {.kind = "kafka",
+                      .title = "a real Apache Kafka",
+                      .start = R"({"cmd":"start","args":{"properties":{"num.partitions":"1"}}})"});
 
 }  // namespace
 }  // namespace dsmsg_demo

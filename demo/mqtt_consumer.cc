@@ -96,7 +96,8 @@ dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string&
   return std::unique_ptr<Consumer>(std::move(consumer));
 }
 
-[[maybe_unused]] const bool registered = RegisterConsumer("mqtt", &Open);
+[[maybe_unused]] const bool registered =
+    RegisterConsumer("mqtt", &Open, {.kind = "mosquitto", .title = "a real Mosquitto"});
 
 }  // namespace
 }  // namespace dsmsg_demo

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <string_view>
+#include <vector>
+
+#include "consumer.h"
 
 namespace dsmsg_demo {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: dsmsg-demo --video FILE [--broker mock|kafka|redis|mqtt|amqp|zmq] [--frames N (0: "
-    "all)] [--fit] "
-    "[--source FOLDER] "
-    "[--python PROGRAM]   (make demo runs it with all that)";
+    "usage: dsmsg-demo --video FILE [--broker mock|ADAPTOR] [--frames N (0: all)] [--fit] "
+    "[--source FOLDER] [--python PROGRAM]   (make demo runs it with all that)";
 
 dsmsg::Status Wrong(const std::string& what) {
   return {dsmsg::Code::kInvalidArgument, what + "\n" + kUsage};
@@ -50,9 +50,9 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
     }
   }
   if (options.video.empty()) return Wrong("no video was named");
-  if (std::find(kBrokers.begin(), kBrokers.end(), options.broker) == kBrokers.end()) {
-    std::string known;
-    for (const char* broker : kBrokers) known += (known.empty() ? "" : ", ") + std::string(broker);
+  if (options.broker != "mock" && FindServer(options.broker) == nullptr) {
+    std::string known = "mock";
+    for (const std::string& adaptor : RegisteredAdaptors()) known += ", " + adaptor;
     return Wrong("BROKER: '" + options.broker + "' is not one of " + known);
   }
   return options;

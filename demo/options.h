@@ -3,17 +3,14 @@
 #ifndef DSMSG_DEMO_OPTIONS_H_
 #define DSMSG_DEMO_OPTIONS_H_
 
-#include <array>
 #include <string>
 
 #include "core/base/status.h"
 
 namespace dsmsg_demo {
 
-inline constexpr std::array kBrokers = {"mock", "kafka", "redis", "mqtt", "amqp", "zmq"};
-
 struct DemoOptions {
-  std::string broker = "mock";     // one of kBrokers
+  std::string broker = "mock";     // or an adaptor with a consumer
   std::string video;               // a file
   bool fit = false;                // scale a video of unknown size to what the detector can do
   unsigned frames = 300;           // 0: the whole video

@@ -72,7 +72,8 @@ dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string&
   return std::unique_ptr<Consumer>(std::make_unique<RedisConsumer>(std::move(context), stream));
 }
 
-[[maybe_unused]] const bool registered = RegisterConsumer("redis", &Open);
+[[maybe_unused]] const bool registered =
+    RegisterConsumer("redis", &Open, {.kind = "redis", .title = "a real Redis"});
 
 }  // namespace
 }  // namespace dsmsg_demo

@@ -6,14 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -31,19 +29,6 @@ using std::chrono::steady_clock;
 // Kafka's first start: fetching its jars, formatting, a Java virtual machine.
 constexpr std::chrono::seconds kStartPatience{240};
 constexpr std::chrono::seconds kStopPatience{20};
-
-struct Kind {
-  const char *adaptor, *kind, *title, *start;
-};
-
-constexpr Kind kKinds[] = {
-    // One partition, as the embedded one has.
-    {"kafka", "kafka", "a real Apache Kafka",
-     R"({"cmd":"start","args":{"properties":{"num.partitions":"1"}}})"},
-    {"redis", "redis", "a real Redis", R"({"cmd":"start"})"},
-    {"mqtt", "mosquitto", "a real Mosquitto", R"({"cmd":"start"})"},
-    {"amqp", "rabbitmq", "a real RabbitMQ", R"({"cmd":"start"})"},
-};
 
 /// A child process that talks JSON lines over its standard input and output. In a process group of
 /// its own: Ctrl-C on the terminal shall end the pipeline first and the broker after it.
@@ -89,7 +74,7 @@ class Server : public Target {
     return Status(Code::kInternal, "cannot run " + python + ": " + std::strerror(error));
   }
 
-  Status Start(const Kind& kind) {
+  Status Start(const std::string& for_adaptor, const ServerKind& kind) {
     const std::string line = std::string(kind.start) + "\n";
     if (write(in_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
       return Status(Code::kInternal, "the process that starts brokers has ended");
@@ -103,7 +88,7 @@ class Server : public Target {
     if (!json["ok"].GetBool()) return Status(Code::kUnavailable, json["error"].GetString());
     host = json["host"].GetString();
     port = json["port"].GetInt();
-    adaptor = kind.adaptor;
+    adaptor = for_adaptor;
     title = std::string(kind.title) + " at " + address();
     return {};
   }
@@ -148,20 +133,16 @@ class Server : public Target {
 
 }  // namespace
 
-Result<std::unique_ptr<Target>> StartServer(const std::string& adaptor, const std::string& python,
+Result<std::unique_ptr<Target>> StartServer(const std::string& adaptor, const ServerKind& server,
+                                            const std::string& python,
                                             const std::string& python_path) {
-  const auto* const kind = std::find_if(std::begin(kKinds), std::end(kKinds),
-                                        [&](const Kind& k) { return adaptor == k.adaptor; });
-  if (kind == std::end(kKinds)) {
-    return Status(Code::kInvalidArgument, "there is no server for the adaptor " + adaptor);
-  }
-  std::printf("broker:   starting %s (a few seconds)\n", kind->title);
+  std::printf("broker:   starting %s (a few seconds)\n", server.title);
   std::fflush(stdout);
-  auto server = std::make_unique<Server>();
-  Status status = server->Spawn(kind->kind, python, python_path);
-  if (status.ok()) status = server->Start(*kind);
+  auto process = std::make_unique<Server>();
+  Status status = process->Spawn(server.kind, python, python_path);
+  if (status.ok()) status = process->Start(adaptor, server);
   if (!status.ok()) return status;
-  return std::unique_ptr<Target>(std::move(server));
+  return std::unique_ptr<Target>(std::move(process));
 }
 
 }  // namespace dsmsg_demo

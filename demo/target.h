@@ -29,10 +29,17 @@ class Target {
 /// server.
 dsmsg::Result<std::unique_ptr<Target>> StartMockKafka(const std::string& topic);
 
-/// A real server for an adaptor ("kafka", "redis", "mqtt", "amqp"), started by `python -m
-/// dsmsg.brokers serve <kind>` and ended with it; says so first. `python` is the interpreter,
-/// `python_path` the folder that holds the package.
+/// The server of an adaptor.
+struct ServerKind {
+  const char* kind = nullptr;  // of dsmsg.brokers; null: none
+  const char* title = "";      // for people
+  const char* start = R"({"cmd":"start"})";
+};
+
+/// A real server for an adaptor, started by `python -m dsmsg.brokers serve <kind>` and ended with
+/// it; says so first. `python` is the interpreter, `python_path` the folder that holds the package.
 dsmsg::Result<std::unique_ptr<Target>> StartServer(const std::string& adaptor,
+                                                   const ServerKind& server,
                                                    const std::string& python,
                                                    const std::string& python_path);
 

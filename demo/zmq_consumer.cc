@@ -73,7 +73,7 @@ dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string&
   return std::unique_ptr<Consumer>(std::move(consumer));
 }
 
-[[maybe_unused]] const bool registered = RegisterConsumer("zmq", &Open);
+[[maybe_unused]] const bool registered = RegisterConsumer("zmq", &Open, {});
 
 }  // namespace
 }  // namespace dsmsg_demo

@@ -3,7 +3,8 @@
 
 Each adaptor library tells its table through dsmsg_describe(). From it come, for each adaptor,
 `cfg/cfg_<name>.txt`, `docs/options-<name>.md` and the Python package's typed configuration,
-`python/dsmsg/_settings/<name>.py`.
+`python/dsmsg/_settings/<name>.py`. From all of them together come the lists of adaptors: that of
+the Python package and the tables between the marks in README.md and docs/index.md.
 
 Usage: generate.py [--check] <folder with the built adaptors>
     --check   write nothing; exit with 1 and name the files that are not what they would be
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -21,9 +23,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
-from python_config import settings_module  # noqa: E402
+from python_config import package_module, settings_module  # noqa: E402
 
 NOTICE = "Made by scripts/generate.py from the adaptor's option table (make generate). Do not edit."
+
+TABLE = re.compile(r"(<!-- adaptors: [^>]*-->\n).*?(<!-- end of adaptors -->\n)", re.DOTALL)
 
 Option = dict[str, Any]
 Description = dict[str, Any]
@@ -171,6 +175,47 @@ def options_page(name: str, description: Description) -> str:
     return "\n".join(lines) + "\n"
 
 
+def adaptor_names() -> list[str]:
+    """Returns the short names of the adaptors in the source tree, sorted."""
+    lists = ROOT.glob("csrc/adaptors/*/CMakeLists.txt")
+    found = (re.findall(r"^dsmsg_add_adaptor\((\w+)", path.read_text(), re.M) for path in lists)
+    return sorted(name for names in found for name in names)
+
+
+def title(name: str) -> str:
+    """Returns what people call an adaptor: the heading of its page."""
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    return next(line[2:] for line in page.splitlines() if line.startswith("# "))
+
+
+def adaptor_table(descriptions: dict[str, Description], docs: str) -> str:
+    """Returns the table of all adaptors; `docs` is put in front of the names of pages."""
+    rows = ["| adaptor | library | client library | OK means |", "|---|---|---|---|"]
+    for name, about in descriptions.items():
+        delivery = re.sub(r"^OK(: | when )", "", about["delivery"])
+        rows.append(
+            f"| [{title(name)}]({docs}{name}.md) | `libnvds_{name}_proto.so` | {about['library']}"
+            f" | {cell(delivery)} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def lists(descriptions: dict[str, Description]) -> dict[Path, str]:
+    """Returns the files that list all adaptors, with their texts."""
+    names = adaptor_names()
+    files = {ROOT / "python" / "dsmsg" / "_settings" / "__init__.py": package_module(names)}
+    if missing := sorted(set(names) - descriptions.keys()):
+        print(f"generate: not built, so that the tables are left alone: {', '.join(missing)}")
+        return files
+    for path, docs in ((ROOT / "README.md", "docs/"), (ROOT / "docs" / "index.md", "")):
+        text = path.read_text(encoding="utf-8")
+        table = adaptor_table(descriptions, docs).replace("\\", "\\\\")
+        files[path], count = TABLE.subn(rf"\1{table}\2", text)
+        if count != 1:
+            raise ValueError(f"{path.name} lacks the marks of the table of adaptors")
+    return files
+
+
 def main() -> int:
     """Writes or checks the files; returns the exit code."""
     parser = argparse.ArgumentParser(description="Write the files made from the option tables.")
@@ -186,7 +231,7 @@ def main() -> int:
         library.name[len("libnvds_") : -len("_proto.so")]: describe(library)
         for library in libraries
     }
-    files: dict[Path, str] = {}
+    files = lists(descriptions)
     for name, description in descriptions.items():
         files[ROOT / "cfg" / f"cfg_{name}.txt"] = config_file(name, description)
         files[ROOT / "docs" / f"options-{name}.md"] = options_page(name, description)

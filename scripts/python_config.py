@@ -8,7 +8,7 @@ from typing import Any
 
 from dsmsg._options import Option, OptionType
 
-__all__ = ["class_name", "settings_module"]
+__all__ = ["class_name", "package_module", "settings_module"]
 
 _WIDTH = 96
 _IMPORTS = (
@@ -31,6 +31,34 @@ from dsmsg._config_base import Config, options_from
 from dsmsg._options import Option
 
 __all__ = ["{name}"]
+'''
+
+
+_PACKAGE = '''\
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501
+# fmt: off
+"""A module for each adaptor, imported on first use. Made by scripts/generate.py: do not edit."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+{imports}
+
+__all__ = [{names}]
+
+ADAPTORS = {homes}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for
+    """Imports the module that defines the class `name` (PEP 562)."""
+    for adaptor, defined in ADAPTORS.items():
+        if name == defined:
+            return getattr(importlib.import_module(f"{__name__}.{adaptor}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 '''
 
 
@@ -64,6 +92,18 @@ def settings_module(name: str, description: dict[str, Any]) -> str:
     imports = [line for line, word in _IMPORTS if word in text]
     header = _HEADER.replace("{name}", class_name(name)).replace("{imports}", "\n".join(imports))
     return f"{header}\n\n{text}"
+
+
+def package_module(names: list[str]) -> str:
+    """Returns the source of the package of these modules, which lists their classes."""
+    classes = {name: class_name(name) for name in names}
+    imports = [f"    from dsmsg._settings.{name} import {each}" for name, each in classes.items()]
+    homes = [f'"{name}": "{each}"' for name, each in classes.items()]
+    return (
+        _PACKAGE.replace("{imports}", "\n".join(imports))
+        .replace("{names}", ", ".join(f'"{each}"' for each in sorted(classes.values())))
+        .replace("{homes}", "{" + ", ".join(homes) + "}")
+    )
 
 
 def class_name(name: str) -> str:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from dsmsg import _settings
+
 if TYPE_CHECKING:
     from dsmsg._find import AdaptorNotFoundError
+    from dsmsg._settings import *  # noqa: F403 - one class for each adaptor
     from dsmsg.adaptor import (
         Adaptor,
         Connection,
@@ -20,35 +23,23 @@ if TYPE_CHECKING:
         Message,
         Result,
     )
-    from dsmsg.config import (
-        AmqpConfig,
-        Config,
-        ConfigError,
-        KafkaConfig,
-        MqttConfig,
-        RedisConfig,
-        ZmqConfig,
-    )
+    from dsmsg.config import Config, ConfigError
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Adaptor",
     "AdaptorNotFoundError",
-    "AmqpConfig",
     "Config",
     "ConfigError",
     "Connection",
     "ConnectionEvent",
     "DsmsgError",
-    "KafkaConfig",
     "Message",
-    "MqttConfig",
-    "RedisConfig",
     "Result",
-    "ZmqConfig",
     "__version__",
 ]
+__all__ += _settings.__all__
 
 _HOME = {
     "Adaptor": "adaptor",
@@ -58,13 +49,9 @@ _HOME = {
     "DsmsgError": "adaptor",
     "Message": "adaptor",
     "Result": "adaptor",
-    "AmqpConfig": "config",
     "Config": "config",
     "ConfigError": "config",
-    "KafkaConfig": "config",
-    "MqttConfig": "config",
-    "RedisConfig": "config",
-    "ZmqConfig": "config",
+    **dict.fromkeys(_settings.__all__, "config"),
 }
 
 

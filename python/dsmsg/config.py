@@ -10,20 +10,10 @@ The classes are generated from the adaptors' own tables (`make generate`).
 
 from __future__ import annotations
 
+from dsmsg import _settings
 from dsmsg._config_base import Config
 from dsmsg._options import ConfigError
-from dsmsg._settings.amqp import AmqpConfig
-from dsmsg._settings.kafka import KafkaConfig
-from dsmsg._settings.mqtt import MqttConfig
-from dsmsg._settings.redis import RedisConfig
-from dsmsg._settings.zmq import ZmqConfig
+from dsmsg._settings import *  # noqa: F403 - one class for each adaptor
 
-__all__ = [
-    "AmqpConfig",
-    "Config",
-    "ConfigError",
-    "KafkaConfig",
-    "MqttConfig",
-    "RedisConfig",
-    "ZmqConfig",
-]
+__all__ = ["Config", "ConfigError"]
+__all__ += _settings.__all__

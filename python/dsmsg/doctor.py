@@ -3,19 +3,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from typing import Any
 
+from dsmsg import _settings
 from dsmsg._find import available
-from dsmsg.brokers import BrokerError
-from dsmsg.brokers.kafka_jars import find_java, kafka_libs
-from dsmsg.brokers.mosquitto import find_mosquitto
-from dsmsg.brokers.rabbitmq import find_rabbitmq
+from dsmsg.brokers import KINDS, BrokerError
 
 __all__ = ["examine"]
-
-_EXPECTED = ("amqp", "kafka", "mqtt", "redis", "zmq")
 
 
 def examine() -> dict[str, Any]:
@@ -24,7 +18,7 @@ def examine() -> dict[str, Any]:
     "ok" as a whole means that at least one adaptor was found and that every one found loads. What
     only trial brokers need is told, and not counted.
     """
-    checks = [_adaptor(name) for name in dict.fromkeys((*_EXPECTED, *available()))]
+    checks = [_adaptor(name) for name in dict.fromkeys((*_settings.ADAPTORS, *available()))]
     found = [check for check in checks if check["needed"]]
     ok = bool(found) and all(check["ok"] for check in found)
     return {"ok": ok, "checks": checks + _brokers()}
@@ -54,17 +48,9 @@ def _adaptor(name: str) -> dict[str, Any]:
 
 
 def _brokers() -> list[dict[str, Any]]:
-    server = shutil.which("redis-server")
-    checks = [
-        _check("redis-server", bool(server), False, server or "apt-get install redis-server"),
-    ]
-    programs: list[tuple[str, Callable[[], object]]] = [
-        ("mosquitto", find_mosquitto),
-        ("rabbitmq-server", find_rabbitmq),
-        ("java", find_java),
-        ("kafka jars", lambda: kafka_libs(fetch=False)),
-    ]
-    for name, find in programs:
+    checks = []
+    needed = {name: find for kind in KINDS.values() for name, find in kind.needed().items()}
+    for name, find in needed.items():
         try:
             checks.append(_check(name, True, False, str(find())))
         except BrokerError as error:

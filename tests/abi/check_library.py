@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks what is visible of one adaptor library: its symbols, its flags and the libraries it needs.
 
-Usage: check_library.py <library> --include <folder with the headers> --client <library>...
+Usage: check_library.py <library> --include <folder with the headers> --client [<library>...]
 
 Prints a line for each rule that is broken and ends with exit code 1, or prints what was checked.
 """
@@ -67,7 +67,7 @@ def dynamic_errors(library: str, clients: list[str]) -> list[str]:
     """Checks the dynamic section: needed libraries, flags, no path of the build machine."""
     dynamic = run("readelf", "--dynamic", "--wide", library)
     allowed = re.compile(
-        rf"(?:{ALLOWED_NEEDED}|{'|'.join(map(re.escape, clients))})\.so(?:\.[\d.]+)?"
+        rf"(?:{'|'.join([ALLOWED_NEEDED, *map(re.escape, clients)])})\.so(?:\.[\d.]+)?"
     )
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
     errors = [
@@ -75,7 +75,9 @@ def dynamic_errors(library: str, clients: list[str]) -> list[str]:
         for name in needed
         if not allowed.fullmatch(name) and not name.startswith("ld-linux")
     ]
-    if not any(name.startswith(client + ".so") for client in clients for name in needed):
+    if clients and not any(
+        name.startswith(client + ".so") for client in clients for name in needed
+    ):
         errors.append(f"does not need its client library ({', '.join(clients)}), but {needed}")
     if not re.search(r"\(FLAGS_1\).*\bNODELETE\b", dynamic):
         errors.append("is not marked nodelete (linked without -Wl,-z,nodelete?)")
@@ -113,7 +115,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("library")
     parser.add_argument("--include", type=Path, required=True)
-    parser.add_argument("--client", nargs="+", required=True, help="as librdkafka")
+    parser.add_argument("--client", nargs="*", required=True, help="as librdkafka")
     arguments = parser.parse_args()
     errors = [
         *symbol_errors(arguments.library, arguments.include),

@@ -7,15 +7,14 @@ import stat
 from datetime import timedelta
 from pathlib import Path
 
+import dsmsg
 import pytest
 from dsmsg import (
     Adaptor,
-    AmqpConfig,
     Config,
     ConfigError,
     DsmsgError,
     KafkaConfig,
-    MqttConfig,
     RedisConfig,
     ZmqConfig,
 )
@@ -24,7 +23,7 @@ from dsmsg._options import Option, OptionType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-CLASSES: list[type[Config]] = [AmqpConfig, KafkaConfig, MqttConfig, RedisConfig, ZmqConfig]
+CLASSES: list[type[Config]] = [getattr(dsmsg, name) for name in dsmsg._settings.__all__]
 ADAPTORS = {config.adaptor: Adaptor(config.adaptor) for config in CLASSES}
 relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=300)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from dsmsg import _settings
 from dsmsg.adaptor import Adaptor, Connection
 from dsmsg.brokers import Broker
 from dsmsg.brokers._process import free_port
@@ -60,7 +61,7 @@ ONLY_IN_STATS = {
     "library_version",
     "last_failure_reason",
 }
-ADAPTORS = ("kafka", "mqtt", "redis", "amqp", "zmq")
+ADAPTORS = tuple(_settings.ADAPTORS)
 
 
 class File:

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 
 import pytest
+from dsmsg import _settings
 from dsmsg.adaptor import Adaptor
 from dsmsg.config import ConfigError, KafkaConfig, RedisConfig
 from dsmsg.connection import Connection
 
-NAMES = ["amqp", "kafka", "mqtt", "redis", "zmq"]
 LAZY = {"connect": "lazy", "flush-timeout": "0"}
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=list(_settings.ADAPTORS))
 def adaptor(request: pytest.FixtureRequest) -> Adaptor:
     return Adaptor(request.param)
 

@@ -13,33 +13,17 @@ From a shell: `python -m dsmsg.brokers start redis`; from a program in another l
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 from pathlib import Path
 
 from dsmsg.brokers._base import Broker, BrokerError
-from dsmsg.brokers.kafka import Kafka4Broker, KafkaBroker
+from dsmsg.brokers.kafka import KafkaBroker
 from dsmsg.brokers.kafka_cluster import KafkaCluster
-from dsmsg.brokers.more_servers import (
-    BrokerJBroker,
-    FakeRedisBroker,
-    KfakeBroker,
-    MiniRedisBroker,
-    Redis6Broker,
-    TansuBroker,
-    ValkeyBroker,
-)
-from dsmsg.brokers.mosquitto import Mosquitto13Broker, MosquittoBroker
-from dsmsg.brokers.mqtt_servers import (
-    AedesBroker,
-    AmqttBroker,
-    ArtemisBroker,
-    HiveMqBroker,
-    MochiBroker,
-    MoquetteBroker,
-    NatsBroker,
-    RumqttdBroker,
-)
-from dsmsg.brokers.rabbitmq import RabbitMq13Broker, RabbitMqBroker
-from dsmsg.brokers.redis import Redis13Broker, RedisBroker
+from dsmsg.brokers.mosquitto import MosquittoBroker
+from dsmsg.brokers.rabbitmq import RabbitMqBroker
+from dsmsg.brokers.redis import RedisBroker
 from dsmsg.brokers.zmq import ZmqReceiver
 
 __all__ = [
@@ -55,33 +39,27 @@ __all__ = [
     "make",
 ]
 
-_ALL: tuple[type[Broker], ...] = (
-    RedisBroker,
-    KafkaBroker,
-    Kafka4Broker,
-    MosquittoBroker,
-    RabbitMqBroker,
-    ZmqReceiver,
-    Redis13Broker,
-    Mosquitto13Broker,
-    RabbitMq13Broker,
-    ValkeyBroker,
-    Redis6Broker,
-    MiniRedisBroker,
-    FakeRedisBroker,
-    KfakeBroker,
-    TansuBroker,
-    BrokerJBroker,
-    MochiBroker,
-    AedesBroker,
-    AmqttBroker,
-    NatsBroker,
-    RumqttdBroker,
-    HiveMqBroker,
-    MoquetteBroker,
-    ArtemisBroker,
-)
-KINDS: dict[str, type[Broker]] = {broker.kind: broker for broker in _ALL}
+
+def _kinds() -> dict[str, type[Broker]]:
+    """Finds the classes in the modules of this package, each where it is defined."""
+    found: dict[str, type[Broker]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue
+        members = vars(importlib.import_module(f"{__name__}.{module.name}"))
+        found.update(
+            (each.kind, each)
+            for each in members.values()
+            if isinstance(each, type)
+            and issubclass(each, Broker)
+            and each.__module__ == members["__name__"]
+            and not inspect.isabstract(each)
+        )
+    return found
+
+
+KINDS: dict[str, type[Broker]] = _kinds()
+"""The class of every kind of broker, by the name of the kind."""
 
 
 def make(kind: str, *, port: int | None = None, folder: Path | str | None = None) -> Broker:

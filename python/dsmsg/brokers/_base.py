@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
@@ -79,6 +79,14 @@ class Broker(ABC):
         self._started_once = False
 
     # What a kind of broker defines.
+
+    @classmethod
+    def needed(cls) -> Mapping[str, Callable[[], object]]:
+        """Returns what must be installed for `dsmsg doctor` to report, by name.
+
+        Each function returns where the thing was found, or raises BrokerError with what to do.
+        """
+        return {}
 
     @abstractmethod
     def _prepare(self) -> list[str]:

@@ -8,7 +8,7 @@ import contextlib
 import struct
 import subprocess
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,6 +69,11 @@ class KafkaBroker(Broker):
     start_timeout: ClassVar[float] = 120.0
     stop_timeout: ClassVar[float] = 15.0
     version: ClassVar[str] = KAFKA_VERSION
+
+    @classmethod
+    def needed(cls) -> Mapping[str, Callable[[], object]]:
+        """Returns what must be installed, or fetched."""
+        return {"java": find_java, "kafka jars": lambda: kafka_libs(fetch=False)}
 
     def __init__(
         self,

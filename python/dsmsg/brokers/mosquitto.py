@@ -7,7 +7,7 @@ import contextlib
 import os
 import pwd
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,6 +53,11 @@ class MosquittoBroker(Broker):
     scheme: ClassVar[str] = "mqtt"
     set_help: ClassVar[str] = 'line of mosquitto.conf ("max_inflight_messages 100")'
     start_timeout: ClassVar[float] = 30.0
+
+    @classmethod
+    def needed(cls) -> Mapping[str, Callable[[], object]]:
+        """Returns what must be installed."""
+        return {"mosquitto": find_mosquitto}
 
     def __init__(
         self,

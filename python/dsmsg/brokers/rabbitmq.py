@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,6 +42,11 @@ class RabbitMqBroker(Broker):
     settings: ClassVar[tuple[str, ...]] = ("config", "plugins")
     set_help: ClassVar[str] = 'line of rabbitmq.conf ("heartbeat = 5"), or plugin=rabbitmq_mqtt'
     start_timeout: ClassVar[float] = 120.0
+
+    @classmethod
+    def needed(cls) -> Mapping[str, Callable[[], object]]:
+        """Returns what must be installed."""
+        return {"rabbitmq-server": find_rabbitmq}
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +13,24 @@ from dsmsg.brokers._base import Broker, BrokerError, texts
 from dsmsg.brokers._debian import debian13_programs
 from dsmsg.brokers._probe import exchange
 
-__all__ = ["Redis13Broker", "RedisBroker"]
+__all__ = ["Redis13Broker", "RedisBroker", "find_redis"]
+
+
+def find_redis() -> str:
+    """Returns the program: that of the environment variable REDIS_SERVER, else the first found.
+
+    Raises:
+        BrokerError: there is none.
+    """
+    program = os.environ.get("REDIS_SERVER") or shutil.which(
+        "redis-server", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin"
+    )
+    if not program:
+        raise BrokerError(
+            "redis: cannot find the program redis-server (Debian, Ubuntu: apt-get install "
+            "redis-server; or name it in the environment variable REDIS_SERVER)"
+        )
+    return program
 
 
 class RedisBroker(Broker):
@@ -27,6 +44,11 @@ class RedisBroker(Broker):
     scheme: ClassVar[str] = "redis"
     set_help: ClassVar[str] = 'line of redis.conf ("maxmemory 10mb")'
     start_timeout: ClassVar[float] = 30.0
+
+    @classmethod
+    def needed(cls) -> Mapping[str, Callable[[], object]]:
+        """Returns what must be installed."""
+        return {"redis-server": find_redis}
 
     def __init__(
         self,
@@ -50,20 +72,7 @@ class RedisBroker(Broker):
         self.config = texts(value)
 
     def _program(self) -> str:
-        """Returns the server's program.
-
-        Raises:
-            BrokerError: there is none.
-        """
-        program = os.environ.get("REDIS_SERVER") or shutil.which(
-            "redis-server", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin"
-        )
-        if not program:
-            raise BrokerError(
-                "redis: cannot find the program redis-server (Debian, Ubuntu: apt-get install "
-                "redis-server; or name it in the environment variable REDIS_SERVER)"
-            )
-        return program
+        return find_redis()
 
     def _prepare(self) -> list[str]:
         program = self._program()
