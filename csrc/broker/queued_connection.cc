@@ -138,7 +138,8 @@ void QueuedConnection::Complete(uint64_t number, NvMsgBrokerErrorType status) {
   if (!pending_.Take(number, &send)) return;
   due_.emplace_back(std::move(send), status);
   due_cv_.notify_one();
-  // One place is for one who waits; bytes may be for several, and not enough for the first.
+  // A freed slot admits one waiter; freed bytes may admit several, or be too few for the first:
+  // wake all.
   if (pending_.count() + 1 < settings().queue_size) {
     room_.notify_all();
   } else {

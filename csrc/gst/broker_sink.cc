@@ -232,9 +232,9 @@ void BrokerSink::Pausing() {
 void BrokerSink::Playing() {
   const auto engine = Engine();
   if (engine == nullptr) return;
-  // While the engine does not wait, nobody keeps this lock for long. Under it, because a render
-  // that was told not to wait has it until it waits for the signal; GStreamer's own signal may have
-  // come too early.
+  // While the engine does not wait, no thread keeps this lock for long. Take the preroll lock: a
+  // render() told not to wait holds it until it blocks on the preroll condition, and GStreamer's
+  // signal may already have fired.
   GST_BASE_SINK_PREROLL_LOCK(element_);
   engine->SetPaused(false);
   GST_BASE_SINK_PREROLL_SIGNAL(element_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a child of fork() may find of this library's: it has all of the parent's memory and
-// descriptors, one thread, and locks whose owners no longer exist.
+// fork(): a child has all of the parent's memory and descriptors, but only one thread, and locks
+// whose owners no longer exist.
 //
 // State of the process (not of a connection) is therefore kept in PerProcess: a child starts with
 // new state and never looks at the parent's, which stays as it is. Descriptors that would keep
@@ -75,8 +75,8 @@ class ForkDelayed {
   ForkDelayed(const ForkDelayed&) = delete;
   ForkDelayed& operator=(const ForkDelayed&) = delete;
 
-  /// A child closes its copy of this socket or file, unless the number stands for something else by
-  /// then. Nobody has to take it back. `path`: see OpenInParent.
+  /// A child closes its copy of this socket or file, unless the number belongs to another file by
+  /// then. The call need not be undone. `path`: see OpenInParent.
   void CloseInChildren(int fd, const std::string& path = {});
 };
 

@@ -7,8 +7,8 @@
 // on one I/O thread of the core, one call at a time, with SIGPIPE blocked.
 //
 // An option `linger` in a driver's table (DriverInfo.linger_option) is the core's: messages are
-// submitted together, the first of them at most so much later than it was accepted. At some hundred
-// messages a second the wake-ups of the threads on the way are what costs, and a burst shares them.
+// submitted together, the first of them at most `linger` after it was accepted. At a few hundred
+// messages a second the cost is in waking threads, and a burst shares each wake-up.
 #ifndef DSMSG_CORE_DRIVER_DRIVER_H_
 #define DSMSG_CORE_DRIVER_DRIVER_H_
 
@@ -49,14 +49,15 @@ class DriverHost {
   /// Poll.
   virtual void LinkUp() noexcept = 0;
   virtual void LinkDown(const Status& reason) noexcept = 0;
-  /// The same, before Poll returns an error: the broker ends connections over messages that are in
-  /// flight. Without it such an error says nothing of them.
+  /// For RetryOwner::kLibrary, before Poll returns an error: the broker ends connections over
+  /// messages that are in flight. Without this call the core does not suspect them.
   virtual void LostOverMessages() noexcept {}
   /// Owns the memory of every message that was submitted and is not completed, until the last copy
   /// is gone: for a library that may read it after Close. null: no memory for that, so the driver
   /// has to wait.
   virtual std::shared_ptr<const void> HoldInFlight() noexcept { return nullptr; }
-  /// A message was taken that nobody listens for (stats: no_receiver). It still needs its Complete.
+  /// A message was taken although it has no receiver (stats: no_receiver). It still needs its
+  /// Complete.
   virtual void CountUnheard() noexcept {}
   virtual Logger& log() noexcept = 0;
 
@@ -91,13 +92,13 @@ class Driver {
   /// or until Open's cancel_fd is readable (kCancelled). Called after every Open of a consumer role
   /// while there is a subscription, and whenever the host replaces it.
   ///
-  /// All or nothing: on an error what was subscribed before is in force again. Topics of which the
-  /// broker took a part are given back, and no message that waits for the previous set is lost.
-  /// Where that cannot be had (the link is lost, the broker does not answer) the next Poll fails,
-  /// and the core opens the link anew and subscribes to the previous set.
+  /// All or nothing: on an error what was subscribed before is in force again. If the broker
+  /// accepted some of the topics, the driver gives them up again, and no message that waits for the
+  /// previous set is lost. If that is impossible (the link is lost, the broker does not answer),
+  /// the next Poll fails, and the core opens the link anew and subscribes to the previous set.
   ///
-  /// It delivers nothing. What is read meanwhile is kept, and delivered later where the set that is
-  /// then in force has its topic. After ok nothing of a topic that was given up is delivered.
+  /// It delivers nothing. Messages read meanwhile are kept and delivered later, if the set that is
+  /// then in force has their topic. After ok nothing of a topic that was given up is delivered.
   virtual Status Subscribe(std::span<const std::string> topics, Deadline deadline) = 0;
 
   /// The host's callback for a delivered message has returned.

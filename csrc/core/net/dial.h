@@ -22,8 +22,9 @@ struct Address {
 };
 
 /// Looks a name up (getaddrinfo) on a detached thread that owns nothing of the connection, so that
-/// a dead name server blocks nobody: returns at `deadline` (kTimeout) or when cancel_fd is readable
-/// (kCancelled). `answered`: how much the server has answered before, for the advice.
+/// a dead name server blocks no thread of the connection: returns at `deadline` (kTimeout) or when
+/// cancel_fd is readable (kCancelled). `answered`: how much the server has answered before, for the
+/// advice.
 Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline, int cancel_fd,
                                      Answered answered = Answered::kNever);
 

@@ -9,7 +9,7 @@
 //   dead_letters_due = dead_lettered + dead_letters_lost + dead_letters_waiting
 //
 // A step is counted before the next step of the same message can be, and Read() reads later steps
-// first: a place never holds less than nothing.
+// first, so no place ever shows a negative count.
 //
 // Threads: every function from any thread; none blocks. Steps out of the host's hands are counted
 // in other cache lines than those of the I/O thread.
@@ -99,7 +99,7 @@ class Books {
   Totals Read(uint64_t restored, uint64_t spool_losses) const noexcept;
 
  private:
-  // Release and acquire: who sees a step sees the earlier steps of the same message.
+  // Release and acquire: a thread that sees a step also sees the earlier steps of the same message.
   using Counter = std::atomic<uint64_t>;
   static void Add(Counter& counter) noexcept { counter.fetch_add(1, std::memory_order_release); }
   /// For a counter with one writer at a time: half the price.

@@ -55,7 +55,7 @@ struct OptionValue {
 /// be a whole number from 1 to 5"), so that it holds no value.
 Result<OptionValue> ParseOptionValue(const OptionType& type, std::string_view text);
 
-/// `k=v;k="v"`: the one way in which an option is split. Blanks around keys and values are dropped,
+/// `k=v;k="v"`: the only syntax for splitting an option. Blanks around keys and values are dropped,
 /// empty elements are skipped, repeated keys kept. A value that holds a `;` or blanks at its ends
 /// is put in double or single quotes, in which the quote itself is written twice; outside of quotes
 /// `\;` is a semicolon. The error names the element by its position only.

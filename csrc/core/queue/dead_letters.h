@@ -28,13 +28,14 @@ class DeadLetters {
  public:
   DeadLetters(const Settings& settings, const char* protocol, Metrics& metrics, Logger& logger);
 
-  /// Makes the directory where there is none; an error names the option.
+  /// Creates the directory if it does not exist; an error names the option.
   Status Prepare();
   bool enabled() const { return !topic_.empty() || !folder_.empty(); }
 
   /// What is to be sent to dead-letter-topic for a refused message, with the headers
-  /// dsmsg-dead-letter-reason and dsmsg-dead-letter-topic and the present time; false when that is
-  /// no way for this one: no such topic, or the refused message is a dead letter itself.
+  /// dsmsg-dead-letter-reason and dsmsg-dead-letter-topic and the present time. False when no dead
+  /// letter can be sent: there is no dead-letter-topic, or the refused message is a dead letter
+  /// itself.
   bool MakeLetter(const Outgoing& refused, const Status& reason, Outgoing* letter);
   /// Writes the message to dead-letter-dir, where set; counts it as kept or lost.
   void Keep(const Message& message, const Status& reason);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of dead-letter-dir: one line after another, within a bound. Whoever looks after the
-// directory may rename, delete or truncate them at any time.
+// The files of dead-letter-dir: one line after another, within a bound. A person or a program may
+// rename, delete or truncate them at any time.
 //
 // Threads: every function from any thread; one lock, held while a line is written. All connections
 // of the process to one directory share one object.
@@ -30,8 +30,8 @@ class LetterFolder {
   explicit LetterFolder(std::string path) : path_(std::move(path)) {}
 
   /// Appends `line`, which ends with a line break, to the file `name`; all of it or nothing. The
-  /// file is made anew where it is not there (any more). kWouldBlock: the files would hold more
-  /// than `max_bytes` then. What other processes write counts within a moment.
+  /// file is created if it does not exist (any more). kWouldBlock: the files would hold more than
+  /// `max_bytes` then. What other processes write is counted after a short delay.
   Status Append(const std::string& name, std::string_view line, uint64_t max_bytes);
 
  private:

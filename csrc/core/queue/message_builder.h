@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns what a host hands over into a message of ours: one copy of the payload, topic, key and
-// headers rendered from the configured templates. Immutable after Create: any thread may build.
+// Turns what a host hands over into an Outgoing: one copy of the payload, topic, key and headers
+// rendered from the configured templates. Immutable after Create: any thread may build.
 #ifndef DSMSG_CORE_QUEUE_MESSAGE_BUILDER_H_
 #define DSMSG_CORE_QUEUE_MESSAGE_BUILDER_H_
 

@@ -55,7 +55,7 @@ struct Outgoing {
   Place place = Place::kHost;   // where the books have it
   bool dead_letter = false;     // a copy of a refused message, on its way to dead-letter-topic
   uint8_t losses = 0;           // connections that ended with it in flight
-  uint8_t blames = 0;           // of these, while it was alone in flight and the server stayed
+  uint8_t blames = 0;           // of these: alone in flight, and the server was back at once
   Clock::duration leniency{0};  // the queue's, when it was accepted
 
   /// It may be what ends the connections: it goes alone.

@@ -7,15 +7,16 @@
 // "behind" then, counts against the bounds and is ended like the others, but not handed to the
 // driver before ReleaseBehind.
 //
-// Threads: every function from any thread; one mutex, never held while calling out, but for
-// ReleaseBehind's look at a key. Take and Return belong to the I/O thread, so that order is kept;
-// BeginMove and EndMove to the one that feeds from the spool (or its owner, after it ended).
+// Threads: every function from any thread; one mutex guards everything. It is not held across
+// callbacks, except for ReleaseBehind's predicate. Take and Return belong to the I/O thread, so
+// that order is kept; BeginMove and EndMove belong to the thread that feeds from the spool (or,
+// once that has ended, to its owner).
 //
 // Ownership: a message's memory stays valid from Take until Complete, or until Recover, CloseAll or
 // TakeAll, which may only be called when the driver is closed, and longer where HoldInFlight was
-// called. What is owed to the host is handed
-// out as Finished, once for each message, by whichever function ends it; a message ended
-// early (timeout) keeps its memory as "abandoned" while the client library may still read it.
+// called. Whichever function ends a message hands out what is owed to the host as Finished, once
+// for each message. A message ended early (timeout) keeps its memory as "abandoned" while the
+// client library may still read it.
 #ifndef DSMSG_CORE_QUEUE_SEND_QUEUE_H_
 #define DSMSG_CORE_QUEUE_SEND_QUEUE_H_
 
@@ -59,31 +60,34 @@ class SendQueue {
   SendQueue(const QueueLimits& limits, Metrics& metrics);
 
   /// Accepts a message at the end of the queue, waiting for room where the policy says so. Not ok:
-  /// refused (kWouldBlock with overflow=reject, kCancelled when closed). Messages that had to go,
-  /// perhaps this one, are added to `finished`. `token`, if not null, gets the message's name (0
-  /// when it was ended at once). `patience` bounds the wait beside overflow_timeout: past it this
-  /// message goes, not an older one.
+  /// refused (kWouldBlock with overflow=reject, kCancelled when closed). Messages that were ended
+  /// to make room, perhaps this one, are added to `finished`. `token`, if not null, gets the
+  /// message's name (0 when it was ended at once). `patience` is a second bound of the wait, beside
+  /// overflow_timeout: once it has passed, this message is ended and not an older one.
   Status Push(Outgoing&& outgoing, FinishedList* finished, Token* token = nullptr,
               Deadline patience = Deadline::max());
 
   /// As Push, but only where there is room: false leaves `outgoing` unchanged, true empties it.
   bool PushIfRoom(Outgoing* outgoing, Token* token);
-  /// A message that was accepted before, by the spool: there is room for it beyond the bounds. One
-  /// that comes from the disk is never evicted and never expires. False, and it is unchanged: one
-  /// from the disk when closed, another when far too much was given back already.
+  /// Takes a message that was accepted before, by the spool, beyond the bounds if need be. One that
+  /// comes from the disk is never evicted and never expires. Returns false and leaves the message
+  /// unchanged if the queue is closed (messages from the disk) or if the hard limit for returned
+  /// messages is reached (others).
   bool PushAccepted(Outgoing&& outgoing);
 
-  /// The sequence of a message that is accepted now and may be pushed later.
+  /// Reserves the place in the order (Outgoing::sequence) of a message that is accepted now and may
+  /// be pushed later.
   uint64_t Reserve();
-  /// Whether messages of that order key are behind the spool. No lock where none is.
+  /// Whether messages of that order key are behind the spool. Takes no lock if nothing is behind.
   bool AnyBehind(std::string_view key) const;
   size_t behind() const { return behind_count_.load(); }
-  /// Those that are behind wait for the driver from now on, but a key's from the first one on that
-  /// is `blocked` (called with the mutex held: must not lock). nullptr: all of them, and they keep
-  /// their behind_spool.
+  /// Makes messages that are behind the spool available to Take. A key's messages stay behind from
+  /// the first one on for which `blocked` is true; it is called with the mutex held and must not
+  /// lock. nullptr releases all of them, and they keep their behind_spool.
   void ReleaseBehind(const std::function<bool(std::string_view key)>& blocked);
-  /// The oldest that is behind, for the caller to put elsewhere, null if there is none. Until
-  /// EndMove nobody else touches it, and it counts as behind. `taken`: it was moved away.
+  /// Returns the oldest message that is behind, for the caller to put elsewhere; null if nothing is
+  /// behind. Until EndMove no other function touches the message, and it still counts as behind.
+  /// `taken`: the caller has moved it away.
   Outgoing* BeginMove();
   void EndMove(bool taken);
 
@@ -91,7 +95,7 @@ class SendQueue {
   /// kept some back.
   bool Take(size_t max, std::vector<Submission>* submissions);
 
-  /// The driver had no room: back to their places.
+  /// The driver had no room for these: they go back to their places.
   void Return(std::span<const Submission> submissions);
 
   /// The driver's outcomes. Retryable ones go back to their places and are counted in the return
@@ -99,7 +103,7 @@ class SendQueue {
   /// idle until Kept was called for them.
   size_t Complete(std::span<const Outcome> outcomes, FinishedList* finished,
                   std::vector<Refused>* refused = nullptr);
-  /// What was to be done with so many refused messages is done.
+  /// The caller is done with `count` of the refused messages (see Complete).
   void Kept(size_t count);
 
   /// Owns the memory of all messages in flight, abandoned ones included, beside the queue. Throws
@@ -114,14 +118,14 @@ class SendQueue {
   // suspect: Take hands it out alone. Ends that leave the server in place are counted against the
   // message that was alone in flight (poison_attempts).
 
-  /// As Recover, after a connection that had logged in was lost. True: one message was alone in
-  /// flight, the accused from now on.
+  /// As Recover, after a connection that had logged in was lost. True: exactly one message was in
+  /// flight; from now on it is the accused.
   bool RecoverLost();
-  /// That connection ended for `reason`, and the server takes the next one at once: one more count
-  /// against the accused, and its end as if the broker had refused it (see Complete) when it is
-  /// enough. Silence (kTimeout) is the server's own often enough: the accused is passed over then,
-  /// and ends when another message is acknowledged. True: the new connection should last a while
-  /// without the accused first.
+  /// That connection ended for `reason`, and the server accepted the next one at once. Counts this
+  /// against the accused; at poison_attempts the accused ends as if the broker had refused it (see
+  /// Complete). Silence (kTimeout) is often the server's own fault: the accused is then passed over
+  /// and ends only when another message is acknowledged. True: the new connection should first last
+  /// a while without the accused.
   bool Accuse(const Status& reason, FinishedList* finished, std::vector<Refused>* refused);
   /// It was the server, not the accused.
   void Acquit();
@@ -146,14 +150,15 @@ class SendQueue {
   /// ends what came from the spool as dropped.
   void TakeAll(std::vector<Outgoing>* rest, FinishedList* finished);
 
-  /// Waits until every message accepted so far is ended and its dead letter kept; once closed,
-  /// until those from the spool are ended too, and not for those behind it. False at `deadline`.
+  /// Waits until every message accepted so far is ended and its dead letter kept. Once closed, it
+  /// also waits for messages from the spool, but not for those behind the spool. False at
+  /// `deadline`.
   bool WaitIdle(Deadline deadline);
 
   size_t messages() const;  // accepted and not ended
   size_t bytes() const;     // held, abandoned ones included
   size_t in_flight() const;
-  /// What is there to Take, bounds aside.
+  /// What waits for Take, whatever the in-flight bounds say.
   struct Waiting {
     size_t count = 0;
     Clock::time_point oldest;  // accepted_at of the first, if any
@@ -174,7 +179,7 @@ class SendQueue {
   struct List {
     uint32_t head = kNone, tail = kNone;
     size_t count = 0;
-    uint32_t given_back = kNone;  // the last one that came back among the others, if it is there
+    uint32_t given_back = kNone;  // the last one not appended: the next search starts here
   };
 
   // All private functions expect mutex_ to be held.
@@ -244,9 +249,9 @@ class SendQueue {
   Token accused_ = 0;         // of RecoverLost
   std::string accusation_;    // why it was blamed last
   bool passed_over_ = false;  // the accused, until another message is acknowledged
-  // Nothing got through since a connection ended with messages in flight (time_point::max():
-  // something did), and how long that was in all: message_timeout does not count it, but for the
-  // accused.
+  // isolating_since_: since when nothing got through, because a connection ended with messages in
+  // flight; time_point::max(): something did. leniency_: the sum of such times. message_timeout
+  // does not count them, except for the accused.
   Clock::time_point isolating_since_ = Clock::time_point::max();
   Clock::duration leniency_{0};
   bool link_up_ = false, stalled_ = false, closed_ = false;

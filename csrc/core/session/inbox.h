@@ -50,12 +50,12 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
 
   /// Starts the dispatch thread if it does not run. Throws NoThreadError.
   void Start();
-  /// From now on `subscription` receives: no call of the previous callback begins after this. What
-  /// waits becomes its, but for messages whose topic it does not `keep`: those go back with the
-  /// acknowledgements.
+  /// From now on `subscription` receives: no call of the previous callback begins after this.
+  /// Waiting messages for whose topic `keep` is true now belong to it; the others go back to the
+  /// driver with the acknowledgements.
   void Adopt(SubscriptionPtr subscription, const std::function<bool(const std::string&)>& keep);
-  /// Waits until no callback of an older subscription than `generation` runs, at most until
-  /// `deadline`; false: one does. True at once on the dispatch thread.
+  /// Waits until no callback of a subscription older than `generation` runs; false at `deadline`.
+  /// True at once on the dispatch thread.
   bool WaitForOlderCall(uint64_t generation, Deadline deadline);
 
   /// kWouldBlock and `message` unchanged when full. `epoch`: which opening of the link it came

@@ -39,7 +39,7 @@ class LinkObserver {
   virtual void OnGaveUp(Role role, const Status& reason) noexcept = 0;
   /// A dead letter is about to be queued. True: taken, and empty now.
   virtual bool OnLetter(Outgoing* letter) noexcept = 0;
-  /// The link comes up, before OnLinkUp: what there is to say of the outage that ends, or "".
+  /// The link comes up, before OnLinkUp: a summary of the outage for the log, or "".
   virtual std::string OnBack(Role) noexcept { return {}; }
   /// Now and then, on the I/O thread.
   virtual void OnTick() noexcept {}
@@ -72,27 +72,28 @@ class Link final : public DriverHost {
   Status Configure();
   /// Creates another driver with other settings, for Replace.
   Result<std::unique_ptr<Driver>> Prepare(const Settings& settings);
-  /// The I/O thread closes the present driver and opens this one, also where the link had given up.
+  /// The I/O thread closes the current driver and opens this one, even if the link had given up.
   /// What was in flight is sent again. From then on `settings` are the link's.
   void Replace(std::unique_ptr<Driver> driver, std::shared_ptr<const Settings> settings);
   void Start();
   LinkState& state() { return state_; }
   bool up() const { return state_.up(); }
 
-  /// There is something in the queue: wakes the I/O thread if it sleeps for want of work. `urgent`:
-  /// somebody waits for the answer, so the message is not to linger.
+  /// The queue has messages: wakes the I/O thread if it is idle. `urgent`: a synchronous sender
+  /// waits for the answer, so the message is not to linger.
   void Wake(bool urgent);
-  /// Makes the I/O thread look around whatever it waits for (inbox room, acknowledgements).
+  /// Wakes the I/O thread, whatever it waits for (inbox room, acknowledgements).
   void Signal();
 
-  /// There is another subscription to try: the I/O thread looks, and opens the link if it waits to.
+  /// There is another subscription to try: wakes the I/O thread, which also ends a pause between
+  /// two attempts to open the link.
   void Resubscribe();
 
   /// A flush begins: a link that is down tries again at once.
   void BeginFlush();
 
-  /// Ends the thread after closing the driver. RequestStop and Join apart, so that two links stop
-  /// side by side.
+  /// Ends the thread after closing the driver. RequestStop and Join are separate so that two links
+  /// can stop at the same time.
   void RequestStop(Millis drain);
   void Join();
 
@@ -162,7 +163,7 @@ class Link final : public DriverHost {
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
   Clock::time_point down_since_ = Clock::now(), attempted_at_{};
-  Status accusation_;  // not ok: how a connection ended with one message in flight, just now
+  Status accusation_;  // not ok: why the last connection ended, with one message in flight
   std::vector<SendQueue::Outcome> outcomes_;
   std::vector<SendQueue::Submission> submissions_;
   std::vector<Inbox::Ack> acks_;

@@ -36,15 +36,16 @@ class LinkState {
   enum class Up { kAlready, kFirst, kAgain };
   Up SetUp();
   struct Down {
-    bool known = false;     // before a strict connect succeeded: connect() itself tells the host
-    bool first = false;     // the first word of this outage
+    bool known = false;     // connect=strict has not succeeded yet: connect() itself tells the host
+    bool first = false;     // the first report of this outage
     bool gives_up = false;  // now, and for good
   };
   /// nullopt: had given up before.
   std::optional<Down> SetDown(const Status& reason, bool failed_attempt);
   /// A reload: these settings count from now on, and are what messages name.
   void Adopt(const Settings& settings);
-  /// They will be tried: attempts are counted anew, also where the link had given up.
+  /// The new settings will be tried: attempts are counted from 0 again, even if the link had given
+  /// up.
   void Revive();
 
   /// Waits until the first attempt ended (ok or its error), or the deadline.
@@ -54,8 +55,8 @@ class LinkState {
   Status WaitUp(Deadline deadline);
 
   void BeginFlush();
-  /// The link has been down for a second of the flush and an attempt failed: waiting longer helps
-  /// nobody.
+  /// The link has been down for a second of the flush and an attempt failed: waiting longer is
+  /// pointless.
   bool FlushIsHopeless() const;
 
  private:

@@ -116,7 +116,7 @@ class Session final : public LinkObserver {
   const NvDsMsgApiHandle handle_;
   Logger logger_;
   Metrics metrics_;
-  // A sender may be inside an older one for as long as it likes; reloads are rare: all are kept.
+  // A sender may still be inside an older one, for any time; reloads are rare, so all are kept.
   std::vector<std::unique_ptr<const MessageBuilder>> builders_;  // guarded by links_mutex_
   std::atomic<const MessageBuilder*> builder_{nullptr};
   LossReport losses_;

@@ -50,7 +50,7 @@ class SubscriptionControl {
   /// turn included: calls are taken one after the other. `wake` makes the I/O thread look. Ok: it
   /// is in force, and no call of the previous callback begins any more. Else: what was in force is.
   Status Replace(Subscription wanted, Deadline deadline, const std::function<void()>& wake);
-  /// The connection ends: whoever waits, or comes later, hears kCancelled.
+  /// The connection ends: waiting and later calls of Replace return kCancelled.
   void Close();
 
   // For the link.
@@ -93,7 +93,7 @@ class SubscriptionControl {
   mutable std::mutex mutex_;  // guards the following; taken before the inbox's
   std::condition_variable changed_;
   SubscriptionPtr current_;
-  SubscriptionPtr tried_;         // whose host waits; the next one waits for its turn
+  SubscriptionPtr tried_;         // its caller waits; the next call waits for its turn
   std::optional<Status> result_;  // of tried_
   Status setback_;                // of tried_: the last answer that decided nothing
   Deadline deadline_{};           // of tried_

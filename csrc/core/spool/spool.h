@@ -5,8 +5,8 @@
 // the delete delivers it again after the restart: duplicates, never a loss.
 //
 // Threads: every function from any thread; only Flush and Close wait, and not past their deadline.
-// The spool's own thread does all disk work, so a slow or hanging disk blocks nobody; when it hangs
-// past Close, the thread is left behind and touches neither listener nor logger any more.
+// The spool's own thread does all disk work, so a slow or hanging disk blocks no other thread; when
+// it hangs past Close, the thread is left behind and touches neither listener nor logger any more.
 //
 // Memory: bounded whatever the disk does. Messages wait for their commit in at most pending_bytes,
 // and about as much as prefetch_bytes stands ready for Fetch.
@@ -55,7 +55,7 @@ class SpoolListener {
   /// be kept behind them.
   virtual void OnSpoolFailed(std::span<const SpoolTicket> tickets,
                              const Status& status) noexcept = 0;
-  /// Fetch, which last came to an end of what was ready, has something again.
+  /// Something is ready again, after a Fetch that emptied what was ready.
   virtual void OnSpoolReady() noexcept = 0;
 
  protected:
@@ -92,36 +92,39 @@ class Spool {
   /// kUnavailable (the disk failed lately), kCancelled (closed), kInternal (no memory).
   /// `accepted_ms`: since the epoch.
   Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket);
-  /// As above, but kUnavailable, too, when messages were given back (OnSpoolFailed) since
-  /// failures() was `failures`: who looked then where older messages of a key are may not know.
+  /// Like the other Append, but also returns kUnavailable if messages were returned through
+  /// OnSpoolFailed since the caller read failures(): its view of which keys have a backlog may be
+  /// stale.
   Status Append(const Message& message, int64_t accepted_ms, SpoolTicket ticket, uint64_t failures);
-  /// How often messages were given back: other than before once OnSpoolFailed returned. No lock.
+  /// How often messages were returned through OnSpoolFailed; has changed by the time that
+  /// OnSpoolFailed returns. No lock.
   uint64_t failures() const;
 
-  /// The next `count` messages of Append are older than all of this process's that the file holds,
-  /// and are delivered before them, by the next process: nothing may be fetched any more. Where
-  /// there is no room before them (a file of an earlier version), they come last.
+  /// The next `count` messages of Append are older than all that this process has in the file, and
+  /// the next process delivers them first. Nothing may be fetched after this call. Where there is
+  /// no room before the others (a file of an earlier version), they come last.
   void BeginFront(size_t count);
 
-  /// A disk that failed is tried with the next Append, not only after retry_pause.
+  /// A disk that failed is tried again with the next Append, without waiting for retry_pause.
   void RetryNow();
 
-  /// Hands out messages in the order of their Append, what earlier processes left first; adds to
-  /// `out` at most so many, and no more bytes, but one where there is one. Each stays "handed out"
-  /// until MarkDelivered or Release, or the end of the process. When it left nothing ready,
-  /// OnSpoolReady follows as soon as there is something (so the first one comes without a Fetch).
+  /// Hands out messages in the order of their Append, what earlier processes left first. Appends up
+  /// to `max_messages` and `max_bytes` to `out`, and always at least one if any is ready. Each
+  /// stays "handed out" until MarkDelivered or Release, or the end of the process. When nothing is
+  /// left ready, OnSpoolReady follows as soon as something is (so the first OnSpoolReady comes
+  /// without a Fetch).
   size_t Fetch(size_t max_messages, size_t max_bytes, std::vector<SpoolMessage>* out);
 
   /// The broker has them (or refused them for good): deleted soon. A late one, after
   /// Release, counts too; unknown ids are ignored.
   void MarkDelivered(std::span<const uint64_t> ids);
-  /// They are to be handed out again, before everything that came after them.
+  /// These are to be handed out again, before everything that came after them.
   void Release(std::span<const uint64_t> ids);
 
   /// Whether a message of that key ("" for none) is in the spool, on its way there or handed out.
   /// May be true for a key that shares a counter with another; never false wrongly. No lock.
   bool HasBacklog(std::string_view key) const;
-  /// Other than before whenever HasBacklog may have become false for some key. No lock.
+  /// Changes whenever HasBacklog may have become false for some key. No lock.
   uint64_t removals() const;
   /// Messages not yet delivered. No lock.
   uint64_t backlog() const;

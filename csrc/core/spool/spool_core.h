@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The insides of the spool: what stands in memory (under one mutex, never held while the disk or
+// The insides of the spool: what it keeps in memory (under one mutex, never held while the disk or
 // the listener is called) and the thread that owns the files. Shared with that thread, which may
 // outlive the Spool when the disk hangs.
 //
 // Life of a message: pending -> (commit) -> in the file, perhaps ready in memory -> handed out ->
 // delivered -> (commit) -> gone. Ids carry the file's index above the row id, files in the order of
-// delivery: leftovers of others first, the own file last.
+// delivery: leftovers of earlier processes first, the own file last.
 #ifndef DSMSG_CORE_SPOOL_SPOOL_CORE_H_
 #define DSMSG_CORE_SPOOL_SPOOL_CORE_H_
 
@@ -152,7 +152,7 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   bool unread_ = false;  // some source has
   bool hungry_ = true;   // the last Fetch emptied ready_
   bool committing_ = false, removing_ = false, failing_ = false;
-  bool telling_ = false;  // OnSpoolFailed is being called: what came later must not get in before
+  bool telling_ = false;  // OnSpoolFailed runs: later messages wait until it returns
   bool started_ = false, stopping_ = false, done_ = false, abandoned_ = false;
   std::string failure_;
   std::atomic<uint64_t> backlog_{0}, failures_{0}, evicted_{0}, lost_{0};

@@ -87,9 +87,9 @@ Status SpoolFeed::Push(Outgoing&& outgoing, bool link_up, SendQueue::FinishedLis
   return pushed;
 }
 
-// Messages go from behind the spool to the disk, and back when it fails; on both ways they count in
-// both places for a moment. So who looks at the disk between two looks behind it has missed none
-// that went there, and where no message left the spool meanwhile, none that came back.
+// Messages move from behind the spool to the disk, and back when it fails. A message that moves is
+// counted in both places. Checking behind, disk, behind therefore misses nothing that moves to
+// disk; if removals() is unchanged, nothing moved back either.
 SpoolFeed::Older SpoolFeed::OlderOf(std::string_view key) const {
   if (!by_key_) return Older::kNone;
   uint64_t removals;

@@ -48,24 +48,25 @@ class SpoolFeed final : public SpoolListener {
   /// Opens the file; waits for the disk. An error names spool-dir.
   Status Open(const Settings& settings, const char* protocol, Logger& logger);
 
-  /// Has the message take the way over the disk, or over the queue where that is as good or the
-  /// disk does not take it; then as SendQueue::Push.
+  /// Routes the message to disk if mode, link state or key order require it; otherwise, or if the
+  /// spool refuses it, to the queue (then as SendQueue::Push).
   Status Push(Outgoing&& outgoing, bool link_up, SendQueue::FinishedList* finished, Token* token,
               Deadline patience);
-  /// spool-mode=always: takes a dead letter, so that it survives as what was refused did. False: it
-  /// is unchanged.
+  /// spool-mode=always: takes a dead letter, so that it survives the process as the refused message
+  /// did. False: it is unchanged.
   bool PushLetter(Outgoing* letter) { return always_ && Take(letter, spool_->failures()).ok(); }
   /// A synchronous sender stops waiting: it is told kTimeout if its message waits for the disk.
   void Withdraw(const std::shared_ptr<SyncWaiter>& waiter);
 
   void SetLinkUp(bool up);
-  /// What became of messages that came from the spool; leaves the others.
+  /// Deletes from the spool what the broker has answered, and hands what the core dropped back to
+  /// it; ignores messages that did not come from the spool.
   void OnFinished(std::span<const Finished> finished);
 
-  /// What was taken is on disk or failed. False at the deadline.
+  /// Waits until everything taken is on disk or failed. False at the deadline.
   bool WaitDurable(Deadline deadline) { return spool_->Flush(deadline); }
-  /// From here on nothing is fed, and what was behind the spool is on the way to the disk or, where
-  /// that does not take it, to the broker. Disconnect begins.
+  /// Disconnect begins: nothing is fed any more, and what was behind the spool goes to the disk or,
+  /// where the disk does not take it, to the broker.
   void StopFeeding();
   /// After the driver was closed: takes what is left of the queue, tells everybody, closes the
   /// file. Recipients whose messages are not on disk at the deadline are told kCancelled. Returns
@@ -87,14 +88,14 @@ class SpoolFeed final : public SpoolListener {
   static constexpr size_t kMostFed = 512;  // in the queue at a time
   static constexpr size_t kMostFedBytes = size_t{8} << 20;
 
-  /// Where older messages of a key are, if the order within a key counts.
+  /// Where older messages of a key wait (kNone also if spool-order=none).
   enum class Older { kNone, kOnDisk, kBehind };
   Older OlderOf(std::string_view key) const;
   /// Ok: taken and emptied, its recipient will be told. Else (see Spool::Append, also for
   /// `failures`) it is unchanged.
   Status Take(Outgoing* outgoing, uint64_t failures);
   bool MoveBehind();
-  /// Looks, now and then, whether what is behind the spool can go on; *until: the next look.
+  /// Checks, now and then, whether messages behind the spool can go on; *until: the next check.
   void Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* until);
   void Run();
   void Replay();  // until StopFeeding
@@ -119,14 +120,14 @@ class SpoolFeed final : public SpoolListener {
   size_t fed_ = 0;  // in the queue
   bool link_up_ = false, ready_ = true, stop_ = false, ending_ = false, closing_ = false;
   bool was_behind_ = false;  // at the last look, something was behind the spool
-  bool release_ = false;     // a message came to be behind what is no longer in the spool
+  bool release_ = false;     // a message was put behind a backlog that the spool no longer has
   uint64_t removals_seen_ = 0;
-  Clock::time_point tend_at_{}, moved_at_{};  // the next look; since when nothing moves
+  Clock::time_point tend_at_{}, moved_at_{};  // the next check; the last move
   double credit_ = 0;                         // of the replay rate
   Clock::time_point credited_at_{};
   std::thread thread_;
   std::unique_ptr<Spool>
-      spool_;  // the last: its thread uses all of the above until it is destroyed
+      spool_;  // last member: its thread uses all of the above until it is destroyed
 };
 
 }  // namespace dsmsg

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which file a spool uses: names, locks, leftovers, and putting a damaged one aside. The file's
 // name is a hash of protocol, endpoint and spool-name and a number; next to `<name>.db` stands
-// `<name>.lock`, locked while somebody uses the file.
+// `<name>.lock`, locked while the file is in use.
 //
 // The lock is an open-file-description lock: two connections of one process exclude each other,
 // the kernel frees it whatever way the process ends, and a look at it (`dsmsg spool ls`) takes
@@ -22,7 +22,7 @@ struct SpoolIdentity {
   std::string dir, protocol, endpoint, name;
 };
 
-/// A file that nobody else uses as long as this lives.
+/// A file that no other connection or process uses while this lives.
 class SpoolFile {
  public:
   SpoolFile() = default;
@@ -46,8 +46,9 @@ class SpoolFile {
   /// Gives what was set aside its name again and deletes what has that name by now. True: there was
   /// something.
   Result<bool> PutBack() const;
-  /// The new file has all that could be read of what was set aside: renames that so that nobody
-  /// takes it for a spool. Returns its path, for a person. Durable when it returns ok.
+  /// The new file has all that could be read of what was set aside: renames what was set aside, so
+  /// that no process takes it for a spool. Returns the new path, for a person. Durable when it
+  /// returns ok.
   Result<std::string> KeepAside() const;
   /// Deletes the database and its log.
   void DeleteDatabase() const;

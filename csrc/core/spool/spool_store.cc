@@ -134,7 +134,7 @@ Status SpoolStore::CreateSchema() {
                                     "needs (spool-dir must be on a local one)"};
   }
   statement.Reset();
-  // What the beginning of a file is worth must not depend on spool-sync.
+  // Creating the file must be durable whatever spool-sync says.
   Status status = db_.Execute("PRAGMA synchronous = FULL");
   if (!status.ok()) return status;
   SqliteTransaction transaction(db_);

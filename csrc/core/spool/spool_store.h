@@ -39,9 +39,9 @@ class KeyCounts {
     ++removals_;
   }
   bool Any(Slot slot) const { return counts_[slot].load() != 0; }
-  /// Takes over what `other` counted; nobody sees a moment without counts.
+  /// Takes over what `other` counted; readers never see a moment without counts.
   void Assign(const KeyCounts& other);
-  /// Other than before whenever a key may have lost its last message since.
+  /// Changes whenever a key may have lost its last message.
   uint64_t removals() const { return removals_.load(); }
 
  private:
