@@ -316,10 +316,14 @@ Status AdvertisedStatus(const Status& status, const Node& node, const std::strin
   if (cause.starts_with(start)) cause.remove_prefix(start.size());
   // The advice for an address that the user gave does not fit.
   if (cause.ends_with(')')) cause = cause.substr(0, cause.rfind(" ("));
+  // librdkafka asks for this very name, and takes no other for it.
+  const bool dot = cause.starts_with("TLS") && node.address.find(".:") != std::string::npos;
   return {status.code(),
           "cannot reach broker " + node.address + ": " + std::string(cause) + " (the cluster at " +
               brokers + " names this address for its broker " + node.id +
-              ": set advertised.listeners there to one that this machine can resolve and reach)"};
+              (dot ? ": in TLS no name ends with a dot, leave it out in advertised.listeners there)"
+                   : ": set advertised.listeners there to one that this machine can resolve and "
+                     "reach)")};
 }
 
 }  // namespace dsmsg::kafka
