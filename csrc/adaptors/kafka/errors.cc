@@ -248,7 +248,9 @@ std::string TlsDetail(std::string_view text) {
 // words for a wrong password.
 std::string LoginAdvice(std::string_view refusal, int version) {
   std::string advice = " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA";
-  if (refusal.find("SCRAM") != refusal.npos && version < 0x020601ff) {
+  const bool scram = refusal.find("SCRAM") != refusal.npos;
+  const bool offered = refusal.find("Unsupported SASL mechanism") == refusal.npos;
+  if (scram && offered && version < 0x020601ff) {
     advice += "; Kafka 4 refuses every SCRAM login of this librdkafka, which is ";
     advice += rd_kafka_version_str();
     advice += ": it needs librdkafka 2.6.1, or PLAIN over TLS";

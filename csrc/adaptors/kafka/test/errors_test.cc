@@ -77,6 +77,11 @@ TEST(KafkaErrors, AScramRefusalOfAnOldLibraryNamesTheVersion) {
   EXPECT_NE(LoginAdvice(scram, 0x020002ff).find("needs librdkafka 2.6.1, or PLAIN over TLS"),
             std::string::npos);
   EXPECT_EQ(LoginAdvice(scram, 0x020601ff).find("2.6.1"), std::string::npos);
+  EXPECT_EQ(LoginAdvice("SASL SCRAM-SHA-512 mechanism handshake failed: Broker: Unsupported SASL "
+                        "mechanism: broker's supported mechanisms: PLAIN",
+                        0x020002ff)
+                .find("2.6.1"),
+            std::string::npos);
   EXPECT_EQ(LoginAdvice("SASL PLAIN authentication failed", 0x020002ff).find("2.6.1"),
             std::string::npos);
 }
