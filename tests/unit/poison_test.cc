@@ -110,6 +110,25 @@ TEST_F(PoisonTest, TheLastErrorHasTheRefusalBesideTheLossOfTheLink) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+// The server is there: the sender waits for room, and no message goes in its place.
+TEST_F(PoisonTest, NobodyIsEvictedForIt) {
+  for (const bool known : {false, true}) {  // to the driver: which message it was
+    FakeBroker::Get().poison_is_refused = known;
+    auto session = Open(
+        "queue-size=10\noverflow-timeout=60s\n"
+        "reconnect-interval=300ms\nreconnect-max-interval=300ms\n");
+    ASSERT_TRUE(session);
+    for (int i = 0; i < 2; ++i) Send(session.get(), 100, 20);
+    WaitForAll(session.get(), 200);
+    EXPECT_EQ(counts_.failed, 2);
+    EXPECT_THAT(FakeBroker::Get().received, ElementsAreArray(expected_));
+    EXPECT_TRUE(session->Disconnect().ok());
+    counts_.ok = counts_.failed = 0;
+    expected_.clear();
+    FakeBroker::Get().received.clear();
+  }
+}
+
 TEST_F(PoisonTest, ItBecomesADeadLetter) {
   const std::string folder = NewFolder();
   auto session = Open("dead-letter-dir=" + folder + "\n");

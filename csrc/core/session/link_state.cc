@@ -62,7 +62,9 @@ std::optional<LinkState::Down> LinkState::SetDown(const Status& reason, bool fai
     const bool used_up = reconnect_attempts_ > 0 && failures_ >= reconnect_attempts_;
     down.gives_up = !down.known && (!reconnect_ || used_up);
     given_up_ = down.gives_up;
-    if (queue_ != nullptr) queue_->SetLinkUp(false);
+    // A server that ends a connection, over a message perhaps, takes the next one: until an attempt
+    // has failed a full queue waits, and no message goes in the place of that one.
+    if (queue_ != nullptr && (failed_attempt || down.gives_up)) queue_->SetLinkUp(false);
   }
   changed_cv_.notify_all();
   return down;
