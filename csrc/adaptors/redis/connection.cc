@@ -12,7 +12,8 @@ namespace {
 // What servers end a connection for without a word.
 constexpr char kLimits[] =
     " (is it restarting? or did this client reach one of its limits, such as "
-    "client-query-buffer-limit or client-output-buffer-limit? its log says so)";
+    "client-query-buffer-limit, or client-output-buffer-limit, which a lower batch-read keeps to? "
+    "its log says so)";
 
 }  // namespace
 

@@ -56,6 +56,28 @@ TEST(RedisLimits, AFullQueryBufferEndsTheLinkAndRefusesNothing) {
   EXPECT_TRUE(connection.host.completed.empty());
 }
 
+// The server has no room for the replies that a reader asks for.
+TEST(RedisLimits, AReaderOfTooMuchAtOnceIsToldWhatToLower) {
+  const RedisServer server({"--client-output-buffer-limit", "normal", "1mb", "0", "0"});
+  Connection writer(AddressOf(server));
+  ASSERT_TRUE(writer.Open().ok());
+  Connection greedy(AddressOf(server)), modest(AddressOf(server), "batch-read=5");
+  constexpr size_t kEntries = 40;
+  for (const auto& [reader, topic] : {std::pair(&greedy, "t"), std::pair(&modest, "u")}) {
+    ASSERT_TRUE(reader->Open(Role::kConsumer).ok());
+    ASSERT_TRUE(reader->Subscribe({topic}).ok());
+    const size_t all = writer.host.ok + kEntries;
+    for (size_t i = 0; i < kEntries; ++i) {
+      ASSERT_TRUE(writer.Send(topic, std::string(size_t{100} << 10, 'x')).ok());
+    }
+    ASSERT_TRUE(writer.PumpUntil([&] { return writer.host.ok == all; }).ok());
+  }
+  const Status ended = greedy.PumpUntil([] { return false; });
+  EXPECT_EQ(ended.code(), Code::kUnavailable);
+  EXPECT_TRUE(Has(ended, "lower batch-read")) << ended.message();
+  EXPECT_TRUE(PumpDelivered(modest, kEntries).ok());
+}
+
 TEST(RedisLimits, TooManyClientsIsToldAtConnect) {
   const RedisServer server({"--maxclients", "1"});
   Connection first(AddressOf(server)), second(AddressOf(server));
