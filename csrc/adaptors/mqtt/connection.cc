@@ -140,19 +140,18 @@ Status MqttConnection::Digest() {
 
 // Sends what the library wrote, as far as the server takes it.
 Status MqttConnection::WriteAll() {
-  for (bool more = true; more;) {
-    (void)wire_.Collect();
+  for (bool wrote = false;; wrote = true) {
+    const bool came = wire_.Collect() > 0;
     const TransportIo io = wire_.Send();
     if (io == TransportIo::kWouldBlock) return {};
     if (io != TransportIo::kOk) return WireLost(io);
-    // What found no room in the pair is still with the library.
-    more = mosquitto_want_write(object_.get());
-    if (!more) break;
+    // What found no room in the pair is still with the library. Since 2.1 it says that it wants to
+    // write for ever once it has written DISCONNECT.
+    if (!mosquitto_want_write(object_.get()) || (wrote && !came)) return {};
     errno = 0;
     const int error = mosquitto_loop_write(object_.get(), 1);
     if (error != MOSQ_ERR_SUCCESS) return Lost(error, errno);
   }
-  return {};
 }
 
 Status MqttConnection::WireLost(TransportIo io) {

@@ -61,7 +61,7 @@ Status MqttConnection::OpenServer(const HostPort& server, Deadline deadline, int
 Status MqttConnection::OpenOlder(const HostPort& server, const std::vector<Address>& addresses,
                                  const Status& newer, Deadline deadline, int cancel_fd) {
   const bool said_so = IsVersionRefused(connack_) || (connack_ < 0 && malformed_);
-  const bool wordless = attached_ && connack_ < 0 && !KnownFor(true);
+  const bool wordless = attached_ && !said_so && connack_ < 0 && !KnownFor(true);
   const bool closed = wordless && newer.code() == Code::kUnavailable;
   const bool silent = wordless && newer.code() == Code::kTimeout && first_bytes_.empty();
   if (!said_so && !closed && !silent) return newer;

@@ -92,10 +92,11 @@ std::string ServersWords(const mosquitto_property* properties) {
   std::string words;
   for (const auto& [property, intro] : kTexts) {
     char* text = nullptr;
-    if (mosquitto_property_read_string(properties, property, &text, false) == nullptr) continue;
-    const std::string shown(std::string_view(text).substr(0, kLongest));
+    (void)mosquitto_property_read_string(properties, property, &text, false);
+    // Since 2.1 the library has nullptr for an empty one, too.
+    const std::string shown(std::string_view(text == nullptr ? "" : text).substr(0, kLongest));
     std::free(text);  // the library's caller owns it; control characters it does not let through
-    words += intro + shown + ")";
+    if (!shown.empty()) words += intro + shown + ")";
   }
   return words;
 }

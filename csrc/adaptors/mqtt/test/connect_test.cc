@@ -148,6 +148,17 @@ TEST(MqttConnack, TheServersWordsAreShown) {
       << status.message();
 }
 
+TEST(MqttConnack, EmptyWordsAreNone) {
+  const std::string words("\x1f\0\0\x1c\0\0", 6);
+  ScriptServer server([&](int, const std::string&) -> std::optional<std::string> {
+    return ScriptServer::Connack5(0x9c, words);
+  });
+  const Status status = Connection(server.Address()).Open();
+  EXPECT_NE(status.message().find("(0x9c)"), std::string::npos) << status.message();
+  EXPECT_EQ(status.message().find("(it says"), std::string::npos) << status.message();
+  EXPECT_EQ(status.message().find("it names"), std::string::npos) << status.message();
+}
+
 TEST(MqttConnack, TheServersLimits) {
   // Receive Maximum 3, Maximum QoS 1, Retain Available 0.
   const std::string limits("\x21\0\x03\x24\x01\x25\0", 7);

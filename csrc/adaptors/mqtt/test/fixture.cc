@@ -74,7 +74,9 @@ void MosquittoServer::Start() {
     const std::string config = folder_.Write(
         "mosquitto.conf", "log_dest file " + folder_.File("log") + "\n" +
                               (user != nullptr ? "user " + std::string(user->pw_name) + "\n" : "") +
-                              "listener " + std::to_string(port_) + " 127.0.0.1\n" + lines_ + "\n");
+                              // Its default is 2 MB since 2.1.
+                              "max_packet_size 100000000\n" + "listener " + std::to_string(port_) +
+                              " 127.0.0.1\n" + lines_ + "\n");
     std::string words[] = {"mosquitto", "-c", config};
     char* argv[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
     pid_ = fork();
@@ -132,7 +134,8 @@ Client::Client(uint16_t port, const std::string& id, bool version5)
     const auto* at = mosquitto_property_read_string_pair(properties, MQTT_PROP_USER_PROPERTY, &name,
                                                          &value, false);
     while (at != nullptr) {
-      got.user_properties.emplace_back(name, value);
+      // Since 2.1 the library has nullptr for an empty one.
+      got.user_properties.emplace_back(name, value == nullptr ? "" : value);
       free(name);
       free(value);
       at = mosquitto_property_read_string_pair(at, MQTT_PROP_USER_PROPERTY, &name, &value, true);
