@@ -209,5 +209,5 @@ def _make_pki(folder: Path) -> Pki:
 
 def _neutral(text: str) -> str:
     """Without ports and folders, which change from run to run."""
-    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
+    text = re.sub(r"127\.0\.0\.1([:;])\d+", r"127.0.0.1\1PORT", text)
     return re.sub(r"/tmp/[^\s:]+", "FILE", text)  # noqa: S108

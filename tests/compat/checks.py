@@ -199,12 +199,12 @@ def session(subject: Subject) -> str:
         with subject.connect(**kept) as connection:
             connection.subscribe(topic, inbox.put)
             stock.write(topic, first)
-            wait_for(lambda: len(set(inbox.payloads())) >= len(first), 40)
+            wait_for(lambda: len(set(inbox.payloads())) >= len(first), DONE_S)
         before = inbox.payloads()
         stock.write(topic, second)
         with subject.connect(**kept) as connection:
             connection.subscribe(topic, inbox.put)
-            wait_for(lambda: set(second) <= set(inbox.payloads()), 40)
+            wait_for(lambda: set(second) <= set(inbox.payloads()), DONE_S)
     _compare(first, [Seen(each, {}) for each in before])
     _compare(first + second, [Seen(each, {}) for each in inbox.payloads()])
     return ""

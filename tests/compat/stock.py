@@ -148,15 +148,16 @@ class KafkaStock(Stock):
         self._read(topic)  # so its leader knows that it is
 
     def read(self, topic: str, count: int) -> list[Seen]:
-        """Reads from the first to the last offset."""
+        """Reads from the first to the last offset, and on while there are fewer."""
         return [
             Seen(m.value() or b"", {n: (v or b"").decode() for n, v in m.headers() or []})
-            for m in self._read(topic)
+            for m in self._read(topic, count)
         ]
 
-    def _read(self, topic: str) -> list[confluent_kafka.Message]:
+    def _read(self, topic: str, count: int = 0) -> list[confluent_kafka.Message]:
         settings = self._settings()
-        return read_topic(settings.pop("bootstrap.servers"), topic, settings=settings)
+        servers = settings.pop("bootstrap.servers")
+        return read_topic(servers, topic, settings=settings, at_least=count)
 
     def write(self, topic: str, payloads: Sequence[bytes]) -> None:
         """Waits for the delivery reports."""
