@@ -2,7 +2,7 @@
 # Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
 # reach the scripts as environment variables.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-quick test-debian13 faults compat soak lint format generate lock bench docs clean
+.PHONY: help setup demo build test test-quick test-debian faults compat soak lint format generate lock bench docs clean
 
 help: ## List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -35,8 +35,8 @@ compat: ## One battery over some twenty servers as their packages leave them [SE
 	@scripts/setup build test
 	@scripts/compat
 
-test-debian13: ## The elements' tests with GStreamer 1.26, in a Debian 13 root made by debootstrap (as root)
-	@scripts/test-debian13
+test-debian: ## Build, units' and elements' tests in a root made by debootstrap (as root) [SUITE=trixie|sid]
+	@scripts/test-debian $(or $(SUITE),trixie)
 
 soak: ## A pipeline for 10 minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind|asan]
 	@scripts/setup build test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GStreamer's analytics metadata (1.24 and later; scripts/test-debian13). In an older GStreamer the
+// GStreamer's analytics metadata (1.24 and later; scripts/test-debian). In an older GStreamer the
 // element is to work without it.
 #include <gmock/gmock.h>
 
