@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the detections of a frame to messages (PAYLOADS: payload types 0, 1 and 2).
+// From the detections of a frame to messages (docs/payloads.md: payload types 0, 1 and 2).
 //
 // One thread at a time; the configuration may be shared by several converters.
 #ifndef DSMSG_MSGCONV_CONVERTER_H_

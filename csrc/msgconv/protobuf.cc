@@ -14,7 +14,7 @@ namespace {
 
 using protozero::pbf_writer;
 
-// Field numbers: PAYLOADS. What has its default value (0, "") is not written, as in proto3.
+// Field numbers: include/nv.proto. What has its default value (0, "") is not written, as in proto3.
 void Text(pbf_writer* out, protozero::pbf_tag_type tag, std::string_view text) {
   if (text.empty()) return;
   if (IsUtf8(text)) {

@@ -19,7 +19,7 @@ namespace {
 
 using Path = FieldReader::Path;
 
-// Field numbers of nv.Frame (PAYLOADS).
+// Field numbers of nv.Frame (include/nv.proto).
 constexpr uint32_t kFrameVersion = 1, kFrameId = 2, kFrameSensor = 4;
 
 /// Follows several paths through one document at once. A path is alive while its value may still

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads fields out of a payload without building a tree: JSON with RapidJSON's SAX reader, which
-// stops at the last field needed; protobuf (nv.Frame, field numbers of PAYLOADS.md) with a
+// stops at the last field needed; protobuf (nv.Frame, numbers of include/nv.proto) with a
 // protozero scan. Immutable after the last Add: any thread may extract.
 #ifndef DSMSG_CORE_OPTIONS_FIELD_PATH_H_
 #define DSMSG_CORE_OPTIONS_FIELD_PATH_H_

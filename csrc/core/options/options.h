@@ -39,7 +39,7 @@ struct OptionSpec {
   unsigned flags = 0;
 };
 
-/// The options that every adaptor has (OPTIONS "Every adaptor").
+/// The options that every adaptor has.
 std::span<const OptionSpec> CommonOptions();
 
 /// The common options and an adaptor's own. An own option replaces the common one of the same name

@@ -37,7 +37,7 @@ struct Settings {
   static Result<Settings> Load(const DriverInfo& info, const std::string& conn_str,
                                const std::string& config_path);
 
-  /// "" unless share-connection=1, else 64 hex digits (CONTRACT rule 13).
+  /// "" unless share-connection=1, else 64 hex digits (see nvds_msgapi.h).
   std::string Signature(const DriverInfo& info) const;
 };
 
