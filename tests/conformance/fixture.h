@@ -28,7 +28,8 @@ using Millis = std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-/// An upper bound of time, wider in a sanitizer's build. Bounds are margins, never measurements.
+/// An upper bound of time, wider in a sanitizer's build and with TESTS_BUSY=1. Bounds are margins,
+/// never measurements.
 Millis Bound(Millis time);
 
 /// Polls until `condition` holds; false after `timeout`.

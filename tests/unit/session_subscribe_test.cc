@@ -122,7 +122,7 @@ TEST_F(SubscribeTest, WhatArrivesDuringTheAttemptGoesToTheCallbackInForce) {
 TEST_F(SubscribeTest, ATimedOutAttemptIsWithdrawn) {
   for (const Topics& before : {Topics{}, Topics{"a"}}) {
     FakeBroker::Get().Reset();
-    auto session = Open("connect-timeout=50ms\n");
+    auto session = Open("connect-timeout=1s\n");
     ASSERT_TRUE(session);
     Listener first, second;
     if (!before.empty()) {
@@ -291,7 +291,7 @@ TEST_F(SubscribeTest, FromInsideSendAndConnectCallbacks) {
 }
 
 TEST_F(SubscribeTest, EachCallWaitsForItsTurnAtMostUntilItsOwnDeadline) {
-  auto session = Open("connect-timeout=100ms\n");
+  auto session = Open("connect-timeout=1s\n");
   ASSERT_TRUE(session);
   Listener slow, other;
   std::atomic<bool> go{false};
@@ -344,7 +344,7 @@ TEST_F(SubscribeTest, ARenewalThatIsNotAnsweredIsTriedAgain) {
 }
 
 TEST_F(SubscribeTest, WhatCannotBeRestoredIsMadeByOpeningTheLinkAnew) {
-  auto session = Open("connect-timeout=50ms\n");
+  auto session = Open("connect-timeout=1s\n");
   ASSERT_TRUE(session);
   Listener first, second;
   ASSERT_TRUE(Subscribe(*session, {"a"}, first).ok());

@@ -85,7 +85,7 @@ TEST(AmqpLogin, ASilentServerIsATimeout) {
   const Deadline begin = Clock::now();
   const Status status = connection.Open(Role::kProducer, Millis(300));
   EXPECT_EQ(status.code(), Code::kTimeout) << status.message();
-  EXPECT_LT(Clock::now() - begin, Millis(2000));
+  EXPECT_LT(Clock::now() - begin, Millis(10'000));
   EXPECT_THAT(status.message(), HasSubstr(Port(silent.port())));
 }
 
@@ -165,7 +165,7 @@ TEST(AmqpConnection, CloseIsBoundedOnAFrozenBroker) {
     server.Pause();
     const Deadline begin = Clock::now();
     connection.driver.Close(Millis(200), -1);
-    EXPECT_LT(Clock::now() - begin, Millis(1000));
+    EXPECT_LT(Clock::now() - begin, Millis(10'000));
     server.Resume();
   }
 }

@@ -250,7 +250,7 @@ TEST(MqttConsumer, ASilentServerIsBounded) {
   ASSERT_TRUE(connection.Open().ok());
   const auto start = Clock::now();
   EXPECT_EQ(connection.Subscribe({"t"}, Millis(300)).code(), Code::kTimeout);
-  EXPECT_LT(Clock::now() - start, Millis(3000));
+  EXPECT_LT(Clock::now() - start, Millis(10'000));
   EXPECT_EQ(connection.driver.Poll(Millis(0), connection.wake.fd()).code(), Code::kTimeout);
 }
 

@@ -69,8 +69,8 @@ TEST(MqttOutage, PollReturnsForAWakeUp) {
   ASSERT_TRUE(connection.Open().ok());
   connection.wake.Signal();
   const auto start = Clock::now();
-  EXPECT_TRUE(connection.driver.Poll(Millis(4000), connection.wake.fd()).ok());
-  EXPECT_LT(Clock::now() - start, Millis(2000));
+  EXPECT_TRUE(connection.driver.Poll(Millis(20'000), connection.wake.fd()).ok());
+  EXPECT_LT(Clock::now() - start, Millis(10'000));
 }
 
 TEST(MqttOutage, TwoConnectionsWithOneClientId) {

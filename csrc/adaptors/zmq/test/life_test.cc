@@ -76,12 +76,12 @@ TEST(ZmqCloseTest, IsBoundedWhenNobodyReads) {
     push.Fill(big);
     const auto begin = Clock::now();
     push.driver.Close(Millis(500), -1);
-    EXPECT_LT(Clock::now() - begin, Millis(2000)) << "linger goes on beside the host";
+    EXPECT_LT(Clock::now() - begin, Millis(10'000)) << "linger goes on beside the host";
   }
   const auto begin = Clock::now();
   Connection next(address);  // the context is a new one or the same: it works
   ASSERT_TRUE(next.Open().ok());
-  EXPECT_LT(Clock::now() - begin, Millis(2000));
+  EXPECT_LT(Clock::now() - begin, Millis(10'000));
 }
 
 TEST(ZmqCloseTest, APortIsFreeAtOnce) {

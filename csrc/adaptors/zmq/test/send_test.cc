@@ -183,7 +183,7 @@ TEST(ZmqOpenTest, SilenceIsBoundedAndCancellable) {
   const Status status = waiting.Open(Millis(300));
   EXPECT_EQ(status.code(), Code::kTimeout);
   EXPECT_THAT(status.message(), HasSubstr("handshake with " + address));
-  EXPECT_LT(Clock::now() - begin, Millis(3000));
+  EXPECT_LT(Clock::now() - begin, Millis(10'000));
   waiting.cancel.Signal();
   EXPECT_EQ(waiting.Open(Millis(60000)).code(), Code::kCancelled);
 }
