@@ -34,7 +34,7 @@ endfunction()
 #                   [LIBS <targets>] [EXAMPLE])
 #
 # Builds libnvds_<name>_proto.so from a driver, the core and the client library of PKG, if any; without that library the
-# adaptor is skipped. scripts/setup reads the names of the packages: SERVER is the broker of tests and demo. EXAMPLE: it
+# adaptor is skipped. DSMSG_DEFINE_ADAPTOR stands in adaptor.cc, if there is one, so that drivers link into one test. scripts/setup reads the names of the packages: SERVER is the broker of tests and demo. EXAMPLE: it
 # is built beside the others, and not one of those that are installed and tested as a whole.
 function(dsmsg_add_adaptor name)
   cmake_parse_arguments(ARG "EXAMPLE" "PKG;PACKAGE;SERVER" "SOURCES;LIBS" ${ARGN})
@@ -50,7 +50,8 @@ function(dsmsg_add_adaptor name)
   add_library(dsmsg_${name}_driver OBJECT ${ARG_SOURCES})
   target_link_libraries(dsmsg_${name}_driver PUBLIC dsmsg_core dsmsg_flags ${ARG_LIBS})
   set(target nvds_${name}_proto)
-  add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/csrc/core/export/export.cc)
+  file(GLOB exported CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/adaptor.cc)
+  add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/csrc/core/export/export.cc ${exported})
   target_link_libraries(${target} PRIVATE dsmsg_${name}_driver)
   dsmsg_hide_symbols(${target})
   # For tests/abi: the library that the adaptor is expected to need. For the demo: how to link it.

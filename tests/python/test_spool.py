@@ -19,7 +19,7 @@ from dsmsg import spool
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
-SOURCE = Path(__file__).parents[2] / "csrc" / "core" / "spool_store.cc"
+SOURCE = Path(__file__).parents[2] / "csrc" / "core" / "spool" / "spool_store.cc"
 NAME = "kafka-0123456789abcdef-0.db"
 ROWS = [
     (3, 1_700_000_000_123, 5, "events", None, None, 80, b'{"id":1}'),

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/base/time.h"
-#include "core/export/export.h"
 #include "core/options/config.h"
 
 namespace dsmsg::amqp {
@@ -25,7 +24,7 @@ const DriverInfo& AmqpDriver::Info() {
         "are bound for it, on disk where message and queue are durable";
     made.library = "rabbitmq-c";
     made.library_version = amqp_version;
-    made.options = AmqpOptions();
+    made.options = Options();
     made.conn_rules.protocol = "amqp";
     made.conn_rules.schemes = kSchemes;
     made.conn_rules.default_port = 5672;
@@ -109,5 +108,3 @@ void AmqpDriver::Close(Millis drain, int cancel_fd) noexcept {
 }
 
 }  // namespace dsmsg::amqp
-
-DSMSG_DEFINE_ADAPTOR(dsmsg::amqp::AmqpDriver);

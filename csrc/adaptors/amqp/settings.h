@@ -43,7 +43,7 @@ struct AmqpSettings {
   uint16_t prefetch = 50;
 };
 
-std::span<const OptionSpec> AmqpOptions();
+std::span<const OptionSpec> Options();
 
 Result<AmqpSettings> ReadSettings(const Endpoints& endpoints, const Config& config);
 

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "core/base/time.h"
-#include "core/export/export.h"
 #include "core/options/config.h"
 
 namespace dsmsg::mqtt {
@@ -36,7 +35,7 @@ const DriverInfo& MqttDriver::Info() {
         "written to the socket); what survives a server crash depends on its persistence settings";
     made.library = "libmosquitto";
     made.library_version = MosquittoVersion;
-    made.options = MqttOptions();
+    made.options = Options();
     made.conn_rules.protocol = "mqtt";
     made.conn_rules.schemes = kSchemes;
     made.conn_rules.default_port = 1883;
@@ -138,5 +137,3 @@ void MqttDriver::Close(Millis drain, int) noexcept {
 }
 
 }  // namespace dsmsg::mqtt
-
-DSMSG_DEFINE_ADAPTOR(dsmsg::mqtt::MqttDriver);

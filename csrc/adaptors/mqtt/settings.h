@@ -51,7 +51,7 @@ struct MqttSettings {
   std::string default_sensor_id;
 };
 
-std::span<const OptionSpec> MqttOptions();
+std::span<const OptionSpec> Options();
 
 Result<MqttSettings> ReadSettings(const Endpoints& endpoints, const Config& config);
 

@@ -4,7 +4,6 @@
 #include <hiredis.h>
 
 #include "core/base/time.h"
-#include "core/export/export.h"
 #include "core/options/config.h"
 
 namespace dsmsg::redis {
@@ -32,7 +31,7 @@ const DriverInfo& RedisDriver::Info() {
         "crash is decided by its appendfsync setting";
     made.library = "hiredis";
     made.library_version = HiredisVersion;
-    made.options = RedisOptions();
+    made.options = Options();
     made.conn_rules.protocol = "redis";
     made.conn_rules.schemes = kSchemes;
     made.conn_rules.default_port = 6379;
@@ -104,5 +103,3 @@ void RedisDriver::Close(Millis drain, int cancel_fd) noexcept {
 }
 
 }  // namespace dsmsg::redis
-
-DSMSG_DEFINE_ADAPTOR(dsmsg::redis::RedisDriver);

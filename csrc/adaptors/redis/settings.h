@@ -47,7 +47,7 @@ struct RedisSettings {
   int64_t batch_read = 100;
 };
 
-std::span<const OptionSpec> RedisOptions();
+std::span<const OptionSpec> Options();
 
 Result<RedisSettings> ReadSettings(const Endpoints& endpoints, const Config& config);
 

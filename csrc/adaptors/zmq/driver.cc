@@ -7,7 +7,6 @@
 #include <string>
 
 #include "core/base/time.h"
-#include "core/export/export.h"
 #include "core/options/config.h"
 
 namespace dsmsg::zmq {
@@ -45,7 +44,7 @@ const DriverInfo& ZmqDriver::Info() {
         "which is no acknowledgement";
     made.library = "libzmq";
     made.library_version = ZmqVersion;
-    made.options = ZmqOptions();
+    made.options = Options();
     made.conn_rules.protocol = "zmq";
     made.conn_rules.schemes = kSchemes;
     made.conn_rules.default_port = 5555;
@@ -53,7 +52,7 @@ const DriverInfo& ZmqDriver::Info() {
     made.separate_roles = false;
     made.retry = RetryOwner::kCore;
     made.linger_option = "submit-linger";
-    made.adjust = AdjustZmqSettings;
+    made.adjust = AdjustSettings;
     // PULL and REP get whatever is sent: nothing is given up.
     made.matches = [](const Config& config, const std::string& filter, const std::string& topic) {
       return config.GetString("subscribe_socket_type") == "SUB" && topic.starts_with(filter);
@@ -64,7 +63,7 @@ const DriverInfo& ZmqDriver::Info() {
 }
 
 Status ZmqDriver::Configure(const Endpoints& endpoints, const Config& config) {
-  Result<ZmqSettings> settings = ReadZmqSettings(endpoints, config);
+  Result<ZmqSettings> settings = ReadSettings(endpoints, config);
   if (!settings.ok()) return settings.status();
   settings_ = std::move(settings.value());
   receives_only_ = settings_.send == ZmqSettings::Send::kNone;
@@ -172,5 +171,3 @@ void ZmqDriver::Close(Millis drain, int /*cancel_fd*/) noexcept {
 }
 
 }  // namespace dsmsg::zmq
-
-DSMSG_DEFINE_ADAPTOR(dsmsg::zmq::ZmqDriver);

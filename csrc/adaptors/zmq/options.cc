@@ -84,6 +84,6 @@ constexpr OptionSpec kOptions[] = {
 
 }  // namespace
 
-std::span<const OptionSpec> ZmqOptions() { return kOptions; }
+std::span<const OptionSpec> Options() { return kOptions; }
 
 }  // namespace dsmsg::zmq

@@ -202,7 +202,7 @@ std::string ZmqTarget::ToString() const {
   return out;
 }
 
-Result<ZmqSettings> ReadZmqSettings(const Endpoints& endpoints, const Config& config) {
+Result<ZmqSettings> ReadSettings(const Endpoints& endpoints, const Config& config) {
   ZmqSettings settings;
   settings.send = ParseSend(config);
   settings.receive = ParseReceive(config.GetString("subscribe_socket_type"));
@@ -225,7 +225,7 @@ Result<ZmqSettings> ReadZmqSettings(const Endpoints& endpoints, const Config& co
   return settings;
 }
 
-Status AdjustZmqSettings(Settings* settings) {
+Status AdjustSettings(Settings* settings) {
   const Config& config = settings->config;
   if (config.IsSet("max_reconnect_attempts")) {
     const int64_t attempts = config.GetInt("max_reconnect_attempts");

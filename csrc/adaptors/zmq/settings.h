@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of the ZeroMQ adaptor and what they mean, checked once at connect.
 //
-// Threads: written by ReadZmqSettings, then only read.
+// Threads: written by ReadSettings, then only read.
 #ifndef DSMSG_ADAPTORS_ZMQ_SETTINGS_H_
 #define DSMSG_ADAPTORS_ZMQ_SETTINGS_H_
 
@@ -47,12 +47,12 @@ struct ZmqSettings {
   std::string user, password;                                        // PLAIN; password is a secret
 };
 
-std::span<const OptionSpec> ZmqOptions();
+std::span<const OptionSpec> Options();
 
-Result<ZmqSettings> ReadZmqSettings(const Endpoints& endpoints, const Config& config);
+Result<ZmqSettings> ReadSettings(const Endpoints& endpoints, const Config& config);
 
 /// What ZeroMQ's own names say about the core's settings (DriverInfo.adjust).
-Status AdjustZmqSettings(Settings* settings);
+Status AdjustSettings(Settings* settings);
 
 const char* Name(ZmqSettings::Send type);
 const char* Name(ZmqSettings::Receive type);

@@ -78,7 +78,7 @@ TEST(MqttOptions, ConnectionStrings) {
 TEST(MqttOptions, ARandomClientIdIsOneForEachConnection) {
   const auto id = [](const std::string& config) {
     const Result<Config> parsed =
-        Config::Parse("[message-broker]\n" + config, "test", OptionTable(MqttOptions()));
+        Config::Parse("[message-broker]\n" + config, "test", OptionTable(Options()));
     Endpoints endpoints;
     endpoints.hosts = {{"localhost", 1883}};
     return ReadSettings(endpoints, parsed.value())->client_id;

@@ -19,10 +19,10 @@ ZmqSettings Read(const std::string& address, const std::string& lines = "") {
   const Result<Endpoints> endpoints = ParseConnString(address, ZmqDriver::Info().conn_rules);
   EXPECT_TRUE(endpoints.ok()) << endpoints.status().message();
   const Result<Config> config =
-      Config::Parse("[message-broker]\n" + lines, "test", OptionTable(ZmqOptions()));
+      Config::Parse("[message-broker]\n" + lines, "test", OptionTable(Options()));
   EXPECT_TRUE(config.ok()) << config.status().message();
   if (!endpoints.ok() || !config.ok()) return {};
-  Result<ZmqSettings> settings = ReadZmqSettings(endpoints.value(), config.value());
+  Result<ZmqSettings> settings = ReadSettings(endpoints.value(), config.value());
   EXPECT_TRUE(settings.ok()) << address << ": " << settings.status().message();
   return settings.ok() ? std::move(settings.value()) : ZmqSettings();
 }
@@ -161,12 +161,12 @@ TEST(ZmqSettingsTest, WhatTheCoreIsTold) {
   const auto load = [](const std::string& lines) {
     Settings settings;
     Result<Config> config =
-        Config::Parse("[message-broker]\n" + lines, "test", OptionTable(ZmqOptions()));
+        Config::Parse("[message-broker]\n" + lines, "test", OptionTable(Options()));
     EXPECT_TRUE(config.ok()) << config.status().message();
     settings.config = std::move(config.value());
     settings.send_timeout = settings.config.GetMillis("send-timeout");
     settings.reconnect_attempts = settings.config.GetInt("reconnect-attempts");
-    const Status status = AdjustZmqSettings(&settings);
+    const Status status = AdjustSettings(&settings);
     return std::pair(settings, status.message());
   };
   EXPECT_EQ(load("").first.send_timeout, Millis(100));
