@@ -8,6 +8,7 @@
 #include <chrono>
 #include <iterator>
 
+#include "adaptors/kafka/driver.h"
 #include "adaptors/kafka/test/test_host.h"
 #include "core/base/fd.h"
 #include "core/base/time.h"
@@ -59,7 +60,7 @@ size_t Completed(TestHost& host) {
 }
 
 TEST(KafkaDriver, DeclaresWhatItIs) {
-  const DriverInfo& info = *AdaptorFactory().info;
+  const DriverInfo& info = KafkaDriver::Info();
   EXPECT_STREQ(info.protocol, "KAFKA");
   EXPECT_EQ(info.retry, RetryOwner::kLibrary);
   EXPECT_TRUE(info.separate_roles);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/kafka/test/test_host.h"
+
+#include "adaptors/kafka/driver.h"
 #include "core/base/time.h"
 
 #include <chrono>
@@ -61,10 +63,9 @@ HostPort MockCluster::address() const {
 }
 
 Harness::Harness(const HostPort& broker, const std::string& settings) {
-  const DriverFactory& factory = AdaptorFactory();
-  driver_ = factory.create(host);
-  auto config =
-      Config::Parse("[message-broker]\n" + settings, "test", OptionTable(factory.info->options));
+  driver_ = std::make_unique<KafkaDriver>(host);
+  auto config = Config::Parse("[message-broker]\n" + settings, "test",
+                              OptionTable(KafkaDriver::Info().options));
   if (!config.ok()) {
     configured_ = config.status();
     return;
