@@ -34,8 +34,9 @@ endfunction()
 #                   [LIBS <targets>] [EXAMPLE])
 #
 # Builds libnvds_<name>_proto.so from a driver, the core and the client library of PKG, if any; without that library the
-# adaptor is skipped. DSMSG_DEFINE_ADAPTOR stands in adaptor.cc, if there is one, so that drivers link into one test. scripts/setup reads the names of the packages: SERVER is the broker of tests and demo. EXAMPLE: it
-# is built beside the others, and not one of those that are installed and tested as a whole.
+# adaptor is skipped. DSMSG_DEFINE_ADAPTOR stands in adaptor.cc where drivers are to link into one program.
+# scripts/setup reads the names of the packages: SERVER is the broker of tests and demo. EXAMPLE: it is built beside the
+# others, and not one of those that are installed and tested as a whole.
 function(dsmsg_add_adaptor name)
   cmake_parse_arguments(ARG "EXAMPLE" "PKG;PACKAGE;SERVER" "SOURCES;LIBS" ${ARGN})
   string(TOUPPER "DSMSG_${name}_LIB" var)
