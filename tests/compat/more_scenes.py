@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dsmsg.brokers.mqtt_servers import AmqttBroker
 from dsmsg.brokers._registries import pip_folder
+from dsmsg.brokers.mqtt_servers import AmqttBroker
 
 from compat.scenes import ALICE, BOB, KEYSTORE_PASSWORD, NOBODY, Pki, Scene, Scenes
 
