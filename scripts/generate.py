@@ -44,8 +44,8 @@ def describe(library: Path) -> Description:
     function = ctypes.CDLL(str(library)).dsmsg_describe
     function.restype = ctypes.c_char_p
     description: Description = json.loads(function().decode("utf-8"))
-    missing = {"protocol", "library", "delivery", "default_port", "options"} - description.keys()
-    if missing:
+    wanted = {"protocol", "library", "delivery", "connection", "default_port", "options"}
+    if missing := wanted - description.keys():
         raise ValueError(f"{library.name}: dsmsg_describe() lacks {', '.join(sorted(missing))}")
     return description
 
@@ -104,16 +104,21 @@ def comment(text: str) -> list[str]:
     return textwrap.wrap(text, width=98, initial_indent="# ", subsequent_indent="# ")
 
 
+def default_port(description: Description, before: str) -> str:
+    """Returns the words about the default port, behind `before`; none where there are no ports."""
+    port = description["default_port"]
+    return f"{before}default port {port}" if port else ""
+
+
 def config_file(name: str, description: Description) -> str:
     """Returns the text of cfg/cfg_<name>.txt: every option, commented out, with its default."""
-    port = description["default_port"]
     lines = [
         "# SPDX-License-Identifier: Apache-2.0",
         f"# {NOTICE}",
         "#",
         f"# Configuration of libnvds_{name}_proto.so"
         f" ({description['protocol']}, {description['library']}).",
-        f"# Connection string: host;port, host:port,host:port or a URL; default port {port}.",
+        f"# Connection string: {description['connection']}{default_port(description, '; ')}.",
         *comment(f"Delivery: {description['delivery']}"),
         "#",
         "# Every option stands here with its default; remove the # to change it.",
@@ -148,7 +153,7 @@ def options_page(name: str, description: Description) -> str:
         f"# Options: {name}",
         "",
         f"`libnvds_{name}_proto.so`, protocol `{description['protocol']}`,"
-        f" built on {description['library']}, default port {description['default_port']}.",
+        f" built on {description['library']}{default_port(description, ', ')}.",
         "",
         f"**Delivery.** {description['delivery']}",
         "",

@@ -152,6 +152,39 @@ TEST(ConnStringTest, AmqpFields) {
   Error("h:5672;user", kAmqp);
 }
 
+TEST(ConnStringTest, Paths) {
+  constexpr std::string_view kSchemes[] = {"file"};
+  constexpr ConnRules kFile{.protocol = "file", .schemes = kSchemes, .path = true};
+  for (const char* text : {"/var/lib/events", " /var/lib/events ", "file:///var/lib/events",
+                           "FILE:///var%2Flib/events"}) {
+    const Endpoints e = Good(text, kFile);
+    EXPECT_EQ(e.address, "/var/lib/events") << text;
+    EXPECT_EQ(e.ToString(), "/var/lib/events") << text;
+    EXPECT_THAT(e.hosts, ElementsAre()) << text;
+    EXPECT_EQ(e.default_topic, "") << text;
+  }
+  for (const char* text : {"/a/b;events", "file:///a/b; events"}) {
+    EXPECT_EQ(Good(text, kFile).address, "/a/b") << text;
+    EXPECT_EQ(Good(text, kFile).default_topic, "events") << text;
+    EXPECT_EQ(Good(text, kFile).not_a_topic, "") << text;
+  }
+  EXPECT_EQ(Good("/a/b;9092", kFile).default_topic, "9092");  // no port anywhere
+  EXPECT_EQ(Good("events.txt", kFile).address, "events.txt");
+  EXPECT_EQ(Good("/a b/c@d:e,f%2F", kFile).address, "/a b/c@d:e,f%2F");
+  for (const char* text : {"", "  ", ";", ";topic", "/a;b;c", "file://", "file://host/a",
+                           "file:///%zz", "kafka://h:1", "/a\nb"}) {
+    const Result<Endpoints> parsed = ParseConnString(text, kFile);
+    ASSERT_FALSE(parsed.ok()) << text;
+    EXPECT_EQ(parsed.status().code(), Code::kInvalidArgument) << text;
+    EXPECT_THAT(parsed.status().message(),
+                HasSubstr("expected a path (\"/run/name\"), \"path;topic\" or a URL, for example "
+                          "\"file:///run/name\""))
+        << text;
+  }
+  EXPECT_EQ(ConnForms(kFile), "a path or a URL");
+  EXPECT_EQ(ConnForms(kKafka), "host;port, host:port,host:port or a URL");
+}
+
 TEST(ConnStringTest, Zmq) {
   EXPECT_EQ(Good("zmq://tcp://*:5555", kZmq).address, "tcp://*:5555");
   EXPECT_EQ(Good("zmq://ipc:///tmp/x", kZmq).address, "ipc:///tmp/x");

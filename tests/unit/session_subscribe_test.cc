@@ -2,6 +2,7 @@
 // A subscription is replaced as a whole or not at all, whoever asks for it from where.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -95,6 +96,47 @@ TEST_F(SubscribeTest, ARefusalLeavesTopicsCallbackAndContextOfBefore) {
   EXPECT_TRUE(session->Disconnect().ok());
   EXPECT_THAT(first.Got(), ElementsAre("a|1", "a|2"));
   EXPECT_EQ(second.began, 0);
+}
+
+/// Leaves out all that receives.
+class SendOnlyDriver final : public Driver {
+ public:
+  static const DriverInfo& Info() { return *FakeDriver::SharedFactory().info; }
+  explicit SendOnlyDriver(DriverHost& host) : host_(host) {}
+  Status Configure(const Endpoints&, const Config&) override { return {}; }
+  Status Open(Role, Deadline, int) override { return {}; }
+  Status Submit(const Message&, Token token) override {
+    host_.Complete(token, {});
+    return {};
+  }
+  Status Poll(Millis budget, int wake_fd) override {
+    pollfd wake = {wake_fd, POLLIN, 0};
+    poll(&wake, 1, static_cast<int>(budget.count()));
+    return {};
+  }
+  void Close(Millis, int) noexcept override {}
+
+ private:
+  DriverHost& host_;
+};
+
+TEST_F(SubscribeTest, ADriverThatOnlySendsSaysSoAndGoesOnSending) {
+  const DriverFactory factory = {
+      &SendOnlyDriver::Info(), [](DriverHost& host) {
+        return std::unique_ptr<Driver>(std::make_unique<SendOnlyDriver>(host));
+      }};
+  auto session = Open("", factory);
+  ASSERT_TRUE(session);
+  Listener listener;
+  for (int i = 0; i < 2; ++i) {
+    const Status status = Subscribe(*session, {"a"}, listener);
+    EXPECT_EQ(status.code(), Code::kNotSupported);
+    EXPECT_THAT(status.message(), HasSubstr("this adaptor only sends"));
+    EXPECT_TRUE(session->Send(Request("x")).ok());
+  }
+  EXPECT_TRUE(Subscribe(*session, {}, listener).ok());
+  EXPECT_TRUE(session->Disconnect().ok());
+  EXPECT_EQ(listener.began, 0);
 }
 
 TEST_F(SubscribeTest, WhatArrivesDuringTheAttemptGoesToTheCallbackInForce) {

@@ -99,10 +99,17 @@ class Driver {
   ///
   /// It delivers nothing. Messages read meanwhile are kept and delivered later, if the set that is
   /// then in force has their topic. After ok nothing of a topic that was given up is delivered.
-  virtual Status Subscribe(std::span<const std::string> topics, Deadline deadline) = 0;
+  ///
+  /// A driver that only sends leaves Subscribe, Ack and Release out and sets
+  /// DriverInfo.separate_roles to false: subscribe then answers ERR with this text, and what is
+  /// sent goes on.
+  virtual Status Subscribe(std::span<const std::string> topics, Deadline /*deadline*/) {
+    if (topics.empty()) return {};
+    return {Code::kNotSupported, "this adaptor only sends: nothing can be received with it"};
+  }
 
   /// The host's callback for a delivered message has returned.
-  virtual void Ack(AckToken token) noexcept = 0;
+  virtual void Ack(AckToken /*token*/) noexcept {}
   /// No callback will see this delivered message: its topic was given up. It is not acknowledged,
   /// and goes back where the protocol can do that. kNoToken: it came before the last Open.
   virtual void Release(AckToken /*token*/, InMessage&& /*message*/) noexcept {}

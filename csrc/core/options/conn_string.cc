@@ -113,6 +113,7 @@ class Parser {
 
  private:
   Status ParseForm() {
+    if (rules_.path) return ParsePath();
     std::string_view marked = text_;
     // ">tcp://..." and "@tcp://..." say connect or bind.
     if (rules_.opaque && (marked.front() == '@' || marked.front() == '>')) marked.remove_prefix(1);
@@ -127,6 +128,26 @@ class Parser {
       endpoints_.hosts.clear();  // the address says it all: equal to the same written as a URL
     }
     return status;
+  }
+
+  // Only a URL is percent-decoded: any other '%' is part of the name.
+  Status ParsePath() {
+    std::string_view rest = text_;
+    const auto scheme = SchemeOf(rest);
+    if (scheme) {
+      const std::string name = Lowered(*scheme);
+      if (std::find(rules_.schemes.begin(), rules_.schemes.end(), name) == rules_.schemes.end()) {
+        return Expected("the scheme \"" + name.substr(0, 16) + "\" is another protocol's");
+      }
+      rest.remove_prefix(scheme->size() + 3);
+      if (!rest.starts_with('/')) return Expected("no path that begins with '/' follows ://");
+    }
+    if (Status topic = TakeTopic(&rest); !topic.ok()) return topic;
+    const auto path = scheme ? PercentDecoded(rest) : std::optional<std::string>(Trim(rest));
+    if (!path) return Expected("the path is not percent-encoded correctly");
+    if (path->empty()) return Expected("the path is missing");
+    endpoints_.address = *path;
+    return {};
   }
 
   Status ParseUrl(const std::string& scheme, std::string_view marked) {
@@ -340,6 +361,15 @@ class Parser {
   }
 
   Status Expected(const std::string& why) const {
+    if (rules_.path) {
+      const std::string url =
+          rules_.schemes.empty()
+              ? ""
+              : ", for example \"" + std::string(rules_.schemes.front()) + ":///run/name\"";
+      return {Code::kInvalidArgument, "connection string: " + why +
+                                          "; expected a path (\"/run/name\"), \"path;topic\"" +
+                                          (url.empty() ? "" : " or a URL") + url};
+    }
     const std::string port = std::to_string(rules_.default_port == 0 ? 9000 : rules_.default_port);
     std::string url = rules_.schemes.empty() ? std::string() : std::string(rules_.schemes.front());
     if (!url.empty()) url += rules_.opaque ? "://tcp://localhost:" + port : "://localhost:" + port;
@@ -370,6 +400,11 @@ std::string Endpoints::ToString() const {
     out += host.ToString();
   }
   return hosts.empty() ? address : out;
+}
+
+std::string ConnForms(const ConnRules& rules) {
+  if (rules.path) return rules.schemes.empty() ? "a path" : "a path or a URL";
+  return "host;port, host:port,host:port or a URL";
 }
 
 Result<Endpoints> ParseConnString(std::string_view text, const ConnRules& rules) {

@@ -25,14 +25,14 @@ struct Endpoints {
   std::vector<HostPort> hosts;
   std::string user, password;  // from the string; password is a secret
   std::string path;            // of a URL, without the leading slash (AMQP: vhost, Redis: database)
-  std::string address;         // for schemes whose rest is an address of its own ("tcp://*:5555")
+  std::string address;         // opaque and path: an address of its own ("tcp://*:5555", "/a/b")
   bool tls = false;            // mqtts, rediss, amqps
   std::string default_topic;   // third field of host;port;topic
   /// Last field after ';' that is not a topic (a port, an AMQP password): a host may pass it as the
   /// topic, where it counts as absent and must not be logged.
   /// Without blanks at its ends: trim what it is compared with.
   std::string not_a_topic;
-  std::string ToString() const;  // hosts only: safe to log
+  std::string ToString() const;  // hosts or address: safe to log
 };
 
 /// What the forms mean for one protocol.
@@ -44,7 +44,11 @@ struct ConnRules {
   bool third_is_user = false;  // AMQP: host;port;user;password
   bool opaque = false;         // ZMQ: the rest of the URL is an address
   uint16_t tls_port = 0;       // of a URL whose scheme is TLS; 0: default_port too
+  bool path = false;           // a file or a Unix socket: "path", "path;topic", "scheme:///path"
 };
+
+/// The forms in words, for describe: "host;port, host:port,host:port or a URL".
+std::string ConnForms(const ConnRules& rules);
 
 /// An error says what was expected and shows an example, and never repeats a password.
 Result<Endpoints> ParseConnString(std::string_view text, const ConnRules& rules);

@@ -32,7 +32,7 @@ struct DriverInfo {
   const char* (*library_version)() = nullptr;
   std::span<const OptionSpec> options;
   ConnRules conn_rules;
-  bool separate_roles = true;
+  bool separate_roles = true;  // false, too, for a driver that only sends
   RetryOwner retry = RetryOwner::kCore;
   /// The option by which messages wait for others to be submitted with (another name where the
   /// protocol has a `linger` of its own).

@@ -164,6 +164,7 @@ std::string DescribeJson(const DriverInfo& info) {
   string("contract", kContractVersion);
   string("library", info.library);
   string("delivery", info.delivery);
+  string("connection", ConnForms(info.conn_rules).c_str());
   json.Key("default_port");
   json.Uint(info.conn_rules.default_port);
   json.Key("schemes");
