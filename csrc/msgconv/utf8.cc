@@ -1,30 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "msgconv/utf8.h"
 
+#include <glib.h>
+
 namespace dsmsg::msgconv {
-namespace {
-
-bool IsContinuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
-
-}  // namespace
 
 size_t SequenceLength(const uint8_t* p, size_t left) {
-  const uint8_t first = p[0];
-  if (first < 0xC2 || first > 0xF4) return 0;
-  const size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (left < length) return 0;
-  uint8_t low = 0x80, high = 0xBF;
-  if (first == 0xE0) low = 0xA0;
-  if (first == 0xED) high = 0x9F;
-  if (first == 0xF0) low = 0x90;
-  if (first == 0xF4) high = 0x8F;
-  if (p[1] < low || p[1] > high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if (!IsContinuation(p[i])) return 0;
-  }
-  return length;
+  constexpr gunichar kError = 0x80000000;  // (gunichar)-1 and -2
+  const auto* text = reinterpret_cast<const char*>(p);
+  const bool valid = g_utf8_get_char_validated(text, static_cast<gssize>(left)) < kError;
+  return valid ? static_cast<size_t>(g_utf8_next_char(text) - text) : 0;
 }
 
+// Not g_utf8_validate and g_utf8_make_valid: for them a NUL is an error.
 bool IsUtf8(std::string_view text) {
   const auto* p = reinterpret_cast<const uint8_t*>(text.data());
   for (size_t i = 0; i < text.size();) {

@@ -21,25 +21,6 @@ int64_t NowMs() {
       .count();
 }
 
-void AppendJsonString(std::string_view text, std::string* out) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out->push_back('"');
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out->push_back('\\');
-      out->push_back(c);
-    } else if (byte < 0x20) {
-      *out += "\\u00";
-      out->push_back(kHex[byte >> 4]);
-      out->push_back(kHex[byte & 15]);
-    } else {
-      out->push_back(c);
-    }
-  }
-  out->push_back('"');
-}
-
 const char* CommandName(RedisSettings::Command command) {
   switch (command) {
     case RedisSettings::Command::kPublish:
@@ -168,16 +149,16 @@ void RedisProducer::AppendSensorFields(const Message& message) {
   out.Argument(id);
   out.Argument("value");
   out.Argument(message.payload);
-  scratch_ = "{";
+  headers_text_.Clear();
+  headers_json_.Reset(headers_text_);
+  headers_json_.StartObject();
   for (const auto& [name, value] : message.headers) {
-    if (scratch_.size() > 1) scratch_ += ',';
-    AppendJsonString(name, &scratch_);
-    scratch_ += ':';
-    AppendJsonString(value, &scratch_);
+    headers_json_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+    headers_json_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
   }
-  scratch_ += '}';
+  headers_json_.EndObject();
   out.Argument("headers");
-  out.Argument(scratch_);
+  out.Argument({headers_text_.GetString(), headers_text_.GetSize()});
 }
 
 Status RedisProducer::Answer(const Slot& slot, const Reply& reply) {

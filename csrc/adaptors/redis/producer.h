@@ -6,6 +6,9 @@
 #ifndef DSMSG_ADAPTORS_REDIS_PRODUCER_H_
 #define DSMSG_ADAPTORS_REDIS_PRODUCER_H_
 
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +63,8 @@ class RedisProducer {
   FieldReader sensor_reader_;
   std::vector<FieldValue> sensor_values_;
   std::string scratch_;
+  rapidjson::StringBuffer headers_text_;  // for DeepStream 9's layout
+  rapidjson::Writer<rapidjson::StringBuffer> headers_json_;
 };
 
 }  // namespace dsmsg::redis

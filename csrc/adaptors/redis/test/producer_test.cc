@@ -80,7 +80,7 @@ TEST(RedisProducer, SensorIdLayoutOfDeepStream9) {
                                 {{"key", "cam2"}, {"value", minimal}, {"headers", "{}"}},
                                 {{"key", "default-sensor"},
                                  {"value", "text"},
-                                 {"headers", "{\"a\":\"say \\\"hi\\\"\\u000a\",\"b\":\"c\"}"}}}));
+                                 {"headers", "{\"a\":\"say \\\"hi\\\"\\n\",\"b\":\"c\"}"}}}));
 }
 
 TEST(RedisProducer, TheWindowIsBoundedAndOrderIsKept) {
