@@ -1,73 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
-# reach the scripts as environment variables.
+# reach the scripts as environment variables. In brackets: how long it takes on two cores with a warm compiler cache,
+# where that was measured.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-quick test-debian faults compat soak lint format generate lock bench docs clean
+.PHONY: help setup demo build check test test-quick test-debian faults compat soak lint format generate lock bench docs clean
 
-help: ## List what can be done
+help: ## [1 s] List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
+	@echo "(how long it takes on two cores with a warm compiler cache, where that was measured)"
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## \[|\] ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %7s  %s\n", $$1, $$2, substr($$0, index($$0, "] ") + 2)}' $(MAKEFILE_LIST)
 
-setup: ## Install what a developer needs (packages with apt, Python packages into .venv)
+setup: ## [] Install what a developer needs (packages with apt, Python packages into .venv)
 	@scripts/setup
 
-demo: ## From a video to a broker and back [BROKER=mock|kafka|redis|...] [VIDEO=path] [FRAMES=n]
+demo: ## [] From a video to a broker and back [BROKER=mock|kafka|redis|...] [VIDEO=path] [FRAMES=n]
 	@scripts/setup demo
 	@scripts/demo
 
-build: ## Build everything into build/dev
+build: ## [1-6 min] Build everything into build/dev
 	@scripts/setup build
 	@cmake --preset dev
 	@cmake --build --preset dev
 
-test: ## Install what is needed, build, run all tests, then again under the sanitizers
+check: ## [2 min] Before a commit: format and lint of what changed, the core and its unit tests
+	@scripts/check
+
+test: ## [22 min] Install what is needed, build, run all tests, then again under the sanitizers
 	@scripts/test
 
-test-quick: ## The tests without the sanitizer builds
+test-quick: ## [17 min] The tests without the sanitizer builds
 	@scripts/test quick
 
-faults: ## What breaks while a pipeline sends, at full length: about 25 minutes [FAULTS="cut redis:paused"]
+faults: ## [25 min] What breaks while a pipeline sends, at full length [FAULTS="cut redis:paused"]
 	@scripts/setup test
 	@scripts/faults
 
-compat: ## One battery over some twenty servers as their packages leave them [SERVERS="mochi redis"] [SHORT=1] [DOCS=1]
+compat: ## [] One battery over some twenty servers as their packages leave them [SERVERS="mochi redis"] [SHORT=1] [DOCS=1]
 	@scripts/setup build test
 	@scripts/compat
 
-test-debian: ## Build, units' and elements' tests in a root made by debootstrap (as root) [SUITE=trixie|sid]
+test-debian: ## [] Build, units' and elements' tests in a root made by debootstrap (as root) [SUITE=trixie|sid]
 	@scripts/test-debian $(or $(SUITE),trixie)
 
-soak: ## A pipeline for 10 minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind|asan]
+soak: ## [10 min] A pipeline for ten minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind|asan]
 	@scripts/setup build test
 	@cmake --preset dev -Wno-dev
 	@cmake --build --preset dev
 	@scripts/soak $(or $(SECONDS),600) $(or $(MODE),plain)
 
-lint: ## Check formatting, types and common mistakes
+lint: ## [] Check formatting, types and common mistakes
 	@scripts/setup build test lint
 	@scripts/lint
 
-format: ## Rewrite the sources in the project's format
+format: ## [10 s] Rewrite the sources in the project's format
 	@scripts/setup lint
 	@scripts/lint format
 
-generate: ## Write again the files that are made from the adaptors' option tables
+generate: ## [1 min] Write again the files that are made from the adaptors' option tables
 	@scripts/setup build test
 	@cmake --preset dev -Wno-dev
 	@cmake --build --preset dev --target adaptors
 	@.venv/bin/python scripts/generate.py build/dev/lib
 
-lock: ## Renew the exact versions of Python packages (requirements.lock), and run the quick tests with them
+lock: ## [] Renew the exact versions of Python packages (requirements.lock), and run the quick tests with them
 	@scripts/lock
 
-bench: ## Measure: each result is a ratio or a cost per message, as JSON in build/bench/
+bench: ## [] Measure: each result is a ratio or a cost per message, as JSON in build/bench/
 	@scripts/setup test
 	@scripts/bench
 
-docs: ## Build the documentation into site/
+docs: ## [5 s] Build the documentation into site/
 	@scripts/setup docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
-clean: ## Remove what was built (.venv and the compiler cache stay)
+clean: ## [1 s] Remove what was built (.venv and the compiler cache stay)
 	rm -rf build site dist

@@ -44,7 +44,7 @@ def test_a_url_is_the_same_and_a_missing_folder_is_named(adaptor: Adaptor, tmp_p
     assert (tmp_path / "x").read_text() == "1\n"
     with pytest.raises(DsmsgError, match=f"cannot open {tmp_path}/no/x: No such file"):
         adaptor.connect(f"{tmp_path}/no/x")
-    with pytest.raises(DsmsgError, match='expected a path .*"file:///run/name"'):
+    with pytest.raises(DsmsgError, match=r'expected a path .*"file:///run/name"'):
         adaptor.connect("kafka://localhost:9092")
 
 
