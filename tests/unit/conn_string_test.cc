@@ -153,8 +153,8 @@ TEST(ConnStringTest, AmqpFields) {
 }
 
 TEST(ConnStringTest, Paths) {
-  constexpr std::string_view kSchemes[] = {"file"};
-  constexpr ConnRules kFile{.protocol = "file", .schemes = kSchemes, .path = true};
+  static constexpr std::string_view kSchemes[] = {"file"};
+  static constexpr ConnRules kFile{.protocol = "file", .schemes = kSchemes, .path = true};
   for (const char* text : {"/var/lib/events", " /var/lib/events ", "file:///var/lib/events",
                            "FILE:///var%2Flib/events"}) {
     const Endpoints e = Good(text, kFile);
