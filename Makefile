@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything here is a short name for a script or a CMake command; `make help` lists them. Variables given to make
 # reach the scripts as environment variables. In brackets: how long it takes on two cores with a warm compiler cache,
-# where that was measured.
+# where that is known; those under a minute are estimates.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo build check test test-quick test-debian faults compat soak lint format generate lock bench docs clean
 
 help: ## [1 s] List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
-	@echo "(how long it takes on two cores with a warm compiler cache, where that was measured)"
+	@echo "(about how long it takes on two cores with a warm compiler cache, where that is known)"
 	@echo
 	@awk -F ':.*## \[|\] ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %7s  %s\n", $$1, $$2, substr($$0, index($$0, "] ") + 2)}' $(MAKEFILE_LIST)
 
