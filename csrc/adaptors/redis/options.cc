@@ -24,7 +24,8 @@ constexpr OptionSpec kOptions[] = {
      "streamsize; "
      "0: never"},
     {"command", "enum(xadd,publish,rpush)", "xadd",
-     "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost when nobody listens. rpush: "
+     "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. "
+     "rpush: "
      "lists"},
     {"database", "int(0,2147483647)", "0", "Number of the database (SELECT)"},
     {"pipeline", "int(1,1000000)", "1000", "Most commands sent and not yet answered"},

@@ -80,7 +80,7 @@ class RedisConfig(Config):
             ("consumername", "string", "redis-consumer", "Name in the consumer group. Give each process of a group its own: entries that were delivered and not acknowledged are read again under the same name after a restart", ""),
             ("streamsize", "int(0,9223372036854775807)", "10000", "A stream is trimmed to about this many entries (MAXLEN ~); 0: never", ""),
             ("stream-max-age", "ms(0,3155760000000)", "0", "A stream is trimmed of entries older than this (MINID ~, Redis 6.2 or newer), instead of by streamsize; 0: never", ""),
-            ("command", "enum(xadd,publish,rpush)", "xadd", "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost when nobody listens. rpush: lists", ""),
+            ("command", "enum(xadd,publish,rpush)", "xadd", "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. rpush: lists", ""),
             ("database", "int(0,2147483647)", "0", "Number of the database (SELECT)", ""),
             ("pipeline", "int(1,1000000)", "1000", "Most commands sent and not yet answered", ""),
             ("linger", "ms(0,100)", "5", "How long a message may wait for others to share system calls and wake-ups with; a synchronous send never waits. 0: every message leaves at once", ""),
@@ -223,7 +223,7 @@ class RedisConfig(Config):
     """A stream is trimmed of entries older than this (MINID ~, Redis 6.2 or newer), instead of
     by streamsize; 0: never (a bare number is milliseconds; default 0)."""
     command: Literal["xadd", "publish", "rpush"] | None
-    """Xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost when nobody listens.
+    """Xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber.
     rpush: lists (default xadd)."""
     database: int | None
     """Number of the database (SELECT) (default 0)."""

@@ -26,7 +26,7 @@ def find_mosquitto() -> str:
     """Returns the program: that of the environment variable MOSQUITTO, else the first found.
 
     Raises:
-        BrokerError: there is none.
+        BrokerError: the server is not installed.
     """
     program = os.environ.get("MOSQUITTO") or shutil.which(
         "mosquitto",

@@ -20,7 +20,7 @@ def find_redis() -> str:
     """Returns the program: that of the environment variable REDIS_SERVER, else the first found.
 
     Raises:
-        BrokerError: there is none.
+        BrokerError: the server is not installed.
     """
     program = os.environ.get("REDIS_SERVER") or shutil.which(
         "redis-server", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin"
