@@ -13,7 +13,6 @@ namespace {
 
 // What a server that reads slowly can make us hold beyond the core's own buffers.
 constexpr size_t kMaxUnsent = size_t{1} << 20;
-// A message that comes later than this after the one before is not part of a steady flow.
 constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
 
 int64_t NowMs() {
