@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints which tests failed, and the end of what they printed, from JUnit files.
+
+Usage: failed_tests.py FILE.xml [...]    (a file that is not there is passed over)
+
+A run's log is long and may be cut: what failed belongs to its end.
+"""
+
+from __future__ import annotations
+
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+_LINES = 30
+_TESTS = 10
+
+
+def _output(test: ET.Element) -> list[str]:
+    parts = (test.find(name) for name in ("failure", "error", "system-out"))
+    return "\n".join(part.text or "" for part in parts if part is not None).strip().splitlines()
+
+
+def main() -> None:
+    """Prints a line for each failed test, then the outputs of the first ten."""
+    failed = [
+        (f"{path.stem}: {test.get('name')}", _output(test))
+        for path in map(Path, sys.argv[1:])
+        if path.exists()
+        for test in ET.parse(path).iter("testcase")  # noqa: S314 (our own file)
+        if test.get("status") == "fail"
+        or test.find("failure") is not None
+        or test.find("error") is not None
+    ]
+    for name, output in failed[:_TESTS]:
+        print(f"=== {name}", *output[-_LINES:], "", sep="\n")
+    for name, _ in failed:
+        print(f"FAILED  {name}")
+
+
+if __name__ == "__main__":
+    main()
