@@ -172,7 +172,7 @@ TEST_P(Options_Connect, WaitWaitsForTheBroker) {
   const std::string topic = NewTopic(server);
   server.Kill();
   Outage outage(server, 500ms);
-  const Link link = Connect(server, QuickReconnect({"connect=wait", "connect-wait-timeout=60s"}));
+  const Link link = Connect(server, QuickReconnect({"connect=wait", "connect-wait-timeout=300s"}));
   ASSERT_TRUE(link.ok());
   EXPECT_TRUE(link.GetStats().link_up());
   outage.Join();

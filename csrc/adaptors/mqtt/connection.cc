@@ -106,6 +106,7 @@ Status MqttConnection::ReadAll() {
       if (Status status = CheckFirstBytes(); !status.ok()) return status;
     }
     if (Status status = Digest(); !status.ok()) return status;
+    if (!wire_.may_hold_more()) break;
   }
   return {};
 }

@@ -22,7 +22,6 @@
 namespace dsmsg::mqtt {
 namespace {
 
-constexpr size_t kPiece = size_t{64} << 10;
 constexpr size_t kMostUnsent = size_t{256} << 10;
 constexpr uint8_t kPuback = 0x40;
 

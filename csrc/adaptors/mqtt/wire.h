@@ -50,6 +50,8 @@ class MqttWire {
 
   /// Reads one piece from the server. kWouldBlock: there was nothing.
   TransportIo Receive();
+  /// The piece read last may not be all that has arrived.
+  bool may_hold_more() const { return tls_ != nullptr || received_ == kPiece; }
   /// Of a connection on which nothing was received before: the server has meanwhile answered
   /// CONNECT as version 5 does.
   bool AnsweredAsVersion5();
@@ -72,6 +74,8 @@ class MqttWire {
   int error_number() const { return error_number_; }
 
  private:
+  static constexpr size_t kPiece = size_t{64} << 10;
+
   TransportIo Failed(int error);
   TransportIo ReceivePlain();
   void Filter(std::string_view bytes);

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/queue/completion.h"
 
+#include <chrono>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 #include "core/base/guard.h"
 #include "core/base/thread.h"
 
 namespace dsmsg {
+namespace {
+
+// A server with a small window answers a few messages at a time, thousands of times a second. Each
+// answer that wakes the host's thread takes the core from a thread that has more to do.
+constexpr std::chrono::microseconds kOften{200}, kGather{100};
+
+}  // namespace
 
 NvDsMsgApiErrorType ToApi(const Status& status) {
   if (status.ok()) return NVDS_MSGAPI_OK;
@@ -41,6 +50,7 @@ void CompletionQueue::Dispatch(Millis wait) {
       ++sleepers_;
       due_cv_.wait_for(lock, wait, [this] { return !due_.empty(); });
       --sleepers_;
+      Gather(&lock);
     }
     if (due_.empty()) return;
     batch = std::exchange(due_, std::move(spare_));
@@ -60,6 +70,15 @@ void CompletionQueue::Dispatch(Millis wait) {
               [](const char* what) { LogException("a send callback", what); });
     if (!process_.is_here()) done = batch.size();  // it has forked: the parent calls the others
   }
+}
+
+void CompletionQueue::Gather(std::unique_lock<std::mutex>* lock) {
+  if (Clock::now() - woken_ < kOften) {
+    lock->unlock();
+    std::this_thread::sleep_for(kGather);
+    lock->lock();
+  }
+  woken_ = Clock::now();
 }
 
 // The first `begin` of the batch were called.
