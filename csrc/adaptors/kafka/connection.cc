@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "adaptors/kafka/errors.h"
-#include "adaptors/kafka/loss_watch.h"
 #include "adaptors/kafka/stall_watch.h"
 #include "core/base/fork.h"
 #include "core/base/limits.h"
@@ -22,8 +21,6 @@
 
 namespace dsmsg::kafka {
 namespace {
-
-constexpr size_t kMaxLosses = 1000;
 
 // librdkafka's levels are those of syslog. "FAIL" lines repeat what the error events say, which
 // become link states.
@@ -47,11 +44,9 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
   constexpr int kDebug = 7;
   if (level == kDebug && shared.debugs_for_us) {
     if (std::string_view(facility) != "MSGSET") return;
-    std::string partition = LossIn(text);
-    if (!partition.empty() && shared.losses.size() < kMaxLosses) {
-      shared.losses.push_back(std::move(partition));
+    if (shared.losses.Add(text, pthread_self())) {
       shared.events.Signal();
-    } else if (partition.empty() && shared.refusal.empty()) {
+    } else if (shared.refusal.empty()) {
       shared.refusal = RefusalIn(text);
     }
     return;
@@ -61,7 +56,7 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
     const size_t thread = line.starts_with("[thrd:") ? line.find("]: ") : line.npos;
     shared.failure = shared.redact(thread == line.npos ? line : line.substr(thread + 3));
     if (line.find("in state UP") != line.npos) {
-      shared.ended = true;
+      shared.losses.AddEnd();
       shared.events.Signal();
     }
   }
@@ -78,7 +73,12 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
 // Any broker thread: connect(2) with a count. librdkafka does not tell of repeated failures
 // otherwise.
 int OnConnect(int fd, const sockaddr* address, int length, const char*, void* opaque) {
-  static_cast<ClientShared*>(opaque)->connects.fetch_add(1, std::memory_order_relaxed);
+  auto& shared = *static_cast<ClientShared*>(opaque);
+  shared.connects.fetch_add(1, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(shared.mutex);
+    shared.losses.AddConnect(pthread_self());
+  }
   if (connect(fd, address, static_cast<socklen_t>(length)) == 0) return 0;
   return errno == EINPROGRESS ? 0 : errno;
 }
@@ -190,9 +190,9 @@ void KafkaConnection::ListenToRefusals(bool on) {
 
 void KafkaConnection::ListenToLosses(bool on) { Listen(2, on); }
 
-KafkaConnection::Losses KafkaConnection::TakeLosses() {
+LossLines::Losses KafkaConnection::TakeLosses() {
   const std::lock_guard lock(shared_->mutex);
-  return {std::exchange(shared_->ended, false), std::exchange(shared_->losses, {})};
+  return shared_->losses.Take();
 }
 
 std::string KafkaConnection::TakeRefusal() {

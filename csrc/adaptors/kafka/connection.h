@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "adaptors/kafka/errors.h"
+#include "adaptors/kafka/loss_lines.h"
 #include "adaptors/kafka/security.h"
 #include "adaptors/kafka/settings.h"
 #include "core/base/fd.h"
@@ -46,9 +47,8 @@ struct ClientShared {
   // Guarded by mutex.
   Logger* log = nullptr;
   std::string refusal;
-  std::string failure;              // how a connection ended last
-  bool ended = false;               // a connection did that was open
-  std::vector<std::string> losses;  // see LossIn
+  std::string failure;  // how a connection ended last
+  LossLines losses;
 };
 
 /// Owned by the I/O thread, which calls everything here.
@@ -85,12 +85,8 @@ class KafkaConnection {
   /// Producer: reads in the same lines of which partitions messages were on their way when a
   /// connection ended.
   void ListenToLosses(bool on);
-  struct Losses {
-    bool ended = false;  // an open connection has, also without listening
-    std::vector<std::string> partitions;
-  };
-  /// Since the last call.
-  Losses TakeLosses();
+  /// Since the last call. `ended` also without listening.
+  LossLines::Losses TakeLosses();
   /// How a connection ended last, as the text of an error event. Since librdkafka 2.11 the end of
   /// an open connection is a log line only. Empty: none did, or it was not logged.
   std::string LastFailure() const;

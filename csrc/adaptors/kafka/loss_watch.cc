@@ -11,25 +11,13 @@ constexpr Millis kListen{10'000};  // longer than any pause between attempts
 
 }  // namespace
 
-// "[thrd:h:1/1]: h:1/1: t [0]: MessageSet with 2 message(s) (MsgId 1, BaseSeq 0) encountered error:
-// Local: Broker transport failure (actions ...)"
-std::string LossIn(std::string_view line) {
-  const size_t end = line.find("]: MessageSet with ");
-  if (end == line.npos || line.find("error: Local: Broker transport failure") == line.npos) {
-    return "";
-  }
-  line = line.substr(0, end + 1);
-  const size_t begin = line.rfind(": ");
-  return std::string(begin == line.npos ? line : line.substr(begin + 2));
-}
-
 void LossWatch::OnAnswer(std::string_view topic, int32_t partition) {
   if (losses_.empty()) return;
   losses_.erase(std::string(topic) + " [" + std::to_string(partition) + "]");
 }
 
 std::string LossWatch::Tick(size_t waiting) {
-  const KafkaConnection::Losses seen = connection_.TakeLosses();
+  const LossLines::Losses seen = connection_.TakeLosses();
   if (waiting == 0) losses_.clear();
   const Deadline now = Clock::now();
   if ((seen.ended || !seen.partitions.empty()) && waiting > 0) {

@@ -37,10 +37,6 @@ class LossWatch {
   std::map<std::string, int> losses_;  // in a row, by "<topic> [<partition>]"
 };
 
-/// "<topic> [<partition>]" of the line that says that a connection ended with messages of it on
-/// their way, or "".
-std::string LossIn(std::string_view line);
-
 }  // namespace dsmsg::kafka
 
 #endif  // DSMSG_ADAPTORS_KAFKA_LOSS_WATCH_H_

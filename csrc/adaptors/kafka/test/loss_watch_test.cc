@@ -52,6 +52,34 @@ TEST(KafkaLoss, OneEndOfAConnectionBlamesNoMessage) {
   EXPECT_EQ(harness.host.blamed, 0);
 }
 
+// Two of a partition's requests may be under way. Counted as two ends, a cut cable would make a new
+// producer, which sends again what the broker has.
+TEST(KafkaLoss, OneEndCountsOnceForAPartition) {
+  const std::string lost =
+      ": MessageSet with 1 message(s) (MsgId 1, BaseSeq 0) encountered error: Local: Broker "
+      "transport failure (actions Retry,MsgPossiblyPersisted)";
+  const auto request = [&lost](const char* partition) {
+    return "[thrd:h:1/1]: h:1/1: " + std::string(partition) + lost;
+  };
+  using Partitions = std::vector<std::string>;
+  const pthread_t broker = 1, another = 2;
+  LossLines lines;
+  EXPECT_FALSE(lines.Take().ended);
+  lines.AddEnd();
+  for (const char* partition : {"t [0]", "t [0]", "t [1]"}) {
+    EXPECT_TRUE(lines.Add(request(partition), broker));
+  }
+  const LossLines::Losses first = lines.Take();
+  EXPECT_TRUE(first.ended);
+  EXPECT_EQ(first.partitions, (Partitions{"t [0]", "t [1]"}));
+  lines.AddConnect(another);
+  EXPECT_TRUE(lines.Add(request("t [0]"), broker));
+  EXPECT_EQ(lines.Take().partitions, Partitions());
+  lines.AddConnect(broker);
+  EXPECT_TRUE(lines.Add(request("t [0]"), broker));
+  EXPECT_EQ(lines.Take().partitions, Partitions{"t [0]"});
+}
+
 TEST(KafkaLoss, ThePartitionIsReadFromTheLibrarysLines) {
   const std::string line =
       "[thrd:h:1/1]: h:1/1: t [3]: MessageSet with 2 message(s) (MsgId 1, BaseSeq 0) encountered "
