@@ -53,6 +53,7 @@ class CompletionQueue {
   std::vector<Due> spare_;  // memory of the last dispatched batch, used again
   size_t sleepers_ = 0;
   Clock::time_point woken_;  // when a wait last ended
+  int futile_ = 0;           // see Gather
 };
 
 /// What the C contract calls a status.
