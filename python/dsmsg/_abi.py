@@ -98,14 +98,14 @@ _thread = threading.local()
 class Library:
     """A loaded adaptor: its functions by their short names ("send_async", "stats").
 
-    Never unloaded: a thread of somebody's adaptor might still run.
+    Never unloaded: a thread of a third-party adaptor might still be running.
     """
 
     def __init__(self, path: Path) -> None:
         """Loads `path`.
 
         Raises:
-            OSError: it cannot be loaded, or is no adaptor; the text says why.
+            OSError: it cannot be loaded, or is not an adaptor; the text says why.
         """
         self.path = path
         try:
@@ -169,13 +169,13 @@ def register(target: Callable[..., None]) -> Any:  # noqa: ANN401 - a void point
 
 
 def forget(user_ptr: Any) -> Callable[..., None] | None:  # noqa: ANN401 - a void pointer
-    """Ends what `register` began; returns the target, None when it was forgotten before."""
+    """Ends what `register` began; returns the target, or None if it was already forgotten."""
     return _targets.pop(int(ffi.cast("uintptr_t", user_ptr)), None)
 
 
 @contextmanager
 def collect_errors() -> Iterator[list[BaseException]]:
-    """Collects the exceptions of callbacks that run on this thread meanwhile."""
+    """Collects the exceptions of callbacks that run on this thread during the block."""
     before: list[BaseException] | None = getattr(_thread, "errors", None)
     errors: list[BaseException] = []
     _thread.errors = errors
@@ -188,7 +188,8 @@ def collect_errors() -> Iterator[list[BaseException]]:
 def report(error: BaseException) -> None:
     """Hands on an exception of a callback.
 
-    To whoever called into the adaptor on this thread, else to `threading.excepthook`.
+    To the caller of the adaptor on this thread if there is one, otherwise to
+    `threading.excepthook`.
     """
     errors: list[BaseException] | None = getattr(_thread, "errors", None)
     if errors is not None:
@@ -241,7 +242,7 @@ def on_message(result: int, message: Any, size: int, topic: Any, user_ptr: Any) 
 
 @_callback("link_cb")
 def on_link(user_ptr: Any, state: int, reason: Any) -> None:  # noqa: ANN401
-    """Tells of a change of the link."""
+    """Reports a change of the link."""
     try:
         target = _targets.get(int(ffi.cast("uintptr_t", user_ptr)))
         if target is not None:
@@ -273,7 +274,7 @@ class EventSlot:
         return slot
 
     def give_back(self) -> None:
-        """Ends the calls."""
+        """Stops the calls."""
         self.target = None
         self._free.append(self)
 

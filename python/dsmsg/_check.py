@@ -17,16 +17,16 @@ __all__ = ["check_config", "option_names"]
 
 
 def check_config(library: Library, protocol: str, config: object) -> None:
-    """Checks that settings are meant for this adaptor, as far as it can be asked.
+    """Checks that settings are meant for this adaptor, as far as the adaptor can tell.
 
     Args:
         library: the adaptor; one without dsmsg_describe is not asked.
         protocol: its protocol name, "" when it has none.
-        config: what `Adaptor.connect` takes. Files are left to the adaptor.
+        config: what `Adaptor.connect` takes. The adaptor checks files.
 
     Raises:
-        ConfigError: a config class of another adaptor, a name that is no option (with the nearest
-            one), or an option given twice.
+        ConfigError: a config class of another adaptor, a name that is not an option (with the
+            nearest one), or an option given twice.
     """
     if isinstance(config, Config):
         theirs = config.adaptor
@@ -40,7 +40,7 @@ def check_config(library: Library, protocol: str, config: object) -> None:
 
 
 def option_names(library: Library) -> frozenset[str]:
-    """Returns the names of the adaptor's options, with dashes; none when it cannot be asked."""
+    """Returns the names of the adaptor's options, with dashes; none if it has no dsmsg_describe."""
     if not library.has("describe"):
         return frozenset()
     text = ffi.string(library.describe()).decode("utf-8", "replace")
@@ -52,7 +52,7 @@ def _check_names(protocol: str, known: frozenset[str], config: Mapping[str, obje
     for name in config:
         if not isinstance(name, str) or _dashed(name) not in known:
             hint = nearest(str(name), sorted(known))
-            raise ConfigError(f"{protocol.lower()}: there is no option {name!r}{hint}")
+            raise ConfigError(f"{protocol.lower()}: unknown option {name!r}{hint}")
         first = seen.setdefault(_dashed(name), name)
         if first != name:
             raise ConfigError(f"{protocol.lower()}: {name!r} and {first!r} are the same option")

@@ -60,17 +60,17 @@ class Config:
         """Checks and sets one option.
 
         Raises:
-            ConfigError: there is no such option, or the value is not allowed.
+            ConfigError: the option does not exist, or the value is not allowed.
         """
         self._set(name, value)
 
     def _set(self, name: str, value: object) -> None:
-        """Sets one option by any spelling of its name, which an error repeats as it is."""
+        """Sets one option by any spelling of its name; an error quotes that spelling."""
         attribute = name.replace("-", "_")
         option = next((o for o in self.options.values() if o.attribute == attribute), None)
         if option is None:
             hint = nearest(name, list(self.options))
-            raise ConfigError(f"{self.adaptor}: there is no option {name!r}{hint}")
+            raise ConfigError(f"{self.adaptor}: unknown option {name!r}{hint}")
         if value is not None:
             text = option.to_text(value)
             if option.unavailable and text != option.default:
@@ -81,7 +81,7 @@ class Config:
         """Returns the options that are set, by their names in the file, as text, secrets included.
 
         Raises:
-            ConfigError: a mapping that was changed after its assignment is not allowed any more.
+            ConfigError: a mapping was changed after its assignment and is no longer allowed.
         """
         values = {o.name: (o, getattr(self, o.attribute)) for o in self.options.values()}
         return {

@@ -31,7 +31,7 @@ class _ClosedError(DsmsgError):
 
 
 class ConnectionCore:
-    """What `Connection` says of threads, exceptions and lifetime is done here."""
+    """Implements what `Connection` documents about threads, exceptions and lifetime."""
 
     def __init__(self, library: Library, protocol: str) -> None:
         """Makes a closed connection; `Adaptor.connect` opens it."""
@@ -85,7 +85,7 @@ class ConnectionCore:
             self._worker.start()
 
     def handle_event(self, handle: Any, event: int) -> None:  # noqa: ANN401 - a void pointer
-        """Passes an event on; one that comes before `open` (which ours never send) waits for it."""
+        """Passes an event on; one that comes before `open` (ours send none) waits for it."""
         if not self._handle:
             self._early_events.append(event)
         elif handle == self._handle and self._on_event is not None:
@@ -106,11 +106,11 @@ class ConnectionCore:
 
     @property
     def pending(self) -> int:
-        """Number of asynchronous sends that were not called back yet."""
+        """Number of asynchronous sends that have not been called back yet."""
         return len(self._pending)
 
     def do_work(self) -> None:
-        """Runs the callbacks that are due; waits for one at most `work-wait` when none is.
+        """Runs the callbacks that are due; if none is, waits for one for at most `work-wait`.
 
         Raises:
             BaseException: the first exception of a callback.
@@ -120,7 +120,7 @@ class ConnectionCore:
         _raise_first(errors)
 
     def work_until_done(self, timeout: float) -> bool:
-        """Calls `do_work` until every asynchronous send was called back.
+        """Calls `do_work` until every asynchronous send has been called back.
 
         Args:
             timeout: seconds.
@@ -138,10 +138,10 @@ class ConnectionCore:
         return True
 
     def disconnect(self) -> None:
-        """Flushes (at most `flush-timeout`), calls back for what is left and ends the connection.
+        """Flushes (for at most `flush-timeout`), calls back for the rest, and ends the connection.
 
-        A second call does nothing, and neither does one in a forked child: the connection is the
-        parent's.
+        A second call does nothing, and neither does one in a forked child: the connection belongs
+        to the parent.
 
         Raises:
             DsmsgError: called from inside a callback of this connection, or the adaptor refused.
@@ -165,7 +165,7 @@ class ConnectionCore:
             if not self._condition.wait_for(lambda: self._calls == 0, _CALLS_TIMEOUT_S):
                 self._open = True
                 raise DsmsgError(
-                    f"cannot disconnect: {self._calls} calls of other threads did not return "
+                    f"cannot disconnect: {self._calls} calls on other threads did not return "
                     f"within {_CALLS_TIMEOUT_S:g} s"
                 )
         with collect_errors() as errors:
@@ -196,8 +196,8 @@ class ConnectionCore:
         """Keeps `disconnect` out during a call into the adaptor."""
         if self._process != os.getpid():
             raise DsmsgError(
-                f"this connection belongs to the parent process (pid {self._process}): a process "
-                "made by fork() has to connect itself"
+                f"this connection belongs to the parent process (pid {self._process}): after "
+                "fork(), the child must open its own connection"
             )
         with self._condition:
             if not self._open:
@@ -272,7 +272,7 @@ class ConnectionCore:
             self._pause_if_idle(began, before)
 
     def _pause_if_idle(self, began: float, before: int) -> None:
-        """Waits a little after a `do_work` that neither waited nor completed anything."""
+        """Pauses briefly after a `do_work` that neither waited nor completed anything."""
         if len(self._pending) == before and time.monotonic() - began < 0.001:
             time.sleep(0.005)
 
@@ -316,7 +316,7 @@ _connections: set[ConnectionCore] = set()
 
 @atexit.register
 def _disconnect_all() -> None:
-    """Ends what is still open, before the interpreter goes and callbacks could no longer run."""
+    """Ends the connections still open, before the interpreter exits and no callback can run."""
     for connection in list(_connections):
         try:
             connection.disconnect()

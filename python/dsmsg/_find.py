@@ -19,7 +19,7 @@ _SHORT_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class AdaptorNotFoundError(FileNotFoundError):
-    """There is no such adaptor library; the text says where it was looked for."""
+    """The adaptor library was not found; the text says where it was looked for."""
 
 
 def file_name(name: str) -> str:
@@ -28,7 +28,7 @@ def file_name(name: str) -> str:
 
 
 def search_folders() -> list[Path]:
-    """Returns the folders where short names are looked up, those that exist, first come first.
+    """Returns the existing folders where short names are looked up, in this order.
 
     In this order: those of the environment variable DSMSG_LIB_DIR (separated by ":"), `lib` beside
     this package, the build folders `build/*/lib` of the source tree this package is in (newest
@@ -71,13 +71,15 @@ def find(name: str | os.PathLike[str]) -> Path:
         name: a short name ("kafka", "redis", "azure-edge") or a path (with a slash or a dot in it).
 
     Raises:
-        AdaptorNotFoundError: there is no such file.
+        AdaptorNotFoundError: the file does not exist.
     """
     text = os.fspath(name)
     if not _SHORT_NAME.fullmatch(text):
         path = Path(text)
         if not path.is_file():
-            raise AdaptorNotFoundError(f"there is no adaptor library {text!r} (is the path right?)")
+            raise AdaptorNotFoundError(
+                f"cannot find the adaptor library {text!r} (is the path right?)"
+            )
         return path.resolve()
     folders = search_folders()
     for folder in folders:
@@ -86,6 +88,6 @@ def find(name: str | os.PathLike[str]) -> Path:
     others = ", ".join(available()) or "none"
     places = ", ".join(map(str, folders)) or "no folder that exists"
     raise AdaptorNotFoundError(
-        f"there is no adaptor {text!r}: {file_name(text)} is not in {places} (found there: "
+        f"cannot find the adaptor {text!r}: {file_name(text)} is not in {places} (found there: "
         f"{others}; build it, give a path, or set DSMSG_LIB_DIR to its folder)"
     )

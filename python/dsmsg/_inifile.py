@@ -36,12 +36,13 @@ class ConfigSource(Protocol):
 class SettingsFile:
     """Settings as a path that an adaptor can read, again on a reload, until `close`.
 
-    What is not a path already goes to an anonymous file in memory: it may hold a password, so
-    nothing of it is left behind whatever way the process ends, and no folder has to be writable.
+    Settings that are not already a path go to an anonymous file in memory: they may contain a
+    password, so nothing must be left behind however the process ends, and no folder needs to be
+    writable.
     """
 
     path: str | None
-    """The path; None where there are no settings."""
+    """The path; None if there are no settings."""
 
     def __init__(self, config: object) -> None:
         """Takes settings.
@@ -73,12 +74,12 @@ class SettingsFile:
             self._close()
 
     def drop_name(self) -> None:
-        """Where there are no files in memory: removes the file, so that no later read finds it."""
+        """On systems without files in memory: removes the file, so that no later read finds it."""
         if self._named:
             self.close()
 
     def explain(self, text: str) -> str:
-        """Names the settings in a text of the adaptor's as the caller knows them."""
+        """Replaces the file's name in a text from the adaptor by what the caller called it."""
         return text.replace(self.path, _ORIGIN) if self.path and self._close else text
 
     def _write(self, text: str) -> None:
@@ -117,13 +118,13 @@ def config_file(config: object) -> Iterator[str | None]:
 
 
 def quote(text: str) -> str:
-    """Returns a value for the file: the adaptor takes off outer quotes and knows no escapes.
+    """Returns a value for the file: the adaptor removes outer quotes and has no escapes.
 
     Raises:
-        ValueError: it holds a line break or another control character.
+        ValueError: it contains a line break or another control character.
     """
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
-        raise ValueError("a setting cannot hold line breaks or control characters")
+        raise ValueError("a setting cannot contain line breaks or control characters")
     return text if re.fullmatch(r"[A-Za-z0-9_.,:/@+-]+", text) else f'"{text}"'
 
 
@@ -141,11 +142,11 @@ def to_ini(options: Mapping[str, object]) -> str:
     lines = [f"[{GROUP}]"]
     for name, value in options.items():
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-            raise ValueError(f"{name!r} is no name of a setting")
+            raise ValueError(f"{name!r} is not a valid setting name")
         if value is None:
             continue
         if not isinstance(value, (str, int, float, os.PathLike)):
-            raise TypeError(f"{name}: {type(value).__name__} is no type of a setting")
+            raise TypeError(f"{name}: {type(value).__name__} is not a valid setting type")
         text = str(int(value)) if isinstance(value, bool) else str(value)
         lines.append(f"{name.replace('_', '-')}={quote(text)}")
     return "\n".join(lines) + "\n"

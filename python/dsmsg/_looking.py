@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings for `dsmsg sub`: it looks on, and takes no message away from a consumer that works.
+"""Settings for `dsmsg sub`, which only watches and takes no message away from a running consumer.
 
 Threads: pure functions; any thread.
 """
@@ -26,10 +26,10 @@ class Look:
     """How to subscribe.
 
     Attributes:
-        settings: what to set beside the user's own settings; None takes a setting back.
+        settings: what to set in addition to the user's own settings; None removes a setting.
         topics: what to subscribe to.
         place: where it reads, as an end of "receiving ...".
-        warning: why messages are taken away all the same; "" when they are not.
+        warning: why messages are taken away nevertheless; "" if they are not.
     """
 
     settings: _Settings
@@ -48,7 +48,7 @@ class _Merged:
     settings: Mapping[str, str | None]
 
     def to_ini(self) -> str:
-        """Returns the file's text with these settings in the place of its own.
+        """Returns the file's text with these settings replacing its own.
 
         Raises:
             OSError: the file cannot be read.
@@ -73,13 +73,13 @@ def look(
     file: Mapping[str, str],
     options: Mapping[str, str],
 ) -> Look:
-    """Says how to read beside the consumers that work.
+    """Says how to read alongside running consumers.
 
     Args:
         protocol: protocol name of the adaptor.
-        known: names of its options; empty when it cannot be asked.
+        known: names of its options; empty if it has no dsmsg_describe.
         topics: topics wanted.
-        group: name of a group whose messages are to be shared; None: a group of its own.
+        group: name of a group whose messages to share; None: a separate group.
         file: settings of the user's file, which other programs may share.
         options: settings of the command line. One that names a group is followed.
 
@@ -91,17 +91,21 @@ def look(
     plan = _PLANS.get(protocol)
     if plan is None or not known:
         if group is not None:
-            raise ValueError(f"--group is not known of the {protocol} adaptor (set its own option)")
+            raise ValueError(
+                f"--group is not supported for the {protocol} adaptor (set its own option)"
+            )
         return Look({}, topics, warning="" if known else _UNKNOWN)
     chosen = {_dashed(name): value for name, value in options.items()}
     if _GROUP_OPTIONS.get(protocol) in chosen:
         if group is not None:
-            raise ValueError(f"--group and -o {_GROUP_OPTIONS[protocol]} say the same: give one")
+            raise ValueError(
+                f"--group and -o {_GROUP_OPTIONS[protocol]} mean the same: give only one of them"
+            )
         return Look({}, topics)
     return plan(topics, group, {**file, **chosen})
 
 
-_UNKNOWN = "not an adaptor of dsmsg: it reads as its settings say, perhaps in a shared group"
+_UNKNOWN = "third-party adaptor: it reads as its settings say, perhaps in a shared group"
 
 
 def _unique() -> str:
@@ -127,8 +131,8 @@ def _redis(topics: list[str], group: str | None, given: Mapping[str, str]) -> Lo
         return Look(
             {},
             topics,
-            warning="a list gives each message to one reader only: what is "
-            "shown here, no other reader gets",
+            warning="a list gives each message to one reader only: no other reader gets the "
+            "messages shown here",
         )
     if group is None:
         return Look({"consumergroup": ""}, topics)
@@ -154,7 +158,7 @@ def _mqtt(topics: list[str], group: str | None, given: Mapping[str, str]) -> Loo
     if group is None:
         return Look(settings, topics)
     if any(char in group for char in "/+#"):
-        raise ValueError(f"--group {group}: MQTT takes no '/', '+' or '#' in the name of a group")
+        raise ValueError(f"--group {group}: MQTT does not allow '/', '+' or '#' in a group name")
     shared = [f"$share/{group}/{topic}" for topic in topics]
     return Look(settings, shared, f" as a member of the group {group}")
 
@@ -174,7 +178,8 @@ def _zmq(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look
     return Look(
         {},
         topics,
-        warning=f"a {kind} socket takes its messages: what is shown here, no other reader gets",
+        warning=f"a {kind} socket removes its messages: no other reader gets the messages shown "
+        "here",
     )
 
 
@@ -194,7 +199,7 @@ _PLANS: dict[str, Callable[[list[str], str | None, Mapping[str, str]], Look]] = 
 
 
 def settings_of(path: str) -> dict[str, str]:
-    """Returns the settings of a file, as they are written there.
+    """Returns the settings of a file as they are written.
 
     Raises:
         OSError: it cannot be read.

@@ -60,7 +60,7 @@ class OptionType:
         """Reads a type as an option table writes it.
 
         Raises:
-            ConfigError: there is no such type.
+            ConfigError: the type does not exist.
         """
         match = re.fullmatch(r"([a-z]+)(?:\((.*)\))?", text)
         kind, arguments = match.groups() if match else ("", None)
@@ -72,7 +72,7 @@ class OptionType:
             return cls(kind, bounds[0], bounds[1])
         if kind in (*_TEXT_KINDS, "bool") and not parts:
             return cls(kind)
-        raise ConfigError(f"there is no option type {text!r}")
+        raise ConfigError(f"unknown option type {text!r}")
 
     def describe(self) -> str:
         """Says which values are allowed."""
@@ -185,12 +185,12 @@ class Option:
             if isinstance(value, bool):
                 value = str(value).lower()  # as client libraries write them
             if not isinstance(name, str) or not isinstance(value, (str, int)):
-                raise self._error(pairs, "a mapping with names and values that are text or numbers")
+                raise self._error(pairs, "a mapping whose names and values are text or numbers")
             value = str(value)
             if name != name.strip(_BLANKS):
-                raise self._error(pairs, "a mapping with names without blanks at their ends")
+                raise self._error(pairs, "a mapping whose names do not begin or end with blanks")
             if not name or "=" in name:
-                raise self._error(pairs, "a mapping with names that are not empty and hold no '='")
+                raise self._error(pairs, "a mapping whose names are not empty and contain no '='")
             if text:
                 # after a backslash, a blank keeps the separator from being escaped
                 text += " ;" if text.endswith("\\") else ";"
@@ -208,13 +208,13 @@ class Option:
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """Returns " (did you mean ...?)" for a name that is nearly one of `names`, else ""."""
+    """Returns " (did you mean ...?)" for a name close to one of `names`, otherwise ""."""
     near = get_close_matches(name.replace("_", "-"), names, n=1, cutoff=0.7)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _number(text: str, kind: str) -> int | None:
-    """Reads a whole number with a unit; None when it is none. Times are in milliseconds."""
+    """Reads a whole number with a unit; None if the text is not one. Times are in milliseconds."""
     match = re.fullmatch(r"[ \t]*(\+?[0-9]+|-[0-9]+)[ \t]*([A-Za-z]*)[ \t]*", text)
     factor = _UNITS[kind].get(match.group(2).lower()) if match else None
     if match is None or factor is None:

@@ -25,16 +25,16 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     for name, argument, text, run in (
         ("ls", "dir", "list the spools of a folder", _run_ls),
         ("show", "file", "show the oldest messages of a spool", _run_show),
-        ("export", "file", "print all messages, one JSON object a line", _run_export),
+        ("export", "file", "print all messages, one JSON object per line", _run_export),
         ("purge", "file", "delete a spool with all its messages", _run_purge),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument(argument)
         command.add_argument("--json", action="store_true", help="print JSON")
         if name == "show":
-            command.add_argument("--limit", type=_count, default=10, help="at most so many (10)")
+            command.add_argument("--limit", type=_count, default=10, help="at most this many (10)")
         if name == "purge":
-            command.add_argument("--yes", action="store_true", help="do not ask")
+            command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         command.set_defaults(run=run)
 
 
@@ -46,7 +46,7 @@ def _count(text: str) -> int:
 
 
 def _prepare_output() -> None:
-    """Has what the terminal cannot show escaped, instead of failing half-way."""
+    """Escapes what the terminal cannot show, instead of failing half-way."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -144,7 +144,7 @@ def _run_purge(parsed: argparse.Namespace) -> int:
         what = file.problem or f"{file.messages} messages for {file.protocol} {file.endpoint}"
         if not parsed.yes:
             print(f"{parsed.file}: {what}", file=sys.stderr)
-            print("Delete all of it? [y/N] ", end="", file=sys.stderr, flush=True)
+            print("Delete them all? [y/N] ", end="", file=sys.stderr, flush=True)
             answer = sys.stdin.readline() if sys.stdin else ""  # None: closed
             if answer.strip().lower() not in ("y", "yes"):
                 print("nothing was deleted", file=sys.stderr)

@@ -36,12 +36,12 @@ class Result(enum.IntEnum):
 
     @classmethod
     def of(cls, code: int) -> Result:
-        """Returns the member for a code of C; a code that is none counts as ERROR."""
+        """Returns the member for a C code; an unknown code counts as ERROR."""
         return cls(code) if code in (0, 1, 2) else cls.ERROR
 
 
 class ConnectionEvent(enum.IntEnum):
-    """NvDsMsgApiEventType: what a connect callback is told."""
+    """NvDsMsgApiEventType: what a connect callback receives."""
 
     SUCCESS = 0
     DISCONNECT = 1
@@ -68,20 +68,20 @@ def c_string(text: str | None, what: str) -> Any:  # noqa: ANN401 - a C string
     """Returns a C string that lives as long as the result is referred to, or NULL for None.
 
     Raises:
-        ValueError: the text holds a NUL character.
+        ValueError: the text contains a NUL character.
     """
     if text is None:
         return ffi.NULL
     if "\0" in text:
-        raise ValueError(f"{what} holds a NUL character: {text!r}")
+        raise ValueError(f"{what} contains a NUL character: {text!r}")
     return ffi.new("char[]", text.encode("utf-8", "surrogateescape"))
 
 
 def c_bytes(payload: Payload) -> Any:  # noqa: ANN401 - a C array
-    """Returns the bytes as a C array, without a copy where they are contiguous.
+    """Returns the bytes as a C array, without a copy if they are contiguous.
 
     Raises:
-        TypeError: it is no bytes-like object (text must be encoded first).
+        TypeError: it is not a bytes-like object (text must be encoded first).
     """
     if isinstance(payload, memoryview) and not payload.c_contiguous:
         payload = payload.tobytes()

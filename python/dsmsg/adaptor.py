@@ -4,8 +4,8 @@
     with dsmsg.Adaptor("kafka").connect("localhost;9092") as connection:
         connection.send("events", b"hello")
 
-Nothing is added to the contract but types, exceptions and lifetimes; `include/nvds_msgapi.h` says
-what each function promises. The interpreter lock is released during every call into the adaptor.
+It adds only types, exceptions and lifetimes to the contract; `include/nvds_msgapi.h` says what each
+function promises. The interpreter lock is released during every call into the adaptor.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Adaptor:
                 DeepStream's.
 
         Raises:
-            AdaptorNotFoundError: there is no such file.
-            OSError: the file cannot be loaded (a library it needs is missing) or is no adaptor.
+            AdaptorNotFoundError: the file does not exist.
+            OSError: the file cannot be loaded (a library it needs is missing) or is not an adaptor.
         """
         self.path: Path = find(name)
         self._library = Library(self.path)
@@ -67,12 +67,12 @@ class Adaptor:
 
     @property
     def protocol(self) -> str:
-        """What the library calls itself: "KAFKA", "REDIS", ...; "" when it does not say."""
+        """The library's name for itself: "KAFKA", "REDIS", ...; "" if it gives none."""
         return self._text("get_protocol_name")
 
     @property
     def version(self) -> str:
-        """Version of the contract that it implements, "major.minor"; "" when it does not say."""
+        """Version of the contract that it implements, "major.minor"; "" if it gives none."""
         return self._text("getversion")
 
     @property
@@ -100,11 +100,11 @@ class Adaptor:
         """Checks that settings are meant for this adaptor, as `connect` does.
 
         Args:
-            config: settings. What stands in a file is left to the adaptor.
+            config: settings. The adaptor checks the contents of a file.
 
         Raises:
-            ConfigError: a config object of another adaptor, a name that is no option, or an option
-                given twice.
+            ConfigError: a config object of another adaptor, a name that is not an option, or an
+                option given twice.
         """
         check_config(self._library, self.protocol, config)
 
@@ -133,7 +133,7 @@ class Adaptor:
                 c_string(conn_str, "conn_str"), c_string(settings.path, "config"), output, 256
             )
         if code != Result.OK:
-            raise self._refused("cannot make a connection signature", code, settings)
+            raise self._refused("cannot compute a connection signature", code, settings)
         text: bytes = ffi.string(output)
         return text.decode("ascii", "replace")
 
@@ -153,9 +153,9 @@ class Adaptor:
                 `hostname` and `port` from the settings.
             config: a path of an INI file, a config object such as `KafkaConfig`, or option names
                 with values; None for defaults.
-            on_event: the contract's connect callback; runs on a thread of the adaptor's.
+            on_event: the contract's connect callback; runs on a thread of the adaptor.
             on_link: called with up (True) or down (False) and a reason on every change of the link;
-                runs on a thread of the adaptor's. Needs dsmsg_set_link_callback.
+                runs on a thread of the adaptor. Needs dsmsg_set_link_callback.
             work_thread: runs a thread that calls `do_work` while sends are pending, so that
                 callbacks and futures complete by themselves.
 
@@ -209,7 +209,7 @@ class Adaptor:
 
 
 def _without_login(conn_str: str | None) -> str | None:
-    """A connection string as it may be shown: without what may be a user name or a password."""
+    """A connection string fit to be shown: without what may be a user name or a password."""
     if conn_str is None:
         return None
     scheme, mark, rest = conn_str.partition("://")

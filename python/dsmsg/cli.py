@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     pub.add_argument("topic")
     pub.add_argument("message", nargs="?", help="text to send (default: all of standard input)")
     pub.add_argument(
-        "--lines", action="store_true", help="each line of standard input is a message"
+        "--lines", action="store_true", help="send each line of standard input as a message"
     )
     pub.add_argument("--key", help="message key")
     pub.add_argument("--header", action="append", default=[], metavar="NAME=VALUE")
@@ -67,9 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = commands.add_parser(
         "sub",
         help="print received messages",
-        description="Prints received messages. It looks on: consumers that are running keep "
-        "getting all of theirs, and nothing is left behind at the broker. Kafka: a topic is read "
-        "from offset-reset on (earliest); others give what is sent from now on.",
+        description="Prints received messages. It only watches: running consumers still get all "
+        "their messages, and nothing is left behind at the broker. Kafka: a topic is read from "
+        "offset-reset (earliest); other brokers deliver what is sent from now on.",
     )
     _connection_arguments(sub)
     sub.add_argument("topic", nargs="+")
@@ -79,11 +79,11 @@ def _parser() -> argparse.ArgumentParser:
         help="share the messages of this group with its other members (Kafka, Redis streams: "
         "consumer group; MQTT: shared subscription; AMQP: queue)",
     )
-    sub.add_argument("--count", type=int, default=0, help="end after so many (0: never)")
+    sub.add_argument("--count", type=int, default=0, help="end after this many messages (0: never)")
     sub.add_argument(
-        "--timeout", type=float, default=0, help="fail after so many seconds (0: never)"
+        "--timeout", type=float, default=0, help="fail after this many seconds (0: never)"
     )
-    sub.add_argument("--json", action="store_true", help="one JSON object a line")
+    sub.add_argument("--json", action="store_true", help="one JSON object per line")
     sub.set_defaults(run=_sub)
 
     describe = commands.add_parser("describe", help="show an adaptor's options")
@@ -91,14 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("--json", action="store_true")
     describe.set_defaults(run=_describe)
 
-    doctor = commands.add_parser("doctor", help="say what is found, what loads and what is missing")
+    doctor = commands.add_parser("doctor", help="show what is found, what loads, what is missing")
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
 
     brokers = commands.add_parser("brokers", help="run real brokers for trials")
     brokers_cli.add_commands(brokers)
 
-    spools = commands.add_parser("spool", help="look into what waits on disk for a broker")
+    spools = commands.add_parser("spool", help="inspect messages waiting on disk for a broker")
     _spool_cli.add_commands(spools)
     return parser
 
@@ -114,7 +114,9 @@ def _connection_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _options(parsed: argparse.Namespace) -> dict[str, str]:
     if parsed.option and parsed.config:
-        raise ValueError("--config and --option cannot be used together (put all into the file)")
+        raise ValueError(
+            "--config and --option cannot be used together (put all settings in the file)"
+        )
     return dict(_pair(text, "--option") for text in parsed.option)
 
 
@@ -126,7 +128,7 @@ def _connect(parsed: argparse.Namespace) -> Any:  # noqa: ANN401 - Connection, i
 
 
 def _connect_to_look(parsed: argparse.Namespace) -> tuple[Any, Look]:
-    """Connects so that the consumers that work keep getting their messages."""
+    """Connects so that running consumers still get their messages."""
     from dsmsg.adaptor import Adaptor
 
     adaptor = Adaptor(parsed.adaptor)
@@ -259,7 +261,7 @@ def _describe(parsed: argparse.Namespace) -> int:
         return 0
     print(f"{table['protocol']}, dsmsg {table['version']}, {table['library']}")
     print(f"delivered: {table['delivery']}")
-    for common, title in ((False, "its own options"), (True, "options of every adaptor")):
+    for common, title in ((False, "options of this adaptor"), (True, "options of all adaptors")):
         print(f"\n{title}:")
         for option in table["options"]:
             if option["common"] == common:

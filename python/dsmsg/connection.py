@@ -31,35 +31,36 @@ _KEPT_SUBSCRIPTIONS = 16  # the one in force, and previous ones
 class Connection(ConnectionCore):
     """A connection to a broker.
 
-    Threads: any thread may call any method; `disconnect` waits until the calls of other threads
-    have returned. Callbacks of `send_async` run, and its futures complete, on the thread that calls
-    `do_work` or `disconnect` (or on the work thread); without either they never come. Subscribe
-    callbacks run one at a time on a thread of the adaptor's, event and link callbacks on another.
+    Threads: any thread may call any method; `disconnect` waits until calls on other threads have
+    returned. Callbacks of `send_async` run, and its futures complete, on the thread that calls
+    `do_work` or `disconnect` (or on the work thread); without either, they never come. Subscribe
+    callbacks run one at a time on a thread of the adaptor, event and link callbacks on another.
 
     Exceptions in callbacks: of `send_async`'s, the first is raised by the `do_work` or `disconnect`
     that ran it and the others go to `threading.excepthook`; of all others, they go to
     `threading.excepthook`.
 
-    Lifetime: a connection stays open, and alive, until `disconnect`; what is open when the
-    interpreter ends is disconnected then.
+    Lifetime: a connection stays open, and alive, until `disconnect`; connections still open when
+    the interpreter exits are disconnected then.
 
-    Processes: in a child made by fork (`multiprocessing` with that start method) a connection of
-    the parent raises DsmsgError, whatever is called but `disconnect`, which does nothing; the child
-    makes connections of its own.
+    Processes: in a child made by fork (`multiprocessing` with that start method) every call on a
+    connection of the parent raises DsmsgError, except `disconnect`, which does nothing; the child
+    opens its own connections.
     """
 
     # For users.
 
     def send(self, topic: str | None, payload: Payload) -> None:
-        """Sends one message and waits for the broker's acknowledgement, at most `send-timeout`.
+        """Sends one message and waits for the broker's acknowledgement for at most `send-timeout`.
 
         Args:
             topic: None takes the configured one.
             payload: any bytes.
 
         Raises:
-            DsmsgError: it was not acknowledged; `result` tells an unknown topic from the rest.
-            ValueError: the topic holds a NUL character.
+            DsmsgError: it was not acknowledged; `result` distinguishes an unknown topic from other
+                failures.
+            ValueError: the topic contains a NUL character.
         """
         with self._call() as handle:
             data = c_bytes(payload)
@@ -89,7 +90,7 @@ class Connection(ConnectionCore):
 
         Raises:
             DsmsgError: the adaptor refused the message; nothing will be called back.
-            ValueError: the topic holds a NUL character.
+            ValueError: the topic contains a NUL character.
         """
         data = c_bytes(payload)
         name = c_string(topic, "topic")
@@ -148,7 +149,7 @@ class Connection(ConnectionCore):
 
         Raises:
             DsmsgError: as `send_async`; also when the adaptor has no dsmsg_send_message.
-            ValueError: topic or headers hold a NUL character.
+            ValueError: topic or headers contain a NUL character.
         """
         self._need("send_message")
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
@@ -175,18 +176,18 @@ class Connection(ConnectionCore):
     def subscribe(self, topics: str | Sequence[str], callback: Callable[[Message], object]) -> None:
         """Receives the messages of some topics; a second call replaces topics and callback.
 
-        All or nothing: after an error the topics and the callback of before are in force. May be
-        called from inside every callback. When it returns, a call of the previous callback may
-        still run, but none begins.
+        All or nothing: after an error the previous topics and callback remain in force. May be
+        called from inside any callback. When it returns, a call of the previous callback may still
+        be running, but no new one begins.
 
         Args:
             topics: one or several.
-            callback: called with each message on a thread of the adaptor's, one at a time; the
+            callback: called with each message on a thread of the adaptor, one at a time; the
                 message is acknowledged to the broker when it returns.
 
         Raises:
             DsmsgError: the broker refused a topic, or did not answer within `connect-timeout`.
-            ValueError: a topic holds a NUL character.
+            ValueError: a topic contains a NUL character.
         """
         names = [topics] if isinstance(topics, str) else list(topics)
         texts = [c_string(name, "topic") for name in names]
@@ -217,7 +218,7 @@ class Connection(ConnectionCore):
             timeout: seconds.
 
         Returns:
-            False when some are not.
+            False if some are not.
 
         Raises:
             DsmsgError: the adaptor has no dsmsg_flush.
@@ -228,7 +229,7 @@ class Connection(ConnectionCore):
             return bool(self._library.flush(handle, milliseconds) == Result.OK)
 
     def reload(self, conn_str: str | None = None, config: ConfigSource | None = None) -> None:
-        """Connects anew with another endpoint, certificate or password, and keeps the queue.
+        """Reconnects with another endpoint, certificate or password, and keeps the queue.
 
         Args:
             conn_str: connection string; None: that of `connect`.
@@ -237,7 +238,7 @@ class Connection(ConnectionCore):
         Raises:
             ConfigError: as `Adaptor.connect`.
             DsmsgError: the settings are wrong (nothing has changed then), or the adaptor has no
-                dsmsg_reload. That the new broker is reached is told by the link callback.
+                dsmsg_reload. The link callback reports when the new broker is reached.
         """
         self._need("reload")
         check_config(self._library, self._protocol, config)
@@ -269,8 +270,8 @@ class Connection(ConnectionCore):
     def last_error(self) -> str:
         """Returns the text of the connection's last error; "" without an error.
 
-        With how many messages were lost since connect, by reason. After `disconnect`: of the
-        messages that were lost, "" when none was.
+        It includes how many messages were lost since connect, by reason. After `disconnect`: only
+        about the lost messages, "" if none was lost.
         """
         if not self._open:
             return self._last_words

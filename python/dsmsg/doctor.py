@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `dsmsg doctor` looks at: the adaptors, and what the trial brokers need."""
+"""What `dsmsg doctor` checks: the adaptors, and what the trial brokers need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def examine() -> dict[str, Any]:
     """Returns {"ok": bool, "checks": [{"name", "ok", "needed", "text"}]}.
 
     "ok" as a whole means that at least one adaptor was found and that every one found loads. What
-    only trial brokers need is told, and not counted.
+    only the trial brokers need is reported but does not count.
     """
     checks = [_adaptor(name) for name in dict.fromkeys((*_settings.ADAPTORS, *available()))]
     found = [check for check in checks if check["needed"]]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks into spools: what an adaptor with `spool-dir` keeps on disk until the broker has it.
+"""Reads spools: what an adaptor with `spool-dir` keeps on disk until the broker has it.
 
 A spool is an SQLite database (`csrc/core/spool/spool_store.cc` has its tables) with a lock file
-beside it; both are named after protocol, endpoint and `spool-name`. Everything here but `purge`
-opens read-only and takes no lock, so it may run beside the process that uses the spool.
+beside it; both are named after protocol, endpoint and `spool-name`. Everything here except `purge`
+opens read-only and takes no lock, so it may run alongside the process that uses the spool.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SpoolFile:
         endpoint: where the messages go.
         name: `spool-name`.
         messages: how many are there.
-        bytes: what they count against `spool-max-bytes`.
+        bytes: the bytes that they count against `spool-max-bytes`.
         oldest_ms: when the oldest was accepted, milliseconds since 1970; None: empty.
         file_bytes: what database and log take on disk.
         locked: a running process uses it. None: its lock cannot be read.
@@ -80,11 +80,11 @@ class SpoolMessage:
         accepted_ms: when the adaptor took it, milliseconds since 1970.
         timestamp_ms: the message's own time.
         topic: where it goes.
-        key: None: it has none.
+        key: None if it has none.
         headers: names and values, in order.
         payload: its bytes.
-        problems: what the adaptor could not have written, since somebody edited the row; the other
-            attributes are then what the adaptor makes of it. Empty: nothing.
+        problems: what the adaptor could not have written, because the row was edited; the other
+            attributes are then what the adaptor reads from it. Empty: no problem.
     """
 
     id: int
@@ -97,7 +97,7 @@ class SpoolMessage:
     problems: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """Fields for JSON; what is not UTF-8 stands under `<name>_base64`."""
+        """Fields for JSON; values that are not UTF-8 are under `<name>_base64`."""
         fields: dict[str, object] = {"id": self.id}
         fields["accepted"] = iso_time(self.accepted_ms)
         fields["timestamp_ms"] = self.timestamp_ms
@@ -132,7 +132,7 @@ def inspect(path: str | Path) -> SpoolFile:
     """What a spool file holds; what is wrong with it becomes `problem`.
 
     Raises:
-        SpoolError: there is no such file.
+        SpoolError: the file does not exist.
     """
     path = Path(path)
     common: dict[str, Any] = {"path": str(path)}
@@ -149,7 +149,8 @@ def inspect(path: str | Path) -> SpoolFile:
         return SpoolFile(**common, problem="damaged: set aside (try `sqlite3 FILE .recover`)")
     if path.name.endswith(_SALVAGE):
         what = (
-            "damaged: its messages go to a new file; if interrupted, that goes on at the next start"
+            "damaged: its messages are being copied to a new file; if interrupted, the next "
+            "start continues"
         )
         return SpoolFile(**common, problem=what)
     try:
@@ -178,11 +179,11 @@ def inspect(path: str | Path) -> SpoolFile:
 
 
 def messages(path: str | Path, limit: int | None = None) -> Iterator[SpoolMessage]:
-    """The messages of a spool file, oldest first, rows that somebody edited included.
+    """The messages of a spool file, oldest first, including edited rows.
 
     Args:
         path: the database.
-        limit: at most so many.
+        limit: the maximum number of messages.
 
     Raises:
         SpoolError: the file cannot be read, or not to its end.
@@ -200,26 +201,26 @@ def messages(path: str | Path, limit: int | None = None) -> Iterator[SpoolMessag
 
 
 def _message(row: tuple[Any, ...]) -> SpoolMessage:
-    """A message as `SpoolStore::Unpack` makes it, whatever is in the row."""
+    """A message as `SpoolStore::Unpack` reads it, whatever is in the row."""
     number, accepted, timestamp, topic, key, headers_json, payload = row[:7]
     problems = [
-        f"its {name} is no whole number"
+        f"its {name} is not a whole number"
         for name, kind in zip(("id", "accepted_ms", "timestamp_ms"), row[7:])
         if kind != "integer"
     ]
     if not problems and not 0 < number <= _LARGEST_ROW:
-        problems.append("its id is not from 1 to 2^47: it gets a new one when the spool is opened")
+        problems.append("its id is outside 1 to 2^47: it gets a new one when the spool is opened")
     if topic is None:
-        problems.append("there is no topic")
+        problems.append("it has no topic")
     if payload is None:
-        problems.append("there is no payload")
+        problems.append("it has no payload")
     headers: list[tuple[bytes, bytes]] = []
     if headers_json is not None:
         try:
             for name, value in json.loads(headers_json.decode("utf-8")):
                 headers.append((_bytes(name), _bytes(value)))
         except (ValueError, TypeError, KeyError, RecursionError):
-            problems.append('its headers are no JSON list of ["name", "value"]')
+            problems.append('its headers are not a JSON list of ["name", "value"]')
     return SpoolMessage(
         id=number or 0,
         accepted_ms=accepted or 0,
@@ -280,7 +281,7 @@ class _Database:
 
 
 class Lock:
-    """The lock that the adaptor takes, too: an open-file-description lock on the lock file."""
+    """The lock that the adaptor also takes: an open-file-description lock on the lock file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -345,7 +346,7 @@ class Lock:
 
 
 def _demand_file(path: Path) -> None:
-    """Raises SpoolError where there is no regular file, OSError where that cannot be told."""
+    """Raises SpoolError if it is not a regular file, OSError if that cannot be determined."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
@@ -356,7 +357,7 @@ def _demand_file(path: Path) -> None:
             )
     except (FileNotFoundError, NotADirectoryError, ValueError):
         pass
-    raise SpoolError(f"there is no file {path}")
+    raise SpoolError(f"the file {path} does not exist")
 
 
 def _size(path: Path) -> int:
@@ -376,7 +377,7 @@ def _lock_path(path: Path) -> Path:
 
 
 def _lock_state(path: Path) -> tuple[bool, int | None]:
-    """Whether somebody holds the lock, and who. Asks only: takes nothing, not for a moment."""
+    """Tells whether a process holds the lock, and which. Only asks: never takes the lock itself."""
     try:
         with _lock_path(path).open("rb") as file:
             asked = struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0)
@@ -390,7 +391,7 @@ def _lock_state(path: Path) -> tuple[bool, int | None]:
 
 
 def _bytes(value: object) -> bytes:
-    """A header's name or value. Raises ValueError, TypeError or KeyError for what is none."""
+    """A header's name or value. Raises ValueError, TypeError or KeyError for anything else."""
     if isinstance(value, dict):
         return base64.b64decode(value["base64"])
     if not isinstance(value, str):
@@ -412,7 +413,7 @@ def _text_field(name: str, value: bytes) -> dict[str, object]:
 
 
 def iso_time(milliseconds: int) -> str:
-    """The moment as ISO 8601 in UTC; the number where there is no such moment."""
+    """The time as ISO 8601 in UTC; the number itself if it is not a valid time."""
     try:
         moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
     except (OverflowError, ValueError, OSError):

@@ -137,7 +137,7 @@ class _Socket(Broker):
 
     kind = "zmq-socket"
     scheme = "zmq"
-    set_help = "there are no settings"
+    set_help = "it has no settings"
     sort: ClassVar[int] = zmq.PULL
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ class _Socket(Broker):
         raise NotImplementedError
 
     def _set(self, name: str, value: object) -> None:
-        raise TypeError("there are no settings")
+        raise TypeError("it has no settings")
 
     def _ready(self, log_offset: int) -> bool:
         return self._thread is not None

@@ -152,7 +152,7 @@ def test_rabbitmq_is_controlled(new_broker: NewBroker) -> None:
     assert broker.ctl("list_vhosts", "--no-table-headers").split() == ["/"]
     with pytest.raises(BrokerError, match=r"rabbitmqctl fly ended with exit code \d+:\n.*fly"):
         broker.ctl("fly")
-    with pytest.raises(BrokerError, match="redis: there is no control program"):
+    with pytest.raises(BrokerError, match="redis: it has no control program"):
         new_broker("redis").ctl("list_vhosts")
 
 

@@ -124,15 +124,15 @@ def test_the_forms_of_values() -> None:
         ("topic", 7, "must be text"),
         ("headers", "no pair", "a mapping, or text"),
         ("headers", "=x", "a mapping, or text"),
-        ("headers", {"": "x"}, "names that are not empty"),
-        ("headers", {"a=b": "x"}, "names that are not empty"),
-        ("headers", {" a": "x"}, "without blanks"),
+        ("headers", {"": "x"}, "names are not empty"),
+        ("headers", {"a=b": "x"}, "names are not empty"),
+        ("headers", {" a": "x"}, "do not begin or end with blanks"),
         ("headers", "a='x", "a mapping, or text"),
         ("headers", "a='x' y;b=1", "a mapping, or text"),
         ("headers", {"a": None}, "text or numbers"),
         ("headers", ["a=b"], "a mapping, or text"),
-        ("queue_sise", 1, r"there is no option 'queue_sise' \(did you mean queue-size\?\)"),
-        ("pigeon", 1, "there is no option 'pigeon'$"),
+        ("queue_sise", 1, r"unknown option 'queue_sise' \(did you mean queue-size\?\)"),
+        ("pigeon", 1, "unknown option 'pigeon'$"),
     ],
 )
 def test_what_is_not_allowed_says_what_is(name: str, value: object, text: str) -> None:
@@ -213,7 +213,7 @@ def test_option_types() -> None:
     assert OptionType.parse("bytes") == OptionType("bytes")
     assert OptionType.parse("enum(a, b)") == OptionType("enum", choices=("a", "b"))
     for text in ("", "pigeon", "int(1)", "string(1,2)", "enum()", "enum", "bool(0,1)"):
-        with pytest.raises(ConfigError, match="no option type"):
+        with pytest.raises(ConfigError, match="unknown option type"):
             OptionType.parse(text)
 
 

@@ -174,7 +174,7 @@ def test_what_is_asked_for_is_followed() -> None:
     known = frozenset(["consumer-group-id"])
     assert look("KAFKA", known, ["t"], None, {}, {"consumer_group_id": "mine"}).settings == {}
     assert look("KAFKA", known, ["t"], "g", {}, {}).settings == {"consumer-group-id": "g"}
-    with pytest.raises(ValueError, match="give one"):
+    with pytest.raises(ValueError, match="give only one"):
         look("KAFKA", known, ["t"], "g", {}, {"consumer-group-id": "mine"})
     for protocol, options in (
         ("ZMQ", {}),
@@ -190,7 +190,7 @@ def test_what_is_asked_for_is_followed() -> None:
     ):
         assert "no other reader gets" in look(protocol, known, ["t"], None, file, {}).warning
     assert look("ZMQ", known, ["t"], None, {}, {}).warning == ""
-    assert "adaptor of dsmsg" in look("KAFKA", frozenset(), ["t"], None, {}, {}).warning
+    assert "third-party adaptor" in look("KAFKA", frozenset(), ["t"], None, {}, {}).warning
 
 
 def test_a_file_keeps_what_the_look_does_not_change(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_what_is_no_spool(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_bytes(b"")
     assert spool.find(tmp_path) == [aside, garbage, other]
     for call in (spool.inspect, spool.purge, lambda path: list(spool.messages(path))):
-        with pytest.raises(spool.SpoolError, match="no file"):
+        with pytest.raises(spool.SpoolError, match="does not exist"):
             call(tmp_path / "none.db")
     with pytest.raises(spool.SpoolError, match="cannot read the folder"):
         spool.find(tmp_path / "none")
@@ -190,7 +190,7 @@ def test_export(run_dsmsg: Run, file: Path) -> None:
     assert (third["topic_base64"], third["key_base64"]) == ("/g==", "/QA=")
     result = run_dsmsg("spool", "export", str(file.parent / "none.db"), check=False)
     assert result.returncode == 1
-    assert b"there is no file" in result.stderr
+    assert b"does not exist" in result.stderr
 
 
 def test_purge_asks(run_dsmsg: Run, file: Path) -> None:

@@ -29,11 +29,14 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 Row = tuple[object, ...]
 
 EDITED: dict[str, tuple[Row, str]] = {
-    "accepted": ((5, "yesterday", 5, "t", None, None, 1, b"p"), "accepted_ms is no whole number"),
-    "timestamp": ((5, 5, b"\xff", "t", None, None, 1, b"p"), "timestamp_ms is no whole number"),
-    "fraction": ((5, 5, 5.5, "t", None, None, 1, b"p"), "timestamp_ms is no whole number"),
-    "topic": ((5, 5, 5, None, None, None, 1, b"p"), "there is no topic"),
-    "payload": ((5, 5, 5, "t", None, None, 1, None), "there is no payload"),
+    "accepted": (
+        (5, "yesterday", 5, "t", None, None, 1, b"p"),
+        "accepted_ms is not a whole number",
+    ),
+    "timestamp": ((5, 5, b"\xff", "t", None, None, 1, b"p"), "timestamp_ms is not a whole number"),
+    "fraction": ((5, 5, 5.5, "t", None, None, 1, b"p"), "timestamp_ms is not a whole number"),
+    "topic": ((5, 5, 5, None, None, None, 1, b"p"), "it has no topic"),
+    "payload": ((5, 5, 5, "t", None, None, 1, None), "it has no payload"),
     "headers": ((5, 5, 5, "t", None, "a=b", 1, b"p"), "headers"),
     "header": ((5, 5, 5, "t", None, '[["a","b"],["c"]]', 1, b"p"), "headers"),
     "object": ((5, 5, 5, "t", None, '{"a":"b"}', 1, b"p"), "headers"),
@@ -44,7 +47,7 @@ EDITED: dict[str, tuple[Row, str]] = {
     "surrogate": ((5, 5, 5, "t", None, r'[["a","\ud800"]]', 1, b"p"), "headers"),
     "nested": ((5, 5, 5, "t", None, "[" * 100_000, 1, b"p"), "headers"),
     "no text": ((5, 5, 5, "t", None, b"\xff\xfe", 1, b"p"), "headers"),
-    "id": ((-5, 5, 5, "t", None, None, 1, b"p"), "is not from 1 to"),
+    "id": ((-5, 5, 5, "t", None, None, 1, b"p"), "is outside 1 to"),
 }
 
 
@@ -284,7 +287,7 @@ def test_what_is_being_saved_from_a_damaged_file(tmp_path: Path) -> None:
     path = tmp_path / NAME.replace(".db", ".salvage.db")
     path.write_bytes(b"x")
     assert spool.find(tmp_path) == [path]
-    assert "goes on at the next start" in spool.inspect(path).problem
+    assert "the next start continues" in spool.inspect(path).problem
     with locked(tmp_path / NAME):
         assert spool.inspect(path).locked
         with pytest.raises(spool.SpoolError, match="in use"):

@@ -63,7 +63,7 @@ KINDS: dict[str, type[Broker]] = _kinds()
 
 
 def make(kind: str, *, port: int | None = None, folder: Path | str | None = None) -> Broker:
-    """Makes a broker, not yet started.
+    """Creates a broker without starting it.
 
     Args:
         kind: a name of `KINDS`: "redis", "kafka", "mosquitto", "rabbitmq", "zmq", ...
@@ -71,8 +71,8 @@ def make(kind: str, *, port: int | None = None, folder: Path | str | None = None
         folder: for configuration, data and log, kept at the end; None makes a temporary one.
 
     Raises:
-        BrokerError: there is no such kind.
+        BrokerError: the kind is unknown.
     """
     if kind not in KINDS:
-        raise BrokerError(f"there is no broker kind {kind!r} (known: {', '.join(KINDS)})")
+        raise BrokerError(f"unknown broker kind {kind!r} (known: {', '.join(KINDS)})")
     return KINDS[kind](port=port, folder=folder)

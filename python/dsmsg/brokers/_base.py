@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every kind of test broker has in common."""
+"""What all kinds of test brokers have in common."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BrokerError(RuntimeError):
 
 
 class Broker(ABC):
-    """A real broker on a free loopback port, with a folder of its own.
+    """A real broker on a free loopback port, with its own folder.
 
     The port and the data stay the same over `stop`, `kill` and `start`; `close` (or the end of a
     `with` block) removes the folder, unless something failed: then the log stays and the error
@@ -54,7 +54,7 @@ class Broker(ABC):
     """Seconds between SIGTERM and SIGKILL."""
 
     def __init__(self, *, port: int | None = None, folder: Path | str | None = None) -> None:
-        """Prepares a broker; nothing runs yet.
+        """Prepares a broker without starting it.
 
         Args:
             port: port to listen on; None finds a free one.
@@ -115,10 +115,10 @@ class Broker(ABC):
         Raises:
             BrokerError: this kind of server has none, or it failed.
         """
-        raise BrokerError(f"{self.kind}: there is no control program for it")
+        raise BrokerError(f"{self.kind}: it has no control program")
 
     def _environment(self) -> Mapping[str, str] | None:
-        """Returns the server's environment; None: that of this process."""
+        """Returns the server's environment; None means that of this process."""
         return None
 
     def _failure(self) -> str:
@@ -126,7 +126,7 @@ class Broker(ABC):
         return self.log_tail()
 
     def _end_helpers(self) -> None:  # noqa: B027 - most have none
-        """Ends what the kind started beside the server; called once, at `close`."""
+        """Ends what this kind started in addition to the server; called once, by `close`."""
 
     @abstractmethod
     def _ready(self, log_offset: int) -> bool:
@@ -177,13 +177,13 @@ class Broker(ABC):
         return f"{self.scheme}://{self.address}"
 
     def configure(self, settings: Mapping[str, Any]) -> None:
-        """Replaces the settings; what is not named gets its default. Holds from the next start.
+        """Replaces the settings; others get their defaults. Takes effect at the next start.
 
         Args:
             settings: by name, see the attribute `settings` of the class.
 
         Raises:
-            BrokerError: there is no such setting, or its value is of the wrong kind.
+            BrokerError: the setting is unknown, or its value is of the wrong kind.
         """
         unknown = sorted(set(settings) - set(self.settings))
         if unknown:
@@ -198,7 +198,7 @@ class Broker(ABC):
                     raise BrokerError(f"{self.kind}: {name}: {error}") from None
 
     def start(self: _B) -> _B:
-        """Starts the server and waits until it answers. Does nothing when it runs already.
+        """Starts the server and waits until it answers. Does nothing if it is already running.
 
         Returns:
             The broker itself.
@@ -210,7 +210,7 @@ class Broker(ABC):
         with self._lock:
             if self._closed:
                 raise BrokerError(
-                    f"{self.kind}: cannot start a broker that was closed (make another)"
+                    f"{self.kind}: cannot start a broker that was closed (create another)"
                 )
             if self.running:
                 return self
@@ -225,7 +225,7 @@ class Broker(ABC):
                         self._keep = True
                         raise BrokerError(
                             f"{self.kind}: cannot start on port {taken.port}: the port is in use "
-                            f"(by which process tells `ss -ltnp`; or name another port)"
+                            "(`ss -ltnp` shows by which process; or choose another port)"
                         ) from None
                     if not self._fixed_port:
                         self._port = free_port([self._port])
@@ -234,7 +234,7 @@ class Broker(ABC):
             return self
 
     def stop(self) -> None:
-        """Ends the server in order (SIGTERM, after `stop_timeout` SIGKILL). Port and data stay."""
+        """Ends the server by SIGTERM, then SIGKILL after `stop_timeout`. Port and data stay."""
         with self._lock:
             if self._process is not None:
                 self._process.terminate(self.stop_timeout)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What package registries bring is kept in a cache outside every source tree, and fetched once.
+"""Files from package registries, fetched once and kept in a cache outside every source tree.
 
 Processes that need the same thing at the same time wait for the one that fetches it.
 """
@@ -22,7 +22,7 @@ from dsmsg.brokers._base import BrokerError
 __all__ = ["ATTEMPTS", "FETCH_TIMEOUT_S", "cache_folder", "cached", "run_tool", "say"]
 
 FETCH_TIMEOUT_S = 900.0
-"""Bound of one attempt."""
+"""Time limit for one attempt."""
 ATTEMPTS = 3
 
 
@@ -99,7 +99,7 @@ def run_tool(
 
 
 def say(text: str) -> None:
-    """Tells what takes long."""
+    """Reports what takes long."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -136,8 +136,8 @@ def _locked(path: Path, name: str) -> Iterator[None]:
                     told = True
                 if time.monotonic() > deadline:
                     raise BrokerError(
-                        f"{name}: waited in vain for the process that holds {path} "
-                        f"(end it, or remove the file)"
+                        f"{name}: gave up waiting for the process that holds {path} (end it, or "
+                        "remove the file)"
                     ) from None
                 time.sleep(0.1)
         yield

@@ -84,7 +84,7 @@ def maven_libs(
         error = _run_maven(what, maven, work)
         if error:
             return (
-                f"{error} (is the network there? a proxy or mirror belongs into "
+                f"{error} (is the network up? a proxy or mirror belongs in "
                 f"~/.m2/settings.xml{hint and '; or ' + hint})"
             )
         jars = list((work / "libs").iterdir())

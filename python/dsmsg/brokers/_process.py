@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One server process: started in a group of its own, and never left behind.
+"""One server process: started in its own process group, and never left behind.
 
 A small shell, the guard, holds the read end of a pipe whose write end only this process has. When
 this process ends, however it ends, the guard reads the end of the file, kills the server's process

@@ -14,7 +14,7 @@ __all__ = ["KafkaCluster"]
 
 
 class KafkaCluster:
-    """Several Kafka servers that know each other, with small memories.
+    """Several Kafka servers that know each other, with little memory each.
 
     What a majority of the replicas acknowledged survives the `kill` of any one node. Topics made on
     first use have three replicas.
@@ -23,11 +23,11 @@ class KafkaCluster:
     """
 
     def __init__(self, nodes: int = 3, *, folder: Path | str | None = None) -> None:
-        """Prepares the nodes; nothing runs yet.
+        """Prepares the nodes without starting them.
 
         Args:
-            nodes: how many; a cluster of three goes on without any one of them.
-            folder: for configuration, data and logs, kept at the end, in one sub-folder a node;
+            nodes: how many; a cluster of three works without any one of them.
+            folder: for configuration, data and logs, kept at the end, one sub-folder per node;
                 None makes temporary ones.
         """
         ports: list[int] = []
@@ -60,7 +60,7 @@ class KafkaCluster:
         return self.nodes[number - 1]
 
     def start(self) -> KafkaCluster:
-        """Starts all nodes together, since none is ready without a majority of them.
+        """Starts all nodes together, because none is ready without a majority of them.
 
         Raises:
             BrokerError: one did not start.

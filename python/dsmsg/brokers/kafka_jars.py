@@ -32,7 +32,7 @@ def kafka_libs(version: str = KAFKA_VERSION, *, fetch: bool = True) -> Path:
         libs = Path(home) / "libs"
         if not any(libs.glob("kafka_*.jar")):
             raise BrokerError(
-                f"kafka: KAFKA_HOME is {home}, but {libs} holds no kafka_*.jar (KAFKA_HOME is "
+                f"kafka: KAFKA_HOME is {home}, but {libs} contains no kafka_*.jar (KAFKA_HOME is "
                 f"the folder of an unpacked Apache Kafka; unset it to fetch {version} from "
                 f"Maven Central)"
             )

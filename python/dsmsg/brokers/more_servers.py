@@ -56,7 +56,7 @@ class Redis6Broker(RedisBroker):
 
 
 class MiniRedisBroker(PackagedBroker):
-    """miniredis, a Go library, behind a program of ours."""
+    """miniredis, a Go library, wrapped in our own program."""
 
     kind: ClassVar[str] = "miniredis"
     scheme: ClassVar[str] = "redis"
@@ -76,7 +76,7 @@ class FakeRedisBroker(PackagedBroker):
     kind: ClassVar[str] = "fakeredis"
     scheme: ClassVar[str] = "redis"
     version: ClassVar[str] = "2.41.0"
-    set_help: ClassVar[str] = "there are no settings"
+    set_help: ClassVar[str] = "it has no settings"
     hello, answer = _PING, _PONG
 
     def _environment(self) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ class FakeRedisBroker(PackagedBroker):
 
 
 class KfakeBroker(PackagedBroker):
-    """kfake of franz-go, a Go library, behind a program of ours: one broker."""
+    """kfake of franz-go, a Go library, wrapped in our own program: one broker."""
 
     kind: ClassVar[str] = "kfake"
     scheme: ClassVar[str] = "kafka"

@@ -43,9 +43,9 @@ def find_mosquitto() -> str:
 class MosquittoBroker(Broker):
     """A `mosquitto` process.
 
-    Anybody may connect. Retained messages and those of persistent sessions are written to the
-    folder once a second and at `stop`: `kill` loses what came after the last writing, although it
-    was acknowledged. The settings `autosave_on_changes true` and `autosave_interval 1` write after
+    Any client may connect. Retained messages and those of persistent sessions are written to the
+    folder once a second and at `stop`: `kill` loses what came after the last write, although it was
+    acknowledged. The settings `autosave_on_changes true` and `autosave_interval 1` write after
     every second change instead, which is slow.
     """
 

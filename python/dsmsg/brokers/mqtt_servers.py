@@ -49,7 +49,7 @@ class MochiBroker(PackagedBroker):
 
 
 class AedesBroker(PackagedBroker):
-    """Aedes, a library for Node.js, behind a program of ours."""
+    """Aedes, a library for Node.js, wrapped in our own program."""
 
     kind: ClassVar[str] = "aedes"
     version: ClassVar[str] = "1.2.0"

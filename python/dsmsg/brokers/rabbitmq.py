@@ -2,7 +2,7 @@
 """A real RabbitMQ (AMQP 0-9-1) server for tests and trials, as any user and without systemd.
 
 Each server has a node name registry (epmd) of its own: a shared one would outlive its server and be
-met by the next.
+found by the next.
 """
 
 from __future__ import annotations
@@ -259,14 +259,14 @@ def find_rabbitmq(name: str = "rabbitmq-server") -> Path:
     """Returns a script of RabbitMQ: of the folder RABBITMQ_BIN when that is set.
 
     Raises:
-        BrokerError: RabbitMQ is not there.
+        BrokerError: RabbitMQ is not installed.
     """
     folder = os.environ.get("RABBITMQ_BIN")
     if folder:
         found = shutil.which(name, path=folder)
         if not found:
             raise BrokerError(
-                f"rabbitmq: RABBITMQ_BIN is {folder}, but there is no program {name} in it "
+                f"rabbitmq: RABBITMQ_BIN is {folder}, but it contains no program {name} "
                 f"(correct or unset RABBITMQ_BIN)"
             )
         return Path(found)

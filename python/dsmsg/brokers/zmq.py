@@ -27,7 +27,7 @@ class ZmqReceiver(Broker):
     kind: ClassVar[str] = "zmq"
     scheme: ClassVar[str] = "zmq"
     settings: ClassVar[tuple[str, ...]] = ()
-    set_help: ClassVar[str] = "there are no settings"
+    set_help: ClassVar[str] = "it has no settings"
     start_timeout: ClassVar[float] = 30.0
 
     @property
@@ -47,7 +47,7 @@ class ZmqReceiver(Broker):
         return {}
 
     def _set(self, name: str, value: object) -> None:
-        raise TypeError("there are no settings")
+        raise TypeError("it has no settings")
 
     def _prepare(self) -> list[str]:
         program = os.environ.get("DSMSG_ZMQ_RECEIVER") or shutil.which("dsmsg_zmq_receiver")
