@@ -45,7 +45,8 @@ GType PayloadTypeType() {
 GType MinimalFormatType() {
   static const GEnumValue values[] = {
       {kMinimalObjects, "A JSON object for each detected object", "objects"},
-      {kMinimalDelimited, "A text for each detected object, fields separated by |", "delimited"},
+      {kMinimalDelimited, "A text for each detected object, with fields separated by |",
+       "delimited"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static(DSMSG_GST_TYPE_NAME("MinimalFormat"), values);
@@ -55,7 +56,7 @@ GType MinimalFormatType() {
 GType EventsType() {
   static const GEnumValue values[] = {
       {kEventsNone, "No events of our own", "none"},
-      {kEventsAll, "A message for every object and for the events of tracked ones", "all"},
+      {kEventsAll, "A message for every object, and for the events of tracked objects", "all"},
       {kEventsTrack, "Messages only when a tracked object enters, leaves, moves or stops", "track"},
       {0, nullptr, nullptr},
   };
@@ -83,9 +84,9 @@ void InstallChoice(GObjectClass* klass, Property id, const char* name, const cha
 void InstallDeepStreamProperties(GObjectClass* klass) {
   InstallText(klass, kConfig, "config", "Configuration file",
               "File (INI; YAML or CSV by its ending .yml, .csv) with the groups sensorN, placeN "
-              "and analyticsN, N being the source id: what messages say about the "
-              "camera. Without it messages go without sensor, place and "
-              "analyticsModule. With msg2p-lib the file is that library's");
+              "and analyticsN, N being the source id: what messages say about the camera. Without "
+              "it, messages have no sensor, place or analyticsModule. With msg2p-lib, the file is "
+              "passed to that library");
   InstallChoice(klass, kPayloadType, "payload-type", "Payload type",
                 "Form of the messages: deepstream, one JSON message for each object; "
                 "minimal, one JSON message for all objects of a frame; protobuf, one "
@@ -96,42 +97,40 @@ void InstallDeepStreamProperties(GObjectClass* klass) {
       klass, kCompId,
       g_param_spec_uint("comp-id", "Component id",
                         "Convert only event metadata and objects of the component with this id, "
-                        "and those of none; messages carry the id for the comp-id filter of a "
-                        "sink (default: all)",
+                        "and those without a component; messages carry the id for the comp-id "
+                        "filter of a sink (default: all)",
                         0, G_MAXUINT, G_MAXUINT, kFlags));
   InstallText(klass, kMsg2pLib, "msg2p-lib", "Payload library",
-              "Library with the functions nvds_msg2p_* that makes the messages: path, "
-              "or a name that the system finds. Needed for payload-type=custom, used "
-              "for the others too when it is set");
+              "Library that makes the messages with its nvds_msg2p_* functions: a path, or a name "
+              "in the system's search path. Required for payload-type=custom; if set, it is used "
+              "for the other types too");
   g_object_class_install_property(
       klass, kFrameInterval,
-      g_param_spec_uint("frame-interval", "Frame interval",
-                        "Make messages for every N-th frame of a source, beginning with the "
-                        "first. Attached event metadata, and events of the tracker's ids, do "
-                        "not wait for their turn",
-                        1, G_MAXUINT, 30, kFlags));
+      g_param_spec_uint(
+          "frame-interval", "Frame interval",
+          "Make messages for every Nth frame of a source, beginning with the first. Attached event "
+          "metadata and events from the tracker's ids are converted in every frame",
+          1, G_MAXUINT, 30, kFlags));
   InstallFlag(klass, kMsg2pNewApi, "msg2p-newapi", "Convert detections",
               "Make messages of the detected objects: regions of interest, "
-              "GStreamer's analytics metadata, objects of DeepStream. If false, only "
-              "event metadata that an application attached (dsmsg_meta.h, "
-              "NvDsEventMsgMeta) is converted, and a warning after 100 buffers says "
-              "so when there is none");
+              "GStreamer's analytics metadata, objects of DeepStream. If false, only event "
+              "metadata that an application attached (dsmsg_meta.h, NvDsEventMsgMeta) is "
+              "converted; if there is none, a warning says so after 100 buffers");
   InstallText(klass, kDebugPayloadDir, "debug-payload-dir", "Debug folder",
-              "Existing folder; every message is also written to a file of its own "
-              "there, sourceN-frameN-N.json, .pb or .bin");
-  InstallFlag(klass, kMultiplePayloads, "multiple-payloads", "Multiple payloads",
-              "Make a message for each object also with payload types that hold all "
-              "objects of a frame");
+              "Existing folder where every message is also written to its own file, "
+              "sourceN-frameN-N.json, .pb or .bin");
+  InstallFlag(
+      klass, kMultiplePayloads, "multiple-payloads", "Multiple payloads",
+      "Make a message for each object even with payload types that hold all objects of a frame");
   InstallFlag(klass, kDummyPayload, "dummy-payload", "Dummy payload",
-              "With msg2p-newapi=true: make a message also of a frame without "
-              "objects, so that a consumer can tell a quiet camera from a dead one");
+              "With msg2p-newapi=true: make a message for a frame without objects too, so that a "
+              "consumer can tell a quiet camera from a dead one");
 }
 
 void InstallOurProperties(GObjectClass* klass) {
   InstallChoice(klass, kMinimalFormat, "minimal-format", "Minimal format",
                 "With payload-type=minimal: objects as JSON, or as texts "
-                "\"id|left|top|right|bottom|Label...\" that "
-                "consumers of the schema 4.0 read",
+                "\"id|left|top|right|bottom|Label...\" for consumers of schema 4.0",
                 MinimalFormatType());
   InstallText(
       klass, kLabels, "labels", "Class names",
@@ -141,30 +140,29 @@ void InstallOurProperties(GObjectClass* klass) {
   g_object_class_install_property(
       klass, kMinConfidence,
       g_param_spec_double("min-confidence", "Minimum confidence",
-                          "Leave out objects with a lower confidence; above 0 also those whose "
-                          "confidence is unknown",
+                          "Leave out objects with a lower confidence and, if this is above 0, "
+                          "those whose confidence is unknown",
                           0, 1, 0, kFlags));
   InstallChoice(klass, kEvents, "events", "Events",
                 "Events from the tracker's ids (msg2p-newapi=true). entry: first seen; "
-                "exit: not seen for 1 s; moving: the middle of the box left its place "
-                "by a quarter of the diagonal; stopped: it stayed there for 2 s. all "
-                "adds them to the objects' messages, track makes messages of nothing "
-                "else",
+                "exit: not seen for 1 s; moving: the center of the box moved by a quarter of the "
+                "diagonal; stopped: it stayed there for 2 s. all adds these events to the objects' "
+                "messages; track sends nothing else",
                 EventsType());
   g_object_class_install_property(
       klass, kRate,
       g_param_spec_double("rate", "Rate limit",
-                          "Most messages a second for each source, on average; one second's worth "
-                          "may go at once. What is beyond is left out and counted in the debug "
-                          "log (0: no limit)",
+                          "Maximum number of messages per second for each source, on average; one "
+                          "second's worth may be sent at once. Messages beyond that are left out "
+                          "and counted in the debug log (0: no limit)",
                           0, G_MAXDOUBLE, 0, kFlags));
   g_object_class_install_property(
       klass, kSourceId,
-      g_param_spec_uint("source-id", "Source id",
-                        "Number of the camera whose frames come here: selects the groups of the "
-                        "configuration file. Batches of DeepStream, and events with a "
-                        "source-id, bring their own",
-                        0, G_MAXUINT, 0, kFlags));
+      g_param_spec_uint(
+          "source-id", "Source id",
+          "Number of the camera whose frames come here: selects the groups of the "
+          "configuration file. DeepStream's batches, and events with a source-id, bring their own",
+          0, G_MAXUINT, 0, kFlags));
 }
 
 std::string Text(const GValue* value) {
@@ -264,10 +262,9 @@ Status CheckSettings(const ConvSettings& settings) {
   const bool custom =
       settings.payload_type == kPayloadCustom || settings.payload_type == kPayloadReserved;
   if (custom && settings.msg2p_lib.empty()) {
-    return {Code::kInvalidArgument,
-            "payload-type=" + std::to_string(settings.payload_type) +
-                " is made by a library: set msg2p-lib to its file, or payload-type to deepstream, "
-                "minimal or protobuf"};
+    return {Code::kInvalidArgument, "payload-type=" + std::to_string(settings.payload_type) +
+                                        " is made by a library: set msg2p-lib to its file, or "
+                                        "payload-type to deepstream, minimal or protobuf"};
   }
   return {};
 }

@@ -238,7 +238,8 @@ void ConvWorker::ReportMissingGroups(msgconv::SourceGate::Source* source) {
   const msgconv::ConvConfig& config = *config_;
   if (!settings_.msg2p_lib.empty()) return;
   if (config.origin().empty()) {
-    GST_INFO_OBJECT(element_, "no config: messages go without sensor, place and analyticsModule");
+    GST_INFO_OBJECT(element_,
+                    "no config: messages are sent without sensor, place and analyticsModule");
     return;
   }
   const std::string missing =
@@ -246,20 +247,19 @@ void ConvWorker::ReportMissingGroups(msgconv::SourceGate::Source* source) {
   if (missing.empty()) return;
   Warn(config.origin() + " has no " + missing + ": messages of source " +
        std::to_string(frame_.source_id) +
-       " go without what those groups say (their number is the source id)");
+       " lack what those groups would add (their number is the source id)");
 }
 
 void ConvWorker::ReportDetections(const InputReport& report) {
   if (report.without_parameters > 0 && !told_no_parameters_) {
     told_no_parameters_ = true;
     Warn("regions come without parameters (confidence, tracking id, classes)",
-         "A videoconvert that changes the format, or a videoscale, drops them: put the converter "
-         "right after the "
-         "detector, before any conversion");
+         "A videoconvert that changes the format, or a videoscale, drops the parameters: put the "
+         "converter right after the detector, before any conversion");
   }
   if (report.unnamed_class && !told_unnamed_) {
     told_unnamed_ = true;
-    Warn("labels has no name for class " + std::to_string(*report.unnamed_class) + ", it has " +
+    Warn("labels has no name for class " + std::to_string(*report.unnamed_class) + ", only " +
          std::to_string(labels_.size()) + " names: such regions keep their own label");
   }
 }
@@ -284,7 +284,8 @@ void ConvWorker::ReportUnused() {
   told_unused_ = true;
   const uint64_t buffers = counters_.buffers;
   if (!settings_.new_api) {
-    Warn("no message made of " + std::to_string(buffers) + (buffers == 1 ? " buffer" : " buffers") +
+    Warn("no message made from " + std::to_string(buffers) +
+         (buffers == 1 ? " buffer" : " buffers") +
          ": with msg2p-newapi=false only event metadata that an application attached is converted, "
          "and there was none (set msg2p-newapi=true to convert the detected objects)");
   } else {
@@ -294,8 +295,8 @@ void ConvWorker::ReportUnused() {
         ("no detections on the first %" PRIu64 " buffers: nothing to send so far", buffers),
         ("No detections (regions of interest, analytics metadata, DeepStream objects) on the first "
          "%" PRIu64
-         " buffers. There may be nothing to see; else: is a detector before the converter, and no "
-         "videocrop or videobox, which drop regions, between them?",
+         " buffers. Perhaps there is nothing to see. Otherwise: is there a detector before the "
+         "converter, and no videocrop or videobox (they drop regions) between them?",
          buffers));
   }
 }
@@ -312,7 +313,7 @@ void ConvWorker::ReportFiltered() {
   name(!settings_.msg2p_lib.empty(), "msg2p-lib");
   if (settings.empty()) return;
   const std::string text = "no message made, although " + std::to_string(counters_.found) +
-                           " objects and events came: left out by " + settings;
+                           " objects and events arrived: left out by " + settings;
   // What is too uncertain may be left out on purpose.
   if (settings == "min-confidence") {
     GST_ELEMENT_INFO(element_, STREAM, FAILED, ("%s", text.c_str()), ("%s", text.c_str()));

@@ -82,9 +82,9 @@ bool DeepStreamReader::CheckRelease(bool objects) {
 #endif
   if (first <= release && release <= last) return true;
   return Refuse(std::string(objects ? "objects" : "metadata") + " of DeepStream " + Text(release) +
-                " are ignored: supported are releases " + Text(first) + " to " + Text(last) +
-                " (build dsmsg with -DDEEPSTREAM_ROOT=<DeepStream's folder> to check the layout "
-                "of another)");
+                " are ignored: the supported releases are " + Text(first) + " to " + Text(last) +
+                " (to use another, build dsmsg with -DDEEPSTREAM_ROOT=<DeepStream's folder>, which "
+                "checks its layout)");
 }
 
 bool DeepStreamReader::Find(GstBuffer* buffer) {

@@ -154,9 +154,9 @@ void ClassInit(gpointer klass, gpointer) {
       "Sends payloads made by dsmsgconv, or by DeepStream's "
       "nvmsgconv, or JSON, protobuf and text buffers as they "
       "are, to a message broker through a protocol adaptor, "
-      "libnvds_<name>_proto.so. Ends its branch: for a picture "
-      "beside it put a tee before, and a queue into every branch. "
-      "Never waits for clock or preroll (sync=false async=false)",
+      "libnvds_<name>_proto.so. Ends its branch: to show the video as well, put a tee before it "
+      "and a queue in every branch. Never waits for the clock or for preroll (sync=false "
+      "async=false)",
       "dsmsg");
 }
 

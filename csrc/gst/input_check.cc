@@ -20,7 +20,7 @@ constexpr char kJson[] = "application/json";
 constexpr char kOwnTypes[] = "application/json, application/x-protobuf or text/x-raw";
 
 std::string BuffersCame(uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " buffer came" : " buffers came");
+  return std::to_string(count) + (count == 1 ? " buffer arrived" : " buffers arrived");
 }
 
 /// The pipeline has an element of DeepStream's converter (ours would have answered).
@@ -83,23 +83,23 @@ std::string InputCheck::WhyUnsent(const RenderCounters& counters, bool at_end) c
     if (!at_end || *made == 0) return {};
     return "dsmsgconv made " + std::to_string(*made) +
            " messages that did not arrive: an element between the two drops metadata (put "
-           "dsmsgbroker right behind dsmsgconv)";
+           "dsmsgbroker right after dsmsgconv)";
   }
   if (HasForeignConverter(element_))
     return "nvmsgconv attached no message: set its msg2p-newapi=true to convert detected objects, "
            "or attach NvDsEventMsgMeta before it";
   if (type_.empty())
     return std::string(
-               "they have no caps: if they are messages, say of which type (for example "
+               "they have no caps: if they are messages, set their type (for example "
                "... ! application/json ! dsmsgbroker ...); ") +
            kOwnTypes + " are sent as they are";
   const bool media =
       type_.starts_with("video/") || type_.starts_with("audio/") || type_.starts_with("image/");
   if (!media)
-    return "their type is " + type_ + ", and only " + kOwnTypes +
+    return "their type is " + type_ + ", but only " + kOwnTypes +
            " are sent as they are: set one of these caps on the source";
-  return "put dsmsgconv before this element (... ! dsmsgconv ! dsmsgbroker ...), and nothing that "
-         "drops metadata between the two";
+  return "put dsmsgconv before this element (... ! dsmsgconv ! dsmsgbroker ...), with nothing "
+         "between the two that drops metadata";
 }
 
 void InputCheck::ReportUnsent(const RenderCounters& counters, bool at_end) {
@@ -133,7 +133,7 @@ void InputCheck::Sending(GstBuffer* buffer, std::string_view bytes) {
     if (EndsInsideJson(bytes)) ReportCut(bytes.size(), "ends in the middle of a JSON document");
   } else if (continues) {
     ReportCut(bytes.size(),
-              "continues the one before, in a file that is read 4096 bytes at a time");
+              "continues the previous one, from a file that is read 4096 bytes at a time");
   }
 }
 
@@ -141,11 +141,11 @@ void InputCheck::ReportCut(size_t size, const char* how) {
   said_cut_ = true;
   GST_ELEMENT_WARNING(
       element_, STREAM, FORMAT,
-      ("A buffer of %zu bytes %s: every buffer is sent as a message of its own, so this message "
-       "goes out in pieces. If filesrc reads it, set blocksize above the size of the file "
+      ("A buffer of %zu bytes %s: every buffer is sent as a separate message, so this message is "
+       "sent in pieces. If filesrc reads it, set blocksize above the size of the file "
        "(filesrc blocksize=16777216 ...)",
        size, how),
-      ("type %s; said once", type_.c_str()));
+      ("type %s; reported once", type_.c_str()));
 }
 
 }  // namespace dsmsg

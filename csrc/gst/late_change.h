@@ -17,8 +17,8 @@ inline bool HasReadSettings(GstElement* element) {
 /// Any thread, without the object lock.
 inline void WarnOfLateChange(GstElement* element, const char* property) {
   GST_ELEMENT_WARNING(element, LIBRARY, SETTINGS,
-                      ("%s was set while the element runs, and has no effect until its next start: "
-                       "set it in NULL or READY",
+                      ("%s was set while the element is running and has no effect until its next "
+                       "start: set it in NULL or READY",
                        property),
                       ("take the element to READY and back to PLAYING to apply it"));
 }

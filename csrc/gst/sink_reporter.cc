@@ -193,15 +193,16 @@ void SinkReporter::ReportFailures() {
   const SendEngine::Failures failures = take_();
   if (!failures.link.empty()) {
     GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", failures.link.c_str()),
-                        ("told by the adaptor's connect callback"));
+                        ("reported by the adaptor's connect callback"));
   }
   if (failures.count == 0 || on_error_ == OnError::kDrop) return;
   const std::string text = std::to_string(failures.count) +
                            (failures.count == 1 ? " message was" : " messages were") +
                            " not delivered: " + failures.reason;
   if (on_error_ == OnError::kWarn) {
-    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", text.c_str()),
-                        ("on-error=warn goes on; the property stats has the totals"));
+    GST_ELEMENT_WARNING(
+        element_, RESOURCE, WRITE, ("%s", text.c_str()),
+        ("with on-error=warn the sink continues; the property stats has the totals"));
   } else if (!std::exchange(error_posted_, true)) {
     GST_ELEMENT_ERROR(
         element_, RESOURCE, WRITE, ("%s", text.c_str()),
@@ -217,12 +218,11 @@ void SinkReporter::ReportPreroll() {
     has_buffer = has_buffer_;
   }
   if (!has_buffer) {
-    GST_ELEMENT_WARNING(
-        element_, CORE, STATE_CHANGE,
-        ("async=true lets the pipeline wait for this sink's first buffer, and for 2 s none came: "
-         "set async=false (the default)"),
-        ("With a tee, or with sources that come and go, a branch may stay without data; set "
-         "async=false on every other sink of such a pipeline, too"));
+    GST_ELEMENT_WARNING(element_, CORE, STATE_CHANGE,
+                        ("async=true makes the pipeline wait for this sink's first buffer, but "
+                         "none has arrived for 2 s: set async=false (the default)"),
+                        ("With a tee, or with sources that come and go, a branch may get no data; "
+                         "set async=false on every other sink of such a pipeline too"));
     return;
   }
   GST_ELEMENT_WARNING(
@@ -232,7 +232,7 @@ void SinkReporter::ReportPreroll() {
        "would "
        "bring it: put a queue into every branch of a tee (tee name=t  t. ! queue ! ...  t. ! queue "
        "! "
-       "...), and set async=false on sinks of branches that may stay without data"));
+       "...), and set async=false on sinks of branches that may get no data"));
 }
 
 /// Nothing came here, and the pipeline does not start: because of somebody else's sink?
@@ -243,10 +243,10 @@ void SinkReporter::ReportStart() {
   GST_ELEMENT_WARNING(
       element_, CORE, STATE_CHANGE,
       ("The pipeline has been waiting for 5 s for the first buffer of another sink, %s: set "
-       "async=false on it, or see why no data come",
+       "async=false on it, or find out why no data arrives",
        other.c_str()),
-      ("A sink with async=true lets the whole pipeline wait. Where no data come to this sink "
-       "either, the source is silent, or a tee lacks a queue in a branch"));
+      ("A sink with async=true makes the whole pipeline wait. If no data reaches this sink either, "
+       "the source is silent, or a branch of a tee lacks a queue"));
 }
 
 void SinkReporter::ReportStats() {

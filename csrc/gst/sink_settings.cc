@@ -56,14 +56,14 @@ void InstallSinkProperties(GObjectClass* c) {
   Text(c, kPropConnStr, "conn-str", "Connection string",
        "Where the broker is: host;port, host;port;topic, host:port,host:port "
        "or a URL such as mqtts://host:8883; this or config is required. "
-       "Passwords belong into the environment or a file");
+       "Passwords belong in the environment or in a file");
   Text(c, kPropConfig, "config", "Configuration file",
        "INI file of the adaptor, group [message-broker]; this or conn-str is "
-       "required. With share-connection=1 in it, sinks of one process that "
-       "mean the same broker use one connection");
+       "required. With share-connection=1 in it, sinks of one process that use the same broker "
+       "share one connection");
   Text(c, kPropTopic, "topic", "Topic",
        "Topic to send to; default: that of conn-str or of the configuration file. One of the three "
-       "is required where the protocol has topics");
+       "is required if the protocol has topics");
   Text(c, kPropTopicTemplate, "topic-template", "Topic template",
        "Topic made from each JSON payload, for example events/${sensor.id}; "
        "${topic} is the property topic, ${field:-text} has a default for a "
@@ -74,12 +74,12 @@ void InstallSinkProperties(GObjectClass* c) {
   g_object_class_install_property(
       c, kPropNewApi,
       g_param_spec_boolean("new-api", "New API",
-                           "Accepted for DeepStream's pipelines; one path serves both",
+                           "Accepted for compatibility with DeepStream's pipelines; has no effect",
                            defaults.new_api, kFlags));
   Number(c, kPropSleepTime, "sleep-time", "Sleep time",
          "Milliseconds between two calls of the adaptor's do_work while messages "
-         "are pending; 0 is right for adaptors of dsmsg, which wait inside. Of a "
-         "shared connection, that of its first sink counts",
+         "are pending; 0 is right for dsmsg's adaptors, which wait inside do_work. For a shared "
+         "connection, the value of its first sink counts",
          defaults.sleep_ms);
   g_object_class_install_property(
       c, kPropOnError,
@@ -88,12 +88,11 @@ void InstallSinkProperties(GObjectClass* c) {
                         "the broker does not count: the adaptor keeps the messages)",
                         OnErrorType(), static_cast<gint>(defaults.on_error), kFlags));
   Number(c, kPropFlushTimeout, "flush-timeout", "Flush timeout",
-         "Milliseconds to wait at end of stream, and again at stop, for messages "
-         "on their way",
+         "Milliseconds to wait at end of stream, and again at stop, for messages in flight",
          defaults.flush_timeout_ms);
   Number(c, kPropStatsInterval, "stats-interval", "Statistics interval",
-         "Post the statistics as an element message dsmsgbroker-stats every so "
-         "many milliseconds; 0: never",
+         "How often to post the statistics as an element message dsmsgbroker-stats, in "
+         "milliseconds; 0: never",
          defaults.stats_interval_ms);
   g_object_class_install_property(
       c, kPropStats,

@@ -29,7 +29,7 @@ void WarnOfForeignTopic(GstElement* element, const SinkSettings& s, const Adapto
   if (adaptor.protocol().starts_with("AZURE") || NamesTopic(s.config)) return;
   GST_ELEMENT_WARNING(
       element, RESOURCE, SETTINGS,
-      ("No topic is set: unless the %s adaptor has one of its own, no message will be delivered "
+      ("No topic is set: unless the %s adaptor has a default topic, no message will be delivered "
        "(set the property topic)",
        adaptor.protocol().c_str()),
       ("adaptor %s has no dsmsg_check_topic, so it cannot be asked", adaptor.path().c_str()));
@@ -49,8 +49,8 @@ bool CheckSinkTopic(GstElement* element, const SinkSettings& s, const std::strin
   if (topic_template != nullptr) {
     if (!topic_template->needs_topic() || !topic.empty()) return true;
     GST_ELEMENT_ERROR(element, RESOURCE, SETTINGS,
-                      ("topic-template=%s uses ${topic}, which is the property topic, and that is "
-                       "not set: set topic, or write a default (${topic:-text})",
+                      ("topic-template=%s uses ${topic}, but the property topic is not set: set "
+                       "topic, or give a default (${topic:-text})",
                        s.topic_template.c_str()),
                       (nullptr));
     return false;

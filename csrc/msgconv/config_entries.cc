@@ -58,7 +58,7 @@ Status ConfigEntries::AddGroup(std::string_view name, const std::string& origin,
     if (group.name != name) continue;
     return Error(origin, line,
                  "group [" + group.name + "] appears twice (first at line " +
-                     std::to_string(group.line) + "): give every source a number of its own");
+                     std::to_string(group.line) + "): give every source its own number");
   }
   groups.push_back({std::string(name), line, {}});
   return {};
@@ -107,22 +107,22 @@ Result<ConfigEntries> ReadIni(std::string_view text, const std::string& origin) 
       if (!status.ok()) return status;
     } else if (equals == std::string_view::npos || equals == 0) {
       return Error(origin, number,
-                   "neither \"key=value\" nor \"[group]\" nor \"# comment\": " +
+                   "not \"key=value\", \"[group]\" or \"# comment\": " +
                        std::string(line.substr(0, kShown)));
     } else {
       const std::string_view key = Trim(line.substr(0, equals));
       if (config.groups.empty()) {
         return Error(
             origin, number,
-            "key \"" + std::string(key) + "\" stands before the first group, e.g. [sensor0]");
+            "key \"" + std::string(key) + "\" comes before the first group, e.g. [sensor0]");
       }
       // As it is: a backslash in a description is no escape, a semicolon no list.
       const std::string_view value = Trim(line.substr(equals + 1));
       config.AddEntry(key, std::string(value), origin, number);
       if (!SeemsComment(value, /*pairs=*/true)) continue;  // "1 ; 2 ; 3" has none
       config.warnings.push_back(At(origin, number) + "key \"" + std::string(key) +
-                                "\": what looks like a comment behind the value is taken as part "
-                                "of it (move the comment to a line of its own)");
+                                "\": what looks like a comment after the value is read as part of "
+                                "it (move the comment to its own line)");
     }
   }
   return config;
@@ -160,10 +160,9 @@ Result<ConfigEntries> ReadCsv(std::string_view text, const std::string& origin) 
       config.AddEntry(kSubFields[i], fields[4 + i], origin, number);
     }
   }
-  config.warnings.push_back(
-      origin +
-      ": the CSV form knows no analytics, and of places only the three fields: write INI or YAML "
-      "for more");
+  config.warnings.push_back(origin +
+                            ": the CSV form has no analytics, and only three fields for a place: "
+                            "use INI or YAML for more");
   return config;
 }
 

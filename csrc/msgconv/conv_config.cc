@@ -137,7 +137,7 @@ class ConvConfigParser {
     if (group.name == "message-converter") return ReadHostGroup(group);
     Warn(group.line,
          group.name == "schema"
-             ? "group [schema] means nothing here: the form of the messages is set with the "
+             ? "group [schema] has no effect here: set the format of the messages with the "
                "element's properties payload-type and minimal-format"
              : "unknown group [" + group.name +
                    "] (known: [sensorN], [placeN], [analyticsN], N being the source id)");
@@ -187,14 +187,14 @@ class ConvConfigParser {
             value == "delimited" ? MinimalFormat::kDelimited : MinimalFormat::kObjects;
       } else if (key == "payload-type") {
         Warn(line,
-             "payload-type in [message-converter] means nothing here: set the converter's "
-             "property payload-type=" +
+             "payload-type in [message-converter] has no effect here: set the converter's property "
+             "payload-type=" +
                  value);
       } else if (key == "enable" || key == "msg-format" || key == "schema-file") {
         Warn(line, key +
-                       " in [message-converter] means nothing here: the form of the messages is "
-                       "set with the converter's properties payload-type, minimal-format and, "
-                       "for one of your own, msg2p-lib");
+                       " in [message-converter] has no effect here: set the format of the messages "
+                       "with the converter's properties payload-type, minimal-format and, for your "
+                       "own format, msg2p-lib");
       } else {
         Warn(line, "unknown key \"" + key + "\" in [message-converter] (known: minimal-format)");
       }
@@ -238,10 +238,9 @@ Result<ConvConfig> ConvConfig::Parse(std::string_view text, const std::string& o
   config.origin_ = origin;
   config.warnings_ = std::move(entries->warnings);
   if (entries->groups.empty()) {
-    config.warnings_.push_back(
-        origin +
-        ": the configuration is empty: messages go without sensor, place and "
-        "analyticsModule");
+    config.warnings_.push_back(origin +
+                               ": the configuration is empty: messages are sent without sensor, "
+                               "place and analyticsModule");
     return config;
   }
   ConvConfigParser parser(&config);

@@ -43,7 +43,7 @@ CustomLibrary::~CustomLibrary() {
 Result<std::unique_ptr<CustomLibrary>> CustomLibrary::Load(const CustomOptions& options) {
   if (options.library.empty()) {
     return Status(Code::kInvalidArgument,
-                  "custom payloads are made by a library of yours: name it with msg2p-lib (it "
+                  "custom payloads are made by your own library: name it with msg2p-lib (it "
                   "exports the nvds_msg2p_* functions of nvmsgconv.h)");
   }
   dlerror();
@@ -81,12 +81,12 @@ Status CustomLibrary::Resolve() {
   if (!missing.empty()) {
     return {Code::kInvalidArgument,
             options_.library + " is not a payload library: it lacks " + missing +
-                " (nvmsgconv.h says what they are; in C++ they need extern \"C\")"};
+                " (nvmsgconv.h describes them; in C++ they need extern \"C\")"};
   }
   if (takes_frames() && api_.frame_version() < 1) {
     return {Code::kNotSupported, options_.library +
-                                     " wants frames of version 0: dsmsg_msg2p_frame_version() must "
-                                     "return DSMSG_FRAME_VERSION"};
+                                     " asks for frames of version 0: dsmsg_msg2p_frame_version() "
+                                     "must return DSMSG_FRAME_VERSION"};
   }
   return {};
 }
@@ -95,12 +95,12 @@ Status CustomLibrary::MakeContext() {
   const char* const config = options_.config.empty() ? nullptr : options_.config.c_str();
   context_ = api_.ctx_create(config, static_cast<NvDsPayloadType>(options_.type));
   if (context_ != nullptr) return {};
-  return {Code::kInvalidArgument,
-          "the payload library " + options_.library + " made no context: nvds_msg2p_ctx_create(" +
-              (config == nullptr ? "NULL" : options_.config) + ", " +
-              std::to_string(options_.type) +
-              ") answered NULL (see its own messages; does it know this payload-type, and is the "
-              "configuration right?)"};
+  return {Code::kInvalidArgument, "the payload library " + options_.library +
+                                      " created no context: nvds_msg2p_ctx_create(" +
+                                      (config == nullptr ? "NULL" : options_.config) + ", " +
+                                      std::to_string(options_.type) +
+                                      ") returned NULL (see its own messages; does it know this "
+                                      "payload-type, and is the configuration right?)"};
 }
 
 Content CustomLibrary::content() const {

@@ -11,7 +11,7 @@ Result<EventTail> EventTailOf(const DeepStream& deepstream) {
     return Status(Code::kNotSupported,
                   "DeepStream " + std::to_string(release.major) + "." +
                       std::to_string(release.minor) + " (" + deepstream.how +
-                      ") is older than 6.0, whose events are the oldest that are known here");
+                      ") is older than 6.0, the oldest release whose events are supported");
   }
   if (release < Release{6, 4}) return kTail6;
   if (release <= Release{7, 0}) return kTail7;

@@ -18,7 +18,7 @@ Status Error(const std::string& what) { return {Code::kInvalidArgument, what}; }
 Status Check(const DsmsgFrame& from) {
   if (from.magic != DSMSG_FRAME_MAGIC) {
     return Error(
-        "metadata_info is no DsmsgFrame (dsmsg_frame.h). DeepStream's NvDsMsg2pMetaInfo is not "
+        "metadata_info is not a DsmsgFrame (dsmsg_frame.h). DeepStream's NvDsMsg2pMetaInfo is not "
         "read "
         "by this library: set msg2p-newapi=false and attach events (NvDsEventMsgMeta), or use the "
         "element dsmsgconv, which reads DeepStream's metadata itself");

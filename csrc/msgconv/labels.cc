@@ -40,10 +40,9 @@ Result<Labels> Labels::Load(const std::string& spec) {
   gsize size = 0;
   GError* error = nullptr;
   if (!g_file_get_contents(spec.c_str(), &raw, &size, &error)) {
-    Status status(Code::kInvalidArgument,
-                  std::string("cannot read the labels: ") + error->message +
-                      " (labels is a file with one class name a line, or a list "
-                      "such as car,bicycle,person)");
+    Status status(Code::kInvalidArgument, std::string("cannot read the labels: ") + error->message +
+                                              " (labels is a file with one class name per line, or "
+                                              "a list such as car,bicycle,person)");
     g_error_free(error);
     return status;
   }
@@ -57,7 +56,7 @@ Result<Labels> Labels::Load(const std::string& spec) {
   }
   if (labels.empty()) {
     return Status(Code::kInvalidArgument,
-                  spec + ": the labels file is empty: write one class name a line");
+                  spec + ": the labels file is empty: write one class name per line");
   }
   return labels;
 }

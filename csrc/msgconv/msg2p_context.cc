@@ -24,10 +24,10 @@ Result<ConverterOptions> OptionsOf(int type, const ConvConfig& config) {
     case NVDS_PAYLOAD_CUSTOM:
       return Status(Code::kNotSupported,
                     "payload type " + std::to_string(type) +
-                        " (custom) is made by a library of yours: name it with the converter's "
+                        " (custom) is made by your own library: name it with the converter's "
                         "property msg2p-lib (this library makes the types 0, 1 and 2)");
     default:
-      return Status(Code::kInvalidArgument, "there is no payload type " + std::to_string(type) +
+      return Status(Code::kInvalidArgument, "unknown payload type " + std::to_string(type) +
                                                 ": 0 is full (JSON), 1 minimal (JSON), 2 protobuf");
   }
 }
@@ -40,9 +40,9 @@ void TellRelease(const DeepStream& deepstream, const EventTail& tail) {
                                                  : std::string("of an unknown release");
   if (tail.video_path == kNotThere) {
     Msg2pLog().Warn("the events of DeepStream " + release + " (" + deepstream.how +
-                    ") are known only in part: videoPath, otherAttrs, the class's own fields "
-                    "(extMsg), pose and embedding are not read. If their structure is that of "
-                    "another release, set DSMSG_DEEPSTREAM_VERSION, e.g. to 7.0 or 8.0");
+                    ") are only partly known: videoPath, otherAttrs, the class's own fields "
+                    "(extMsg), pose and embedding are not read. If their structure matches another "
+                    "release, set DSMSG_DEEPSTREAM_VERSION, e.g. to 7.0 or 8.0");
   } else {
     Msg2pLog().Info("reading events as DeepStream " + release + " has them (" + deepstream.how +
                     ")");

@@ -78,9 +78,9 @@ std::string Video(int buffers) {
 TEST(SinkUnsent, AtTheEndTheCauseIsNamedHoweverFewBuffersCame) {
   Fake fake;
   EXPECT_THAT(Warnings(fake, Video(1)),
-              AllOf(HasSubstr("1 buffer came and none had a message to send"),
+              AllOf(HasSubstr("1 buffer arrived and none had a message to send"),
                     HasSubstr("put dsmsgconv before this element")));
-  EXPECT_THAT(Warnings(fake, Video(7) + " ! tee ! queue"), HasSubstr("7 buffers came"));
+  EXPECT_THAT(Warnings(fake, Video(7) + " ! tee ! queue"), HasSubstr("7 buffers arrived"));
   EXPECT_THAT(Warnings(fake, "fakesrc num-buffers=3 sizetype=fixed"),
               AllOf(HasSubstr("they have no caps"), HasSubstr("! application/json !")));
   EXPECT_THAT(Warnings(fake, "fakesrc num-buffers=3 sizetype=fixed ! text/plain"),
@@ -93,11 +93,11 @@ TEST(SinkUnsent, AtTheEndTheCauseIsNamedHoweverFewBuffersCame) {
 TEST(SinkUnsent, TheConverterSaysItWhereItIsTheCause) {
   Fake fake;
   const std::string said = Warnings(fake, Video(3) + " ! dsmsgconv");
-  EXPECT_THAT(said, AllOf(HasSubstr("no message made of 3 buffers"),
+  EXPECT_THAT(said, AllOf(HasSubstr("no message made from 3 buffers"),
                           HasSubstr("set msg2p-newapi=true"), Not(HasSubstr("put dsmsgconv"))));
   // Objects without a tracking id make no events.
   EXPECT_THAT(Warnings(fake, Video(3) + kDetector + " ! dsmsgconv msg2p-newapi=1 events=track"),
-              AllOf(HasSubstr("objects and events came: left out by events"),
+              AllOf(HasSubstr("objects and events arrived: left out by events"),
                     Not(HasSubstr("put dsmsgconv"))));
 }
 
@@ -136,7 +136,7 @@ TEST(SinkCut, AFileReadInBlocksIsNamed) {
   EXPECT_EQ(fake.Sent(), 3U);
   for (const char* type : {"application/x-protobuf", "text/x-raw,format=utf8"}) {
     EXPECT_THAT(Warnings(fake, source + " ! " + type),
-                AllOf(HasSubstr("continues the one before"), HasSubstr("blocksize")));
+                AllOf(HasSubstr("continues the previous one"), HasSubstr("blocksize")));
   }
   EXPECT_EQ(Warnings(fake, source + " blocksize=65536 ! application/json"), "");
 }

@@ -33,7 +33,7 @@ auto Guard(const char* function, Body body) noexcept {
 }
 
 constexpr const char* kNoContext =
-    "the context is NULL or not of this library: give it what nvds_msg2p_ctx_create() returned";
+    "the context is NULL or not from this library: pass what nvds_msg2p_ctx_create() returned";
 
 Msg2pContext* ContextOf(const char* function, const NvDsMsg2pCtx* ctx) {
   if (ctx != nullptr && ctx->privData != nullptr) return static_cast<Msg2pContext*>(ctx->privData);
@@ -43,14 +43,16 @@ Msg2pContext* ContextOf(const char* function, const NvDsMsg2pCtx* ctx) {
 
 bool EventsAreThere(const char* function, const NvDsEvent* events, unsigned size) {
   if (events != nullptr && size > 0) return true;
-  Refuse(function, events == nullptr ? "the list of events is NULL"
-                                     : "the list of events is empty (size=0): do not call it when "
-                                       "there is nothing to tell");
+  Refuse(
+      function,
+      events == nullptr
+          ? "the list of events is NULL"
+          : "the list of events is empty (size=0): do not call it when there is nothing to report");
   return false;
 }
 
 const DsmsgFrame* FrameOf(const char* function, const void* metadata_info) {
-  if (metadata_info == nullptr) Refuse(function, "metadata_info is NULL: give it a DsmsgFrame");
+  if (metadata_info == nullptr) Refuse(function, "metadata_info is NULL: pass a DsmsgFrame");
   return static_cast<const DsmsgFrame*>(metadata_info);
 }
 

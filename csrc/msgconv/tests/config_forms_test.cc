@@ -122,7 +122,7 @@ TEST(ConfigCsv, ReadsDeepStreamsColumns) {
   EXPECT_EQ(config.Sensor(0)->type, "Camera");
   EXPECT_EQ(config.Sensor(0)->description, "Entrance, north \"A\"");
   EXPECT_EQ(config.Place(1)->sub_field, (std::array<std::string, 3>{"P2", "Zone B", "L2"}));
-  EXPECT_THAT(config.warnings(), ElementsAre(HasSubstr("the CSV form knows no analytics")));
+  EXPECT_THAT(config.warnings(), ElementsAre(HasSubstr("the CSV form has no analytics")));
   EXPECT_THAT(Refused("a,b\n1,2,3\n", "cam.csv"),
               HasSubstr("cam.csv:2: a line has 3 fields, expected 7"));
 }
@@ -133,11 +133,11 @@ TEST(ConfigHost, GroupsOfDeepStreamsOtherFilesAreNoted) {
       "[schema]\nanything=1\n[sensor0]\nid=a\n",
       "cam.txt");
   EXPECT_THAT(config.warnings(),
-              ElementsAre(HasSubstr("cam.txt:2: enable in [message-converter] means nothing here"),
-                          HasSubstr("cam.txt:3: payload-type in [message-converter] means nothing "
+              ElementsAre(HasSubstr("cam.txt:2: enable in [message-converter] has no effect here"),
+                          HasSubstr("cam.txt:3: payload-type in [message-converter] has no effect "
                                     "here: set the converter's property payload-type=1"),
                           HasSubstr("cam.txt:5: unknown key \"idd\" in [message-converter]"),
-                          HasSubstr("cam.txt:6: group [schema] means nothing here")));
+                          HasSubstr("cam.txt:6: group [schema] has no effect here")));
   EXPECT_EQ(config.minimal_format(), MinimalFormat::kDelimited);
   EXPECT_THAT(Refused("[message-converter]\nminimal-format=x\n", "cam.txt"),
               HasSubstr("cam.txt:2: minimal-format=x in [message-converter]: expected objects"));

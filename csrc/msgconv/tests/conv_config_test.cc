@@ -119,14 +119,14 @@ TEST(ConvConfig, NamesBadNumbersWithTheirLine) {
 
 TEST(ConvConfig, NamesDuplicateGroups) {
   EXPECT_EQ(Refused("[sensor0]\nid=a\n[place0]\nid=1\n[sensor0]\nid=b\n"),
-            "cam.txt:5: group [sensor0] appears twice (first at line 1): give every source a "
-            "number of its own");
+            "cam.txt:5: group [sensor0] appears twice (first at line 1): give every source its own "
+            "number");
 }
 
 TEST(ConvConfig, NamesWhatIsNoIni) {
   EXPECT_THAT(Refused("[sensor0]\nenable: 1\n"), HasSubstr("cam.txt:2: neither \"key=value\""));
   EXPECT_THAT(Refused("id=1\n[sensor0]\n"),
-              HasSubstr("cam.txt:1: key \"id\" stands before the first group"));
+              HasSubstr("cam.txt:1: key \"id\" comes before the first group"));
 }
 
 TEST(ConvConfig, WarnsOfWhatItDoesNotKnow) {
@@ -139,7 +139,7 @@ TEST(ConvConfig, WarnsOfWhatItDoesNotKnow) {
                   "description, coordinate)",
                   HasSubstr("cam.txt:5: unknown group [camera1] (known: [sensorN]"),
                   HasSubstr("cam.txt:7: unknown group [sensor01]"),
-                  HasSubstr("cam.txt:9: enable in [message-converter] means nothing here")));
+                  HasSubstr("cam.txt:9: enable in [message-converter] has no effect here")));
   EXPECT_EQ(config.Sensor(0)->id, "c");
 }
 

@@ -145,8 +145,8 @@ TEST(CustomLibrary, SaysWhatIsWrong) {
   EXPECT_THAT(Refused(DSMSG_CUSTOM_INCOMPLETE),
               HasSubstr("it lacks nvds_msg2p_generate_multiple_new (nvmsgconv.h"));
   EXPECT_THAT(Refused(DSMSG_CUSTOM_EVENTS, "wrong"),
-              HasSubstr("made no context: nvds_msg2p_ctx_create(wrong, 257) answered NULL"));
-  EXPECT_THAT(Refused(DSMSG_MSGCONV_LIBRARY), HasSubstr("answered NULL"));
+              HasSubstr("created no context: nvds_msg2p_ctx_create(wrong, 257) returned NULL"));
+  EXPECT_THAT(Refused(DSMSG_MSGCONV_LIBRARY), HasSubstr("returned NULL"));
 }
 
 }  // namespace
