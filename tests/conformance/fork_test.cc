@@ -85,7 +85,7 @@ TEST_P(Rule23_Fork, AHandleOfTheParentIsRefusedAtOnce) {
   worker.join();
   opener.join();
   EXPECT_EQ(failures, "");
-  const std::string log = Log(), refused = "do_work: this handle is the parent's";
+  const std::string log = Log(), refused = "do_work: this handle belongs to the parent process";
   size_t lines = 0;
   for (size_t at = 0; (at = log.find(refused, at)) != log.npos; at += refused.size()) ++lines;
   EXPECT_EQ(lines, kChildren) << "once in each";

@@ -132,9 +132,8 @@ TEST_F(ConfigTest, AConnectionStringIsTheValueOfAPair) {
 TEST_F(ConfigTest, ACommentBehindAValueIsSaid) {
   const auto said = [](const std::string& name) {
     return "cfg.txt:2: " + name +
-           ": what looks like a comment behind the value is taken as part of "
-           "it (move the comment to a line of its own, or put the value in quotes if it belongs to "
-           "it)";
+           ": what looks like a comment after the value is read as part of it (move the comment to "
+           "its own line, or put the value in quotes if it belongs to it)";
   };
   EXPECT_THAT(Good("tls-cafile=/ca.pem   # note").warnings(), ElementsAre(said("tls-cafile")));
   EXPECT_EQ(Good("tls-cafile=/ca.pem   # note").GetString("tls-cafile"), "/ca.pem   # note");
@@ -204,20 +203,20 @@ TEST_F(ConfigTest, ErrorsNameFileLineKeyValueAndWhatIsAllowed) {
 
 TEST_F(ConfigTest, SyntaxErrorsNameTheLineAndRepeatNoContents) {
   EXPECT_EQ(Error("queue-size=1\nhunter2\n"),
-            "cfg.txt:3: is neither a [group] nor key = value nor a # comment");
+            "cfg.txt:3: is not a [group], key = value or # comment");
   EXPECT_THAT(Error("=5"), HasSubstr("cfg.txt:2: is neither"));
   EXPECT_THAT(Error("[broken"), HasSubstr("cfg.txt:2: a group is written [name]"));
   EXPECT_THAT(Error("[a] # b"), HasSubstr("cfg.txt:2: a group is written [name]"));
   EXPECT_THAT(Error("[]"), HasSubstr("cfg.txt:2: a group is written [name]"));
   EXPECT_THAT(Error("["), HasSubstr("cfg.txt:2: a group is written [name]"));
-  EXPECT_THAT(Error("a[b]=5"), HasSubstr("cfg.txt:2: a key holds no brackets"));
-  EXPECT_THAT(Error("payloadkey = a\x01z"), HasSubstr("cfg.txt:2: holds a control character"));
+  EXPECT_THAT(Error("a[b]=5"), HasSubstr("cfg.txt:2: a key must not contain brackets"));
+  EXPECT_THAT(Error("payloadkey = a\x01z"), HasSubstr("cfg.txt:2: contains a control character"));
   EXPECT_THAT(Error("payloadkey = \xff\xfe"), HasSubstr("cfg.txt:2: is not valid UTF-8"));
-  EXPECT_THAT(Error(std::string("payloadkey = a\0b", 16)), HasSubstr("cfg.txt:2: holds a NUL"));
+  EXPECT_THAT(Error(std::string("payloadkey = a\0b", 16)), HasSubstr("cfg.txt:2: contains a NUL"));
   const auto no_group = Config::Parse("port = 1\n", "cfg.txt", table_);
   ASSERT_FALSE(no_group.ok());
   EXPECT_EQ(no_group.status().message(),
-            "cfg.txt:1: key port stands before any group (put the line [message-broker] above it)");
+            "cfg.txt:1: key port comes before any group (put the line [message-broker] above it)");
 }
 
 TEST_F(ConfigTest, CommentsMayHoldAnything) {
@@ -241,11 +240,12 @@ TEST_F(ConfigTest, Warnings) {
   const Config again = Good("queue-size=5\n[nvmsgbroker]\n[message-broker]\nport=6\n");
   EXPECT_EQ(again.GetInt("queue-size"), 5);
   EXPECT_EQ(again.GetInt("port"), 6);
-  EXPECT_THAT(again.warnings(), ElementsAre(HasSubstr("cfg.txt:4: group [message-broker] is here "
-                                                      "again (first on line 1)")));
+  EXPECT_THAT(
+      again.warnings(),
+      ElementsAre(HasSubstr("cfg.txt:4: group [message-broker] appears again (first on line 1)")));
   EXPECT_THAT(
       Good("password = hunter2").warnings(),
-      ElementsAre("cfg.txt:2: password is deprecated in the file: set PASSWORD_<PROTOCOL> in "
+      ElementsAre("cfg.txt:2: password in the file is deprecated: set PASSWORD_<PROTOCOL> in "
                   "the environment"));
 }
 
@@ -322,7 +322,7 @@ TEST_F(ConfigTest, UnreadableFiles) {
   EXPECT_THAT(error(Write("junk", std::string("\x7f"
                                               "ELF\x02\x01\x01\0\0\0",
                                               10))),
-              HasSubstr(":1: holds a NUL byte"));
+              HasSubstr(":1: contains a NUL byte"));
   EXPECT_THAT(error("/dev/zero"), HasSubstr("larger than"));
   ASSERT_EQ(::mkfifo((folder_ + "/pipe").c_str(), 0600), 0);
   EXPECT_THAT(error(folder_ + "/pipe"), HasSubstr("is not a regular file"));

@@ -114,7 +114,7 @@ TEST_F(MetricsFileTest, AFileThatSomebodyElseWritesTooIsTold) {
   ASSERT_TRUE(WaitFor([&] { return ReadAll(path_).find("dsmsg_link_up") != std::string::npos; }));
   EXPECT_TRUE(session->Disconnect().ok());
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
-              HasSubstr("is written by another adaptor or process"));
+              HasSubstr("is also written by another adaptor or process"));
 }
 
 TEST_F(MetricsFileTest, OneThatWasDeletedComesAgainWithoutAWord) {

@@ -158,10 +158,10 @@ TEST(OptionValueTest, EnumsTakeTheSpellingOfTheTable) {
 TEST(OptionValueTest, MessagesSayWhatIsAllowed) {
   EXPECT_EQ(Value("int(1,5)", "9").status().message(), "must be a whole number from 1 to 5");
   EXPECT_EQ(Value("ms(1,3600000)", "x").status().message(),
-            "must be a time from 1ms to 1h, written 500ms, 5s, 2m or 1h; a bare number is "
+            "must be a time from 1ms to 1h, such as 500ms, 5s, 2m or 1h; a bare number means "
             "milliseconds");
   EXPECT_EQ(Value("bytes(1024,)", "x").status().message(),
-            "must be a size of at least 1k, written 4096, 64k, 256M or 1G");
+            "must be a size of at least 1k, such as 4096, 64k, 256M or 1G");
 }
 
 TEST(OptionValueTest, TemplatesAreCompiled) {
@@ -199,11 +199,12 @@ TEST(OptionValueTest, QuotedValuesOfPairs) {
                           {"f", "\"q\""}};
   EXPECT_EQ(pairs.value(), expected);
   const auto error = [](const char* text) { return ParsePairs(text).status().message(); };
-  EXPECT_EQ(error("a=1;b=\"hunter2;c=3"),
-            "element 2 begins with a quote that does not end (put a value that begins with a quote "
-            "in the other kind of quotes)");
+  EXPECT_EQ(
+      error("a=1;b=\"hunter2;c=3"),
+      "element 2 begins with a quote that is not closed (put a value that begins with a quote "
+      "in the other kind of quotes)");
   EXPECT_EQ(error("a=1;b='hunter2' hunter3;c=3"),
-            "element 2 has text behind its closing quote (a quote in quotes is written twice)");
+            "element 2 has text after its closing quote (inside quotes, write a quote twice)");
   EXPECT_EQ(error("${env:ALL}").find("element 1 is not key=value"), 0u) << error("${env:ALL}");
   EXPECT_NE(error("${env:ALL}").find("stand for the value of one pair"), std::string::npos);
 }

@@ -236,7 +236,7 @@ TEST_F(SubscribeTest, NoMessageOfTheOldTopicsReachesTheNewCallback) {
   ::testing::internal::CaptureStderr();
   EXPECT_TRUE(Subscribe(*session, {"both", "new"}, second).ok());
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
-              HasSubstr("a call of the previous one still runs"));
+              HasSubstr("a call of the previous one is still running"));
   EXPECT_EQ(first.ended, 0);
   EXPECT_EQ(second.began, 0) << "callbacks run one at a time";
   go = true;
@@ -443,7 +443,7 @@ TEST_F(SubscribeTest, DisconnectEndsAWaitAndSaysThatACallbackRuns) {
   ::testing::internal::CaptureStderr();
   EXPECT_TRUE(session->Disconnect().ok());
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
-              HasSubstr("a call of the subscribe callback still runs"));
+              HasSubstr("a call of the subscribe callback is still running"));
   EXPECT_EQ(first.ended, 0);
   go = true;
   ASSERT_TRUE(WaitFor([&] { return first.ended == 1; }));

@@ -52,7 +52,7 @@ class SpoolEditedTest : public SpoolFaultTest {
       ASSERT_TRUE(spool->Flush());
     }
     EXPECT_EQ(status.code(), Code::kWouldBlock);
-    EXPECT_THAT(status.message(), HasSubstr("a program that reads it keeps"));
+    EXPECT_THAT(status.message(), HasSubstr("a program that reads it holds on to"));
     EXPECT_LT(std::filesystem::file_size(log_path), uint64_t{24} << 20);
     EXPECT_GT((*spool)->Stats().bytes, uint64_t{1} << 19);
     const std::string log = testing::internal::GetCapturedStderr();
@@ -109,8 +109,8 @@ TEST_F(SpoolEditedTest, RowsWithOtherIdsGetOursInTheSameOrder) {
 
       std::unique_ptr<OpenSpool> spool;
       const std::string log = OpenDamaged(&spool);
-      EXPECT_THAT(log, HasSubstr(std::to_string(ids.size()) +
-                                 " of its rows have ids that are not from 1 to 2^47"))
+      EXPECT_THAT(log,
+                  HasSubstr(std::to_string(ids.size()) + " of its rows have ids outside 1 to 2^47"))
           << number;
       EXPECT_THAT(log,
                   HasSubstr(std::to_string(expected.size()) + " of its messages could be read"))
@@ -133,7 +133,7 @@ TEST_F(SpoolEditedTest, SizesThatCannotBeAreFoundAgain) {
     options_.evict = true;
     Edit(MakeFile(3, 1), std::string("UPDATE messages SET ") + edit);
     std::unique_ptr<OpenSpool> spool;
-    EXPECT_THAT(OpenDamaged(&spool), HasSubstr("sizes that cannot be")) << edit;
+    EXPECT_THAT(OpenDamaged(&spool), HasSubstr("impossible sizes")) << edit;
     EXPECT_LT((*spool)->Stats().bytes, 10'000u) << edit;
     ExpectAllIsDelivered(*spool, {Row(1), Row(2), Row(3)});
     spool->Close();
@@ -148,7 +148,7 @@ TEST_F(SpoolEditedTest, OtherIdsInADamagedFileLoseNoMoreThanTheDamage) {
   options_.prefetch_bytes = size_t{4} << 20;
   std::unique_ptr<OpenSpool> spool;
   const std::string log = OpenDamaged(&spool);
-  EXPECT_THAT(log, HasSubstr("are not from 1 to 2^47"));
+  EXPECT_THAT(log, HasSubstr("outside 1 to 2^47"));
   const size_t backlog = (*spool)->backlog();
   EXPECT_GE(backlog, 1990u);
   const std::vector<std::string> payloads = PayloadsOf(spool->Fetch(backlog));

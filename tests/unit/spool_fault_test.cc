@@ -283,7 +283,8 @@ TEST_F(SpoolFaultTest, AFileThatIsDeletedIsBegunAgain) {
   std::filesystem::remove((*spool)->path());
   testing::internal::CaptureStderr();
   spool->Fill(4, 5);
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("deleted or renamed by somebody"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("deleted or renamed by another program"));
   EXPECT_EQ(PayloadsOf(spool->Fetch(5)), Numbers(1, 5));  // these were still in memory
   spool->Close();
   EXPECT_EQ(PayloadsOf(Open()->Fetch(2)), Numbers(4, 5));

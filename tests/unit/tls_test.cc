@@ -176,13 +176,13 @@ TEST_F(TlsTest, FilesOfTheWrongKind) {
   const std::string folder = Error("enable-tls=1\ntls-cafile=FOLDER\n");
   EXPECT_TRUE(folder.starts_with("tls-cafile=") && Has(folder, "is a directory")) << folder;
   const std::string file = Error("enable-tls=1\ntls-capath=FOLDER/ca.pem\n");
-  EXPECT_TRUE(file.starts_with("tls-capath=") && Has(file, "is no directory")) << file;
+  EXPECT_TRUE(file.starts_with("tls-capath=") && Has(file, "is not a directory")) << file;
   const std::string cert =
       Error("enable-tls=1\ntls-certfile=FOLDER/text\ntls-keyfile=FOLDER/client.key\n");
   EXPECT_TRUE(cert.starts_with("tls-certfile=") && Has(cert, "no certificate in PEM form")) << cert;
   const std::string key =
       Error("enable-tls=1\ntls-certfile=FOLDER/client.pem\ntls-keyfile=FOLDER/text\n");
-  EXPECT_TRUE(key.starts_with("tls-keyfile=") && Has(key, "no private key in PEM form")) << key;
+  EXPECT_TRUE(key.starts_with("tls-keyfile=") && Has(key, "not a private key in PEM form")) << key;
 }
 
 TEST_F(TlsTest, KeysThatDoNotFit) {

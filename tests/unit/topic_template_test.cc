@@ -72,7 +72,7 @@ TEST(TemplateTest, ErrorsNameThePosition) {
   EXPECT_THAT(Error("${:-x}"), HasSubstr("at character 1: there is no field name"));
   EXPECT_THAT(Error("${a..b}"), HasSubstr("a name between two dots is empty"));
   EXPECT_THAT(Error("${.a}"), HasSubstr("empty"));
-  EXPECT_THAT(Error("${ a }"), HasSubstr("no blanks"));
+  EXPECT_THAT(Error("${ a }"), HasSubstr("not contain blanks"));
   EXPECT_THAT(Error("${a:-${b}}"), HasSubstr("inside another"));
   std::string many;
   for (int i = 0; i < 100; ++i) many += "${f" + std::to_string(i) + "}";

@@ -23,7 +23,7 @@ inline std::string_view ToView(const amqp_bytes_t& bytes) {
   return {static_cast<const char*>(bytes.bytes), bytes.len};
 }
 
-/// Names of exchanges, queues and routing keys carry their length in one byte.
+/// The length of names of exchanges, queues and routing keys is one byte.
 inline constexpr size_t kMaxName = 255;
 
 }  // namespace dsmsg::amqp

@@ -42,7 +42,7 @@ void AmqpProducer::OnReturn(const AmqpEvent& event) {
 }
 
 void AmqpProducer::Refuse(const Slot& slot, Code code, const std::string& why) {
-  // What was refused is not a matter of this connection's login.
+  // The refusal does not concern this connection's login.
   if (code == Code::kAuth) code = Code::kRejected;
   host_.Complete(slot.token, {code, "topic \"" + std::string(slot.message.topic) +
                                         "\", exchange \"" + settings_.exchange + "\": " + why});
@@ -128,7 +128,7 @@ Status AmqpProducer::OnChannelClose(const amqp_channel_close_t& close) {
   const std::string why =
       ReplyText(close.reply_code, text) + std::string(ReplyAdvice(close.reply_code, text));
   const Code code = ReplyCode(close.reply_code, text);
-  if (!ready_) {  // no message was sent on it: the next channel would end the same way
+  if (!ready_) {  // no message was sent on it, so the next channel would end the same way
     return {Code::kUnavailable, connection_.name() + " closes the channel at once: " + why};
   }
   body_ = {};
@@ -140,8 +140,8 @@ Status AmqpProducer::OnChannelClose(const amqp_channel_close_t& close) {
   if (!settings_.confirm) {
     host_.log().Limited(LogLevel::kWarn, "channel-closed",
                         connection_.name() +
-                            " refused a message, and with it all that were under way; "
-                            "with confirm=0 it cannot tell which: " +
+                            " refused a message, and with it all messages in flight; with "
+                            "confirm=0 it cannot tell which one: " +
                             why);
   }
   const bool passing = code == Code::kUnavailable;
@@ -170,7 +170,7 @@ void AmqpProducer::Reopen() {
 Status AmqpProducer::OnConnectionClose(const Status& status) {
   GiveBackRejected();
   if (connection_.close_code() == AMQP_CONNECTION_FORCED) {
-    // The broker is being stopped: that is no message's fault, however often it happens.
+    // The broker is being stopped: no message is to blame, however often that happens.
     for (; oldest_ != next_; ++oldest_) {
       if (!At(oldest_).done) GiveBack(At(oldest_), " was stopped before it confirmed the message");
     }

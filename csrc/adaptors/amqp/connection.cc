@@ -11,7 +11,8 @@
 namespace dsmsg::amqp {
 namespace {
 
-// So much of a message's body is reserved on the broker's word; the rest as it comes.
+// How much of a message's body is reserved because the broker announced it; the rest is reserved as
+// it comes.
 constexpr uint64_t kReserve = uint64_t{1} << 20;
 
 }  // namespace
@@ -27,7 +28,7 @@ Status AmqpConnection::Lost(const std::string& why) const {
 
 Status AmqpConnection::NotAmqp() const {
   std::string why = in_.error();
-  // One that answers with its own version of AMQP has said all.
+  // A broker that answers with its own version of AMQP has said everything.
   if (!greeted_ && !in_.unread().starts_with("AMQP")) {
     why = ForeignAnswer(in_.unread(), peer(), why);
   }
@@ -47,9 +48,9 @@ void AmqpConnection::Close() {
   sent_ = 0;
 }
 
-// Without it the broker logs that a client went away in the middle.
+// Without it, the broker logs that a client disconnected unexpectedly.
 void AmqpConnection::Close(Deadline deadline, int cancel_fd) {
-  // One that does not read would not answer either.
+  // A broker that does not read would not answer either.
   bool polite = logged_in_ && !blocked_ && !broken_ && close_code_ == 0;
   polite = polite && Flush().ok() && out_.unsent().empty();
   if (polite) {
@@ -78,7 +79,7 @@ Status AmqpConnection::Flush() {
     const Stream::Io io = stream_.Send(unsent.data(), unsent.size(), &done);
     if (io == Stream::Io::kClosed || io == Stream::Io::kError) {
       const std::string why = stream_.error().message();
-      // The broker may have said why before it closed: Receive finds it.
+      // The broker may have given a reason before it closed: Receive finds it.
       broken_ = true;
       bool got = false;
       if (Receive(&got).ok() && got) return {};
@@ -122,7 +123,7 @@ Status AmqpConnection::Receive(bool* got) {
   if (io == Stream::Io::kClosed || io == Stream::Io::kError) {
     const Status status = stream_.error();
     broken_ = true;
-    *got = unread_;  // what came before is looked at first: it may say why
+    *got = unread_;  // data that came before is read first: it may say why
     if (unread_) return {};
     if (status.code() != Code::kUnavailable) return status;
     return Lost(status.message());
@@ -156,7 +157,7 @@ Status AmqpConnection::Next(AmqpEvent* event, bool* have) {
       }
       continue;
     }
-    if (frame.channel == kSideChannel) {  // may come between the parts of a message
+    if (frame.channel == kSideChannel) {  // these may come between the parts of a message
       if (frame.type != AMQP_FRAME_METHOD) continue;
       *event = AmqpEvent();
       event->id = frame.id;
@@ -183,7 +184,7 @@ Status AmqpConnection::OnConnectionMethod(const Frame& frame, AmqpEvent* event, 
     case AMQP_CONNECTION_BLOCKED_METHOD: {
       const auto* blocked = static_cast<const amqp_connection_blocked_t*>(frame.method);
       blocked_ = true;
-      log_.Warn(name_ + " takes no messages for now: " + std::string(ToView(blocked->reason)) +
+      log_.Warn(name_ + " accepts no messages at present: " + std::string(ToView(blocked->reason)) +
                 " (the broker's memory or disk alarm; messages wait)");
       return {};
     }
@@ -205,7 +206,7 @@ Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
   const std::string_view text = ToView(close.reply_text);
   Code code = ReplyCode(close.reply_code, text);
   if (logged_in_ && code == Code::kRejected) code = Code::kUnavailable;
-  // A refused login is not a matter of permissions: LogIn has the advice.
+  // A refused login is not about permissions: LogIn has the advice.
   const bool login = !logged_in_ && close.reply_code == AMQP_ACCESS_REFUSED;
   const std::string_view advice = login ? "" : ReplyAdvice(close.reply_code, text);
   Status status(code, name_ + " ends the connection: " + ReplyText(close.reply_code, text) +
@@ -216,7 +217,7 @@ Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
   return status;
 }
 
-// A method with content comes in three kinds of frames; true when `event` is complete.
+// A method with content consists of three kinds of frames; true when `event` is complete.
 bool AmqpConnection::OnContent(const Frame& frame, AmqpEvent* event) {
   if (frame.type == AMQP_FRAME_METHOD) {
     *event = AmqpEvent();
@@ -331,7 +332,7 @@ Status AmqpConnection::DeclareExchange(Deadline deadline, int cancel_fd) {
       deadline, cancel_fd);
 }
 
-// A heartbeat behind unsent bytes would say nothing: what is in front of it does already.
+// A heartbeat after unsent bytes would be useless: those bytes already show that we are alive.
 Status AmqpConnection::ServeHeartbeat() {
   if (heartbeat_.count() == 0) return {};
   const Deadline now = Clock::now();
@@ -341,7 +342,7 @@ Status AmqpConnection::ServeHeartbeat() {
     if (Status status = Flush(); !status.ok()) return status;
   }
   if (now - silence_.heard() <= 2 * heartbeat_) return {};
-  // Nobody may have looked for so long: what is there counts.
+  // Perhaps nothing was read for that long: check what has arrived.
   bool got = false;
   if (Status status = Receive(&got); !status.ok() || got) return status;
   broken_ = true;

@@ -47,22 +47,22 @@ class AmqpConnection {
   /// connection's name that the broker shows.
   Status Open(const std::string& role, Deadline deadline, int cancel_fd);
   bool open() const { return stream_.open(); }
-  /// With a deadline: says goodbye and waits for the answer so long.
+  /// With a deadline: says goodbye and waits for the answer until then.
   void Close();
   void Close(Deadline deadline, int cancel_fd);
   void PreferNextBroker() { servers_.PreferNext(); }
   /// "localhost:5672": the broker in use.
   const std::string& name() const { return name_; }
 
-  // Sending. What is added leaves with Flush, which writes what the socket takes now.
+  // Sending. Flush writes as much of what was added as the socket takes now.
   FrameWriter& out() { return out_; }
   static constexpr uint16_t kChannel = 1;
-  /// Opened by OpenSide. A refusal there closes nothing else.
+  /// Opened by OpenSide. A refusal on it closes nothing else.
   static constexpr uint16_t kSideChannel = 2;
   /// A method on a channel.
   Status Send(amqp_method_number_t id, const void* method, uint16_t channel = kChannel);
   Status Flush();
-  /// All bytes added until now, and of these the ones that the socket took.
+  /// All bytes added so far, and how many of them the socket took.
   uint64_t added() const { return sent_ + out_.unsent().size(); }
   uint64_t sent() const { return sent_; }
 
@@ -71,44 +71,44 @@ class AmqpConnection {
   /// something is unsent, for wake_fd (-1: none), and not longer than until the next heartbeat is
   /// due.
   unsigned Wait(Millis budget, int wake_fd);
-  /// Reads once, without waiting. *got: something came, or the connection has ended and what came
-  /// before is still to be looked at.
+  /// Reads once, without waiting. *got: something came, or the connection has ended and earlier
+  /// data must still be processed.
   Status Receive(bool* got);
-  /// The next method of a channel that was received completely. A channel.close has been answered
-  /// when it comes. An error: the broker ends the connection, and close_code() says why.
+  /// The next completely received method of a channel. A channel.close has already been answered.
+  /// An error: the broker ends the connection, and close_code() says why.
   Status Next(AmqpEvent* event, bool* have);
   /// The reply code with which the broker ended the connection; 0: it did not.
   uint16_t close_code() const { return close_code_; }
 
-  /// What happens to methods that come while Call waits for its own.
+  /// Handles methods that come while Call waits for its own.
   using OtherEvents = std::function<void(AmqpEvent&)>;
   /// Sends a method on a channel and waits for `answer`. `what`: "declare the exchange \"x\"",
   /// for errors. When the broker refuses, the channel is closed.
   Status Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,
               const std::string& what, Deadline deadline, int cancel_fd,
               const OtherEvents& others = {}, uint16_t channel = kChannel);
-  /// The same without sending, and the answer itself.
+  /// The same without sending; also returns the answer.
   Status WaitFor(amqp_method_number_t answer, const std::string& what, Deadline deadline,
                  int cancel_fd, AmqpEvent* event, const OtherEvents& others = {},
                  uint16_t channel = kChannel);
-  /// Opens kSideChannel unless it is open. The channel to use for what may be refused: kChannel
-  /// where the broker allows no second one.
+  /// Opens kSideChannel unless it is open. Returns the channel for calls that may be refused:
+  /// kChannel if the broker allows no second one.
   Result<uint16_t> OpenSide(Deadline deadline, int cancel_fd, const OtherEvents& others);
   bool has_side() const { return channel_max_ != 1; }
-  /// Declares settings.exchange where exchange-type asks for it.
+  /// Declares settings.exchange if exchange-type is set.
   Status DeclareExchange(Deadline deadline, int cancel_fd);
 
-  /// The broker takes no messages: out of memory or disk.
+  /// The broker accepts no messages: it is out of memory or disk.
   bool blocked() const { return blocked_; }
 
-  /// Sends a heartbeat when one is due; kTimeout when the broker's have not come. To be called with
-  /// every turn.
+  /// Sends a heartbeat when one is due; kTimeout when the broker's have not come. Call it in every
+  /// turn.
   Status ServeHeartbeat();
-  /// To be called when an answer is expected that was not before.
+  /// Call it when an answer becomes due that was not before.
   void BeginExpecting() { silence_.BeginExpecting(); }
-  /// kTimeout when nothing was received, and the socket took nothing that it refused before, for
-  /// the silence limit. Call after Receive found nothing. *quiet (may be null): half of it is over,
-  /// for the first time since something came.
+  /// kTimeout if for the silence limit nothing was received and the socket took nothing that it had
+  /// refused before. Call it after Receive found nothing. *quiet (may be null): half of that time
+  /// has passed, for the first time since something came.
   Status CheckSilence(bool* quiet = nullptr);
 
  private:
@@ -119,7 +119,7 @@ class AmqpConnection {
   Status OnConnectionMethod(const Frame& frame, AmqpEvent* event, bool* have);
   Status OnConnectionClose(const amqp_connection_close_t& close);
   bool OnContent(const Frame& frame, AmqpEvent* event);
-  /// What is known of the broker, for advice.
+  /// What is known about the broker, for advice.
   Peer peer() const;
   Status Lost(const std::string& why) const;
   Status NotAmqp() const;
@@ -147,8 +147,8 @@ class AmqpConnection {
   Millis heartbeat_{0};  // agreed; 0: none
   uint64_t sent_ = 0;
   Deadline last_send_{};
-  bool unread_ = false;  // something was received that Next has not looked at
-  bool quiet_ = false;   // what CheckSilence told
+  bool unread_ = false;  // data was received that Next has not examined
+  bool quiet_ = false;   // what CheckSilence reported
 };
 
 }  // namespace dsmsg::amqp

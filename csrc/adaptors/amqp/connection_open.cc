@@ -38,7 +38,7 @@ bool HasWord(std::string_view words, std::string_view wanted) {
   return false;
 }
 
-// What both want: the smaller one, where 0 means "any".
+// The value that suits both: the smaller one; 0 means "any".
 uint32_t Agree(uint32_t ours, uint32_t theirs) {
   return ours == 0 || theirs == 0 ? std::max(ours, theirs) : std::min(ours, theirs);
 }
@@ -76,11 +76,13 @@ Status AmqpConnection::OpenOne(const HostPort& host, const std::string& role, De
 
 Status AmqpConnection::LoginRefused(const std::string& login, const Status& status) const {
   std::string advice =
-      " (does the broker have a user of the certificate's name, and rabbitmq_auth_mechanism_ssl?)";
+      " (does the broker have a user with the certificate's name, and the plugin "
+      "rabbitmq_auth_mechanism_ssl?)";
   if (!settings_.external) {
     advice = " (check USER_AMQP and PASSWORD_AMQP, or the connection string";
     // RabbitMQ's default.
-    if (settings_.login.user == "guest") advice += "; guest may log in from its own machine only";
+    if (settings_.login.user == "guest")
+      advice += "; guest may log in only from the broker's own machine";
     advice += ")";
   }
   return {Code::kAuth, "cannot " + login + ": " + status.message() + advice};
@@ -90,7 +92,7 @@ Status AmqpConnection::LogIn(const std::string& role, Deadline deadline, int can
   AmqpEvent event;
   out_.ProtocolHeader();
   Status status =
-      WaitFor(AMQP_CONNECTION_START_METHOD, "begin the login", deadline, cancel_fd, &event);
+      WaitFor(AMQP_CONNECTION_START_METHOD, "start the login", deadline, cancel_fd, &event);
   if (!status.ok()) return status;
   greeted_ = true;
   const auto* start = static_cast<const amqp_connection_start_t*>(event.method);
@@ -122,13 +124,13 @@ Status AmqpConnection::SendStartOk(const std::string& role, std::string_view mec
   const char* mechanism = settings_.external ? "EXTERNAL" : "PLAIN";
   if (!HasWord(mechanisms, mechanism)) {
     return {Code::kAuth,
-            "cannot log in: " + name_ + " does not offer " + mechanism + ", but " +
+            "cannot log in: " + name_ + " does not offer " + mechanism + ", only " +
                 std::string(mechanisms) +
                 (settings_.external
                      ? " (enable the plugin rabbitmq_auth_mechanism_ssl, or set a password)"
                      : " (set tls-certfile without a password for EXTERNAL)")};
   }
-  // RabbitMQ tells a client only what it says it understands.
+  // RabbitMQ sends a client only notifications that it declares to understand.
   amqp_table_entry_t can[] = {Yes("publisher_confirms"), Yes("basic.nack"),
                               Yes("consumer_cancel_notify"), Yes("connection.blocked"),
                               Yes("authentication_failure_close")};
@@ -156,7 +158,7 @@ Status AmqpConnection::Tune(const amqp_connection_tune_t& tune) {
   amqp_connection_tune_ok_t ok{};
   ok.channel_max = static_cast<uint16_t>(Agree(settings_.channel_max, tune.channel_max));
   ok.frame_max = Agree(settings_.frame_max, tune.frame_max);
-  // Our 0 switches heartbeats off; the broker's 0 leaves it to us.
+  // Our 0 turns heartbeats off; the broker's 0 leaves the choice to us.
   ok.heartbeat = settings_.heartbeat == 0
                      ? uint16_t{0}
                      : static_cast<uint16_t>(Agree(settings_.heartbeat, tune.heartbeat));

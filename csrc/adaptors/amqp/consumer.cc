@@ -60,7 +60,7 @@ AmqpConnection::OtherEvents AmqpConsumer::Others() {
   };
 }
 
-// `side`: the broker may refuse it without harm.
+// `side`: a refusal by the broker does no harm.
 Status AmqpConsumer::Call(amqp_method_number_t id, const void* method, amqp_method_number_t answer,
                           const std::string& what, Deadline deadline, int cancel_fd, bool side) {
   uint16_t channel = AmqpConnection::kChannel;
@@ -83,29 +83,29 @@ Status AmqpConsumer::Subscribe(std::span<const std::string> topics, Deadline dea
   for (const std::string& topic : topics) {
     if (topic.size() <= kMaxName) continue;
     return {Code::kInvalidArgument, "a topic of " + std::to_string(topic.size()) +
-                                        " bytes is too long: AMQP has 255 for a routing key"};
+                                        " bytes is too long: AMQP allows 255 for a routing key"};
   }
   Status status = Change(Topics(topics.begin(), topics.end()), deadline, cancel_fd);
   if (!status.ok() && !status.permanent()) broken_ = status;
   return status;
 }
 
-// First what is to be added: refused, it leaves what is bound as it is.
+// Additions first: if one is refused, the existing bindings stay as they are.
 Status AmqpConsumer::Change(const Topics& wanted, Deadline deadline, int cancel_fd) {
   if (wanted.empty()) return Cancel(deadline, cancel_fd);
   Topics added;
   Status status = BindAll(wanted, &added, deadline, cancel_fd);
   if (status.ok() && !consuming_) status = Consume(deadline, cancel_fd);
   if (!status.ok() && !status.permanent()) {
-    // What was not answered may be bound all the same, and a named queue keeps that.
+    // A binding without an answer may exist nevertheless, and a named queue keeps it.
     std::set_difference(wanted.begin(), wanted.end(), bound_.begin(), bound_.end(),
                         std::inserter(left_, left_.end()));
   }
   if (status.permanent()) {
-    // A binding of a named queue may be older than this connection: it stays, and so does what the
-    // queue gets by it.
+    // A binding of a named queue may be older than this connection: it stays, and so do the
+    // messages that the queue gets through it.
     left_.insert(added.begin(), added.end());
-    const bool whole = consuming_ && connection_.has_side();  // the channel that receives is
+    const bool whole = consuming_ && connection_.has_side();  // the receiving channel is
     Status undone = named() || !whole ? Status() : Unbind(added, deadline, cancel_fd);
     if (!whole || !undone.ok()) undone = Reopen(deadline, cancel_fd);
     if (!undone.ok()) broken_ = undone;
@@ -133,9 +133,10 @@ Status AmqpConsumer::Change(const Topics& wanted, Deadline deadline, int cancel_
   return {};
 }
 
-// Nothing was consumed yet, or the channel is closed: a new connection ends whatever is half made.
+// Nothing has been consumed yet, or the channel is closed: a new connection ends anything half
+// done.
 Status AmqpConsumer::Reopen(Deadline deadline, int cancel_fd) {
-  if (consuming_) return {Code::kUnavailable, "the topics before are subscribed to again"};
+  if (consuming_) return {Code::kUnavailable, "subscribing to the previous topics again"};
   connection_.Close();
   Status status = connection_.Open("receive", deadline, cancel_fd);
   return status.ok() ? Start(deadline, cancel_fd) : status;
@@ -151,7 +152,7 @@ Status AmqpConsumer::Consume(Deadline deadline, int cancel_fd) {
   return status;
 }
 
-// Nothing is wanted any more. A private queue goes with its consumer.
+// No topic is wanted any more. A private queue disappears with its consumer.
 Status AmqpConsumer::Cancel(Deadline deadline, int cancel_fd) {
   if (!consuming_) return {};
   amqp_basic_cancel_t cancel{};
@@ -171,7 +172,7 @@ Status AmqpConsumer::Cancel(Deadline deadline, int cancel_fd) {
 bool AmqpConsumer::Matches(std::string_view filter, std::string_view topic) {
   const std::vector<std::string_view> wanted = Words(filter), words = Words(topic);
   constexpr size_t kNone = ~size_t{0};
-  size_t at = 0, hash = kNone, resume = 0;  // the last # met, and the first word not in it
+  size_t at = 0, hash = kNone, resume = 0;  // the last # seen, and the first word not covered by it
   for (size_t word = 0; word < words.size();) {
     if (at < wanted.size() && wanted[at] == "#") {
       hash = at++;
@@ -215,11 +216,11 @@ void AmqpConsumer::TurnAway(uint64_t tag) {
   (void)connection_.Send(AMQP_BASIC_REJECT_METHOD, &reject);
   host_.log().Limited(LogLevel::kWarn, "given up",
                       QueueName() +
-                          " holds messages of topics that were given up; they are "
+                          " holds messages of topics that are no longer subscribed to; they are "
                           "rejected (a dead-letter exchange of the queue gets them)");
 }
 
-// A topic may be wanted again: what is not is kept again.
+// A topic may be wanted again: keep only what is still unwanted.
 void AmqpConsumer::GiveBackKept() {
   for (const uint64_t tag : kept_) {
     amqp_basic_reject_t reject{};
@@ -245,7 +246,7 @@ void AmqpConsumer::DeliverPending() {
     const Status status = host_.Deliver(std::move(next.message), token);
     if (status.code() == Code::kWouldBlock) return;
     if (!status.ok()) {
-      // The connection is being closed: what is left stays with the broker.
+      // The connection is being closed: the remaining messages stay with the broker.
       pending_.clear();
       return;
     }
@@ -254,7 +255,7 @@ void AmqpConsumer::DeliverPending() {
 }
 
 void AmqpConsumer::Ack(AckToken token) noexcept {
-  // Messages of an earlier connection come again, under new numbers.
+  // Messages of an earlier connection are delivered again, under new numbers.
   if (token >> kGenerationShift != (generation_ & (~uint64_t{0} >> kGenerationShift))) return;
   ack_due_ = std::max(ack_due_, token & kTagMask);
 }
@@ -264,8 +265,8 @@ void AmqpConsumer::Release(AckToken token) noexcept {
   TurnAway(token & kTagMask);
 }
 
-// The host's callback gets one message after the other, so that everything up to the last one is
-// done, but for what was turned away.
+// The host's callback gets one message after the other, so everything up to the last one is done,
+// except for what was rejected.
 void AmqpConsumer::SendAcks() {
   if (ack_due_ <= acked_) return;
   amqp_basic_ack_t ack{};
@@ -289,8 +290,7 @@ Status AmqpConsumer::OnEvent(AmqpEvent& event) {
       return {Code::kUnavailable, connection_.name() + " ends the subscription: " + QueueName() +
                                       " was deleted, or its node went away"};
     case AMQP_CHANNEL_CLOSE_METHOD: {
-      if (event.channel == AmqpConnection::kSideChannel)
-        return {};  // opened again when it is needed
+      if (event.channel == AmqpConnection::kSideChannel) return {};  // reopened when needed
       const auto* close = static_cast<const amqp_channel_close_t*>(event.method);
       const std::string_view text = ToView(close->reply_text);
       return {Code::kUnavailable, connection_.name() +

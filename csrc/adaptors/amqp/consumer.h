@@ -34,19 +34,19 @@ class AmqpConsumer {
   AmqpConsumer(const AmqpSettings& settings, AmqpConnection& link, DriverHost& host)
       : settings_(settings), connection_(link), host_(host) {}
 
-  /// After the link was opened: declares the exchange and sets the prefetch.
+  /// Call it after the link was opened: declares the exchange and sets the prefetch.
   Status Start(Deadline deadline, int cancel_fd);
   /// After the link was closed.
   void Reset();
-  /// Replaces the topics (binding keys). When it returns ok, what is sent from now on will be
+  /// Replaces the topics (binding keys). If it returns ok, everything sent from now on will be
   /// received. On an error the previous topics are in force again (driver.h).
   Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
-  /// As a topic exchange does: words between dots, * is any word, # any number of them.
+  /// Matches like a topic exchange: words between dots, * is any word, # any number of words.
   static bool Matches(std::string_view filter, std::string_view topic);
   Status Poll(Millis budget, int wake_fd);
   void Ack(AckToken token) noexcept;
   void Release(AckToken token) noexcept;
-  /// Gets acknowledgements out before the link is closed.
+  /// Sends pending acknowledgements before the link is closed.
   void Drain(Deadline deadline, int cancel_fd) noexcept;
 
  private:
@@ -83,14 +83,15 @@ class AmqpConsumer {
   DriverHost& host_;
   std::string queue_;  // empty: not declared yet
   Topics bound_;
-  Topics left_;  // given up, or perhaps bound without being subscribed to: their messages may come
+  Topics
+      left_;  // unsubscribed, or perhaps bound without being subscribed to: their messages may come
   std::set<uint64_t> kept_;     // tags of such messages, unacknowledged
   std::set<uint64_t> settled_;  // tags above acked_ that were answered one by one
   bool consuming_ = false;
-  std::deque<Pending> pending_;       // messages that wait for room in the core
+  std::deque<Pending> pending_;       // messages waiting for room in the core
   uint64_t acked_ = 0, ack_due_ = 0;  // all up to these are acknowledged, are to be
   uint64_t generation_ = 0;           // of the link; upper half of an AckToken
-  Status broken_;                     // Subscribe lost the link: Poll reports it
+  Status broken_;                     // Subscribe lost the link; Poll reports it
 };
 
 }  // namespace dsmsg::amqp

@@ -20,8 +20,8 @@ const DriverInfo& AmqpDriver::Info() {
     made.protocol = "AMQP";
     made.env_suffix = "AMQP";
     made.delivery =
-        "OK: the broker has confirmed the message (publisher confirm): it is in all queues that "
-        "are bound for it, on disk where message and queue are durable";
+        "OK: the broker has confirmed the message (publisher confirm): it is in all queues bound "
+        "for it, on disk if message and queue are durable";
     made.library = "rabbitmq-c";
     made.library_version = amqp_version;
     made.options = Options();

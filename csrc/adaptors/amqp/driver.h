@@ -41,7 +41,7 @@ class AmqpDriver final : public Driver {
   std::unique_ptr<AmqpConnection> connection_;
   std::unique_ptr<AmqpProducer> producer_;  // one of the two,
   std::unique_ptr<AmqpConsumer> consumer_;  // made by the first Open
-  bool lost_ = false;                       // Poll gave the link up: nobody is there to talk to
+  bool lost_ = false;                       // Poll gave up the link: there is no peer to talk to
   int cancel_fd_ = -1;                      // of the last Open: valid as long as the connection
 };
 

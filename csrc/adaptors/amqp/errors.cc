@@ -24,7 +24,7 @@ Code ReplyCode(uint16_t code, std::string_view text) {
     case AMQP_PRECONDITION_FAILED:
       return Holds(text, "larger than") ? Code::kTooLarge : Code::kRejected;
     case AMQP_NOT_ALLOWED:
-      if (Holds(text, "limit")) return Code::kUnavailable;  // of connections: others may end
+      if (Holds(text, "limit")) return Code::kUnavailable;  // of connections: others may close
       if (Holds(text, " is down")) return Code::kUnavailable;
       return Holds(text, "not found") ? Code::kInvalidArgument : Code::kAuth;
     case AMQP_NO_CONSUMERS:
@@ -54,10 +54,10 @@ std::string_view ReplyAdvice(uint16_t code, std::string_view text) {
       return " (bind a queue for this routing key, or set mandatory=0 to have such messages "
              "dropped)";
     case AMQP_NOT_FOUND:
-      return Holds(text, "exchange") ? " (create it, or have it declared with exchange-type)"
+      return Holds(text, "exchange") ? " (create it, or set exchange-type to have it declared)"
                                      : " (create it, or check the name and the vhost)";
     case AMQP_ACCESS_REFUSED:
-      return " (does the user have the permission? rabbitmqctl set_permissions, "
+      return " (does the user have permission? see rabbitmqctl set_permissions, "
              "set_topic_permissions)";
     case AMQP_RESOURCE_LOCKED:
       return " (another connection uses it exclusively)";
@@ -67,7 +67,7 @@ std::string_view ReplyAdvice(uint16_t code, std::string_view text) {
                  ? " (it exists with other properties: change the option, or delete it there)"
                  : "";
     case AMQP_NOT_ALLOWED:
-      if (Holds(text, "limit")) return " (raise the limit of connections, or end others)";
+      if (Holds(text, "limit")) return " (raise the connection limit, or close other connections)";
       if (Holds(text, " is down")) return " (its log says why; rabbitmqctl restart_vhost)";
       return Holds(text, "vhost") ? " (check vhost; rabbitmqctl list_vhosts, set_permissions -p)"
                                   : "";

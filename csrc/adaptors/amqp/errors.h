@@ -11,10 +11,10 @@
 
 namespace dsmsg::amqp {
 
-/// A close of the channel or connection, or a returned message:
+/// The code for a close of the channel or connection, or for a returned message:
 ///   kUnknownTopic  the exchange or queue does not exist, or no queue is bound
 ///   kAuth          this user may not
-///   kTooLarge      larger than the broker takes
+///   kTooLarge      larger than the broker accepts
 ///   kUnavailable   may be over soon
 ///   kRejected      everything else
 Code ReplyCode(uint16_t code, std::string_view text);
@@ -23,7 +23,7 @@ Code ReplyCode(uint16_t code, std::string_view text);
 /// characters.
 std::string ReplyText(uint16_t code, std::string_view text);
 
-/// What a person may do about it, as " (...)", or "".
+/// What the user can do about it, as " (...)", or "".
 std::string_view ReplyAdvice(uint16_t code, std::string_view text);
 
 }  // namespace dsmsg::amqp

@@ -130,11 +130,11 @@ FrameReader::Result FrameReader::Broken(const std::string& why) {
 }
 
 FrameReader::Result FrameReader::Next(Frame* frame) {
-  recycle_amqp_pool(&pool_);  // what the frame before was decoded into
+  recycle_amqp_pool(&pool_);  // holds what the previous frame was decoded into
   const char* at = buffer_.data() + begin_;
   const size_t have = end_ - begin_;
   if (have >= 8 && std::memcmp(at, "AMQP", 4) == 0) {
-    return Broken("it wants another version of AMQP than 0-9-1");
+    return Broken("it wants a version of AMQP other than 0-9-1");
   }
   if (have >= 1 && (*at < AMQP_FRAME_METHOD || *at > AMQP_FRAME_HEARTBEAT) && *at != 'A') {
     return Broken("it does not speak AMQP");
@@ -144,7 +144,7 @@ FrameReader::Result FrameReader::Next(Frame* frame) {
   if (size + kFrameExtra > frame_max_) return Broken("it sends a frame larger than agreed");
   if (have < size + kFrameExtra) return Result::kNone;
   if (static_cast<uint8_t>(at[kFrameHeader + size]) != AMQP_FRAME_END) {
-    return Broken("it sends a frame without its end");
+    return Broken("it sends a frame without the end marker");
   }
   *frame = Frame();
   frame->type = static_cast<uint8_t>(*at);

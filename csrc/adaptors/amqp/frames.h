@@ -25,10 +25,10 @@ inline constexpr size_t kFrameHeader = 7, kFrameExtra = 8;  // in front; in fron
 /// Encodes frames into a buffer that the connection sends from.
 class FrameWriter {
  public:
-  /// The largest frame that the peer takes.
+  /// The largest frame that the peer accepts.
   void SetFrameMax(size_t frame_max);
   size_t frame_max() const { return frame_max_; }
-  /// Bytes of a message that one frame carries.
+  /// How many bytes of a message one frame carries.
   size_t body_max() const { return frame_max_ - kFrameExtra; }
 
   void ProtocolHeader() { out_.append("AMQP\0\0\x09\x01", 8); }
@@ -42,7 +42,7 @@ class FrameWriter {
   std::string_view unsent() const { return std::string_view(out_).substr(begin_); }
   void Sent(size_t size);
   void Clear();
-  /// Forgets what was added since unsent() had this size, for a message that turned out too large.
+  /// Drops what was added since unsent() had this size, for a message that turned out too large.
   void Truncate(size_t unsent_size) { out_.resize(begin_ + unsent_size); }
 
  private:
@@ -66,7 +66,7 @@ struct Frame {
   std::string_view body;
 };
 
-/// Cuts received bytes into frames.
+/// Splits received bytes into frames.
 class FrameReader {
  public:
   FrameReader();
@@ -74,7 +74,7 @@ class FrameReader {
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
-  /// The largest frame that the peer may send. Only between two frames.
+  /// The largest frame that the peer may send. Call it only between two frames.
   void SetFrameMax(size_t frame_max);
   /// Where received bytes go, and how many.
   char* Space(size_t* size);
@@ -82,7 +82,7 @@ class FrameReader {
 
   enum class Result { kFrame, kNone, kBroken };
   Result Next(Frame* frame);
-  /// What was received and not yet returned.
+  /// Bytes that were received but not yet returned.
   std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
   /// Why it is broken.
   const std::string& error() const { return error_; }

@@ -11,7 +11,7 @@
 namespace dsmsg::amqp {
 namespace {
 
-// What a broker that reads slowly can make us hold beyond the core's own buffers.
+// How much a slowly reading broker can make us hold beyond the core's own buffers.
 constexpr size_t kMaxUnsent = size_t{1} << 20;
 constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
 
@@ -63,7 +63,7 @@ Status AmqpProducer::Start(Deadline deadline, int cancel_fd) {
     const amqp_confirm_select_t select{};
     Status status =
         connection_.Call(AMQP_CONFIRM_SELECT_METHOD, &select, AMQP_CONFIRM_SELECT_OK_METHOD,
-                         "switch confirms on", deadline, cancel_fd);
+                         "enable publisher confirms", deadline, cancel_fd);
     if (!status.ok()) return status;
   }
   ready_ = true;
@@ -76,11 +76,11 @@ Status AmqpProducer::Check(const Message& message) const {
   }
   if (message.topic.size() > kMaxName) {
     return {Code::kRejected, "a topic of " + std::to_string(message.topic.size()) +
-                                 " bytes is too long: AMQP has 255 for a routing key"};
+                                 " bytes is too long: AMQP allows 255 for a routing key"};
   }
   for (const auto& [name, value] : message.headers) {
     if (name.size() > kMaxName) {
-      return {Code::kRejected, "a header's name is longer than the 255 bytes that AMQP has for it"};
+      return {Code::kRejected, "a header's name is longer than the 255 bytes that AMQP allows"};
     }
   }
   return {};
@@ -142,7 +142,7 @@ bool AmqpProducer::AddHeader(const Message& message, Token token) {
   bool own_key = message.has_key;
   for (const auto& [name, value] : message.headers) {
     headers_.push_back(HeaderEntry(name, value));
-    if (name == "key") own_key = false;  // the user's own wins
+    if (name == "key") own_key = false;  // the user's own takes precedence
   }
   if (own_key) headers_.push_back(HeaderEntry("key", message.key));
 
@@ -203,14 +203,14 @@ Status AmqpProducer::ReadEvents(bool* got) {
 Status AmqpProducer::CheckSilence() {
   bool quiet = false;
   Status status = connection_.CheckSilence(&quiet);
-  // Between the parts of a message nothing else may stand on the channel.
+  // Nothing else may be sent on the channel between the parts of a message.
   if (!status.ok() || !quiet || !ready_ || !body_.empty()) return status;
   return Ask();
 }
 
 Status AmqpProducer::Ask() {
   ++asked_;
-  const amqp_basic_qos_t qos{};  // of no meaning for a channel that only sends
+  const amqp_basic_qos_t qos{};  // irrelevant for a channel that only sends
   return connection_.Send(AMQP_BASIC_QOS_METHOD, &qos);
 }
 
@@ -224,8 +224,8 @@ Status AmqpProducer::AskAboutRejected() {
 Status AmqpProducer::Poll(Millis budget, int wake_fd) {
   if (!broken_.ok()) return broken_;
   const Deadline deadline = Clock::now() + budget;
-  // With many messages under way there is most likely something to read already: no need to ask
-  // poll first.
+  // With many messages in flight there is most likely something to read already, so poll is not
+  // called first.
   bool try_read = unconfirmed() > 16;
   for (;;) {
     bool got = false;
@@ -242,9 +242,9 @@ Status AmqpProducer::Poll(Millis budget, int wake_fd) {
     if (window_.Reopens(unconfirmed(), room() && small)) return {};
     if (got && !window_.full()) return {};
     const Millis left(PollTimeout(deadline));
-    // The rest of a large message does not wait while the socket takes it; reads come in between.
+    // The rest of a large message is sent as long as the socket takes it, with reads in between.
     const bool more = !body_.empty() && connection_.out().unsent().empty();
-    // Not longer than it takes to notice a silent broker.
+    // At most as long as it takes to notice a silent broker.
     const Millis longest = more ? Millis(0) : expecting() ? kLookAround : kIdleLookAround;
     const unsigned ready = connection_.Wait(std::min(left, longest), wake_fd);
     try_read = (ready & AmqpConnection::kReadable) != 0;

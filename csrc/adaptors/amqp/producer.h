@@ -35,27 +35,28 @@ class AmqpProducer {
  public:
   AmqpProducer(const AmqpSettings& settings, AmqpConnection& link, DriverHost& host);
 
-  /// After the link was opened: declares the exchange and switches confirms on.
+  /// Call it after the link was opened: declares the exchange and enables confirms.
   Status Start(Deadline deadline, int cancel_fd);
-  /// After the link was closed: nothing is unconfirmed. Tokens not completed stay with the core.
+  /// Call it after the link was closed: nothing is unconfirmed then. Tokens not completed stay with
+  /// the core.
   void Reset();
   Status Submit(const Message& message, Token token);
   Status Poll(Millis budget, int wake_fd);
 
  private:
-  /// A message on its way. `message` is valid until it is completed.
+  /// A message in flight. `message` is valid until it is completed.
   struct Slot {
     Token token = 0;
     Message message;
     bool done = false;  // confirmed, but not the oldest
     Status returned;    // ok: it was not
   };
-  /// A message that the broker did not take, and may return.
+  /// A message that the broker did not accept and may return.
   struct Rejected {
     Slot slot;
     uint64_t question;  // whose answer says that it was not returned
   };
-  /// With confirm=0: completed when the link has sent so many bytes.
+  /// With confirm=0: completed when the link has sent this many bytes.
   struct Written {
     uint64_t end;
     Token token;
@@ -63,23 +64,23 @@ class AmqpProducer {
 
   Status Check(const Message& message) const;
   bool room() const;
-  /// Puts the message behind what is unsent; its body in parts as room comes.
+  /// Appends the message to the unsent bytes; its body in parts, as there is room.
   bool Publish(const Message& message, Token token);
   bool AddHeader(const Message& message, Token token);
   void AddBody();
   void SendAgain();
-  /// Asks the broker something that it answers in turn, behind all that it has said before.
+  /// Asks the broker something that it answers in order, after everything it has said before.
   Status Ask();
   Status AskAboutRejected();
   void OnAnswer();
-  /// Ends a link whose broker is silent. One that is only slow to confirm (a disk, a lost quorum)
-  /// answers the question that is asked first.
+  /// Ends the link if the broker is silent. A broker that is only slow to confirm (a disk, a lost
+  /// quorum) still answers the question that is asked first.
   Status CheckSilence();
   void CompleteWritten();
 
   Status ReadEvents(bool* got);
   Status OnEvent(const AmqpEvent& event);
-  /// The link with its messages, after Next's error `status`.
+  /// Deals with the link and its messages after Next returned the error `status`.
   Status OnConnectionClose(const Status& status);
   void OnReturn(const AmqpEvent& event);
   void OnConfirm(uint64_t tag, bool multiple, bool taken);
@@ -102,18 +103,18 @@ class AmqpProducer {
   const AmqpSettings& settings_;
   AmqpConnection& connection_;
   DriverHost& host_;
-  const std::string id_prefix_;  // of message-ids: not the same in another process or connection
+  const std::string id_prefix_;  // prefix of message-ids, different in every process and connection
 
   std::vector<Slot> ring_;          // a power of two long
-  uint64_t oldest_ = 1, next_ = 1;  // numbers on the channel, which begin with 1
+  uint64_t oldest_ = 1, next_ = 1;  // numbers on the channel, starting with 1
   std::deque<Slot> again_;          // to be sent one by one
   std::deque<Rejected> rejected_;
   uint64_t asked_ = 0, answered_ = 0;  // questions on this channel
   std::deque<Written> written_;
-  std::string_view body_;  // rest of the last message, not added yet
+  std::string_view body_;  // rest of the last message, not yet added
   bool ready_ = false;     // the channel is open and confirms are on
   SendWindow window_;
-  Status broken_;  // a write in Submit failed: Poll reports it
+  Status broken_;  // a write in Submit failed; Poll reports it
   std::vector<amqp_table_entry_t> headers_;
 };
 

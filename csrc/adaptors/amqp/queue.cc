@@ -24,7 +24,7 @@ amqp_field_value_t FieldValue(const std::string& text) {
   return value;
 }
 
-/// Of a queue that is made. The texts are the settings'.
+/// Arguments of a queue to be created. The texts belong to the settings.
 std::vector<amqp_table_entry_t> Arguments(const AmqpSettings& settings) {
   std::vector<amqp_table_entry_t> arguments;
   for (const auto& [name, value] : settings.queue_arguments) {

@@ -19,7 +19,7 @@ Status CheckQueue(const AmqpSettings& settings) {
   for (const auto& [name, value] : settings.queue_arguments) {
     if (name.size() > kMaxName) {
       return {Code::kInvalidArgument,
-              "queue-arguments: a name is longer than the 255 bytes that AMQP has for it"};
+              "queue-arguments: a name is longer than the 255 bytes that AMQP allows"};
     }
     if (name == "x-queue-type" && !settings.queue_type.empty()) {
       return {
@@ -39,9 +39,8 @@ Status CheckNames(const AmqpSettings& settings) {
       {"queue", &settings.queue}};
   for (const auto& [option, name] : names) {
     if (name->size() <= kMaxName) continue;
-    return {Code::kInvalidArgument, std::string(option) +
-                                        " is longer than the 255 bytes that "
-                                        "AMQP has for a name"};
+    return {Code::kInvalidArgument,
+            std::string(option) + " is longer than the 255 bytes that AMQP allows for a name"};
   }
   if (settings.exchange.empty() && !settings.exchange_type.empty()) {
     return {Code::kInvalidArgument,
@@ -75,7 +74,7 @@ Status ReadEndpoint(const Endpoints& endpoints, const Config& config, AmqpSettin
   out->login = ReadLogin(endpoints, config, "AMQP");
   out->external = out->tls.enabled && !out->tls.certfile.empty() && out->login.password.empty();
   if (!out->external && out->login.user.empty()) {
-    out->login.user = "guest";  // what a new RabbitMQ takes, from its own machine
+    out->login.user = "guest";  // what a new RabbitMQ accepts from its own machine
     if (out->login.password.empty()) out->login.password = "guest";
   }
   if (out->login.user.find('\0') != std::string::npos ||
@@ -103,10 +102,10 @@ Result<AmqpSettings> ReadSettings(const Endpoints& endpoints, const Config& conf
   settings.confirm_window = static_cast<size_t>(config.GetInt("confirm-window"));
   settings.mandatory = config.GetBool("mandatory");
   if (!settings.confirm) {
-    // A returned message has been completed long before it comes back.
+    // A returned message would have been completed long before it comes back.
     if (config.IsSet("mandatory") && settings.mandatory) {
       return Status(Code::kInvalidArgument,
-                    "mandatory=1 needs confirm=1: without it a message is answered before the "
+                    "mandatory=1 needs confirm=1: without it a message is completed before the "
                     "broker can return it");
     }
     settings.mandatory = false;

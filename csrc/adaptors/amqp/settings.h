@@ -19,12 +19,12 @@ namespace dsmsg::amqp {
 
 struct AmqpSettings {
   std::vector<HostPort> hosts;
-  Login login;            // guest/guest where nothing is given
+  Login login;            // guest/guest if nothing is given
   bool external = false;  // SASL EXTERNAL: the client certificate is the login
   std::string vhost = "/";
   TlsSettings tls;
   Millis connect_timeout{5000};
-  /// Unconfirmed messages and no word from the broker for so long is an outage.
+  /// Unconfirmed messages and nothing from the broker for this long is an outage.
   Millis silence_limit{5000};
 
   uint32_t frame_max = 131072;
@@ -39,7 +39,7 @@ struct AmqpSettings {
 
   std::string queue;       // empty: a private one
   std::string queue_type;  // empty: the broker's default
-  Pairs queue_arguments;   // of a queue that is made
+  Pairs queue_arguments;   // of a queue to be created
   uint16_t prefetch = 50;
 };
 

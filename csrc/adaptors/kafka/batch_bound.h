@@ -26,7 +26,7 @@ class BatchBound {
   };
   static constexpr Millis kKeepSize{60'000};
 
-  /// Whether one more message of `bytes` may go. One always may.
+  /// Whether one more message of `bytes` may be sent. A single one always may.
   bool Admits(size_t bytes, Clock::time_point now) {
     if (most_.bytes != kNone && now >= larger_at_) {
       most_.bytes = Twice(most_.bytes);
@@ -39,16 +39,16 @@ class BatchBound {
     ++under_way_.messages;
     under_way_.bytes += bytes;
   }
-  /// The end of messages that were on their way, by a broker's answer or otherwise.
+  /// Messages in flight ended, by a broker's answer or otherwise.
   void Ended(const Amount& batch) {
     under_way_.messages -= batch.messages;
     under_way_.bytes -= batch.bytes;
   }
-  /// A batch was decided: taken, or it was one message and is refused for good.
+  /// A batch was decided: it was accepted, or it was a single message and is refused for good.
   void Decided() {
     if (most_.messages != kNone) most_.messages = Twice(most_.messages);
   }
-  /// Several messages were refused together, `for_size` or for what one of them has.
+  /// Several messages were refused together, `for_size` or because of one of them.
   void Refused(const Amount& batch, bool for_size, Clock::time_point now) {
     if (for_size) {
       most_.bytes = std::min(most_.bytes, batch.bytes / 2);
@@ -61,7 +61,7 @@ class BatchBound {
 
  private:
   static constexpr size_t kNone = std::numeric_limits<size_t>::max();
-  /// More than any batch holds: no bound any more.
+  /// More than any batch holds: there is no bound any more.
   static constexpr size_t kAny = size_t{1} << 31;
   static size_t Twice(size_t bound) { return bound >= kAny ? kNone : 2 * bound; }
 

@@ -9,9 +9,9 @@
 namespace dsmsg::kafka {
 namespace {
 
-// A broker that closes an idle connection is back well within this.
+// A broker that closed an idle connection is connected again well within this time.
 constexpr Millis kSettle{150};
-// Since librdkafka 2.10 each look is an attempt, and one at any of a name's addresses.
+// Since librdkafka 2.10, each check is an attempt, at any one of a name's addresses.
 constexpr Millis kProbeEvery{500};
 constexpr Millis kTellLatest{1000};
 constexpr size_t kMostAddresses = 100;
@@ -19,9 +19,9 @@ constexpr size_t kMostAddresses = 100;
 }  // namespace
 
 void BrokersWatch::OnError(rd_kafka_resp_err_t err, std::string_view text) {
-  // The events of single brokers carry the cause; the summary ("0/2 brokers are down") does not,
-  // and comes alone where librdkafka only logs the end of a connection (since 2.11), or has just
-  // replaced a connection of the bootstrap list by one of the cluster's.
+  // Events of single brokers carry the cause. The summary ("0/2 brokers are down") does not, and
+  // comes alone if librdkafka only logs the end of a connection (since 2.11), or has just replaced
+  // a bootstrap connection by one from the cluster's list.
   if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
     const std::string failure = connection_.LastFailure();
     if (cause_.ok() && !failure.empty()) {
@@ -48,8 +48,8 @@ Millis BrokersWatch::Tick(Millis budget) {
   if (now >= due_) {
     const bool usable = Usable();
     if (up_ && usable) {
-      // One of several brokers is away, or it was over at once. Messages for that broker wait,
-      // which is worth a line; the link as a whole is up.
+      // One of several brokers is down, or was for a moment. Messages for that broker wait, which
+      // is worth a log line; the link as a whole is up.
       due_set_ = false;
       if (!cause_.ok()) host_.log().Limited(LogLevel::kWarn, "broker-away", cause_.message());
       cause_ = {};
@@ -60,7 +60,7 @@ Millis BrokersWatch::Tick(Millis budget) {
       Up();
       return budget;
     }
-    if (up_ && cause_.ok() && now < tell_at_) {  // the next attempt tells
+    if (up_ && cause_.ok() && now < tell_at_) {  // the next attempt reports it
       due_ = now + kSettle;
       return std::min(budget, kSettle);
     }
@@ -89,7 +89,7 @@ bool BrokersWatch::Usable() {
   for (const std::string& address : connection_.Advertised(kSlice)) {
     if (!unreachable_.contains(address)) return true;
   }
-  // librdkafka may not try again before it has a message for one of them.
+  // librdkafka may not try again until it has a message for one of them.
   int looked = 0;
   for (auto it = unreachable_.begin(); it != unreachable_.end() && looked < 3; ++it, ++looked) {
     if (!Reachable(it->first)) continue;
@@ -111,13 +111,13 @@ void BrokersWatch::Up() {
 void BrokersWatch::CountAttempts(Deadline now) {
   connects_ += connection_.TakeConnects();
   const auto brokers = static_cast<uint32_t>(settings_.broker_count());
-  // No connect at all for so long: each attempt ends at the name lookup, which nobody counts.
+  // No connect call for this long: every attempt ends at the name lookup, which is not counted.
   const bool lookup = connects_ == 0 && now - last_attempt_ >= settings_.reconnect_max();
   uint32_t attempts = lookup ? 1 : connects_ / brokers;
   if (attempts == 0) return;
   connects_ %= brokers;
   last_attempt_ = now;
-  // Backoff leaves room for a handful in a second; the bound is for a user who sets it to nothing.
+  // Backoff allows a handful per second; the limit is for users who set it to almost nothing.
   for (attempts = std::min(attempts, 100U); attempts > 0; --attempts) host_.LinkDown(cause_);
 }
 

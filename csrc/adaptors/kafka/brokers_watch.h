@@ -25,13 +25,12 @@ class BrokersWatch {
 
   /// An error event that IsLinkError().
   void OnError(rd_kafka_resp_err_t err, std::string_view text);
-  /// A broker answered: cheap, for every acknowledgement.
+  /// A broker answered. Cheap enough to call for every acknowledgement.
   void OnAnswer() {
     if (!up_) Up();
     if (!unreachable_.empty()) unreachable_.clear();
   }
-  /// Does what is due. Returns how long a wait may last until it is to be called again, at most
-  /// `budget`.
+  /// Does what is due. Returns how long a wait may last before the next call, at most `budget`.
   Millis Tick(Millis budget);
 
  private:
@@ -45,11 +44,11 @@ class BrokersWatch {
   bool up_ = true;
   bool due_set_ = false;
   Deadline due_{};           // of the next look
-  Deadline tell_at_{};       // without a cause that is known by then
+  Deadline tell_at_{};       // if no cause is known by then
   Deadline last_attempt_{};  // while down
   uint32_t connects_ = 0;    // attempts of single brokers not yet reported
   Status cause_;
-  // Addresses of the cluster's own that failed last.
+  // Addresses from the cluster's list that failed last.
   std::map<std::string, Status> unreachable_;
 };
 

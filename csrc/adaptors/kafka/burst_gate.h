@@ -26,8 +26,8 @@ class BurstGate {
     bool enabled = false;
     size_t messages = 0, bytes = 0;  // of one batch
   };
-  /// How long a burst may stay unanswered until it is asked whether brokers answer at all; then
-  /// twice as long each time, up to the second.
+  /// How long a burst may stay unanswered before we ask whether the brokers answer at all; doubles
+  /// each time, up to the second value.
   static constexpr Millis kPatience{200}, kMaxPatience{2000};
 
   explicit BurstGate(const Limits& limits) : limits_(limits) {}
@@ -42,31 +42,32 @@ class BurstGate {
       }
       Begin(now);
     }
-    if (messages_ == 0) return true;  // too large for a batch: a request of its own
+    if (messages_ == 0) return true;  // too large for a batch: sent as its own request
     return messages_ < limits_.messages && bytes_ + bytes <= limits_.bytes;
   }
-  /// It was handed over. `known`: its topic has taken messages before. What waits for a topic to
-  /// turn up has no partition yet, and must not hold up the others for longer than kPatience.
+  /// The message was handed over. `known`: its topic has accepted messages before. A message that
+  /// waits for its topic to appear has no partition yet and must not hold up the others for longer
+  /// than kPatience.
   void Took(size_t bytes, bool known) {
     ++outstanding_;
     ++messages_;
     bytes_ += bytes;
     if (!known) fresh_ = true;
   }
-  /// The end of one message, by a broker's answer or otherwise.
+  /// One message ended, by a broker's answer or otherwise.
   void Ended() {
     if (--outstanding_ == 0) fresh_ = unsettled_ = false;
   }
-  /// A broker has taken messages.
+  /// A broker has accepted messages.
   void Answered(Clock::time_point now) { vouched_ = now; }
-  /// What is handed over from now on is the next burst.
+  /// Messages handed over from now on form the next burst.
   void EndBurst() {
     if (messages_ > 0) open_ = false;
   }
 
-  /// When messages wait for a burst that stays unanswered: the time to ask whether the brokers
-  /// answer other requests. If so, the burst's partitions are without leader or refuse for a time,
-  /// and LetOthersPass; if not, Postpone.
+  /// If messages wait for an unanswered burst: when to ask whether the brokers answer other
+  /// requests. If they do, the burst's partitions have no leader or refuse for a while: call
+  /// LetOthersPass. If not: call Postpone.
   Clock::time_point QuestionDue() const {
     return refused_ && !open_ ? begin_ + patience_ : Clock::time_point::max();
   }
@@ -79,7 +80,7 @@ class BurstGate {
     begin_ = now;
     patience_ = std::min(2 * patience_, kMaxPatience);
   }
-  /// Some of what is unanswered went to a topic that has not taken messages before.
+  /// Some unanswered messages went to a topic that has not accepted messages before.
   bool fresh() const { return fresh_; }
 
  private:

@@ -25,7 +25,7 @@ namespace {
 // librdkafka's levels are those of syslog. "FAIL" lines repeat what the error events say, which
 // become link states.
 LogLevel LevelOf(int level, std::string_view facility) {
-  // "GETPID" warns while a broker that has just started loads its state, and tries again.
+  // "GETPID" warns while a freshly started broker loads its state; librdkafka tries again.
   if (facility == "FAIL" || facility == "ERROR" || facility == "GETPID") return LogLevel::kInfo;
   if (level <= 3) return LogLevel::kError;
   if (level == 4) return LogLevel::kWarn;
@@ -36,7 +36,7 @@ ClientShared& SharedOf(const rd_kafka_t* rk) {
   return *static_cast<ClientShared*>(rd_kafka_opaque(rk));
 }
 
-// Any thread of librdkafka.
+// Called on any thread of librdkafka.
 void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* text) {
   ClientShared& shared = SharedOf(rk);
   const std::lock_guard lock(shared.mutex);
@@ -52,7 +52,7 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
     return;
   }
   if (std::string_view(facility) == "FAIL") {
-    const std::string_view line(text);  // "[thrd:<name>]: " and what an event says
+    const std::string_view line(text);  // "[thrd:<name>]: " followed by what an event says
     const size_t thread = line.starts_with("[thrd:") ? line.find("]: ") : line.npos;
     shared.failure = shared.redact(thread == line.npos ? line : line.substr(thread + 3));
     if (line.find("in state UP") != line.npos) {
@@ -70,7 +70,7 @@ void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* te
   }
 }
 
-// Any broker thread: connect(2) with a count. librdkafka does not tell of repeated failures
+// Called on any broker thread: a counting connect(2). librdkafka does not report repeated failures
 // otherwise.
 int OnConnect(int fd, const sockaddr* address, int length, const char*, void* opaque) {
   auto& shared = *static_cast<ClientShared*>(opaque);
@@ -83,7 +83,7 @@ int OnConnect(int fd, const sockaddr* address, int length, const char*, void* op
   return errno == EINPROGRESS ? 0 : errno;
 }
 
-// Any broker thread: socket(2). No socket to be had is an attempt that failed, too.
+// Called on any broker thread: socket(2). Failing to create a socket is also a failed attempt.
 int OnSocket(int domain, int type, int protocol, void* opaque) {
   const int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
   if (fd >= 0) {
@@ -98,7 +98,7 @@ int OnSocket(int domain, int type, int protocol, void* opaque) {
   return -1;
 }
 
-// Any broker thread, once for each certificate of a chain.
+// Called on any broker thread, once for each certificate of a chain.
 int OnCertificate(rd_kafka_t*, const char* broker, int32_t, int* x509_error, int depth,
                   const char* der, size_t size, char* reason, size_t reason_size, void* opaque) {
   if (static_cast<ClientShared*>(opaque)->certificates.Judge(broker, x509_error, depth, der,
@@ -121,7 +121,7 @@ bool ChecksCertificates(const rd_kafka_conf_t* conf) {
          Value(conf, "enable.ssl.certificate.verification") == "true";
 }
 
-// librdkafka's own words, for a thread in most cases.
+// librdkafka's own text; in most cases it could not start a thread.
 Status NoResources(std::string_view text) {
   return {Code::kUnavailable,
           "cannot start a client: " + std::string(text) + std::string(kThreadAdvice)};
@@ -159,9 +159,9 @@ Result<std::unique_ptr<KafkaConnection>> KafkaConnection::Create(Role role,
     return NoResources(reason);
   }
   if (client->rk_ == nullptr) {
-    return Status(Code::kInvalidArgument, std::string("cannot make a ") +
+    return Status(Code::kInvalidArgument, std::string("cannot create a ") +
                                               (consumer ? "consumer" : "producer") +
-                                              " of these settings: " + client->Clean(reason));
+                                              " from these settings: " + client->Clean(reason));
   }
   (void)conf.release();  // NOLINT(bugprone-unused-return-value): rd_kafka_new owns it now
   client->ListenToRefusals(false);
@@ -169,7 +169,7 @@ Result<std::unique_ptr<KafkaConnection>> KafkaConnection::Create(Role role,
   if (consumer) rd_kafka_poll_set_consumer(client->rk_);
   client->queue_ =
       consumer ? rd_kafka_queue_get_consumer(client->rk_) : rd_kafka_queue_get_main(client->rk_);
-  if (client->queue_ == nullptr) return Status(Code::kInternal, "librdkafka made no queue");
+  if (client->queue_ == nullptr) return Status(Code::kInternal, "librdkafka created no queue");
   const uint64_t one = 1;
   rd_kafka_queue_io_event_enable(client->queue_, client->event_fd(), &one, sizeof one);
   return Result<std::unique_ptr<KafkaConnection>>(std::move(client));
@@ -210,8 +210,8 @@ void KafkaConnection::ForgetFailure() {
   shared_->failure.clear();
 }
 
-// One attempt is over when every broker has refused on each of its addresses. A name may have an
-// IPv6 and an IPv4 address, of which librdkafka takes the next one at each try, or since 2.10 any.
+// An attempt is over when every broker has refused on each of its addresses. A name may have an
+// IPv6 and an IPv4 address; librdkafka uses the next one at each try, since 2.10 any of them.
 bool KafkaConnection::AllRefused(bool all_down, rd_kafka_resp_err_t last, std::string_view text) {
   constexpr size_t kTries = 3;
   if (!all_down) return false;
@@ -235,17 +235,17 @@ Status KafkaConnection::AwaitBroker(Deadline deadline, int cancel_fd) {
   bool all_down = false;
   rd_kafka_resp_err_t last = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string last_text;
-  // A consumer without subscription would look for a broker a second later; asking makes it do so
+  // A consumer without a subscription would look for a broker a second later; asking makes it do so
   // now.
   (void)AnyBrokerUp();
   for (;;) {
-    // Blocks on a condition variable until metadata arrived. The cancel descriptor is seen between
-    // slices.
+    // Blocks on a condition variable until metadata has arrived. The cancel descriptor is checked
+    // between slices.
     const int slice = std::min(PollTimeout(deadline), static_cast<int>(kSlice.count()));
     char* cluster = rd_kafka_clusterid(rk_, slice);
     if (cluster != nullptr) {
       rd_kafka_mem_free(rk_, cluster);
-      // Which one of several it was, nothing tells.
+      // There is no way to tell which one of several it was.
       if (settings_.broker_count() == 1) answered_.insert(settings_.brokers());
       return {};
     }
@@ -266,10 +266,10 @@ Status KafkaConnection::AwaitBroker(Deadline deadline, int cancel_fd) {
       if (cause.code() == Code::kAuth) continue;  // says most
       cause = Explain(err, Clean(rd_kafka_event_error_string(event.get())));
     }
-    // Waiting does not help, unless another broker may think otherwise.
+    // Waiting does not help, unless another broker may decide otherwise.
     if (cause.code() == Code::kAuth && (all_down || settings_.broker_count() == 1)) return cause;
     if (WaitReadable({cancel_fd}, Millis(0)) != 0) {
-      return Status(Code::kCancelled, "connecting to " + settings_.brokers() + " was interrupted");
+      return Status(Code::kCancelled, "connecting to " + settings_.brokers() + " was cancelled");
     }
     if (Clock::now() >= deadline || AllRefused(all_down, last, last_text)) break;
   }
@@ -296,7 +296,7 @@ Status KafkaConnection::Explain(rd_kafka_resp_err_t err, std::string_view text) 
   const std::string address = NodeIn(text).address;
   if (ShowsAnswer(text) && !address.empty()) answered_.insert(address);
   const Peer peer = PeerAt(address);
-  // With TLS 1.3 a broker looks at our certificate when we count as connected already.
+  // With TLS 1.3, a broker checks our certificate when we already count as connected.
   const bool alert = text.find("SSL routines") != std::string_view::npos;
   if (err != RD_KAFKA_RESP_ERR__SSL && !alert) {
     return LinkStatus(err, text, settings_.brokers(), settings_.setup_timeout(), peer);
@@ -309,7 +309,8 @@ Status KafkaConnection::Explain(rd_kafka_resp_err_t err, std::string_view text) 
 std::string KafkaConnection::AdvertisedIn(std::string_view text) const {
   const Node node = NodeIn(text);
   if (node.address.empty() || node.id == "bootstrap") return "";
-  // The connection string's own are looked at as before, whatever the cluster says of them.
+  // Addresses from the connection string are treated as before, whatever the cluster says about
+  // them.
   const std::string listed = "," + settings_.brokers() + ",";
   return listed.find("," + node.address + ",") == listed.npos ? node.address : "";
 }
@@ -319,7 +320,7 @@ Status KafkaConnection::ExplainAdvertised(const Status& status, std::string_view
   if (!answered_.contains(node.address)) {
     return AdvertisedStatus(status, node, settings_.brokers());
   }
-  // It could be reached before: the address is right.
+  // It was reachable before, so the address is right.
   const std::string start = "cannot reach broker " + settings_.brokers();
   if (!status.message().starts_with(start)) return status;
   return {status.code(),

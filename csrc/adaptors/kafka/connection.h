@@ -32,29 +32,29 @@ struct EventDeleter {
 };
 using EventPtr = std::unique_ptr<rd_kafka_event_t, EventDeleter>;
 
-/// What librdkafka's own threads touch. They may outlive the KafkaConnection by the time that a
-/// name lookup takes (see Destroy), so they share the ownership, and the logger is taken away under
-/// the lock.
+/// State that librdkafka's own threads touch. They may outlive the KafkaConnection by the duration
+/// of a name lookup (see Destroy), so they share ownership, and the logger is removed under the
+/// lock.
 struct ClientShared {
   WakeFd events;
   std::atomic<uint32_t> connects{0};  // connection attempts so far
-  std::atomic<int> socket_error{0};   // errno of the last socket that could not be made
+  std::atomic<int> socket_error{0};   // errno of the last socket that could not be created
   CertificateCheck certificates;
-  // Both set before librdkafka's threads begin.
+  // Both set before librdkafka's threads start.
   Redactor redact;
   bool debugs_for_us = false;  // debug lines are read here and not logged
   std::mutex mutex;
   // Guarded by mutex.
   Logger* log = nullptr;
   std::string refusal;
-  std::string failure;  // how a connection ended last
+  std::string failure;  // how a connection last ended
   LossLines losses;
 };
 
 /// Owned by the I/O thread, which calls everything here.
 class KafkaConnection {
  public:
-  /// Starts librdkafka's threads, which begin to connect. A conflict of properties is
+  /// Starts librdkafka's threads, which begin to connect. Conflicting properties are
   /// kInvalidArgument.
   static Result<std::unique_ptr<KafkaConnection>> Create(Role role, const KafkaSettings& settings,
                                                          Logger& log);
@@ -62,42 +62,42 @@ class KafkaConnection {
   KafkaConnection(const KafkaConnection&) = delete;
   KafkaConnection& operator=(const KafkaConnection&) = delete;
 
-  /// Waits until a broker answered a metadata request. The error has the cause that librdkafka saw
-  /// last.
+  /// Waits until a broker has answered a metadata request. The error contains the last cause that
+  /// librdkafka saw.
   Status AwaitBroker(Deadline deadline, int cancel_fd);
 
   rd_kafka_t* get() const { return rk_; }
   int event_fd() const { return shared_->events.fd(); }
-  /// To be called when event_fd() is readable and before NextEvent is called until it returns null.
+  /// Call it when event_fd() is readable, before calling NextEvent until that returns null.
   void DrainEventFd() { shared_->events.Drain(); }
-  /// Any text of librdkafka's, without secrets.
+  /// A text from librdkafka with its secrets removed.
   std::string Clean(std::string_view text) const { return shared_->redact(text); }
   EventPtr NextEvent() { return EventPtr(rd_kafka_queue_poll(queue_, 0)); }
 
   /// An error event that IsLinkError() as a status: what happened, and what to do about it.
   Status Explain(rd_kafka_resp_err_t err, std::string_view text);
 
-  /// Producer: reads librdkafka's debug lines, where it says why brokers refuse messages for a
-  /// time. Not where the user reads them (`debug` in proto-cfg).
+  /// Producer: reads librdkafka's debug lines, which say why brokers refuse messages for a while.
+  /// Not if the user reads them (`debug` in proto-cfg).
   void ListenToRefusals(bool on);
   /// What was read since (RefusalIn), or empty.
   std::string TakeRefusal();
-  /// Producer: reads in the same lines of which partitions messages were on their way when a
-  /// connection ended.
+  /// Producer: finds in the same lines which partitions had messages in flight when a connection
+  /// ended.
   void ListenToLosses(bool on);
-  /// Since the last call. `ended` also without listening.
+  /// Since the last call. `ended` is set even without listening.
   LossLines::Losses TakeLosses();
-  /// How a connection ended last, as the text of an error event. Since librdkafka 2.11 the end of
-  /// an open connection is a log line only. Empty: none did, or it was not logged.
+  /// How a connection last ended, as the text of an error event. Since librdkafka 2.11, the end of
+  /// an open connection is only a log line. Empty: none ended, or it was not logged.
   std::string LastFailure() const;
   void ForgetFailure();
 
-  /// Of an error event for a broker that is not in the connection string, but known from the
-  /// cluster: its address, else empty.
+  /// For an error event about a broker that is not in the connection string but known from the
+  /// cluster: its address; otherwise empty.
   std::string AdvertisedIn(std::string_view text) const;
-  /// The same event as Explain gave `status` for, for such a broker.
+  /// Explains the event for such a broker, given the `status` from Explain.
   Status ExplainAdvertised(const Status& status, std::string_view text) const;
-  /// The addresses that the cluster names for its brokers. Empty: it did not answer in `timeout`.
+  /// The addresses that the cluster advertises for its brokers. Empty: no answer within `timeout`.
   std::vector<std::string> Advertised(Millis timeout) const;
 
   /// Some broker connection is up now (does not wait; sends one small request if so).
@@ -105,24 +105,24 @@ class KafkaConnection {
   /// Connection attempts since the last call.
   uint32_t TakeConnects() { return shared_->connects.exchange(0, std::memory_order_relaxed); }
 
-  /// Consumer: kAuth when the brokers say that this user may not, kInvalidArgument when they
-  /// do not take the name, kTimeout or kUnavailable when none answers. Other troubles show later.
+  /// Consumer: kAuth if the brokers say that this user may not, kInvalidArgument if they do not
+  /// accept the name, kTimeout or kUnavailable if none answers. Other problems show later.
   Status CheckMayRead(const std::string& topic, Deadline deadline, int cancel_fd);
 
-  /// Owned until librdkafka has ended, however late: what its threads may still read.
+  /// Keeps what librdkafka's threads may still read until librdkafka has ended, however late.
   void HoldUntilDestroyed(std::shared_ptr<const void> held) { held_ = std::move(held); }
 
-  /// Consumer: commits what is stored and leaves the group, at most until `deadline` or
+  /// Consumer: commits the stored offsets and leaves the group, at most until `deadline` or until
   /// cancelled.
   void LeaveGroup(Deadline deadline, int cancel_fd);
 
  private:
   KafkaConnection(Role role, const KafkaSettings& settings) : role_(role), settings_(settings) {}
-  /// Leaving a group that does not answer keeps rd_kafka_destroy waiting for seconds; without it,
-  /// it returns at once.
+  /// If the group does not answer, leaving it makes rd_kafka_destroy wait for seconds; without
+  /// leaving, it returns at once.
   bool CoordinatorAnswers(Deadline deadline);
   bool AllRefused(bool all_down, rd_kafka_resp_err_t last, std::string_view text);
-  /// What is known of a broker, for advice.
+  /// What is known about a broker, for advice.
   Peer PeerAt(const std::string& address) const;
   void Destroy();
   void Listen(unsigned who, bool on);
@@ -142,12 +142,12 @@ class KafkaConnection {
 /// For tests: called before an instance is destroyed, on the thread that does it.
 inline std::atomic<void (*)()> before_destroy{nullptr};
 
-/// The waits for one answer, which nothing interrupts: the usual one, and the longest.
+/// How long one uninterruptible wait for an answer lasts: usually, and at most.
 inline constexpr Millis kSlice{100}, kLongestAnswer{500};
 
 /// Asks for metadata; blocks for `timeout` at most. Whether there was an answer.
 bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout);
-/// The same for one topic: what a broker says of it, or librdkafka's own error where none answers.
+/// The same for one topic: what a broker says about it, or librdkafka's own error if none answers.
 rd_kafka_resp_err_t AskTopic(rd_kafka_t* rk, rd_kafka_topic_t* topic, Millis timeout);
 
 /// Something listens at "host:port", at any address of the host. Blocks for kSlice at most.

@@ -18,8 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kDestroyWait{400};  // Close has half a second in all
 
-// Runs `work` on a thread of its own, which owns what it needs, and waits for its end at most
-// `limit`.
+// Runs `work` on a separate thread, which owns what it needs, and waits for it for at most `limit`.
 template <class Work>
 void RunBounded(Work work, milliseconds limit) {
   struct Done {
@@ -35,7 +34,7 @@ void RunBounded(Work work, milliseconds limit) {
       done->value = true;
       done->changed.notify_all();
     }).detach();
-  } catch (const std::system_error&) {  // no thread to be had: late is better than leaked
+  } catch (const std::system_error&) {  // no thread available: late is better than leaked
     work();
     return;
   }
@@ -80,7 +79,7 @@ void KafkaConnection::LeaveGroup(Deadline deadline, int cancel_fd) {
 void KafkaConnection::LeaveGroup(Deadline deadline, int) {
   if (!CoordinatorAnswers(deadline)) return;
   // Before 1.9 there is only the blocking close. Its thread keeps the instance until the broker
-  // answered or librdkafka's own timeouts ended it.
+  // answers or librdkafka's own timeouts end it.
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
   rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
   rd_kafka_queue_destroy(queue_);
@@ -110,9 +109,9 @@ void KafkaConnection::Destroy() {
     rd_kafka_queue_destroy(queue_);
     queue_ = nullptr;
   }
-  // Joins librdkafka's threads. They are late in a name lookup (getaddrinfo cannot be interrupted),
-  // and in a process that was stopped or gets too little time: then they still read messages, which
-  // held_ owns.
+  // Joins librdkafka's threads. They may be late because of a name lookup (getaddrinfo cannot be
+  // interrupted), or because the process was stopped or gets too little CPU time: then they still
+  // read messages, which held_ owns.
   const auto end = [rk = rk_, shared = shared_, held = held_] {
     if (const auto hook = before_destroy.load()) hook();
     rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);

@@ -70,8 +70,8 @@ std::vector<std::string> KafkaConnection::Advertised(Millis timeout) const {
 }
 
 bool KafkaConnection::AnyBrokerUp() {
-  // With a timeout of zero this tells the two cases apart at once: no connection (ERR__TRANSPORT),
-  // or a request has been written and its answer is not there yet (ERR__TIMED_OUT).
+  // A timeout of zero distinguishes the two cases at once: there is no connection (ERR__TRANSPORT),
+  // or a request has been written and its answer has not come yet (ERR__TIMED_OUT).
   const struct rd_kafka_metadata* metadata = nullptr;
   const rd_kafka_resp_err_t err = rd_kafka_metadata(rk_, 0, nullptr, &metadata, 0);
   if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
@@ -82,14 +82,14 @@ Status KafkaConnection::CheckMayRead(const std::string& topic, Deadline deadline
   rd_kafka_topic_t* handle = rd_kafka_topic_new(rk_, topic.c_str(), nullptr);
   if (handle == nullptr) return {};  // subscribing tells why
   rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
-  // An idle connection may just have been closed: the next look finds another.
+  // An idle connection may just have been closed: the next check finds another.
   const Deadline reached = std::min(deadline, Clock::now() + kReconnectIdle);
   const auto undecided = [&] {
     if (err == RD_KAFKA_RESP_ERR__TRANSPORT) return Clock::now() < reached;
     return err == RD_KAFKA_RESP_ERR__TIMED_OUT && Clock::now() < deadline;
   };
-  // An answer that is late for one question does not count for the next: a slow network needs
-  // longer ones, of which the longest is how late a cancel may be seen.
+  // A late answer to one question does not count for the next, so a slow network needs longer
+  // waits; the longest is how late a cancel may be noticed.
   for (Millis slice = kSlice; undecided(); slice = std::min(2 * slice, kLongestAnswer)) {
     const bool pause = err == RD_KAFKA_RESP_ERR__TRANSPORT;
     if (WaitReadable({cancel_fd}, pause ? kSlice : Millis(0)) != 0) break;
@@ -97,7 +97,7 @@ Status KafkaConnection::CheckMayRead(const std::string& topic, Deadline deadline
   }
   rd_kafka_topic_destroy(handle);
   if (WaitReadable({cancel_fd}, Millis(0)) != 0) {
-    return {Code::kCancelled, "subscribing to " + topic + " was interrupted"};
+    return {Code::kCancelled, "subscribing to " + topic + " was cancelled"};
   }
   if (err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__TRANSPORT) {
     return {err == RD_KAFKA_RESP_ERR__TRANSPORT ? Code::kUnavailable : Code::kTimeout,
@@ -105,7 +105,7 @@ Status KafkaConnection::CheckMayRead(const std::string& topic, Deadline deadline
                 " within connect-timeout (is the broker frozen, or the network "
                 "cut?)"};
   }
-  // As librdkafka would say itself when it is to subscribe.
+  // The same text that librdkafka's own subscribe would give.
   if (err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
     return {Code::kInvalidArgument, "cannot subscribe to " + topic + ": " + rd_kafka_err2str(err) +
                                         " (letters, digits, '.', '_' and '-', at most 249)"};

@@ -47,7 +47,7 @@ Status KafkaConsumer::Subscribe(std::span<const std::string> topics) {
   }
   topics_.assign(topics.begin(), topics.end());
   for (Partition& partition : partitions_) partition.wanted = Wanted(partition.topic);
-  // A message of a topic that is left is not delivered any more; its offset stays uncommitted.
+  // A message of a topic no longer subscribed to is not delivered; its offset stays uncommitted.
   if (held_ && !Wanted(held_->topic)) {
     held_.reset();
     pending_.pop_back();
@@ -144,7 +144,7 @@ void KafkaConsumer::StoreOffsets() {
         partition.next;
     partition.next = -1;
   }
-  // A partition that went to another member of the group is refused, rightly: that member reads it
+  // A partition that moved to another member of the group is rightly refused: that member reads it
   // again from the last commit.
   (void)rd_kafka_offsets_store(rk_, list.get());
 }

@@ -16,8 +16,8 @@
 
 namespace dsmsg::kafka {
 
-/// Whether a subscription to `filter` has `topic`: the same name, or a pattern (^...) that it
-/// matches, as librdkafka takes them: extended regular expressions.
+/// Whether a subscription to `filter` includes `topic`: the same name, or a pattern (^...) that
+/// matches it. Patterns are extended regular expressions, as in librdkafka.
 bool Matches(const std::string& filter, const std::string& topic);
 
 class KafkaConsumer {
@@ -29,17 +29,17 @@ class KafkaConsumer {
   KafkaConsumer(const KafkaConsumer&) = delete;
   KafkaConsumer& operator=(const KafkaConsumer&) = delete;
 
-  /// On an error nothing has changed. Messages of topics that were given up may be under way for a
-  /// while: they are dropped here, and their offsets stay uncommitted.
+  /// On an error nothing has changed. Messages of topics no longer subscribed to may still arrive
+  /// for a while: they are dropped here, and their offsets stay uncommitted.
   Status Subscribe(std::span<const std::string> topics);
-  /// A RD_KAFKA_EVENT_FETCH. To be called only while !held().
+  /// A RD_KAFKA_EVENT_FETCH. Call it only while !held().
   void OnFetch(rd_kafka_event_t* event);
-  /// There is a message for which the core had no room: nothing else may be read.
+  /// The core had no room for a message: nothing else may be read.
   bool held() const { return held_.has_value(); }
   void OfferHeld();
 
   void Ack(AckToken token);
-  /// Its offset is not to be stored.
+  /// Its offset must not be stored.
   void Release(AckToken token);
   /// Hands the offsets of acknowledged messages to librdkafka, which commits them.
   void StoreOffsets();
@@ -72,7 +72,7 @@ class KafkaConsumer {
   bool dirty_ = false;  // some Partition::next is set
   AckToken base_;       // token of pending_.front()
   std::deque<Pending>
-      pending_;  // delivered, in order; leaves when it and all before it are acknowledged
+      pending_;  // delivered, in order; an entry leaves when it and all before it are acknowledged
   std::optional<InMessage> held_;
 };
 

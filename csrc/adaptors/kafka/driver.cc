@@ -89,27 +89,25 @@ Status KafkaDriver::LostOver(const std::string& topic) {
   host_.LostOverMessages();
   producer_->TooMuchOf(topic);
   return {Code::kUnavailable,
-          "the broker ends each connection over messages for topic '" + topic +
-              "' (is a request larger than socket.request.max.bytes of the "
-              "broker, or than a proxy lets through? then lower batch-bytes and "
-              "max-message-bytes)"};
+          "the broker closes every connection on which messages for topic '" + topic +
+              "' arrive (is a request larger than the broker's socket.request.max.bytes, or than a "
+              "proxy lets through? then lower batch-bytes and max-message-bytes)"};
 }
 
 void KafkaDriver::Wait(Millis budget, int wake_fd, bool held) {
   const bool burst = submitted_ > 1;
   submitted_ = 0;
   if (burst && budget > settle_ && settle_ > Millis(0)) {
-    // Reports of messages that were submitted together come within a moment of each other: one
-    // wake-up for all of them, instead of one for each partition. A message that somebody waits for
-    // comes alone.
+    // Reports of messages submitted together come almost at the same time: one wake-up serves all
+    // of them, instead of one per partition. A message that a sender waits for comes alone.
     WaitReadable({wake_fd}, settle_);
     connection_->DrainEventFd();
     return;
   }
-  // While a message waits for room nothing is read: the core says through wake_fd when there is
+  // Nothing is read while a message waits for room; the core signals through wake_fd when there is
   // some.
   const unsigned ready = WaitReadable({wake_fd, held ? -1 : connection_->event_fd()}, budget);
-  // Before the queue is read: an event that comes in between makes it readable again.
+  // Before the queue is read, so that an event in between makes it readable again.
   if ((ready & 2U) != 0) connection_->DrainEventFd();
 }
 
@@ -148,19 +146,19 @@ void KafkaDriver::HandleError(rd_kafka_event_t* event) {
   const rd_kafka_resp_err_t err = rd_kafka_event_error(event);
   const std::string text = connection_->Clean(rd_kafka_event_error_string(event));
   char reason[512] = "";
-  // The event of a fatal error has the code of what caused it.
+  // The event of a fatal error carries the code of its cause.
   const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(connection_->get(), reason, sizeof reason);
   if (fatal == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED && producer_) {
     const bool without = settings_->GiveUpIdempotence();
     fatal_ = Status(without ? Code::kUnavailable : Code::kAuth,
                     std::string("this user may not send idempotently: ") + reason +
-                        (without ? " (going on without: retries may send a message twice; grant "
-                                   "IDEMPOTENT_WRITE on the cluster to avoid it)"
+                        (without ? " (continuing without idempotence: retries may send a message "
+                                   "twice; to avoid that, grant IDEMPOTENT_WRITE on the cluster)"
                                  : " (grant IDEMPOTENT_WRITE on the cluster, or set "
                                    "idempotence=auto)"));
   } else if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
     fatal_ =
-        Status(Code::kUnavailable, std::string("librdkafka gave up this ") +
+        Status(Code::kUnavailable, std::string("librdkafka gave up on this ") +
                                        (producer_ ? "producer: " : "consumer: ") + reason +
                                        " (a new one takes over; messages whose fate is unknown "
                                        "are sent again)");
@@ -171,8 +169,8 @@ void KafkaDriver::HandleError(rd_kafka_event_t* event) {
   }
 }
 
-// librdkafka subscribes to anything, and tells of missing rights in events only. Until everything
-// was asked, nothing changes.
+// librdkafka subscribes to anything and reports missing permissions only in events. Nothing changes
+// until everything has been asked.
 Status KafkaDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
   if (!consumer_) return Status(Code::kUnavailable, "not connected");
   for (const std::string& topic : topics) {
@@ -193,7 +191,7 @@ void KafkaDriver::Release(AckToken token, InMessage&& /*message*/) noexcept {
 void KafkaDriver::Close(Millis drain, int cancel_fd) noexcept {
   if (!connection_) return;
   if (producer_) {
-    while (DrainEvents()) {  // what the brokers acknowledged before we ask for the rest back
+    while (DrainEvents()) {  // what the brokers acknowledged before we take back the rest
     }
     producer_->Purge();
     producer_.reset();

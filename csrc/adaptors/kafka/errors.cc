@@ -9,8 +9,8 @@
 namespace dsmsg::kafka {
 namespace {
 
-// Without the parts that librdkafka adds for its own log: the address in front, timing and repeats
-// behind.
+// The text without the parts that librdkafka adds for its own log: the address in front, timing and
+// repeats at the end.
 std::string_view Core(std::string_view text) {
   const auto cut = [&text](std::string_view mark) {
     const size_t at = text.find(mark);
@@ -42,14 +42,15 @@ std::string SetupTimeout(std::string_view text, Millis limit, const Peer& peer) 
     return "no answer to the TCP connect" + within + Hint(Situation::kNoAnswer, peer);
   }
   if (text.find("SSL") != std::string_view::npos) {
-    return "connected, but no end of the TLS handshake" + within +
+    return "connected, but the TLS handshake did not finish" + within +
            Hint(Situation::kTlsSilent, peer);
   }
   return "connected, but no answer to the Kafka handshake" + within +
          Hint(Situation::kSilent, peer);
 }
 
-// A broker that wants a login closes a connection without one that counts as open already.
+// A broker that requires a login closes a connection without one, although it already counts as
+// open.
 bool MayWantLogin(std::string_view text) {
   constexpr std::string_view kAfter = " (after ";
   constexpr long kSoon = 2000;
@@ -59,11 +60,11 @@ bool MayWantLogin(std::string_view text) {
          std::strtol(std::string(text.substr(after + kAfter.size())).c_str(), nullptr, 10) < kSoon;
 }
 
-// The server ended the connection. What that means follows from the state it was in; librdkafka's
-// own guess is put differently in each version, and since 2.11 it is missing.
+// The server ended the connection. What that means depends on the state it was in; librdkafka's own
+// guess is worded differently in each version and missing since 2.11.
 std::string Closed(std::string_view text, const Peer& peer) {
   if (text.find("in state SSL_HANDSHAKE") != text.npos) {
-    return "TLS: the server closed the connection in the handshake" +
+    return "TLS: the server closed the connection during the handshake" +
            Hint(Situation::kTlsClosed, peer);
   }
   if (peer.answered == Answered::kBefore) {
@@ -86,8 +87,8 @@ Situation ConnectSituation(std::string_view why) {
   return Situation::kRefused;
 }
 
-// "Receive failed: Invalid response size 1213486160 (0..100000000): ...": librdkafka took the first
-// four bytes of another protocol for a length.
+// "Receive failed: Invalid response size 1213486160 (0..100000000): ...": librdkafka read the first
+// four bytes of another protocol as a length.
 std::string NotKafka(std::string_view text, const Peer& peer) {
   constexpr std::string_view kMark = "Invalid response size ";
   const std::string number(text.substr(text.find(kMark) + kMark.size()));
@@ -102,8 +103,8 @@ Code MessageCode(rd_kafka_resp_err_t err) {
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    // While the producer lives: the partition, because its topic was deleted, with what a broker's
-    // answer had just given back to it.
+    // While the producer lives: the partition was purged because its topic was deleted, along with
+    // messages that a broker's answer had just returned to it.
     case RD_KAFKA_RESP_ERR__DESTROY:
       return Code::kUnknownTopic;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
@@ -117,8 +118,8 @@ Code MessageCode(rd_kafka_resp_err_t err) {
       return Code::kAuth;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
       return Code::kWouldBlock;
-    // Only reachable when the user limits librdkafka's own retries (`retries` in
-    // producer-proto-cfg): the core then goes on.
+    // Only reachable if the user limits librdkafka's own retries (`retries` in producer-proto-cfg):
+    // the core then continues.
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
@@ -156,9 +157,8 @@ const char* MessageHint(rd_kafka_resp_err_t err) {
     return " (message.timeout.ms of proto-cfg; without it messages wait)";
   }
   if (err != RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) return "";
-  return " (its time is too far from the broker's: is the clock right here and there? "
-         "message.timestamp.after.max.ms and message.timestamp.before.max.ms of the topic say how "
-         "far it may be)";
+  return " (its time is too far from the broker's: are both clocks right? the topic's "
+         "message.timestamp.after.max.ms and message.timestamp.before.max.ms set the limits)";
 }
 
 }  // namespace
@@ -203,8 +203,8 @@ bool IsLinkError(rd_kafka_resp_err_t err) {
 bool IsTooLarge(rd_kafka_resp_err_t err) { return MessageCode(err) == Code::kTooLarge; }
 
 bool MayBeAnothers(rd_kafka_resp_err_t err) {
-  // RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, since librdkafka 2.5: not this one. The library's
-  // other errors are negative, too.
+  // RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, since librdkafka 2.5: not this message. The
+  // library's other errors are negative too.
   if (static_cast<int>(err) == -138) return true;
   return err > 0 && (IsTooLarge(err) || MessageCode(err) == Code::kRejected);
 }
@@ -212,11 +212,10 @@ bool MayBeAnothers(rd_kafka_resp_err_t err) {
 Status BatchStatus(rd_kafka_resp_err_t err, std::string_view topic) {
   return {Code::kUnavailable,
           "a batch for topic '" + std::string(topic) + "' not taken: " + rd_kafka_err2str(err) +
-              (IsTooLarge(err)
-                   ? " (its messages go again in smaller batches; set batch-bytes below "
-                     "max.message.bytes of the topic)"
-                   : std::string(" (its messages go again in smaller batches, to find the one that "
-                                 "is refused)"))};
+              (IsTooLarge(err) ? " (its messages are sent again in smaller batches; set "
+                                 "batch-bytes below max.message.bytes of the topic)"
+                               : std::string(" (its messages are sent again in smaller batches, to "
+                                             "find the one that is refused)"))};
 }
 
 bool ShowsAnswer(std::string_view text) {
@@ -244,8 +243,8 @@ std::string TlsDetail(std::string_view text) {
   return LowerFirst(core);
 }
 
-// Before 2.6.1 librdkafka repeats its nonce in SCRAM's last message, which Kafka 4 refuses with the
-// words for a wrong password.
+// Before 2.6.1, librdkafka repeats its nonce in SCRAM's last message, which Kafka 4 refuses with
+// the text for a wrong password.
 std::string LoginAdvice(std::string_view refusal, int version) {
   std::string advice = " (check sasl-mechanism, USER_KAFKA and PASSWORD_KAFKA";
   const bool scram = refusal.find("SCRAM") != refusal.npos;
@@ -274,8 +273,8 @@ std::string LinkCause(rd_kafka_resp_err_t err, std::string_view text, Millis set
   }
   if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
     if (core.find("not valid in current SASL state") != std::string_view::npos) {
-      return "authentication: this listener has no login (name the port of one with SASL, or leave "
-             "sasl-mechanism out)";
+      return "authentication: this listener has no login (use the port of a listener with SASL, or "
+             "leave sasl-mechanism out)";
     }
     return "authentication: " + LowerFirst(core) + LoginAdvice(core, rd_kafka_version());
   }
@@ -316,14 +315,15 @@ Status AdvertisedStatus(const Status& status, const Node& node, const std::strin
   const std::string start = "cannot reach broker " + brokers + ": ";
   std::string_view cause = status.message();
   if (cause.starts_with(start)) cause.remove_prefix(start.size());
-  // The advice for an address that the user gave does not fit.
+  // The advice for an address given by the user does not fit here.
   if (cause.ends_with(')')) cause = cause.substr(0, cause.rfind(" ("));
-  // librdkafka asks for this very name, and takes no other for it.
+  // librdkafka asks for exactly this name and accepts no other.
   const bool dot = cause.starts_with("TLS") && node.address.find(".:") != std::string::npos;
   return {status.code(),
           "cannot reach broker " + node.address + ": " + std::string(cause) + " (the cluster at " +
               brokers + " names this address for its broker " + node.id +
-              (dot ? ": in TLS no name ends with a dot, leave it out in advertised.listeners there)"
+              (dot ? ": with TLS, a name must not end with a dot; remove it from "
+                     "advertised.listeners there)"
                    : ": set advertised.listeners there to one that this machine can resolve and "
                      "reach)")};
 }

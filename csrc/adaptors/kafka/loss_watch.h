@@ -26,8 +26,8 @@ class LossWatch {
 
   /// A broker acknowledged messages of that partition.
   void OnAnswer(std::string_view topic, int32_t partition);
-  /// Does what is due; `waiting` messages are not acknowledged. The topic over whose messages the
-  /// connections end, or "".
+  /// Does what is due; `waiting` messages are unacknowledged. Returns the topic over whose messages
+  /// the connections end, or "".
   std::string Tick(size_t waiting);
 
  private:

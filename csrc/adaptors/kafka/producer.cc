@@ -43,13 +43,13 @@ BurstGate::Limits LimitsOf(rd_kafka_t* rk, bool idempotent) {
           .bytes = std::min(NumberOf(rk, "batch.size"), NumberOf(rk, "message.max.bytes"))};
 }
 
-// What counts against the bound of its topic: the same before and after.
+// What counts against its topic's bound, the same before and after.
 size_t Weight(size_t key, size_t payload) {
   constexpr size_t kRecord = 64;
   return kRecord + key + payload;
 }
 
-// At most what it takes in a batch.
+// At most what it occupies in a batch.
 size_t SizeOf(const Message& message) {
   constexpr size_t kHeader = 16;
   size_t size = Weight(message.key.size(), message.payload.size());
@@ -98,8 +98,8 @@ KafkaProducer::TopicEntry* KafkaProducer::Topic(std::string_view name) {
   return &entry;
 }
 
-// For librdkafka a topic is unknown that it has not found in time, an outage included. Here it is
-// when the broker itself has said so for as long as a topic may take to be made.
+// librdkafka calls a topic unknown if it was not found in time, for example because of an outage.
+// Here it is unknown if the broker itself has said so for as long as creating a topic may take.
 Status KafkaProducer::Undelivered(std::string_view topic, rd_kafka_resp_err_t err) {
   TopicEntry* entry = IsUnknownTopic(err) ? Topic(topic) : nullptr;
   if (entry == nullptr) return MessageStatus(err, topic);
@@ -127,8 +127,8 @@ Millis KafkaProducer::EndBurst(Millis budget) {
   const Clock::time_point due = gate_.QuestionDue(), now = Clock::now();
   if (due >= now + budget) return budget;
   if (due > now) return std::chrono::ceil<Millis>(due - now);
-  // One broker answers one connection's requests in turn: an answer shows that it is not the burst
-  // that it is busy with.
+  // A broker answers the requests of a connection in order: an answer shows that it is not busy
+  // with the burst.
   if (!AnyBrokerAnswers(rk_, kQuestion)) {
     gate_.Postpone(Clock::now());
     return budget;
@@ -150,8 +150,8 @@ Status KafkaProducer::Submit(const Message& message, Token token) {
   }
   const size_t weight = Weight(message.key.size(), message.payload.size());
   if (!topic->bound.Admits(weight, now)) return Status(Code::kWouldBlock, {});
-  // An empty payload is an empty value; without an address it would be a null value, a deletion
-  // mark.
+  // An empty payload is an empty value; with a null pointer it would be a null value, i.e. a
+  // tombstone.
   const char* payload = message.payload.data() != nullptr ? message.payload.data() : "";
   std::array<rd_kafka_vu_t, 7> args{};
   size_t count = 0;
@@ -186,27 +186,27 @@ Status KafkaProducer::Submit(const Message& message, Token token) {
   if (headers != nullptr) rd_kafka_headers_destroy(headers);
   const rd_kafka_resp_err_t err = rd_kafka_error_code(error);
   rd_kafka_error_destroy(error);
-  // After a fatal error the next Poll ends this producer, and the next one takes the message.
+  // After a fatal error, the next Poll ends this producer, and the next producer takes the message.
   if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL || err == RD_KAFKA_RESP_ERR__FATAL) {
     return Status(Code::kWouldBlock, {});
   }
   const Status status = Undelivered(message.topic, err);
-  // Offered again in its turn: given back, it would be passed by the next one of a topic that is
-  // found meanwhile.
+  // It is offered again in its turn: if it were returned, the next message of a topic found
+  // meanwhile would overtake it.
   return status.retryable() ? Status(Code::kWouldBlock, {}) : status;
 }
 
-// None: the outcome is unknown, and the core keeps the message for the next producer.
+// nullopt: the outcome is unknown, and the core keeps the message for the next producer.
 std::optional<Status> KafkaProducer::OutcomeOf(const rd_kafka_message_t& report, bool alone) {
   const std::string_view topic = rd_kafka_topic_name(report.rkt);
   if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (!idempotent_ || report.offset >= 0) return Status();
-    // Without an offset no broker has answered for the message: librdkafka infers from an answer to
-    // later ones that it has arrived before. A broker that was not the partition's leader yet
-    // refuses the first and takes the later, though, and then the first is nowhere.
+    // Without an offset, no broker has answered for this message: librdkafka infers from an answer
+    // to later ones that it has arrived. But a broker that was not yet the partition's leader
+    // refuses the first and accepts later ones, and then the first is lost.
     return Status(Code::kUnavailable,
-                  "messages were acknowledged that came after one which was not (a partition that "
-                  "has just been made?)");
+                  "the broker acknowledged later messages but not this one (was the partition just "
+                  "created?)");
   }
   if (IsPurge(report.err) || rd_kafka_fatal_error(rk_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::nullopt;
@@ -216,7 +216,7 @@ std::optional<Status> KafkaProducer::OutcomeOf(const rd_kafka_message_t& report,
 }
 
 bool KafkaProducer::OnDelivery(rd_kafka_event_t* event) {
-  // The messages of one event are of one partition, and where a broker has refused them, a batch.
+  // The messages of one event belong to one partition and, if a broker refused them, to one batch.
   const bool alone = rd_kafka_event_message_count(event) == 1;
   bool answered = false, refused = false, for_size = false;
   TopicEntry* topic = nullptr;

@@ -20,27 +20,28 @@ namespace dsmsg::kafka {
 
 class KafkaProducer {
  public:
-  /// By topic: bytes that may be on their way together, where more ended a connection.
+  /// By topic: how many bytes may be in flight together, if more than that ended a connection.
   using SizeBounds = std::unordered_map<std::string, size_t>;
-  /// Both outlive the producer, `bounds` also the next ones.
+  /// Both outlive the producer; `bounds` outlives later producers too.
   KafkaProducer(rd_kafka_t* rk, DriverHost& host, LossWatch& losses, SizeBounds& bounds);
   ~KafkaProducer();
   KafkaProducer(const KafkaProducer&) = delete;
   KafkaProducer& operator=(const KafkaProducer&) = delete;
 
   Status Submit(const Message& message, Token token);
-  /// Before the I/O thread waits. Returns how long it may: less than `budget` where messages wait
-  /// for the gate. Blocks for a tenth of a second at most, and only when brokers stay silent.
+  /// Called before the I/O thread waits. Returns how long it may wait: less than `budget` if
+  /// messages wait for the gate. Blocks for at most a tenth of a second, and only if brokers are
+  /// silent.
   Millis EndBurst(Millis budget);
 
-  /// Messages handed over and not reported yet.
+  /// Messages handed over but not yet reported.
   size_t outstanding() const { return outstanding_; }
-  /// Some of them stay without an answer while others get theirs. Once for each time.
+  /// Some of them get no answer while others do. True once each time this happens.
   bool TakeSuspicion() { return std::exchange(suspicion_, false); }
 
   /// A RD_KAFKA_EVENT_DR. Returns whether a broker answered for at least one message.
   bool OnDelivery(rd_kafka_event_t* event);
-  /// Connections end over messages of that topic: the next producer sends half as many together.
+  /// Connections end over messages of that topic: the next producer sends half as many at once.
   void TooMuchOf(const std::string& topic);
   /// Takes back what was not acknowledged; those messages are never completed here.
   void Purge();
@@ -51,8 +52,8 @@ class KafkaProducer {
   };
   struct TopicEntry {
     rd_kafka_topic_t* handle = nullptr;
-    bool known = false;                              // a broker has taken a message for it
-    std::optional<Clock::time_point> unknown_since;  // in the broker's own words
+    bool known = false;                              // a broker has accepted a message for it
+    std::optional<Clock::time_point> unknown_since;  // as the broker said it
     Clock::time_point ask_again{};
     BatchBound bound;
   };
@@ -67,12 +68,12 @@ class KafkaProducer {
   LossWatch& losses_;
   SizeBounds& bounds_;
   const bool idempotent_;
-  const Millis topic_patience_;  // how long a topic may take to be made
+  const Millis topic_patience_;  // how long creating a topic may take
   BurstGate gate_;
   size_t outstanding_ = 0;
   bool suspicion_ = false;
-  // librdkafka finds a topic by walking a list under a lock; with a topic for each camera that is
-  // what costs.
+  // librdkafka finds a topic by walking a list under a lock, which is expensive with one topic per
+  // camera.
   std::unordered_map<std::string, TopicEntry, Hash, std::equal_to<>> topics_;
 };
 

@@ -7,9 +7,9 @@
 namespace dsmsg::kafka {
 namespace {
 
-// Shorter ones would blacken half of a text.
+// Shorter secrets would mask half of a text.
 constexpr size_t kShortestSecret = 4;
-// As much of a longer secret gives it away.
+// This much of a longer secret would reveal it.
 constexpr size_t kShortestPart = 6;
 
 // librdkafka: 'Configuration property "x" value 7 is outside allowed range 1..3'
@@ -62,7 +62,7 @@ Status CheckAllowed(const std::string& option, const std::string& name, const st
   } else if (canonical == "bootstrap.servers") {
     why = "brokers are named in the connection string, for example \"h1:9092,h2:9092\"";
   } else if (canonical == "transactional.id") {
-    why = "transactions are not supported; idempotence=1 avoids duplicates of retries";
+    why = "transactions are not supported; idempotence=1 avoids duplicates from retries";
   } else if (canonical == "log.queue" && IsTrue(value)) {
     why = "log lines go to the adaptor's log; set log-level instead";
   }
@@ -82,7 +82,7 @@ Status Refused(const std::string& name, const Property& property, rd_kafka_conf_
     text += " refuses " + name + "=" + property.value + ": " + std::string(reason);
   }
   if (name == "compression.codec") {
-    text += " (this build of librdkafka lacks it? compression=none or gzip work everywhere)";
+    text += " (does this build of librdkafka lack it? compression=none and gzip work everywhere)";
   }
   return {Code::kInvalidArgument, text};
 }

@@ -20,20 +20,20 @@ namespace dsmsg::kafka {
 struct Property {
   std::string value;
   std::string source;
-  bool by_user = false;  // proto-cfg and its kin, or an option that stands in the file
+  bool by_user = false;  // proto-cfg and the like, or an option that is set in the file
 };
 using Properties = std::map<std::string, Property, std::less<>>;
 
-/// librdkafka has several names for one property; the last one set would win at random.
+/// librdkafka has several names for some properties; which one wins would be random.
 std::string Canonical(std::string_view name);
 
-/// A boolean as librdkafka reads it.
+/// Reads a boolean as librdkafka does.
 bool IsTrue(std::string_view value);
 
-/// Its value must not be shown anywhere.
+/// Whether its value must never be shown.
 bool IsSecret(std::string_view name);
 
-/// An error for a property that would break what this adaptor promises. `option` names it.
+/// An error if the property would break a promise of this adaptor. `option` names where it was set.
 Status CheckAllowed(const std::string& option, const std::string& name, const std::string& value);
 
 /// The error for a property that librdkafka refused with `result` and `reason`, which contains the
@@ -41,7 +41,7 @@ Status CheckAllowed(const std::string& option, const std::string& name, const st
 Status Refused(const std::string& name, const Property& property, rd_kafka_conf_res_t result,
                std::string_view reason);
 
-/// Blackens the secrets of a configuration in librdkafka's texts, parts of them too.
+/// Masks a configuration's secrets, and parts of them, in librdkafka's texts.
 class Redactor {
  public:
   void Add(std::string_view secret);

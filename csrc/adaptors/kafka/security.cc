@@ -12,7 +12,7 @@
 namespace dsmsg::kafka {
 namespace {
 
-// Those that need no more than a user name and a password.
+// Mechanisms that need only a user name and a password.
 constexpr std::array<std::string_view, 3> kPasswordMechanisms = {"PLAIN", "SCRAM-SHA-256",
                                                                  "SCRAM-SHA-512"};
 
@@ -29,8 +29,8 @@ Status CheckMechanism(const Security& security) {
   if (std::find(known.begin(), known.end(), mechanism) == known.end()) {
     return {Code::kInvalidArgument,
             "sasl-mechanism=" + mechanism +
-                ": must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (others, such as GSSAPI or "
-                "OAUTHBEARER, are set up with proto-cfg: sasl.mechanisms and what they need)"};
+                ": must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (configure others, such as GSSAPI "
+                "or OAUTHBEARER, with proto-cfg: sasl.mechanisms and the properties they need)"};
   }
   if (security.login.user.empty() || security.login.password.empty()) {
     return {Code::kInvalidArgument, "sasl-mechanism=" + mechanism +
@@ -90,7 +90,7 @@ std::vector<Security::Property> Security::Properties() const {
   add("ssl.key.location", tls.keyfile, "tls-keyfile");
   add("ssl.key.password", tls.key_password, "tls-key-password");
   add("enable.ssl.certificate.verification", tls.verify ? "true" : "false", "tls-verify");
-  // librdkafka only knows the broker's own host; another name is for CertificateCheck.
+  // librdkafka checks only the broker's own host; CertificateCheck handles any other name.
   const bool host = tls.verify && tls.server_name.empty();
   add("ssl.endpoint.identification.algorithm", host ? "https" : "none", "tls-server-name");
   return all;

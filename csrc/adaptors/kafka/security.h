@@ -30,26 +30,26 @@ struct Security {
     std::string value;
     const char* option;  // where it comes from
   };
-  /// Everything but the login, which proto-cfg may ask for too.
+  /// Everything except the login, which proto-cfg may also request.
   std::vector<Property> Properties() const;
 };
 
 /// An error begins with the option's name.
 Result<Security> ReadSecurity(const Endpoints& endpoints, const Config& config);
 
-/// A value of security.protocol as its two parts; false: it is none.
+/// Splits a value of security.protocol into its two parts; false: it is not a valid value.
 bool ParseProtocol(std::string_view protocol, bool* tls, bool* sasl);
 
-/// Judges certificates inside librdkafka's handshakes and keeps the reason of a refusal, which
+/// Checks certificates inside librdkafka's handshakes and keeps the reason for a refusal, which
 /// librdkafka's own errors lack. Any thread.
 class CertificateCheck {
  public:
-  /// Before the first use: what the certificates have to carry in place of the broker's host.
-  /// Empty: librdkafka checks the host.
+  /// Call it before the first use: the name that certificates must contain instead of the broker's
+  /// host. Empty: librdkafka checks the host.
   void Expect(std::string server_name) { server_name_ = std::move(server_name); }
 
-  /// What librdkafka's ssl_cert_verify_cb is to answer: false when the certificate is refused, with
-  /// the reason in `x509_error`.
+  /// The answer for librdkafka's ssl_cert_verify_cb: false if the certificate is refused, with the
+  /// reason in `x509_error`.
   bool Judge(const char* broker, int* x509_error, int depth, const char* der, size_t size);
 
   /// The error of a failed handshake; `text` is librdkafka's.

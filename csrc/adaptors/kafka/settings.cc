@@ -13,8 +13,8 @@ namespace dsmsg::kafka {
 namespace {
 
 constexpr int64_t kMaxMessageBytes = 1'000'000'000;  // librdkafka's own limit
-// Room for the key and the record's framing: max-message-bytes counts the payload, librdkafka's
-// limit also these.
+// Room for the key and the record's framing: max-message-bytes counts only the payload,
+// librdkafka's limit these as well.
 constexpr int64_t kMessageOverhead = 4096;
 constexpr Millis kAnswerTimeout{30'000};
 
@@ -73,8 +73,9 @@ class Builder {
     Set("socket.send.buffer.bytes", buffer, "socket-buffer-bytes");
     Set("socket.receive.buffer.bytes", buffer, "socket-buffer-bytes");
     Set("socket.connection.setup.timeout.ms", setup_timeout.count(), "connect-timeout");
-    // How long an answer may take until the connection counts as dead. librdkafka waits a minute,
-    // Java's clients half of it. Less is not for everybody: a burst of a megabyte has to pass.
+    // How long an answer may take before the connection counts as dead. librdkafka waits a minute,
+    // the Java clients half of that. Less would not suit everyone: a burst of a megabyte must get
+    // through.
     Set("socket.timeout.ms", kAnswerTimeout.count());
     const auto base = config_.GetMillis("reconnect-interval").count();
     const auto cap = std::max(base, config_.GetMillis("reconnect-max-interval").count());
@@ -90,20 +91,20 @@ class Builder {
     Set("message.max.bytes", std::min(limit + kMessageOverhead, kMaxMessageBytes),
         "max-message-bytes");
     // The core bounds what is in flight (half of queue-size and queue-bytes); librdkafka's own
-    // bounds, twice as large, are only met when many tiny messages carry large keys and headers.
+    // limits, twice as large, are only reached if many tiny messages carry large keys and headers.
     const int64_t messages = config_.GetInt("queue-size");
     Set("queue.buffering.max.messages", std::clamp<int64_t>(messages, 1000, 10'000'000));
     const auto bytes = static_cast<int64_t>(config_.GetBytes("queue-bytes"));
     Set("queue.buffering.max.kbytes",
         std::clamp<int64_t>((bytes + limit) / 1024, 1024, 2'147'483'647));
-    // Never: how long a message may wait is the core's message-timeout.
+    // Never: the core's message-timeout decides how long a message may wait.
     Set("message.timeout.ms", 0);
     Set("acks", config_.GetString("acks"), "acks");
-    // A leader that waits for its replicas answers before the connection is given up for it.
+    // A leader that waits for its replicas answers before the connection is given up.
     Set("request.timeout.ms", (kAnswerTimeout * 2 / 3).count());
-    // The core lingers, for all partitions at once; librdkafka, which does it for each partition
-    // apart, wakes a thread two times more for every batch. Measured at 900 messages/s on 4
-    // partitions: 42 us of CPU a message with librdkafka's linger, 27 us so. (See Idempotence.)
+    // The core lingers for all partitions at once; librdkafka lingers for each partition separately
+    // and wakes a thread twice more per batch. Measured at 900 messages/s on 4 partitions: 42 us of
+    // CPU per message with librdkafka's linger, 27 us this way. (See Idempotence.)
     Set("linger.ms", 0, "linger");
     Set("batch.size", static_cast<int64_t>(config_.GetBytes("batch-bytes")), "batch-bytes");
     Set("compression.codec", config_.GetString("compression"), "compression");
@@ -111,9 +112,9 @@ class Builder {
     Set("max.in.flight", config_.GetInt("max-in-flight"), "max-in-flight");
     Set("topic.metadata.refresh.interval.ms", config_.GetMillis("metadata-refresh").count(),
         "metadata-refresh");
-    // How long a topic that the broker does not know may still turn up, twice (TopicDoubt):
-    // creating one automatically takes about a second. librdkafka's 30 s are a long time for a
-    // message that will fail, and a host in send() is to hear of it before send-timeout.
+    // How long a topic unknown to the broker may still appear, twice (TopicDoubt): automatic
+    // creation takes about a second. librdkafka's 30 s are long for a message that will fail, and a
+    // host in send() should learn of it before send-timeout.
     Set("topic.metadata.propagation.max.ms",
         std::clamp<int64_t>(config_.GetMillis("send-timeout").count() * 3 / 10, 1'000, 5'000));
   }
@@ -121,19 +122,19 @@ class Builder {
   void KafkaConsumer() {
     Set("group.id", config_.GetString("consumer-group-id"), "consumer-group-id");
     Set("auto.offset.reset", config_.GetString("offset-reset"), "offset-reset");
-    // Commit after delivery: the driver stores an offset when the host's callback has returned,
-    // librdkafka commits what is stored, in the background, before a rebalance and at close.
+    // Commit after delivery: the driver stores an offset once the host's callback has returned;
+    // librdkafka commits stored offsets in the background, before a rebalance and at close.
     Set("enable.auto.offset.store", "false");
     Set("enable.auto.commit", config_.GetBool("commit-offsets") ? "true" : "false");
     Set("auto.commit.interval.ms", 1000);
-    // A subscription may come before the first message has created its topic.
+    // A subscription may precede the first message, which creates the topic.
     Set("allow.auto.create.topics", "true");
     const bool given = config_.IsSet("metadata-refresh");
     Set("topic.metadata.refresh.interval.ms",
         given ? config_.GetMillis("metadata-refresh").count() : 10'000, "metadata-refresh");
   }
 
-  // librdkafka makes a consumer without a group that cannot subscribe, and has no queue for it.
+  // Without a group, librdkafka creates a consumer that cannot subscribe and has no queue.
   Status CheckGroup(Role role) const {
     if (role != Role::kConsumer) return {};
     const Property* group = Find("group.id");
@@ -148,8 +149,8 @@ class Builder {
     }
   }
 
-  // Of the final properties: TLS may come from proto-cfg alone. Before 2.0 librdkafka does not
-  // compare the certificate with the broker's host unless it is told to.
+  // Decided by the final properties: TLS may come from proto-cfg alone. Before 2.0, librdkafka does
+  // not compare the certificate with the broker's host unless told to.
   void VerifyBrokers() {
     bool tls = false, sasl = false;
     const Property* protocol = Find("security.protocol");
@@ -164,14 +165,15 @@ class Builder {
     }
     if (!verifies) {
       const bool option = verify->source == "tls-verify";
-      Insecure(*verify, option ? kInsecureWarning
-                               : ": enable.ssl.certificate.verification is off: the brokers' "
-                                 "certificates are not checked, anybody on the way can read and "
-                                 "change the messages (name the CA with ssl.ca.location instead)");
+      Insecure(*verify,
+               option ? kInsecureWarning
+                      : ": enable.ssl.certificate.verification is off: the brokers' "
+                        "certificates are not checked, so anybody on the network path can read and "
+                        "change the messages (name the CA with ssl.ca.location instead)");
     } else if (algorithm->value == "none" && security_.tls.server_name.empty()) {
       Insecure(*algorithm,
                ": ssl.endpoint.identification.algorithm=none: the brokers' names are not checked, "
-               "whoever has a certificate of the same CA can pass for a broker (leave it out)");
+               "so anyone with a certificate from the same CA can pose as a broker (leave it out)");
     }
   }
   void Insecure(const Property& property, const std::string& text) {
@@ -180,7 +182,7 @@ class Builder {
                  (option ? "" : property.source) + text);
   }
 
-  // A property of TLS or login that an option gives too, with another value: which one is meant?
+  // A TLS or login property that an option also sets, with another value: which one is meant?
   Status CheckConflict(const std::string& option, const std::string& name,
                        const std::string& value) const {
     const Property* given = Find(name);
@@ -216,8 +218,9 @@ class Builder {
     const Login& login = security_.login;
     if (Find("sasl.mechanisms") == nullptr) {
       if (!login.user.empty()) {
-        log_.Limited(LogLevel::kWarn, "no-login",
-                     "username is set without sasl-mechanism: nobody logs in (set sasl-mechanism)");
+        log_.Limited(
+            LogLevel::kWarn, "no-login",
+            "username is set without sasl-mechanism, so there is no login (set sasl-mechanism)");
       }
       return {};
     }
@@ -244,7 +247,7 @@ class Builder {
       conflict = "acks other than all";
     } else if (const std::string flight = value("max.in.flight");
                flight.size() > 1 || flight > "5") {
-      conflict = "max-in-flight over 5";
+      conflict = "max-in-flight above 5";
     } else if (value("message.send.max.retries") == "0") {
       conflict = "retries=0";
     } else if (value("queuing.strategy") == "lifo") {
@@ -262,8 +265,8 @@ class Builder {
       const bool on = idempotence_auto_ ? conflict.empty() : wanted;
       Set("enable.idempotence", on ? "true" : "false", "idempotence");
     }
-    // All of a burst in one request for each partition (burst_gate.h): the first message must not
-    // leave before the last is there.
+    // A whole burst goes in one request per partition (burst_gate.h): the first message must not
+    // leave before the last one is there.
     if (IsTrue(value("enable.idempotence")) && Find("linger.ms")->source == "linger") {
       Set("linger.ms", 1, "linger");
     }
@@ -280,21 +283,20 @@ class Builder {
     if (role == Role::kConsumer) {
       if (const Property* p = user_set("enable.auto.offset.store"); p && IsTrue(p->value)) {
         log_.Warn(p->source +
-                  ": enable.auto.offset.store=true commits messages that your callback "
-                  "has not seen yet: they are lost in a crash");
+                  ": enable.auto.offset.store=true commits messages that your callback has not "
+                  "seen yet: a crash loses them");
       }
       if (const Property* p = user_set("enable.auto.commit"); p && !IsTrue(p->value)) {
         log_.Warn(p->source +
-                  ": enable.auto.commit=false: no offset is ever committed, every start "
-                  "begins at offset-reset");
+                  ": enable.auto.commit=false: no offset is ever committed, so every start begins "
+                  "at offset-reset");
       }
       return;
     }
     if (const Property* p = user_set("message.timeout.ms"); p && p->value != "0") {
       log_.Warn(p->source +
-                ": message.timeout.ms: messages fail after that time, also in an outage (without "
-                "it they wait; "
-                "message-timeout is the option for a limit)");
+                ": message.timeout.ms: messages fail after that time, even during an outage "
+                "(without it they wait; use the option message-timeout for a limit)");
     }
     if (const Property* p = user_set("linger.ms"); p && p->source != "linger") {
       log_.Warn(p->source + ": linger.ms is added to the option linger; set linger instead");
@@ -339,12 +341,12 @@ Result<KafkaSettings> KafkaSettings::Make(const Endpoints& endpoints, const Conf
   KafkaSettings settings;
   for (const HostPort& host : endpoints.hosts) {
     if (!settings.brokers_.empty()) settings.brokers_ += ',';
-    // librdkafka compares the certificate with the name as it is written here.
+    // librdkafka compares the certificate with the name exactly as written here.
     settings.brokers_ += HostPort{WithoutFinalDot(host.host), host.port}.ToString();
   }
   settings.broker_count_ = endpoints.hosts.size();
-  // Less than the attempt's own bound, so that a broker that is silent is told from one that is
-  // slow; librdkafka looks at it once a second and takes no less than a second.
+  // Less than the attempt's own limit, so that a silent broker can be told from a slow one;
+  // librdkafka checks it once a second and accepts no less than a second.
   settings.setup_timeout_ =
       std::clamp(config.GetMillis("connect-timeout") * 3 / 5, Millis(1000), Millis(60'000));
   settings.reconnect_max_ =

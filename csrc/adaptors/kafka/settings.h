@@ -29,15 +29,15 @@ std::span<const OptionSpec> Options();
 class KafkaSettings {
  public:
   /// Checks every property with librdkafka; a refused one is an error that names the option, the
-  /// property and librdkafka's reason. What weakens a promise of ours is honoured with a warning in
-  /// `log`.
+  /// property and librdkafka's reason. Settings that weaken one of our promises are honoured with a
+  /// warning in `log`.
   static Result<KafkaSettings> Make(const Endpoints& endpoints, const Config& config, Logger& log);
 
-  /// A fresh copy for rd_kafka_new, which takes it over when it succeeds.
+  /// A fresh copy for rd_kafka_new, which takes ownership if it succeeds.
   ConfPtr NewConf(Role role) const;
 
-  /// The brokers refuse an idempotent producer to this user. With idempotence=auto producers from
-  /// now on go without it (true); else the user insists on it.
+  /// The brokers refuse this user an idempotent producer. With idempotence=auto, producers from now
+  /// on do without (true); otherwise the user insists on it.
   bool GiveUpIdempotence();
 
   const std::string& brokers() const { return brokers_; }  // "h1:9092,h2:9092"
@@ -46,9 +46,9 @@ class KafkaSettings {
   /// How long the core collects messages before it submits them together.
   Millis linger() const { return linger_; }
   Millis reconnect_max() const { return reconnect_max_; }
-  /// Name expected in the brokers' certificates; empty: their hosts'.
+  /// Name expected in the brokers' certificates; empty: the host's.
   const std::string& tls_server_name() const { return tls_server_name_; }
-  /// For texts of librdkafka's: they may contain passwords.
+  /// For librdkafka's texts, which may contain passwords.
   const Redactor& redactor() const { return redactor_; }
 
  private:

@@ -10,7 +10,7 @@ namespace dsmsg::kafka {
 namespace {
 
 constexpr Millis kPatience{3000};  // nothing acknowledged
-constexpr Millis kListen{5000};    // librdkafka tries again every second at the latest
+constexpr Millis kListen{5000};    // librdkafka retries at least every second
 constexpr Millis kLook{200};       // while listening
 
 }  // namespace
@@ -27,7 +27,7 @@ std::string RefusalIn(std::string_view line) {
   std::string refusal = "topic '" + std::string(topic) + "': " + std::string(text);
   if (text.find("in-sync") != text.npos) {
     refusal +=
-        " (fewer replicas are in sync than the topic's min.insync.replicas asks for: bring the "
+        " (fewer replicas are in sync than the topic's min.insync.replicas requires: bring the "
         "missing brokers back, or lower it)";
   }
   return refusal;
@@ -41,7 +41,7 @@ Millis StallWatch::Tick(size_t waiting, Millis budget) {
   const Deadline now = Clock::now();
   if (waiting == 0 || !waited_) since_ = now;
   if (waiting == 0 && std::exchange(told_, false)) {
-    host_.log().Limited(LogLevel::kWarn, "taken", "the brokers take messages again");
+    host_.log().Limited(LogLevel::kWarn, "taken", "the brokers accept messages again");
   }
   waited_ = waiting > 0;
   if (listening_) {
@@ -68,9 +68,9 @@ void StallWatch::Listen(Deadline now) {
 void StallWatch::Tell(const std::string& refusal, size_t waiting) {
   told_ = true;
   host_.log().Limited(LogLevel::kWarn, "refused",
-                      "the brokers take no messages at present, " + refusal + "; " +
+                      "the brokers accept no messages at present: " + refusal + "; " +
                           std::to_string(waiting) +
-                          " wait here and are sent again until they are taken");
+                          " messages wait here and are retried until they are accepted");
 }
 
 }  // namespace dsmsg::kafka

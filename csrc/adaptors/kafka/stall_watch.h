@@ -25,10 +25,10 @@ class StallWatch {
 
   /// A broker acknowledged something.
   void OnAnswer() { since_ = Clock::now(); }
-  /// Some messages stay without an answer while others get theirs.
+  /// Some messages get no answer while others do.
   void Suspect();
-  /// Does what is due; `waiting` messages are not acknowledged. Returns how long a wait may last,
-  /// at most `budget`.
+  /// Does what is due; `waiting` messages are unacknowledged. Returns how long a wait may last, at
+  /// most `budget`.
   Millis Tick(size_t waiting, Millis budget);
 
  private:
@@ -38,12 +38,12 @@ class StallWatch {
   KafkaConnection& connection_;
   DriverHost& host_;
   bool waited_ = false, listening_ = false, told_ = false;
-  Deadline since_{};  // when the messages that wait now may have begun to, or the last look
+  Deadline since_{};  // earliest time since when messages may have been waiting, or the last check
   Deadline until_{};  // while listening
 };
 
-/// "<topic> [<partition>]: MessageSet with ... encountered error: <error> (actions ...)" as what a
-/// person needs: "topic 't': <error> (<advice>)". Empty: it is another line.
+/// "<topic> [<partition>]: MessageSet with ... encountered error: <error> (actions ...)" turned
+/// into what a user needs: "topic 't': <error> (<advice>)". Empty: it is another kind of line.
 std::string RefusalIn(std::string_view line);
 
 }  // namespace dsmsg::kafka

@@ -20,11 +20,11 @@ namespace {
 constexpr Millis kMiscInterval{1000};
 constexpr int kReadsAtOnce = 64;
 constexpr size_t kFirstBytes = 16;
-// Two connections that take one client-id from each other do so at each other's reconnect.
+// Two connections with the same client-id displace each other whenever one reconnects.
 constexpr std::chrono::minutes kShortLife{1};
 constexpr int kShortLivesOfRivals = 2;
-// MQTT 3.1.1 cannot say how much a server takes at once. Mosquitto (2.0.11) acknowledges messages
-// of QoS 2 beyond its max_inflight_messages, 20 by default, and loses them.
+// MQTT 3.1.1 cannot say how much a server accepts at once. Mosquitto (2.0.11) acknowledges QoS 2
+// messages beyond its max_inflight_messages (20 by default) and loses them.
 constexpr size_t kOlderQos2Window = 20;
 
 }  // namespace
@@ -76,12 +76,12 @@ Status MqttConnection::Step(Millis timeout, int wake_fd, bool read, Progress* pr
   *progress = Progress();
   if (Status status = WriteAll(); !status.ok()) {
     if (status.code() == Code::kAuth) return status;
-    // Why the server ended the connection may be here to be read.
+    // The reason why the server ended the connection may be waiting to be read.
     Status reason = ReadAll();
     return reason.ok() ? status : reason;
   }
   pollfd fds[2] = {{wire_.fd(), wire_.Events(read), 0}, {wake_fd, POLLIN, 0}};
-  // Without an interest in it, an ended connection would still report POLLHUP, again and again.
+  // Without any requested events, a closed connection would still report POLLHUP again and again.
   if (fds[0].events == 0) fds[0].fd = -1;
   const bool buffered = read && wire_.buffered();
   const int64_t wait = std::clamp<int64_t>(timeout.count(), 0, kMiscInterval.count());
@@ -111,7 +111,7 @@ Status MqttConnection::ReadAll() {
   return {};
 }
 
-// Of another protocol the library may wait for more, and does not say what it found.
+// With another protocol, the library may wait for more and does not say what it found.
 Status MqttConnection::CheckFirstBytes() {
   if (!first_bytes_.empty()) return {};
   first_bytes_ = wire_.received().substr(0, kFirstBytes);
@@ -124,7 +124,7 @@ Status MqttConnection::Foreign() const {
                                   ForeignAnswer(first_bytes_, peer(), "its answer is not MQTT")};
 }
 
-// Has the library read all that was received.
+// Makes the library read everything that was received.
 Status MqttConnection::Digest() {
   while (wire_.Feed()) {
     for (int unread = 1; unread > 0;) {
@@ -139,15 +139,15 @@ Status MqttConnection::Digest() {
   return {};
 }
 
-// Sends what the library wrote, as far as the server takes it.
+// Sends what the library wrote, as far as the server accepts it.
 Status MqttConnection::WriteAll() {
   for (bool wrote = false;; wrote = true) {
     const bool came = wire_.Collect() > 0;
     const TransportIo io = wire_.Send();
     if (io == TransportIo::kWouldBlock) return {};
     if (io != TransportIo::kOk) return WireLost(io);
-    // What found no room in the pair is still with the library. Since 2.1 it says that it wants to
-    // write for ever once it has written DISCONNECT.
+    // Data that did not fit into the socket pair is still in the library. Since 2.1, it keeps
+    // asking to write for ever once it has written DISCONNECT.
     if (!mosquitto_want_write(object_.get()) || (wrote && !came)) return {};
     errno = 0;
     const int error = mosquitto_loop_write(object_.get(), 1);
@@ -160,15 +160,15 @@ Status MqttConnection::WireLost(TransportIo io) {
   const int error_number = wire_.error_number();
   if (error_number == ECONNRESET) return Lost(MOSQ_ERR_CONN_LOST, 0);
   if (error_number != 0) return Lost(MOSQ_ERR_ERRNO, error_number);
-  // In TLS 1.3 a refused certificate of ours only shows after the handshake.
+  // With TLS 1.3, a refusal of our certificate only shows after the handshake.
   const Status status = wire_.error();
   if (status.code() == Code::kAuth) return status;
   return {status.code(), "lost the connection to " + name_ + ": " + status.message() +
                              (connack_ < 0 ? Hint(Situation::kClosed, peer()) : std::string())};
 }
 
-// While nothing is read the answer to a ping stays unread too, and the library would end a
-// connection for its own silence.
+// While nothing is read, the answer to a ping stays unread too, and the library would end the
+// connection as silent.
 Status MqttConnection::KeepAlive(bool reading) {
   const auto now = Clock::now();
   if (now < next_misc_) return {};
@@ -201,11 +201,11 @@ Status MqttConnection::LostOpen(int error, int error_number) {
   const Status status = disconnect_reason_ != 0 ? DisconnectError(disconnect_reason_, name_)
                                                 : LostError(error, error_number, name_);
   if (error == MOSQ_ERR_PROTOCOL && settings_.qos == 2) {
-    // RabbitMQ acknowledges as for QoS 1.
+    // RabbitMQ acknowledges it like QoS 1.
     return {status.code(), status.message() + " (qos=2: some servers know only 0 and 1)"};
   }
-  // What Mosquitto does, without a word in MQTT 3.1.1, to the older of two connections with one
-  // client-id; a server that is stopped does the same, but not time and again.
+  // With two connections of the same client-id, Mosquitto closes the older one, in MQTT 3.1.1
+  // without a reason. A server being stopped does the same, but not repeatedly.
   const bool closed = error == MOSQ_ERR_SUCCESS || error == MOSQ_ERR_CONN_LOST;
   const bool rivals = closed && connack_ == 0 && disconnect_reason_ == 0 &&
                       settings_.client_id_given && Clock::now() - opened_ < kShortLife;
@@ -227,7 +227,7 @@ void MqttConnection::SetCallbacks() {
       });
   mosquitto_disconnect_v5_callback_set(
       object, [](mosquitto*, void* self, int reason, const mosquitto_property*) {
-        // The library's own errors are small numbers, the server's reasons start at 128.
+        // The library's own errors are small numbers; the server's reasons start at 128.
         if (reason >= 128) static_cast<MqttConnection*>(self)->disconnect_reason_ = reason;
       });
   mosquitto_publish_v5_callback_set(

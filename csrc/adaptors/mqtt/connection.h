@@ -25,8 +25,8 @@ namespace dsmsg::mqtt {
 
 class MqttEvents {
  public:
-  /// PUBACK, PUBCOMP, a PUBREC that refuses (with the server's words), or for QoS 0 written out.
-  /// Perhaps from inside mosquitto_publish.
+  /// PUBACK, PUBCOMP, a refusing PUBREC (with the server's text), or, for QoS 0, written out. May
+  /// be called from inside mosquitto_publish.
   virtual void OnPublished(int mid, int reason, const std::string& words) = 0;
   virtual void OnMessage(const mosquitto_message& message) = 0;
   virtual void OnSubscribed(int mid, std::span<const int> granted) = 0;
@@ -47,7 +47,7 @@ class MqttConnection {
   /// last that worked and then failed.
   Status Open(Deadline deadline, int cancel_fd);
   bool open() const { return object_ != nullptr; }
-  /// With `drain` the server is told, so that it does not publish the will.
+  /// With `drain`, sends DISCONNECT, so that the server does not publish the will.
   void Close(Millis drain);
   void PreferNextServer() { servers_.PreferNext(); }
 
@@ -55,8 +55,8 @@ class MqttConnection {
     bool woken = false;   // wake_fd is readable
     bool worked = false;  // something was read or written
   };
-  /// Sends what was published, waits at most `timeout` and does what can be done. `read` false:
-  /// what comes stays in the kernel. An error: the connection is lost.
+  /// Sends what was published, waits at most `timeout` and processes what is ready. `read` false:
+  /// incoming data stays in the kernel. An error: the connection is lost.
   Status Step(Millis timeout, int wake_fd, bool read, Progress* progress);
 
   /// Acknowledges a received message of QoS 1, at the next Step. Ids are of this connection.
@@ -64,7 +64,7 @@ class MqttConnection {
 
   /// An answer is due from now on.
   void ExpectAnswer() { silence_.BeginExpecting(); }
-  /// kTimeout when the server has neither answered nor taken bytes for the silence limit.
+  /// kTimeout if the server has neither answered nor accepted bytes for the silence limit.
   Status CheckSilence() { return silence_.Check(wire_.fd(), name_); }
 
   mosquitto* object() { return object_.get(); }
@@ -95,7 +95,7 @@ class MqttConnection {
   Status Digest();
   Status WriteAll();
   Status WireLost(TransportIo io);
-  /// What is known of the server, for advice.
+  /// What is known about the server, for advice.
   Peer peer() const;
   Status CheckFirstBytes();
   Status Foreign() const;
@@ -115,19 +115,20 @@ class MqttConnection {
   std::string name_;
   Servers servers_;
   SilenceWatch silence_;
-  // What a server was found to speak, and for how long that counts.
+  // Which version a server was found to speak, and how long that is remembered.
   struct Spoken {
     bool version5 = true;
     Clock::time_point until;
   };
   std::map<std::string, Spoken> spoken_;
-  int short_lives_ = 0;  // connections in a row that the server closed soon and without a word
+  int short_lives_ = 0;  // consecutive connections that the server closed soon and without a reason
 
   // Of one connection.
   bool version5_ = true, session_present_ = false, retain_available_ = true;
   int connack_ = -1, disconnect_reason_ = 0, maximum_qos_ = 2;
-  std::string words_;       // what the server said with its connack_
-  bool malformed_ = false;  // the connection ended because of a packet that is none of this version
+  std::string words_;  // what the server said with its connack_
+  bool malformed_ =
+      false;  // the connection ended because of a packet that is invalid in this version
   size_t receive_maximum_ = 65535;
   bool attached_ = false;    // connected, and the TLS handshake is done
   std::string first_bytes_;  // of the server

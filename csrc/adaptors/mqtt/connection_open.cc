@@ -16,7 +16,7 @@
 namespace dsmsg::mqtt {
 namespace {
 
-// So long a server is not asked again which version it speaks.
+// For this long, a server is not asked again which version it speaks.
 constexpr std::chrono::hours kRemembered{1};
 
 void SetOption(int fd, int level, int name, int value) {
@@ -54,10 +54,9 @@ Status MqttConnection::OpenServer(const HostPort& server, Deadline deadline, int
   return OpenOlder(server, addresses.value(), status, deadline, cancel_fd);
 }
 
-// Servers for 3.1.1 either say that they do not know version 5 (those of long ago in a form that a
-// later libmosquitto, 2.0.21, finds malformed), or just close the connection, or wait for the rest
-// of what they take for a longer packet (amqtt 0.12.1). `newer`: how the attempt in version 5
-// ended.
+// Servers that only speak 3.1.1 either say that they do not know version 5 (old ones in a form that
+// libmosquitto 2.0.21 finds malformed), or just close the connection, or wait for the rest of what
+// looks like a longer packet to them (amqtt 0.12.1). `newer`: how the attempt with version 5 ended.
 Status MqttConnection::OpenOlder(const HostPort& server, const std::vector<Address>& addresses,
                                  const Status& newer, Deadline deadline, int cancel_fd) {
   const bool said_so = IsVersionRefused(connack_) || (connack_ < 0 && malformed_);
@@ -65,7 +64,7 @@ Status MqttConnection::OpenOlder(const HostPort& server, const std::vector<Addre
   const bool closed = wordless && newer.code() == Code::kUnavailable;
   const bool silent = wordless && newer.code() == Code::kTimeout && first_bytes_.empty();
   if (!said_so && !closed && !silent) return newer;
-  // Whoever is merely slow answers in the order of the questions.
+  // A server that is merely slow answers in the order of the questions.
   MqttWire asked_first = std::move(wire_);
   const Status older = OpenVersion(server, addresses, false, deadline, cancel_fd);
   if (silent && asked_first.AnsweredAsVersion5()) {
@@ -73,15 +72,16 @@ Status MqttConnection::OpenOlder(const HostPort& server, const std::vector<Addre
     Remember(true);
     return OpenVersion(server, addresses, true, deadline, cancel_fd);
   }
-  // One that merely closed the connection may still be starting: it is asked in 5 next time.
+  // A server that merely closed the connection may still be starting: try MQTT 5 again next time.
   if (connack_ >= 0 && !closed) Remember(false);
   if (!older.ok()) return older.permanent() ? older : newer;
   const bool loses = !settings_.user_properties.empty() || settings_.has_headers;
   log_.Limited(loses || silent ? LogLevel::kWarn : LogLevel::kInfo, "version",
                name_ +
-                   (silent ? " did not answer a login in MQTT 5, but one in 3.1.1"
+                   (silent ? " did not answer an MQTT 5 login, but answered one in 3.1.1"
                            : " does not speak MQTT 5") +
-                   "; going on in 3.1.1" + (loses ? ", without user properties and headers" : "") +
+                   "; continuing in 3.1.1" +
+                   (loses ? ", without user properties and headers" : "") +
                    (silent ? " (protocol=3.1.1 saves the wait)" : ""));
   return older;
 }
@@ -99,12 +99,12 @@ void MqttConnection::Remember(bool version5) {
 Status MqttConnection::OpenVersion(const HostPort& server, const std::vector<Address>& addresses,
                                    bool version5, Deadline deadline, int cancel_fd) {
   version5_ = version5;
-  Status status(Code::kTimeout, "no time left for " + name_);
+  Status status(Code::kTimeout, "no time left to try " + name_);
   for (size_t i = 0; i < addresses.size(); ++i) {
     const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
     const Deadline share = Clock::now() + left / static_cast<int64_t>(addresses.size() - i);
     status = OpenAddress(server, addresses[i], share, cancel_fd);
-    // What a server answered holds for its other addresses too.
+    // A server's answer applies to its other addresses too.
     if (status.ok() || status.code() == Code::kCancelled || connack_ >= 0) break;
   }
   return status;
@@ -138,7 +138,7 @@ Status MqttConnection::OpenAddress(const HostPort& server, const Address& addres
   if (!status.ok()) return status;
   attached_ = true;
   mosquitto_threaded_set(object_.get(), false);
-  // One that does not answer is asked in the older version with the rest of the time.
+  // A server that does not answer gets the rest of the time for the older version.
   const auto left = deadline - Clock::now();
   const bool may_be_older = version5_ && !KnownFor(true);
   status = WaitConnack(may_be_older ? deadline - left / 4 : deadline, cancel_fd);
@@ -157,7 +157,8 @@ Status MqttConnection::WaitConnected(const HostPort& server, Deadline deadline, 
   int error = 0;
   socklen_t length = sizeof error;
   if (getsockopt(fds[0].fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
-  // A server that ended the connection already was connected to: WaitConnack says what that means.
+  // If the server has already closed the connection, we were connected: WaitConnack says what that
+  // means.
   const bool ended = error == ECONNRESET || error == EPIPE;
   return error == 0 || ended ? Status() : ConnectFailure(server, error, peer().answered);
 }
@@ -179,12 +180,13 @@ Status MqttConnection::WaitConnack(Deadline deadline, int cancel_fd) {
 
 Status MqttConnection::CheckLimits() {
   if (settings_.retain && !retain_available_) {
-    return {Code::kNotSupported, "retain=1: " + name_ + " keeps no messages (set retain=0)"};
+    return {Code::kNotSupported,
+            "retain=1: " + name_ + " does not support retained messages (set retain=0)"};
   }
   if (settings_.qos > maximum_qos_) {
     log_.Limited(LogLevel::kWarn, "qos",
-                 "qos=" + std::to_string(settings_.qos) + ": " + name_ + " allows " +
-                     std::to_string(maximum_qos_) + " at most, which is used");
+                 "qos=" + std::to_string(settings_.qos) + ": " + name_ + " allows at most " +
+                     std::to_string(maximum_qos_) + ", which is used");
   }
   const size_t window = std::min(settings_.max_inflight, receive_maximum_);
   log_.Info("MQTT " + std::string(version5_ ? "5" : "3.1.1") + " at " + name_ + ", at most " +

@@ -12,7 +12,7 @@
 namespace dsmsg::mqtt {
 namespace {
 
-// Of what waits here, and of what it may come to where a server has no window (MQTT 3.1.1).
+// Limit of what waits here, and of what may accumulate if a server has no window (MQTT 3.1.1).
 constexpr size_t kEnough = 1000, kEnoughBytes = size_t{16} << 20;
 constexpr size_t kMost = 20000, kMostBytes = size_t{64} << 20;
 constexpr size_t kMostNamed = 3;  // topics in one error text
@@ -20,7 +20,7 @@ constexpr size_t kMostNamed = 3;  // topics in one error text
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   pointers.reserve(texts.size());
-  // The library only reads them, but is declared with char*.
+  // The library only reads them, but its parameter is char*.
   for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
   return pointers;
 }
@@ -54,7 +54,7 @@ void MqttConsumer::Reset() {
   for (const Received& received : early_) early_bytes_ += received.message.payload.size();
 }
 
-// What an earlier connection did not acknowledge comes again, if the server still knows of it.
+// Messages that an earlier connection did not acknowledge come again if the server still has them.
 void MqttConsumer::Forget(std::deque<Received>* waiting, size_t of_before) const {
   const auto end = waiting->begin() + static_cast<std::ptrdiff_t>(of_before);
   if (connection_.session_present()) {
@@ -92,7 +92,7 @@ Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline dea
   const std::vector<std::string> gone = Difference(subscribed_, wanted);
   const std::vector<std::string> added = Difference(wanted, subscribed_);
   const std::set<std::string> before = wanted_;
-  // Messages of the new topics may come before the answer; whose they are is known then.
+  // Messages of the new topics may come before the answer, which says which topics are accepted.
   wanted_.insert(wanted.begin(), wanted.end());
   subscribing_ = true;
   const Status status = Change(gone, added, deadline, cancel_fd);
@@ -102,7 +102,7 @@ Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline dea
   return status;
 }
 
-// First what is to be added: refused, it leaves what is subscribed as it is.
+// Additions first: if one is refused, the existing subscriptions stay as they are.
 Status MqttConsumer::Change(const std::vector<std::string>& gone,
                             const std::vector<std::string>& added, Deadline deadline,
                             int cancel_fd) {
@@ -118,7 +118,8 @@ Status MqttConsumer::Change(const std::vector<std::string>& gone,
     status = Remove(refused.ok() ? gone : added);
   }
   if (!refused.ok()) {
-    unsubscribe_mid_ = 0;  // what comes before the answer is dropped: no need to wait
+    unsubscribe_mid_ =
+        0;  // messages that come before the answer are dropped, so there is no need to wait
   } else if (status.ok()) {
     status = WaitAnswers(deadline, cancel_fd);
   }
@@ -152,9 +153,9 @@ Status MqttConsumer::Add(const std::vector<std::string>& topics) {
   connection_.ExpectAnswer();
   errno = 0;
   std::vector<char*> texts = Pointers(topics);
-  // A resumed session has had the retained messages already.
+  // A resumed session has already received the retained messages.
   const int options = connection_.version5() ? MQTT_SUB_OPT_SEND_RETAIN_NEW : 0;
-  // At most 1: of a QoS 2 exchange that a lost link breaks, the library forgets the message.
+  // At most 1: if a lost link interrupts a QoS 2 exchange, the library forgets the message.
   const int qos = std::min(settings_.qos, 1);
   const int error = mosquitto_subscribe_multiple(connection_.object(), &subscribe_mid_,
                                                  static_cast<int>(texts.size()), texts.data(), qos,
@@ -192,8 +193,8 @@ Status MqttConsumer::WaitAnswers(Deadline deadline, int cancel_fd) {
   return {};
 }
 
-// mochi (2.7.9) refuses a SUBSCRIBE whose packet identifier is that of a message on its way to us;
-// the library's next one is free, if not this time then soon.
+// mochi (2.7.9) refuses a SUBSCRIBE whose packet identifier equals that of a message in flight to
+// us; the library's next identifier is free, now or soon.
 bool MqttConsumer::IsIdInUse() const {
   return std::find(granted_.begin(), granted_.end(), MQTT_RC_PACKET_ID_IN_USE) != granted_.end();
 }
@@ -226,7 +227,7 @@ void MqttConsumer::OnUnsubscribed(int mid) {
 }
 
 bool MqttConsumer::Matches(const std::string& filter, const std::string& topic) {
-  // A shared subscription, $share/group/filter, matches as its filter does.
+  // A shared subscription, $share/group/filter, matches what its filter matches.
   const char* pattern = filter.c_str();
   if (filter.starts_with("$share/")) {
     const size_t slash = filter.find('/', 7);
@@ -260,9 +261,9 @@ void MqttConsumer::OnMessage(const mosquitto_message& message) {
   }
 }
 
-// The server sends what waited for us as soon as it knows who we are. What it may send without an
-// acknowledgement is kept; the rest stays there until somebody subscribes. Mosquitto (2.0.11) sends
-// more than that of what an earlier connection has seen already.
+// The server sends waiting messages as soon as it knows who we are. What it may send without an
+// acknowledgement is kept; the rest stays there until the host subscribes. Mosquitto (2.0.11) sends
+// more than that if an earlier connection has already seen the messages.
 void MqttConsumer::KeepEarly(Received&& received) {
   const bool room = received.mid != 0 ? early_.size() < kMost && early_bytes_ < kMostBytes
                                       : early_.size() < kEnough;
@@ -276,7 +277,7 @@ void MqttConsumer::KeepEarly(Received&& received) {
                       "subscribe was not called (clean-session=1 ends that subscription)");
 }
 
-// Ok: taken. kWouldBlock leaves it unchanged. Anything else: the connection is being closed.
+// Ok: accepted. kWouldBlock leaves it unchanged. Anything else: the connection is being closed.
 Status MqttConsumer::Offer(Received* received) {
   const bool later = !settings_.clean_session;
   const auto mid = static_cast<AckToken>(received->mid);
@@ -297,8 +298,8 @@ void MqttConsumer::Keep(Received&& received) {
     ++dropped_;
     host_.log().Limited(LogLevel::kWarn, "dropped",
                         std::to_string(dropped_) +
-                            " received messages of QoS 0 dropped so far: the subscribe callback is "
-                            "slower than they come (QoS 1 would wait at the server)");
+                            " received messages of QoS 0 dropped so far: the subscribe callback "
+                            "cannot keep up (QoS 1 messages would wait at the server)");
     return;
   }
   pending_bytes_ += received.message.payload.size();
@@ -319,8 +320,8 @@ bool MqttConsumer::MayRead() {
   if (pending_.size() < kMost && pending_bytes_ < kMostBytes) return true;
   host_.log().Limited(LogLevel::kWarn, "stopped",
                       "the subscribe callback is too slow for what " + connection_.name() +
-                          " sends: nothing is read until it has caught up, acknowledgements of "
-                          "what is sent included");
+                          " sends: nothing is read until it has caught up, not even "
+                          "acknowledgements of sent messages");
   return false;
 }
 

@@ -28,12 +28,12 @@ class MqttConsumer {
   MqttConsumer(const MqttSettings& settings, MqttConnection& client, DriverHost& host)
       : settings_(settings), connection_(client), host_(host) {}
 
-  /// Open begins. What comes before Reset is kept: it is not to be delivered yet.
+  /// Open begins. Messages that come before Reset are kept and not delivered yet.
   void BeginOpen();
-  /// The link was opened: the server may know nothing of our topics. Received messages stay, unless
-  /// the server sends them again.
+  /// The link was opened: the server may not know our topics. Received messages stay, unless the
+  /// server sends them again.
   void Reset();
-  /// Replaces the topics and waits for the server's answer; does the connection's other work
+  /// Replaces the topics and waits for the server's answer, doing the connection's other work
   /// meanwhile. On an error the previous topics are in force again (driver.h).
   Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
   static bool Matches(const std::string& filter, const std::string& topic);
@@ -45,11 +45,11 @@ class MqttConsumer {
   /// The host's callback has returned.
   void Ack(AckToken token);
 
-  /// Hands over what waits; true: there is room for more.
+  /// Hands waiting messages over; true: there is room for more.
   bool DeliverPending();
-  /// Without room: whether the connection may be read for the sake of other answers.
+  /// Without room: whether the connection may be read to get other answers.
   bool MayRead();
-  /// How many of those that wait would not come again after an orderly end.
+  /// How many of the waiting messages would not come again after an orderly end.
   size_t UnsavedPending() const;
   /// Subscribe lost the link.
   const Status& broken() const { return broken_; }
@@ -67,7 +67,7 @@ class MqttConsumer {
   struct Received {
     InMessage message;
     int qos = 0;
-    int mid = 0;  // to acknowledge; 0: not, or not any more
+    int mid = 0;  // to acknowledge; 0: not needed, or done
   };
   void Forget(std::deque<Received>* waiting, size_t of_before) const;
   void KeepEarly(Received&& received);
@@ -79,11 +79,11 @@ class MqttConsumer {
   MqttConnection& connection_;
   DriverHost& host_;
 
-  std::set<std::string> wanted_;      // what the host asked for; while it is asked for more: both
+  std::set<std::string> wanted_;      // what the host asked for; during a change: old and new
   std::set<std::string> subscribed_;  // what this connection has asked the server for
   bool called_ = false;               // Subscribe, ever
   bool subscribing_ = false;          // nothing is delivered
-  /// Topics that are not wanted may come: of an older session, or just given up.
+  /// Unwanted topics may come: from an older session, or just unsubscribed.
   bool strangers_ = false;
   int subscribe_mid_ = 0, unsubscribe_mid_ = 0;  // answers waited for
   std::vector<int> granted_;

@@ -57,14 +57,14 @@ Status MqttDriver::Configure(const Endpoints& endpoints, const Config& config) {
   settings_ = std::move(settings.value());
   if (settings_.tls.enabled && !settings_.tls.verify) host_.log().Warn(kInsecureWarning);
   if (config.IsSet("set-threaded")) {
-    host_.log().Warn("set-threaded has no effect: the adaptor always has a thread of its own");
+    host_.log().Warn("set-threaded has no effect: the adaptor always has its own thread");
   }
   if (settings_.clean_session && config.IsSet("session-expiry")) {
     host_.log().Warn(
         "session-expiry has no effect with clean-session=1: a clean session ends with its "
         "connection");
   }
-  MqttEvents& events = *this;  // private to everybody else
+  MqttEvents& events = *this;  // private to all others
   connection_ = std::make_unique<MqttConnection>(settings_, host_.log(), events);
   producer_ = std::make_unique<MqttProducer>(settings_, *connection_, host_);
   consumer_ = std::make_unique<MqttConsumer>(settings_, *connection_, host_);
@@ -97,7 +97,7 @@ Status MqttDriver::Work(Millis budget, int wake_fd) {
   const Deadline deadline = Clock::now() + std::min(budget, settings_.loop_timeout);
   while (true) {
     if (!producer_->broken().ok()) return producer_->broken();
-    // Without room what comes stays with the server, unless something else is waited for.
+    // Without room, messages stay with the server, unless something else is awaited.
     const bool room =
         consumer_->DeliverPending() || (producer_->in_flight() > 0 && consumer_->MayRead());
     const Millis left(PollTimeout(deadline));
@@ -106,7 +106,7 @@ Status MqttDriver::Work(Millis budget, int wake_fd) {
       return status;
     if (producer_->TakeRoom()) return {};
     if (progress.worked && !producer_->window_full()) return {};
-    // While nothing is read, no answer can be.
+    // While nothing is read, no answer can arrive.
     if (producer_->in_flight() > 0 && room && !progress.worked) {
       if (Status status = connection_->CheckSilence(); !status.ok()) return status;
     }
@@ -120,7 +120,7 @@ Status MqttDriver::Subscribe(std::span<const std::string> topics, Deadline deadl
 
 void MqttDriver::Ack(AckToken token) noexcept { consumer_->Ack(token); }
 
-// No other client could be given it, and unacknowledged it would take up the server's window.
+// No other client can get it, and unacknowledged it would occupy the server's window.
 void MqttDriver::Release(AckToken token, InMessage&& /*message*/) noexcept {
   consumer_->Ack(token);
 }
@@ -130,7 +130,7 @@ void MqttDriver::Close(Millis drain, int) noexcept {
   if (drain.count() > 0 && !consumer_->DeliverPending()) {
     if (const size_t lost = consumer_->UnsavedPending(); lost > 0) {
       host_.log().Warn(std::to_string(lost) +
-                       " received messages found no room at disconnect and are lost");
+                       " received messages did not fit into memory at disconnect and are lost");
     }
   }
   connection_->Close(drain);

@@ -41,7 +41,7 @@ Meaning MeaningOf(int reason) {
     case MQTT_RC_CLIENTID_NOT_VALID:
       return {Code::kRejected, " (choose another client-id)"};
     case MQTT_RC_TOPIC_NAME_INVALID:
-      return {Code::kUnknownTopic, " (the server takes no messages for a topic of this name)"};
+      return {Code::kUnknownTopic, " (the server accepts no messages for a topic of this name)"};
     case MQTT_RC_TOPIC_FILTER_INVALID:
       return {Code::kInvalidArgument, ""};
     case MQTT_RC_PACKET_TOO_LARGE:
@@ -54,16 +54,16 @@ Meaning MeaningOf(int reason) {
       return {Code::kUnavailable, ""};
     case MQTT_RC_KEEP_ALIVE_TIMEOUT:
       return {Code::kUnavailable,
-              " (it heard nothing for longer than keep-alive: is this process, or the network, "
+              " (it heard nothing for longer than keep-alive: is this process or the network "
               "overloaded?)"};
     case MQTT_RC_RECEIVE_MAXIMUM_EXCEEDED:
       return {Code::kUnavailable, " (lower max-inflight)"};
     case MQTT_RC_MESSAGE_RATE_TOO_HIGH:
       return {Code::kUnavailable, " (it limits how fast a client may send)"};
     case MQTT_RC_QUOTA_EXCEEDED:
-      return {Code::kUnavailable, " (a limit that the server has for this client is reached)"};
+      return {Code::kUnavailable, " (this client has reached one of the server's limits)"};
     case MQTT_RC_ADMINISTRATIVE_ACTION:
-      return {Code::kUnavailable, " (an operator of the server, or a rule, has done it)"};
+      return {Code::kUnavailable, " (an operator or a rule of the server ended it)"};
     case MQTT_RC_CONNECTION_RATE_EXCEEDED:
       return {Code::kUnavailable, " (it limits how often clients connect)"};
     case MQTT_RC_USE_ANOTHER_SERVER:
@@ -93,9 +93,9 @@ std::string ServersWords(const mosquitto_property* properties) {
   for (const auto& [property, intro] : kTexts) {
     char* text = nullptr;
     (void)mosquitto_property_read_string(properties, property, &text, false);
-    // Since 2.1 the library has nullptr for an empty one, too.
+    // Since 2.1, the library uses nullptr for an empty one too.
     const std::string shown(std::string_view(text == nullptr ? "" : text).substr(0, kLongest));
-    std::free(text);  // the library's caller owns it; control characters it does not let through
+    std::free(text);  // the caller owns it; the library lets no control characters through
     if (!shown.empty()) words += intro + shown + ")";
   }
   return words;
@@ -160,14 +160,13 @@ Status LibraryPublishError(int error, std::string_view topic, size_t size,
   switch (error) {
     case MOSQ_ERR_INVAL:
     case MOSQ_ERR_MALFORMED_UTF8:
-      return {Code::kUnknownTopic,
-              where +
-                  "not a topic that can be published to (valid UTF-8, at most 65535 bytes, no "
-                  "+ and # in it)"};
+      return {Code::kUnknownTopic, where +
+                                       "not a topic that can be published to (it must be valid "
+                                       "UTF-8 of at most 65535 bytes, without + or #)"};
     case MOSQ_ERR_PAYLOAD_SIZE:
     case MOSQ_ERR_OVERSIZE_PACKET:
       return {Code::kTooLarge, where + std::to_string(size) +
-                                   " bytes are more than the server takes (raise its limit, for "
+                                   " bytes are more than the server accepts (raise its limit, for "
                                    "Mosquitto max_packet_size, or lower max-message-bytes)"};
     default:
       return {Code::kRejected, where + mosquitto_strerror(error)};
@@ -176,7 +175,7 @@ Status LibraryPublishError(int error, std::string_view topic, size_t size,
 
 Code SubscribeCode(int reason) {
   const Code code = MeaningOf(reason).code;
-  // The link is well: trying again at once would bring the same answer.
+  // The link is fine: retrying at once would bring the same answer.
   return code == Code::kUnavailable ? Code::kRejected : code;
 }
 
@@ -184,7 +183,7 @@ std::string ReasonText(bool version5, int reason) {
   return Named(version5 ? mosquitto_reason_string(reason) : "refused", reason);
 }
 
-// Trying again is what an outage calls for, whatever the server's reason: but a person reads it.
+// An outage calls for a retry whatever the server's reason; the text is for a person.
 Status DisconnectError(int reason, const std::string& peer) {
   return {Code::kUnavailable, "lost the connection to " + peer + ": the server ended it: " +
                                   Named(mosquitto_reason_string(reason), reason) +
@@ -201,10 +200,11 @@ Status LostError(int error, int error_number, const std::string& peer) {
       return {Code::kUnavailable, start + std::generic_category().message(error_number)};
     case MOSQ_ERR_KEEPALIVE:
       return {Code::kTimeout,
-              start + "no sign of life within keep-alive" + Hint(Situation::kStalled)};
+              start + "it did not answer within keep-alive" + Hint(Situation::kStalled)};
     case MOSQ_ERR_PROTOCOL:
     case MOSQ_ERR_MALFORMED_PACKET:
-      return {Code::kUnavailable, start + "it sent what this version of MQTT does not know"};
+      return {Code::kUnavailable,
+              start + "it sent a packet that is not valid in this version of MQTT"};
     default:
       return {Code::kUnavailable, start + mosquitto_strerror(error)};
   }

@@ -11,8 +11,8 @@
 
 namespace dsmsg::mqtt {
 
-/// What MQTT 5 lets a server say beside a number: " (it says: ...)", and which server it names
-/// instead of itself. Else "".
+/// What MQTT 5 lets a server say in addition to a number: " (it says: ...)", and which other server
+/// it names. Otherwise "".
 std::string ServersWords(const mosquitto_property* properties);
 
 /// A CONNACK other than 0 from `peer` ("host:port"). `login`: a user name was sent.
@@ -35,8 +35,8 @@ std::string ReasonText(bool version5, int reason);
 
 /// The connection to `peer` ended, for the library's `error`, with `error_number` errno.
 Status LostError(int error, int error_number, const std::string& peer);
-/// The server ended it with a DISCONNECT of `reason` (128 or more), whose words the library keeps
-/// to itself.
+/// The server ended it with a DISCONNECT of `reason` (128 or more); the library does not pass on
+/// its text.
 Status DisconnectError(int reason, const std::string& peer);
 
 }  // namespace dsmsg::mqtt

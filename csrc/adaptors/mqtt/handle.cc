@@ -13,19 +13,19 @@ namespace dsmsg::mqtt {
 namespace {
 
 // How many messages a server may send without an acknowledgement: as many as the core's inbox
-// takes.
+// holds.
 constexpr int kReceiveMaximum = 1000;
 
-// mosquitto_new makes the whole process ignore SIGPIPE, which is the host's to decide. (The thread
-// that writes to sockets has it blocked.) One at a time: of two connections, the second would take
-// what the library has set for the first for the host's choice.
+// mosquitto_new makes the whole process ignore SIGPIPE, which is for the host to decide. (The
+// thread that writes to sockets blocks it.) One at a time: otherwise a second connection would
+// mistake what the library set for the first for the host's choice.
 class SigpipeKept {
  public:
   SigpipeKept() : lock_(Mutex()) { sigaction(SIGPIPE, nullptr, &before_); }
   ~SigpipeKept() {
     struct sigaction now {};
     sigaction(SIGPIPE, nullptr, &now);
-    // Anything else was installed by the host meanwhile.
+    // The host has installed anything else meanwhile.
     if (Ignores(now) && !Ignores(before_)) sigaction(SIGPIPE, &before_, nullptr);
   }
   SigpipeKept(const SigpipeKept&) = delete;
@@ -79,7 +79,7 @@ Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, 
   int error = mosquitto_int_option(object.get(), MOSQ_OPT_PROTOCOL_VERSION,
                                    version5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
   mosquitto_int_option(object.get(), MOSQ_OPT_TCP_NODELAY, 1);
-  // The window is ours: the library's own would hold messages back in a queue without a bound.
+  // We keep the window ourselves: the library's own would hold messages back in an unbounded queue.
   mosquitto_int_option(object.get(), MOSQ_OPT_SEND_MAXIMUM, 65535);
   mosquitto_int_option(object.get(), MOSQ_OPT_RECEIVE_MAXIMUM, kReceiveMaximum);
   const Login& login = settings.login;
@@ -87,7 +87,7 @@ Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, 
     if (!version5 && login.user.empty()) {
       return Status(Code::kAuth,
                     "a password is set without a user name, which MQTT 3.1.1 does not allow (set "
-                    "USER_MQTT beside PASSWORD_MQTT)");
+                    "USER_MQTT as well as PASSWORD_MQTT)");
     }
     error =
         mosquitto_username_pw_set(object.get(), login.user.empty() ? nullptr : login.user.c_str(),
@@ -115,15 +115,16 @@ int BeginConnect(mosquitto* object, const MqttSettings& settings, bool version5,
     return MOSQ_ERR_ERRNO;
   }
   if (version5 && !settings.clean_session) {
-    // The call that connects without waiting takes no properties, but uses those of the call that
-    // does. That one keeps them before it looks at the host, and gives up at once without one.
-    // (Shown by the test SessionsOutliveTheConnection.)
+    // The non-blocking connect call takes no properties but uses those of the blocking one. That
+    // one stores them before it checks the host, and fails at once without a host. (Shown by the
+    // test SessionsOutliveTheConnection.)
     MqttProperties properties;
     properties.Add32(MQTT_PROP_SESSION_EXPIRY_INTERVAL, settings.session_expiry);
     mosquitto_connect_bind_v5(object, nullptr, port, settings.keep_alive, nullptr,
                               properties.get());
   }
-  // Said to have a thread, the library leaves CONNECT for later: the socket is taken over first.
+  // If told that there is a thread, the library sends CONNECT later, so that we can take over the
+  // socket first.
   mosquitto_threaded_set(object, true);
   errno = 0;
   return mosquitto_connect_async(object, host, port, settings.keep_alive);

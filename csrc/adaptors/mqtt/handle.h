@@ -42,11 +42,11 @@ class MqttProperties {
   mosquitto_property* list_ = nullptr;
 };
 
-/// A client object with login, will, options; not connected. `user` is what callbacks get.
+/// A client object with login, will and options; not connected. Callbacks get `user`.
 Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, void* user);
 
-/// Begins to connect to a numeric address, without waiting. Ok or the library's error; errno then
-/// says more. Nothing is written before mosquitto_threaded_set(object, false).
+/// Starts to connect to a numeric address without waiting. Returns ok or the library's error; errno
+/// then says more. Nothing is written before mosquitto_threaded_set(object, false).
 int BeginConnect(mosquitto* object, const MqttSettings& settings, bool version5,
                  const Address& address, uint16_t port);
 

@@ -9,7 +9,7 @@
 namespace dsmsg::mqtt {
 namespace {
 
-// The library keeps two copies of what is under way, beside the core's.
+// The library keeps two copies of messages in flight, in addition to the core's.
 constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr int kLargestMid = 65535;
 constexpr Millis kLookInterval{1000};
@@ -35,7 +35,7 @@ void MqttProducer::Reset() {
 bool MqttProducer::HasRoom() const {
   if (!broken_.ok()) return false;
   if (in_flight_.empty()) return true;
-  // Ids are given out in turn: one that is still waited for must not be given out again.
+  // Ids are assigned in turn: one that is still awaited must not be assigned again.
   return bytes_ < kMostBytes && !in_flight_.contains(last_mid_ % kLargestMid + 1);
 }
 
@@ -96,7 +96,8 @@ Status MqttProducer::PublishFailed(int error, const Message& message, size_t siz
   if (IsMessageError(error)) {
     return LibraryPublishError(error, message.topic, size, connection_.name());
   }
-  // The library may have kept the message for a later connection; its object ends with this one.
+  // The library may have kept the message for a later connection, but its object ends with this
+  // one.
   broken_ = LostError(error, errno, connection_.name());
   window_.Fill();
   return {Code::kWouldBlock, {}};
@@ -123,7 +124,7 @@ void MqttProducer::OnPublished(int mid, int reason, const std::string& words) {
                                  : PublishError(reason, words, sent.topic, connection_.name()));
 }
 
-// Answers come in the order of the messages. Moquette (0.17) refuses with silence.
+// Answers come in the order of the messages. Moquette (0.17) refuses by not answering.
 Status MqttProducer::CheckPassedOver() {
   const auto now = Clock::now();
   if (in_flight_.empty() || now < next_look_) return {};
@@ -131,9 +132,10 @@ Status MqttProducer::CheckPassedOver() {
   for (const auto& [mid, sent] : in_flight_) {
     const auto age = std::chrono::duration_cast<Millis>(now - sent.at);
     if (sent.at >= newest_answered_ || age <= settings_.silence_limit) continue;
-    return {Code::kTimeout, connection_.name() + " has not acknowledged a message to \"" +
-                                std::string(sent.topic) + "\" for " + std::to_string(age.count()) +
-                                " ms, but later ones (may this user write there?)"};
+    return {Code::kTimeout,
+            connection_.name() + " has not acknowledged a message to \"" + std::string(sent.topic) +
+                "\" for " + std::to_string(age.count()) +
+                " ms, although it has acknowledged later ones (may this user write there?)"};
   }
   return {};
 }

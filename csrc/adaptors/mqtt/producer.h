@@ -21,7 +21,7 @@ class MqttProducer {
  public:
   MqttProducer(const MqttSettings& settings, MqttConnection& client, DriverHost& host);
 
-  /// The link was opened: nothing is under way. Tokens not completed stay with the core.
+  /// The link was opened: nothing is in flight. Tokens not completed stay with the core.
   void Reset();
   Status Submit(const Message& message, Token token);
   void OnPublished(int mid, int reason, const std::string& words);
@@ -30,8 +30,7 @@ class MqttProducer {
   bool window_full() const { return window_.full(); }
   /// A quarter of the window is free again: the next burst is worth its system calls.
   bool TakeRoom();
-  /// kTimeout: a message was left without an answer for the silence limit, though later ones have
-  /// theirs.
+  /// kTimeout: a message got no answer for the silence limit, although later ones did.
   Status CheckPassedOver();
   /// A write in Submit failed: the link is lost.
   const Status& broken() const { return broken_; }
@@ -60,7 +59,7 @@ class MqttProducer {
   SendWindow window_;
   int qos_ = 1, last_mid_ = 0;
   Clock::time_point newest_answered_{}, next_look_{};  // the former: when that one was sent
-  // The library may call back before its publish has returned (QoS 0).
+  // The library may call back before publish has returned (QoS 0).
   bool publishing_ = false;
   int published_inside_ = 0;
   Status broken_;

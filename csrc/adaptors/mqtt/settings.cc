@@ -16,7 +16,8 @@ Status Bad(const std::string& text) { return {Code::kInvalidArgument, text}; }
 std::string RandomClientId() {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::random_device device;
-  std::string id = "dsmsg-";  // with 16 digits within the 23 that every server must take
+  std::string id =
+      "dsmsg-";  // with 16 digits within the 23 characters that every server must accept
   for (int i = 0; i < 16; ++i) id += kDigits[device() & 15];
   return id;
 }
@@ -35,7 +36,7 @@ Status ReadSession(const Config& config, MqttSettings* out) {
   if (!out->clean_session && out->client_id.empty()) {
     return Bad(
         "clean-session=0 needs a client-id: without one the server cannot know whose session it is "
-        "(set client-id to a name of this connection's own)");
+        "(set client-id to a name that only this connection uses)");
   }
   if (!out->clean_session) {
     const auto seconds =
@@ -62,7 +63,7 @@ Status ReadWill(const Config& config, MqttSettings* out) {
   MqttSettings::Will will;
   will.topic = config.GetString("will-topic");
   if (will.topic.empty()) {
-    // The defaults, written out, ask for nothing.
+    // Writing out the defaults requests nothing.
     const std::pair<const char*, bool> asked[] = {
         {"will-payload", !config.GetString("will-payload").empty()},
         {"will-qos", config.GetInt("will-qos") != 1},
@@ -76,7 +77,7 @@ Status ReadWill(const Config& config, MqttSettings* out) {
   }
   if (!IsText(will.topic) || mosquitto_pub_topic_check(will.topic.c_str()) != MOSQ_ERR_SUCCESS) {
     return Bad("will-topic=" + will.topic +
-               ": not a topic that can be published to (no + and # in it)");
+               ": not a topic that can be published to (it must not contain + or #)");
   }
   will.payload = config.GetString("will-payload");
   will.qos = static_cast<int>(config.GetInt("will-qos"));
@@ -89,8 +90,8 @@ Status ReadProducer(const Config& config, MqttSettings* out) {
   out->qos = static_cast<int>(config.GetInt("qos"));
   if (out->qos == 2 && !out->clean_session) {
     return Bad(
-        "qos=2 with clean-session=0: after a lost connection the server would take new messages "
-        "for old ones by their numbers (use qos=1, or clean-session=1)");
+        "qos=2 with clean-session=0: after a lost connection the server would mistake new messages "
+        "for old ones with the same packet identifier (use qos=1, or clean-session=1)");
   }
   out->retain = config.GetBool("retain");
   out->version5 = config.GetString("protocol") == "5";
@@ -122,8 +123,8 @@ Status ReadLoginAndHosts(const Endpoints& endpoints, const Config& config, MqttS
   }
   if (!endpoints.path.empty()) {
     return Bad(
-        "an mqtt:// URL has no path (for example mqtt://localhost:1883; the topic is an "
-        "option of its own)");
+        "an mqtt:// URL has no path (for example mqtt://localhost:1883; set the topic with the "
+        "option topic)");
   }
   out->hosts = endpoints.hosts;
   out->login = ReadLogin(endpoints, config, "MQTT");

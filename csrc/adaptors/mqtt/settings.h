@@ -19,7 +19,7 @@
 namespace dsmsg::mqtt {
 
 struct MqttSettings {
-  /// What the server publishes for us when it loses us without a word.
+  /// What the server publishes for us when it loses us without a DISCONNECT.
   struct Will {
     std::string topic, payload;
     int qos = 1;
@@ -33,7 +33,7 @@ struct MqttSettings {
   bool client_id_given = false;
   int keep_alive = 60;  // seconds; 0: off
   Millis connect_timeout{5000}, loop_timeout{2000};
-  /// Nothing heard for so long, although an answer is due, is an outage.
+  /// Hearing nothing for this long although an answer is due is an outage.
   Millis silence_limit{5000};
   bool version5 = true;
   bool clean_session = true;

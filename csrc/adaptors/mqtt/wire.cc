@@ -112,7 +112,7 @@ TransportIo MqttWire::ReceivePlain() {
 
 bool MqttWire::AnsweredAsVersion5() {
   if (!server_.valid() || Receive() != TransportIo::kOk) return false;
-  // The form of 3.1.1 has two bytes behind the length, and can only be a refusal.
+  // The form of 3.1.1 has two bytes after the length and can only be a refusal.
   const std::string_view answer = received();
   return answer.size() >= 4 && static_cast<uint8_t>(answer[0]) == CMD_CONNACK && answer[1] != 2 &&
          static_cast<uint8_t>(answer[3]) != MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
@@ -154,7 +154,7 @@ TransportIo MqttWire::Send() {
 }
 
 void MqttWire::Acknowledge(uint16_t id) {
-  // In the middle of a packet it has to wait for the end.
+  // In the middle of a packet, it must wait for the end.
   std::string& to = left_ > 0 && !dropping_ ? acknowledgements_ : out_;
   // The short form, of both versions: success.
   for (const int byte : {int{kPuback}, 2, id >> 8, id & 255}) to += static_cast<char>(byte);

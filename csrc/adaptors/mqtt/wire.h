@@ -29,9 +29,9 @@ namespace dsmsg::mqtt {
 
 class MqttWire {
  public:
-  /// Takes over the connected socket behind the library's descriptor `fd` and puts an end of the
-  /// pair in its place. Nothing may have been written to it. With TLS: makes the handshake.
-  /// `answered`: how much the server has answered before, for the advice of an error.
+  /// Takes over the connected socket behind the library's descriptor `fd` and replaces it by one
+  /// end of a socket pair. Nothing may have been written to it yet. With TLS, performs the
+  /// handshake. `answered`: how much the server has answered before, for the advice in an error.
   Status Attach(int fd, const TlsSettings& tls, const HostPort& server, Answered answered,
                 Deadline deadline, int cancel_fd);
   void Close();
@@ -40,33 +40,33 @@ class MqttWire {
 
   /// What poll() has to wait for on fd().
   short Events(bool read) const;
-  /// Received bytes wait where poll() does not see them.
+  /// Received bytes are waiting where poll() does not see them.
   bool buffered() const { return tls_ != nullptr && tls_->buffered(); }
 
-  /// To be called before waiting. Mosquitto leaves Nagle's algorithm on: of several answers it
-  /// sends the first and keeps the rest until our kernel has confirmed that, which it puts off for
-  /// 40 ms unless something is sent meanwhile.
+  /// Call it before waiting. Mosquitto leaves Nagle's algorithm on: it sends the first of several
+  /// answers and holds the rest until our kernel acknowledges that, which is delayed by 40 ms
+  /// unless something is sent meanwhile.
   void Confirm();
 
   /// Reads one piece from the server. kWouldBlock: there was nothing.
   TransportIo Receive();
   /// The piece read last may not be all that has arrived.
   bool may_hold_more() const { return tls_ != nullptr || received_ == kPiece; }
-  /// Of a connection on which nothing was received before: the server has meanwhile answered
-  /// CONNECT as version 5 does.
+  /// For a connection on which nothing was received before: the server has now answered CONNECT the
+  /// way version 5 does.
   bool AnsweredAsVersion5();
-  /// What was received and not yet handed on.
+  /// Bytes received but not yet handed on.
   std::string_view received() const { return {in_.get() + fed_, received_ - fed_}; }
   /// Hands received bytes to the library, as many as fit. False: there are none left.
   bool Feed();
 
-  /// Takes what the library wrote, unless a lot waits already. Returns how many bytes.
+  /// Takes what the library wrote, unless a lot is already waiting. Returns the number of bytes.
   size_t Collect();
-  /// Sends what waits, as much as the server takes now.
+  /// Sends as much of the waiting bytes as the server accepts now.
   TransportIo Send();
   bool unsent() const { return sent_ < out_.size(); }
 
-  /// Tells the server that the message with this id has been taken.
+  /// Acknowledges the message with this id to the server.
   void Acknowledge(uint16_t id);
 
   /// Why Receive or Send gave kError. `error_number` is 0 when TLS failed.
@@ -86,11 +86,11 @@ class MqttWire {
   size_t received_ = 0, fed_ = 0;
   std::string out_;  // bytes for the server
   size_t sent_ = 0;
-  // Where in the library's packets Filter is, and what has to wait for the end of one.
+  // Filter's position in the library's packets, and what must wait for the end of one.
   std::string header_, acknowledgements_;
   size_t left_ = 0;
   bool dropping_ = false;
-  bool unconfirmed_ = false;  // something was received, and nothing sent since
+  bool unconfirmed_ = false;  // something was received and nothing has been sent since
   int error_number_ = 0;
 };
 

@@ -7,7 +7,7 @@
 
 namespace dsmsg::redis {
 
-// First what is to be added: refused, it leaves what is subscribed as it is.
+// Additions first: if one is refused, the existing subscriptions stay as they are.
 Status ChannelConsumer::Begin(std::span<const std::string> topics, Deadline deadline,
                               int cancel_fd) {
   const Names wanted(topics.begin(), topics.end());
@@ -37,7 +37,7 @@ Status ChannelConsumer::Request(const char* channel_command, const char* pattern
   for (const std::string& topic : topics) {
     connection_.out().Command({IsPattern(topic) ? pattern_command : channel_command, topic});
   }
-  // The answers come in the order of the commands, with messages in between.
+  // Answers come in the order of the commands, with messages in between.
   for (auto topic = topics.begin(); topic != topics.end();) {
     if (Status status = connection_.Call(deadline, cancel_fd, channel_command); !status.ok()) {
       return status;
@@ -47,7 +47,7 @@ Status ChannelConsumer::Request(const char* channel_command, const char* pattern
     if (reply.is(Reply::Type::kError)) {
       if (refused->ok()) *refused = ReplyError("subscribe to \"" + *topic + "\"", reply.text());
     } else {
-      // One that comes unasked (a channel that an ACL has taken away) is not ours.
+      // An unsolicited one (a channel removed by an ACL) is not ours.
       if (reply.count() != 3 || reply.text(reply.At(0, 1)) != *topic) continue;
       taken->insert(*topic);
     }
@@ -89,7 +89,8 @@ Status ChannelConsumer::OnReply(const Reply& reply) {
     if (!asked_.empty()) asked_.pop_front();
     return ReplyError("receive", reply.text());
   }
-  // Confirmations of (un)subscriptions come unasked too (a channel removed by ACL); PONG is ours.
+  // Confirmations of (un)subscriptions can also be unsolicited (a channel removed by an ACL); PONG
+  // is ours.
   (void)TakePong(reply);
   return {};
 }

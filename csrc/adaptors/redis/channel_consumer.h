@@ -26,14 +26,14 @@ class ChannelConsumer final : public RedisConsumer {
   void Ask(bool) override {}
   Status Answer(const Asked&, const Reply&) override { return {}; }
   Status OnReply(const Reply& reply) override;
-  // The server holds what it cannot write to us; beyond its limit (client-output-buffer-limit) it
+  // The server buffers what it cannot write to us; beyond its limit (client-output-buffer-limit) it
   // ends the connection.
   bool reads_when_full() const override { return false; }
-  // What is published while there is no connection is lost.
+  // Messages published while there is no connection are lost.
   bool may_interrupt() const override { return false; }
 
   using Names = std::set<std::string>;
-  /// Sends one command for each topic and waits for the answers. `taken`: those that were obeyed;
+  /// Sends one command per topic and waits for the answers. `taken`: topics that were accepted;
   /// `refused`: the first refusal. Not ok: the link is lost.
   Status Request(const char* channel_command, const char* pattern_command, const Names& topics,
                  Deadline deadline, int cancel_fd, Names* taken, Status* refused);

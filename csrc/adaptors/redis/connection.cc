@@ -9,11 +9,11 @@
 namespace dsmsg::redis {
 namespace {
 
-// What servers end a connection for without a word.
+// Reasons why servers end a connection without giving one.
 constexpr char kLimits[] =
-    " (is it restarting? or did this client reach one of its limits, such as "
-    "client-query-buffer-limit, or client-output-buffer-limit, which a lower batch-read keeps to? "
-    "its log says so)";
+    " (is it restarting? or did this client exceed one of its limits, such as "
+    "client-query-buffer-limit, or client-output-buffer-limit, where a lower batch-read helps? its "
+    "log says so)";
 
 }  // namespace
 
@@ -45,7 +45,7 @@ Status RedisConnection::Broken() const {
   return error.code() == Code::kAuth ? error : Lost(error.message());
 }
 
-// Of a connection that takes nothing more. What is unsent would bring up the same error again.
+// For a connection that accepts nothing more. Unsent bytes would cause the same error again.
 bool RedisConnection::SomethingToRead() {
   bool got = false;
   if (!Receive(&got).ok() || !got) return false;
@@ -79,7 +79,7 @@ unsigned RedisConnection::Wait(Millis budget, int wake_fd, unsigned want) {
   fds[0].fd = stream_.fd();
   const short read_events = stream_.read_events(), write_events = stream_.write_events();
   fds[0].events = static_cast<short>((read ? read_events : 0) | (write ? write_events : 0));
-  // Without an interest in it, an ended connection would still report POLLHUP, again and again.
+  // Without any requested events, a closed connection would still report POLLHUP again and again.
   if (fds[0].events == 0) fds[0].fd = -1;
   fds[1].fd = wake_fd;
   fds[1].events = POLLIN;
@@ -96,7 +96,7 @@ unsigned RedisConnection::Wait(Millis budget, int wake_fd, unsigned want) {
 Status RedisConnection::Receive(bool* got) {
   *got = false;
   if (received_begin_ != received_end_) {
-    *got = true;  // what came before has not been looked at
+    *got = true;  // earlier data has not been processed
     return {};
   }
   size_t done = 0;

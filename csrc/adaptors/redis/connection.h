@@ -33,15 +33,16 @@ class RedisConnection {
   Status Open(Deadline deadline, int cancel_fd);
   bool open() const { return stream_.open(); }
   void Close();
-  /// The next Open begins with another server (this one turned out to be a replica, or went away).
+  /// The next Open starts with another server (this one turned out to be a replica, or
+  /// disappeared).
   void PreferNextServer() { servers_.PreferNext(); }
   /// "localhost:6379": the server in use.
   const std::string& name() const { return name_; }
 
   /// Commands to be sent; Flush sends them.
   RespWriter& out() { return out_; }
-  /// Writes what the socket takes now; ok also if some is left, or if the server has closed the
-  /// connection and there is still something to read: it may say why.
+  /// Writes what the socket takes now. Also ok if some is left, or if the server has closed the
+  /// connection and there is still something to read, which may say why.
   Status Flush();
 
   enum WaitResult : unsigned { kReadable = 1, kWoken = 2, kWritable = 4 };
@@ -59,13 +60,13 @@ class RedisConnection {
   /// Sends what out() holds and waits for one reply. Only while nothing else is unanswered.
   Status Call(Deadline deadline, int cancel_fd, const char* step);
 
-  /// To be called when the first command after a pause is sent.
+  /// Call it when the first command after a pause is sent.
   void BeginExpecting() { silence_.BeginExpecting(); }
   /// See SilenceWatch::Check. Call after Receive found nothing.
   Status CheckSilence(Millis grace = Millis(0)) {
     return silence_.Check(stream_.fd(), name_, grace);
   }
-  /// Nothing was sent or received for so long that a PING is due.
+  /// Nothing has been sent or received for so long that a PING is due.
   bool PingDue() const { return Clock::now() - silence_.heard() > kPingInterval; }
 
   static constexpr Millis kPingInterval{15000};
@@ -76,11 +77,11 @@ class RedisConnection {
   Status CheckIsMaster(Deadline deadline, int cancel_fd);
   Status OpenServer(const HostPort& host, Deadline deadline, int cancel_fd);
   Status Dial(const HostPort& host, Deadline deadline, int cancel_fd);
-  /// `advice` may be null: that of the error.
+  /// `advice` may be null: then the error's own advice is used.
   Status Authenticate(const Login& login, const char* advice, Deadline deadline, int cancel_fd);
   Status CheckVersion(Deadline deadline, int cancel_fd);
   Status StepError(const char* step, const char* advice = nullptr) const;
-  /// What is known of the server, for advice.
+  /// What is known about the server, for advice.
   Peer peer() const;
   Status Lost(const std::string& why) const;
   Status Broken() const;

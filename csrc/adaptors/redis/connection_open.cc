@@ -74,7 +74,7 @@ Status RedisConnection::AskSentinel(const HostPort& host, Deadline deadline, int
   const std::string_view port = answer.text(answer.At(0, 1));
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), master->port);
   if (error == std::errc() && end == port.data() + port.size() && master->port != 0) return {};
-  return {Code::kUnavailable, "Sentinel " + name_ + " gives no usable address of the master"};
+  return {Code::kUnavailable, "Sentinel " + name_ + " gives no usable address for the master"};
 }
 
 // For a while after a failover, a Sentinel may still name the old master.
@@ -82,7 +82,7 @@ Status RedisConnection::CheckIsMaster(Deadline deadline, int cancel_fd) {
   out_.Command({"ROLE"});
   if (Status status = Call(deadline, cancel_fd, "ROLE"); !status.ok()) return status;
   const Reply& answer = reply();
-  // A user who may not ask: a replica will refuse to write.
+  // The user may not ask; a replica will refuse to write.
   if (answer.count() == 0 || answer.text(answer.At(0, 0)) == "master") return {};
   return {Code::kUnavailable, name_ + " is a " + std::string(answer.text(answer.At(0, 0))) +
                                   ", not the master (is a failover under way?)"};
@@ -101,7 +101,7 @@ Status RedisConnection::OpenServer(const HostPort& host, Deadline deadline, int 
   }
   out_.Command({"PING"});
   if (Status status = Call(deadline, cancel_fd, "PING"); !status.ok()) return status;
-  // A user who may not PING is logged in all the same.
+  // A user without permission for PING is logged in nevertheless.
   if (reply().is(Reply::Type::kError) && ErrorReplyName(reply().text()) != "NOPERM") {
     return StepError("get an answer to PING");
   }
@@ -123,7 +123,7 @@ Status RedisConnection::Authenticate(const Login& login, const char* advice, Dea
                            text.find("without any password configured") != text.npos;
   if (none_wanted && login.user.empty()) {
     log_.Limited(LogLevel::kWarn, "auth-unwanted",
-                 name_ + " asks for no password although one is set; going on without");
+                 name_ + " requires no password although one is set; continuing without it");
     return {};
   }
   Status error = StepError("log in", advice);
@@ -131,7 +131,7 @@ Status RedisConnection::Authenticate(const Login& login, const char* advice, Dea
   return error.retryable() ? error : Status(Code::kAuth, error.message());
 }
 
-// MINID is a syntax error for an older server, which would then refuse every message for good.
+// To an older server, MINID is a syntax error, and it would refuse every message for good.
 Status RedisConnection::CheckVersion(Deadline deadline, int cancel_fd) {
   out_.Command({"INFO", "server"});
   if (Status status = Call(deadline, cancel_fd, "INFO"); !status.ok()) return status;

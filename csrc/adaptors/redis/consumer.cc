@@ -17,8 +17,8 @@
 namespace dsmsg::redis {
 namespace {
 
-// A server that holds reads back as it is asked to answers none sooner when there is nothing to
-// read. One that does not (fakeredis) is asked so often only.
+// A server that honours BLOCK does not answer sooner if there is nothing to read. One that ignores
+// it (fakeredis) is asked only this often.
 constexpr Millis kTooSoon{25}, kPause{100};
 
 }  // namespace
@@ -52,8 +52,8 @@ void RedisConsumer::Reset(bool) {
   broken_ = Status();
 }
 
-// The field `payloadkey`, else `value` (DeepStream 9's layout), else the first one: entries of
-// others are shown too.
+// The field `payloadkey`, otherwise `value` (DeepStream 9's layout), otherwise the first one, so
+// that entries from other programs are shown too.
 std::string_view RedisConsumer::PayloadOf(const Reply& reply, size_t fields) const {
   std::string_view fallback, value_field;
   bool has_value = false;
@@ -103,8 +103,8 @@ bool RedisConsumer::Matches(const Config& config, const std::string& filter,
 Status RedisConsumer::Subscribe(std::span<const std::string> topics, Deadline deadline,
                                 int cancel_fd) {
   Status status;
-  // A read that the server holds back would delay the new topics: a new connection is quicker than
-  // its end.
+  // A blocked read would delay the new topics: opening a new connection is quicker than waiting for
+  // it.
   if (!asked_.empty() && may_interrupt()) {
     connection_.Close();
     Reset(/*keep_tokens=*/true);
@@ -122,7 +122,7 @@ bool RedisConsumer::DeliverPending() {
     const Status status = host_.Deliver(std::move(next.message), NextToken());
     if (status.code() == Code::kWouldBlock) return false;
     if (!status.ok()) {
-      // The connection is being closed: what is left stays with the server where it can.
+      // The connection is being closed: the rest stays with the server where possible.
       pending_.clear();
       return false;
     }
@@ -134,9 +134,8 @@ bool RedisConsumer::DeliverPending() {
 
 Status RedisConsumer::OnReply(const Reply& reply) {
   if (asked_.empty()) {
-    return {Code::kUnavailable,
-            connection_.name() +
-                " sent an answer that nothing was asked for: " + std::string(reply.text())};
+    return {Code::kUnavailable, connection_.name() + " sent a reply that no command asked for: " +
+                                    std::string(reply.text())};
   }
   const Asked asked = asked_.front();
   asked_.pop_front();
@@ -186,7 +185,7 @@ Status RedisConsumer::Poll(Millis budget, int wake_fd) {
   bool got = false;
   if ((ready & RedisConnection::kReadable) != 0) {
     if (Status status = ReadReplies(&got); !status.ok()) return status;
-    // The next read goes out before the core looks at what came.
+    // The next read is sent before the core processes what came.
     room = DeliverPending();
     AskForMore(room);
     return connection_.Flush();

@@ -34,17 +34,17 @@ class RedisConsumer {
                                                DriverHost& host);
   virtual ~RedisConsumer() = default;
 
-  /// Replaces the topics. When it returns ok, what is sent from now on will be received. On an
+  /// Replaces the topics. If it returns ok, everything sent from now on will be received. On an
   /// error the previous topics are in force again (driver.h).
   Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
-  /// Channels: a topic with * ? or [ is a pattern.
+  /// For channels, a topic with *, ? or [ is a pattern.
   static bool Matches(const Config& config, const std::string& filter, const std::string& topic);
   Status Poll(Millis budget, int wake_fd);
   virtual void Ack(AckToken) noexcept {}
   virtual void Release(AckToken, InMessage&&) noexcept {}
-  /// Gets acknowledgements out before the link is closed.
+  /// Sends pending acknowledgements before the link is closed.
   virtual void Drain(Deadline, int /*cancel_fd*/) noexcept {}
-  /// The link was closed. `keep_tokens`: acknowledgements for messages delivered before will still
+  /// The link was closed. `keep_tokens`: acknowledgements for messages delivered earlier will still
   /// come.
   virtual void Reset(bool keep_tokens);
 
@@ -64,21 +64,22 @@ class RedisConsumer {
   RedisConsumer(const RedisSettings& settings, RedisConnection& link, DriverHost& host)
       : settings_(settings), connection_(link), host_(host) {}
 
-  /// Makes the server send what arrives on `topics`, all of them or none; nothing is unanswered
-  /// when it is called where may_interrupt().
+  /// Makes the server send what arrives on `topics`, all of them or none. If may_interrupt(),
+  /// nothing is unanswered when it is called.
   virtual Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) = 0;
   /// Appends the commands that are due. `room`: the core takes more messages.
   virtual void Ask(bool room) = 0;
   /// A reply to the oldest unanswered command.
   virtual Status Answer(const Asked& asked, const Reply& reply) = 0;
-  /// The name under which the core acknowledges the next message, and that it was taken.
+  /// The name under which the core acknowledges the next message, and the notice that it was
+  /// accepted.
   virtual AckToken NextToken() { return 1; }
   virtual void Delivered(const Pending&) {}
-  /// Every reply; channels override it because their messages come unasked.
+  /// Handles every reply; channels override it because their messages come unsolicited.
   virtual Status OnReply(const Reply& reply);
   virtual bool reads_when_full() const { return true; }
-  /// A read under way may be ended by closing the connection, because the server keeps what it
-  /// would have brought.
+  /// A pending read may be ended by closing the connection, because the server keeps what it would
+  /// have returned.
   virtual bool may_interrupt() const { return true; }
 
   static bool IsPattern(const std::string& topic);
@@ -86,7 +87,7 @@ class RedisConsumer {
   void Push(Kind kind, size_t count = 0);
   bool reading() const { return reads_ > 0; }
   void AskForMore(bool room);
-  /// Reads once and answers what came.
+  /// Reads once and processes the replies.
   Status ReadReplies(bool* got);
   bool DeliverPending();
   /// The payload among a stream entry's fields and values.
@@ -98,12 +99,12 @@ class RedisConsumer {
   DriverHost& host_;
   std::deque<Asked> asked_;
   size_t reads_ = 0;  // reads among asked_
-  /// When the last read was asked for, and when the next one may be.
+  /// When the last read was sent, and when the next one may be.
   Deadline read_asked_{}, read_due_{};
   std::deque<Pending> pending_;
-  Status broken_;  // Subscribe lost the link: Poll reports it
+  Status broken_;  // Subscribe lost the link; Poll reports it
 
-  // How long the server may hold a read back when there is nothing to read.
+  // How long the server may block a read when there is nothing to read.
   static constexpr Millis kBlock{1000};
 };
 

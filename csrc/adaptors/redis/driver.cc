@@ -9,7 +9,8 @@
 namespace dsmsg::redis {
 namespace {
 
-// hiredis cannot be asked which version runs; within a soname it is the one that was built with.
+// hiredis cannot report its version at run time; within a soname it is compatible with the one used
+// at build time.
 const char* HiredisVersion() {
   static const auto* const text =
       new std::string(std::to_string(HIREDIS_MAJOR) + "." + std::to_string(HIREDIS_MINOR) + "." +
@@ -26,9 +27,8 @@ const DriverInfo& RedisDriver::Info() {
     made.protocol = "REDIS";
     made.env_suffix = "REDIS";
     made.delivery =
-        "OK: the server has executed the command (XADD answered with an entry id); what a server "
-        "keeps after a "
-        "crash is decided by its appendfsync setting";
+        "OK: the server has executed the command (XADD answered with an entry id); what survives a "
+        "server crash depends on its appendfsync setting";
     made.library = "hiredis";
     made.library_version = HiredisVersion;
     made.options = Options();

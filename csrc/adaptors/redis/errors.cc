@@ -20,16 +20,15 @@ constexpr KnownError kKnown[] = {
     {"BUSY", Code::kUnavailable, " (a script is running on the server)"},
     {"TRYAGAIN", Code::kUnavailable, ""},
     {"CLUSTERDOWN", Code::kUnavailable, ""},
-    // Not in the contract's list, but of its kind: writes are refused until the disk has room
-    // again.
+    // Retried like OOM: writes are refused until the disk has room again.
     {"MISCONF", Code::kUnavailable,
      " (the server cannot write its data to disk; the message is kept)"},
     {"NOAUTH", Code::kAuth, " (set PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
     {"WRONGPASS", Code::kAuth, " (check PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
-    {"NOPERM", Code::kAuth, " (give the user the right with ACL SETUSER)"},
+    {"NOPERM", Code::kAuth, " (grant the user the permission with ACL SETUSER)"},
     {"DENIED", Code::kAuth,
-     " (its protected mode takes local connections only: set a password for it, or protected-mode "
-     "no)"},
+     " (its protected mode accepts local connections only: set a password on the server, or "
+     "protected-mode no)"},
     {"WRONGTYPE", Code::kRejected,
      " (a key of that name holds another type: choose another topic or delete the key)"},
     {"MOVED", Code::kRejected,

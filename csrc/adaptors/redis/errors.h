@@ -12,17 +12,17 @@ namespace dsmsg::redis {
 /// The code of an error reply such as "WRONGTYPE Operation against a key ...":
 ///   kUnavailable  may be over soon: send it again (OOM, LOADING, READONLY, ...)
 ///   kAuth         this user may not, or is not logged in
-///   kTooLarge     larger than the server takes
+///   kTooLarge     larger than the server accepts
 ///   kRejected     everything else
 Code ErrorReplyCode(std::string_view reply);
 
-/// The connection is not logged in (any more): nothing will work on it.
+/// The connection is not, or no longer, logged in: nothing will work on it.
 bool IsLoginLost(std::string_view reply);
 
 /// The first word of an error reply, for counting and rate limits.
 std::string_view ErrorReplyName(std::string_view reply);
 
-/// What a person may do about an error reply, as " (...)", or "".
+/// What the user can do about an error reply, as " (...)", or "".
 std::string_view ErrorReplyAdvice(std::string_view reply);
 
 }  // namespace dsmsg::redis

@@ -7,7 +7,7 @@
 
 namespace dsmsg::redis {
 
-// A read under way is waited for, at most kBlock: an element that it brings is not to be lost.
+// Waits for a pending read, at most kBlock, so that the element it returns is not lost.
 Status ListConsumer::Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) {
   if (Status status = FinishReads(deadline, cancel_fd); !status.ok()) return status;
   if (Status status = CheckAllowed(topics, deadline, cancel_fd); !status.ok()) return status;
@@ -22,7 +22,7 @@ Status ListConsumer::Begin(std::span<const std::string> topics, Deadline deadlin
     }
   }
   pending_.swap(kept);
-  CollectReleased();  // before what the core gives back: that is older
+  CollectReleased();  // before what the core returns, which is older
   return {};
 }
 
@@ -43,8 +43,8 @@ Status ListConsumer::FinishReads(Deadline deadline, int cancel_fd) {
   return {};
 }
 
-// BLPOP would tell of missing rights too late. A transaction that is dropped has its commands
-// checked, and runs none. A user that may not have one finds out with the first read.
+// BLPOP would report missing permissions too late. In a discarded transaction, commands are checked
+// but not run. A user who may not use transactions finds out with the first read.
 Status ListConsumer::CheckAllowed(std::span<const std::string> topics, Deadline deadline,
                                   int cancel_fd) {
   if (topics.empty()) return {};

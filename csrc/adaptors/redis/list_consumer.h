@@ -22,7 +22,7 @@ class ListConsumer final : public RedisConsumer {
       : RedisConsumer(settings, link, host) {}
 
   void Drain(Deadline deadline, int cancel_fd) noexcept override;
-  /// It goes back to where it came from: the head of its list.
+  /// Returns it to where it came from: the head of its list.
   void Release(AckToken token, InMessage&& message) noexcept override;
   void Reset(bool keep_tokens) override;
 

@@ -11,7 +11,7 @@
 namespace dsmsg::redis {
 namespace {
 
-// What a server that reads slowly can make us hold beyond the core's own buffers.
+// How much a slowly reading server can make us hold beyond the core's own buffers.
 constexpr size_t kMaxUnsent = size_t{1} << 20;
 constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
 
@@ -176,15 +176,15 @@ Status RedisProducer::Answer(const Slot& slot, const Reply& reply) {
                      std::string(slot.topic) + "\" was refused by " + connection_.name() + ": " +
                      std::string(text) + std::string(ErrorReplyAdvice(text));
   if (IsLoginLost(text)) {
-    // Not this message's fault: it waits, and the connection has to log in again.
+    // This message is not to blame: it waits, and the connection must log in again.
     host_.Complete(slot.token, Status(Code::kUnavailable, what));
     return {Code::kAuth, std::move(what)};
   }
-  // With a choice of servers there is a master elsewhere.
+  // If there are several servers, another one may be the master.
   const bool choice = settings_.hosts.size() > 1 || !settings_.sentinel_master.empty();
   const bool replica = ErrorReplyName(text) == "READONLY" && choice;
   host_.Complete(slot.token, Status(code, what));
-  // After a protocol error the server reads nothing more: this is why the link ends.
+  // After a protocol error the server reads nothing more, so the link ends.
   const bool last = text.starts_with("ERR Protocol error");
   return replica || last ? Status(Code::kUnavailable, std::move(what)) : Status();
 }
@@ -199,14 +199,13 @@ Status RedisProducer::ReadReplies(bool* got) {
     if (!status.ok()) return status;
     if (!have) return fatal;
     if (unanswered() == 0) {
-      return {Code::kUnavailable, connection_.name() +
-                                      " sent an answer that nothing was asked for: " +
+      return {Code::kUnavailable, connection_.name() + " sent a reply that no command asked for: " +
                                       std::string(connection_.reply().text())};
     }
     // The slot is free before Complete: the core may submit from inside it.
     const Slot slot = ring_[head_++ & (ring_.size() - 1)];
     status = Answer(slot, connection_.reply());
-    // The replies behind it are still worth reading: they are acknowledgements.
+    // The replies after it are still worth reading: they are acknowledgements.
     if (fatal.ok()) fatal = std::move(status);
   }
 }
@@ -220,8 +219,8 @@ Status RedisProducer::Poll(Millis budget, int wake_fd) {
   if (Status status = connection_.Flush(); !status.ok()) return status;
 
   const Deadline deadline = Clock::now() + budget;
-  // With many commands under way there is most likely something to read already: no need to ask
-  // poll first.
+  // With many commands in flight there is most likely something to read already, so poll is not
+  // called first.
   bool try_read = unanswered() > 16;
   for (;;) {
     bool got = false;
@@ -234,7 +233,7 @@ Status RedisProducer::Poll(Millis budget, int wake_fd) {
     if (window_.Reopens(unanswered())) return {};
     if (got && !window_.full()) return {};
     const Millis left(PollTimeout(deadline));
-    // Not longer than it takes to notice a silent server, or that a PING is due.
+    // At most as long as it takes to notice a silent server, or until a PING is due.
     const unsigned ready =
         connection_.Wait(std::min(left, unanswered() > 0 ? kLookAround : kIdleLookAround), wake_fd);
     try_read = (ready & RedisConnection::kReadable) != 0;

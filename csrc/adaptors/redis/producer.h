@@ -24,8 +24,8 @@ class RedisProducer {
  public:
   RedisProducer(const RedisSettings& settings, RedisConnection& link, DriverHost& host);
 
-  /// After the link was opened or closed: nothing is unanswered. Tokens not completed stay with the
-  /// core.
+  /// Call it after the link was opened or closed: nothing is unanswered then. Tokens not completed
+  /// stay with the core.
   void Reset();
   Status Submit(const Message& message, Token token);
   Status Poll(Millis budget, int wake_fd);
@@ -53,7 +53,7 @@ class RedisProducer {
   std::vector<Slot> ring_;  // a power of two long; head_ and tail_ only grow
   size_t head_ = 0, tail_ = 0;
   SendWindow window_;
-  Status broken_;  // a write in Submit failed: Poll reports it
+  Status broken_;  // a write in Submit failed; Poll reports it
 
   // The part of XADD that is the same for every message of a topic, for the last topic used.
   std::string start_topic_, start_;

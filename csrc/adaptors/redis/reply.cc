@@ -8,7 +8,7 @@
 namespace dsmsg::redis {
 namespace {
 
-// What the callbacks return: the parser only asks that it is not null, everything is kept in the
+// What the callbacks return: the parser only requires non-null; everything is kept in the
 // ReplyReader.
 char g_object;
 
@@ -26,7 +26,8 @@ void* OnString(const redisReadTask* task, char* text, size_t length) {
   return Add(task, type, 0, text, length);
 }
 
-// The count is an int before hiredis 1.0 and a size_t since: the field it is assigned to decides.
+// The count is an int before hiredis 1.0 and a size_t since; its type follows from the field it is
+// assigned to.
 template <class Count>
 void* OnArray(const redisReadTask* task, Count count) {
   return Add(task, Reply::Type::kArray, static_cast<int64_t>(count), nullptr, 0);
@@ -38,7 +39,7 @@ void* OnInteger(const redisReadTask* task, long long value) {  // NOLINT(google-
 
 void* OnNil(const redisReadTask* task) { return Add(task, Reply::Type::kNil, 0, nullptr, 0); }
 
-// hiredis 1.0 added these two for RESP3, which is not asked for; without them it would call a null
+// hiredis 1.0 added these two for RESP3, which we do not request; without them it would call a null
 // pointer.
 [[maybe_unused]] void* OnDouble(const redisReadTask* task, double, char* text, size_t length) {
   return Add(task, Reply::Type::kString, 0, text, length);
@@ -66,7 +67,7 @@ redisReader* MakeReader(void* owner) {
   redisReader* reader = redisReaderCreateWithFunctions(&functions);
   if (reader == nullptr) throw std::bad_alloc();
   reader->privdata = owner;
-  reader->maxbuf = 0;  // keep the buffer: else it is given back and allocated again at every pause
+  reader->maxbuf = 0;  // keep the buffer: otherwise it is freed and allocated again at every pause
   return reader;
 }
 
@@ -94,7 +95,7 @@ void ReplyReader::Free::operator()(redisReader* reader) const { redisReaderFree(
 void ReplyReader::Reset() { reader_.reset(MakeReader(this)); }
 
 void ReplyReader::Feed(const char* data, size_t size) {
-  // A failure (out of memory) is kept in the reader and comes out of Get.
+  // A failure (out of memory) is stored in the reader and returned by Get.
   (void)redisReaderFeed(reader_.get(), data, size);
 }
 
@@ -111,7 +112,7 @@ void ReplyReader::Add(Reply::Type type, int64_t integer, const char* text, size_
   if (root) {
     reply_.nodes_.clear();
     reply_.bytes_.clear();
-    // One huge batch must not keep its memory for ever.
+    // A single huge batch must not hold its memory for ever.
     if (reply_.bytes_.capacity() > size_t{4} << 20) reply_.bytes_.shrink_to_fit();
   }
   const size_t offset = reply_.bytes_.size();

@@ -60,12 +60,12 @@ class ReplyReader {
   ReplyReader(const ReplyReader&) = delete;
   ReplyReader& operator=(const ReplyReader&) = delete;
 
-  /// Forgets half a reply: for a new connection.
+  /// Drops a partial reply, for a new connection.
   void Reset();
   /// Copies bytes in. Keep the pieces small (kPiece): the parser moves the rest of what it holds
   /// now and then.
   void Feed(const char* data, size_t size);
-  /// kReply: one more reply stands in reply(). kNone: more bytes are needed. kBroken: this is not
+  /// kReply: one more reply is in reply(). kNone: more bytes are needed. kBroken: this is not
   /// Redis's protocol; only Reset helps.
   Result Get();
 

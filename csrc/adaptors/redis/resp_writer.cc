@@ -8,8 +8,8 @@ namespace dsmsg::redis {
 
 void RespWriter::Grow(size_t n) {
   const size_t used = end_ - begin_;
-  // Moving to the front is enough when that frees half of the block; else partial writes would move
-  // the same bytes again and again.
+  // Moving to the front is enough if it frees half of the block; otherwise partial writes would
+  // move the same bytes again and again.
   if (capacity_ - used >= n && used <= capacity_ / 2) {
     std::memmove(data_.get(), data_.get() + begin_, used);
   } else {

@@ -18,7 +18,7 @@ namespace dsmsg::redis {
 
 class RespWriter {
  public:
-  /// The number of arguments (the command's name included) that follow.
+  /// The number of arguments that follow, including the command's name.
   void Begin(size_t arguments) { Prefix('*', arguments); }
 
   void Argument(std::string_view text) {
@@ -39,7 +39,7 @@ class RespWriter {
     for (std::string_view argument : arguments) Argument(argument);
   }
 
-  /// Bytes that are RESP already (cached parts of commands).
+  /// Bytes that are already RESP (cached parts of commands).
   void Raw(std::string_view text) {
     Reserve(text.size());
     if (!text.empty()) std::memcpy(data_.get() + end_, text.data(), text.size());

@@ -59,7 +59,7 @@ Status ReadProducer(const Config& config, RedisSettings* out) {
   out->stream_size = config.GetInt("streamsize");
   out->stream_max_age = config.GetMillis("stream-max-age");
   if (out->stream_max_age.count() > 0) {
-    // One XADD trims in one way only.
+    // An XADD can trim in only one way.
     if (config.IsSet("streamsize") && out->stream_size > 0) {
       return {Code::kInvalidArgument,
               "streamsize and stream-max-age are both set: Redis trims a stream by one of them "

@@ -28,7 +28,7 @@ struct RedisSettings {
   std::string sentinel_user, sentinel_password;  // secret
   int64_t database = 0;
   Millis connect_timeout{5000};
-  /// No answer at all for so long is an outage.
+  /// No answer at all for this long is an outage.
   Millis silence_limit{5000};
 
   Command command = Command::kXadd;

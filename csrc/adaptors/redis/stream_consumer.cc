@@ -9,8 +9,8 @@
 namespace dsmsg::redis {
 namespace {
 
-// How long the server holds a read back while acknowledgements are to be expected: they wait at
-// most so long.
+// How long the server may block a read while acknowledgements are expected: they wait at most this
+// long.
 constexpr Millis kShortBlock{50};
 constexpr size_t kAcksPerCommand = 1000;
 
@@ -22,8 +22,8 @@ const std::string* StreamConsumer::Intern(std::string_view name) {
 
 void StreamConsumer::Reset(bool keep_tokens) {
   RedisConsumer::Reset(keep_tokens);
-  pending_.clear();  // the server gives them again, as entries delivered before
-  // Whether the server got them is unknown; twice does no harm.
+  pending_.clear();  // the server returns them again, as previously delivered entries
+  // It is unknown whether the server got them; sending them twice does no harm.
   to_ack_.insert(to_ack_.begin(), acks_sent_.begin(), acks_sent_.end());
   acks_sent_.clear();
   recovering_ = false;
@@ -35,15 +35,14 @@ void StreamConsumer::Reset(bool keep_tokens) {
 }
 
 void StreamConsumer::AppendCreateGroup(const std::string& stream) {
-  // A new group begins with what comes from now on. One that has vanished (the stream was deleted,
-  // the server lost its data) begins with everything there is: what was written since must not be
-  // lost.
+  // A new group starts with new entries. A group that has vanished (the stream was deleted, the
+  // server lost its data) starts with everything there is, so that nothing written since is lost.
   const bool vanished = joined_.contains(Intern(stream));
   connection_.out().Command(
       {"XGROUP", "CREATE", stream, settings_.group, vanished ? "0" : "$", "MKSTREAM"});
 }
 
-// All groups before anything changes: refused, reading goes on where it was.
+// All groups before anything changes: if one is refused, reading continues where it was.
 Status StreamConsumer::Begin(std::span<const std::string> topics, Deadline deadline,
                              int cancel_fd) {
   for (const std::string& topic : topics) {
@@ -67,7 +66,7 @@ Status StreamConsumer::Begin(std::span<const std::string> topics, Deadline deadl
   return {};
 }
 
-// Begins with what was given to this consumer before, but for what the core has.
+// Starts with what was delivered to this consumer before, except for what the core has.
 void StreamConsumer::ReadFrom(std::span<const std::string> topics) {
   pending_.clear();
   streams_.clear();
@@ -84,8 +83,8 @@ void StreamConsumer::ReadFrom(std::span<const std::string> topics) {
 }
 
 void StreamConsumer::Ask(bool room) {
-  // A read under way may be held back by the server, and acknowledgements behind it would not be
-  // seen sooner.
+  // The server may be blocking a pending read, and it would not process acknowledgements sent after
+  // it any sooner.
   if (reading()) return;
   AppendAcks();
   if (room && !streams_.empty()) AppendRead();
@@ -106,7 +105,8 @@ void StreamConsumer::AppendRead() {
   out.Argument(settings_.consumer);
   out.Argument("COUNT");
   out.Number(settings_.batch_read);
-  if (!recovering_) {  // what was delivered before is answered at once, by fakeredis only so
+  if (!recovering_) {  // reads of previously delivered entries are answered at once; fakeredis
+                       // needs it this way
     out.Argument("BLOCK");
     out.Number((delivered_.empty() ? kBlock : kShortBlock).count());
   }
@@ -164,8 +164,7 @@ Status StreamConsumer::Answer(const Asked& asked, const Reply& reply) {
   const std::string_view name = ErrorReplyName(reply.text());
   if (name != "NOGROUP" && name != "UNBLOCKED") {
     Status status = ReplyError("read streams", reply.text());
-    // The topics are right or wrong when subscribing; from here on it is the link that is started
-    // again.
+    // Wrong topics show when subscribing; from here on, an error restarts the link.
     return status.code() == Code::kRejected ? Status(Code::kUnavailable, status.message()) : status;
   }
   host_.log().Limited(LogLevel::kWarn, "nogroup",
@@ -179,7 +178,7 @@ Status StreamConsumer::Answer(const Asked& asked, const Reply& reply) {
   return {};
 }
 
-// [[stream, [[id, [field, value, ...]], ...]], ...], or nil when nothing came in time.
+// [[stream, [[id, [field, value, ...]], ...]], ...], or nil if nothing came in time.
 Status StreamConsumer::TakeEntries(const Reply& reply) {
   if (!reply.is(Reply::Type::kArray)) return {};
   std::set<const std::string*> answered;
@@ -265,7 +264,7 @@ void StreamConsumer::Drain(Deadline deadline, int cancel_fd) noexcept {
     if (!connection_.Flush().ok()) return;
     const int left = PollTimeout(deadline);
     const unsigned ready = connection_.Wait(Millis(left), cancel_fd);
-    // Entries that come now stay unacknowledged: they are read again next time.
+    // Entries that come now stay unacknowledged and are read again next time.
     if ((ready & RedisConnection::kReadable) != 0) {
       if (!ReadReplies(&got).ok()) return;
       pending_.clear();

@@ -27,8 +27,8 @@ class StreamConsumer final : public RedisConsumer {
       : RedisConsumer(settings, link, host) {}
 
   void Ack(AckToken token) noexcept override;
-  /// It stays unacknowledged, this consumer's, and is read again with the next subscription to its
-  /// stream.
+  /// It stays unacknowledged and assigned to this consumer, and is read again with the next
+  /// subscription to its stream.
   void Release(AckToken token, InMessage&& message) noexcept override;
   void Drain(Deadline deadline, int cancel_fd) noexcept override;
   void Reset(bool keep_tokens) override;
@@ -36,7 +36,7 @@ class StreamConsumer final : public RedisConsumer {
  private:
   struct Stream {
     const std::string* name;
-    /// Where to go on among the entries delivered before and not acknowledged; ">": new ones.
+    /// Where to continue among the entries delivered but not acknowledged; ">": new entries.
     std::string cursor;
   };
   struct Entry {
@@ -63,9 +63,9 @@ class StreamConsumer final : public RedisConsumer {
 
   std::set<std::string> names_;          // every stream ever subscribed to: entries point here
   std::set<const std::string*> joined_;  // those whose group existed once
-  std::vector<std::string> topics_;  // in force; outlives a connection that Subscribe opened anew
+  std::vector<std::string> topics_;      // in force; outlives a connection that Subscribe reopened
   std::vector<Stream> streams_;
-  bool recovering_ = false;  // the read under way is for entries delivered before
+  bool recovering_ = false;  // the pending read is for entries delivered before
 
   std::deque<Entry> delivered_;  // not acknowledged by the core, in order of delivery
   AckToken first_token_ = 1;     // the name of delivered_.front()

@@ -10,7 +10,7 @@ namespace dsmsg::redis {
 
 void TailConsumer::Reset(bool keep_tokens) {
   RedisConsumer::Reset(keep_tokens);
-  pending_.clear();  // read again: their stream goes on behind what was handed over
+  pending_.clear();  // read again: the stream continues after what was handed over
   for (Stream& stream : streams_) stream.last_read = positions_[*stream.name];
 }
 
@@ -69,12 +69,11 @@ Status TailConsumer::Answer(const Asked& asked, const Reply& reply) {
   }
   if (ErrorReplyName(reply.text()) == "UNBLOCKED") return {};  // the stream was deleted
   Status status = ReplyError("read streams", reply.text());
-  // The topics are right or wrong when subscribing; from here on it is the link that is started
-  // again.
+  // Wrong topics show when subscribing; from here on, an error restarts the link.
   return status.code() == Code::kRejected ? Status(Code::kUnavailable, status.message()) : status;
 }
 
-// [[stream, [[id, [field, value, ...]], ...]], ...], or nil when nothing came in time.
+// [[stream, [[id, [field, value, ...]], ...]], ...], or nil if nothing came in time.
 void TailConsumer::TakeEntries(const Reply& reply) {
   if (!reply.is(Reply::Type::kArray)) return;
   size_t part = Reply::First(0);

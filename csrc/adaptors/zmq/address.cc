@@ -27,8 +27,8 @@ bool IsNameCharacter(char c) {
          c == '-' || c == '_';
 }
 
-/// One address of a list. Messages never repeat a part of the text: it may be a password or a key
-/// in the wrong place.
+/// One address of a list. Messages never quote the text: it may be a password or a key in the wrong
+/// place.
 class Parser {
  public:
   Parser(std::string_view text, const char* option) : text_(text), option_(option) {}
@@ -83,11 +83,11 @@ class Parser {
     if (host.empty()) return Bad("the host is missing");
     if (!bracketed && host != "*" && !std::all_of(host.begin(), host.end(), IsNameCharacter)) {
       return Bad(
-          "a host name has letters, digits, '.', '-' and '_' only (an IPv6 address stands "
+          "a host name may contain only letters, digits, '.', '-' and '_' (write an IPv6 address "
           "in brackets)");
     }
     if (host == "*" && address_.marker == Marker::kConnect) {
-      return Bad("nobody can connect to \"*\"");
+      return Bad("\"*\" is not an address that can be connected to");
     }
     if (host == "*") address_.marker = Marker::kBind;
     address_.host_port.host = host;
@@ -96,7 +96,7 @@ class Parser {
     const char* last = port.data() + port.size();
     const auto [stopped, error] = std::from_chars(port.data(), last, address_.host_port.port);
     if (error != std::errc() || stopped != last || address_.host_port.port == 0) {
-      return Bad("what follows the host is no port (1 to 65535)");
+      return Bad("what follows the host is not a port (1 to 65535)");
     }
     return address_;
   }

@@ -14,7 +14,7 @@ namespace dsmsg::zmq {
 
 struct ZmqAddress {
   enum class Transport { kTcp, kIpc, kInproc };
-  /// What the text itself says about who binds: '*' or '@' bind, '>' connects.
+  /// Whether the text itself says to bind or connect: '*' or '@' binds, '>' connects.
   enum class Marker { kNone, kBind, kConnect };
 
   Transport transport = Transport::kTcp;

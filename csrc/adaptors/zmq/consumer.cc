@@ -12,7 +12,7 @@ namespace {
 
 using Receive = ZmqSettings::Receive;
 
-constexpr int kMostAtOnce = 256;  // then the core looks around
+constexpr int kMostAtOnce = 256;  // then the core gets its turn
 constexpr std::string_view kReply = "OK";
 
 ZmqSocket::Kind KindOf(Receive type) {
@@ -32,7 +32,7 @@ ZmqSocket::Kind KindOf(Receive type) {
 ZmqConsumer::ZmqConsumer(const ZmqSettings& settings, DriverHost& host)
     : settings_(settings), host_(host), socket_(settings, host.log(), KindOf(settings.receive)) {}
 
-// Beside a socket that sends, this one outlives its peers: its loss must not end the other.
+// Next to a sending socket, this one outlives its peers: its loss must not end the other.
 Status ZmqConsumer::Open(Deadline deadline, int cancel_fd) {
   Status status = socket_.Create();
   if (status.ok()) {
@@ -47,7 +47,7 @@ Status ZmqConsumer::Open(Deadline deadline, int cancel_fd) {
 Status ZmqConsumer::Subscribe(std::span<const std::string> topics) {
   const std::set<std::string> wanted(topics.begin(), topics.end());
   if (settings_.receive == Receive::kSub) {
-    socket_.Events();  // peers that have come since get the subscriptions now
+    socket_.Events();  // peers that have connected since get the subscriptions now
     std::vector<std::string> added;
     for (const std::string& topic : wanted) {
       if (topics_.contains(topic)) continue;
@@ -59,7 +59,7 @@ Status ZmqConsumer::Subscribe(std::span<const std::string> topics) {
       for (const std::string& back : added) (void)socket_.SetBytes(ZMQ_UNSUBSCRIBE, back);
       return status;
     }
-    // From here on libzmq drops what it holds of them.
+    // From here on libzmq drops the messages it holds for them.
     for (const std::string& topic : topics_) {
       if (!wanted.contains(topic)) (void)socket_.SetBytes(ZMQ_UNSUBSCRIBE, topic);
     }
@@ -78,8 +78,8 @@ InMessage ZmqConsumer::MessageOf(std::vector<std::string>* frames) {
   if (frames->size() > 2) {
     host_.log().Limited(LogLevel::kWarn, "frames",
                         "received a message of " + std::to_string(frames->size()) +
-                            " frames: the first is taken as topic, the second as payload, the "
-                            "rest is left out");
+                            " frames: the first is used as the topic, the second as the payload, "
+                            "the rest is ignored");
   }
   return {std::move((*frames)[0]), std::move((*frames)[1])};
 }
@@ -88,7 +88,7 @@ bool ZmqConsumer::DeliverPending() {
   if (!pending_) return true;
   const Status status = host_.Deliver(std::move(*pending_), ++last_token_);
   if (status.code() == Code::kWouldBlock) return false;
-  // Another error: the connection is being closed, and nobody will acknowledge.
+  // Another error: the connection is being closed, and there will be no acknowledgement.
   replying_ = status.ok() && settings_.receive == Receive::kRep;
   pending_.reset();
   return true;
@@ -108,7 +108,7 @@ Status ZmqConsumer::Read(bool* progress) {
 
 Status ZmqConsumer::Work(bool* progress) {
   if (!socket_.open()) return {};
-  // First: what came before the other side went is still to be delivered.
+  // First: what came before the other side disconnected must still be delivered.
   if (subscribed_) {
     if (Status status = Read(progress); !status.ok()) return status;
   }
@@ -120,7 +120,7 @@ Status ZmqConsumer::Work(bool* progress) {
 void ZmqConsumer::Ack(AckToken token) noexcept {
   if (!replying_ || token != last_token_ || !socket_.open()) return;
   replying_ = false;
-  // Not taken: the requester has gone and will ask again.
+  // Not taken: the requester has disconnected and will ask again.
   const Result<bool> sent = socket_.Send({kReply});
   if (!sent.ok()) host_.log().Limited(LogLevel::kWarn, "reply", sent.status().message());
 }

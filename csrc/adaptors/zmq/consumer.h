@@ -26,10 +26,10 @@ class ZmqConsumer {
   /// Binds or connects; nothing is delivered before Subscribe.
   Status Open(Deadline deadline, int cancel_fd);
   bool open() const { return socket_.open(); }
-  /// SUB: replaces the beginnings of topics that are wanted, all or none. PULL and REP get whatever
-  /// is sent.
+  /// SUB: replaces the wanted topic prefixes, all or none. PULL and REP get everything that is
+  /// sent.
   Status Subscribe(std::span<const std::string> topics);
-  /// Delivers what is there. Not ok: the link is lost, and nothing that came is left to deliver.
+  /// Delivers what is there. Not ok: the link is lost, and nothing is left to deliver.
   Status Work(bool* progress);
   void AddTo(std::vector<pollfd>* fds) const { socket_.AddTo(fds); }
   /// REP: replies.

@@ -18,8 +18,8 @@
 namespace dsmsg::zmq {
 namespace {
 
-// What a context uses itself: a mailbox, and for each of its two threads a mailbox and an epoll
-// set; then the first socket. With two to spare.
+// What a context itself uses: a mailbox, and for each of its two threads a mailbox and an epoll
+// set; plus the first socket. With two to spare.
 constexpr size_t kOwnDescriptors = 10, kOwnThreads = 2;
 
 /// Reads events until the monitored socket has ended. `wait`: as long as it takes.
@@ -31,7 +31,7 @@ bool HasStopped(void* monitor, bool wait) {
   return false;
 }
 
-/// libzmq ends the process where it finds no descriptor or thread for its own use.
+/// libzmq aborts the process if it cannot get a descriptor or thread for its own use.
 class Reserve {
  public:
   /// Not ok: there is not enough left.
@@ -82,14 +82,14 @@ Result<std::shared_ptr<ZmqContext>> ZmqContext::Get() {
   }
   void* const made = zmq_ctx_new();
   if (made == nullptr) {
-    return Status(Code::kUnavailable, std::string("making a ZeroMQ context failed: ") +
+    return Status(Code::kUnavailable, std::string("cannot create a ZeroMQ context: ") +
                                           zmq_strerror(errno) + std::string(LimitAdvice(errno)));
   }
   context.reset(new ZmqContext(made));
-  // The first socket starts libzmq's threads: now, as long as there is what they need.
+  // The first socket starts libzmq's threads: do it now, while their resources are available.
   void* const first = context->NewSocket(ZMQ_PAIR);
   if (first == nullptr) {
-    return Status(Code::kUnavailable, std::string("making a ZeroMQ socket failed: ") +
+    return Status(Code::kUnavailable, std::string("cannot create a ZeroMQ socket: ") +
                                           zmq_strerror(errno) + std::string(LimitAdvice(errno)));
   }
   zmq_close(first);
@@ -103,8 +103,8 @@ ZmqContext::~ZmqContext() {
     zmq_ctx_term(context_);  // all sockets have ended: at once
     return;
   }
-  // What was sent last goes out while the process lives; nobody waits for it. (A process that
-  // cannot make a thread keeps the context.)
+  // The last messages are sent while the process lives, without anything waiting for it. (A process
+  // that cannot start a thread keeps the context.)
   try {
     StartThread("dsmsg-zmq-end", [context = context_, lingering = std::move(lingering_)] {
       for (void* monitor : lingering) {
@@ -118,7 +118,8 @@ ZmqContext::~ZmqContext() {
 }
 
 void* ZmqContext::NewSocket(int type) {
-  const SignalsBlocked blocked;  // libzmq's threads inherit the mask of who makes the first socket
+  const SignalsBlocked blocked;  // libzmq's threads inherit the signal mask of the thread that
+                                 // creates the first socket
   return zmq_socket(context_, type);
 }
 

@@ -20,7 +20,7 @@ namespace dsmsg::zmq {
 
 class ZmqContext {
  public:
-  /// The shared context; the first call makes it. Not ok: descriptors, threads or memory ran out.
+  /// The shared context, created by the first call. Not ok: out of descriptors, threads or memory.
   static Result<std::shared_ptr<ZmqContext>> Get();
   ~ZmqContext();
   ZmqContext(const ZmqContext&) = delete;
@@ -31,14 +31,15 @@ class ZmqContext {
   void* NewSocket(int type);
   /// An inproc address that no other monitor has.
   std::string NewMonitorName();
-  /// A socket was closed and still has something to send: takes its monitor, which says when it has
-  /// ended and must not be closed before (libzmq would block its I/O thread for ever).
+  /// A socket was closed but still has something to send: takes over its monitor, which reports
+  /// when the socket has ended and must not be closed before (libzmq would block its I/O thread for
+  /// ever).
   void KeepUntilStopped(void* monitor);
 
-  // inproc has no connection events: who is bound is told here.
+  // inproc has no connection events: bound addresses are recorded here.
   void InprocBound(const std::string& name);
   void InprocUnbound(const std::string& name);
-  /// A number for who is bound there now; 0: nobody.
+  /// A number that identifies the socket bound there now; 0: none.
   uint64_t InprocBinder(const std::string& name) const;
 
  private:

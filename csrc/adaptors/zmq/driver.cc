@@ -12,9 +12,9 @@
 namespace dsmsg::zmq {
 namespace {
 
-// inproc has no events: how soon it is noticed that the other end has gone.
+// inproc has no events: how soon we notice that the other end is gone.
 constexpr Millis kInprocLook{200};
-// Beside `drain`, for sockets that have nothing to send.
+// In addition to `drain`, for sockets that have nothing to send.
 constexpr Millis kCloseBound{400};
 
 const char* ZmqVersion() {
@@ -40,8 +40,8 @@ const DriverInfo& ZmqDriver::Info() {
     made.protocol = "ZMQ";
     made.env_suffix = "ZMQ";
     made.delivery =
-        "OK: REQ: the receiver's reply has arrived; PUSH and PUB: libzmq has taken the message, "
-        "which is no acknowledgement";
+        "OK: REQ: the receiver's reply has arrived; PUSH and PUB: libzmq has accepted the message, "
+        "which is not an acknowledgement";
     made.library = "libzmq";
     made.library_version = ZmqVersion;
     made.options = Options();
@@ -53,7 +53,7 @@ const DriverInfo& ZmqDriver::Info() {
     made.retry = RetryOwner::kCore;
     made.linger_option = "submit-linger";
     made.adjust = AdjustSettings;
-    // PULL and REP get whatever is sent: nothing is given up.
+    // PULL and REP get everything that is sent: there is nothing to unsubscribe.
     made.matches = [](const Config& config, const std::string& filter, const std::string& topic) {
       return config.GetString("subscribe_socket_type") == "SUB" && topic.starts_with(filter);
     };
@@ -86,10 +86,9 @@ Status ZmqDriver::Open(Role /*role*/, Deadline deadline, int cancel_fd) {
 
 Status ZmqDriver::Submit(const Message& message, Token token) {
   if (receives_only_) {
-    return {Code::kRejected,
-            "this handle only receives at " + settings_.receive_target.ToString() +
-                ": send through another handle, or give the receiving socket an address of its "
-                "own (subscribe_address)"};
+    return {Code::kRejected, "this handle only receives at " + settings_.receive_target.ToString() +
+                                 ": send through another handle, or give the receiving socket its "
+                                 "own address (subscribe_address)"};
   }
   has_sent_ = true;
   return producer_->Submit(message, token);
@@ -112,8 +111,8 @@ void ZmqDriver::Wait(Millis budget, int wake_fd) {
   ::poll(fds_.data(), fds_.size(), PollTimeout(end));
 }
 
-// The sockets' descriptors tell of changes only, so both looks are needed: before waiting, because
-// a change may have been seen by an earlier call, and after it.
+// The sockets' descriptors signal only changes, so both checks are needed: before waiting, because
+// an earlier call may have consumed a change, and after it.
 Status ZmqDriver::Poll(Millis budget, int wake_fd) {
   bool progress = false;
   if (Status status = Work(&progress); !status.ok() || progress) return status;
@@ -122,14 +121,14 @@ Status ZmqDriver::Poll(Millis budget, int wake_fd) {
   return Work(&progress);
 }
 
-// One address serves one socket: before anything was sent, the one that sends makes way.
+// An address serves one socket: as long as nothing was sent, the sending socket makes way.
 Status ZmqDriver::BecomeReceiver() {
   if (receives_only_ || settings_.both) return {};
   if (has_sent_) {
-    return {Code::kNotSupported,
-            "this handle sends at " + settings_.send_target.ToString() +
-                " already: receive through another handle, or give the receiving socket an "
-                "address of its own (subscribe_address)"};
+    return {Code::kNotSupported, "this handle already sends at " +
+                                     settings_.send_target.ToString() +
+                                     ": receive through another handle, or give the receiving "
+                                     "socket its own address (subscribe_address)"};
   }
   producer_->Close(Millis(0), kCloseBound);
   receives_only_ = true;
@@ -144,16 +143,16 @@ Status ZmqDriver::Subscribe(std::span<const std::string> topics, Deadline deadli
   if (!consumer_->open()) status = consumer_->Open(deadline, cancel_fd_);
   if (status.ok()) status = consumer_->Subscribe(topics);
   if (status.ok()) return status;
-  // The socket that sends is fine and stays: the caller is told now.
+  // The sending socket is fine and stays: report the error to the caller now.
   if (!receives_only_)
     return {status.permanent() ? status.code() : Code::kRejected, status.message()};
   const bool tried_again = status.retryable() && (was_receiver || settings_.lazy);
   if (tried_again) {
-    broken_ = status;  // the core opens anew and subscribes again
+    broken_ = status;  // the core reopens the link and subscribes again
     return status;
   }
   if (was_receiver || status.code() == Code::kCancelled) return status;
-  // The caller is told now, and the core opens the socket that sends again.
+  // Report the error to the caller now; the core reopens the sending socket.
   receives_only_ = false;
   broken_ = {Code::kUnavailable, "this handle sends again: " + status.message()};
   return {status.permanent() ? status.code() : Code::kRejected, status.message()};
@@ -162,8 +161,8 @@ Status ZmqDriver::Subscribe(std::span<const std::string> topics, Deadline deadli
 void ZmqDriver::Ack(AckToken token) noexcept { consumer_->Ack(token); }
 
 void ZmqDriver::Close(Millis drain, int /*cancel_fd*/) noexcept {
-  // After a lost link there is nobody to send the rest to; at the end what libzmq has taken goes
-  // out, for as long as the contract lets us wait and then beside the host.
+  // After a lost link there is no one to send the rest to. At the end, what libzmq has accepted is
+  // sent, for as long as the contract lets us wait and then in the background.
   const Millis linger = drain.count() > 0 ? settings_.linger : Millis(0);
   const Deadline end = Clock::now() + drain + kCloseBound;
   if (consumer_ != nullptr) consumer_->Close(linger, drain + kCloseBound);

@@ -22,7 +22,7 @@
 namespace dsmsg::zmq {
 namespace {
 
-/// errno of connecting to the path, 0 when somebody answers.
+/// errno of connecting to the path, 0 if it is accepted.
 int ConnectError(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -70,7 +70,7 @@ std::string PeerAddress(int fd, const std::string& fallback) {
   return std::string("tcp://[") + text.data() + "]:" + std::to_string(ntohs(in6->sin6_port));
 }
 
-/// What the other end says by itself, as far as it comes soon. A ZeroMQ socket greets at once.
+/// What the other end sends unasked, if it comes soon. A ZeroMQ socket sends its greeting at once.
 std::string Greeting(int fd, Deadline deadline, int cancel_fd) {
   constexpr Millis kSoon{250};
   constexpr size_t kSignature = 10;
@@ -98,7 +98,7 @@ Result<ZmqFound> ProbeZmq(const ZmqAddress& address, Answered answered, Deadline
                           int cancel_fd) {
   if (address.transport == ZmqAddress::Transport::kIpc) {
     const int error = ConnectError(address.path);
-    if (error == 0) return ZmqFound{address.text, true};  // who else would listen at such a path?
+    if (error == 0) return ZmqFound{address.text, true};  // what else would listen at such a path?
     return Status(Code::kUnavailable, "cannot connect to " + address.text + ": " +
                                           std::generic_category().message(error) +
                                           AdviceFor(error, answered));

@@ -19,13 +19,12 @@ struct ZmqFound {
   bool greets = false;   // it speaks first, and ZeroMQ's protocol
 };
 
-/// What is at an address, or why the other side cannot be reached or is no ZeroMQ socket: step,
+/// What is at an address, or why the other side cannot be reached or is not a ZeroMQ socket: step,
 /// cause and advice. `answered`: how much it has answered before. Not for inproc.
 Result<ZmqFound> ProbeZmq(const ZmqAddress& address, Answered answered, Deadline deadline,
                           int cancel_fd);
 
-/// Whether somebody answers at an ipc path; libzmq would take a path that is in use away from its
-/// owner.
+/// Whether an ipc path is in use; libzmq would take a path that is in use away from its owner.
 bool IpcInUse(const std::string& path);
 
 }  // namespace dsmsg::zmq

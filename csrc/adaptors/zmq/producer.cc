@@ -9,7 +9,8 @@
 namespace dsmsg::zmq {
 namespace {
 
-// While a subscriber that must not lose anything is full: libzmq does not say when it has room.
+// Used while a subscriber that must not lose anything is full: libzmq does not report when it has
+// room.
 constexpr Millis kNoDropLook{10};
 
 }  // namespace
@@ -85,7 +86,7 @@ Status ZmqPubProducer::Prepare() {
   return socket_.SetInt(ZMQ_XPUB_NODROP, settings_.no_drop ? 1 : 0);
 }
 
-// libzmq tells of the first subscription to a topic and of the end of the last.
+// libzmq reports the first subscription to a topic and the end of the last one.
 Status ZmqPubProducer::ReadSubscriptions() {
   for (;;) {
     if ((socket_.Events() & ZMQ_POLLIN) == 0) return {};
@@ -110,20 +111,20 @@ Status ZmqPubProducer::Submit(const Message& message, Token token) {
   if (!read.ok() || wait) {
     broken_ = read;
     blocked_ = true;
-    return {Code::kWouldBlock, "nobody has subscribed yet"};
+    return {Code::kWouldBlock, "there is no subscriber yet"};
   }
   const Result<bool> sent = socket_.Send(FramesOf(message));
   if (!sent.ok() || !sent.value()) {
     if (!sent.ok()) broken_ = sent.status();
     blocked_ = true;
-    return {Code::kWouldBlock, "a subscriber has no room (no_drop=1)"};
+    return {Code::kWouldBlock, "a subscriber is at its high-water mark (no_drop=1)"};
   }
-  // A single frame is matched by its beginning too.
+  // A single frame is also matched by its prefix.
   if (!HasSubscriber(settings_.topic_frame ? message.topic : message.payload)) {
     host_.CountUnheard();
     host_.log().Limited(LogLevel::kInfo, "unheard",
-                        "published to nobody (counted as no_receiver in the stats; "
-                        "wait_for_subscribers=1 keeps messages until somebody subscribes)");
+                        "published without any subscriber (counted as no_receiver in the stats; "
+                        "wait_for_subscribers=1 keeps messages until there is one)");
   }
   host_.Complete(token, Status());
   return {};

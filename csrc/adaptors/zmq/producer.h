@@ -27,20 +27,20 @@ class ZmqProducer {
 
   Status Open(Deadline deadline, int cancel_fd);
   virtual Status Submit(const Message& message, Token token) = 0;
-  /// Does what can be done now. *progress: something was, or there may be room for what was not
-  /// taken before. Not ok: the link is lost.
+  /// Does what can be done now. *progress: something was done, or there may be room for what was
+  /// not taken before. Not ok: the link is lost.
   virtual Status Work(bool* progress) = 0;
   /// The latest time for the next Work.
   virtual Deadline NextWork() const { return Deadline::max(); }
   void AddTo(std::vector<pollfd>* fds) const { socket_.AddTo(fds); }
-  /// Forgets what was submitted. What libzmq holds is sent for `linger`.
+  /// Drops what was submitted. libzmq keeps sending what it holds for `linger`.
   virtual void Close(Millis linger, Millis patience);
 
  protected:
   ZmqProducer(const ZmqSettings& settings, DriverHost& host, const ZmqSocket::Kind& kind)
       : settings_(settings), host_(host), socket_(settings, host.log(), kind) {}
 
-  /// Options of the kind, between making and opening the socket.
+  /// Sets options specific to the kind, between creating and opening the socket.
   virtual Status Prepare() { return {}; }
   const std::vector<std::string_view>& FramesOf(const Message& message);
 
@@ -54,7 +54,7 @@ class ZmqProducer {
   std::vector<std::string_view> frames_;
 };
 
-/// Done when libzmq has taken it.
+/// Done when libzmq has accepted it.
 class ZmqPushProducer final : public ZmqProducer {
  public:
   ZmqPushProducer(const ZmqSettings& settings, DriverHost& host);
@@ -62,7 +62,7 @@ class ZmqPushProducer final : public ZmqProducer {
   Status Work(bool* progress) override;
 };
 
-/// Done when libzmq has taken it; counts what nobody had subscribed to.
+/// Done when libzmq has accepted it; counts messages without a subscriber.
 class ZmqPubProducer final : public ZmqProducer {
  public:
   ZmqPubProducer(const ZmqSettings& settings, DriverHost& host);
@@ -80,8 +80,8 @@ class ZmqPubProducer final : public ZmqProducer {
   std::set<std::string> subscriptions_;  // beginnings of topics
 };
 
-/// One request after the other; done when its reply is there. A reply that does not come in time
-/// costs the socket, because a REQ socket cannot ask again.
+/// One request after the other; done when its reply has come. If a reply does not come in time, the
+/// socket is replaced, because a REQ socket cannot ask again.
 class ZmqReqProducer final : public ZmqProducer {
  public:
   ZmqReqProducer(const ZmqSettings& settings, DriverHost& host);
@@ -96,7 +96,7 @@ class ZmqReqProducer final : public ZmqProducer {
   Status TakeReply(bool* got);
   Status AskAgain();
 
-  std::deque<std::pair<Message, Token>> requests_;  // the first is asked
+  std::deque<std::pair<Message, Token>> requests_;  // the first one is in flight
   bool asked_ = false;                              // and on its way
   int64_t repeats_ = 0;
   Deadline reply_due_ = Deadline::max();

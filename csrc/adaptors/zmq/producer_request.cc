@@ -7,9 +7,9 @@
 namespace dsmsg::zmq {
 namespace {
 
-// Requests that wait here for the reply to the first: the core need not be asked for each.
+// Requests that wait here for the reply to the first, so that the core need not be asked for each.
 constexpr size_t kMostRequests = 64;
-// An end of a socket that nothing lingers in takes microseconds.
+// Closing a socket that holds nothing takes microseconds.
 constexpr Millis kCloseBound{100};
 
 }  // namespace
@@ -17,8 +17,8 @@ constexpr Millis kCloseBound{100};
 ZmqReqProducer::ZmqReqProducer(const ZmqSettings& settings, DriverHost& host)
     : ZmqProducer(settings, host, {ZMQ_REQ, "REQ", "REP", false}) {}
 
-// A bound socket cannot be opened anew without cutting off its peers, so it may ask again; the
-// request then carries a number by which late replies are told apart.
+// A bound socket cannot be reopened without cutting off its peers, so it may ask again; the request
+// then carries a number that distinguishes late replies.
 Status ZmqReqProducer::Prepare() {
   if (!settings_.send_target.bind) return {};
   if (Status status = socket_.SetInt(ZMQ_REQ_RELAXED, 1); !status.ok()) return status;
@@ -28,7 +28,7 @@ Status ZmqReqProducer::Prepare() {
 Status ZmqReqProducer::Submit(const Message& message, Token token) {
   if (requests_.size() >= kMostRequests) {
     blocked_ = true;
-    return {Code::kWouldBlock, "requests wait for their replies"};
+    return {Code::kWouldBlock, "earlier requests still wait for their replies"};
   }
   requests_.emplace_back(message, token);
   if (requests_.size() == 1) {
@@ -42,7 +42,7 @@ Status ZmqReqProducer::Transmit() {
   const Result<bool> sent = socket_.Send(FramesOf(requests_.front().first));
   if (!sent.ok()) return sent.status();
   asked_ = sent.value();
-  // Nobody is there to reply yet: that is no silence.
+  // Without a peer to reply, this does not count as silence.
   if (asked_ || settings_.send_target.bind) {
     reply_due_ = Clock::now() + settings_.request_timeout;
   }
@@ -64,7 +64,7 @@ Status ZmqReqProducer::TakeReply(bool* got) {
 
 Status ZmqReqProducer::Work(bool* progress) {
   if (!broken_.ok()) return broken_;
-  // Before the look at the peers: the last reply of one that has gone counts.
+  // Before checking the peers: the last reply of a peer that has disconnected counts.
   while (!requests_.empty()) {
     const int events = socket_.Events();
     bool got = false;
@@ -89,11 +89,11 @@ Status ZmqReqProducer::AskAgain() {
                               " ms (request_timeout)";
   if (repeats_ >= settings_.retries) {
     return {Code::kTimeout, silence + ", asked " + std::to_string(repeats_ + 1) +
-                                " times: it counts as away (is the receiver frozen, overloaded, or "
+                                " times: it counts as down (is the receiver frozen, overloaded, or "
                                 "does it not reply?)"};
   }
   ++repeats_;
-  host_.log().Limited(LogLevel::kWarn, "silence", silence + "; asking again");
+  host_.log().Limited(LogLevel::kWarn, "silence", silence + "; repeating the request");
   if (!settings_.send_target.bind) {
     socket_.Close(Millis(0), kCloseBound);
     Status status = socket_.Create();
@@ -114,7 +114,7 @@ Deadline ZmqReqProducer::NextWork() const {
   return waits ? reply_due_ : Deadline::max();
 }
 
-// A request without reply belongs to the core again, so nothing of it may linger.
+// A request without a reply belongs to the core again, so no part of it may linger.
 void ZmqReqProducer::Close(Millis /*linger*/, Millis patience) {
   ZmqProducer::Close(Millis(0), patience);
   requests_.clear();

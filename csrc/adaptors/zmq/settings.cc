@@ -19,7 +19,7 @@ Status Invalid(std::string text) { return {Code::kInvalidArgument, std::move(tex
 
 Send ParseSend(const Config& config) {
   const std::string name = config.GetString("socket_type");
-  // Who only says how to receive does not want to send.
+  // A user who only sets how to receive does not want to send.
   const bool receives_only = !config.IsSet("socket_type") &&
                              config.IsSet("subscribe_socket_type") &&
                              config.GetString("subscribe_address").empty();
@@ -33,7 +33,8 @@ Receive ParseReceive(const std::string& name) {
   return name == "REP" ? Receive::kRep : Receive::kSub;
 }
 
-/// Whether a socket binds: all of its addresses alike. `binder`: by its kind it would rather bind.
+/// Whether a socket binds; the same for all of its addresses. `binder`: sockets of this kind
+/// usually bind.
 Result<bool> DecideBind(const std::vector<ZmqAddress>& addresses, const std::string& option,
                         bool binder) {
   bool first = true, binds = false;
@@ -103,9 +104,10 @@ Status CheckKey(const char* option, const std::string& key) {
   if (key.empty()) return {};
   uint8_t raw[32];
   if (key.size() == 40 && zmq_z85_decode(raw, key.c_str()) != nullptr) return {};
-  return Invalid(std::string(option) +
-                 ": a CURVE key is 40 characters of Z85 text (make a pair with zmq_curve_keypair, "
-                 "for example python3 -c 'import zmq; print(zmq.curve_keypair())')");
+  return Invalid(
+      std::string(option) +
+      ": a CURVE key is 40 characters of Z85 text (generate a pair with zmq_curve_keypair, for "
+      "example python3 -c 'import zmq; print(zmq.curve_keypair())')");
 }
 
 Status CheckPair(const ZmqSettings& settings) {
@@ -122,8 +124,8 @@ Status CheckPair(const ZmqSettings& settings) {
   return {};
 }
 
-// Every socket that is encrypted must have what its side needs: a wrong key shows only as a
-// connection that the other side closes.
+// Every socket that is encrypted must have what its side needs: a wrong key only shows as a
+// connection closed by the other side.
 Status CheckCurveOf(const ZmqTarget& target, const ZmqSettings& settings) {
   for (const ZmqAddress& address : target.addresses) {
     if (address.transport == ZmqAddress::Transport::kInproc) {
@@ -232,7 +234,8 @@ Status AdjustSettings(Settings* settings) {
     const bool same =
         attempts != 0 && std::max<int64_t>(attempts, 0) == config.GetInt("reconnect-attempts");
     if (config.IsSet("reconnect-attempts") && !same) {
-      return Invalid("max_reconnect_attempts: reconnect-attempts says something else (set one)");
+      return Invalid(
+          "max_reconnect_attempts: it contradicts reconnect-attempts (set only one of them)");
     }
     settings->reconnect_attempts = std::max<int64_t>(attempts, 0);
     if (attempts == 0) settings->reconnect = false;
@@ -240,7 +243,7 @@ Status AdjustSettings(Settings* settings) {
   if (config.GetString("socket_type") == "REQ" && !config.IsSet("send_timeout")) {
     settings->send_timeout = config.GetMillis("request_timeout") * (config.GetInt("retries") + 1);
   }
-  // A single frame carries no topic, so none is needed; an empty one is a topic to PUB.
+  // A single frame carries no topic, so none is needed; to PUB, an empty topic is a topic.
   settings->topic_optional = config.GetString("topic_frame") != "1";
   return {};
 }

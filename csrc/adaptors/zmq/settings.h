@@ -30,7 +30,7 @@ struct ZmqSettings {
   Send send = Send::kPush;
   Receive receive = Receive::kSub;
   ZmqTarget send_target, receive_target;
-  /// Both directions have an address of their own; else the first use decides.
+  /// Each direction has its own address; otherwise the first use decides.
   bool both = false;
 
   bool topic_frame = false;
@@ -51,7 +51,7 @@ std::span<const OptionSpec> Options();
 
 Result<ZmqSettings> ReadSettings(const Endpoints& endpoints, const Config& config);
 
-/// What ZeroMQ's own names say about the core's settings (DriverInfo.adjust).
+/// Applies options with ZeroMQ's own names to the core's settings (DriverInfo.adjust).
 Status AdjustSettings(Settings* settings);
 
 const char* Name(ZmqSettings::Send type);

@@ -24,8 +24,8 @@ constexpr int kEvents = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_MO
                         ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
-// libzmq hands a message over by atomic operations that ThreadSanitizer does not see: what reads it
-// here is no race with what its thread wrote.
+// libzmq hands messages over with atomic operations that ThreadSanitizer does not see: reading them
+// here does not race with its thread.
 struct UnseenHandover {
 #ifdef __SANITIZE_THREAD__
   UnseenHandover() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__); }
@@ -56,15 +56,16 @@ const char* BindAdvice(int error) {
              "of an interface such as eth0)";
     case EACCES:
     case EPERM:
-      return " (this user may not: a port below 1024, or the directory of the ipc path)";
+      return " (not permitted: is the port below 1024, or may this user not write to the directory "
+             "of the ipc path?)";
     case ENOENT:
-      return " (is there such a directory?)";
+      return " (does the directory exist?)";
     default:
       return LimitAdvice(error).data();
   }
 }
 
-// For a failed handshake's ZMQ_PROTOCOL_ERROR_*; null: nothing more is known.
+// Advice for a failed handshake's ZMQ_PROTOCOL_ERROR_*; null: nothing more is known.
 const char* MechanismAdvice(uint32_t error) {
   if (error == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
     return " (give both sides curve- keys, or both a user and password, or neither)";
@@ -128,7 +129,8 @@ Status ZmqSocket::Create() {
   return StartMonitor();
 }
 
-// The reading end has no high-water mark: libzmq would stop its I/O thread when a monitor is full.
+// The reading end has no high-water mark, because libzmq would block its I/O thread if a monitor is
+// full.
 Status ZmqSocket::StartMonitor() {
   const std::string name = context_->NewMonitorName();
   void* monitor = context_->NewSocket(ZMQ_PAIR);
@@ -162,7 +164,7 @@ void ZmqSocket::Close(Millis linger, Millis patience) {
   socket_ = nullptr;
   up_.clear();
   if (monitor_ == nullptr) return;
-  // The monitor ends with the socket: what it held is sent then, and its port is free.
+  // The monitor ends with the socket: by then what it held has been sent, and its port is free.
   const Deadline deadline = Clock::now() + patience;
   for (bool stopped = false;;) {
     ZmqEvent event;
@@ -252,7 +254,7 @@ Status ZmqSocket::Connect(const ZmqAddress& address, bool probe, Deadline deadli
       answered_[address.text] = found->endpoint;
       greets_ = greets_ || found->greets;
     }
-    // A socket that stays looks the name up again, each time.
+    // A persistent socket looks the name up again each time.
     const auto known = answered_.find(address.text);
     if (!persistent_ && known != answered_.end()) endpoint = known->second;
   }
@@ -277,7 +279,7 @@ void ZmqSocket::Note(const ZmqEvent& event) {
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       reason_ = "the other side refused our key or password";
-      advice_ = " (CURVE: it has to know our public key; PLAIN: check USER_ZMQ and PASSWORD_ZMQ)";
+      advice_ = " (CURVE: it must know our public key; PLAIN: check USER_ZMQ and PASSWORD_ZMQ)";
       refused_ = true;
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
@@ -286,7 +288,7 @@ void ZmqSocket::Note(const ZmqEvent& event) {
       reason_ = event.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
                     ? "one side wants encryption (CURVE) or a password (PLAIN) and the other does "
                       "not"
-                    : "it does not speak ZeroMQ's protocol as we do";
+                    : "it speaks ZeroMQ's protocol in a way that we do not understand";
       advice_ = MechanismAdvice(event.value);
       break;
     case ZMQ_EVENT_DISCONNECTED:
@@ -308,7 +310,7 @@ Answered ZmqSocket::AnsweredAt(const ZmqAddress& address) const {
   return known ? Answered::kBefore : Answered::kNever;
 }
 
-// Of several addresses the one that failed is not known.
+// With several addresses, it is not known which one failed.
 Peer ZmqSocket::peer() const {
   const bool known = targets_ == 1 && !worked_.empty();
   return {"a ZeroMQ socket", known ? Answered::kBefore : Answered::kNever, false};
@@ -342,7 +344,7 @@ Status ZmqSocket::WaitForPeer(Deadline deadline, int cancel_fd) {
     if (!persistent_ && targets_ == 1 && lost_ > 0) return HandshakeError();
     if (Clock::now() >= deadline) {
       if (!reason_.empty()) return HandshakeError();
-      return {Code::kTimeout, "no ZeroMQ handshake with " + address_ + " in time" +
+      return {Code::kTimeout, "the ZeroMQ handshake with " + address_ + " did not finish in time" +
                                   Hint(Situation::kSilent, peer())};
     }
     pollfd fds[] = {{DescriptorOf(monitor_), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
@@ -365,7 +367,7 @@ Status ZmqSocket::CheckInproc() {
 }
 
 Status ZmqSocket::CheckPeers() {
-  Events();  // else the descriptor stays readable for news that nobody took
+  Events();  // otherwise the descriptor stays readable because of unread events
   ZmqEvent event;
   while (ReadZmqEvent(monitor_, /*wait=*/false, &event)) Note(event);
   if (bound_ || persistent_) return {};
@@ -386,8 +388,8 @@ Result<bool> ZmqSocket::Send(const std::vector<std::string_view>& frames) {
       sent = zmq_send(socket_, frames[i].data(), frames[i].size(), ZMQ_DONTWAIT | more);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0) continue;
-    // When the connection goes between two frames, libzmq takes the first one back. A publisher
-    // only looks at the limits before the first.
+    // If the connection is lost between two frames, libzmq takes the first one back. A publisher
+    // checks the limits only before the first.
     if (errno == EAGAIN && (i == 0 || kind_.type != ZMQ_XPUB)) return false;
     return Failed("sending on");
   }

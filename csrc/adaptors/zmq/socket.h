@@ -30,15 +30,15 @@ struct ZmqEvent {
   unsigned value = 0;
   std::string address;
 };
-/// False: there is none (`wait`: the monitor was ended).
+/// False: there is none (with `wait`: the monitor has ended).
 bool ReadZmqEvent(void* monitor, bool wait, ZmqEvent* event);
-/// A time as libzmq's options take it.
+/// A duration in the form of libzmq's options.
 int ZmqMillis(Millis time);
 
 class ZmqSocket {
  public:
-  /// `type` is a ZMQ_ constant, `name` and `peer` are for messages: "PUSH", "PULL". `keeps`: what
-  /// came must outlive the connection that it came by.
+  /// `type` is a ZMQ_ constant, `name` and `peer` are for messages: "PUSH", "PULL". `keeps`:
+  /// received messages must outlive the connection that delivered them.
   struct Kind {
     int type;
     const char* name;
@@ -52,32 +52,32 @@ class ZmqSocket {
   ZmqSocket(const ZmqSocket&) = delete;
   ZmqSocket& operator=(const ZmqSocket&) = delete;
 
-  /// Makes the socket; options of its own are set between Create and Open.
+  /// Creates the socket; set its own options between Create and Open.
   Status Create();
   Status SetInt(int option, int value);
   Status SetBytes(int option, std::string_view value);
-  /// Binds, or begins to connect after having looked whether anybody is there (`probe`).
-  /// `persistent`: libzmq itself connects again after a loss.
+  /// Binds, or starts to connect after checking that the other side is there (`probe`).
+  /// `persistent`: libzmq itself reconnects after a loss.
   Status Open(const ZmqTarget& target, bool persistent, bool probe, Deadline deadline,
               int cancel_fd);
-  /// Connecting: waits for the first handshake.
+  /// If connecting: waits for the first handshake.
   Status WaitForPeer(Deadline deadline, int cancel_fd);
   /// Ends the socket. Unsent messages are sent for `linger`; waits for that at most `patience`.
   void Close(Millis linger, Millis patience);
   bool open() const { return socket_ != nullptr; }
 
-  /// True when all frames were taken, false when there is no room (EAGAIN) and nothing was.
+  /// True if all frames were taken, false if there is no room (EAGAIN) and none was.
   Result<bool> Send(const std::vector<std::string_view>& frames);
   /// False when nothing is there.
   Result<bool> Receive(std::vector<std::string>* frames);
-  /// ZMQ_POLLIN and ZMQ_POLLOUT. The descriptor only tells of changes: look here after everything
-  /// done with the socket and before every wait.
+  /// ZMQ_POLLIN and ZMQ_POLLOUT. The descriptor signals only changes: check here after every
+  /// operation on the socket and before every wait.
   int Events() const;
   /// Adds the descriptors to wait for.
   void AddTo(std::vector<pollfd>* fds) const;
 
-  /// Takes the news of socket and monitor, as is to be done before every wait. Not ok: connecting,
-  /// not persistent, and the last peer is gone.
+  /// Reads the events of socket and monitor; call it before every wait. Not ok: connecting, not
+  /// persistent, and the last peer is gone.
   Status CheckPeers();
   bool connected() const { return !up_.empty(); }
   const std::string& address() const { return address_; }
@@ -105,7 +105,7 @@ class ZmqSocket {
   std::string address_;  // for messages
   bool bound_ = false, persistent_ = false;
   size_t targets_ = 0;
-  std::map<std::string, std::string> answered_;     // by address, what the last probe found
+  std::map<std::string, std::string> answered_;     // what the last probe found, by address
   std::vector<std::string> inproc_bound_;           // names
   std::map<std::string, uint64_t> inproc_binders_;  // names we are connected to
   std::set<std::string> up_;                        // peers after their handshake
@@ -114,8 +114,8 @@ class ZmqSocket {
   std::string reason_;                              // of the last failed handshake
   bool refused_ = false;                            // it was about keys or passwords
   bool silent_ = false;                             // it was no answer
-  bool greets_ = false;                             // somebody there speaks ZeroMQ's protocol
-  const char* advice_ = nullptr;                    // for the reason; null: that of a lost one
+  bool greets_ = false;                             // the other side speaks ZeroMQ's protocol
+  const char* advice_ = nullptr;  // for the reason; null: the advice for a lost connection
 };
 
 }  // namespace dsmsg::zmq

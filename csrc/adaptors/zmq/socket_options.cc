@@ -22,9 +22,9 @@ Status ZmqSocket::SetBytes(int option, std::string_view value) {
 }
 
 Status ZmqSocket::SetCommon(bool persistent, bool bind) {
-  // A connection that is lost is opened again by the core, with its backoff and a new look at the
-  // name; libzmq does it where there are several connections, or where the core must not. (Told to
-  // leave it, libzmq throws away what has come and was not read.)
+  // The core reopens a lost connection, with its backoff and a new name lookup; libzmq does so if
+  // there are several connections, or if the core must not. (When told not to reconnect, libzmq
+  // discards unread messages.)
   const bool own_reconnect = persistent || kind_.keeps || targets_ > 1;
   const std::pair<int, int> options[] = {
       {ZMQ_LINGER, ZmqMillis(settings_.linger)},
@@ -35,7 +35,7 @@ Status ZmqSocket::SetCommon(bool persistent, bool bind) {
       {ZMQ_HANDSHAKE_IVL, ZmqMillis(settings_.connect_timeout)},
       {ZMQ_RECONNECT_IVL, own_reconnect ? ZmqMillis(settings_.reconnect_interval) : -1},
       {ZMQ_RECONNECT_IVL_MAX, own_reconnect ? ZmqMillis(settings_.reconnect_max_interval) : 0},
-      {ZMQ_IMMEDIATE, !kind_.keeps && !bind ? 1 : 0},  // nothing is sent into a void
+      {ZMQ_IMMEDIATE, !kind_.keeps && !bind ? 1 : 0},  // nothing is sent without a peer
       {ZMQ_HEARTBEAT_IVL, ZmqMillis(settings_.heartbeat)},
       {ZMQ_HEARTBEAT_TIMEOUT, ZmqMillis(settings_.heartbeat * 3)}};
   for (const auto& [option, value] : options) {

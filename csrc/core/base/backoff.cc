@@ -11,7 +11,7 @@ uint64_t NotNegative(Millis time) {
   return time.count() > 0 ? static_cast<uint64_t>(time.count()) : 0;
 }
 
-// SplitMix64: any seed gives a good sequence, also 0 and neighbouring ones.
+// SplitMix64: any seed gives a good sequence, including 0 and neighbouring seeds.
 uint64_t NextRandom(uint64_t* state) {
   uint64_t x = (*state += 0x9e3779b97f4a7c15u);
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -17,7 +17,8 @@ namespace {
 
 constexpr size_t kClasses =
     static_cast<size_t>(std::countr_zero(BufferPool::kMaxBlock / BufferPool::kMinBlock)) + 1;
-// No class may fill the whole allowance, or a burst of one size would starve the others for good.
+// No size class may use the whole allowance; otherwise a burst of one size would starve the others
+// for good.
 constexpr size_t kMaxKeptOfClass = BufferPool::kMaxKept / 2;
 
 size_t ClassOf(size_t capacity) {
@@ -40,7 +41,7 @@ void Unguard([[maybe_unused]] const uint8_t* begin, [[maybe_unused]] size_t size
 
 }  // namespace
 
-/// The free blocks. Shared by the pool and every buffer that is out, so the last one frees it.
+/// The free blocks. Shared by the pool and every buffer in use; the last owner frees it.
 /// Thread-safe; one mutex per class, held for a few instructions.
 struct Buffer::Shelves {
   // A free block holds the link to the next one, so that keeping it needs no memory (and cannot
@@ -74,7 +75,7 @@ struct Buffer::Shelves {
   }
 
   bool Keep(uint8_t* data, size_t capacity) noexcept {
-    // Reserved before it is put there, so the bound holds at every moment.
+    // Reserved before the block is added, so the bound always holds.
     if (kept.fetch_add(capacity, std::memory_order_relaxed) + capacity > BufferPool::kMaxKept) {
       kept.fetch_sub(capacity, std::memory_order_relaxed);
       return false;

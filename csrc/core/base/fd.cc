@@ -24,7 +24,7 @@ UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
 void UniqueFd::Reset() {
   if (fd_ < 0) return;
   const int saved_errno = errno;
-  ::close(std::exchange(fd_, -1));  // on Linux closed even when it says EINTR
+  ::close(std::exchange(fd_, -1));  // Linux closes it even on EINTR
   errno = saved_errno;
 }
 
@@ -39,7 +39,7 @@ WakeFd::WakeFd() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
 void WakeFd::Signal() noexcept {
   const int saved_errno = errno;
   const uint64_t one = 1;
-  // Fails only when the counter is full, and then it is readable already.
+  // Fails only if the counter is full, and then it is already readable.
   while (::write(fd_.get(), &one, sizeof one) < 0 && errno == EINTR) {
   }
   errno = saved_errno;

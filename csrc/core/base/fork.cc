@@ -13,7 +13,7 @@ namespace {
 
 struct Descriptor {
   dev_t device;
-  ino_t inode;  // the number may be another file's by now
+  ino_t inode;  // the number may belong to another file by now
   std::string path;
 };
 
@@ -25,7 +25,7 @@ struct Descriptors {
 
 std::atomic<uint64_t> process_number{0};
 
-// Made when the library is loaded and never destroyed: threads use it until the process ends.
+// Created when the library is loaded and never destroyed: threads use it until the process ends.
 Descriptors& All() {
   static auto* const all = new Descriptors;
   return *all;

@@ -24,7 +24,7 @@ namespace {
 // DeepStream's logger: syslog priorities, printf format.
 using NvdsLog = void (*)(const char* category, int priority, const char* format, ...);
 
-// No static with a guard: a child made by fork() while another thread is in here would wait for it.
+// Not a guarded static: a child forked while another thread is initialising it would wait for ever.
 NvdsLog FindNvdsLog() {
   static std::atomic<NvdsLog> found{nullptr};
   static std::atomic<bool> looked{false};
@@ -35,8 +35,9 @@ NvdsLog FindNvdsLog() {
   return found;
 }
 
-constexpr size_t kLongestLine = 4096 - 4;  // with its end a pipe takes it in one piece
-// For stderr to take a line. Who has waited in vain once does not wait again before it works.
+constexpr size_t kLongestLine = 4096 - 4;  // with its line break, a pipe takes it in one piece
+// How long to wait for stderr to take a line. After one timeout there is no more waiting until it
+// works again.
 constexpr std::chrono::milliseconds kPatience{50};
 std::atomic<uint64_t> dropped{0};  // lines, since the last that was written
 constexpr size_t kMostKeys = 256;
@@ -58,7 +59,7 @@ class Line {
     const size_t room = kLongestLine - size_;
     cut_ = cut_ || text.size() > room;
     const size_t count = std::min(room, text.size());
-    // A broker's text must not begin a line of its own in the log or steer a terminal.
+    // A broker's text must not start a log line of its own or control the terminal.
     std::transform(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(count),
                    bytes_.begin() + static_cast<std::ptrdiff_t>(size_), [](char c) {
                      const auto byte = static_cast<unsigned char>(c);
@@ -122,7 +123,7 @@ Logger::Logger(std::string_view protocol)
   if (name == nullptr) return;
   const std::string lowered = Mapped(name, ::tolower);
   const LogLevel level = ParseLogLevel(lowered, LogLevel::kError);
-  // A word that is no level counts as not set.
+  // An unknown level counts as not set.
   from_environment_ = level != LogLevel::kError || lowered == FactsOf(LogLevel::kError).name;
   if (from_environment_) level_.store(static_cast<int>(level), std::memory_order_relaxed);
 }
@@ -147,7 +148,7 @@ void Logger::Limited(LogLevel level, const std::string& key, std::string_view te
   uint64_t suppressed = 0;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // Keys may come from data (topic names): forget the old ones before there are too many.
+    // Keys may come from data (topic names): drop old ones before there are too many.
     if (repeats_.size() >= kMostKeys && repeats_.find(key) == repeats_.end()) {
       std::erase_if(repeats_, [&](const auto& entry) { return entry.second.next_ns <= now; });
       if (repeats_.size() >= kMostKeys) repeats_.clear();
@@ -190,7 +191,7 @@ void Logger::Write(LogLevel level, std::string_view text) {
   errno = saved_errno;
 }
 
-// In one call, so that lines of several threads and processes do not mix.
+// In one call, so that lines from several threads and processes do not mix.
 bool Logger::WriteLine(LogLevel level, std::string_view text,
                        std::chrono::milliseconds patience) const {
   Line line;

@@ -31,8 +31,9 @@ sigset_t SigpipeAlone() {
   return set;
 }
 
-// After poll said that there is room. Another writer may have taken it: where the kernel can be
-// asked not to wait, it is. (O_NONBLOCK would be set for the host and all who share its stderr.)
+// Called after poll reported room. Another writer may have used it, so the write does not block
+// where the kernel supports that. (O_NONBLOCK would also affect the host and every process that
+// shares its stderr.)
 ssize_t WriteNow(int fd, mode_t type, std::string_view text) {
   if (S_ISSOCK(type)) return ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (S_ISFIFO(type)) {

@@ -15,7 +15,8 @@ void Notifier::Start() {
   started_ = true;
 }
 
-// Called where the link is watched, which has to go on: without memory the event is lost.
+// Called on the thread that watches the link, which must continue: if memory runs out, the event is
+// lost.
 void Notifier::Post(Event event) noexcept {
   Contained(
       [&] {
@@ -63,7 +64,7 @@ void Notifier::Run() {
     events_.pop_front();
     lock.unlock();
     Contained(event, [](const char* what) { LogException("a connect or link callback", what); });
-    if (!process_.is_here()) return;  // the callback has forked, and returned in the child
+    if (!process_.is_here()) return;  // the callback forked and returned in the child
     lock.lock();
   }
 }

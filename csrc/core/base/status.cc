@@ -36,7 +36,7 @@ const char* CodeName(Code code) noexcept {
 }
 
 const std::string& DefaultMessage(Code code) noexcept {
-  // Leaked: threads of the core may still ask while the process ends.
+  // Leaked: core threads may still use it while the process exits.
   static const auto* const texts = new std::array<std::string, 12>{
       "",
       "an argument or a setting is wrong",

@@ -34,7 +34,7 @@ bool BeginsWithByteOrderMark(const std::string& path) {
 
 Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
   const auto fail = [](const std::string& why) { return Status(Code::kInvalidArgument, why); };
-  // Non-blocking: opening a named pipe would else wait for a writer.
+  // Non-blocking: opening a named pipe would otherwise wait for a writer.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.valid()) {
     const int error = errno;

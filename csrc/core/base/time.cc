@@ -9,8 +9,7 @@ namespace dsmsg {
 int PollTimeout(Deadline deadline) {
   const Deadline now = Clock::now();
   if (deadline <= now) return 0;
-  // Compared before the subtraction, which overflows for Deadline::max() on a clock below zero
-  // only.
+  // Compared first: the subtraction overflows for Deadline::max() if the clock is below zero.
   const auto left = std::chrono::ceil<Millis>(deadline - now).count();
   return static_cast<int>(std::min<Millis::rep>(left, std::numeric_limits<int>::max()));
 }

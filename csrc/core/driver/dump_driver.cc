@@ -24,7 +24,7 @@ Status DumpDriver::Open(Role, Deadline, int) {
 Status DumpDriver::Submit(const Message& message, Token token) {
   std::string line(message.payload);
   line += '\n';
-  // O_APPEND and one write: lines of several processes do not mix.
+  // O_APPEND and a single write: lines from several processes do not mix.
   const ssize_t written = write(file_.get(), line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) {
     host_.Complete(token, {});

@@ -28,9 +28,9 @@ using dsmsg::Session;
 using dsmsg::Settings;
 using dsmsg::Status;
 
-/// Handle values and their sessions. A value is never given out twice: not by this library, because
-/// it counts, and not by another adaptor in the process, because the upper half comes from this
-/// library's own address.
+/// Handle values and their sessions. A value is never used twice: this library counts upwards, and
+/// the upper half comes from the library's own address, so it differs from other adaptors in the
+/// process.
 ///
 /// A child of fork() starts with an empty one: its parent's sessions have no threads there.
 class Registry {
@@ -42,12 +42,13 @@ class Registry {
   NvDsMsgApiHandle NextHandle() {
     return reinterpret_cast<NvDsMsgApiHandle>(UpperHalf() | next_.fetch_add(1));
   }
-  /// Why a handle that is not found may be none.
+  /// Why a handle may not be found.
   const char* WhyNot(NvDsMsgApiHandle handle) const {
     const auto value = reinterpret_cast<uintptr_t>(handle);
     const uintptr_t number = value & 0xffffffff;
     const bool of_parent = (value ^ number) == UpperHalf() && number != 0 && number < first_;
-    return of_parent ? "this handle is the parent's: a process made by fork() has to connect itself"
+    return of_parent ? "this handle belongs to the parent process: after fork(), the child must "
+                       "open its own connection"
                      : "this handle is not connected";
   }
   dsmsg::Logger& log() { return log_; }
@@ -84,8 +85,8 @@ class Registry {
 
 thread_local std::string last_error;
 
-/// The connection that this thread is ending: its last callbacks may still ask for its last error
-/// and its numbers.
+/// The connection that this thread is disconnecting: its last callbacks may still ask for its last
+/// error and statistics.
 class Ending {
  public:
   Ending(NvDsMsgApiHandle handle, std::shared_ptr<Session> session)
@@ -112,9 +113,9 @@ class Ending {
 };
 thread_local const Ending* Ending::current_ = nullptr;
 
-// A process may end without disconnecting: threads of ours and of the client libraries then use
-// OpenSSL until it has gone, so that it must not clean up at exit. Nor has this library anything
-// that is destroyed then (tests/abi).
+// A process may exit without disconnecting. Our threads and those of the client libraries then use
+// OpenSSL to the very end, so it must not clean up at exit. For the same reason this library
+// destroys nothing at exit (tests/abi).
 [[maybe_unused]] const int openssl_stays = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
 
 // Logs, keeps for dsmsg_last_error, and answers ERR.
@@ -240,7 +241,7 @@ DSMSG_EXPORT void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr) {
   Guard("do_work", false, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
     if (session) session->DoWork();
-    // A host's work thread goes on calling: told now and then.
+    // A host's work thread keeps calling: log it only now and then.
     Registry& registry = Registry::Get();
     if (!session) Refuse("do_work", registry.WhyNot(h_ptr), &registry.log());
     return true;
@@ -259,7 +260,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) 
     if (!session) return RefuseHandle("disconnect", h_ptr);
     const Ending scope(h_ptr, session);
     const Status status = session->Disconnect();
-    // The handle is gone: what it had to say of its messages is the thread's last error now.
+    // The handle is gone: its last words about its messages become this thread's last error.
     if (status.ok()) last_error = session->LostAny() ? "disconnect: " + session->LastError() : "";
     return status.ok() ? NVDS_MSGAPI_OK
                        : Refuse("disconnect", status.message(), &session->logger());
@@ -281,10 +282,10 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* broker_s
   return Guard("connection_signature", NVDS_MSGAPI_ERR, [&] {
     constexpr int kNeeded = 65;
     if (output_str == nullptr || max_len <= 0)
-      return Refuse("connection_signature", "the output is NULL or has no room");
+      return Refuse("connection_signature", "the output buffer is NULL or has no room");
     output_str[0] = '\0';
     if (max_len < kNeeded)
-      return Refuse("connection_signature", "the output needs room for 65 bytes");
+      return Refuse("connection_signature", "the output buffer needs room for 65 bytes");
     const dsmsg::DriverInfo& info = *dsmsg::AdaptorFactory().info;
     const dsmsg::Result<Settings> settings = Settings::Load(info, Text(broker_str), Text(cfg));
     if (!settings.ok()) return Refuse("connection_signature", settings.status().message());

@@ -25,17 +25,17 @@
 namespace dsmsg {
 namespace {
 
-// A dead name server keeps a lookup for half a minute or more, and an adaptor tries again every few
-// seconds.
+// A dead name server can block a lookup for half a minute or more, while an adaptor retries every
+// few seconds.
 constexpr int kMostLookups = 16;
 struct Lookups {
   std::atomic<int> running{0};
 };
-PerProcess<Lookups> lookups;  // those of a parent never end in a child
+PerProcess<Lookups> lookups;  // lookups of the parent never end in a child
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
-// kOk: `fd` is ready for `events`; else kTimeout or kCancelled.
+// kOk: `fd` is ready for `events`; otherwise kTimeout or kCancelled.
 Code WaitFor(int fd, short events, Deadline deadline, int cancel_fd) {
   for (;;) {
     pollfd fds[2] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
@@ -79,7 +79,7 @@ LookupAnswer LookUp(const HostPort& endpoint, int flags) {
   return answer;
 }
 
-/// Shared by the waiting thread and the detached one; whoever is last frees it.
+/// Shared by the waiting thread and the detached one; the last one frees it.
 struct Lookup {
   explicit Lookup(HostPort wanted) : endpoint(std::move(wanted)) {}
   const HostPort endpoint;
@@ -130,7 +130,7 @@ Status LookupFailed(const HostPort& endpoint, Code code, const std::string& why,
   return {code, "name lookup: cannot find broker host \"" + endpoint.host + "\": " + why + hint};
 }
 
-// getaddrinfo does not always say that it could not open a file or a socket.
+// getaddrinfo does not always report that it could not open a file or a socket.
 bool OutOfDescriptors() {
   const UniqueFd trial(::eventfd(0, EFD_CLOEXEC));
   return !trial.valid() && (errno == EMFILE || errno == ENFILE);
@@ -147,7 +147,7 @@ Result<std::vector<Address>> ToResult(const HostPort& endpoint, LookupAnswer ans
   if (answer.error == EAI_SYSTEM) {
     return LookupFailed(endpoint, Code::kUnavailable, ErrnoText(answer.system_error));
   }
-  // No answer from the name server, or no answer to any name.
+  // The name server does not answer, or answers no query at all.
   const bool away = answer.error == EAI_AGAIN || answer.error == EAI_FAIL;
   const bool memory = answer.error == EAI_MEMORY;
   const Situation situation = away ? Situation::kNameServerAway : Situation::kNameUnknown;
@@ -191,8 +191,8 @@ void SetOption(int fd, int level, int name, int value) {
   (void)::setsockopt(fd, level, name, &value, sizeof value);
 }
 
-// A port of the ephemeral range that nobody listens on may be picked for our own end: TCP then
-// connects the socket to itself, which looks like a broker that echoes.
+// If nothing listens on a port of the ephemeral range, the kernel may pick it for our own end: TCP
+// then connects the socket to itself, which looks like a broker that echoes.
 bool ConnectedToItself(int fd) {
   sockaddr_storage own{}, peer{};
   socklen_t own_length = sizeof own, peer_length = sizeof peer;
@@ -206,7 +206,8 @@ Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Dea
   UniqueFd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) {
     const int error = errno;
-    return ConnectFailed(endpoint, Code::kUnavailable, "no socket to be had: " + ErrnoText(error),
+    return ConnectFailed(endpoint, Code::kUnavailable,
+                         "cannot create a socket: " + ErrnoText(error),
                          std::string(LimitAdvice(error)));
   }
   CloseInChildren(fd.get());
@@ -231,7 +232,7 @@ Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Dea
     socklen_t length = sizeof error;
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   }
-  // Accepted and ended at once: who speaks the protocol says what that means.
+  // Accepted and closed at once: the protocol layer says what that means.
   if (error == ECONNRESET || error == EPIPE) error = 0;
   if (error == 0 && ConnectedToItself(fd.get())) error = ECONNREFUSED;
   if (error != 0) return ConnectError(endpoint, error, answered);
@@ -281,7 +282,7 @@ Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel
   Status status(Code::kTimeout, "");
   const std::vector<Address>& list = addresses.value();
   for (size_t i = 0; i < list.size(); ++i) {
-    // An address that does not answer leaves time for the others.
+    // An address that does not answer must leave time for the others.
     const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
     const auto tries = static_cast<Clock::rep>(list.size() - i);
     const Deadline until = tries == 1 ? deadline : Clock::now() + left / tries;

@@ -8,8 +8,8 @@ namespace {
 
 using std::string_view;
 
-// KIND stands for Peer::kind. The text for a server that answered before (or in part) counts where
-// there is one.
+// KIND stands for Peer::kind. If there is a text for a server that answered before (or in part), it
+// takes precedence.
 struct Row {
   Situation situation;
   string_view never;
@@ -21,19 +21,19 @@ struct Row {
 constexpr Row kRows[] = {
     {.situation = Situation::kNameUnknown,
      .never = "check the host name",
-     .before = "the name was known before: was it removed, or is another name server in use?"},
+     .before = "the name resolved before: was it removed, or is another name server in use?"},
     {.situation = Situation::kNameServerAway,
      .never = "does this machine reach its name server? the host name may be right"},
     {.situation = Situation::kRefused,
      .never = "is the broker running, and is this its port?",
      .before = "it answered before: it has stopped or is restarting"},
     {.situation = Situation::kNoAnswer,
-     .never = "is the machine up, does a firewall drop the packets?",
+     .never = "is the machine up, or does a firewall drop the packets?",
      .before = "it answered before: is the machine down, or the network cut?"},
     {.situation = Situation::kUnreachable,
      .never = "check the network and the address",
      .before = "it answered before: the network to it is down"},
-    {.situation = Situation::kFirewall, .never = "does a local firewall forbid it?"},
+    {.situation = Situation::kFirewall, .never = "does a local firewall block it?"},
     {.situation = Situation::kNoAddress,
      .never = "does this machine have an address of that kind, IPv4 or IPv6? or are all its local "
               "ports in use?"},
@@ -49,40 +49,39 @@ constexpr Row kRows[] = {
      .partly = "it began to answer: it is frozen or overloaded",
      .before = "it answered before: it is frozen or overloaded"},
     {.situation = Situation::kTlsVersion,
-     .never = "no version of TLS is common to both: this side takes 1.2 and newer"},
+     .never = "the two sides share no TLS version: this side accepts 1.2 and newer"},
     {.situation = Situation::kTlsServerName,
      .never = "the server has no certificate for that host name: check conn-str, or set "
               "tls-server-name"},
     {.situation = Situation::kTlsNothingCommon,
-     .never = "does the broker want a client certificate, tls-certfile and tls-keyfile? else no "
-              "version or cipher of TLS is common to both"},
+     .never = "does the broker want a client certificate, tls-certfile and tls-keyfile? otherwise "
+              "the two sides share no TLS version or cipher"},
     {.situation = Situation::kTlsOurCertificate,
      .never = "set tls-certfile and tls-keyfile to a certificate that the broker trusts"},
     {.situation = Situation::kTlsOtherAlert, .never = "the server's log says why"},
 
     {.situation = Situation::kCertificateName,
-     .never = "it does not carry the host name of conn-str; tls-server-name sets another name to "
+     .never = "it does not contain the host name of conn-str; tls-server-name sets another name to "
               "expect"},
     {.situation = Situation::kCertificateExpired,
      .never = "renew it, or the CA's, unless this machine's clock is wrong"},
     {.situation = Situation::kCertificateEarly,
      .never = "is this machine's clock right, and the server's?"},
     {.situation = Situation::kCertificateIssuer,
-     .never = "tls-cafile has to name the CA that signed it"},
+     .never = "tls-cafile must name the CA that signed it"},
     {.situation = Situation::kCertificateWeak,
-     .never = "this machine's OpenSSL wants a stronger key or signature: renew it"},
+     .never = "this machine's OpenSSL requires a stronger key or signature: renew it"},
     {.situation = Situation::kCertificatePurpose,
      .never = "it was not issued for a server: give the server another one"},
 
     {.situation = Situation::kAnswerIsTls, .never = "that port speaks TLS: set enable-tls=1"},
     {.situation = Situation::kAnswerForeign,
      .never = "it is not KIND: check host and port",
-     .before = "it was KIND before: does another program have the port now?"},
+     .before = "it was KIND before: does another program use the port now?"},
     {.situation = Situation::kClosed,
      .never = "is it KIND? or is it still starting, or out of connections?",
-     .partly =
-         "it is KIND and answered: it is stopping or restarting, or refuses the login without "
-         "a word; its log says why",
+     .partly = "it is KIND and answered: it is stopping or restarting, or refuses the login "
+               "without giving a reason; its log says why",
      .before = "it answered before: it is restarting or overloaded, or out of connections",
      .plain = "is it KIND? does that port want TLS, enable-tls=1? or is the server still starting, "
               "or out of connections?"},
@@ -101,7 +100,7 @@ string_view TextOf(const Row& row, const Peer& peer) {
   return peer.plain && !row.plain.empty() ? row.plain : row.never;
 }
 
-// Who begins to speak so: four bytes, as many as librdkafka tells. TLS is not among them.
+// How other protocols start: four bytes, as many as librdkafka reports. TLS is handled separately.
 struct Speaker {
   string_view prefix;
   string_view name;
@@ -174,7 +173,7 @@ std::string ForeignAnswer(string_view bytes, const Peer& peer, string_view other
   const std::string advice = Hint(Situation::kAnswerForeign, peer);
   if (IsZmq(bytes)) return "a ZeroMQ socket answers" + advice;
   for (const Speaker& speaker : kSpeakers) {
-    // A protocol that the expected server speaks too is no other server.
+    // A protocol that the expected server speaks as well does not mean that it is another server.
     if (bytes.starts_with(speaker.prefix) && speaker.name != peer.kind) {
       return std::string(speaker.name) + " answers" + advice;
     }

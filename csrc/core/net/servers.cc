@@ -21,7 +21,7 @@ Status Servers::Open(Deadline deadline, const OpenOne& open, const std::function
     }
     close();
     if (status.code() == Code::kCancelled || count == 1) return status;
-    // One server that may come back makes the whole attempt worth repeating soon.
+    // If one server may come back, the whole attempt is worth repeating soon.
     if (failures.empty() || status.retryable()) code = status.code();
     failures += (failures.empty() ? "" : "; ") + status.message();
   }

@@ -29,14 +29,14 @@ Status CheckReadable(const char* option, const std::string& path, bool folder) {
   const bool there = stat(path.c_str(), &info) == 0;
   if (there && S_ISDIR(info.st_mode) != folder) {
     return Bad(option, path,
-               folder ? "is no directory (tls-cafile takes a file)"
+               folder ? "is not a directory (for a file, set tls-cafile)"
                       : "is a directory (a file is expected)");
   }
-  // A directory is searched for names, too.
+  // A directory is also searched by name.
   if (there && access(path.c_str(), folder ? R_OK | X_OK : R_OK) == 0) return {};
   return Bad(option, path,
              "cannot be read: " + std::generic_category().message(errno) +
-                 " (is the path right, may this user read it?)");
+                 " (is the path right, and may this user read it?)");
 }
 
 struct PasswordRequest {
@@ -44,7 +44,7 @@ struct PasswordRequest {
   bool made = false;  // the key is encrypted
 };
 
-// Called by OpenSSL for an encrypted key; without one it would ask on the terminal.
+// OpenSSL calls this for an encrypted key; without it, OpenSSL would ask on the terminal.
 int GivePassword(char* buffer, int size, int /*writing*/, void* user) {
   auto* request = static_cast<PasswordRequest*>(user);
   if (request == nullptr) return 0;
@@ -81,13 +81,14 @@ Status LoadTrust(const TlsSettings& settings, SSL_CTX* context) {
   if (SSL_CTX_load_verify_locations(context, file, folder) == 1) return {};
   const char* option = file != nullptr ? "tls-cafile" : "tls-capath";
   return Bad(option, file != nullptr ? settings.cafile : settings.capath,
-             "holds no certificate in PEM form (" + TakeTlsError() + ")");
+             "contains no certificate in PEM form (" + TakeTlsError() + ")");
 }
 
 Status KeyError(const TlsSettings& settings, const PasswordRequest& asked) {
   const std::string reason = TakeTlsError();
   if (!asked.made) {
-    return Bad("tls-keyfile", settings.keyfile, "is no private key in PEM form (" + reason + ")");
+    return Bad("tls-keyfile", settings.keyfile,
+               "is not a private key in PEM form (" + reason + ")");
   }
   if (settings.key_password.empty()) {
     return Bad("tls-keyfile", settings.keyfile, "is encrypted (set tls-key-password)");
@@ -100,12 +101,12 @@ Status LoadIdentity(const TlsSettings& settings, SSL_CTX* context) {
   if (settings.certfile.empty()) return {};
   if (SSL_CTX_use_certificate_chain_file(context, settings.certfile.c_str()) != 1) {
     return Bad("tls-certfile", settings.certfile,
-               "holds no certificate in PEM form (" + TakeTlsError() + ")");
+               "contains no certificate in PEM form (" + TakeTlsError() + ")");
   }
   PasswordRequest asked{settings.key_password};
   SSL_CTX_set_default_passwd_cb(context, GivePassword);
   SSL_CTX_set_default_passwd_cb_userdata(context, &asked);
-  // Checks against the certificate too, when both are of one type.
+  // Also checks the key against the certificate if both are of the same type.
   const int loaded =
       SSL_CTX_use_PrivateKey_file(context, settings.keyfile.c_str(), SSL_FILETYPE_PEM);
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
@@ -126,7 +127,7 @@ bool IsAddress(const std::string& host) {
 }
 
 Status BadName(const std::string& name) {
-  return {Code::kInvalidArgument, "tls-server-name: \"" + name + "\" is no host name"};
+  return {Code::kInvalidArgument, "tls-server-name: \"" + name + "\" is not a host name"};
 }
 
 Status ExpectName(const TlsSettings& settings, const std::string& host, SSL_CTX* context) {
@@ -141,8 +142,8 @@ Status ExpectName(const TlsSettings& settings, const std::string& host, SSL_CTX*
   return set == 1 ? Status() : BadName(name);
 }
 
-// OpenSSL's words for an alert of the server's, such as "tlsv13 alert certificate required", "sslv3
-// alert bad certificate", "tlsv1 alert unknown ca", "tlsv1 unrecognized name".
+// How OpenSSL describes an alert from the server, such as "tlsv13 alert certificate required",
+// "sslv3 alert bad certificate", "tlsv1 alert unknown ca", "tlsv1 unrecognized name".
 Status AlertError(const std::string& peer, const std::string& text) {
   const auto has = [&text](const char* part) { return text.find(part) != text.npos; };
   if (has("certificate") || has("unknown ca")) {
@@ -150,7 +151,7 @@ Status AlertError(const std::string& peer, const std::string& text) {
                              Hint(Situation::kTlsOurCertificate)};
   }
   const std::string start = "TLS: " + peer + " refuses the handshake: " + text;
-  // Before TLS 1.3 this is also how a broker asks for the certificate that it did not get.
+  // Before TLS 1.3, a broker also uses this to say that it did not get a certificate.
   if (has("handshake failure")) {
     return {Code::kAuth, start + Hint(Situation::kTlsNothingCommon)};
   }
@@ -159,7 +160,7 @@ Status AlertError(const std::string& peer, const std::string& text) {
                                                                       : Situation::kTlsOtherAlert)};
 }
 
-// What is known from the words of OpenSSL, of the system or of a client library.
+// The situation as far as the text of OpenSSL, the system or a client library reveals it.
 Situation HandshakeSituation(const std::string& text) {
   for (const char* part : {"wrong version number", "packet length too long", "http request"}) {
     if (text.find(part) != text.npos) return Situation::kTlsNotSpoken;
@@ -190,14 +191,14 @@ Result<TlsSettings> ReadTlsSettings(const Endpoints& endpoints, const Config& co
   settings.enabled = endpoints.tls || config.GetBool("enable-tls");
   if (endpoints.tls && config.IsSet("enable-tls") && !config.GetBool("enable-tls")) {
     return Status(Code::kInvalidArgument,
-                  "the connection string asks for TLS and enable-tls=0 forbids it (remove one)");
+                  "the connection string asks for TLS, but enable-tls=0 forbids it (remove one)");
   }
   if (!settings.enabled) {
     for (const char* option : kTlsOptions) {
       if (config.IsSet(option) && !config.GetString(option).empty()) {
         return Status(Code::kInvalidArgument,
                       std::string(option) +
-                          " is set but TLS is off, messages would go out in clear (set "
+                          " is set but TLS is off, so messages would be sent in clear text (set "
                           "enable-tls=1, or remove the tls- options)");
       }
     }
@@ -223,7 +224,7 @@ Result<TlsSettings> ReadTlsSettings(const Endpoints& endpoints, const Config& co
                                CheckReadable("tls-keyfile", settings.keyfile, false)}) {
     if (!status.ok()) return status;
   }
-  // A rehearsal: what is wrong with the files shows now, not at the first handshake.
+  // A rehearsal, so that errors in the files show now and not at the first handshake.
   const std::string host = endpoints.hosts.empty() ? "localhost" : endpoints.hosts.front().host;
   const Result<SslContext> context = MakeTlsContext(settings, host, nullptr);
   if (!context.ok()) return context.status();
@@ -249,7 +250,7 @@ Result<SslContext> MakeTlsContext(const TlsSettings& settings, const std::string
                                   TlsVerdict* verdict) {
   SslContext context(SSL_CTX_new(TLS_client_method()));
   if (context == nullptr) {
-    return Status(Code::kInternal, "OpenSSL cannot make a context: " + TakeTlsError());
+    return Status(Code::kInternal, "OpenSSL cannot create a context: " + TakeTlsError());
   }
   if (Status status = ConfigureTls(settings, host, context.get(), verdict); !status.ok()) {
     return status;

@@ -46,8 +46,8 @@ struct TlsSettings {
 Result<TlsSettings> ReadTlsSettings(const Endpoints& endpoints, const Config& config);
 
 inline constexpr char kInsecureWarning[] =
-    "tls-verify=0: the broker's certificate is not checked, anybody on the way can read and change "
-    "the messages (name the CA with tls-cafile instead)";
+    "tls-verify=0: the broker's certificate is not checked, so anybody on the network path can "
+    "read and change the messages (name the CA with tls-cafile instead)";
 
 /// The text of this thread's newest OpenSSL error; the queue of errors is emptied.
 std::string TakeTlsError();

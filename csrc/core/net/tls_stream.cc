@@ -17,7 +17,7 @@ namespace {
 
 int SizeOf(size_t size) { return static_cast<int>(std::min<size_t>(size, INT_MAX)); }
 
-// The server name indication carries names only (RFC 6066).
+// Server name indication carries only names, not addresses (RFC 6066).
 bool IsName(const std::string& host) {
   unsigned char buffer[sizeof(in6_addr)];
   return inet_pton(AF_INET, host.c_str(), buffer) != 1 &&
@@ -32,14 +32,14 @@ Result<std::unique_ptr<TlsStream>> TlsStream::Start(int fd, const TlsSettings& s
                                                     const HostPort& peer, Deadline deadline,
                                                     int cancel_fd, Answered answered) {
   std::unique_ptr<TlsStream> stream(new TlsStream(peer.ToString(), answered));
-  // A new context each time: certificates that were replaced meanwhile are read again.
+  // A new context each time, so that replaced certificates are read again.
   Result<SslContext> context = MakeTlsContext(settings, peer.host, &stream->verdict_);
   if (!context.ok()) return context.status();
   stream->context_ = std::move(context.value());
   SSL_CTX_set_mode(stream->context_.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 #ifdef SSL_OP_IGNORE_UNEXPECTED_EOF
-  // A server that was killed does not say goodbye; Redis's protocol shows whether a reply is whole.
+  // A killed server sends no close_notify; Redis's protocol shows whether a reply is complete.
   SSL_CTX_set_options(stream->context_.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
 #endif
   SSL_CTX_set_read_ahead(stream->context_.get(), 1);  // one system call for several records
@@ -49,7 +49,7 @@ Result<std::unique_ptr<TlsStream>> TlsStream::Start(int fd, const TlsSettings& s
   if (ssl == nullptr || SSL_set_fd(ssl, fd) != 1 ||
       (IsName(name) && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1)) {
     ERR_clear_error();
-    return Status(Code::kInternal, "OpenSSL cannot begin a handshake with " + stream->peer_);
+    return Status(Code::kInternal, "OpenSSL cannot start a handshake with " + stream->peer_);
   }
   if (Status status = stream->Handshake(fd, deadline, cancel_fd); !status.ok()) return status;
   return stream;
@@ -57,7 +57,7 @@ Result<std::unique_ptr<TlsStream>> TlsStream::Start(int fd, const TlsSettings& s
 
 TlsStream::~TlsStream() {
   if (!open_ || failed_ || unfinished_) return;
-  SSL_shutdown(ssl_.get());  // a few bytes; nobody waits for the answer
+  SSL_shutdown(ssl_.get());  // a few bytes; the answer is not awaited
   ERR_clear_error();
 }
 
@@ -80,7 +80,7 @@ Status TlsStream::Handshake(int fd, Deadline deadline, int cancel_fd) {
       return {Code::kCancelled, "the TLS handshake with " + peer_ + " was cancelled"};
     }
     if (count == 0 && timeout == 0) {
-      return {Code::kTimeout, "TLS: no end of the handshake with " + peer_ + " in time" +
+      return {Code::kTimeout, "TLS: the handshake with " + peer_ + " did not finish in time" +
                                   Hint(Situation::kTlsSilent, {.answered = answered()})};
     }
   }
@@ -90,13 +90,13 @@ Status TlsStream::Handshake(int fd, Deadline deadline, int cancel_fd) {
   return {};
 }
 
-// In a handshake: a cipher is chosen when the server's first message was read.
+// During a handshake: a cipher has been chosen once the server's first message has been read.
 Answered TlsStream::answered() const {
   if (answered_ == Answered::kBefore) return answered_;
   return SSL_get_current_cipher(ssl_.get()) != nullptr ? Answered::kPartly : Answered::kNever;
 }
 
-// The cause of an error that ends the connection.
+// The cause of an error that ended the connection.
 Status TlsStream::Failure(int ssl_error) {
   const int saved_errno = errno;
   failed_ = true;
@@ -146,8 +146,8 @@ TransportIo TlsStream::Send(const char* data, size_t size, size_t* done) {
   }
   const TransportIo io = Ended(result, &write_events_);
   if (io != TransportIo::kError || error_.code() == Code::kAuth) return io;
-  // With TLS 1.3 a server looks at our certificate after the handshake. Its alert may be here
-  // already, and says more than "broken pipe". Anything else is left for Receive.
+  // With TLS 1.3 a server looks at our certificate after the handshake. Its alert may have arrived
+  // already and says more than "broken pipe". Anything else is left to Receive.
   char first;
   errno = 0;
   const int read = SSL_peek(ssl_.get(), &first, 1);

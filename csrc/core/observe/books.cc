@@ -31,7 +31,7 @@ const char* DropReasonName(DropReason reason) noexcept {
   return "unknown";
 }
 
-// Later steps first: out of the spool, out of the dead letters, out of the queue, into the queue.
+// Later stages first: out of the spool, out of the dead letters, out of the queue, into the queue.
 Books::Totals Books::Read(uint64_t restored, uint64_t spool_losses) const noexcept {
   Totals totals;
   const auto ended = [&](Place place) {

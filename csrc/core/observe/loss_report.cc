@@ -8,7 +8,7 @@ namespace dsmsg {
 namespace {
 
 constexpr std::chrono::seconds kPause{60};  // between two lines of a kind
-constexpr std::chrono::seconds kLook{1};    // between two looks while there is something untold
+constexpr std::chrono::seconds kLook{1};    // between two checks while something is unreported
 
 std::string Messages(uint64_t count) {
   return Grouped(count) + (count == 1 ? " message" : " messages");
@@ -63,7 +63,7 @@ const char* LossReport::NameOf(size_t kind) {
   return DropReasonName(static_cast<DropReason>(kind));
 }
 
-// "965 evicted, 3 failed", without the zeros.
+// For example "965 evicted, 3 failed"; zero counts are left out.
 std::string LossReport::Listed(const Counts& counts) {
   std::string text;
   for (size_t kind = 0; kind < kKinds; ++kind) {
@@ -74,14 +74,13 @@ std::string LossReport::Listed(const Counts& counts) {
   return text;
 }
 
-// The setting that would have helped.
+// The setting that would have prevented the loss.
 std::string LossReport::Advice(size_t kind) const {
   const std::string dir = settings_.config.GetString("spool-dir");
   const bool spool = !dir.empty() && dir != "off";
-  const std::string more_room =
-      spool ? "raise spool-max-bytes, queue-size or queue-bytes, and see what the log says of the "
-              "spool's disk"
-            : "raise queue-size or queue-bytes, or set spool-dir";
+  const std::string more_room = spool ? "raise spool-max-bytes, queue-size or queue-bytes, and see "
+                                        "what the log says about the spool's disk"
+                                      : "raise queue-size or queue-bytes, or set spool-dir";
   if (kind == kFailed) {
     return "the broker refused them, the log says why; dead-letter-dir keeps such messages";
   }
@@ -91,16 +90,18 @@ std::string LossReport::Advice(size_t kind) const {
     case DropReason::kNewest:
       return more_room;
     case DropReason::kSuperseded:
-      return more_room + "; overflow=latest-per-key keeps only the newest message of a key then";
+      return more_room +
+             "; when the queue is full, overflow=latest-per-key keeps only the newest message of "
+             "each key";
     case DropReason::kExpired:
       return spool ? "raise message-timeout or send-timeout"
                    : "raise message-timeout or send-timeout, or set spool-dir";
     case DropReason::kTooLarge:
       return "raise max-message-bytes (and the broker's own limit), or send less at a time";
     case DropReason::kGaveUp:
-      return "set reconnect=1 and reconnect-attempts=0 to go on trying";
+      return "set reconnect=1 and reconnect-attempts=0 to keep trying";
     case DropReason::kShutdown:
-      return spool ? "raise flush-timeout, and see what the log says of the spool"
+      return spool ? "raise flush-timeout, and see what the log says about the spool"
                    : "raise flush-timeout, or set spool-dir";
     case DropReason::kSpoolFailed:
       return "the spool's disk is full or broken";
@@ -114,7 +115,7 @@ std::string LossReport::Advice(size_t kind) const {
   return {};
 }
 
-// Which bound was reached, and by what. The queue may have found room since.
+// Which limit was reached, and why. The queue may have room again by now.
 std::string LossReport::FullQueue(const MetricsSnapshot& metrics, Clock::time_point now) const {
   const QueueLimits& limits = settings_.queue;
   return "the queue is full (" + Messages(metrics.full_messages) +
@@ -126,7 +127,7 @@ std::string LossReport::FullQueue(const MetricsSnapshot& metrics, Clock::time_po
                 : "is slower than the sender");
 }
 
-// The line when losses of a kind begin; empty where another line tells.
+// The log line when losses of a kind begin; empty if another line reports them.
 std::string LossReport::Beginning(DropReason reason, const MetricsSnapshot& metrics,
                                   Clock::time_point now) const {
   const std::string policy = "overflow=" + settings_.config.GetString("overflow");
@@ -150,12 +151,11 @@ std::string LossReport::Beginning(DropReason reason, const MetricsSnapshot& metr
              advice;
     }
     case DropReason::kGaveUp:
-      return "the link has given up (reconnect, reconnect-attempts): what waits ends with ERR, and "
-             "so does every new message" +
+      return "the link has given up (reconnect, reconnect-attempts): waiting messages end with "
+             "ERR, and so does every new one" +
              advice;
     case DropReason::kSpoolFailed:
-      return "the spool gives messages back that memory has no place for; they end with ERR" +
-             advice;
+      return "the spool returns messages that do not fit into memory; they end with ERR" + advice;
     case DropReason::kTooLarge:
     case DropReason::kShutdown:
     case DropReason::kSpoolEvicted:
@@ -219,7 +219,7 @@ std::string LossReport::LinkUp(Clock::time_point now) {
     const uint64_t lost = counts[i] - std::min(counts[i], at_down_[i]);
     const bool always = i == static_cast<size_t>(DropReason::kEvicted) || i == kFailed;
     if (lost > 0 || always) text += Grouped(lost) + ' ' + NameOf(i) + ", ";
-    // Told now; the next one begins anew.
+    // Reported now; the next loss counts as a new one.
     kinds_[i] = {std::max(counts[i], kinds_[i].told), now, false};
   }
   text += Grouped(metrics.queue_messages + metrics.spool_backlog) + " waiting";

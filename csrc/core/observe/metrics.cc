@@ -92,7 +92,7 @@ void Metrics::RecordAnswer() noexcept {
 }
 
 void Metrics::RecordFailed(Place from, const Status& status) noexcept {
-  RecordLossReason(status);  // first: who sees the count finds the reason
+  RecordLossReason(status);  // first, so that whoever sees the count finds the reason
   books.Failed(from, status.code());
 }
 

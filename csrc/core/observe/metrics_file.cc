@@ -31,13 +31,14 @@ constexpr Millis kEndGrace{500};
 constexpr Millis kExitPatience{200};
 
 Status CannotWrite(const std::string& path, int error) {
-  return {Code::kInvalidArgument, "metrics-file=" + path + ": cannot be written: " +
-                                      std::generic_category().message(error) +
-                                      " (does the directory exist, may this user write there?)"};
+  return {Code::kInvalidArgument,
+          "metrics-file=" + path +
+              ": cannot be written: " + std::generic_category().message(error) +
+              " (does the directory exist, and may this user write there?)"};
 }
 
-// An unguessable name, so that in a world-writable directory another user cannot create it first;
-// also different from those of other adaptors and processes.
+// An unguessable name, so that no other user can create it first in a world-writable directory; it
+// also differs between adaptors and processes.
 std::string TemporaryName(const std::string& path) {
   uint64_t random = 0;
   if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) {
@@ -70,7 +71,7 @@ int WriteAll(int fd, const std::string& text) {
   return 0;
 }
 
-/// Which file it is, whatever its name.
+/// The identity of a file, whatever its name.
 using FileIdentity = std::pair<dev_t, ino_t>;
 
 Status Replace(const std::string& path, const std::string& text, FileIdentity* written) {
@@ -94,11 +95,11 @@ Status Replace(const std::string& path, const std::string& text, FileIdentity* w
 /// One connection's part of a file.
 struct MetricsFile::Entry {
   Source source;                      // empty once ended
-  std::optional<MetricsSource> last;  // what is written of an ended one, once
+  std::optional<MetricsSource> last;  // what is written for an ended one, once
   Millis interval;
 };
 
-/// A path, the connections of this process that write it, and the thread that does.
+/// A path, the connections of this process that write to it, and the writing thread.
 class MetricsFile::File : public std::enable_shared_from_this<File> {
  public:
   File(std::string path, bool per_process, const char* protocol)
@@ -117,7 +118,7 @@ class MetricsFile::File : public std::enable_shared_from_this<File> {
     due_cv_.notify_all();
   }
 
-  /// The values of now; forgets who had ended before.
+  /// The current values; forgets connections that had already ended.
   Status Write() {
     const std::lock_guard writing(writing_mutex_);
     std::string text;
@@ -161,8 +162,8 @@ class MetricsFile::File : public std::enable_shared_from_this<File> {
     });
   }
 
-  /// The process ends: the I/O threads still run, but nothing will be sent any more. Not where the
-  /// lock cannot be had soon.
+  /// The process is exiting: the I/O threads still run, but nothing more will be sent. Skipped if
+  /// the lock is not free soon.
   void Exit() {
     std::unique_lock lock(mutex_, std::defer_lock);
     if (!TryLock(&lock)) return;
@@ -198,7 +199,7 @@ class MetricsFile::File : public std::enable_shared_from_this<File> {
     return PrometheusText(sources);
   }
 
-  // Who is there is not what was written last.
+  // The file is not the one that was written last.
   void LookForOthers() {
     struct stat facts {};
     if (!last_written_ || lstat(path_.c_str(), &facts) != 0 ||
@@ -207,8 +208,8 @@ class MetricsFile::File : public std::enable_shared_from_this<File> {
     }
     logger_.Limited(LogLevel::kWarn, "metrics-file shared",
                     "metrics-file=" + path_ +
-                        " is written by another adaptor or process, too, and shows only who wrote "
-                        "last: give each a file of its own (%p is the process id)");
+                        " is also written by another adaptor or process and shows only the last "
+                        "writer: give each its own file (%p stands for the process id)");
   }
 
   bool AnyEnded() const {

@@ -25,16 +25,17 @@ constexpr CounterSpec kCounters[] = {
     {"refused_full", "refused_full_total",
      "Of these: refused because the queue was full (overflow=reject)",
      &MetricsSnapshot::refused_full},
-    {"sent", "submitted_total", "Messages given to the client library, repeats included",
+    {"sent", "submitted_total", "Messages given to the client library, including repeats",
      &MetricsSnapshot::submitted},
     {"acknowledged", "acknowledged_total",
-     "Messages acknowledged by the broker, those of the spool not included",
+     "Messages acknowledged by the broker, excluding those of the spool",
      &MetricsSnapshot::acknowledged},
-    {"retried", "retried_total", "Submissions that came back to be sent again",
+    {"retried", "retried_total", "Submissions that were returned to be sent again",
      &MetricsSnapshot::retried},
-    {"late_completions", "late_completions_total",
-     "Answers for messages that had been ended before", &MetricsSnapshot::late_completions},
-    {"no_receiver", "no_receiver_total", "Messages taken although nobody listened",
+    {"late_completions", "late_completions_total", "Answers for messages that had already ended",
+     &MetricsSnapshot::late_completions},
+    {"no_receiver", "no_receiver_total",
+     "Messages that the broker took although no program received them",
      &MetricsSnapshot::no_receiver},
     {"spooled", "spooled_total", "Messages written to the spool", &MetricsSnapshot::spooled},
     {"restored", "restored_total", "Messages that earlier processes had left in the spool",
@@ -42,7 +43,7 @@ constexpr CounterSpec kCounters[] = {
     {"replayed", "replayed_total", "Messages of the spool acknowledged by the broker",
      &MetricsSnapshot::replayed},
     {"dead_letters_due", "dead_letters_due_total",
-     "Messages refused for good of which a dead letter is to be kept",
+     "Messages refused for good whose dead letter must be kept",
      &MetricsSnapshot::dead_letters_due},
     {"dead_lettered", "dead_lettered_total", "Dead letters kept (topic, directory or spool)",
      &MetricsSnapshot::dead_lettered},
@@ -61,14 +62,14 @@ constexpr CounterSpec kCounters[] = {
      &MetricsSnapshot::failed_attempts},
 };
 
-/// What waits, by the books.
+/// What is waiting, according to the books.
 struct PlaceSpec {
   const char* name;
   const char* help;
   uint64_t MetricsSnapshot::*value;
 };
 constexpr PlaceSpec kPlaces[] = {
-    {"queue_messages", "Messages in memory, accepted and not ended",
+    {"queue_messages", "Messages in memory, accepted and not completed",
      &MetricsSnapshot::queue_messages},
     {"spool_backlog", "Messages durable in the spool that the broker has not acknowledged",
      &MetricsSnapshot::spool_backlog},
@@ -88,7 +89,7 @@ constexpr GaugeSpec kGauges[] = {
     {"inbox_messages", "Received messages that wait for the subscribe callback",
      &Gauges::inbox_messages},
     {"spool_rows", "Messages in the spool's file or on their way there", &Gauges::spool_rows},
-    {"spool_bytes", "What they count against spool-max-bytes", &Gauges::spool_bytes},
+    {"spool_bytes", "Bytes that they count against spool-max-bytes", &Gauges::spool_bytes},
     {"spool_failing", "1 while the spool's disk refuses to write", &Gauges::spool_failing},
 };
 
@@ -111,7 +112,7 @@ std::string Number(double value) {
   return text;
 }
 
-/// Writes one metric after the other, each with a line for every source.
+/// Writes the metrics one after the other, each with a line per source.
 class Exposition {
  public:
   explicit Exposition(std::span<const MetricsSource> sources) : sources_(sources) {
@@ -126,7 +127,7 @@ class Exposition {
     name_ = std::string("dsmsg_") + name;
     text_ += "# HELP " + name_ + ' ' + help + "\n# TYPE " + name_ + ' ' + type + '\n';
   }
-  /// `more`: a further label, or empty; `suffix`: of the name.
+  /// `more`: an additional label, or empty; `suffix`: of the name.
   void Line(size_t source, const std::string& value, const std::string& more = "",
             const char* suffix = "") {
     text_ += name_ + suffix + '{' + labels_[source] + (more.empty() ? "" : ",") + more + "} " +
@@ -149,7 +150,7 @@ void AddReasons(std::span<const MetricsSource> sources, Exposition* out) {
   const auto label = [](const char* reason) { return std::string("reason=\"") + reason + '"'; };
   out->Begin("failed_total", "counter", "Messages that the broker or a check refused for good");
   for (size_t i = 0; i < sources.size(); ++i) {
-    // With the zeros: for Prometheus a counter that first appears with 1 has not increased.
+    // Including zeros: to Prometheus, a counter that first appears as 1 has not increased.
     for (size_t index = 1; index < kCodeCount; ++index) {
       const auto code = static_cast<Code>(index);
       out->Line(i, std::to_string(sources[i].metrics.failed[index]), label(CodeName(code)));
@@ -214,24 +215,25 @@ std::string PrometheusText(std::span<const MetricsSource> sources) {
     });
   }
   constexpr double kMilli = 1e-3;
-  out.Each("last_success_timestamp_seconds", "gauge", "When the last acknowledgement came",
+  out.Each("last_success_timestamp_seconds", "gauge", "Time of the last acknowledgement",
            [](const MetricsSource& source) {
              return Number(static_cast<double>(source.metrics.last_success_ms) * kMilli);
            });
-  out.Each("last_failure_timestamp_seconds", "gauge", "When the last error was noted",
+  out.Each("last_failure_timestamp_seconds", "gauge", "Time of the last error",
            [](const MetricsSource& source) {
              return Number(static_cast<double>(source.metrics.last_failure_ms) * kMilli);
            });
   AddLatency(sources, &out);
   out.Begin("build_info", "gauge",
-            "1; version of the adaptor and of the client library it runs with");
+            "Always 1; the labels give the versions of the adaptor and of the client library it "
+            "runs with");
   for (size_t i = 0; i < sources.size(); ++i) {
     const Gauges& gauges = sources[i].gauges;
     out.Line(i, "1",
              std::string("version=\"") + DSMSG_VERSION + "\",library=\"" + Escaped(gauges.library) +
                  "\",library_version=\"" + Escaped(gauges.library_version) + '"');
   }
-  out.Each("written_timestamp_seconds", "gauge", "When this was written",
+  out.Each("written_timestamp_seconds", "gauge", "Time at which this was written",
            [now = Number(Now())](const MetricsSource&) { return now; });
   return out.Take();
 }
@@ -243,7 +245,7 @@ MetricsSource Ended(MetricsSource source) {
   source.gauges.endpoint = kept.endpoint;
   source.gauges.library = kept.library;
   source.gauges.library_version = kept.library_version;
-  // What is still on the disk goes on waiting there.
+  // Messages still on disk keep waiting there.
   source.gauges.spool_rows = kept.spool_rows;
   source.gauges.spool_bytes = kept.spool_bytes;
   return source;

@@ -27,7 +27,7 @@ std::string OneLine(std::string_view text) {
 std::string CanonicalPairs(const Pairs& pairs) {
   std::string out;
   for (const auto& [key, value] : pairs) {
-    // The length keeps a semicolon inside a value apart from one between pairs.
+    // The length distinguishes a semicolon inside a value from one between pairs.
     out += std::to_string(key.size()) + ':';
     out += key;
     out += '=' + std::to_string(value.size()) + ':';
@@ -44,8 +44,7 @@ void Config::ApplyEnvironment(const char* suffix) {
                                                             {"PASSWORD_", "password"}};
   for (const auto& [prefix, name] : kNames) {
     const char* text = std::getenv((std::string(prefix) + suffix).c_str());
-    // Container files often pass a variable on with nothing in it; that is not meant as "no
-    // password".
+    // Container files often pass on an empty variable; that does not mean "no password".
     if (text == nullptr || *text == '\0') continue;
     const auto found = values_.find(name);
     if (found == values_.end()) continue;
@@ -55,7 +54,7 @@ void Config::ApplyEnvironment(const char* suffix) {
 }
 
 const Config::Value& Config::Get(std::string_view name) const {
-  static const auto& none = *new Value;  // used until the process has gone
+  static const auto& none = *new Value;  // used until the process is gone
   auto found = values_.find(name);
   if (found == values_.end()) found = values_.find(WithDashes(name));
   assert(found != values_.end());

@@ -23,12 +23,12 @@ Result<std::string> SecretFromFile(const std::string& path) {
   if (!text.ok()) {
     return Status(Code::kInvalidArgument, "file \"" + path + "\": " + text.status().message());
   }
-  // Editors and echo end a file with a line break that is no part of the secret.
+  // Editors and echo end a file with a line break that is not part of the secret.
   std::string& secret = text.value();
   if (!secret.empty() && secret.back() == '\n') secret.pop_back();
   if (!secret.empty() && secret.back() == '\r') secret.pop_back();
   if (secret.find('\0') != std::string::npos) {
-    return Status(Code::kInvalidArgument, "file \"" + path + "\": holds a NUL byte");
+    return Status(Code::kInvalidArgument, "file \"" + path + "\": contains a NUL byte");
   }
   return text;
 }

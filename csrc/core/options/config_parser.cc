@@ -83,8 +83,8 @@ std::string CommentHint(std::string_view raw) {
 
 namespace {
 
-// The Python package hands over what is no file in one that is only in memory (_inifile.py), whose
-// path says nothing to a reader.
+// The Python package passes settings that are not a file in an in-memory file (_inifile.py), whose
+// path means nothing to a reader.
 std::string OriginOf(const std::string& path) {
   constexpr std::string_view kDescriptors = "/proc/self/fd/", kPython = "/memfd:dsmsg-settings";
   char target[64];
@@ -170,15 +170,15 @@ Status ConfigParser::Scan(std::string_view text) {
 
 Status ConfigParser::ScanLine(std::string_view line) {
   if (line.find('\0') != std::string_view::npos) {
-    return Bad(line_, "holds a NUL byte, so the file is not a text file");
+    return Bad(line_, "contains a NUL byte, so the file is not a text file");
   }
-  // GKeyFile knows only '#', but files with ';' comments are common.
+  // GKeyFile supports only '#', but files with ';' comments are common.
   if (line.empty() || line.front() == '#' || line.front() == ';') return {};
   if (!g_utf8_validate(line.data(), static_cast<gssize>(line.size()), nullptr)) {
     return Bad(line_, "is not valid UTF-8 (save the file as UTF-8)");
   }
   if (std::any_of(line.begin(), line.end(), IsControl)) {
-    return Bad(line_, "holds a control character");
+    return Bad(line_, "contains a control character");
   }
   return line.front() == '[' ? ScanGroup(line) : ScanKey(line);
 }
@@ -191,10 +191,10 @@ Status ConfigParser::ScanGroup(std::string_view line) {
   group_ = name;
   const auto [first, is_new] = group_lines_.try_emplace(group_, line_);
   if (!is_new) {
-    Warn(line_, "group [" + Shortened(group_) + "] is here again (first on line " +
+    Warn(line_, "group [" + Shortened(group_) + "] appears again (first on line " +
                     std::to_string(first->second) + "): both are read as one");
   } else if (group_ != kGroup && group_ != kClientGroup) {
-    Warn(line_, "unknown group [" + Shortened(group_) + "] is not read (settings belong to [" +
+    Warn(line_, "unknown group [" + Shortened(group_) + "] is not read (settings belong in [" +
                     std::string(kGroup) + "])");
   }
   prepared_.append(line).append("\n");
@@ -206,13 +206,13 @@ Status ConfigParser::ScanKey(std::string_view line) {
   const std::string_view key = TrimBlanks(line.substr(0, equals));
   if (equals == std::string_view::npos || key.empty()) {
     // The line may be a password: it is not repeated.
-    return Bad(line_, "is neither a [group] nor key = value nor a # comment");
+    return Bad(line_, "is not a [group], key = value or # comment");
   }
   if (key.find_first_of("[]") != std::string_view::npos) {
-    return Bad(line_, "a key holds no brackets");
+    return Bad(line_, "a key must not contain brackets");
   }
   if (group_.empty()) {
-    return Bad(line_, "key " + Shortened(key) + " stands before any group (put the line [" +
+    return Bad(line_, "key " + Shortened(key) + " comes before any group (put the line [" +
                           std::string(kGroup) + "] above it)");
   }
   if (group_ == kGroup) {
@@ -222,7 +222,7 @@ Status ConfigParser::ScanKey(std::string_view line) {
                       std::to_string(known.line) + "): the last one counts");
     }
     known = {line_, std::string(key)};
-    // With one spelling for a key, GKeyFile lets the last one win.
+    // With one spelling per key, GKeyFile lets the last one win.
     prepared_.append(WithDashes(key)).append(line.substr(equals)).append("\n");
   }
   return {};
@@ -242,7 +242,7 @@ Status ConfigParser::ReadValues() {
       g_key_file_get_keys(file.get(), group.c_str(), nullptr, nullptr));
   if (keys == nullptr) return refused;
   for (char** key = keys.get(); *key != nullptr; ++key) {
-    // The raw value: GKeyFile's escapes (\s, \n, \\) are not those of the files that people have.
+    // The raw value: existing files do not follow GKeyFile's escapes (\s, \n, \\).
     const std::unique_ptr<char, StringFree> raw(
         g_key_file_get_value(file.get(), group.c_str(), *key, nullptr));
     if (raw == nullptr) return refused;
@@ -262,9 +262,9 @@ Status ConfigParser::Set(const Key& key, const OptionSpec* spec, std::string_vie
 Status ConfigParser::SetKnown(const OptionSpec& spec, size_t line, std::string_view raw) {
   const Unquoted unquoted = Unquote(raw);
   if (unquoted.text.empty() && !unquoted.quoted) return {};  // "key =": not set
-  // A password may well begin with a quote.
+  // A password may begin with a quote.
   if (unquoted.open && (spec.flags & kOptSecret) == 0) {
-    return Bad(line, spec.name + (": the quote does not end" + CommentHint(raw)));
+    return Bad(line, spec.name + (": the quote is not closed" + CommentHint(raw)));
   }
   const Result<OptionType> type = ParseOptionType(spec);
   if (!type.ok()) return type.status();
@@ -277,11 +277,11 @@ Status ConfigParser::SetKnown(const OptionSpec& spec, size_t line, std::string_v
   value.pairs = std::move(parsed->pairs);
   value.set = true;
   if ((spec.flags & kOptDeprecated) != 0) {
-    // The documentation says instead of what.
+    // The option's text says what to use instead.
     const std::string_view doc = spec.doc;
     const size_t at = doc.find(kDeprecatedInFile);
-    Warn(line,
-         std::string(spec.name) + " is " + std::string(at == doc.npos ? doc : doc.substr(at)));
+    Warn(line, std::string(spec.name) + " in the file is deprecated: " +
+                   std::string(at == doc.npos ? doc : doc.substr(at + kDeprecatedInFile.size())));
   }
   return {};
 }
@@ -302,12 +302,12 @@ Result<OptionValue> ConfigParser::Evaluate(const OptionSpec& spec, const OptionT
     if (Status status = expand(&text); !status.ok()) return status;
   }
   Result<OptionValue> parsed = ParseOptionValue(type, text);
-  // Pairs may hold a password of the client library, and their message names the element.
+  // Pairs may contain a password of the client library, and their message names the element.
   const bool shown = !secret && !pairs;
   const std::string name_and_value =
       std::string(spec.name) + (shown ? " = " + Shortened(text) : std::string()) + ": ";
   const Config::Value& deflt = config_.values_[WithDashes(spec.name)];
-  // "" is not "not set": it would count as 0, and switch off what is a switch.
+  // "" is not the same as "not set": it would count as 0 and turn a switch off.
   const bool choice = type.numeric() || type.kind == OptionType::Kind::kEnum;
   if (parsed.ok() && choice && parsed->text.empty() && !deflt.text.empty()) {
     return Bad(line, std::string(spec.name) +
@@ -332,14 +332,14 @@ Result<OptionValue> ConfigParser::Evaluate(const OptionSpec& spec, const OptionT
   return parsed;
 }
 
-// It is part of the value, which surprises; of other types it is an error.
+// The comment becomes part of the value, which surprises users; for other types it is an error.
 void ConfigParser::WarnOfComment(const OptionSpec& spec, const OptionType& type, size_t line,
                                  std::string_view raw) {
   const bool pairs = type.kind == OptionType::Kind::kPairs;
   if (type.numeric() || type.kind == OptionType::Kind::kEnum || !SeemsComment(raw, pairs)) return;
   Warn(line, std::string(spec.name) +
-                 ": what looks like a comment behind the value is taken as part of it (move the "
-                 "comment to a line of its own, or put the value in quotes if it belongs to it)");
+                 ": what looks like a comment after the value is read as part of it (move the "
+                 "comment to its own line, or put the value in quotes if it belongs to it)");
 }
 
 }  // namespace dsmsg

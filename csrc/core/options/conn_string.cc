@@ -37,7 +37,7 @@ bool HasControl(std::string_view text) {
 }
 
 bool IsIpv6(std::string_view text) {
-  // The part behind '%' names a network interface.
+  // The part after '%' names a network interface.
   const std::string address(text.substr(0, text.find('%')));
   std::array<unsigned char, 16> bytes;
   return ::inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
@@ -58,7 +58,8 @@ std::optional<uint16_t> ParsePort(std::string_view text) {
   return static_cast<uint16_t>(value);
 }
 
-/// "scheme" of "scheme://rest", or nothing: a password may hold "://" too, but never in front.
+/// "scheme" of "scheme://rest", or nothing: a password may contain "://" too, but never at the
+/// start.
 std::optional<std::string_view> SchemeOf(std::string_view text) {
   const size_t end = text.find("://");
   if (end == std::string_view::npos || end == 0 || !IsLetter(text.front())) return std::nullopt;
@@ -91,8 +92,7 @@ std::optional<std::string> PercentDecoded(std::string_view text) {
   return out;
 }
 
-/// One parse. Messages never repeat a part of the text: any part may be a password in the wrong
-/// place.
+/// One parse. Messages never quote the text: any part of it may be a password in the wrong place.
 class Parser {
  public:
   Parser(std::string_view text, const ConnRules& rules) : text_(Trim(text)), rules_(rules) {}
@@ -100,8 +100,8 @@ class Parser {
   Result<Endpoints> Parse() {
     if (text_.empty()) return Expected("it is empty");
     if (text_.size() > kLongest) return Expected("it is longer than 8192 characters");
-    if (HasControl(text_)) return Expected("it holds a control character");
-    // What a host that knows no topic would take for one.
+    if (HasControl(text_)) return Expected("it contains a control character");
+    // What a host without a topic would take for one.
     const size_t last = text_.rfind(';');
     if (last != std::string_view::npos) endpoints_.not_a_topic = Trim(text_.substr(last + 1));
 
@@ -125,22 +125,23 @@ class Parser {
       for (const HostPort& host : endpoints_.hosts) {
         endpoints_.address += (endpoints_.address.empty() ? "tcp://" : ",tcp://") + host.ToString();
       }
-      endpoints_.hosts.clear();  // the address says it all: equal to the same written as a URL
+      endpoints_.hosts
+          .clear();  // the address is complete: it equals the same address written as a URL
     }
     return status;
   }
 
-  // Only a URL is percent-decoded: any other '%' is part of the name.
+  // Only URLs are percent-decoded: anywhere else, '%' is part of the name.
   Status ParsePath() {
     std::string_view rest = text_;
     const auto scheme = SchemeOf(rest);
     if (scheme) {
       const std::string name = Lowered(*scheme);
       if (std::find(rules_.schemes.begin(), rules_.schemes.end(), name) == rules_.schemes.end()) {
-        return Expected("the scheme \"" + name.substr(0, 16) + "\" is another protocol's");
+        return Expected("the scheme \"" + name.substr(0, 16) + "\" belongs to another protocol");
       }
       rest.remove_prefix(scheme->size() + 3);
-      if (!rest.starts_with('/')) return Expected("no path that begins with '/' follows ://");
+      if (!rest.starts_with('/')) return Expected("a path that begins with '/' must follow ://");
     }
     if (Status topic = TakeTopic(&rest); !topic.ok()) return topic;
     const auto path = scheme ? PercentDecoded(rest) : std::optional<std::string>(Trim(rest));
@@ -164,7 +165,7 @@ class Parser {
       return {};
     }
     if (!known(scheme)) {
-      return Expected("the scheme \"" + scheme.substr(0, 16) + "\" is another protocol's");
+      return Expected("the scheme \"" + scheme.substr(0, 16) + "\" belongs to another protocol");
     }
     if (rest.empty()) return Expected("nothing follows ://");
     if (rules_.opaque) return ParseOpaque(rest);
@@ -172,13 +173,13 @@ class Parser {
         scheme.back() == 's' && known(std::string_view(scheme).substr(0, scheme.size() - 1));
     if (IsAmbiguous(rest)) {
       return Expected(
-          "a ';' before an '@' can be read in two ways: in a user name or password write it %3B, "
-          "a topic with an '@' in it is set with the option topic");
+          "a ';' before an '@' is ambiguous: in a user name or password write it as %3B; set a "
+          "topic that contains an '@' with the option topic");
     }
     if (Status status = TakeUser(&rest); !status.ok()) return status;
     if (Status status = TakeTopic(&rest); !status.ok()) return status;
     if (rest.find('?') != std::string_view::npos) {
-      return Expected("settings behind '?' belong into the configuration file");
+      return Expected("settings after '?' belong in the configuration file");
     }
     const size_t slash = rest.find('/');
     if (slash != std::string_view::npos) {
@@ -238,7 +239,7 @@ class Parser {
     return {};
   }
 
-  // ";topic" behind a URL, a host list or an address.
+  // ";topic" after a URL, a host list or an address.
   Status TakeTopic(std::string_view* rest) {
     const size_t semicolon = rest->find(';');
     if (semicolon == std::string_view::npos) return {};
@@ -251,7 +252,7 @@ class Parser {
 
   Status ParseList() {
     if (text_.find('@') != std::string_view::npos) {
-      return Expected("a user name is given in the configuration file, the environment or a URL");
+      return Expected("a user name belongs in the configuration file, the environment or a URL");
     }
     return AddHosts(text_, rules_.default_port, true);
   }
@@ -265,7 +266,7 @@ class Parser {
     const std::string_view port_text = Trim(rest.substr(0, second_end));
     const std::optional<uint16_t> port = ParsePort(port_text);
     if (port_text.empty()) return Expected("the port is missing");
-    if (!port) return Expected("the second field is no port (1 to 65535)");
+    if (!port) return Expected("the second field is not a port (1 to 65535)");
     if (Status status = AddHosts(first, *port, false); !status.ok()) return status;
     if (second_end == std::string_view::npos) return {};
     rest.remove_prefix(second_end + 1);
@@ -275,7 +276,7 @@ class Parser {
   Status TakeUserFields(std::string_view rest) {
     const size_t end = rest.find(';');
     endpoints_.user = Trim(rest.substr(0, end));
-    // The rest of the text, so that a password may hold ';' and begin with a blank.
+    // The rest of the text, so that a password may contain ';' and begin with a blank.
     if (end != std::string_view::npos) endpoints_.password = rest.substr(end + 1);
     return {};
   }
@@ -342,12 +343,12 @@ class Parser {
       if (own_port) port_text = entry.substr(colon + 1);
       if (name.empty()) return Expected("the host is missing");
       if (!IsName(name) && !(rules_.opaque && name == "*")) {
-        return Expected("a host name has letters, digits, '.', '-' and '_' only");
+        return Expected("a host name may contain only letters, digits, '.', '-' and '_'");
       }
     }
     if (own_port) {
       const std::optional<uint16_t> parsed = ParsePort(Trim(port_text));
-      if (!parsed) return Expected("what follows the host is no port (1 to 65535)");
+      if (!parsed) return Expected("what follows the host is not a port (1 to 65535)");
       port = *parsed;
     }
     if (port == 0) return Expected("the port is missing");

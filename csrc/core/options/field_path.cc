@@ -23,8 +23,8 @@ using Path = FieldReader::Path;
 constexpr uint32_t kFrameVersion = 1, kFrameId = 2, kFrameSensor = 4;
 
 /// Follows several paths through one document at once. A path is alive while its value may still
-/// come; it dies when its value was met, or when the container that should have held it has ended
-/// (so of repeated keys the first counts). Parsing stops when none is alive.
+/// come; it dies when its value has been found, or when the container that should have held it has
+/// ended (so the first of repeated keys counts). Parsing stops when none is alive.
 class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFinder> {
  public:
   using Size = rapidjson::SizeType;
@@ -40,7 +40,7 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
   bool Null() { return Scalar(std::nullopt); }
   bool Bool(bool value) { return Scalar(value ? "true" : "false"); }
   bool RawNumber(const char* text, Size length, bool) {
-    // A number that ends with the payload may have been cut.
+    // A number at the end of the payload may have been cut off.
     if (stream_.src_ == stream_.end_) return false;
     return Scalar(std::string_view(text, length));
   }
@@ -67,12 +67,12 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
  private:
   struct State {
     uint8_t matched = 0;  // leading names found, and still inside their containers
-    bool next = false;    // the coming value is the one for name number `matched`
+    bool next = false;    // the next value is the one for name number `matched`
     bool dead = false;
   };
 
-  // Only containers at most one deeper than the longest match matter: everything else is skipped
-  // quickly.
+  // Only containers at most one level deeper than the longest match matter; everything else is
+  // skipped quickly.
   bool OnPath() const { return depth_ > 0 && depth_ <= size_t{deepest_} + 1; }
   bool Expects(size_t i, size_t level) const {
     return !states_[i].dead && states_[i].matched == level;
@@ -84,7 +84,7 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
     --alive_;
   }
 
-  // In an array the position stands for the key.
+  // In an array, the position serves as the key.
   void CountElement() {
     const size_t level = depth_ - 1;
     if (!arrays_[level]) return;
@@ -118,7 +118,7 @@ class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFi
         if (!state.next) continue;
         state.next = false;
         if (paths_[i].size() == depth_) {
-          Kill(&state);  // the value is no scalar
+          Kill(&state);  // the value is not a scalar
         } else {
           state.matched = static_cast<uint8_t>(depth_);
           deepest_ = std::max(deepest_, state.matched);
@@ -177,12 +177,12 @@ void ExtractJson(std::string_view payload, const std::vector<Path>& paths, bool 
   const std::string_view text = WithoutSpace(payload);
   rapidjson::MemoryStream stream(text.data(), text.size());
   JsonFinder finder(paths, first_only, stream, values);
-  // Strings are decoded and containers noted in this memory; only longer ones need the heap.
+  // Strings are decoded and containers recorded in this memory; only longer ones need the heap.
   alignas(8) char memory[2048];
   rapidjson::MemoryPoolAllocator<> allocator(memory, sizeof memory, 4096);
   rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>>
       reader(&allocator, 512);
-  // Iterative: nesting as deep as the payload is long must not overflow the thread's stack.
+  // Iterative, so that nesting as deep as the payload is long does not overflow the thread's stack.
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
                               rapidjson::kParseNumbersAsStringsFlag |
                               rapidjson::kParseStopWhenDoneFlag;
@@ -214,12 +214,12 @@ void ExtractFrame(std::string_view payload, const std::vector<Path>& paths,
         continue;
       }
       const protozero::data_view view = frame.get_view();
-      // Strings of proto3 are UTF-8: anything else is no frame at all, but some other bytes.
+      // Strings in proto3 are UTF-8: anything else is not a frame but arbitrary bytes.
       if (g_utf8_validate(view.data(), static_cast<gssize>(view.size()), nullptr) == 0) break;
       found[tag] = std::string_view(view.data(), view.size());
     }
   } catch (const protozero::exception&) {
-    // Truncated: what was found before counts.
+    // Truncated: what was found so far counts.
   }
   for (size_t i = 0; i < paths.size(); ++i) {
     const uint32_t field = FrameField(paths[i]);
@@ -275,7 +275,7 @@ void FieldReader::Extract(std::string_view payload,
   try {
     Read(payload, false, values);
   } catch (...) {
-    // Out of memory: as if the rest had not been there.
+    // Out of memory: treated as if the rest were missing.
   }
 }
 
@@ -289,7 +289,7 @@ bool FieldReader::ExtractFirst(std::string_view payload, std::string* text) cons
       return true;
     }
   } catch (...) {
-    // Out of memory: as if it had not been there.
+    // Out of memory: treated as if it were missing.
   }
   return false;
 }

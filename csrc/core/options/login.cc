@@ -6,7 +6,7 @@
 namespace dsmsg {
 namespace {
 
-// As in Config::ApplyEnvironment: a variable with nothing in it counts as absent.
+// As in Config::ApplyEnvironment, an empty variable counts as absent.
 bool EnvironmentSet(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value != nullptr && *value != '\0';

@@ -93,7 +93,7 @@ std::optional<int64_t> ParseBool(std::string_view text) {
   return std::nullopt;
 }
 
-// A bound as a person would write it: 60000 -> "1m" for a time, 1024 -> "1k" for a size.
+// A bound as a user would write it: 60000 -> "1m" for a time, 1024 -> "1k" for a size.
 std::string ToText(Kind kind, int64_t value) {
   if (value != 0) {
     const std::span<const Unit> units = UnitsOf(kind);
@@ -126,11 +126,12 @@ std::string Allowed(const OptionType& type) {
       return "must be a whole number" + range;
     case Kind::kMillis:
       return "must be a time" + range +
-             ", written 500ms, 5s, 2m or 1h; a bare number is milliseconds";
+             ", such as 500ms, 5s, 2m or 1h; a bare number means milliseconds";
     case Kind::kSeconds:
-      return "must be a time" + range + ", written 500ms, 5s, 2m or 1h; a bare number is seconds";
+      return "must be a time" + range +
+             ", such as 500ms, 5s, 2m or 1h; a bare number means seconds";
     case Kind::kBytes:
-      return "must be a size" + range + ", written 4096, 64k, 256M or 1G";
+      return "must be a size" + range + ", such as 4096, 64k, 256M or 1G";
     case Kind::kEnum: {
       std::string text = "must be one of";
       const char* separator = " ";
@@ -222,12 +223,12 @@ class PairsReader {
     }
     if (at == rest_.size()) {
       return Bad(
-          "begins with a quote that does not end (put a value that begins with a quote in "
-          "the other kind of quotes)");
+          "begins with a quote that is not closed (put a value that begins with a quote in the "
+          "other kind of quotes)");
     }
     rest_.remove_prefix(at + 1);
     if (!TrimBlanks(rest_.substr(0, rest_.find(';'))).empty()) {
-      return Bad("has text behind its closing quote (a quote in quotes is written twice)");
+      return Bad("has text after its closing quote (inside quotes, write a quote twice)");
     }
     return out;
   }
@@ -241,9 +242,9 @@ class PairsReader {
     const bool secret = element.starts_with("${env:") || element.starts_with("${file:");
     return Bad(std::string("is not key=value; write pairs such as \"key=value;key=value\"") +
                (secret ? " (${env:NAME} and ${file:/path} stand for the value of one pair)"
-                       : " (a value with a ';' in it needs quotes: key='a;b')"));
+                       : " (a value that contains ';' needs quotes: key='a;b')"));
   }
-  // Never repeats the text: it may be part of a password.
+  // Never quotes the text: it may be part of a password.
   Status Bad(const std::string& what) const {
     return {Code::kInvalidArgument, "element " + std::to_string(position_) + " " + what};
   }
@@ -287,7 +288,7 @@ Result<OptionType> ParseOptionType(const OptionSpec& spec) {
     for (size_t i = 0; i < 2; ++i) {
       if (arguments[i].empty()) continue;
       const std::optional<int64_t> bound = ParseNumber(arguments[i], UnitsOf(type.kind));
-      if (!bound) return BadTable(spec, "a bound is no number");
+      if (!bound) return BadTable(spec, "a bound is not a number");
       (i == 0 ? type.min : type.max) = *bound;
     }
   }

@@ -10,25 +10,27 @@ namespace {
 
 constexpr OptionSpec kCommon[] = {
     {"share-connection", "bool", "0",
-     "1: give a connection signature, so that one process shares the connection", kOptFixed},
+     "1: return a connection signature, so that one process can share the connection", kOptFixed},
     {"connect", "enum(strict,lazy,wait)", "strict",
-     "strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds at "
-     "once and messages wait; wait: waits for the broker at most connect-wait-timeout",
+     "strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds at "
+     "once and messages wait; wait: it waits for the broker for at most connect-wait-timeout",
      kOptFixed},
-    {"connect-wait-timeout", "ms(0,86400000)", "60s", "bound of connect=wait", kOptFixed},
-    {"connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt"},
-    {"reconnect", "bool", "1", "reconnect by itself"},
+    {"connect-wait-timeout", "ms(0,86400000)", "60s", "longest wait of connect=wait", kOptFixed},
+    {"connect-timeout", "ms(1,3600000)", "5s", "time limit for one connection attempt"},
+    {"reconnect", "bool", "1",
+     "1: reconnect automatically; 0: give up when the connection is lost"},
     {"reconnect-interval", "ms(1,3600000)", "200ms",
      "first pause between attempts; doubles each time, with full jitter"},
     {"reconnect-max-interval", "ms(1,86400000)", "30s",
      "longest pause between attempts (4s while an outage is younger than a minute)"},
     {"reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever"},
     {"poison-attempts", "int(0,100)", "3",
-     "how often the server may end a new connection over one message that is alone on its way "
-     "before this message fails; 0: any number",
+     "how often the server may end a new connection over a message that was sent alone before that "
+     "message fails; 0: no limit",
      kOptFixed},
-    {"queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", kOptFixed},
-    {"queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes",
+    {"queue-size", "int(1,10000000)", "100000", "limit of the memory queue, in messages",
+     kOptFixed},
+    {"queue-bytes", "bytes(1024,1099511627776)", "256M", "limit of the memory queue, in bytes",
      kOptFixed},
     {"overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block",
      "what happens when the queue is full", kOptFixed},
@@ -36,8 +38,8 @@ constexpr OptionSpec kCommon[] = {
      kOptFixed},
     {"message-timeout", "ms(0,2592000000)", "0",
      "a message that is not acknowledged in this time fails; 0: never", kOptFixed},
-    {"send-timeout", "ms(1,86400000)", "10s", "bound of a synchronous send"},
-    {"flush-timeout", "ms(0,3600000)", "10s", "bound of the flush in disconnect"},
+    {"send-timeout", "ms(1,86400000)", "10s", "time limit for a synchronous send"},
+    {"flush-timeout", "ms(0,3600000)", "10s", "time limit for the flush in disconnect"},
     {"max-message-bytes", "bytes(0,2147483647)", "0",
      "a larger message is completed with an error; 0: the adaptor's own limit"},
     {"work-wait", "ms(0,60000)", "50ms", "how long do_work may wait for a completion"},
@@ -48,39 +50,44 @@ constexpr OptionSpec kCommon[] = {
     {"headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1"},
     {"spool-dir", "path", "off", "directory of the spool (store and forward); off: none",
      kOptFixed},
-    {"spool-name", "string", "", "tells several spools of one endpoint apart", kOptFixed},
-    {"spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", kOptFixed},
-    {"spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", kOptFixed},
+    {"spool-name", "string", "", "distinguishes several spools for one endpoint", kOptFixed},
+    {"spool-mode", "enum(overflow,always)", "overflow",
+     "overflow: messages go to disk while the link is down or the queue is full; always: every "
+     "message does",
+     kOptFixed},
+    {"spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "size limit of the spool",
+     kOptFixed},
     {"spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", kOptFixed},
     {"spool-replay-rate", "int(0,1000000000)", "0",
-     "messages a second that leave the spool; 0: unlimited", kOptFixed},
+     "how many messages per second are sent from the spool; 0: unlimited", kOptFixed},
     {"spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", kOptFixed},
-    {"spool-sync", "enum(normal,full)", "normal",
-     "full: what is in the spool survives a power cut too", kOptFixed},
+    {"spool-sync", "enum(normal,full)", "normal", "full: the spool also survives a power failure",
+     kOptFixed},
     {"dead-letter-topic", "string", "",
-     "topic that gets what the broker refused for good, with the reason as header", kOptFixed},
+     "topic for messages that the broker refused for good, with the reason in a header", kOptFixed},
     {"dead-letter-dir", "path", "",
-     "directory that gets what the broker refused for good (and what dead-letter-topic does not "
-     "take), one JSON object a line",
+     "directory for messages that the broker refused for good (and those that dead-letter-topic "
+     "does not accept), one JSON object per line",
      kOptFixed},
     {"dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G",
-     "bound of dead-letter-dir; what comes then is lost, counted and logged", kOptFixed},
+     "size limit of dead-letter-dir; further messages are lost, counted and logged", kOptFixed},
     {"metrics-file", "path", "",
-     "Prometheus text file, written at every metrics-interval; %p in it is the process id",
+     "Prometheus text file, written every metrics-interval; %p in the name stands for the process "
+     "id",
      kOptLocal | kOptFixed},
     {"metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written",
      kOptLocal | kOptFixed},
     {"config-watch", "ms(0,86400000)", "0",
-     "how often to look whether the configuration file, a TLS file or a file named by "
-     "${file:/path} "
-     "changed, and then to connect anew with it; 0: never",
+     "how often to check whether the configuration file, a TLS file or a file named by "
+     "${file:/path} has changed, and to reconnect with it if so; 0: never",
      kOptLocal | kOptFixed},
     {"log-level", "enum(error,warn,info,debug)", "warn",
-     "this connection's level; the environment variable DSMSG_LOG wins", kOptLocal},
+     "log level of this connection; the environment variable DSMSG_LOG takes precedence",
+     kOptLocal},
     {"enable-tls", "bool", "0", "1: encrypt the connection"},
     {"tls-cafile", "path", "",
-     "file with the trusted certificates (PEM); empty, like tls-capath: the system's"},
-    {"tls-capath", "path", "", "directory with the trusted certificates, named by hash"},
+     "file with the trusted CA certificates (PEM); if this and tls-capath are empty: the system's"},
+    {"tls-capath", "path", "", "directory with the trusted CA certificates, named by hash"},
     {"tls-certfile", "path", "", "the client's certificate with its chain (PEM)"},
     {"tls-keyfile", "path", "", "the client's private key (PEM)"},
     {"tls-verify", "bool", "1", "0: do not check the broker's certificate (insecure)"},
@@ -153,7 +160,7 @@ const OptionSpec* OptionTable::Find(std::string_view name) const {
 }
 
 std::string OptionTable::Nearest(std::string_view name) const {
-  // A name of many kilobytes is no typing error, and the distance costs their product.
+  // A name of many kilobytes is not a typing error, and the cost is the product of the lengths.
   constexpr size_t kLongest = 64;
   if (name.empty() || name.size() > kLongest) return {};
   const OptionSpec* best = nullptr;

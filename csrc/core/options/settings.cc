@@ -50,7 +50,7 @@ void ReadCommonOptions(Settings* settings) {
   settings->max_message_bytes = config.GetBytes("max-message-bytes");
 }
 
-// Made once for each process, so that a signature in a log cannot be used to guess the password in
+// Created once per process, so that a logged signature cannot be used to guess the password behind
 // it.
 struct RandomKey {
   RandomKey() {
@@ -66,7 +66,7 @@ const std::array<uint8_t, 32>& ProcessKey() {
   return key.Get().bytes;
 }
 
-// Length-prefixed, so that no two different lists of fields give the same text.
+// Length-prefixed, so that different lists of fields never give the same text.
 void AppendField(std::string* out, std::string_view field) {
   out->append(std::to_string(field.size())).append(":").append(field).append(";");
 }
@@ -82,7 +82,7 @@ std::string CanonicalEndpoints(const Endpoints& endpoints) {
   return out;
 }
 
-// hostname and port are in the endpoints already, from wherever they came.
+// hostname and port are already in the endpoints, whatever their source.
 std::string CanonicalConfig(const Config& config) {
   std::string out;
   const std::string all = config.Canonical();
@@ -95,8 +95,8 @@ std::string CanonicalConfig(const Config& config) {
   return out;
 }
 
-// The client libraries read these files themselves. They skip the line with the mark, which begins
-// the first certificate or the key.
+// The client libraries read these files themselves and skip the line with the mark, the first line
+// of the first certificate or of the key.
 Status CheckTlsFiles(const Config& config) {
   for (const char* option : {"tls-cafile", "tls-certfile", "tls-keyfile"}) {
     const std::string path = config.GetString(option);

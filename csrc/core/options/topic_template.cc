@@ -14,8 +14,8 @@ Status Bad(size_t position, const std::string& what) {
                                       "$$ for a dollar sign"};
 }
 
-// A value comes from outside and becomes a topic or key: a NUL would cut it short in client
-// libraries, other control characters are refused by brokers.
+// A value comes from outside and becomes a topic or key: client libraries would cut it at a NUL,
+// and brokers refuse other control characters.
 void AppendClean(std::string_view value, std::string* out) {
   const size_t begin = out->size();
   out->append(value);
@@ -69,7 +69,7 @@ Status Template::AddField(std::string_view inside, size_t position) {
   }
   if (path.empty()) return Bad(position, "there is no field name");
   if (path.find_first_of(" \t") != std::string_view::npos) {
-    return Bad(position, "a field name holds no blanks");
+    return Bad(position, "a field name must not contain blanks");
   }
   if (path == "topic") {
     part.kind = Part::Kind::kTopic;

@@ -70,7 +70,7 @@ void CompletionQueue::Dispatch(Millis wait) {
     const Due& due = batch[done++];
     Contained([&due] { due.callback(due.user_ptr, due.outcome); },
               [](const char* what) { LogException("a send callback", what); });
-    if (!process_.is_here()) done = batch.size();  // it has forked: the parent calls the others
+    if (!process_.is_here()) done = batch.size();  // it forked: the parent calls the others
   }
 }
 
@@ -87,7 +87,7 @@ void CompletionQueue::Gather(std::unique_lock<std::mutex>* lock) {
   woken_ = Clock::now();
 }
 
-// The first `begin` of the batch were called.
+// The first `begin` callbacks of the batch have run.
 void CompletionQueue::GiveBack(std::vector<Due>* batch, size_t begin) {
   if (!process_.is_here()) return;  // the lock may be held by a thread that is not here
   batch->erase(batch->begin(), batch->begin() + static_cast<std::ptrdiff_t>(begin));

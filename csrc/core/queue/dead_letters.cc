@@ -25,7 +25,7 @@ void String(Json* json, std::string_view text) {
   json->String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-// Bytes as text where they are text, else as base64 under another name.
+// Bytes as text if they are text, otherwise as base64 under another name.
 void Bytes(Json* json, const std::string& name, std::string_view bytes) {
   if (g_utf8_validate(bytes.data(), static_cast<gssize>(bytes.size()), nullptr) != FALSE) {
     String(json, name);
@@ -91,7 +91,7 @@ Status DeadLetters::Prepare() {
   if (folder_.empty()) return {};
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
-  if (error) return Bad(folder_, "cannot be made: " + error.message());
+  if (error) return Bad(folder_, "cannot be created: " + error.message());
   if (access(folder_.c_str(), W_OK | X_OK) != 0) {
     return Bad(folder_, "cannot be written: " + std::generic_category().message(errno) +
                             " (may this user write there?)");
@@ -120,7 +120,7 @@ bool DeadLetters::MakeLetter(const Outgoing& refused, const Status& reason, Outg
   *at++ = '\0';
   letter->message.key = append(from.key);
   letter->message.has_key = from.has_key;
-  // The present: the message's own time may be what it was refused for.
+  // The current time: the message's own time may be the reason for the refusal.
   letter->message.timestamp_ms =
       std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch())
           .count();

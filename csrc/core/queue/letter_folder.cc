@@ -18,7 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Sizes are read again after this time: somebody removes files, or another process adds to them.
+// Sizes are read again after this time, because files may be removed or another process may add to
+// them.
 constexpr Millis kCountPause{100};
 
 Status SystemError(const std::string& path, int error) {
@@ -58,7 +59,7 @@ Status LetterFolder::Append(const std::string& name, std::string_view line, uint
   const std::string text = (half_ ? "\n" : "") + std::string(line);
   struct stat before {};
   if (::fstat(file_.get(), &before) != 0) return SystemError(path, errno);
-  // One write a line: what several processes write does not mix.
+  // One write per line, so that lines from several processes do not mix.
   ssize_t written;
   do {
     written = ::write(file_.get(), text.data(), text.size());
@@ -69,13 +70,13 @@ Status LetterFolder::Append(const std::string& name, std::string_view line, uint
     return {};
   }
   const int error = written < 0 ? errno : ENOSPC;
-  // The beginning of a line is taken back, unless somebody has written behind it.
+  // An incomplete line is removed, unless something has been written after it.
   struct stat after {};
   if (written > 0 && ::fstat(file_.get(), &after) == 0 &&
       after.st_size == before.st_size + written) {
     [[maybe_unused]] const int cut = ::ftruncate(file_.get(), before.st_size);
   }
-  open_path_.clear();  // Open looks how it ends now
+  open_path_.clear();  // Open checks how the file ends
   return SystemError(path, error);
 }
 

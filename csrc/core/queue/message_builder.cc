@@ -28,7 +28,7 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-// Appends to the message's buffer and returns where it now stands.
+// Appends to the message's buffer and returns the position there.
 class Cursor {
  public:
   explicit Cursor(uint8_t* at) : at_(reinterpret_cast<char*>(at)) {}
@@ -88,16 +88,17 @@ Result<MessageBuilder> MessageBuilder::Create(const Settings& settings,
   return builder;
 }
 
-// A host may pass the last field of the connection string: a port or a password, never a topic
-// (rule 14).
+// A host may pass the last field of the connection string, which is a port or a password, never a
+// topic.
 std::string_view MessageBuilder::UsableTopic(std::string_view given) const {
   return !not_a_topic_.empty() && Trimmed(given) == not_a_topic_ ? std::string_view() : given;
 }
 
 std::string MessageBuilder::NoTopic() const {
-  return std::string("no topic: give one to the call, ") +
-         (third_is_topic_ ? "as third field of the connection string (host;port;topic) " : "") +
-         "or as `topic` in the configuration";
+  return std::string("no topic: pass one to the call, give it ") +
+         (third_is_topic_ ? "as the third field of the connection string (host;port;topic) or "
+                          : "") +
+         "as `topic` in the configuration";
 }
 
 Status MessageBuilder::CheckTopic(std::string_view topic) const {
@@ -105,7 +106,7 @@ Status MessageBuilder::CheckTopic(std::string_view topic) const {
   const bool named = !UsableTopic(topic).empty() || default_topic_.has_value();
   if (named || (topic_template_ && !topic_template_->needs_topic())) return {};
   std::string text = NoTopic();
-  if (topic_template_) text += " (topic-template uses ${topic}, so it needs one, too)";
+  if (topic_template_) text += " (topic-template uses ${topic}, so it needs one too)";
   if (!topic.empty())
     text += " (the topic given is the last field of the connection string: its port or password)";
   return {Code::kInvalidArgument, text};
@@ -165,7 +166,7 @@ Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logge
   if (!complete) {
     Metrics::Add(metrics.missing_fields);
     logger.Limited(LogLevel::kWarn, "missing field",
-                   "a field of a template is missing in the payload");
+                   "a field of a template is missing from the payload");
   }
   size_t size = request.payload.size() + topic.size() + 1 + key.size() + header_text.size();
   for (const auto& [name, value] : request.headers) size += name.size() + value.size();

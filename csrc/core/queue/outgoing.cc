@@ -7,7 +7,7 @@ void SyncWaiter::Finish(Status status) {
   std::lock_guard lock(mutex_);
   status_ = std::move(status);
   done_ = true;
-  done_cv_.notify_all();  // under the lock: the waiter may be gone right after it
+  done_cv_.notify_all();  // under the lock: the waiter may be gone right afterwards
 }
 
 bool SyncWaiter::WaitUntil(Deadline deadline) {

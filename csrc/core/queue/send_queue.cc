@@ -94,11 +94,12 @@ bool SendQueue::MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& inc
   return !closed_;
 }
 
-// Waits while the broker acknowledges. A whole timeout without an acknowledgement means that
-// waiting is pointless until the next one: a live pipeline must not stall once for every message.
+// Waits as long as the broker acknowledges. After a whole timeout without an acknowledgement,
+// waiting is pointless until the next one: a live pipeline must not stall on every message.
 void SendQueue::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes,
                             Deadline deadline) {
-  // NotifyRoom waits for much room: with a slow broker that may be far off, and less will do.
+  // NotifyRoom waits for a lot of room: with a slow broker that may take long, and less is enough
+  // here.
   constexpr Millis kLook{20};
   const uint64_t before = acknowledgements_;
   bool woken = false;
@@ -194,7 +195,7 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
   return retried;
 }
 
-// As the broker's answer says.
+// According to the broker's answer.
 void SendQueue::End(uint32_t index, const Status& status, FinishedList* finished,
                     std::vector<Refused>* refused) {
   const Slot& slot = slots_[index];
@@ -237,7 +238,7 @@ void SendQueue::Recover() {
 }
 
 void SendQueue::RecoverLocked() {
-  while (flight_.tail != kNone) {  // from the newest back, so that each finds its place at the head
+  while (flight_.tail != kNone) {  // newest first, so that each finds its place at the head
     Metrics::Add(metrics_.retried);
     MoveToWaiting(flight_.tail);
   }
@@ -257,7 +258,7 @@ Clock::time_point SendQueue::Expire(Clock::time_point now, FinishedList* finishe
     for (uint32_t index = list->head; index != kNone;) {
       const uint32_t next = slots_[index].next;
       const Outgoing& outgoing = slots_[index].outgoing;
-      // The bytes of a dead letter in flight are still wanted.
+      // The bytes of a dead letter in flight are still needed.
       if (outgoing.spool_id != 0 || (outgoing.dead_letter && list == &flight_)) {
         index = next;
         continue;
@@ -332,7 +333,8 @@ bool SendQueue::AnyBehind(std::string_view key) const {
 
 void SendQueue::ReleaseBehind(const std::function<bool(std::string_view key)>& blocked) {
   std::lock_guard lock(mutex_);
-  // A key that gets free during the walk stays blocked, or its later messages would overtake.
+  // A key that becomes free during the walk stays blocked; otherwise its later messages would
+  // overtake.
   std::unordered_set<size_t> blocked_keys;
   for (uint32_t index = behind_.head; index != kNone;) {
     const uint32_t next = slots_[index].next;

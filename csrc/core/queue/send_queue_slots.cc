@@ -11,7 +11,7 @@ bool SendQueue::Full(size_t more_bytes) const {
   return held_messages_ >= limits_.messages || held_bytes_ + more_bytes > limits_.bytes;
 }
 
-// The bounds and about as much as may be on its way to the disk at a time.
+// The limits plus about as much as may be on its way to disk at a time.
 bool SendQueue::Overfull() const {
   constexpr size_t kMoreMessages = 100000, kMoreBytes = size_t{32} << 20;
   return held_messages_ >= limits_.messages + kMoreMessages ||
@@ -23,8 +23,8 @@ bool SendQueue::ByKey(const Slot& slot, const List& list) const {
          slot.outgoing.spool_id == 0;
 }
 
-// Half of the queue at most, so that there is always something that can be evicted; one message
-// always.
+// At most half of the queue, so that there is always something to evict; always at least one
+// message.
 bool SendQueue::FlightRoom(size_t more_bytes) const {
   if (flight_messages_ == 0) return true;
   return flight_messages_ < limits_.messages / 2 && flight_bytes_ + more_bytes <= limits_.bytes / 2;
@@ -57,8 +57,8 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
   return index;
 }
 
-// Frees a slot that was told (or abandoned) and gives its message away; `list` is where it is
-// linked, or null.
+// Frees a slot whose outcome was reported (or that was abandoned) and moves its message out; `list`
+// is the list it is linked in, or null.
 Outgoing SendQueue::Release(uint32_t index, List* list) {
   if (list != nullptr) Unlink(index, list);
   Slot& slot = slots_[index];
@@ -99,9 +99,9 @@ void SendQueue::Link(uint32_t index, List* list) {
   ++list->count;
 }
 
-// After which one: the last with a smaller sequence, kNone for the front. The place is nearly
-// always at one of the ends; what comes back comes by the thousand and next to each other, so the
-// search begins where the last one was put.
+// The one to insert after: the last with a smaller sequence, kNone for the front. The place is
+// nearly always at one of the ends. Returned messages come by the thousand and next to each other,
+// so the search starts where the last one was put.
 uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
   if (list.tail == kNone || slots_[list.tail].outgoing.sequence < sequence) return list.tail;
   if (slots_[list.head].outgoing.sequence > sequence) return kNone;
@@ -151,7 +151,7 @@ void SendQueue::MoveToWaiting(uint32_t index) {
   Link(index, &waiting_);
 }
 
-// For messages in flight only after the driver was closed.
+// For messages in flight, only after the driver has been closed.
 void SendQueue::AllToWaiting() {
   while (flight_.tail != kNone) MoveToWaiting(flight_.tail);
   while (behind_.tail != kNone) MoveToWaiting(behind_.tail);
@@ -173,14 +173,14 @@ bool SendQueue::Idle() const {
   return closed_ ? open_ <= behind_.count && spooled_ == 0 : open_ == 0;
 }
 
-// One less that somebody is to be told of.
+// One message fewer whose outcome is still to be reported.
 void SendQueue::Ended(uint64_t spool_id) {
   --(spool_id == 0 ? open_ : spooled_);
   if (Idle()) idle_cv_.notify_all();
 }
 
-// Ends a message that the core gives up on. In flight, its memory stays until the driver lets go of
-// it.
+// Ends a message that the core gives up on. If it is in flight, its memory stays until the driver
+// releases it.
 void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
   Slot& slot = slots_[index];
   const uint64_t spool_id = slot.outgoing.spool_id;
@@ -195,8 +195,8 @@ void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedL
   Ended(spool_id);
 }
 
-// A sender that waits is woken when there is room for more than one message: waking it for each
-// would cost a context switch a message.
+// A waiting sender is woken when there is room for several messages: waking it for each would cost
+// a context switch per message.
 void SendQueue::NotifyRoom() {
   if (blocked_ == 0) return;
   const size_t messages_mark = limits_.messages - std::max<size_t>(1, limits_.messages / 16);

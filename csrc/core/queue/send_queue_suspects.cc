@@ -62,10 +62,10 @@ void SendQueue::Convict(FinishedList* finished, std::vector<Refused>* refused) {
     const Message& message = slot->outgoing.message;
     const std::string text =
         "the server ended the connection over this message (attempts: " +
-        std::to_string(slot->outgoing.blames) + ", alone on its way; topic \"" +
+        std::to_string(slot->outgoing.blames) + ", sent alone; topic \"" +
         std::string(message.topic) + "\", " + std::to_string(message.payload.size()) +
-        " bytes): is it too large for the server, or its topic one that the server does not take, "
-        "or that this user may not write to? Last: " +
+        " bytes): is it too large for the server, or is its topic one that the server does not "
+        "accept or this user may not write to? Last error: " +
         accusation_;
     End(static_cast<uint32_t>(accused_ & kNone), {Code::kRejected, text}, finished, refused);
   }
@@ -74,13 +74,13 @@ void SendQueue::Convict(FinishedList* finished, std::vector<Refused>* refused) {
   NotifyRoom();
 }
 
-// Null where it has ended meanwhile, or is on its way again.
+// Null if it has ended meanwhile or is in flight again.
 SendQueue::Slot* SendQueue::Accused() {
   Slot* slot = Lookup(accused_);
   return slot != nullptr && slot->state == State::kWaiting ? slot : nullptr;
 }
 
-// The oldest, but for an accused that is passed over while there is another.
+// The oldest, except that an accused message is passed over while there is another.
 uint32_t SendQueue::FirstToGo() {
   const uint32_t head = waiting_.head;
   if (!passed_over_ || NameOf(head) != accused_) return head;
@@ -89,7 +89,7 @@ uint32_t SendQueue::FirstToGo() {
   return passed_over_ ? next : head;
 }
 
-// A suspect goes when nothing else is in flight, and nothing else goes with it.
+// A suspect is sent when nothing else is in flight, and nothing else is sent with it.
 bool SendQueue::MustWait(const Slot& slot) const {
   if (flight_messages_ == 0) return false;
   return passed_over_ || slot.outgoing.suspect() ||

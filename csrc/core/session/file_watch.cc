@@ -30,7 +30,7 @@ void FileWatch::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-// One text for the state of all files: comparing it is comparing them.
+// One text for the state of all files; comparing the texts compares the files.
 std::string FileWatch::Look() const {
   std::string state;
   for (const std::string& file : files_) {

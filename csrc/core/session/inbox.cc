@@ -86,7 +86,7 @@ bool Inbox::Close(Deadline deadline) {
   items_.clear();
   bytes_ = 0;
   changed_cv_.notify_all();
-  // The last owner of a session may be its own callback's call.
+  // The last owner of a session may be a call of its own callback.
   if (std::this_thread::get_id() == thread_) return true;
   return idle_cv_.wait_until(lock, deadline, [this] { return calling_ == nullptr; });
 }
@@ -116,13 +116,13 @@ void Inbox::Run() {
           });
         },
         [](const char* what) { LogException("a subscribe callback", what); });
-    if (!process_.is_here()) return;  // the callback has forked, and returned in the child
+    if (!process_.is_here()) return;  // the callback forked and returned in the child
     lock.lock();
     calling_ = nullptr;
     idle_cv_.notify_all();
     acks_.push_back(std::move(item.ack));
     if (closed_) return;  // the link may be gone: do not wake it
-    // One wake-up for many: the I/O thread takes every acknowledgement there is.
+    // One wake-up for many: the I/O thread takes all pending acknowledgements.
     const bool wake = acks_.size() == 1 || (refused_ && items_.size() <= kMaxMessages / 2);
     if (wake) {
       refused_ = false;

@@ -80,8 +80,8 @@ void Link::Wake(bool urgent) {
   if (sleep_.exchange(Sleep::kAwake) != Sleep::kAwake) Signal();
 }
 
-// The flag is set on both sides of the write. Before: the I/O thread, woken at once, must see it or
-// it would not drain the descriptor. After: a drain of an earlier signal may have taken the flag
+// The flag is set before and after the write. Before: the I/O thread, woken at once, must see it or
+// it would not drain the descriptor. After: draining an earlier signal may have cleared the flag
 // before the write.
 void Link::Signal() {
   signalled_ = true;
@@ -177,7 +177,7 @@ void Link::ReportDown(const Status& reason, bool failed_attempt) {
   const std::string text =
       reason.message() +
       (down->gives_up ? "; gave up (reconnect, reconnect-attempts)" : "; trying again");
-  // How a link was lost is told apart from why it cannot be opened again.
+  // How a link was lost is logged separately from why it cannot be opened again.
   const char* const key = failed_attempt ? "link" : "lost";
   if (down->first || down->gives_up) {
     parts_.logger.Unlimited(LogLevel::kWarn, key, text);
@@ -214,11 +214,11 @@ void Link::TellRefused(std::vector<Finished>* finished, std::vector<SendQueue::R
     parts_.logger.Limited(LogLevel::kWarn, CodeName(ended.status.code()),
                           "message refused: " + ended.status.message());
   }
-  KeepRefused(refused);  // first: who is told of a refusal finds the dead letter
+  KeepRefused(refused);  // first, so that whoever learns of a refusal finds the dead letter
   parts_.completions.Push(finished);
 }
 
-// Never waits for room: a dead letter that finds none goes to the directory.
+// Never waits for room: without room, the dead letter goes to the directory.
 void Link::KeepRefused(std::vector<SendQueue::Refused>* refused) {
   if (refused->empty()) return;
   for (auto& [outgoing, status] : *refused) {

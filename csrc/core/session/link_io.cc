@@ -14,13 +14,13 @@
 namespace dsmsg {
 namespace {
 
-constexpr Millis kIdleBudget{1000};    // for drivers that have something to do now and then
-constexpr Millis kBlockedBudget{100};  // offered again at the latest
-constexpr Millis kStable{5000};        // a link that lasted this long starts the backoff anew
-// A server that was only restarted is found again within 5 s.
+constexpr Millis kIdleBudget{1000};    // for drivers that have periodic work
+constexpr Millis kBlockedBudget{100};  // latest time to offer it again
+constexpr Millis kStable{5000};        // a link that lasted this long resets the backoff
+// A server that was merely restarted is found again within 5 s.
 constexpr Millis kYoung{60000}, kYoungMax{4000};
 
-// More than an attempt needs: a process that is short of them ends connections by itself.
+// More than one attempt needs: a process short of descriptors ends connections by itself.
 bool DescriptorsAreThere(int any) {
   std::array<UniqueFd, 32> spare;
   for (UniqueFd& each : spare) {
@@ -34,8 +34,8 @@ bool DescriptorsAreThere(int any) {
 
 void Link::Run() {
   io_thread_ = std::this_thread::get_id();
-  // What throws is a driver, or the library, that ran out of memory, threads or descriptors: an
-  // outage like any other.
+  // A driver or its library throws when it runs out of memory, threads or descriptors: an outage
+  // like any other.
   while (!stopping()) {
     Status thrown;
     const auto keep = [&](const char* what) { thrown = {Code::kUnavailable, what}; };
@@ -103,9 +103,10 @@ bool Link::TryOpen() {
   return true;
 }
 
-// The server ended a connection with one message in flight and takes the next one at once. A server
-// that died would not have: it is the message, or chance. What ends connections by itself (a client
-// of the same name, a flaky network) shows when the new one has to last without the message first.
+// The server ended a connection with one message in flight and accepts the next connection at once.
+// A server that died could not do that: either the message is the cause, or chance. Other causes (a
+// client of the same name, a flaky network) show themselves because the new connection must first
+// last without the message.
 void Link::JudgeAccused(const Status& reason) {
   constexpr Millis kProof{1000};
   std::vector<Finished> finished;
@@ -116,8 +117,8 @@ void Link::JudgeAccused(const Status& reason) {
   TellRefused(&finished, &refused);
 }
 
-// Whatever the driver still reports belongs to messages in flight; the rest of those waits again.
-// `lost`: as SendQueue::RecoverLost, else false.
+// Anything the driver still reports belongs to messages in flight; the other messages in flight
+// wait again. `lost`: see SendQueue::RecoverLost; otherwise false.
 bool Link::CloseDriver(Millis drain, bool lost) {
   open_ = false;
   driver_->Close(drain, -1);
@@ -128,7 +129,7 @@ bool Link::CloseDriver(Millis drain, bool lost) {
   return false;
 }
 
-// `subscribing`: no message of ours has to do with it.
+// `subscribing`: none of our messages is the cause.
 void Link::LinkLost(const Status& reason, bool subscribing) {
   if (Clock::now() - up_since_ > kStable) reconnect_backoff_.Reset();
   const bool core_retries = parts_.factory.info->retry == RetryOwner::kCore;
@@ -137,7 +138,7 @@ void Link::LinkLost(const Status& reason, bool subscribing) {
   ReportDown(reason, false);
   down_since_ = Clock::now();
   accusation_ = judge && DescriptorsAreThere(wake_.fd()) ? reason : Status();
-  if (accusation_.ok()) Pause(false);  // else at once: a server that died is not back yet
+  if (accusation_.ok()) Pause(false);  // otherwise at once: a server that died is not back yet
 }
 
 // Waits for the next attempt; messages expire meanwhile.
@@ -146,13 +147,13 @@ void Link::Pause(bool slowly) {
   const bool young = Clock::now() - down_since_ < kYoung;
   const Millis pause = slowly ? settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
                               : reconnect_backoff_.Next(young ? kYoungMax : Millis::max());
-  // An attempt that waited for an answer was a pause itself.
+  // An attempt that waited for an answer was a pause in itself.
   const Deadline end = (young ? std::max(attempted_at_, down_since_) : Clock::now()) + pause;
   while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
     Deadline next = end;
     if (parts_.queue != nullptr && message_timeout.count() > 0) {
       std::vector<Finished> finished;
-      // A message accepted after this look cannot expire before a whole message-timeout from now.
+      // A message accepted after this check cannot expire before a whole message-timeout from now.
       const auto now = Clock::now();
       const auto due = parts_.queue->Expire(now, &finished);
       next = std::min({end, due, now + message_timeout});
@@ -187,17 +188,16 @@ void Link::Drive() {
   parts_.observer.OnTick();
   bool blocked = true, room = false;
   if (parts_.inbox != nullptr) {
-    HandleAcks();  // first: a driver may look at what was acknowledged when the topics change
+    HandleAcks();  // first: a driver may check what was acknowledged when the topics change
     if (Status lost = HandleSubscription(); !lost.ok()) return LinkLost(lost, true);
   }
   if (parts_.queue != nullptr) {
     if (hold_requested_.exchange(false)) hold_until_ = Clock::now() + retry_backoff_.Next();
     blocked = SubmitWaiting();
-    // What completed inside Submit makes room, and no event of the driver's will tell of it.
+    // A message that completed inside Submit makes room, and the driver reports no event for it.
     room = blocked && !outcomes_.empty();
     HandleOutcomes(&outcomes_);
-    // From here on a host that adds a message wakes us; what came before is seen by the look at the
-    // queue in PollBudget.
+    // From here on, a host that adds a message wakes us; PollBudget sees what was added before.
     if (!blocked) sleep_ = Sleep::kIdle;
   }
   const Status status = driver_->Poll(room ? Millis(0) : PollBudget(blocked), wake_.fd());
@@ -206,8 +206,9 @@ void Link::Drive() {
   if (parts_.queue != nullptr) {
     for (const SendQueue::Outcome& outcome : outcomes_) {
       if (outcome.status.retryable()) continue;
-      // It refuses with the end of the connection, perhaps, and is there. That it takes messages
-      // says nothing: so it would between two clients of one name, which end each other.
+      // A server that refuses may do so by ending the connection, but it is there. That it accepts
+      // messages proves nothing: it would do so too between two clients of the same name that keep
+      // disconnecting each other.
       (outcome.status.ok() ? retry_backoff_ : reconnect_backoff_).Reset();
     }
     HandleOutcomes(&outcomes_);
@@ -269,11 +270,11 @@ bool Link::ReplacementWaits() {
   return replacement_ != nullptr;
 }
 
-// Not ok: the driver has the wrong topics, the link has to be opened anew.
+// Not ok: the driver has the wrong topics, and the link must be reopened.
 Status Link::HandleSubscription() {
   const Deadline usual = Clock::now() + settings_->connect_timeout;
   while (const auto step = parts_.subscription->Next(usual)) {
-    // Looked at after the step: a subscribe that follows a reload is for the new broker.
+    // Checked after the step: a subscribe that follows a reload is for the new broker.
     if (ReplacementWaits()) return {};
     const Status status = driver_->Subscribe(step->topics(), step->deadline);
     if (status.permanent()) {
@@ -282,7 +283,7 @@ Status Link::HandleSubscription() {
     }
     Status lost = parts_.subscription->Answer(*step, status);
     if (!lost.ok()) return lost;
-    HandleAcks();  // what belongs to topics that were given up
+    HandleAcks();  // acknowledgements for topics no longer subscribed to
   }
   return {};
 }
@@ -291,7 +292,7 @@ void Link::HandleAcks() {
   parts_.inbox->TakeAcks(&acks_);
   const uint64_t epoch = epoch_.load();
   for (Inbox::Ack& ack : acks_) {
-    // After a reconnect the broker delivers what was not acknowledged again, under new names.
+    // After a reconnect, the broker delivers unacknowledged messages again, under new names.
     const bool known = ack.epoch == epoch;
     if (ack.unseen) {
       driver_->Release(known ? ack.token : kNoToken, std::move(*ack.unseen));

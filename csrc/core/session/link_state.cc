@@ -37,7 +37,8 @@ LinkState::Up LinkState::SetUp() {
     told_down_ = false;
     last_error_ = Status();
     up_ = true;
-    // Before connect() can return: a host that sends at once must find a queue that waits for room.
+    // Set before connect() can return: a host that sends at once must find a queue that waits for
+    // room.
     if (queue_ != nullptr) queue_->SetLinkUp(true);
   }
   changed_cv_.notify_all();
@@ -62,8 +63,8 @@ std::optional<LinkState::Down> LinkState::SetDown(const Status& reason, bool fai
     const bool used_up = reconnect_attempts_ > 0 && failures_ >= reconnect_attempts_;
     down.gives_up = !down.known && (!reconnect_ || used_up);
     given_up_ = down.gives_up;
-    // A server that ends a connection, over a message perhaps, takes the next one: until an attempt
-    // has failed a full queue waits, and no message goes in the place of that one.
+    // A server that ended a connection, perhaps over a message, usually accepts the next one: until
+    // an attempt has failed, a full queue waits, and no message is dropped because of that one.
     if (queue_ != nullptr && (failed_attempt || down.gives_up)) queue_->SetLinkUp(false);
   }
   changed_cv_.notify_all();

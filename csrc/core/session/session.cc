@@ -13,10 +13,10 @@ namespace {
 
 constexpr Millis kStopGrace{500};  // of a connect that failed
 
-// disconnect() returns within flush-timeout and a second: this and what threads need to be woken on
-// a busy machine. It is shared out: a subscribe callback in progress, acknowledgements of received
-// messages, the driver's Close (at most 400 ms), the spool. What takes less leaves more to the
-// next.
+// disconnect() returns within flush-timeout plus one second: this time plus what it takes to wake
+// threads on a busy machine. It is shared between a subscribe callback in progress,
+// acknowledgements of received messages, the driver's Close (at most 400 ms) and the spool. Time
+// that one step does not need is left to the next.
 constexpr Millis kEndGrace{850};
 constexpr Millis kCallbackGrace{300};
 constexpr Millis kDrain{500}, kLeastDrain{100};
@@ -24,7 +24,7 @@ constexpr Millis kAfterDrain{500};  // Close, and a rest for the spool
 constexpr Millis kSpoolRest{100};
 constexpr Millis kWithdraw{20};
 
-// The sessions whose callbacks this thread is inside of, innermost first.
+// The sessions whose callbacks this thread is running, innermost first.
 class CallbackFrame {
  public:
   explicit CallbackFrame(const Session* session) : session_(session), outer_(innermost_) {
@@ -162,7 +162,8 @@ Status Session::Start() {
     case ConnectMode::kStrict:
       break;
   }
-  // The driver keeps to connect-timeout itself and says which step failed; the grace lets it.
+  // The driver itself observes connect-timeout and says which step failed; the grace gives it time
+  // to.
   return producer_->state().WaitFirstAttempt(Clock::now() + settings_.connect_timeout + kStopGrace);
 }
 
@@ -227,8 +228,8 @@ Status Session::Send(const SendRequest& request) {
   Token token = 0;
   const Status accepted = Accept(request, {nullptr, nullptr, waiter}, &token, deadline);
   if (!accepted.ok()) return accepted;
-  // Withdrawn, or it ended in this moment and its outcome is on its way, or it is just being moved
-  // from the queue to the spool: again.
+  // It was withdrawn, or it has just ended and its outcome is on its way, or it is just being moved
+  // from the queue to the spool: try again.
   for (Deadline next = deadline; !waiter->WaitUntil(next); next = Clock::now() + kWithdraw) {
     std::vector<Finished> finished;
     queue_.Withdraw(token, &finished);
@@ -237,7 +238,7 @@ Status Session::Send(const SendRequest& request) {
   }
   Status status = waiter->status();
   if (status.code() != Code::kTimeout || producer_->up()) return status;
-  // What the sender can do something about.
+  // The reason that the sender can act on.
   const Status reason = producer_->state().last_error();
   if (reason.ok()) return status;
   return {status.code(), status.message() + ", the link is down: " + reason.message()};
@@ -252,7 +253,7 @@ void Session::Dispatch(Millis wait) {
 
 void Session::DoWork() {
   notifier_->HostCalled();
-  // The I/O thread looks for expired messages too, but not while an attempt to connect keeps it.
+  // The I/O thread also checks for expired messages, but not during an attempt to connect.
   std::vector<Finished> finished;
   queue_.Expire(Clock::now(), &finished);
   completions_.Push(&finished);
@@ -262,11 +263,11 @@ void Session::DoWork() {
 bool Session::InCallback() const { return CallbackFrame::Inside(this); }
 
 bool Session::FlushUntil(Deadline deadline) {
-  constexpr Millis kLook{50};  // how often hopelessness is looked for while waiting
+  constexpr Millis kLook{50};  // how often to check, while waiting, whether there is still hope
   producer_->BeginFlush();
   while (true) {
     const Deadline next = std::min(deadline, Clock::now() + kLook);
-    // What is on its way to the disk comes back when that fails.
+    // Messages on their way to disk come back if the write fails.
     if (queue_.WaitIdle(next) &&
         (spool_ == nullptr || !spool_->WaitDurable(deadline) || queue_.WaitIdle(Clock::now()))) {
       return true;
@@ -279,7 +280,7 @@ bool Session::Flush(Millis timeout) {
   notifier_->HostCalled();
   const Deadline deadline = Clock::now() + timeout;
   const auto durable = [&] { return spool_ == nullptr || spool_->WaitDurable(deadline); };
-  // What waited behind the spool may have gone there meanwhile, and may have come back.
+  // Messages that waited behind the spool may have moved to it meanwhile, and may have come back.
   do {
     if (!durable() || !queue_.WaitIdle(deadline) || !durable()) return false;
   } while (!queue_.WaitIdle(Clock::now()));
@@ -331,9 +332,9 @@ void Session::StopLinks(Deadline end) {
   if (!dispatch_rest) return;
   const Deadline deadline = std::min(end - kSpoolRest, Clock::now() + kDrain);
   if (const size_t left = inbox_->Drain(deadline); left > 0) {
-    logger_.Warn("disconnect: " + std::to_string(left) +
-                 " received messages were acknowledged but not handed over, the callback is too "
-                 "slow");
+    logger_.Warn(
+        "disconnect: " + std::to_string(left) +
+        " received messages were acknowledged but never passed to the callback, which is too slow");
   }
   CloseInbox(deadline);
 }

@@ -43,7 +43,7 @@ std::string Session::LastError() const {
   const std::string reason = metrics_.LastFailureReason(), loss = metrics_.LastLossReason();
   const std::string lost = losses_.Summary();
   if (lost.empty()) return reason;
-  // A server that refuses a message ends the connection as well, perhaps.
+  // A server that refuses a message may also end the connection.
   const bool more = !loss.empty() && loss != reason;
   return reason + " [since connect: " + lost + (more ? "; the last: " + loss : "") + "]";
 }
@@ -54,7 +54,7 @@ Status Session::StartMetricsFile() {
   if (path.empty()) return {};
   bool per_process = false;
   MetricsFile::Expand(path, &per_process);
-  // Files of several processes are read together: no two connections may look the same there.
+  // Files of several processes are read together, so no two connections may look the same there.
   const std::string connection =
       (per_process ? std::to_string(getpid()) + '-' : "") + std::to_string(++connections);
   auto started = MetricsFile::Start(path, settings_.config.GetMillis("metrics-interval"),

@@ -40,13 +40,13 @@ Status Session::Subscribe(std::vector<std::string> topics,
   const Status status =
       subscription_.Replace(std::move(wanted), deadline, [&] { link.value()->Resubscribe(); });
   if (!status.ok()) return status;
-  // So that a host that frees the context of the previous callback need not do more; bounded,
-  // because that callback may wait for a lock that this caller holds.
+  // A host may then free the context of the previous callback without further ado. The wait is
+  // bounded, because that callback may wait for a lock that this caller holds.
   const SubscriptionPtr current = subscription_.current();
   if (!inbox_->WaitForOlderCall(current->generation, Clock::now() + kCallGrace)) {
     logger_.Warn(
-        "subscribe: the new callback is in force, but a call of the previous one still runs; what "
-        "that uses has to stay valid until it returns (the first call of the new one comes after)");
+        "subscribe: the new callback is in force, but a call of the previous one is still running; "
+        "what it uses must stay valid until it returns (only then is the new one called)");
   }
   return {};
 }
@@ -59,8 +59,8 @@ bool Session::Matches(const std::string& filter, const std::string& topic) const
 void Session::CloseInbox(Deadline deadline) {
   if (inbox_->Close(deadline)) return;
   logger_.Warn(
-      "disconnect: a call of the subscribe callback still runs and is left alone; what it uses has "
-      "to stay valid until it returns (its message is not acknowledged)");
+      "disconnect: a call of the subscribe callback is still running and is no longer waited for; "
+      "what it uses must stay valid until it returns (its message is not acknowledged)");
 }
 
 }  // namespace dsmsg

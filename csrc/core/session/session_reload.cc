@@ -12,7 +12,7 @@ bool IsReloadable(const OptionTable& table, std::string_view name) {
   return spec == nullptr || (spec->flags & kOptFixed) == 0;
 }
 
-// What a reload would read again.
+// The files that a reload would read again.
 std::vector<std::string> FilesOf(const Config& config, const std::string& config_path) {
   std::vector<std::string> files = config.files();
   if (!config_path.empty()) files.push_back(config_path);
@@ -52,7 +52,7 @@ Status Session::Reload(const std::string& conn_str, const std::string& config_pa
   return {};
 }
 
-// links_mutex_ is held. All is prepared before anything changes.
+// links_mutex_ is held. Everything is prepared before anything changes.
 Status Session::ReplaceLinks(const std::shared_ptr<const Settings>& settings) {
   Result<std::unique_ptr<Driver>> producer = producer_->Prepare(*settings);
   if (!producer.ok()) return producer.status();
@@ -99,7 +99,7 @@ void Session::StartFileWatch() {
       std::make_unique<FileWatch>(FilesOf(settings_.config, config_path_), interval, [this] {
         const Status status = ReloadChanged();
         if (status.ok()) {
-          logger_.Warn("reload: a file of the configuration changed, connecting anew");
+          logger_.Warn("reload: a configuration file changed, reconnecting");
         } else {
           logger_.Error("reload: the changed configuration is not used: " + status.message());
         }

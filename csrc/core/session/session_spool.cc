@@ -7,7 +7,7 @@
 namespace dsmsg {
 namespace {
 
-// What asks for a spool must not be ignored: messages would be in memory only.
+// Settings that ask for a spool must not be ignored: messages would be in memory only.
 Status CheckNoSpool(const Config& config, Logger& logger) {
   for (const auto& [name, value] :
        {std::pair("overflow", "spool"), std::pair("spool-mode", "always")}) {
@@ -21,7 +21,7 @@ Status CheckNoSpool(const Config& config, Logger& logger) {
     if (!name.starts_with("spool-") || name == "spool-dir" || !config.IsSet(name)) continue;
     unused.append(unused.empty() ? "" : ", ").append(name);
   }
-  // spool-dir=off is a decision.
+  // spool-dir=off is deliberate.
   if (!unused.empty() && !config.IsSet("spool-dir")) {
     logger.Warn(unused + ": no effect without spool-dir (the directory of the spool)");
   }

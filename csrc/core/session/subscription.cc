@@ -33,7 +33,7 @@ Status SubscriptionControl::Replace(Subscription wanted, Deadline deadline,
   wake();
   lock.lock();
   const auto answered = [this] { return result_.has_value(); };
-  // The driver, and an attempt to connect, keep to the same time and say what went wrong.
+  // The driver and an attempt to connect observe the same deadline and say what went wrong.
   if (!changed_.wait_until(lock, deadline, answered) && (asking_ || (!up_ && !lazy_))) {
     changed_.wait_until(lock, deadline + kGrace, answered);
   }
@@ -71,9 +71,9 @@ SubscriptionPtr SubscriptionControl::current() const {
 
 // ---------------------------------------------------------------- the transaction (mutex_ is held)
 
-// From here on the new callback receives. What waits in the inbox was received for the old topics:
-// it belongs to the new subscription where that has its topic, and goes back unseen where only the
-// old one had.
+// From here on the new callback receives. Messages in the inbox were received for the old topics:
+// those whose topic the new subscription has as well belong to it, and the others go back
+// undelivered.
 void SubscriptionControl::Commit() {
   const SubscriptionPtr before = std::exchange(current_, tried_);
   const auto has = [this](const Subscription& subscription, const std::string& topic) {
@@ -134,19 +134,20 @@ Status SubscriptionControl::Answer(const Step& step, const Status& status) {
   asking_ = false;
   if (status.ok()) {
     applied_ = step.subscription;
-    if (waited_for) Commit();  // else it was withdrawn: the next step takes it back
+    if (waited_for) Commit();  // otherwise it was withdrawn: the next step undoes it
     return {};
   }
   if (waited_for) {
-    // A link that is going, or that is known to be down, may be back before the deadline.
+    // A link that is closing, or known to be down, may be back before the deadline.
     const bool decided = !status.retryable() || (up_ && status.code() == Code::kTimeout);
     held_ = !decided;
     setback_ = status;
     if (decided) Conclude(status);
     return {};
   }
-  if (step.subscription != current_) return {};  // withdrawn, and refused: all is as before
-  // What is in force was not made. A refusal is left at that, until the link is opened again.
+  if (step.subscription != current_) return {};  // withdrawn and refused: everything is as before
+  // The subscription in force could not be established. A refusal is final until the link is opened
+  // again.
   held_ = true;
   return applied_ != nullptr || status.retryable() ? status : Status();
 }

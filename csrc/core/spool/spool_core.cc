@@ -13,12 +13,12 @@
 namespace dsmsg {
 namespace {
 
-// What was delivered is deleted together with the next group, or when this much has come together,
-// or this much later: a transaction of its own for each acknowledgement would cost more than the
-// few duplicates that a kill in between makes.
+// Delivered messages are deleted together with the next group, when this many have accumulated, or
+// after this time: a separate transaction for each acknowledgement would cost more than the few
+// duplicates after a kill in between.
 constexpr Millis kRemovalPause{50};
 constexpr size_t kRemovalBatch = 512;
-// Leaves room before it for messages that turn out to be older.
+// Leaves room in front for messages that turn out to be older.
 constexpr uint64_t kFirstRow = 1'000'000'001;
 // SQLite refuses rows of a billion bytes, and with them the whole group.
 constexpr uint64_t kLargestMessage = uint64_t{512} << 20;
@@ -41,7 +41,7 @@ void SpoolCore::Group::Append(Group&& later) {
 
 Status SpoolCore::Open() {
   if (sqlite3_threadsafe() == 0) {
-    return {Code::kNotSupported, "spool: this SQLite was built without threads"};
+    return {Code::kNotSupported, "spool: this SQLite was built without thread support"};
   }
   const SpoolIdentity identity{options_.dir, options_.protocol, options_.endpoint, options_.name};
   Result<SpoolFile> file = SpoolFile::Claim(identity);
@@ -50,7 +50,8 @@ Status SpoolCore::Open() {
   for (SpoolFile& leftover : SpoolFile::ClaimLeftovers(identity)) {
     const std::string path = leftover.path();
     if (Status status = AddSource(std::move(leftover), true); !status.ok()) {
-      logger_.Warn("spool: what " + path + " holds stays there (" + status.message() + ")");
+      logger_.Warn("spool: the messages in " + path + " stay there, unsent (" + status.message() +
+                   ")");
     }
   }
   if (Status status = AddSource(std::move(file.value()), false); !status.ok()) return status;
@@ -59,7 +60,7 @@ Status SpoolCore::Open() {
   PublishTotals();
   backlog_.store(stored_rows_);
   if (stored_rows_ > 0) {
-    logger_.Info("spool: " + std::to_string(stored_rows_) + " messages of earlier are in " +
+    logger_.Info("spool: " + std::to_string(stored_rows_) + " messages of earlier runs are in " +
                  options_.dir);
   }
   return {};
@@ -89,7 +90,7 @@ Status SpoolCore::AddSource(SpoolFile file, bool adopted) {
     return {counted.status().code(), "spool: cannot read: " + counted.status().message()};
   }
   if (adopted) {
-    logger_.Info("spool: taking over " + std::to_string(totals->rows) + " messages of " +
+    logger_.Info("spool: taking over " + std::to_string(totals->rows) + " messages from " +
                  store.value()->file().path());
   }
   Source source;
@@ -128,7 +129,7 @@ void SpoolCore::Close(Deadline deadline) {
     thread_.join();
     return;
   }
-  // The disk hangs. What it does with these is unknown; nobody will be told any more.
+  // The disk hangs. What happens to these messages is unknown, and nothing more will be reported.
   abandoned_ = true;
   std::vector<SpoolTicket> tickets = std::move(group_.tickets);
   tickets.insert(tickets.end(), pending_.tickets.begin(), pending_.tickets.end());
@@ -139,7 +140,7 @@ void SpoolCore::Close(Deadline deadline) {
   lock.unlock();
   if (tickets.empty()) {
     logger_.Warn("spool: the disk under " + options_.dir +
-                 " is slow; closing the file goes on in the background");
+                 " is slow; the file is being closed in the background");
     return;
   }
   listener_->OnSpoolFailed(tickets, {Code::kCancelled, "spool: the disk did not answer in time"});
@@ -161,12 +162,12 @@ bool SpoolCore::Flush(Deadline deadline) {
 
 // ---------------------------------------------------------------- in
 
-// What can be said without asking the disk.
+// What can be decided without asking the disk.
 Status SpoolCore::Admit(uint64_t cost, std::optional<uint64_t> failures) {
   if (stopping_) return {Code::kCancelled, "spool: closed"};
   if (cost > std::min(options_.max_bytes, kLargestMessage)) {
     return {Code::kTooLarge, "spool: a message of " + std::to_string(cost) +
-                                 " bytes is larger than the spool takes (spool-max-bytes is " +
+                                 " bytes is too large for the spool (spool-max-bytes is " +
                                  std::to_string(options_.max_bytes) + ")"};
   }
   const uint64_t waiting = pending_.bytes + group_.bytes;
@@ -181,13 +182,13 @@ Status SpoolCore::Admit(uint64_t cost, std::optional<uint64_t> failures) {
   if (full) {
     return {Code::kWouldBlock,
             "spool: full (spool-max-bytes is " + std::to_string(options_.max_bytes) +
-                (held_log_ > 0 ? ", and a program that reads it keeps " +
+                (held_log_ > 0 ? ", and a program that reads it holds on to " +
                                      std::to_string(held_log_) + " bytes of its log"
                                : std::string()) +
                 ")"};
   }
   if (telling_ || failures.value_or(failures_) != failures_) {
-    return {Code::kUnavailable, "spool: it is just giving messages back"};
+    return {Code::kUnavailable, "spool: it is returning messages at the moment"};
   }
   if (failing_) {
     const Clock::time_point now = Clock::now();
@@ -241,7 +242,7 @@ size_t SpoolCore::Fetch(size_t max_messages, size_t max_bytes, std::vector<Spool
   uint64_t bytes = 0;
   while (count < max_messages && !ready_.empty()) {
     const auto first = ready_.begin();
-    // One that was given back and still has to be read comes first.
+    // A message that was returned and must be read again comes first.
     if (!released_.empty() && released_.begin()->first < first->first) break;
     const uint64_t cost = SpoolCost(first->second.message);
     if (count > 0 && bytes + cost > max_bytes) break;
@@ -258,7 +259,7 @@ size_t SpoolCore::Fetch(size_t max_messages, size_t max_bytes, std::vector<Spool
   return count;
 }
 
-// An acknowledgement may come after the message was released: it counts all the same.
+// An acknowledgement may come after the message was released; it still counts.
 bool SpoolCore::TakeUndelivered(uint64_t id, HandedOut* facts) {
   if (const auto node = handed_.extract(id)) {
     *facts = node.mapped();
@@ -317,7 +318,7 @@ SpoolStats SpoolCore::Stats() const {
   return stats;
 }
 
-// Expects the sources not to change meanwhile: on the thread, or before there is one.
+// The sources must not change meanwhile: call it on the thread, or before it is started.
 void SpoolCore::PublishTotals() {
   stored_rows_ = stored_bytes_ = 0;
   unread_ = false;

@@ -25,13 +25,14 @@ void SpoolCore::MakeRoom(Lock& lock, uint64_t soon_free) {
   }
   if (rejected.empty()) return;
   std::reverse(rejected.tickets.begin(), rejected.tickets.end());
-  // What came later too, or it would get in before them.
+  // Later messages too, or they would be written before these.
   rejected.Append(std::exchange(pending_, Group()));
   FailGroup(lock, std::move(rejected),
-            {Code::kWouldBlock, "spool: full, and all that could go is being delivered"});
+            {Code::kWouldBlock,
+             "spool: full, and every message that could be deleted is being delivered"});
 }
 
-// Deletes the oldest rows that nobody was handed, what stands ready before what is unread.
+// Deletes the oldest rows that were not handed out, those in memory before unread ones.
 void SpoolCore::Evict(Lock& lock, uint64_t need) {
   const uint64_t before = evicted_;
   for (size_t i = 0; i < sources_.size() && need > 0; ++i) {
@@ -54,7 +55,7 @@ void SpoolCore::Evict(Lock& lock, uint64_t need) {
   }
 }
 
-// Deletes `taken` and then as many unread rows of that file as it takes; returns what was freed.
+// Deletes `taken` and then as many unread rows of that file as needed; returns the bytes freed.
 uint64_t SpoolCore::EvictFrom(Lock& lock, size_t index, std::vector<SpoolMessage> taken,
                               uint64_t need) {
   Source& source = sources_[index];
@@ -84,7 +85,7 @@ uint64_t SpoolCore::EvictFrom(Lock& lock, size_t index, std::vector<SpoolMessage
   if (!status.ok()) {
     for (SpoolMessage& message : taken) AddReady(std::move(message));
     if (!source.store->damaged()) return 0;
-    // Only now that everything is in its place again: Repair counts what is there.
+    // Only now, when everything is in its place again: Repair counts what is there.
     lock.unlock();
     [[maybe_unused]] const Status repaired = Repair(index, status);
     lock.lock();

@@ -12,7 +12,7 @@ namespace dsmsg {
 namespace {
 
 constexpr Millis kLook{50};             // at what is behind the spool
-constexpr Millis kOrderPatience{3000};  // of the link with a disk that gives nothing back
+constexpr Millis kOrderPatience{3000};  // how long to wait for a disk that returns nothing
 
 int64_t WallClockMillis() {
   return std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch())
@@ -26,7 +26,7 @@ SpoolFeed::SpoolFeed(const Config& config, SendQueue& queue, CompletionQueue& co
     : always_(config.GetString("spool-mode") == "always"),
       by_key_(config.GetString("spool-order") == "key"),
       rate_(static_cast<double>(config.GetInt("spool-replay-rate"))),
-      // A small queue still has room for live messages.
+      // Leaves room for live messages in a small queue.
       most_fed_(
           std::clamp<size_t>(static_cast<size_t>(config.GetInt("queue-size")) / 4, 1, kMostFed)),
       queue_(queue),
@@ -72,7 +72,7 @@ Status SpoolFeed::Push(Outgoing&& outgoing, bool link_up, SendQueue::FinishedLis
     if (!to_disk && queue_.PushIfRoom(&outgoing, token)) return {};
     if (Take(&outgoing, failures).ok()) return {};
   } while (spool_->failures() != failures);
-  // The queue's own policy is what is left when the disk fails or is full.
+  // If the disk fails or is full, the queue's own policy applies.
   if (order_given_up_ || OlderOf(key) == Older::kNone) {
     return queue_.Push(std::move(outgoing), finished, token, patience);
   }
@@ -111,8 +111,8 @@ Status SpoolFeed::Take(Outgoing* outgoing, uint64_t failures) {
     if (closing_) return {Code::kCancelled, "spool: closed"};
     if (outgoing->sequence == 0) outgoing->sequence = queue_.Reserve();
     ticket = next_ticket_++;
-    // Entered first: the commit may be told before Append returns. Until then nobody else touches
-    // what the views point to.
+    // Entered first: the commit may be reported before Append returns. Until then nothing else
+    // touches the memory behind the views.
     const Outgoing& kept = pending_.emplace(ticket, std::move(*outgoing)).first->second;
     message = kept.message;
     message.headers = kept.headers;
@@ -120,7 +120,7 @@ Status SpoolFeed::Take(Outgoing* outgoing, uint64_t failures) {
   Status status = spool_->Append(message, WallClockMillis(), ticket, failures);
   std::lock_guard lock(mutex_);
   if (status.ok()) {
-    // Accepted, unless the commit or its failure was told already: that counted it.
+    // Accepted, unless the commit or its failure was already reported: that has counted it.
     const auto found = pending_.find(ticket);
     if (found != pending_.end() && found->second.place == Place::kHost) {
       metrics_.books.Moved(Place::kHost, Place::kQueue);
@@ -147,8 +147,8 @@ void SpoolFeed::OnSpooled(std::span<const SpoolTicket> tickets) noexcept {
   completions_.Push(&finished);
 }
 
-// The disk does not take them: the queue does, within bounds that are wider for these. With the
-// lock: what is pushed here is there before StopFeeding or Close looks.
+// If the disk does not take them, the queue does, within wider limits. Under the lock, so that
+// StopFeeding or Close sees what is pushed here.
 void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status& status) noexcept {
   std::vector<Finished> finished;
   {
@@ -157,7 +157,7 @@ void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status
       auto node = pending_.extract(ticket);
       if (node.empty()) continue;
       Outgoing& outgoing = node.mapped();
-      // A sender that waits for the answer has no way to withdraw from the queue.
+      // A sender waiting for the answer cannot withdraw its message from the queue.
       if (outgoing.recipient.waiter != nullptr || ending_) {
         metrics_.RecordDropped(outgoing.place,
                                ending_ ? DropReason::kShutdown : DropReason::kSpoolFailed, status);
@@ -227,7 +227,7 @@ size_t SpoolFeed::Allowance(Clock::time_point now, Clock::time_point* until) {
   const size_t room = most_fed_ - std::min(fed_, most_fed_);
   if (!link_up_ || !ready_ || room == 0) return 0;
   if (rate_ == 0) return room;
-  // What was saved up while nothing was fed is spent within a second.
+  // The allowance saved up while nothing was fed is used up within a second.
   const std::chrono::duration<double> since = now - credited_at_;
   credit_ = std::min(credit_ + since.count() * rate_, std::max(1.0, rate_));
   credited_at_ = now;
@@ -265,7 +265,7 @@ void SpoolFeed::Replay() {
       }
       continue;
     }
-    ready_ = false;  // before the look: OnSpoolReady may come right after it
+    ready_ = false;  // before the check: OnSpoolReady may come right after it
     lock.unlock();
     const size_t count = spool_->Fetch(allowance, kMostFedBytes, &batch);
     lock.lock();
@@ -320,8 +320,8 @@ void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* unti
     if (stuck) {
       logger_->Limited(LogLevel::kError, "spool order",
                        "spool: " + spool_->path() +
-                           " gives nothing back; messages of keys that it holds some of are sent "
-                           "ahead of those until it works again");
+                           " returns no messages; until it works again, newer messages are sent "
+                           "ahead of those it holds with the same key");
       queue_.ReleaseBehind([](std::string_view) { return false; });
     } else if (look) {
       queue_.ReleaseBehind([this](std::string_view key) { return spool_->HasBacklog(key); });
@@ -335,7 +335,7 @@ void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* unti
   *until = std::min(*until, tend_at_);
 }
 
-// The oldest message that is behind the spool, to the disk. False: none, or not taken.
+// Moves the oldest message behind the spool to disk. False: there is none, or it was not taken.
 bool SpoolFeed::MoveBehind() {
   const uint64_t failures = spool_->failures();  // before the look
   Outgoing* const outgoing = queue_.BeginMove();
@@ -372,8 +372,8 @@ size_t SpoolFeed::Close(Deadline deadline) {
     queue_.TakeAll(&rest, &finished);
   }
   completions_.Push(&finished);
-  // What waited in the queue is older than what went to the disk because the queue was full, but
-  // for what had to wait behind the spool.
+  // Messages in the queue are older than those that went to disk because the queue was full, except
+  // for those that had to wait behind the spool.
   const auto behind = std::stable_partition(
       rest.begin(), rest.end(), [](const Outgoing& outgoing) { return !outgoing.behind_spool; });
   if (by_key_) spool_->BeginFront(static_cast<size_t>(behind - rest.begin()));
@@ -382,8 +382,8 @@ size_t SpoolFeed::Close(Deadline deadline) {
   for (auto each = rest.begin(); each != rest.end(); ++each) {
     if (each == behind && by_key_) spool_->BeginFront(0);
     Status taken = Take(&*each, spool_->failures());
-    // Perhaps only because too much is on its way to the disk, or because one that failed is just
-    // tried again: what there is time for goes there.
+    // Perhaps only because too much is on its way to disk, or because a failed write is just being
+    // retried: write as much as time allows.
     const bool may_pass = taken.code() == Code::kWouldBlock || taken.code() == Code::kUnavailable;
     if (may_pass && !refused) {
       if (spool_->Flush(deadline)) taken = Take(&*each, spool_->failures());

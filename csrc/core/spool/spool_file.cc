@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostFiles = 1000;
-constexpr mode_t kPrivate = 0600;  // payloads are nobody else's business
+constexpr mode_t kPrivate = 0600;  // no other user may read payloads
 
 Status SystemError(const std::string& what, const std::string& path, int error) {
   const std::string_view advice = error == EACCES || error == EROFS || error == EPERM
@@ -58,7 +58,7 @@ Status MakeDirectory(const std::string& dir) {
   return {};
 }
 
-// The number of "<stem>-<number>.db", also of one that is set aside for its rows to be copied.
+// The number in "<stem>-<number>.db", also for a file set aside while its rows are copied.
 std::optional<int> NumberOf(std::string_view file, std::string_view stem) {
   const std::string_view end_of_name = file.ends_with(".salvage.db") ? ".salvage.db" : ".db";
   if (file.size() <= stem.size() + 1 + end_of_name.size() || !file.starts_with(stem) ||
@@ -75,7 +75,7 @@ std::optional<int> NumberOf(std::string_view file, std::string_view stem) {
   return number;
 }
 
-// A child of fork() must not hold the lock beyond our end.
+// A forked child must not hold the lock after this process ends.
 UniqueFd OpenLock(const std::string& path) {
   ForkDelayed delayed;
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivate));
@@ -85,7 +85,7 @@ UniqueFd OpenLock(const std::string& path) {
   return fd;
 }
 
-// For a person who wonders who holds the lock.
+// Tells a person which process holds the lock.
 void WriteOwner(int fd) {
   const std::string owner = "pid " + std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd, 0) == 0) {
@@ -107,7 +107,7 @@ std::string UtcStamp() {
 std::string SpoolStem(const SpoolIdentity& identity) {
   std::string text;
   for (const std::string& part : {identity.protocol, identity.endpoint, identity.name}) {
-    text += std::to_string(part.size()) + ":" + part;  // no two identities give one text
+    text += std::to_string(part.size()) + ":" + part;  // different identities give different texts
   }
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
   ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
@@ -125,8 +125,8 @@ std::string SpoolStem(const SpoolIdentity& identity) {
   return stem;
 }
 
-// `busy`: somebody else has it. The lock file may have been deleted by its owner between our open
-// and our lock; then the lock is worth nothing and the file is opened again.
+// `busy`: another process holds it. Its owner may have deleted the lock file between our open and
+// our lock; then the lock is worthless and the file is opened again.
 Result<SpoolFile> SpoolFile::TryLock(const std::string& stem, int number, bool* busy) {
   *busy = false;
   SpoolFile file;
@@ -136,7 +136,7 @@ Result<SpoolFile> SpoolFile::TryLock(const std::string& stem, int number, bool* 
   file.number_ = number;
   if (OpenInParent(file.lock_path_)) {
     *busy = true;
-    return Status(Code::kUnavailable, file.lock_path_ + " was the parent process's");
+    return Status(Code::kUnavailable, file.lock_path_ + " belongs to the parent process");
   }
   while (true) {
     file.lock_ = OpenLock(file.lock_path_);
@@ -193,7 +193,7 @@ std::vector<SpoolFile> SpoolFile::ClaimLeftovers(const SpoolIdentity& identity) 
     bool busy = false;
     Result<SpoolFile> file = TryLock((fs::path(identity.dir) / stem).string(), number, &busy);
     if (!file.ok()) continue;
-    // Whoever had it may have delivered everything and deleted it since we looked.
+    // Its last owner may have delivered everything and deleted it since we checked.
     if (!Exists(file->path()) && !Exists(file->AsidePath())) {
       file->Discard();
       continue;
@@ -211,11 +211,12 @@ Status SpoolFile::Create() const {
 
 // ---------------------------------------------------------------- damaged files
 
-// A kill between any two of these steps must leave what PutBack understands: as long as there is a
-// database set aside, it has all rows, and what has its name has none of its own. Its log is beside
-// it, or still (or already) has the old name: then no database has that, or an empty one, since a
-// database that SQLite wrote to is not empty when it gets a log. The same after a power cut: where
-// the order of two steps matters, the first is on disk before the second begins.
+// After a kill between any two of these steps, PutBack must be able to continue: as long as a
+// database is set aside, it has all rows, and the database under the original name has none of its
+// own. Its log is next to it, or still (or already) has the original name; then the database of
+// that name is missing or empty, because a database that SQLite has written to is not empty when it
+// gets a log. The same holds after a power failure: where the order of two steps matters, the first
+// is on disk before the second begins.
 
 Result<std::string> SpoolFile::SetAside() const {
   const std::string aside = AsidePath();
@@ -261,7 +262,7 @@ Result<std::string> SpoolFile::KeepAside() const {
   std::string target = base + ".db";
   for (int i = 1; Exists(target); ++i) target = base + "-" + std::to_string(i) + ".db";
   Status status = RenameIfThere(aside, target);
-  // From here on the new file is the spool, and may have rows of its own.
+  // From here on the new file is the spool and may have its own rows.
   if (status.ok()) status = SyncDirectory();
   if (!status.ok()) return status;
   if (::rename((aside + "-wal").c_str(), (target + "-wal").c_str()) != 0) {

@@ -14,7 +14,7 @@ namespace {
 using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 using rapidjson::SizeType;
 
-// Appends to the buffer and returns where it now stands.
+// Appends to the buffer and returns the position there.
 std::string_view Place(char** at, std::string_view bytes) {
   char* start = *at;
   if (!bytes.empty()) std::memcpy(start, bytes.data(), bytes.size());
@@ -101,7 +101,7 @@ bool DecodeSpoolHeaders(std::string_view json,
                         std::vector<std::pair<std::string, std::string>>* headers) {
   headers->clear();
   rapidjson::Document document;
-  // Not recursive: somebody may have edited the row.
+  // Not recursive: the row may have been edited.
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   if (document.HasParseError() || !document.IsArray()) return false;
   for (const rapidjson::Value& pair : document.GetArray()) {

@@ -6,7 +6,7 @@
 
 namespace dsmsg {
 
-// A count that fails leaves the old one: what was done stays done.
+// If counting fails, the old count stays: what was done stays done.
 void SpoolCore::Recount(size_t index) {
   const Result<SpoolStore::Totals> totals = sources_[index].store->Count();
   if (!totals.ok()) return;
@@ -14,8 +14,7 @@ void SpoolCore::Recount(size_t index) {
   sources_[index].bytes = totals->bytes;
 }
 
-// Rows that were not read yet of a file that cannot be counted: what it held, without those that
-// are in memory.
+// Unread rows of a file that cannot be counted: what it held, minus those in memory.
 uint64_t SpoolCore::UnreadGuess(size_t index) const {
   uint64_t known = 0;
   const auto count = [&](uint64_t id) { known += IndexOf(id) == index ? 1 : 0; };
@@ -27,8 +26,8 @@ uint64_t SpoolCore::UnreadGuess(size_t index) const {
   return rows > known ? rows - known : 0;
 }
 
-// Replaces a damaged file. Ids stay, so what is handed out or ready goes on as it was; what the
-// counts then have to be is found from memory and from the rows still unread.
+// Replaces a damaged file. Ids stay the same, so messages handed out or ready are unaffected; the
+// counts are computed from memory and from the rows still unread.
 Status SpoolCore::Repair(size_t index, const Status& reason) {
   std::string report;
   Status status = sources_[index].store->Replace(reason, &report);
@@ -61,8 +60,8 @@ Status SpoolCore::Repair(size_t index, const Status& reason) {
   for (const auto& [id, message] : ready_) count(KeyCounts::SlotOf(message.order_key()));
   for (const auto& [id, facts] : handed_) count(facts.slot);
   for (const auto& [id, facts] : released_) count(facts.slot);
-  // The keys of a file that cannot be counted are not known: theirs of before are too many, which
-  // costs time until it is repaired, too.
+  // The keys of a file that cannot be counted are unknown; the previous, too large counts stay,
+  // which costs time until that file is repaired too.
   if (uncounted.empty()) keys_.Assign(counts);
   const uint64_t before = backlog_.exchange(undelivered);
   const uint64_t lost = before > undelivered ? before - undelivered : 0;

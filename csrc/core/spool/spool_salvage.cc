@@ -10,14 +10,15 @@ namespace dsmsg {
 namespace {
 
 constexpr uint64_t kGroup = 1000;  // rows of one transaction
-// A Replace that failed may have written as much as the disk took: the next one may begin after so
-// many times what it took.
+// A failed Replace may have written as much as the disk took: the next one may start after this
+// many times its duration.
 constexpr int kPause = 10;
-// New ids: those that are read from the front, and below the other one those from the end.
+// New ids: from here up for rows read from the front; below the other one for rows read from the
+// end.
 constexpr int64_t kFirstNewId = 1'000'000'001;
 constexpr int64_t kLastNewId = int64_t{1} << 46;
 
-// Whether what answered `code` to a read may answer otherwise another time. A bad sector does not.
+// Whether a read that returned `code` may succeed another time. With a bad sector it does not.
 bool MayPass(int code) {
   switch (code & 0xff) {
     case SQLITE_FULL:
@@ -66,12 +67,12 @@ Status SpoolStore::ReplaceOnce(std::string* report) {
   if (!aside.ok()) return aside.status();
   Status status = file_.Create();
   if (status.ok()) status = EnsureOpen();
-  if (aside.value().empty()) {  // deleted by somebody
+  if (aside.value().empty()) {  // deleted by another program
     if (!status.ok()) {
       file_.DeleteDatabase();
       return status;
     }
-    *report = "spool: " + damage_ + "; a new one was begun";
+    *report = "spool: " + damage_ + "; a new file was started";
     return {};
   }
   if (!status.ok()) return status;
@@ -80,8 +81,8 @@ Status SpoolStore::ReplaceOnce(std::string* report) {
   const Result<std::string> keepsake = file_.KeepAside();
   if (!keepsake.ok()) return keepsake.status();
   *report = "spool: " + damage_ + "; the file was set aside as " + keepsake.value() +
-            " and a new one was begun; " + std::to_string(kept.value()) +
-            " of its messages could be read and go on";
+            " and a new one was started; " + std::to_string(kept.value()) +
+            " of its messages could be read and will be sent";
   return {};
 }
 
@@ -98,10 +99,10 @@ Status SpoolStore::Renumber(std::string* report) {
   new_id_ = kFirstNewId;
   std::string done;
   const Status status =
-      Replace({Code::kInternal, file_.path() + ": " + std::to_string(strays.value()) +
-                                    " of its rows have ids that are not from 1 to 2^47, or sizes "
-                                    "that cannot be (was it merged or edited by hand?), so all "
-                                    "get new ones in the same order"},
+      Replace({Code::kInternal,
+               file_.path() + ": " + std::to_string(strays.value()) +
+                   " of its rows have ids outside 1 to 2^47, or impossible sizes (was it merged or "
+                   "edited by hand?), so all rows get new ids in the same order"},
               &done);
   new_id_ = 0;
   *report += (report->empty() ? "" : "; ") + done;
@@ -110,12 +111,12 @@ Status SpoolStore::Renumber(std::string* report) {
 
 Result<uint64_t> SpoolStore::Salvage(const std::string& from) {
   SqliteDb damaged;
-  // Written to, if only its log: a log left by a kill has to be read, too.
+  // Opened for writing, if only because of its log: a log left by a kill must be read too.
   if (Status status = damaged.Open(from, SQLITE_OPEN_READWRITE, settings_.vfs); !status.ok()) {
     return status;
   }
   uint64_t kept = 0;
-  int64_t next = std::numeric_limits<int64_t>::min();  // behind what was read from the front
+  int64_t next = std::numeric_limits<int64_t>::min();  // after what was read from the front
   for (const int step : {1, -1}) {
     SqliteStatement rows;
     const std::string sql =
@@ -135,7 +136,7 @@ Result<uint64_t> SpoolStore::Salvage(const std::string& from) {
   return kept;
 }
 
-// `code`: of the last Step. `next`: moves behind what was read from the front.
+// `code`: of the last Step. `next`: moves after what was read from the front.
 Result<uint64_t> SpoolStore::SalvageGroup(SqliteStatement& rows, int step, int* code,
                                           int64_t* next) {
   SqliteTransaction transaction(db_);

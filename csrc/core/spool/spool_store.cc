@@ -12,8 +12,9 @@ namespace {
 constexpr int64_t kApplicationId = 0x64736d73;  // "dsms"
 constexpr int64_t kFormat = 1;
 
-// The payload stands last: what comes before it is read without it. The index has all that counting
-// needs, so a start does not read payloads; by id first, so that it grows at one end.
+// The payload comes last, so that the other columns are read without it. The index has everything
+// counting needs, so a start does not read payloads; it begins with the id, so that it grows at one
+// end.
 constexpr char kSchema[] = R"(
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY,        -- larger: later
@@ -36,8 +37,8 @@ PRAGMA user_version = 1;
 )";
 static_assert(kApplicationId == 1685286259 && kFormat == 1);
 
-// Checkpoints are rarer than by default (they sync): 8 MB of log. The log's file is cut back to
-// that after a burst.
+// Checkpoints are rarer than by default, because they sync: every 8 MB of log. After a burst, the
+// log file is truncated to that size.
 constexpr char kPragmas[] = R"(
 PRAGMA wal_autocheckpoint = 2000;
 PRAGMA journal_size_limit = 8388608;
@@ -46,7 +47,7 @@ PRAGMA temp_store = MEMORY;
 PRAGMA cell_size_check = ON;
 )";
 
-// A log beyond this is looked into: a large group makes it larger than 8 MB for a moment.
+// A larger log is examined; a large group makes it exceed 8 MB for a moment.
 constexpr uint64_t kPlainLog = uint64_t{16} << 20;
 
 constexpr char kOurRows[] = " id <= 140737488355328 ";
@@ -66,11 +67,11 @@ void KeyCounts::Assign(const KeyCounts& other) {
 Result<std::unique_ptr<SpoolStore>> SpoolStore::Open(SpoolFile file, const Settings& settings,
                                                      BufferPool& pool, std::string* report) {
   std::unique_ptr<SpoolStore> store(new SpoolStore(std::move(file), settings, pool));
-  // A process that was killed while it copied the rows of a damaged file: from the beginning.
+  // A process was killed while copying the rows of a damaged file: start over.
   const Result<bool> interrupted = store->file_.PutBack();
   if (!interrupted.ok()) return interrupted.status();
   Status status = store->EnsureOpen();
-  // Damage that only shows when the rows are counted is found now, too.
+  // Also finds damage that only shows when the rows are counted.
   if (status.ok()) {
     if (const Result<Totals> totals = store->Count(); !totals.ok()) status = totals.status();
   }
@@ -130,8 +131,8 @@ Status SpoolStore::CreateSchema() {
   if (code != SQLITE_ROW) return db_.Error(code);
   if (statement.Bytes(0) != "wal") {
     return {Code::kUnavailable, file_.path() +
-                                    ": the file system cannot do what SQLite's WAL "
-                                    "needs (spool-dir must be on a local one)"};
+                                    ": the file system lacks what SQLite's WAL needs (spool-dir "
+                                    "must be on a local file system)"};
   }
   statement.Reset();
   // Creating the file must be durable whatever spool-sync says.
@@ -217,9 +218,10 @@ Status SpoolStore::Write(std::span<const SpoolMessage> messages, std::span<const
   if (Status status = transaction.Begin(); !status.ok()) return status;
   if (db_.moved()) {
     db_.MarkDamaged();
-    return {Code::kUnavailable, file_.path() + " was deleted or renamed by somebody"};
+    return {Code::kUnavailable, file_.path() + " was deleted or renamed by another program"};
   }
-  // Runs of ids with no gap go at once. Not the whole span: what lies in a gap is still wanted.
+  // Runs of ids without a gap are deleted together. Not the whole span: rows in a gap are still
+  // needed.
   for (size_t i = 0; i < removed.size();) {
     size_t end = i + 1;
     while (end < removed.size() && removed[end] == removed[end - 1] + 1) ++end;
@@ -247,7 +249,7 @@ Status SpoolStore::Unpack(SqliteStatement& row, SpoolMessage* packed) {
   if (message.has_key) message.key = row.Bytes(4);
   std::vector<std::pair<std::string, std::string>> owned;
   std::vector<Header> headers;
-  // Headers that somebody edited into nonsense cost the headers, not the message.
+  // If edited headers make no sense, only the headers are lost, not the message.
   if (!row.IsNull(5)) DecodeSpoolHeaders(row.Bytes(5), &owned);
   headers.reserve(owned.size());
   for (const auto& [name, value] : owned) headers.emplace_back(name, value);
@@ -352,7 +354,7 @@ void SpoolStore::ShrinkIfEmpty() {
   const Result<int64_t> rows =
       db_.QueryInt("SELECT count(*) FROM (SELECT 1 FROM messages LIMIT 1)");
   if (!rows.ok() || rows.value() != 0) return;
-  // What fails here fails for want of space or for a reader, and is tried again next time.
+  // This fails only for lack of space or because of a reader, and is tried again next time.
   if (db_.Execute("VACUUM").ok()) {
     [[maybe_unused]] const Status cut = db_.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
   }
@@ -364,8 +366,8 @@ uint64_t SpoolStore::HeldLog() {
   if (!open_ || ::stat((file_.path() + "-wal").c_str(), &log) != 0) return 0;
   const auto size = static_cast<uint64_t>(log.st_size);
   if (size <= kPlainLog) return 0;
-  // Pages in the log, and those of them that are in the database, too: where that is not all, a
-  // reader needs them.
+  // Pages in the log, and how many of them are also in the database: if not all are, a reader still
+  // needs them.
   int pages = 0, copied = 0;
   const int code =
       sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
@@ -373,7 +375,7 @@ uint64_t SpoolStore::HeldLog() {
     log_held_ = true;
     return size - kPlainLog;
   }
-  // The next write begins the log anew, but there may be none for long.
+  // The next write restarts the log, but it may be a long time off.
   if (was_held) {
     sqlite3_busy_timeout(db_.get(), 0);
     [[maybe_unused]] const Status cut = db_.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -392,7 +394,7 @@ void SpoolStore::CloseDatabase() {
 
 void SpoolStore::Close(bool discard) {
   if (discard && open_) {
-    // Somebody may have added some.
+    // Another program may have added some.
     const Result<int64_t> rows =
         db_.QueryInt("SELECT count(*) FROM (SELECT 1 FROM messages LIMIT 1)");
     discard = rows.ok() && rows.value() == 0;

@@ -47,7 +47,7 @@ void SpoolCore::Run() {
       }
       continue;
     }
-    const bool last = stopping_;  // what comes after that is refused, so one more round is all
+    const bool last = stopping_;  // later messages are refused, so one more round is enough
     std::string thrown;
     if (!Contained([&] { Round(lock, now, last); }, [&](const char* what) { thrown = what; })) {
       Thrown(lock, thrown);
@@ -72,8 +72,8 @@ void SpoolCore::Round(Lock& lock, Clock::time_point now, bool last) {
   TellReady(lock);
 }
 
-// Memory is short. What was being written is given back, as when the disk fails: it may be on disk
-// and come twice, but it is not lost.
+// Out of memory. The group being written is returned, as when the disk fails: it may be on disk and
+// arrive twice, but it is not lost.
 void SpoolCore::Thrown(Lock& lock, const std::string& what) {
   if (!lock.owns_lock()) lock.lock();
   committing_ = removing_ = false;
@@ -166,14 +166,14 @@ void SpoolCore::Commit(Lock& lock) {
   }
   if (!adopted.ok()) {
     Log(lock, LogLevel::kWarn, "spool delete",
-        "spool: cannot delete what was delivered: " + adopted.message());
+        "spool: cannot delete delivered messages: " + adopted.message());
   }
   Tidy(lock);
   committing_ = removing_ = false;
   idle_cv_.notify_all();
 }
 
-// A damaged file is replaced and the transaction tried again. Without the lock.
+// Replaces a damaged file and retries the transaction. Called without the lock.
 Status SpoolCore::WriteTo(size_t index, std::span<const SpoolMessage> messages,
                           const std::vector<Removal>& removals) {
   const SpoolStore* store = sources_[index].store.get();
@@ -183,7 +183,7 @@ Status SpoolCore::WriteTo(size_t index, std::span<const SpoolMessage> messages,
   return status.ok() ? WriteOnce(index, messages, removals) : status;
 }
 
-// One transaction, and what it did to the counts.
+// One transaction and its effect on the counts.
 Status SpoolCore::WriteOnce(size_t index, std::span<const SpoolMessage> messages,
                             const std::vector<Removal>& removals) {
   Source& source = sources_[index];
@@ -208,8 +208,8 @@ Status SpoolCore::WriteOnce(size_t index, std::span<const SpoolMessage> messages
   return {};
 }
 
-// The group is on disk. Told first, so that none of it is handed out before. Where nothing unread
-// stands before it, it is ready without being read back.
+// The group is on disk. Reported first, so that none of it is handed out before. If nothing unread
+// precedes it, it is ready without being read back.
 void SpoolCore::Committed(Lock& lock, uint64_t last_before) {
   Source& source = own();
   bool straight = source.cursor >= last_before;
@@ -251,8 +251,8 @@ void SpoolCore::DiskFailed(Lock& lock, const Status& status) {
   failure_ = "spool: cannot write: " + status.message();
   retry_at_ = Clock::now() + options_.retry_pause;
   Group failed = std::exchange(group_, Group());
-  // What came meanwhile would only fail one by one. All at once, and before anything else is
-  // called: a Close that gives up in between would tell nobody of the rest.
+  // Messages that came meanwhile would only fail one by one. Fail all at once, before anything else
+  // is called: a Close that gives up in between would leave the rest unreported.
   failed.Append(std::exchange(pending_, Group()));
   FailGroup(lock, std::move(failed), {Code::kUnavailable, failure_});
   if (first) {
@@ -262,7 +262,7 @@ void SpoolCore::DiskFailed(Lock& lock, const Status& status) {
   }
 }
 
-// Files that are done with, and space that an emptied one need not keep.
+// Removes finished files, and frees space that an empty file need not keep.
 void SpoolCore::Tidy(Lock& lock) {
   if (!pending_.empty() || stopping_) return;
   lock.unlock();
@@ -280,7 +280,7 @@ void SpoolCore::Tidy(Lock& lock) {
   PublishTotals();
 }
 
-// A log that cannot begin anew counts against the bound, or it would fill the disk.
+// A log that cannot be restarted counts against the limit; otherwise it would fill the disk.
 void SpoolCore::CheckLogs(Lock& lock) {
   check_logs_at_ = Clock::now() + options_.retry_pause;
   lock.unlock();
@@ -296,10 +296,10 @@ void SpoolCore::CheckLogs(Lock& lock) {
   if (held == 0) return;
   Log(lock, LogLevel::kWarn, "spool log",
       "spool: another program keeps " + path +
-          " open in a transaction (a sqlite3 shell?), so the log beside it, " +
+          " open in a transaction (a sqlite3 shell?), so its write-ahead log, now " +
           std::to_string(held) +
-          " bytes too large by now, cannot be used again; it counts against "
-          "spool-max-bytes until that transaction ends");
+          " bytes too large, cannot be reused; it counts against spool-max-bytes until that "
+          "transaction ends");
 }
 
 // ---------------------------------------------------------------- reading
@@ -351,10 +351,10 @@ void SpoolCore::ReadReleased(Lock& lock) {
     Log(lock, LogLevel::kWarn, "spool read", "spool: cannot read: " + status.message());
   }
   for (SpoolMessage& message : found) {
-    // Not there any more: an acknowledgement came late.
+    // No longer there: an acknowledgement came late.
     if (released_.erase(message.id) > 0) AddReady(std::move(message));
   }
-  for (const uint64_t id : gone) {  // a damaged file took it along
+  for (const uint64_t id : gone) {  // lost with a damaged file
     const auto node = released_.extract(id);
     if (node.empty()) continue;
     keys_.Remove(node.mapped().slot);

@@ -8,7 +8,7 @@
 namespace dsmsg {
 namespace {
 
-// A view without memory would be bound as NULL.
+// A view with a null pointer would be bound as NULL.
 const char* DataOf(std::string_view bytes) { return bytes.data() == nullptr ? "" : bytes.data(); }
 
 const char* AdviceFor(int primary) {
@@ -23,7 +23,7 @@ const char* AdviceFor(int primary) {
     case SQLITE_LOCKED:
       return " (does another program, such as a sqlite3 shell, keep a transaction open?)";
     case SQLITE_IOERR:
-      return " (is the disk all right? spool-dir must be on a local file system)";
+      return " (is the disk healthy? spool-dir must be on a local file system)";
     default:
       return "";
   }
@@ -56,7 +56,7 @@ Status SqliteDb::Open(const std::string& path, int flags, const char* vfs) {
   damaged_ = false;
   sqlite3* db = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, vfs);
-  db_.reset(db);  // there even after most errors
+  db_.reset(db);  // set even after most errors
   if (code != SQLITE_OK) {
     const Status status = Error(code);
     db_.reset();
@@ -121,7 +121,7 @@ Status SqliteDb::Error(int code) {
 }
 
 SqliteTransaction::~SqliteTransaction() {
-  // Some errors roll back by themselves.
+  // Some errors roll back automatically.
   if (db_.is_open() && db_.in_transaction()) {
     sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
   }

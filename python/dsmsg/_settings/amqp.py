@@ -20,52 +20,52 @@ class AmqpConfig(Config):
     """Settings of the AMQP adaptor.
 
     A message counts as delivered: OK: the broker has confirmed the message (publisher confirm):
-    it is in all queues that are bound for it, on disk where message and queue are durable
+    it is in all queues bound for it, on disk if message and queue are durable
     """
 
     adaptor: ClassVar[str] = "amqp"
     options: ClassVar[dict[str, Option]] = options_from(
         (
-            ("share-connection", "bool", "0", "1: give a connection signature, so that one process shares the connection", ""),
-            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds at once and messages wait; wait: waits for the broker at most connect-wait-timeout", ""),
-            ("connect-wait-timeout", "ms(0,86400000)", "60s", "bound of connect=wait", ""),
-            ("connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt", ""),
-            ("reconnect", "bool", "1", "reconnect by itself", ""),
+            ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),
+            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout", ""),
+            ("connect-wait-timeout", "ms(0,86400000)", "60s", "longest wait of connect=wait", ""),
+            ("connect-timeout", "ms(1,3600000)", "5s", "time limit for one connection attempt", ""),
+            ("reconnect", "bool", "1", "1: reconnect automatically; 0: give up when the connection is lost", ""),
             ("reconnect-interval", "ms(1,3600000)", "200ms", "first pause between attempts; doubles each time, with full jitter", ""),
             ("reconnect-max-interval", "ms(1,86400000)", "30s", "longest pause between attempts (4s while an outage is younger than a minute)", ""),
             ("reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever", ""),
-            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over one message that is alone on its way before this message fails; 0: any number", ""),
-            ("queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", ""),
-            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes", ""),
+            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over a message that was sent alone before that message fails; 0: no limit", ""),
+            ("queue-size", "int(1,10000000)", "100000", "limit of the memory queue, in messages", ""),
+            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "limit of the memory queue, in bytes", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "what happens when the queue is full", ""),
             ("overflow-timeout", "ms(0,3600000)", "5s", "how long overflow=block waits for room", ""),
             ("message-timeout", "ms(0,2592000000)", "0", "a message that is not acknowledged in this time fails; 0: never", ""),
-            ("send-timeout", "ms(1,86400000)", "10s", "bound of a synchronous send", ""),
-            ("flush-timeout", "ms(0,3600000)", "10s", "bound of the flush in disconnect", ""),
-            ("max-message-bytes", "bytes(1,536870912)", "128M", "A larger payload is completed with an error; RabbitMQ's max_message_size (128 MiB, since version 4.0 16 MiB) is the limit", ""),
+            ("send-timeout", "ms(1,86400000)", "10s", "time limit for a synchronous send", ""),
+            ("flush-timeout", "ms(0,3600000)", "10s", "time limit for the flush in disconnect", ""),
+            ("max-message-bytes", "bytes(1,536870912)", "128M", "A larger payload is completed with an error; RabbitMQ's own limit is max_message_size (128 MiB; 16 MiB since version 4.0)", ""),
             ("work-wait", "ms(0,60000)", "50ms", "how long do_work may wait for a completion", ""),
             ("topic", "template", "", "Routing key, or its template, used when the caller gives no topic", ""),
             ("topic-template", "template", "", "renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1", ""),
             ("spool-dir", "path", "off", "directory of the spool (store and forward); off: none", ""),
-            ("spool-name", "string", "", "tells several spools of one endpoint apart", ""),
-            ("spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", ""),
-            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", ""),
+            ("spool-name", "string", "", "distinguishes several spools for one endpoint", ""),
+            ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
+            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "size limit of the spool", ""),
             ("spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", ""),
-            ("spool-replay-rate", "int(0,1000000000)", "0", "messages a second that leave the spool; 0: unlimited", ""),
+            ("spool-replay-rate", "int(0,1000000000)", "0", "how many messages per second are sent from the spool; 0: unlimited", ""),
             ("spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", ""),
-            ("spool-sync", "enum(normal,full)", "normal", "full: what is in the spool survives a power cut too", ""),
-            ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good, with the reason as header", ""),
-            ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good (and what dead-letter-topic does not take), one JSON object a line", ""),
-            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
-            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval; %p in it is the process id", ""),
+            ("spool-sync", "enum(normal,full)", "normal", "full: the spool also survives a power failure", ""),
+            ("dead-letter-topic", "string", "", "topic for messages that the broker refused for good, with the reason in a header", ""),
+            ("dead-letter-dir", "path", "", "directory for messages that the broker refused for good (and those that dead-letter-topic does not accept), one JSON object per line", ""),
+            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "size limit of dead-letter-dir; further messages are lost, counted and logged", ""),
+            ("metrics-file", "path", "", "Prometheus text file, written every metrics-interval; %p in the name stands for the process id", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
-            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file, a TLS file or a file named by ${file:/path} changed, and then to connect anew with it; 0: never", ""),
-            ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
+            ("config-watch", "ms(0,86400000)", "0", "how often to check whether the configuration file, a TLS file or a file named by ${file:/path} has changed, and to reconnect with it if so; 0: never", ""),
+            ("log-level", "enum(error,warn,info,debug)", "warn", "log level of this connection; the environment variable DSMSG_LOG takes precedence", ""),
             ("enable-tls", "bool", "0", "1: encrypt the connection", ""),
-            ("tls-cafile", "path", "", "file with the trusted certificates (PEM); empty, like tls-capath: the system's", ""),
-            ("tls-capath", "path", "", "directory with the trusted certificates, named by hash", ""),
+            ("tls-cafile", "path", "", "file with the trusted CA certificates (PEM); if this and tls-capath are empty: the system's", ""),
+            ("tls-capath", "path", "", "directory with the trusted CA certificates, named by hash", ""),
             ("tls-certfile", "path", "", "the client's certificate with its chain (PEM)", ""),
             ("tls-keyfile", "path", "", "the client's private key (PEM)", ""),
             ("tls-verify", "bool", "1", "0: do not check the broker's certificate (insecure)", ""),
@@ -75,37 +75,38 @@ class AmqpConfig(Config):
             ("password", "string", "", "password; deprecated in the file: set PASSWORD_<PROTOCOL> in the environment", "sd"),
             ("hostname", "string", "", "broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "broker's port, used when the connection string is empty", ""),
-            ("exchange", "string", "amq.topic", 'Exchange that messages are published to and queues are bound to. Written "": the default exchange, where the topic is the name of a queue (sending only)', ""),
-            ("exchange-type", "string", "", "topic, direct, fanout, headers: the exchange is declared (durable) with this type. Empty: it has to exist", ""),
-            ("vhost", "string", "/", "Virtual host; the path of an amqp:// URL says it too", ""),
+            ("exchange", "string", "amq.topic", 'Exchange that messages are published to and queues are bound to. "", written with its quotes, means the default exchange, where the topic is the name of a queue (sending only)', ""),
+            ("exchange-type", "string", "", "Type with which the exchange is declared (durable): topic, direct, fanout or headers. Empty: the exchange must exist already", ""),
+            ("vhost", "string", "/", "Virtual host; the path of an amqp:// URL sets it too", ""),
             ("amqp-framesize", "bytes(4096,16777216)", "131072", "Largest frame offered at login; the broker may ask for a smaller one. Messages may be larger", ""),
-            ("amqp-heartbeat", "s(0,65535)", "60", "Seconds between two signs of life on an idle connection; 0 switches them off", ""),
-            ("channel-max", "int(0,65535)", "0", "Most channels agreed at login; 0: as the broker wants. The adaptor uses one", ""),
-            ("confirm", "bool", "1", "1: a message is OK when the broker has confirmed it. 0: when it is written to the socket, which a broker that dies or refuses it does not undo", ""),
-            ("confirm-window", "int(1,65535)", "1000", "Most messages sent and not yet confirmed", ""),
+            ("amqp-heartbeat", "s(0,65535)", "60", "Heartbeat interval of an idle connection, in seconds; 0: no heartbeats", ""),
+            ("channel-max", "int(0,65535)", "0", "Maximum number of channels to agree on at login; 0: as many as the broker allows. The adaptor uses one", ""),
+            ("confirm", "bool", "1", "1: a message is OK once the broker has confirmed it. 0: once it is written to the socket, even if the broker then dies or refuses it", ""),
+            ("confirm-window", "int(1,65535)", "1000", "Maximum number of messages sent but not yet confirmed", ""),
             ("mandatory", "bool", "1", "1: a message that no queue is bound for is answered with UNKNOWN_TOPIC. 0: the broker drops it and the answer is OK", ""),
             ("persistent", "bool", "1", "1: durable queues write the message to disk before it is confirmed. 0: memory only", ""),
             ("content-type", "string", "auto", "Content type of every message; auto: application/json when the payload begins with { or [, else application/octet-stream", ""),
             ("queue", "string", "", "Consumer: name of the queue. It keeps messages while no consumer is connected. An existing queue is read unchanged; a missing one is created, durable. Empty: a private queue that ends with the connection", ""),
-            ("queue-type", "enum(classic,quorum,stream)", "", "Consumer: type of the named queue where it has to be made. Empty: the broker's default", ""),
-            ("queue-arguments", "pairs", "", "Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue where it has to be made. Whole numbers and true or false are sent as such, everything else as text", ""),
-            ("prefetch", "int(1,65535)", "50", "Consumer: most messages delivered and not yet acknowledged", ""),
-            ("linger", "ms(0,100)", "5", "How long a message may wait for others to share system calls and wake-ups with; a synchronous send never waits. 0: every message leaves at once", ""),
+            ("queue-type", "enum(classic,quorum,stream)", "", "Consumer: type of the named queue if it must be created. Empty: the broker's default", ""),
+            ("queue-arguments", "pairs", "", "Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue if it must be created. Whole numbers and true or false are sent as such, everything else as text", ""),
+            ("prefetch", "int(1,65535)", "50", "Consumer: maximum number of messages delivered but not yet acknowledged", ""),
+            ("linger", "ms(0,100)", "5", "How long a message may wait so that others can share its system calls and wake-ups; a synchronous send never waits. 0: every message is sent at once", ""),
         )
     )
 
     share_connection: bool | None
-    """1: give a connection signature, so that one process shares the connection (default 0)."""
+    """1: return a connection signature, so that one process can share the connection (default
+    0)."""
     connect: Literal["strict", "lazy", "wait"] | None
-    """Strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds
-    at once and messages wait; wait: waits for the broker at most connect-wait-timeout (default
-    strict)."""
+    """Strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds
+    at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout
+    (default strict)."""
     connect_wait_timeout: int | str | timedelta | None
-    """Bound of connect=wait (a bare number is milliseconds; default 60s)."""
+    """Longest wait of connect=wait (a bare number is milliseconds; default 60s)."""
     connect_timeout: int | str | timedelta | None
-    """Bound of one connection attempt (a bare number is milliseconds; default 5s)."""
+    """Time limit for one connection attempt (a bare number is milliseconds; default 5s)."""
     reconnect: bool | None
-    """Reconnect by itself (default 1)."""
+    """1: reconnect automatically; 0: give up when the connection is lost (default 1)."""
     reconnect_interval: int | str | timedelta | None
     """First pause between attempts; doubles each time, with full jitter (a bare number is
     milliseconds; default 200ms)."""
@@ -115,12 +116,12 @@ class AmqpConfig(Config):
     reconnect_attempts: int | None
     """Attempts before giving up; 0: try for ever (default 0)."""
     poison_attempts: int | None
-    """How often the server may end a new connection over one message that is alone on its way
-    before this message fails; 0: any number (default 3)."""
+    """How often the server may end a new connection over a message that was sent alone before
+    that message fails; 0: no limit (default 3)."""
     queue_size: int | None
-    """Bound of the memory queue in messages (default 100000)."""
+    """Limit of the memory queue, in messages (default 100000)."""
     queue_bytes: int | str | None
-    """Bound of the memory queue in bytes (a bare number is bytes; default 256M)."""
+    """Limit of the memory queue, in bytes (a bare number is bytes; default 256M)."""
     overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None
     """What happens when the queue is full (default block)."""
     overflow_timeout: int | str | timedelta | None
@@ -129,12 +130,12 @@ class AmqpConfig(Config):
     """A message that is not acknowledged in this time fails; 0: never (a bare number is
     milliseconds; default 0)."""
     send_timeout: int | str | timedelta | None
-    """Bound of a synchronous send (a bare number is milliseconds; default 10s)."""
+    """Time limit for a synchronous send (a bare number is milliseconds; default 10s)."""
     flush_timeout: int | str | timedelta | None
-    """Bound of the flush in disconnect (a bare number is milliseconds; default 10s)."""
+    """Time limit for the flush in disconnect (a bare number is milliseconds; default 10s)."""
     max_message_bytes: int | str | None
-    """A larger payload is completed with an error; RabbitMQ's max_message_size (128 MiB, since
-    version 4.0 16 MiB) is the limit (a bare number is bytes; default 128M)."""
+    """A larger payload is completed with an error; RabbitMQ's own limit is max_message_size
+    (128 MiB; 16 MiB since version 4.0) (a bare number is bytes; default 128M)."""
     work_wait: int | str | timedelta | None
     """How long do_work may wait for a completion (a bare number is milliseconds; default 50ms)."""
     topic: str | None
@@ -148,46 +149,48 @@ class AmqpConfig(Config):
     spool_dir: str | os.PathLike[str] | None
     """Directory of the spool (store and forward); off: none (default off)."""
     spool_name: str | None
-    """Tells several spools of one endpoint apart (not set by default)."""
+    """Distinguishes several spools for one endpoint (not set by default)."""
     spool_mode: Literal["overflow", "always"] | None
-    """What goes through the spool (default overflow)."""
+    """Overflow: messages go to disk while the link is down or the queue is full; always: every
+    message does (default overflow)."""
     spool_max_bytes: int | str | None
-    """Bound of the spool (a bare number is bytes; default 1G)."""
+    """Size limit of the spool (a bare number is bytes; default 1G)."""
     spool_evict: bool | None
     """1: a full spool deletes its oldest messages (default 0)."""
     spool_replay_rate: int | None
-    """Messages a second that leave the spool; 0: unlimited (default 0)."""
+    """How many messages per second are sent from the spool; 0: unlimited (default 0)."""
     spool_order: Literal["key", "none"] | None
     """Key: messages of one key stay in order (default key)."""
     spool_sync: Literal["normal", "full"] | None
-    """Full: what is in the spool survives a power cut too (default normal)."""
+    """Full: the spool also survives a power failure (default normal)."""
     dead_letter_topic: str | None
-    """Topic that gets what the broker refused for good, with the reason as header (not set by
-    default)."""
+    """Topic for messages that the broker refused for good, with the reason in a header (not set
+    by default)."""
     dead_letter_dir: str | os.PathLike[str] | None
-    """Directory that gets what the broker refused for good (and what dead-letter-topic does not
-    take), one JSON object a line (not set by default)."""
+    """Directory for messages that the broker refused for good (and those that dead-letter-topic
+    does not accept), one JSON object per line (not set by default)."""
     dead_letter_max_bytes: int | str | None
-    """Bound of dead-letter-dir; what comes then is lost, counted and logged (a bare number is
-    bytes; default 1G)."""
+    """Size limit of dead-letter-dir; further messages are lost, counted and logged (a bare
+    number is bytes; default 1G)."""
     metrics_file: str | os.PathLike[str] | None
-    """Prometheus text file, written at every metrics-interval; %p in it is the process id (not
-    set by default)."""
+    """Prometheus text file, written every metrics-interval; %p in the name stands for the
+    process id (not set by default)."""
     metrics_interval: int | str | timedelta | None
     """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
     config_watch: int | str | timedelta | None
-    """How often to look whether the configuration file, a TLS file or a file named by
-    ${file:/path} changed, and then to connect anew with it; 0: never (a bare number is
+    """How often to check whether the configuration file, a TLS file or a file named by
+    ${file:/path} has changed, and to reconnect with it if so; 0: never (a bare number is
     milliseconds; default 0)."""
     log_level: Literal["error", "warn", "info", "debug"] | None
-    """This connection's level; the environment variable DSMSG_LOG wins (default warn)."""
+    """Log level of this connection; the environment variable DSMSG_LOG takes precedence
+    (default warn)."""
     enable_tls: bool | None
     """1: encrypt the connection (default 0)."""
     tls_cafile: str | os.PathLike[str] | None
-    """File with the trusted certificates (PEM); empty, like tls-capath: the system's (not set
-    by default)."""
+    """File with the trusted CA certificates (PEM); if this and tls-capath are empty: the
+    system's (not set by default)."""
     tls_capath: str | os.PathLike[str] | None
-    """Directory with the trusted certificates, named by hash (not set by default)."""
+    """Directory with the trusted CA certificates, named by hash (not set by default)."""
     tls_certfile: str | os.PathLike[str] | None
     """The client's certificate with its chain (PEM) (not set by default)."""
     tls_keyfile: str | os.PathLike[str] | None
@@ -209,26 +212,28 @@ class AmqpConfig(Config):
     port: int | None
     """Broker's port, used when the connection string is empty (not set by default)."""
     exchange: str | None
-    """Exchange that messages are published to and queues are bound to. Written "": the default
-    exchange, where the topic is the name of a queue (sending only) (default amq.topic)."""
+    """Exchange that messages are published to and queues are bound to. "", written with its
+    quotes, means the default exchange, where the topic is the name of a queue (sending only)
+    (default amq.topic)."""
     exchange_type: str | None
-    """Topic, direct, fanout, headers: the exchange is declared (durable) with this type. Empty:
-    it has to exist (not set by default)."""
+    """Type with which the exchange is declared (durable): topic, direct, fanout or headers.
+    Empty: the exchange must exist already (not set by default)."""
     vhost: str | None
-    """Virtual host; the path of an amqp:// URL says it too (default /)."""
+    """Virtual host; the path of an amqp:// URL sets it too (default /)."""
     amqp_framesize: int | str | None
     """Largest frame offered at login; the broker may ask for a smaller one. Messages may be
     larger (a bare number is bytes; default 131072)."""
     amqp_heartbeat: int | str | timedelta | None
-    """Seconds between two signs of life on an idle connection; 0 switches them off (a bare
-    number is seconds; default 60)."""
+    """Heartbeat interval of an idle connection, in seconds; 0: no heartbeats (a bare number is
+    seconds; default 60)."""
     channel_max: int | None
-    """Most channels agreed at login; 0: as the broker wants. The adaptor uses one (default 0)."""
+    """Maximum number of channels to agree on at login; 0: as many as the broker allows. The
+    adaptor uses one (default 0)."""
     confirm: bool | None
-    """1: a message is OK when the broker has confirmed it. 0: when it is written to the socket,
-    which a broker that dies or refuses it does not undo (default 1)."""
+    """1: a message is OK once the broker has confirmed it. 0: once it is written to the socket,
+    even if the broker then dies or refuses it (default 1)."""
     confirm_window: int | None
-    """Most messages sent and not yet confirmed (default 1000)."""
+    """Maximum number of messages sent but not yet confirmed (default 1000)."""
     mandatory: bool | None
     """1: a message that no queue is bound for is answered with UNKNOWN_TOPIC. 0: the broker
     drops it and the answer is OK (default 1)."""
@@ -243,17 +248,17 @@ class AmqpConfig(Config):
     existing queue is read unchanged; a missing one is created, durable. Empty: a private queue
     that ends with the connection (not set by default)."""
     queue_type: Literal["classic", "quorum", "stream"] | None
-    """Consumer: type of the named queue where it has to be made. Empty: the broker's default
-    (not set by default)."""
+    """Consumer: type of the named queue if it must be created. Empty: the broker's default (not
+    set by default)."""
     queue_arguments: Mapping[str, str | int] | str | None
-    """Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue where it has to
-    be made. Whole numbers and true or false are sent as such, everything else as text (not set
+    """Consumer: arguments (x-max-length=1000;x-overflow=drop-head) of the queue if it must be
+    created. Whole numbers and true or false are sent as such, everything else as text (not set
     by default)."""
     prefetch: int | None
-    """Consumer: most messages delivered and not yet acknowledged (default 50)."""
+    """Consumer: maximum number of messages delivered but not yet acknowledged (default 50)."""
     linger: int | str | timedelta | None
-    """How long a message may wait for others to share system calls and wake-ups with; a
-    synchronous send never waits. 0: every message leaves at once (a bare number is
+    """How long a message may wait so that others can share its system calls and wake-ups; a
+    synchronous send never waits. 0: every message is sent at once (a bare number is
     milliseconds; default 5)."""
 
     def __init__(

@@ -27,22 +27,22 @@ class KafkaConfig(Config):
     adaptor: ClassVar[str] = "kafka"
     options: ClassVar[dict[str, Option]] = options_from(
         (
-            ("share-connection", "bool", "0", "1: give a connection signature, so that one process shares the connection", ""),
-            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds at once and messages wait; wait: waits for the broker at most connect-wait-timeout", ""),
-            ("connect-wait-timeout", "ms(0,86400000)", "60s", "bound of connect=wait", ""),
-            ("connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt", ""),
-            ("reconnect", "bool", "1", "reconnect by itself", ""),
+            ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),
+            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout", ""),
+            ("connect-wait-timeout", "ms(0,86400000)", "60s", "longest wait of connect=wait", ""),
+            ("connect-timeout", "ms(1,3600000)", "5s", "time limit for one connection attempt", ""),
+            ("reconnect", "bool", "1", "1: reconnect automatically; 0: give up when the connection is lost", ""),
             ("reconnect-interval", "ms(1,3600000)", "200ms", "first pause between attempts; doubles each time, with full jitter", ""),
-            ("reconnect-max-interval", "ms(1,3600000)", "2s", "longest pause between attempts, from the start of an outage, for each address of a name; librdkafka takes up to a quarter less", ""),
+            ("reconnect-max-interval", "ms(1,3600000)", "2s", "longest pause between attempts, from the start of an outage and for each address of a host name; librdkafka shortens it by up to a quarter", ""),
             ("reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever", ""),
-            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over one message that is alone on its way before this message fails; 0: any number", ""),
-            ("queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", ""),
-            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes", ""),
+            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over a message that was sent alone before that message fails; 0: no limit", ""),
+            ("queue-size", "int(1,10000000)", "100000", "limit of the memory queue, in messages", ""),
+            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "limit of the memory queue, in bytes", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "what happens when the queue is full", ""),
             ("overflow-timeout", "ms(0,3600000)", "5s", "how long overflow=block waits for room", ""),
             ("message-timeout", "ms(0,2592000000)", "0", "a message that is not acknowledged in this time fails; 0: never", ""),
-            ("send-timeout", "ms(1,86400000)", "10s", "bound of a synchronous send", ""),
-            ("flush-timeout", "ms(0,3600000)", "10s", "bound of the flush in disconnect", ""),
+            ("send-timeout", "ms(1,86400000)", "10s", "time limit for a synchronous send", ""),
+            ("flush-timeout", "ms(0,3600000)", "10s", "time limit for the flush in disconnect", ""),
             ("max-message-bytes", "bytes(1000,1000000000)", "1000000", "largest payload; a larger one is completed with ERR. Keep the topic's max.message.bytes above it", ""),
             ("work-wait", "ms(0,60000)", "50ms", "how long do_work may wait for a completion", ""),
             ("topic", "template", "", "topic or template used when the caller gives no topic", ""),
@@ -50,23 +50,23 @@ class KafkaConfig(Config):
             ("key", "template", "", "template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1", ""),
             ("spool-dir", "path", "off", "directory of the spool (store and forward); off: none", ""),
-            ("spool-name", "string", "", "tells several spools of one endpoint apart", ""),
-            ("spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", ""),
-            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", ""),
+            ("spool-name", "string", "", "distinguishes several spools for one endpoint", ""),
+            ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
+            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "size limit of the spool", ""),
             ("spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", ""),
-            ("spool-replay-rate", "int(0,1000000000)", "0", "messages a second that leave the spool; 0: unlimited", ""),
+            ("spool-replay-rate", "int(0,1000000000)", "0", "how many messages per second are sent from the spool; 0: unlimited", ""),
             ("spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", ""),
-            ("spool-sync", "enum(normal,full)", "normal", "full: what is in the spool survives a power cut too", ""),
-            ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good, with the reason as header", ""),
-            ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good (and what dead-letter-topic does not take), one JSON object a line", ""),
-            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
-            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval; %p in it is the process id", ""),
+            ("spool-sync", "enum(normal,full)", "normal", "full: the spool also survives a power failure", ""),
+            ("dead-letter-topic", "string", "", "topic for messages that the broker refused for good, with the reason in a header", ""),
+            ("dead-letter-dir", "path", "", "directory for messages that the broker refused for good (and those that dead-letter-topic does not accept), one JSON object per line", ""),
+            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "size limit of dead-letter-dir; further messages are lost, counted and logged", ""),
+            ("metrics-file", "path", "", "Prometheus text file, written every metrics-interval; %p in the name stands for the process id", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
-            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file, a TLS file or a file named by ${file:/path} changed, and then to connect anew with it; 0: never", ""),
-            ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
+            ("config-watch", "ms(0,86400000)", "0", "how often to check whether the configuration file, a TLS file or a file named by ${file:/path} has changed, and to reconnect with it if so; 0: never", ""),
+            ("log-level", "enum(error,warn,info,debug)", "warn", "log level of this connection; the environment variable DSMSG_LOG takes precedence", ""),
             ("enable-tls", "bool", "0", "1: encrypt the connection", ""),
-            ("tls-cafile", "path", "", "file with the trusted certificates (PEM); empty, like tls-capath: the system's", ""),
-            ("tls-capath", "path", "", "directory with the trusted certificates, named by hash", ""),
+            ("tls-cafile", "path", "", "file with the trusted CA certificates (PEM); if this and tls-capath are empty: the system's", ""),
+            ("tls-capath", "path", "", "directory with the trusted CA certificates, named by hash", ""),
             ("tls-certfile", "path", "", "the client's certificate with its chain (PEM)", ""),
             ("tls-keyfile", "path", "", "the client's private key (PEM)", ""),
             ("tls-verify", "bool", "1", "0: do not check the broker's certificate (insecure)", ""),
@@ -76,55 +76,57 @@ class KafkaConfig(Config):
             ("password", "string", "", "password; deprecated in the file: set PASSWORD_<PROTOCOL> in the environment", "sd"),
             ("hostname", "string", "", "broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "broker's port, used when the connection string is empty", ""),
-            ("proto-cfg", "pairs", "", 'librdkafka properties for producer and consumer, "name=value;name=value"; they win over the options here', "s"),
-            ("producer-proto-cfg", "pairs", "", "librdkafka properties for the producer only; they win over proto-cfg", "s"),
-            ("consumer-proto-cfg", "pairs", "", "librdkafka properties for the consumer only; they win over proto-cfg", "s"),
-            ("partition-key", "string", "sensor.id", "field of the payload that is the message's key; messages of one key keep their order", ""),
+            ("proto-cfg", "pairs", "", 'librdkafka properties for producer and consumer, "name=value;name=value"; they override the options here', "s"),
+            ("producer-proto-cfg", "pairs", "", "librdkafka properties for the producer only; they override proto-cfg", "s"),
+            ("consumer-proto-cfg", "pairs", "", "librdkafka properties for the consumer only; they override proto-cfg", "s"),
+            ("partition-key", "string", "sensor.id", "payload field that is used as the message key; messages with the same key stay in order", ""),
             ("consumer-group-id", "string", "test-consumer-group", "consumer group; its members share the partitions", ""),
             ("commit-offsets", "bool", "1", "0: the group keeps no position, so every start begins at offset-reset, and the broker forgets the group some minutes after its last member has left", ""),
             ("compression", "enum(none,gzip,snappy,lz4,zstd)", "lz4", "compression of batches", ""),
-            ("acks", "enum(all,1,0)", "all", "who must have a message before it counts as sent: all in-sync replicas, the leader, nobody", ""),
-            ("linger", "ms(0,900000)", "5ms", "how long a message may wait for others of its batch", ""),
+            ("acks", "enum(all,1,0)", "all", "which replicas must have a message before it counts as sent: all in-sync replicas, the leader (1), or none (0)", ""),
+            ("linger", "ms(0,900000)", "5ms", "how long a message may wait for others to join its batch", ""),
             ("batch-bytes", "bytes(1,2147483647)", "1000000", "largest batch", ""),
             ("idempotence", "enum(auto,1,0,true,false,yes,no)", "auto", "no duplicates from retries; auto: on when acks=all and max-in-flight is at most 5", ""),
             ("partitioner", "enum(consistent_random,consistent,murmur2_random,murmur2,fnv1a_random,fnv1a,random)", "consistent_random", "how a key chooses its partition; murmur2_random agrees with Java clients", ""),
-            ("max-in-flight", "int(1,1000000)", "5", "unanswered requests for each broker", ""),
-            ("sasl-mechanism", "string", "", "SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set: none. Others are set up with proto-cfg", ""),
-            ("offset-reset", "enum(earliest,latest,error)", "earliest", "where a consumer group without committed offset begins", ""),
+            ("max-in-flight", "int(1,1000000)", "5", "maximum number of unanswered requests per broker", ""),
+            ("sasl-mechanism", "string", "", "SASL mechanism for a login with username and password: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; not set: no login. Configure other mechanisms with proto-cfg", ""),
+            ("offset-reset", "enum(earliest,latest,error)", "earliest", "where a consumer group without a committed offset starts", ""),
             ("tcp-keepalive", "bool", "1", "TCP keep-alive on broker connections", ""),
             ("socket-buffer-bytes", "bytes(0,100000000)", "0", "kernel socket buffers; 0: the system's default", ""),
-            ("metadata-refresh", "ms(1000,3600000)", "5m", "how often topics and partitions are read again (a consumer, when this is not set: 10 s, so that it sees a new topic)", ""),
-            ("connections-max-idle", "ms(0,2147483647)", "0", "close broker connections that are idle for so long; 0: never", ""),
+            ("metadata-refresh", "ms(1000,3600000)", "5m", "how often the list of topics and partitions is refreshed (for a consumer, if this is not set, every 10 s, so that it notices new topics)", ""),
+            ("connections-max-idle", "ms(0,2147483647)", "0", "close broker connections that have been idle for this long; 0: never", ""),
         )
     )
 
     share_connection: bool | None
-    """1: give a connection signature, so that one process shares the connection (default 0)."""
+    """1: return a connection signature, so that one process can share the connection (default
+    0)."""
     connect: Literal["strict", "lazy", "wait"] | None
-    """Strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds
-    at once and messages wait; wait: waits for the broker at most connect-wait-timeout (default
-    strict)."""
+    """Strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds
+    at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout
+    (default strict)."""
     connect_wait_timeout: int | str | timedelta | None
-    """Bound of connect=wait (a bare number is milliseconds; default 60s)."""
+    """Longest wait of connect=wait (a bare number is milliseconds; default 60s)."""
     connect_timeout: int | str | timedelta | None
-    """Bound of one connection attempt (a bare number is milliseconds; default 5s)."""
+    """Time limit for one connection attempt (a bare number is milliseconds; default 5s)."""
     reconnect: bool | None
-    """Reconnect by itself (default 1)."""
+    """1: reconnect automatically; 0: give up when the connection is lost (default 1)."""
     reconnect_interval: int | str | timedelta | None
     """First pause between attempts; doubles each time, with full jitter (a bare number is
     milliseconds; default 200ms)."""
     reconnect_max_interval: int | str | timedelta | None
-    """Longest pause between attempts, from the start of an outage, for each address of a name;
-    librdkafka takes up to a quarter less (a bare number is milliseconds; default 2s)."""
+    """Longest pause between attempts, from the start of an outage and for each address of a
+    host name; librdkafka shortens it by up to a quarter (a bare number is milliseconds; default
+    2s)."""
     reconnect_attempts: int | None
     """Attempts before giving up; 0: try for ever (default 0)."""
     poison_attempts: int | None
-    """How often the server may end a new connection over one message that is alone on its way
-    before this message fails; 0: any number (default 3)."""
+    """How often the server may end a new connection over a message that was sent alone before
+    that message fails; 0: no limit (default 3)."""
     queue_size: int | None
-    """Bound of the memory queue in messages (default 100000)."""
+    """Limit of the memory queue, in messages (default 100000)."""
     queue_bytes: int | str | None
-    """Bound of the memory queue in bytes (a bare number is bytes; default 256M)."""
+    """Limit of the memory queue, in bytes (a bare number is bytes; default 256M)."""
     overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None
     """What happens when the queue is full (default block)."""
     overflow_timeout: int | str | timedelta | None
@@ -133,9 +135,9 @@ class KafkaConfig(Config):
     """A message that is not acknowledged in this time fails; 0: never (a bare number is
     milliseconds; default 0)."""
     send_timeout: int | str | timedelta | None
-    """Bound of a synchronous send (a bare number is milliseconds; default 10s)."""
+    """Time limit for a synchronous send (a bare number is milliseconds; default 10s)."""
     flush_timeout: int | str | timedelta | None
-    """Bound of the flush in disconnect (a bare number is milliseconds; default 10s)."""
+    """Time limit for the flush in disconnect (a bare number is milliseconds; default 10s)."""
     max_message_bytes: int | str | None
     """Largest payload; a larger one is completed with ERR. Keep the topic's max.message.bytes
     above it (a bare number is bytes; default 1000000)."""
@@ -152,46 +154,48 @@ class KafkaConfig(Config):
     spool_dir: str | os.PathLike[str] | None
     """Directory of the spool (store and forward); off: none (default off)."""
     spool_name: str | None
-    """Tells several spools of one endpoint apart (not set by default)."""
+    """Distinguishes several spools for one endpoint (not set by default)."""
     spool_mode: Literal["overflow", "always"] | None
-    """What goes through the spool (default overflow)."""
+    """Overflow: messages go to disk while the link is down or the queue is full; always: every
+    message does (default overflow)."""
     spool_max_bytes: int | str | None
-    """Bound of the spool (a bare number is bytes; default 1G)."""
+    """Size limit of the spool (a bare number is bytes; default 1G)."""
     spool_evict: bool | None
     """1: a full spool deletes its oldest messages (default 0)."""
     spool_replay_rate: int | None
-    """Messages a second that leave the spool; 0: unlimited (default 0)."""
+    """How many messages per second are sent from the spool; 0: unlimited (default 0)."""
     spool_order: Literal["key", "none"] | None
     """Key: messages of one key stay in order (default key)."""
     spool_sync: Literal["normal", "full"] | None
-    """Full: what is in the spool survives a power cut too (default normal)."""
+    """Full: the spool also survives a power failure (default normal)."""
     dead_letter_topic: str | None
-    """Topic that gets what the broker refused for good, with the reason as header (not set by
-    default)."""
+    """Topic for messages that the broker refused for good, with the reason in a header (not set
+    by default)."""
     dead_letter_dir: str | os.PathLike[str] | None
-    """Directory that gets what the broker refused for good (and what dead-letter-topic does not
-    take), one JSON object a line (not set by default)."""
+    """Directory for messages that the broker refused for good (and those that dead-letter-topic
+    does not accept), one JSON object per line (not set by default)."""
     dead_letter_max_bytes: int | str | None
-    """Bound of dead-letter-dir; what comes then is lost, counted and logged (a bare number is
-    bytes; default 1G)."""
+    """Size limit of dead-letter-dir; further messages are lost, counted and logged (a bare
+    number is bytes; default 1G)."""
     metrics_file: str | os.PathLike[str] | None
-    """Prometheus text file, written at every metrics-interval; %p in it is the process id (not
-    set by default)."""
+    """Prometheus text file, written every metrics-interval; %p in the name stands for the
+    process id (not set by default)."""
     metrics_interval: int | str | timedelta | None
     """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
     config_watch: int | str | timedelta | None
-    """How often to look whether the configuration file, a TLS file or a file named by
-    ${file:/path} changed, and then to connect anew with it; 0: never (a bare number is
+    """How often to check whether the configuration file, a TLS file or a file named by
+    ${file:/path} has changed, and to reconnect with it if so; 0: never (a bare number is
     milliseconds; default 0)."""
     log_level: Literal["error", "warn", "info", "debug"] | None
-    """This connection's level; the environment variable DSMSG_LOG wins (default warn)."""
+    """Log level of this connection; the environment variable DSMSG_LOG takes precedence
+    (default warn)."""
     enable_tls: bool | None
     """1: encrypt the connection (default 0)."""
     tls_cafile: str | os.PathLike[str] | None
-    """File with the trusted certificates (PEM); empty, like tls-capath: the system's (not set
-    by default)."""
+    """File with the trusted CA certificates (PEM); if this and tls-capath are empty: the
+    system's (not set by default)."""
     tls_capath: str | os.PathLike[str] | None
-    """Directory with the trusted certificates, named by hash (not set by default)."""
+    """Directory with the trusted CA certificates, named by hash (not set by default)."""
     tls_certfile: str | os.PathLike[str] | None
     """The client's certificate with its chain (PEM) (not set by default)."""
     tls_keyfile: str | os.PathLike[str] | None
@@ -213,16 +217,16 @@ class KafkaConfig(Config):
     port: int | None
     """Broker's port, used when the connection string is empty (not set by default)."""
     proto_cfg: Mapping[str, str | int] | str | None
-    """Librdkafka properties for producer and consumer, "name=value;name=value"; they win over
+    """Librdkafka properties for producer and consumer, "name=value;name=value"; they override
     the options here (not set by default; secret)."""
     producer_proto_cfg: Mapping[str, str | int] | str | None
-    """Librdkafka properties for the producer only; they win over proto-cfg (not set by default;
+    """Librdkafka properties for the producer only; they override proto-cfg (not set by default;
     secret)."""
     consumer_proto_cfg: Mapping[str, str | int] | str | None
-    """Librdkafka properties for the consumer only; they win over proto-cfg (not set by default;
+    """Librdkafka properties for the consumer only; they override proto-cfg (not set by default;
     secret)."""
     partition_key: str | None
-    """Field of the payload that is the message's key; messages of one key keep their order
+    """Payload field that is used as the message key; messages with the same key stay in order
     (default sensor.id)."""
     consumer_group_id: str | None
     """Consumer group; its members share the partitions (default test-consumer-group)."""
@@ -232,10 +236,10 @@ class KafkaConfig(Config):
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] | None
     """Compression of batches (default lz4)."""
     acks: Literal["all", "1", "0"] | int | None
-    """Who must have a message before it counts as sent: all in-sync replicas, the leader,
-    nobody (default all)."""
+    """Which replicas must have a message before it counts as sent: all in-sync replicas, the
+    leader (1), or none (0) (default all)."""
     linger: int | str | timedelta | None
-    """How long a message may wait for others of its batch (a bare number is milliseconds;
+    """How long a message may wait for others to join its batch (a bare number is milliseconds;
     default 5ms)."""
     batch_bytes: int | str | None
     """Largest batch (a bare number is bytes; default 1000000)."""
@@ -246,21 +250,22 @@ class KafkaConfig(Config):
     """How a key chooses its partition; murmur2_random agrees with Java clients (default
     consistent_random)."""
     max_in_flight: int | None
-    """Unanswered requests for each broker (default 5)."""
+    """Maximum number of unanswered requests per broker (default 5)."""
     sasl_mechanism: str | None
-    """SASL login with username and password: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; not set:
-    none. Others are set up with proto-cfg (not set by default)."""
+    """SASL mechanism for a login with username and password: PLAIN, SCRAM-SHA-256 or
+    SCRAM-SHA-512; not set: no login. Configure other mechanisms with proto-cfg (not set by
+    default)."""
     offset_reset: Literal["earliest", "latest", "error"] | None
-    """Where a consumer group without committed offset begins (default earliest)."""
+    """Where a consumer group without a committed offset starts (default earliest)."""
     tcp_keepalive: bool | None
     """TCP keep-alive on broker connections (default 1)."""
     socket_buffer_bytes: int | str | None
     """Kernel socket buffers; 0: the system's default (a bare number is bytes; default 0)."""
     metadata_refresh: int | str | timedelta | None
-    """How often topics and partitions are read again (a consumer, when this is not set: 10 s,
-    so that it sees a new topic) (a bare number is milliseconds; default 5m)."""
+    """How often the list of topics and partitions is refreshed (for a consumer, if this is not
+    set, every 10 s, so that it notices new topics) (a bare number is milliseconds; default 5m)."""
     connections_max_idle: int | str | timedelta | None
-    """Close broker connections that are idle for so long; 0: never (a bare number is
+    """Close broker connections that have been idle for this long; 0: never (a bare number is
     milliseconds; default 0)."""
 
     def __init__(

@@ -27,22 +27,22 @@ class MqttConfig(Config):
     adaptor: ClassVar[str] = "mqtt"
     options: ClassVar[dict[str, Option]] = options_from(
         (
-            ("share-connection", "bool", "0", "1: give a connection signature, so that one process shares the connection", ""),
-            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds at once and messages wait; wait: waits for the broker at most connect-wait-timeout", ""),
-            ("connect-wait-timeout", "ms(0,86400000)", "60s", "bound of connect=wait", ""),
-            ("connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt", ""),
-            ("reconnect", "bool", "1", "reconnect by itself", ""),
+            ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),
+            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout", ""),
+            ("connect-wait-timeout", "ms(0,86400000)", "60s", "longest wait of connect=wait", ""),
+            ("connect-timeout", "ms(1,3600000)", "5s", "time limit for one connection attempt", ""),
+            ("reconnect", "bool", "1", "1: reconnect automatically; 0: give up when the connection is lost", ""),
             ("reconnect-interval", "ms(1,3600000)", "200ms", "first pause between attempts; doubles each time, with full jitter", ""),
             ("reconnect-max-interval", "ms(1,86400000)", "30s", "longest pause between attempts (4s while an outage is younger than a minute)", ""),
             ("reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever", ""),
-            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over one message that is alone on its way before this message fails; 0: any number", ""),
-            ("queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", ""),
-            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes", ""),
+            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over a message that was sent alone before that message fails; 0: no limit", ""),
+            ("queue-size", "int(1,10000000)", "100000", "limit of the memory queue, in messages", ""),
+            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "limit of the memory queue, in bytes", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "what happens when the queue is full", ""),
             ("overflow-timeout", "ms(0,3600000)", "5s", "how long overflow=block waits for room", ""),
             ("message-timeout", "ms(0,2592000000)", "0", "a message that is not acknowledged in this time fails; 0: never", ""),
-            ("send-timeout", "ms(1,86400000)", "10s", "bound of a synchronous send", ""),
-            ("flush-timeout", "ms(0,3600000)", "10s", "bound of the flush in disconnect", ""),
+            ("send-timeout", "ms(1,86400000)", "10s", "time limit for a synchronous send", ""),
+            ("flush-timeout", "ms(0,3600000)", "10s", "time limit for the flush in disconnect", ""),
             ("max-message-bytes", "bytes(1,267386880)", "255M", "A larger payload is completed with an error; the server may allow less", ""),
             ("work-wait", "ms(0,60000)", "50ms", "how long do_work may wait for a completion", ""),
             ("topic", "template", "", "topic or template used when the caller gives no topic", ""),
@@ -50,23 +50,23 @@ class MqttConfig(Config):
             ("key", "template", "", "template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1", ""),
             ("spool-dir", "path", "off", "directory of the spool (store and forward); off: none", ""),
-            ("spool-name", "string", "", "tells several spools of one endpoint apart", ""),
-            ("spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", ""),
-            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", ""),
+            ("spool-name", "string", "", "distinguishes several spools for one endpoint", ""),
+            ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
+            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "size limit of the spool", ""),
             ("spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", ""),
-            ("spool-replay-rate", "int(0,1000000000)", "0", "messages a second that leave the spool; 0: unlimited", ""),
+            ("spool-replay-rate", "int(0,1000000000)", "0", "how many messages per second are sent from the spool; 0: unlimited", ""),
             ("spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", ""),
-            ("spool-sync", "enum(normal,full)", "normal", "full: what is in the spool survives a power cut too", ""),
-            ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good, with the reason as header", ""),
-            ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good (and what dead-letter-topic does not take), one JSON object a line", ""),
-            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
-            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval; %p in it is the process id", ""),
+            ("spool-sync", "enum(normal,full)", "normal", "full: the spool also survives a power failure", ""),
+            ("dead-letter-topic", "string", "", "topic for messages that the broker refused for good, with the reason in a header", ""),
+            ("dead-letter-dir", "path", "", "directory for messages that the broker refused for good (and those that dead-letter-topic does not accept), one JSON object per line", ""),
+            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "size limit of dead-letter-dir; further messages are lost, counted and logged", ""),
+            ("metrics-file", "path", "", "Prometheus text file, written every metrics-interval; %p in the name stands for the process id", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
-            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file, a TLS file or a file named by ${file:/path} changed, and then to connect anew with it; 0: never", ""),
-            ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
+            ("config-watch", "ms(0,86400000)", "0", "how often to check whether the configuration file, a TLS file or a file named by ${file:/path} has changed, and to reconnect with it if so; 0: never", ""),
+            ("log-level", "enum(error,warn,info,debug)", "warn", "log level of this connection; the environment variable DSMSG_LOG takes precedence", ""),
             ("enable-tls", "bool", "0", "1: encrypt the connection", ""),
-            ("tls-cafile", "path", "", "file with the trusted certificates (PEM); empty, like tls-capath: the system's", ""),
-            ("tls-capath", "path", "", "directory with the trusted certificates, named by hash", ""),
+            ("tls-cafile", "path", "", "file with the trusted CA certificates (PEM); if this and tls-capath are empty: the system's", ""),
+            ("tls-capath", "path", "", "directory with the trusted CA certificates, named by hash", ""),
             ("tls-certfile", "path", "", "the client's certificate with its chain (PEM)", ""),
             ("tls-keyfile", "path", "", "the client's private key (PEM)", ""),
             ("tls-verify", "bool", "1", "0: do not check the broker's certificate (insecure)", ""),
@@ -76,37 +76,38 @@ class MqttConfig(Config):
             ("password", "string", "", "password; deprecated in the file: set PASSWORD_<PROTOCOL> in the environment", "sd"),
             ("hostname", "string", "", "broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "broker's port, used when the connection string is empty", ""),
-            ("client-id", "string", "", "Client identifier. Two connections with the same one throw each other out. Empty: a random one for each connection", ""),
-            ("keep-alive", "s(0,65535)", "60", "Seconds without traffic after which the server is asked for a sign of life; 0: never, else at least 5", ""),
-            ("loop-timeout", "ms(1,3600000)", "2000", "Bound of one wait of the I/O thread", ""),
-            ("set-threaded", "bool", "0", "Accepted for compatibility, without effect: the adaptor always has a thread of its own", ""),
-            ("qos", "int(0,2)", "1", "0: OK when written to the socket; 1: OK when the server acknowledged (may arrive twice after a lost connection); 2: exactly once within one connection. Subscriptions use at most 1", ""),
-            ("retain", "bool", "0", "1: the server keeps the last message of each topic for newcomers", ""),
-            ("protocol", "enum(5,3.1.1)", "5", "Version of MQTT. A server that refuses 5, or does not answer it, is spoken to in 3.1.1, without user properties and reasons", ""),
-            ("clean-session", "bool", "1", "0: the server keeps subscriptions and waiting messages for this client-id while it is away", ""),
+            ("client-id", "string", "", "Client identifier. Two connections with the same one keep disconnecting each other. Empty: a random one for each connection", ""),
+            ("keep-alive", "s(0,65535)", "60", "Seconds without traffic after which the client pings the server; 0: never, otherwise at least 5", ""),
+            ("loop-timeout", "ms(1,3600000)", "2000", "Longest single wait of the I/O thread", ""),
+            ("set-threaded", "bool", "0", "Accepted for compatibility, has no effect: the adaptor always has its own thread", ""),
+            ("qos", "int(0,2)", "1", "0: OK once written to the socket; 1: OK once the server has acknowledged it (may arrive twice after a lost connection); 2: exactly once within one connection. Subscriptions use at most 1", ""),
+            ("retain", "bool", "0", "1: the server keeps the last message of each topic for new subscribers", ""),
+            ("protocol", "enum(5,3.1.1)", "5", "MQTT version. With a server that refuses 5, or does not answer, the adaptor uses 3.1.1, without user properties and reasons", ""),
+            ("clean-session", "bool", "1", "0: the server keeps subscriptions and waiting messages for this client-id while it is disconnected", ""),
             ("session-expiry", "s(0,4294967295)", "24h", "With clean-session=0: how long the server keeps the session; 4294967295 seconds: for ever (MQTT 5; in 3.1.1 the server decides)", ""),
-            ("max-inflight", "int(1,65535)", "1000", "Most messages sent and not yet acknowledged; the server's Receive Maximum lowers it (and qos=2 over MQTT 3.1.1: 20 at most)", ""),
-            ("linger", "ms(0,100)", "5", "How long a message may wait for others to share wake-ups with; a synchronous send never waits. 0: every message leaves at once", ""),
-            ("will-topic", "string", "", "Topic of the last will: what the server publishes when it loses this client without a word", ""),
+            ("max-inflight", "int(1,65535)", "1000", "Maximum number of messages sent but not yet acknowledged; the server's Receive Maximum may lower it (qos=2 over MQTT 3.1.1: at most 20)", ""),
+            ("linger", "ms(0,100)", "5", "How long a message may wait so that others can share its wake-ups; a synchronous send never waits. 0: every message is sent at once", ""),
+            ("will-topic", "string", "", "Topic of the last will, the message that the server publishes when it loses this client without a DISCONNECT", ""),
             ("will-payload", "string", "", "Text of the last will", ""),
             ("will-qos", "int(0,2)", "1", "Quality of service of the last will", ""),
             ("will-retain", "bool", "0", "1: the last will is retained", ""),
-            ("user-properties", "pairs", "", "User properties of every message, name=value;name=value (MQTT 5). The option headers adds ones with fields of the payload", ""),
+            ("user-properties", "pairs", "", "User properties of every message, name=value;name=value (MQTT 5). The option headers adds properties with fields of the payload", ""),
         )
     )
 
     share_connection: bool | None
-    """1: give a connection signature, so that one process shares the connection (default 0)."""
+    """1: return a connection signature, so that one process can share the connection (default
+    0)."""
     connect: Literal["strict", "lazy", "wait"] | None
-    """Strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds
-    at once and messages wait; wait: waits for the broker at most connect-wait-timeout (default
-    strict)."""
+    """Strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds
+    at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout
+    (default strict)."""
     connect_wait_timeout: int | str | timedelta | None
-    """Bound of connect=wait (a bare number is milliseconds; default 60s)."""
+    """Longest wait of connect=wait (a bare number is milliseconds; default 60s)."""
     connect_timeout: int | str | timedelta | None
-    """Bound of one connection attempt (a bare number is milliseconds; default 5s)."""
+    """Time limit for one connection attempt (a bare number is milliseconds; default 5s)."""
     reconnect: bool | None
-    """Reconnect by itself (default 1)."""
+    """1: reconnect automatically; 0: give up when the connection is lost (default 1)."""
     reconnect_interval: int | str | timedelta | None
     """First pause between attempts; doubles each time, with full jitter (a bare number is
     milliseconds; default 200ms)."""
@@ -116,12 +117,12 @@ class MqttConfig(Config):
     reconnect_attempts: int | None
     """Attempts before giving up; 0: try for ever (default 0)."""
     poison_attempts: int | None
-    """How often the server may end a new connection over one message that is alone on its way
-    before this message fails; 0: any number (default 3)."""
+    """How often the server may end a new connection over a message that was sent alone before
+    that message fails; 0: no limit (default 3)."""
     queue_size: int | None
-    """Bound of the memory queue in messages (default 100000)."""
+    """Limit of the memory queue, in messages (default 100000)."""
     queue_bytes: int | str | None
-    """Bound of the memory queue in bytes (a bare number is bytes; default 256M)."""
+    """Limit of the memory queue, in bytes (a bare number is bytes; default 256M)."""
     overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None
     """What happens when the queue is full (default block)."""
     overflow_timeout: int | str | timedelta | None
@@ -130,9 +131,9 @@ class MqttConfig(Config):
     """A message that is not acknowledged in this time fails; 0: never (a bare number is
     milliseconds; default 0)."""
     send_timeout: int | str | timedelta | None
-    """Bound of a synchronous send (a bare number is milliseconds; default 10s)."""
+    """Time limit for a synchronous send (a bare number is milliseconds; default 10s)."""
     flush_timeout: int | str | timedelta | None
-    """Bound of the flush in disconnect (a bare number is milliseconds; default 10s)."""
+    """Time limit for the flush in disconnect (a bare number is milliseconds; default 10s)."""
     max_message_bytes: int | str | None
     """A larger payload is completed with an error; the server may allow less (a bare number is
     bytes; default 255M)."""
@@ -149,46 +150,48 @@ class MqttConfig(Config):
     spool_dir: str | os.PathLike[str] | None
     """Directory of the spool (store and forward); off: none (default off)."""
     spool_name: str | None
-    """Tells several spools of one endpoint apart (not set by default)."""
+    """Distinguishes several spools for one endpoint (not set by default)."""
     spool_mode: Literal["overflow", "always"] | None
-    """What goes through the spool (default overflow)."""
+    """Overflow: messages go to disk while the link is down or the queue is full; always: every
+    message does (default overflow)."""
     spool_max_bytes: int | str | None
-    """Bound of the spool (a bare number is bytes; default 1G)."""
+    """Size limit of the spool (a bare number is bytes; default 1G)."""
     spool_evict: bool | None
     """1: a full spool deletes its oldest messages (default 0)."""
     spool_replay_rate: int | None
-    """Messages a second that leave the spool; 0: unlimited (default 0)."""
+    """How many messages per second are sent from the spool; 0: unlimited (default 0)."""
     spool_order: Literal["key", "none"] | None
     """Key: messages of one key stay in order (default key)."""
     spool_sync: Literal["normal", "full"] | None
-    """Full: what is in the spool survives a power cut too (default normal)."""
+    """Full: the spool also survives a power failure (default normal)."""
     dead_letter_topic: str | None
-    """Topic that gets what the broker refused for good, with the reason as header (not set by
-    default)."""
+    """Topic for messages that the broker refused for good, with the reason in a header (not set
+    by default)."""
     dead_letter_dir: str | os.PathLike[str] | None
-    """Directory that gets what the broker refused for good (and what dead-letter-topic does not
-    take), one JSON object a line (not set by default)."""
+    """Directory for messages that the broker refused for good (and those that dead-letter-topic
+    does not accept), one JSON object per line (not set by default)."""
     dead_letter_max_bytes: int | str | None
-    """Bound of dead-letter-dir; what comes then is lost, counted and logged (a bare number is
-    bytes; default 1G)."""
+    """Size limit of dead-letter-dir; further messages are lost, counted and logged (a bare
+    number is bytes; default 1G)."""
     metrics_file: str | os.PathLike[str] | None
-    """Prometheus text file, written at every metrics-interval; %p in it is the process id (not
-    set by default)."""
+    """Prometheus text file, written every metrics-interval; %p in the name stands for the
+    process id (not set by default)."""
     metrics_interval: int | str | timedelta | None
     """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
     config_watch: int | str | timedelta | None
-    """How often to look whether the configuration file, a TLS file or a file named by
-    ${file:/path} changed, and then to connect anew with it; 0: never (a bare number is
+    """How often to check whether the configuration file, a TLS file or a file named by
+    ${file:/path} has changed, and to reconnect with it if so; 0: never (a bare number is
     milliseconds; default 0)."""
     log_level: Literal["error", "warn", "info", "debug"] | None
-    """This connection's level; the environment variable DSMSG_LOG wins (default warn)."""
+    """Log level of this connection; the environment variable DSMSG_LOG takes precedence
+    (default warn)."""
     enable_tls: bool | None
     """1: encrypt the connection (default 0)."""
     tls_cafile: str | os.PathLike[str] | None
-    """File with the trusted certificates (PEM); empty, like tls-capath: the system's (not set
-    by default)."""
+    """File with the trusted CA certificates (PEM); if this and tls-capath are empty: the
+    system's (not set by default)."""
     tls_capath: str | os.PathLike[str] | None
-    """Directory with the trusted certificates, named by hash (not set by default)."""
+    """Directory with the trusted CA certificates, named by hash (not set by default)."""
     tls_certfile: str | os.PathLike[str] | None
     """The client's certificate with its chain (PEM) (not set by default)."""
     tls_keyfile: str | os.PathLike[str] | None
@@ -210,40 +213,40 @@ class MqttConfig(Config):
     port: int | None
     """Broker's port, used when the connection string is empty (not set by default)."""
     client_id: str | None
-    """Client identifier. Two connections with the same one throw each other out. Empty: a
-    random one for each connection (not set by default)."""
+    """Client identifier. Two connections with the same one keep disconnecting each other.
+    Empty: a random one for each connection (not set by default)."""
     keep_alive: int | str | timedelta | None
-    """Seconds without traffic after which the server is asked for a sign of life; 0: never,
-    else at least 5 (a bare number is seconds; default 60)."""
+    """Seconds without traffic after which the client pings the server; 0: never, otherwise at
+    least 5 (a bare number is seconds; default 60)."""
     loop_timeout: int | str | timedelta | None
-    """Bound of one wait of the I/O thread (a bare number is milliseconds; default 2000)."""
+    """Longest single wait of the I/O thread (a bare number is milliseconds; default 2000)."""
     set_threaded: bool | None
-    """Accepted for compatibility, without effect: the adaptor always has a thread of its own
-    (default 0)."""
+    """Accepted for compatibility, has no effect: the adaptor always has its own thread (default
+    0)."""
     qos: int | None
-    """0: OK when written to the socket; 1: OK when the server acknowledged (may arrive twice
-    after a lost connection); 2: exactly once within one connection. Subscriptions use at most 1
-    (default 1)."""
+    """0: OK once written to the socket; 1: OK once the server has acknowledged it (may arrive
+    twice after a lost connection); 2: exactly once within one connection. Subscriptions use at
+    most 1 (default 1)."""
     retain: bool | None
-    """1: the server keeps the last message of each topic for newcomers (default 0)."""
+    """1: the server keeps the last message of each topic for new subscribers (default 0)."""
     protocol: Literal["5", "3.1.1"] | int | None
-    """Version of MQTT. A server that refuses 5, or does not answer it, is spoken to in 3.1.1,
+    """MQTT version. With a server that refuses 5, or does not answer, the adaptor uses 3.1.1,
     without user properties and reasons (default 5)."""
     clean_session: bool | None
     """0: the server keeps subscriptions and waiting messages for this client-id while it is
-    away (default 1)."""
+    disconnected (default 1)."""
     session_expiry: int | str | timedelta | None
     """With clean-session=0: how long the server keeps the session; 4294967295 seconds: for ever
     (MQTT 5; in 3.1.1 the server decides) (a bare number is seconds; default 24h)."""
     max_inflight: int | None
-    """Most messages sent and not yet acknowledged; the server's Receive Maximum lowers it (and
-    qos=2 over MQTT 3.1.1: 20 at most) (default 1000)."""
+    """Maximum number of messages sent but not yet acknowledged; the server's Receive Maximum
+    may lower it (qos=2 over MQTT 3.1.1: at most 20) (default 1000)."""
     linger: int | str | timedelta | None
-    """How long a message may wait for others to share wake-ups with; a synchronous send never
-    waits. 0: every message leaves at once (a bare number is milliseconds; default 5)."""
+    """How long a message may wait so that others can share its wake-ups; a synchronous send
+    never waits. 0: every message is sent at once (a bare number is milliseconds; default 5)."""
     will_topic: str | None
-    """Topic of the last will: what the server publishes when it loses this client without a
-    word (not set by default)."""
+    """Topic of the last will, the message that the server publishes when it loses this client
+    without a DISCONNECT (not set by default)."""
     will_payload: str | None
     """Text of the last will (not set by default)."""
     will_qos: int | None
@@ -252,7 +255,7 @@ class MqttConfig(Config):
     """1: the last will is retained (default 0)."""
     user_properties: Mapping[str, str | int] | str | None
     """User properties of every message, name=value;name=value (MQTT 5). The option headers adds
-    ones with fields of the payload (not set by default)."""
+    properties with fields of the payload (not set by default)."""
 
     def __init__(
         self,

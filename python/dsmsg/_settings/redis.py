@@ -20,52 +20,52 @@ class RedisConfig(Config):
     """Settings of the REDIS adaptor.
 
     A message counts as delivered: OK: the server has executed the command (XADD answered with
-    an entry id); what a server keeps after a crash is decided by its appendfsync setting
+    an entry id); what survives a server crash depends on its appendfsync setting
     """
 
     adaptor: ClassVar[str] = "redis"
     options: ClassVar[dict[str, Option]] = options_from(
         (
-            ("share-connection", "bool", "0", "1: give a connection signature, so that one process shares the connection", ""),
-            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds at once and messages wait; wait: waits for the broker at most connect-wait-timeout", ""),
-            ("connect-wait-timeout", "ms(0,86400000)", "60s", "bound of connect=wait", ""),
-            ("connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt", ""),
-            ("reconnect", "bool", "1", "reconnect by itself", ""),
+            ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),
+            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout", ""),
+            ("connect-wait-timeout", "ms(0,86400000)", "60s", "longest wait of connect=wait", ""),
+            ("connect-timeout", "ms(1,3600000)", "5s", "time limit for one connection attempt", ""),
+            ("reconnect", "bool", "1", "1: reconnect automatically; 0: give up when the connection is lost", ""),
             ("reconnect-interval", "ms(1,3600000)", "200ms", "first pause between attempts; doubles each time, with full jitter", ""),
             ("reconnect-max-interval", "ms(1,86400000)", "30s", "longest pause between attempts (4s while an outage is younger than a minute)", ""),
             ("reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever", ""),
-            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over one message that is alone on its way before this message fails; 0: any number", ""),
-            ("queue-size", "int(1,10000000)", "100000", "bound of the memory queue in messages", ""),
-            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes", ""),
+            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over a message that was sent alone before that message fails; 0: no limit", ""),
+            ("queue-size", "int(1,10000000)", "100000", "limit of the memory queue, in messages", ""),
+            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "limit of the memory queue, in bytes", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "what happens when the queue is full", ""),
             ("overflow-timeout", "ms(0,3600000)", "5s", "how long overflow=block waits for room", ""),
             ("message-timeout", "ms(0,2592000000)", "0", "a message that is not acknowledged in this time fails; 0: never", ""),
-            ("send-timeout", "ms(1,86400000)", "10s", "bound of a synchronous send", ""),
-            ("flush-timeout", "ms(0,3600000)", "10s", "bound of the flush in disconnect", ""),
-            ("max-message-bytes", "bytes(1,536870912)", "512M", "A larger payload is completed with an error; the server's proto-max-bulk-len is the limit", ""),
+            ("send-timeout", "ms(1,86400000)", "10s", "time limit for a synchronous send", ""),
+            ("flush-timeout", "ms(0,3600000)", "10s", "time limit for the flush in disconnect", ""),
+            ("max-message-bytes", "bytes(1,536870912)", "512M", "A larger payload is completed with an error; the server's own limit is proto-max-bulk-len", ""),
             ("work-wait", "ms(0,60000)", "50ms", "how long do_work may wait for a completion", ""),
             ("topic", "template", "", "topic or template used when the caller gives no topic", ""),
             ("topic-template", "template", "", "renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1", ""),
             ("spool-dir", "path", "off", "directory of the spool (store and forward); off: none", ""),
-            ("spool-name", "string", "", "tells several spools of one endpoint apart", ""),
-            ("spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", ""),
-            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", ""),
+            ("spool-name", "string", "", "distinguishes several spools for one endpoint", ""),
+            ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
+            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "size limit of the spool", ""),
             ("spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", ""),
-            ("spool-replay-rate", "int(0,1000000000)", "0", "messages a second that leave the spool; 0: unlimited", ""),
+            ("spool-replay-rate", "int(0,1000000000)", "0", "how many messages per second are sent from the spool; 0: unlimited", ""),
             ("spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", ""),
-            ("spool-sync", "enum(normal,full)", "normal", "full: what is in the spool survives a power cut too", ""),
-            ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good, with the reason as header", ""),
-            ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good (and what dead-letter-topic does not take), one JSON object a line", ""),
-            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
-            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval; %p in it is the process id", ""),
+            ("spool-sync", "enum(normal,full)", "normal", "full: the spool also survives a power failure", ""),
+            ("dead-letter-topic", "string", "", "topic for messages that the broker refused for good, with the reason in a header", ""),
+            ("dead-letter-dir", "path", "", "directory for messages that the broker refused for good (and those that dead-letter-topic does not accept), one JSON object per line", ""),
+            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "size limit of dead-letter-dir; further messages are lost, counted and logged", ""),
+            ("metrics-file", "path", "", "Prometheus text file, written every metrics-interval; %p in the name stands for the process id", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
-            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file, a TLS file or a file named by ${file:/path} changed, and then to connect anew with it; 0: never", ""),
-            ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
+            ("config-watch", "ms(0,86400000)", "0", "how often to check whether the configuration file, a TLS file or a file named by ${file:/path} has changed, and to reconnect with it if so; 0: never", ""),
+            ("log-level", "enum(error,warn,info,debug)", "warn", "log level of this connection; the environment variable DSMSG_LOG takes precedence", ""),
             ("enable-tls", "bool", "0", "1: encrypt the connection", ""),
-            ("tls-cafile", "path", "", "file with the trusted certificates (PEM); empty, like tls-capath: the system's", ""),
-            ("tls-capath", "path", "", "directory with the trusted certificates, named by hash", ""),
+            ("tls-cafile", "path", "", "file with the trusted CA certificates (PEM); if this and tls-capath are empty: the system's", ""),
+            ("tls-capath", "path", "", "directory with the trusted CA certificates, named by hash", ""),
             ("tls-certfile", "path", "", "the client's certificate with its chain (PEM)", ""),
             ("tls-keyfile", "path", "", "the client's private key (PEM)", ""),
             ("tls-verify", "bool", "1", "0: do not check the broker's certificate (insecure)", ""),
@@ -76,34 +76,35 @@ class RedisConfig(Config):
             ("hostname", "string", "", "broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "broker's port, used when the connection string is empty", ""),
             ("payloadkey", "string", "metadata", "Stream field that holds the payload (written by XADD, read by subscribe)", ""),
-            ("consumergroup", "string", "redis-consumer-group", 'Consumer group of subscribe: each message goes to one of its members. A group that does not exist is created and gets new messages only. Written "": no group, every subscriber gets every new message and the server keeps nothing of it', ""),
-            ("consumername", "string", "redis-consumer", "Name in the consumer group. Give each process of a group its own: entries that were delivered and not acknowledged are read again under the same name after a restart", ""),
+            ("consumergroup", "string", "redis-consumer-group", 'Consumer group of subscribe: each message goes to one of its members. A group that does not exist is created and gets new messages only. "", written with its quotes, means no group: every subscriber gets every new message, and the server keeps no position', ""),
+            ("consumername", "string", "redis-consumer", "Name in the consumer group. Give each process of a group its own: after a restart, entries that were delivered but not acknowledged are read again under the same name", ""),
             ("streamsize", "int(0,9223372036854775807)", "10000", "A stream is trimmed to about this many entries (MAXLEN ~); 0: never", ""),
-            ("stream-max-age", "ms(0,3155760000000)", "0", "A stream is trimmed of entries older than this (MINID ~, Redis 6.2 or newer), instead of by streamsize; 0: never", ""),
+            ("stream-max-age", "ms(0,3155760000000)", "0", "Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer), instead of by streamsize; 0: never", ""),
             ("command", "enum(xadd,publish,rpush)", "xadd", "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. rpush: lists", ""),
             ("database", "int(0,2147483647)", "0", "Number of the database (SELECT)", ""),
-            ("pipeline", "int(1,1000000)", "1000", "Most commands sent and not yet answered", ""),
-            ("linger", "ms(0,100)", "5", "How long a message may wait for others to share system calls and wake-ups with; a synchronous send never waits. 0: every message leaves at once", ""),
+            ("pipeline", "int(1,1000000)", "1000", "Maximum number of commands sent but not yet answered", ""),
+            ("linger", "ms(0,100)", "5", "How long a message may wait so that others can share its system calls and wake-ups; a synchronous send never waits. 0: every message is sent at once", ""),
             ("sentinel-master", "string", "", 'Name of the master to ask Sentinel for: conn-str then names the Sentinels, for example "s1:26379,s2:26379,s3:26379"', ""),
-            ("sentinel-username", "string", "", "User name at the Sentinels; empty: none", ""),
-            ("sentinel-password", "string", "", "Password of the Sentinels, which is not the servers'; empty: none", "s"),
-            ("fields", "pairs", "", "Further fields of a stream entry: name=template;name=template, for example camera=${sensor.id}", ""),
-            ("batch-read", "int(1,100000)", "100", "Most entries that subscribe reads at once (COUNT)", ""),
+            ("sentinel-username", "string", "", "User name for the Sentinels; empty: none", ""),
+            ("sentinel-password", "string", "", "Password for the Sentinels, separate from that of the servers; empty: none", "s"),
+            ("fields", "pairs", "", "Additional fields of a stream entry: name=template;name=template, for example camera=${sensor.id}", ""),
+            ("batch-read", "int(1,100000)", "100", "Maximum number of entries that subscribe reads at once (COUNT)", ""),
         )
     )
 
     share_connection: bool | None
-    """1: give a connection signature, so that one process shares the connection (default 0)."""
+    """1: return a connection signature, so that one process can share the connection (default
+    0)."""
     connect: Literal["strict", "lazy", "wait"] | None
-    """Strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds
-    at once and messages wait; wait: waits for the broker at most connect-wait-timeout (default
-    strict)."""
+    """Strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds
+    at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout
+    (default strict)."""
     connect_wait_timeout: int | str | timedelta | None
-    """Bound of connect=wait (a bare number is milliseconds; default 60s)."""
+    """Longest wait of connect=wait (a bare number is milliseconds; default 60s)."""
     connect_timeout: int | str | timedelta | None
-    """Bound of one connection attempt (a bare number is milliseconds; default 5s)."""
+    """Time limit for one connection attempt (a bare number is milliseconds; default 5s)."""
     reconnect: bool | None
-    """Reconnect by itself (default 1)."""
+    """1: reconnect automatically; 0: give up when the connection is lost (default 1)."""
     reconnect_interval: int | str | timedelta | None
     """First pause between attempts; doubles each time, with full jitter (a bare number is
     milliseconds; default 200ms)."""
@@ -113,12 +114,12 @@ class RedisConfig(Config):
     reconnect_attempts: int | None
     """Attempts before giving up; 0: try for ever (default 0)."""
     poison_attempts: int | None
-    """How often the server may end a new connection over one message that is alone on its way
-    before this message fails; 0: any number (default 3)."""
+    """How often the server may end a new connection over a message that was sent alone before
+    that message fails; 0: no limit (default 3)."""
     queue_size: int | None
-    """Bound of the memory queue in messages (default 100000)."""
+    """Limit of the memory queue, in messages (default 100000)."""
     queue_bytes: int | str | None
-    """Bound of the memory queue in bytes (a bare number is bytes; default 256M)."""
+    """Limit of the memory queue, in bytes (a bare number is bytes; default 256M)."""
     overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None
     """What happens when the queue is full (default block)."""
     overflow_timeout: int | str | timedelta | None
@@ -127,11 +128,11 @@ class RedisConfig(Config):
     """A message that is not acknowledged in this time fails; 0: never (a bare number is
     milliseconds; default 0)."""
     send_timeout: int | str | timedelta | None
-    """Bound of a synchronous send (a bare number is milliseconds; default 10s)."""
+    """Time limit for a synchronous send (a bare number is milliseconds; default 10s)."""
     flush_timeout: int | str | timedelta | None
-    """Bound of the flush in disconnect (a bare number is milliseconds; default 10s)."""
+    """Time limit for the flush in disconnect (a bare number is milliseconds; default 10s)."""
     max_message_bytes: int | str | None
-    """A larger payload is completed with an error; the server's proto-max-bulk-len is the limit
+    """A larger payload is completed with an error; the server's own limit is proto-max-bulk-len
     (a bare number is bytes; default 512M)."""
     work_wait: int | str | timedelta | None
     """How long do_work may wait for a completion (a bare number is milliseconds; default 50ms)."""
@@ -146,46 +147,48 @@ class RedisConfig(Config):
     spool_dir: str | os.PathLike[str] | None
     """Directory of the spool (store and forward); off: none (default off)."""
     spool_name: str | None
-    """Tells several spools of one endpoint apart (not set by default)."""
+    """Distinguishes several spools for one endpoint (not set by default)."""
     spool_mode: Literal["overflow", "always"] | None
-    """What goes through the spool (default overflow)."""
+    """Overflow: messages go to disk while the link is down or the queue is full; always: every
+    message does (default overflow)."""
     spool_max_bytes: int | str | None
-    """Bound of the spool (a bare number is bytes; default 1G)."""
+    """Size limit of the spool (a bare number is bytes; default 1G)."""
     spool_evict: bool | None
     """1: a full spool deletes its oldest messages (default 0)."""
     spool_replay_rate: int | None
-    """Messages a second that leave the spool; 0: unlimited (default 0)."""
+    """How many messages per second are sent from the spool; 0: unlimited (default 0)."""
     spool_order: Literal["key", "none"] | None
     """Key: messages of one key stay in order (default key)."""
     spool_sync: Literal["normal", "full"] | None
-    """Full: what is in the spool survives a power cut too (default normal)."""
+    """Full: the spool also survives a power failure (default normal)."""
     dead_letter_topic: str | None
-    """Topic that gets what the broker refused for good, with the reason as header (not set by
-    default)."""
+    """Topic for messages that the broker refused for good, with the reason in a header (not set
+    by default)."""
     dead_letter_dir: str | os.PathLike[str] | None
-    """Directory that gets what the broker refused for good (and what dead-letter-topic does not
-    take), one JSON object a line (not set by default)."""
+    """Directory for messages that the broker refused for good (and those that dead-letter-topic
+    does not accept), one JSON object per line (not set by default)."""
     dead_letter_max_bytes: int | str | None
-    """Bound of dead-letter-dir; what comes then is lost, counted and logged (a bare number is
-    bytes; default 1G)."""
+    """Size limit of dead-letter-dir; further messages are lost, counted and logged (a bare
+    number is bytes; default 1G)."""
     metrics_file: str | os.PathLike[str] | None
-    """Prometheus text file, written at every metrics-interval; %p in it is the process id (not
-    set by default)."""
+    """Prometheus text file, written every metrics-interval; %p in the name stands for the
+    process id (not set by default)."""
     metrics_interval: int | str | timedelta | None
     """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
     config_watch: int | str | timedelta | None
-    """How often to look whether the configuration file, a TLS file or a file named by
-    ${file:/path} changed, and then to connect anew with it; 0: never (a bare number is
+    """How often to check whether the configuration file, a TLS file or a file named by
+    ${file:/path} has changed, and to reconnect with it if so; 0: never (a bare number is
     milliseconds; default 0)."""
     log_level: Literal["error", "warn", "info", "debug"] | None
-    """This connection's level; the environment variable DSMSG_LOG wins (default warn)."""
+    """Log level of this connection; the environment variable DSMSG_LOG takes precedence
+    (default warn)."""
     enable_tls: bool | None
     """1: encrypt the connection (default 0)."""
     tls_cafile: str | os.PathLike[str] | None
-    """File with the trusted certificates (PEM); empty, like tls-capath: the system's (not set
-    by default)."""
+    """File with the trusted CA certificates (PEM); if this and tls-capath are empty: the
+    system's (not set by default)."""
     tls_capath: str | os.PathLike[str] | None
-    """Directory with the trusted certificates, named by hash (not set by default)."""
+    """Directory with the trusted CA certificates, named by hash (not set by default)."""
     tls_certfile: str | os.PathLike[str] | None
     """The client's certificate with its chain (PEM) (not set by default)."""
     tls_keyfile: str | os.PathLike[str] | None
@@ -211,41 +214,42 @@ class RedisConfig(Config):
     metadata)."""
     consumergroup: str | None
     """Consumer group of subscribe: each message goes to one of its members. A group that does
-    not exist is created and gets new messages only. Written "": no group, every subscriber gets
-    every new message and the server keeps nothing of it (default redis-consumer-group)."""
+    not exist is created and gets new messages only. "", written with its quotes, means no
+    group: every subscriber gets every new message, and the server keeps no position (default
+    redis-consumer-group)."""
     consumername: str | None
-    """Name in the consumer group. Give each process of a group its own: entries that were
-    delivered and not acknowledged are read again under the same name after a restart (default
+    """Name in the consumer group. Give each process of a group its own: after a restart,
+    entries that were delivered but not acknowledged are read again under the same name (default
     redis-consumer)."""
     streamsize: int | None
     """A stream is trimmed to about this many entries (MAXLEN ~); 0: never (default 10000)."""
     stream_max_age: int | str | timedelta | None
-    """A stream is trimmed of entries older than this (MINID ~, Redis 6.2 or newer), instead of
-    by streamsize; 0: never (a bare number is milliseconds; default 0)."""
+    """Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer),
+    instead of by streamsize; 0: never (a bare number is milliseconds; default 0)."""
     command: Literal["xadd", "publish", "rpush"] | None
     """Xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber.
     rpush: lists (default xadd)."""
     database: int | None
     """Number of the database (SELECT) (default 0)."""
     pipeline: int | None
-    """Most commands sent and not yet answered (default 1000)."""
+    """Maximum number of commands sent but not yet answered (default 1000)."""
     linger: int | str | timedelta | None
-    """How long a message may wait for others to share system calls and wake-ups with; a
-    synchronous send never waits. 0: every message leaves at once (a bare number is
+    """How long a message may wait so that others can share its system calls and wake-ups; a
+    synchronous send never waits. 0: every message is sent at once (a bare number is
     milliseconds; default 5)."""
     sentinel_master: str | None
     """Name of the master to ask Sentinel for: conn-str then names the Sentinels, for example
     "s1:26379,s2:26379,s3:26379" (not set by default)."""
     sentinel_username: str | None
-    """User name at the Sentinels; empty: none (not set by default)."""
+    """User name for the Sentinels; empty: none (not set by default)."""
     sentinel_password: str | None
-    """Password of the Sentinels, which is not the servers'; empty: none (not set by default;
-    secret)."""
+    """Password for the Sentinels, separate from that of the servers; empty: none (not set by
+    default; secret)."""
     fields: Mapping[str, str | int] | str | None
-    """Further fields of a stream entry: name=template;name=template, for example
+    """Additional fields of a stream entry: name=template;name=template, for example
     camera=${sensor.id} (not set by default)."""
     batch_read: int | None
-    """Most entries that subscribe reads at once (COUNT) (default 100)."""
+    """Maximum number of entries that subscribe reads at once (COUNT) (default 100)."""
 
     def __init__(
         self,

@@ -20,49 +20,49 @@ class ZmqConfig(Config):
     """Settings of the ZMQ adaptor.
 
     A message counts as delivered: OK: REQ: the receiver's reply has arrived; PUSH and PUB:
-    libzmq has taken the message, which is no acknowledgement
+    libzmq has accepted the message, which is not an acknowledgement
     """
 
     adaptor: ClassVar[str] = "zmq"
     options: ClassVar[dict[str, Option]] = options_from(
         (
-            ("share-connection", "bool", "0", "1: give a connection signature, so that one process shares the connection", ""),
-            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds at once and messages wait; wait: waits for the broker at most connect-wait-timeout", ""),
-            ("connect-wait-timeout", "ms(0,86400000)", "60s", "bound of connect=wait", ""),
-            ("connect-timeout", "ms(1,3600000)", "5s", "bound of one connection attempt", ""),
-            ("reconnect", "bool", "1", "reconnect by itself", ""),
+            ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),
+            ("connect", "enum(strict,lazy,wait)", "strict", "strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout", ""),
+            ("connect-wait-timeout", "ms(0,86400000)", "60s", "longest wait of connect=wait", ""),
+            ("connect-timeout", "ms(1,3600000)", "5s", "time limit for one connection attempt", ""),
+            ("reconnect", "bool", "1", "1: reconnect automatically; 0: give up when the connection is lost", ""),
             ("reconnect-interval", "ms(1,3600000)", "5000", "First pause between attempts to connect; doubles each time, with full jitter", ""),
             ("reconnect-max-interval", "ms(1,86400000)", "30s", "longest pause between attempts (4s while an outage is younger than a minute)", ""),
             ("reconnect-attempts", "int(0,1000000000)", "0", "attempts before giving up; 0: try for ever", ""),
-            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over one message that is alone on its way before this message fails; 0: any number", ""),
-            ("queue-size", "int(1,10000000)", "1000", "Bound of the memory queue in messages", ""),
-            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "bound of the memory queue in bytes", ""),
+            ("poison-attempts", "int(0,100)", "3", "how often the server may end a new connection over a message that was sent alone before that message fails; 0: no limit", ""),
+            ("queue-size", "int(1,10000000)", "1000", "Limit of the memory queue, in messages", ""),
+            ("queue-bytes", "bytes(1024,1099511627776)", "256M", "limit of the memory queue, in bytes", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "what happens when the queue is full", ""),
             ("overflow-timeout", "ms(0,3600000)", "5s", "how long overflow=block waits for room", ""),
             ("message-timeout", "ms(0,2592000000)", "0", "a message that is not acknowledged in this time fails; 0: never", ""),
-            ("send-timeout", "ms(1,86400000)", "100", "Bound of a synchronous send. REQ: request_timeout*(retries+1) if this is not set", ""),
-            ("flush-timeout", "ms(0,3600000)", "10s", "bound of the flush in disconnect", ""),
+            ("send-timeout", "ms(1,86400000)", "100", "Time limit for a synchronous send. REQ: request_timeout*(retries+1) if this is not set", ""),
+            ("flush-timeout", "ms(0,3600000)", "10s", "time limit for the flush in disconnect", ""),
             ("max-message-bytes", "bytes(0,2147483647)", "0", "a larger message is completed with an error; 0: the adaptor's own limit", ""),
             ("work-wait", "ms(0,60000)", "50ms", "how long do_work may wait for a completion", ""),
-            ("topic", "template", "", "Topic or template used when the caller gives no topic; of PUB the first frame, by whose beginning subscribers choose", ""),
+            ("topic", "template", "", "Topic or template used when the caller gives no topic; with PUB it is the first frame, whose beginning subscribers filter by", ""),
             ("topic-template", "template", "", "renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "templates of the message headers: source=${sensor.id};schema=1", ""),
             ("spool-dir", "path", "off", "directory of the spool (store and forward); off: none", ""),
-            ("spool-name", "string", "", "tells several spools of one endpoint apart", ""),
-            ("spool-mode", "enum(overflow,always)", "overflow", "what goes through the spool", ""),
-            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "bound of the spool", ""),
+            ("spool-name", "string", "", "distinguishes several spools for one endpoint", ""),
+            ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
+            ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "size limit of the spool", ""),
             ("spool-evict", "bool", "0", "1: a full spool deletes its oldest messages", ""),
-            ("spool-replay-rate", "int(0,1000000000)", "0", "messages a second that leave the spool; 0: unlimited", ""),
+            ("spool-replay-rate", "int(0,1000000000)", "0", "how many messages per second are sent from the spool; 0: unlimited", ""),
             ("spool-order", "enum(key,none)", "key", "key: messages of one key stay in order", ""),
-            ("spool-sync", "enum(normal,full)", "normal", "full: what is in the spool survives a power cut too", ""),
-            ("dead-letter-topic", "string", "", "topic that gets what the broker refused for good, with the reason as header", ""),
-            ("dead-letter-dir", "path", "", "directory that gets what the broker refused for good (and what dead-letter-topic does not take), one JSON object a line", ""),
-            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "bound of dead-letter-dir; what comes then is lost, counted and logged", ""),
-            ("metrics-file", "path", "", "Prometheus text file, written at every metrics-interval; %p in it is the process id", ""),
+            ("spool-sync", "enum(normal,full)", "normal", "full: the spool also survives a power failure", ""),
+            ("dead-letter-topic", "string", "", "topic for messages that the broker refused for good, with the reason in a header", ""),
+            ("dead-letter-dir", "path", "", "directory for messages that the broker refused for good (and those that dead-letter-topic does not accept), one JSON object per line", ""),
+            ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "size limit of dead-letter-dir; further messages are lost, counted and logged", ""),
+            ("metrics-file", "path", "", "Prometheus text file, written every metrics-interval; %p in the name stands for the process id", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "how often metrics-file is written", ""),
-            ("config-watch", "ms(0,86400000)", "0", "how often to look whether the configuration file, a TLS file or a file named by ${file:/path} changed, and then to connect anew with it; 0: never", ""),
-            ("log-level", "enum(error,warn,info,debug)", "warn", "this connection's level; the environment variable DSMSG_LOG wins", ""),
+            ("config-watch", "ms(0,86400000)", "0", "how often to check whether the configuration file, a TLS file or a file named by ${file:/path} has changed, and to reconnect with it if so; 0: never", ""),
+            ("log-level", "enum(error,warn,info,debug)", "warn", "log level of this connection; the environment variable DSMSG_LOG takes precedence", ""),
             ("enable-tls", "bool", "0", "ZeroMQ has no TLS: use the curve-* options (CURVE encryption) instead", "u"),
             ("tls-cafile", "path", "", "ZeroMQ has no TLS: use the curve-* options (CURVE encryption) instead", "u"),
             ("tls-capath", "path", "", "ZeroMQ has no TLS: use the curve-* options (CURVE encryption) instead", "u"),
@@ -71,42 +71,43 @@ class ZmqConfig(Config):
             ("tls-verify", "bool", "1", "ZeroMQ has no TLS: use the curve-* options (CURVE encryption) instead", "u"),
             ("tls-server-name", "string", "", "ZeroMQ has no TLS: use the curve-* options (CURVE encryption) instead", "u"),
             ("tls-key-password", "string", "", "ZeroMQ has no TLS: use the curve-* options (CURVE encryption) instead", "su"),
-            ("username", "string", "", "User name of ZeroMQ's PLAIN mechanism, which travels in clear; deprecated in the file: set USER_ZMQ in the environment, or better use curve-*", "d"),
-            ("password", "string", "", "Password of ZeroMQ's PLAIN mechanism, which travels in clear; deprecated in the file: set PASSWORD_ZMQ in the environment, or better use curve-*", "sd"),
+            ("username", "string", "", "User name of ZeroMQ's PLAIN mechanism, which is sent in clear text; deprecated in the file: set USER_ZMQ in the environment, or better use curve-*", "d"),
+            ("password", "string", "", "Password of ZeroMQ's PLAIN mechanism, which is sent in clear text; deprecated in the file: set PASSWORD_ZMQ in the environment, or better use curve-*", "sd"),
             ("hostname", "string", "", "broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "broker's port, used when the connection string is empty", ""),
-            ("socket_type", "enum(PUSH,PUB,REQ,NONE)", "PUSH", "Socket that sends. PUSH: to one of the connected PULL sockets in turn. PUB: to all subscribers. REQ: each message waits for the reply of a REP socket, the only one of the three that knows that a message arrived. NONE: the handle only receives (also when subscribe_socket_type is set and this is not)", ""),
-            ("subscribe_socket_type", "enum(SUB,PULL,REP)", "SUB", "Socket that receives (subscribe). REP answers each request with OK when the callback has returned", ""),
+            ("socket_type", "enum(PUSH,PUB,REQ,NONE)", "PUSH", "Socket that sends. PUSH: to one of the connected PULL sockets in turn. PUB: to all subscribers. REQ: each message waits for the reply of a REP socket; only REQ can tell that a message arrived. NONE: the handle only receives (also when subscribe_socket_type is set and this is not)", ""),
+            ("subscribe_socket_type", "enum(SUB,PULL,REP)", "SUB", "Socket that receives (subscribe). REP answers each request with OK once the callback has returned", ""),
             ("subscribe_address", "string", "", "Address of the receiving socket, for a handle that sends and receives. Without it both use the connection string, and a handle either sends or receives", ""),
-            ("bind", "enum(auto,0,1)", "auto", "1: bind the address, 0: connect to it. auto: '*' or '@' in the address binds, '>' connects; else tcp connects, and of ipc and inproc PUB, PULL and REP bind, the others connect", ""),
-            ("topic_frame", "enum(auto,0,1)", "auto", "1: a message is two frames, topic and payload; 0: the payload alone. auto: two frames for PUB, one for PUSH and REQ. With 1 a message without topic is refused", ""),
-            ("high_water_mark", "int(0,10000000)", "1000", "Most messages that libzmq holds for each connection (both directions); 0: no limit", ""),
-            ("linger", "ms(0,60000)", "1000", "How long libzmq goes on sending what it holds after the connection was closed", ""),
-            ("submit-linger", "ms(0,100)", "5", "How long a message may wait for others to share wake-ups with; a synchronous send never waits. 0: every message leaves at once", ""),
+            ("bind", "enum(auto,0,1)", "auto", "1: bind the address, 0: connect to it. auto: '*' or '@' in the address binds, '>' connects; otherwise tcp connects, and with ipc and inproc, PUB, PULL and REP bind and the others connect", ""),
+            ("topic_frame", "enum(auto,0,1)", "auto", "1: a message is two frames, topic and payload; 0: the payload alone. auto: two frames for PUB, one for PUSH and REQ. With 1, a message without a topic is refused", ""),
+            ("high_water_mark", "int(0,10000000)", "1000", "Maximum number of messages that libzmq holds for each connection, in each direction; 0: no limit", ""),
+            ("linger", "ms(0,60000)", "1000", "How long libzmq keeps sending what it holds after the connection is closed", ""),
+            ("submit-linger", "ms(0,100)", "5", "How long a message may wait so that others can share its wake-ups; a synchronous send never waits. 0: every message is sent at once", ""),
             ("max_reconnect_attempts", "int(-1,1000000000)", "-1", "Attempts before giving up; -1: for ever, 0: none. The same as reconnect-attempts", ""),
-            ("request_timeout", "ms(1,3600000)", "5000", "REQ: how long to wait for a reply until the socket is opened anew and the request repeated", ""),
-            ("retries", "int(0,1000000)", "3", "REQ: repeats of a request; then the receiver counts as away and the message waits in the queue until it is back", ""),
-            ("wait_for_subscribers", "bool", "0", "PUB: 1: messages wait in the queue while nobody subscribes, instead of being dropped", ""),
+            ("request_timeout", "ms(1,3600000)", "5000", "REQ: how long to wait for a reply before the socket is reopened and the request repeated", ""),
+            ("retries", "int(0,1000000)", "3", "REQ: how often a request is repeated; after that the receiver counts as down, and the message waits in the queue until it is back", ""),
+            ("wait_for_subscribers", "bool", "0", "PUB: 1: messages wait in the queue while there is no subscriber, instead of being dropped", ""),
             ("no_drop", "bool", "0", "PUB: 1: messages wait while any subscriber is at its high-water mark, instead of being dropped for that subscriber; a slow subscriber then holds up all of them", ""),
-            ("heartbeat-interval", "ms(0,3600000)", "0", "How often libzmq looks whether the other side still answers (ZMTP 3.1, libzmq 4.2 or newer on both sides); three intervals without an answer end the connection. 0: never", ""),
+            ("heartbeat-interval", "ms(0,3600000)", "0", "How often libzmq checks whether the other side still answers (ZMTP 3.1, libzmq 4.2 or newer on both sides); three intervals without an answer end the connection. 0: never", ""),
             ("curve-server-key", "string", "", "CURVE, a socket that connects: the public key of the socket that binds (40 characters, Z85)", ""),
             ("curve-public-key", "string", "", "CURVE: our public key (40 characters, Z85)", ""),
-            ("curve-secret-key", "string", "", "CURVE: our secret key (40 characters, Z85). A socket that binds is then a CURVE server; one that connects makes a pair of its own when none is given", "s"),
+            ("curve-secret-key", "string", "", "CURVE: our secret key (40 characters, Z85). A socket that binds is then a CURVE server; one that connects generates its own pair if none is given", "s"),
         )
     )
 
     share_connection: bool | None
-    """1: give a connection signature, so that one process shares the connection (default 0)."""
+    """1: return a connection signature, so that one process can share the connection (default
+    0)."""
     connect: Literal["strict", "lazy", "wait"] | None
-    """Strict: connect fails unless the broker answered within connect-timeout; lazy: succeeds
-    at once and messages wait; wait: waits for the broker at most connect-wait-timeout (default
-    strict)."""
+    """Strict: connect fails unless the broker answers within connect-timeout; lazy: it succeeds
+    at once and messages wait; wait: it waits for the broker for at most connect-wait-timeout
+    (default strict)."""
     connect_wait_timeout: int | str | timedelta | None
-    """Bound of connect=wait (a bare number is milliseconds; default 60s)."""
+    """Longest wait of connect=wait (a bare number is milliseconds; default 60s)."""
     connect_timeout: int | str | timedelta | None
-    """Bound of one connection attempt (a bare number is milliseconds; default 5s)."""
+    """Time limit for one connection attempt (a bare number is milliseconds; default 5s)."""
     reconnect: bool | None
-    """Reconnect by itself (default 1)."""
+    """1: reconnect automatically; 0: give up when the connection is lost (default 1)."""
     reconnect_interval: int | str | timedelta | None
     """First pause between attempts to connect; doubles each time, with full jitter (a bare
     number is milliseconds; default 5000)."""
@@ -116,12 +117,12 @@ class ZmqConfig(Config):
     reconnect_attempts: int | None
     """Attempts before giving up; 0: try for ever (default 0)."""
     poison_attempts: int | None
-    """How often the server may end a new connection over one message that is alone on its way
-    before this message fails; 0: any number (default 3)."""
+    """How often the server may end a new connection over a message that was sent alone before
+    that message fails; 0: no limit (default 3)."""
     queue_size: int | None
-    """Bound of the memory queue in messages (default 1000)."""
+    """Limit of the memory queue, in messages (default 1000)."""
     queue_bytes: int | str | None
-    """Bound of the memory queue in bytes (a bare number is bytes; default 256M)."""
+    """Limit of the memory queue, in bytes (a bare number is bytes; default 256M)."""
     overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None
     """What happens when the queue is full (default block)."""
     overflow_timeout: int | str | timedelta | None
@@ -130,18 +131,18 @@ class ZmqConfig(Config):
     """A message that is not acknowledged in this time fails; 0: never (a bare number is
     milliseconds; default 0)."""
     send_timeout: int | str | timedelta | None
-    """Bound of a synchronous send. REQ: request_timeout*(retries+1) if this is not set (a bare
-    number is milliseconds; default 100)."""
+    """Time limit for a synchronous send. REQ: request_timeout*(retries+1) if this is not set (a
+    bare number is milliseconds; default 100)."""
     flush_timeout: int | str | timedelta | None
-    """Bound of the flush in disconnect (a bare number is milliseconds; default 10s)."""
+    """Time limit for the flush in disconnect (a bare number is milliseconds; default 10s)."""
     max_message_bytes: int | str | None
     """A larger message is completed with an error; 0: the adaptor's own limit (a bare number is
     bytes; default 0)."""
     work_wait: int | str | timedelta | None
     """How long do_work may wait for a completion (a bare number is milliseconds; default 50ms)."""
     topic: str | None
-    """Topic or template used when the caller gives no topic; of PUB the first frame, by whose
-    beginning subscribers choose (not set by default)."""
+    """Topic or template used when the caller gives no topic; with PUB it is the first frame,
+    whose beginning subscribers filter by (not set by default)."""
     topic_template: str | None
     """Renders the topic of every message; the caller's topic is ${topic} (not set by default)."""
     key: str | None
@@ -151,93 +152,96 @@ class ZmqConfig(Config):
     spool_dir: str | os.PathLike[str] | None
     """Directory of the spool (store and forward); off: none (default off)."""
     spool_name: str | None
-    """Tells several spools of one endpoint apart (not set by default)."""
+    """Distinguishes several spools for one endpoint (not set by default)."""
     spool_mode: Literal["overflow", "always"] | None
-    """What goes through the spool (default overflow)."""
+    """Overflow: messages go to disk while the link is down or the queue is full; always: every
+    message does (default overflow)."""
     spool_max_bytes: int | str | None
-    """Bound of the spool (a bare number is bytes; default 1G)."""
+    """Size limit of the spool (a bare number is bytes; default 1G)."""
     spool_evict: bool | None
     """1: a full spool deletes its oldest messages (default 0)."""
     spool_replay_rate: int | None
-    """Messages a second that leave the spool; 0: unlimited (default 0)."""
+    """How many messages per second are sent from the spool; 0: unlimited (default 0)."""
     spool_order: Literal["key", "none"] | None
     """Key: messages of one key stay in order (default key)."""
     spool_sync: Literal["normal", "full"] | None
-    """Full: what is in the spool survives a power cut too (default normal)."""
+    """Full: the spool also survives a power failure (default normal)."""
     dead_letter_topic: str | None
-    """Topic that gets what the broker refused for good, with the reason as header (not set by
-    default)."""
+    """Topic for messages that the broker refused for good, with the reason in a header (not set
+    by default)."""
     dead_letter_dir: str | os.PathLike[str] | None
-    """Directory that gets what the broker refused for good (and what dead-letter-topic does not
-    take), one JSON object a line (not set by default)."""
+    """Directory for messages that the broker refused for good (and those that dead-letter-topic
+    does not accept), one JSON object per line (not set by default)."""
     dead_letter_max_bytes: int | str | None
-    """Bound of dead-letter-dir; what comes then is lost, counted and logged (a bare number is
-    bytes; default 1G)."""
+    """Size limit of dead-letter-dir; further messages are lost, counted and logged (a bare
+    number is bytes; default 1G)."""
     metrics_file: str | os.PathLike[str] | None
-    """Prometheus text file, written at every metrics-interval; %p in it is the process id (not
-    set by default)."""
+    """Prometheus text file, written every metrics-interval; %p in the name stands for the
+    process id (not set by default)."""
     metrics_interval: int | str | timedelta | None
     """How often metrics-file is written (a bare number is milliseconds; default 5s)."""
     config_watch: int | str | timedelta | None
-    """How often to look whether the configuration file, a TLS file or a file named by
-    ${file:/path} changed, and then to connect anew with it; 0: never (a bare number is
+    """How often to check whether the configuration file, a TLS file or a file named by
+    ${file:/path} has changed, and to reconnect with it if so; 0: never (a bare number is
     milliseconds; default 0)."""
     log_level: Literal["error", "warn", "info", "debug"] | None
-    """This connection's level; the environment variable DSMSG_LOG wins (default warn)."""
+    """Log level of this connection; the environment variable DSMSG_LOG takes precedence
+    (default warn)."""
     username: str | None
-    """User name of ZeroMQ's PLAIN mechanism, which travels in clear; deprecated in the file:
-    set USER_ZMQ in the environment, or better use curve-* (not set by default)."""
+    """User name of ZeroMQ's PLAIN mechanism, which is sent in clear text; deprecated in the
+    file: set USER_ZMQ in the environment, or better use curve-* (not set by default)."""
     password: str | None
-    """Password of ZeroMQ's PLAIN mechanism, which travels in clear; deprecated in the file: set
-    PASSWORD_ZMQ in the environment, or better use curve-* (not set by default; secret)."""
+    """Password of ZeroMQ's PLAIN mechanism, which is sent in clear text; deprecated in the
+    file: set PASSWORD_ZMQ in the environment, or better use curve-* (not set by default;
+    secret)."""
     hostname: str | None
     """Broker's host, used when the connection string is empty (not set by default)."""
     port: int | None
     """Broker's port, used when the connection string is empty (not set by default)."""
     socket_type: Literal["PUSH", "PUB", "REQ", "NONE"] | None
     """Socket that sends. PUSH: to one of the connected PULL sockets in turn. PUB: to all
-    subscribers. REQ: each message waits for the reply of a REP socket, the only one of the
-    three that knows that a message arrived. NONE: the handle only receives (also when
-    subscribe_socket_type is set and this is not) (default PUSH)."""
+    subscribers. REQ: each message waits for the reply of a REP socket; only REQ can tell that a
+    message arrived. NONE: the handle only receives (also when subscribe_socket_type is set and
+    this is not) (default PUSH)."""
     subscribe_socket_type: Literal["SUB", "PULL", "REP"] | None
-    """Socket that receives (subscribe). REP answers each request with OK when the callback has
+    """Socket that receives (subscribe). REP answers each request with OK once the callback has
     returned (default SUB)."""
     subscribe_address: str | None
     """Address of the receiving socket, for a handle that sends and receives. Without it both
     use the connection string, and a handle either sends or receives (not set by default)."""
     bind: Literal["auto", "0", "1"] | int | None
     """1: bind the address, 0: connect to it. auto: '*' or '@' in the address binds, '>'
-    connects; else tcp connects, and of ipc and inproc PUB, PULL and REP bind, the others
-    connect (default auto)."""
+    connects; otherwise tcp connects, and with ipc and inproc, PUB, PULL and REP bind and the
+    others connect (default auto)."""
     topic_frame: Literal["auto", "0", "1"] | int | None
     """1: a message is two frames, topic and payload; 0: the payload alone. auto: two frames for
-    PUB, one for PUSH and REQ. With 1 a message without topic is refused (default auto)."""
+    PUB, one for PUSH and REQ. With 1, a message without a topic is refused (default auto)."""
     high_water_mark: int | None
-    """Most messages that libzmq holds for each connection (both directions); 0: no limit
-    (default 1000)."""
+    """Maximum number of messages that libzmq holds for each connection, in each direction; 0:
+    no limit (default 1000)."""
     linger: int | str | timedelta | None
-    """How long libzmq goes on sending what it holds after the connection was closed (a bare
-    number is milliseconds; default 1000)."""
+    """How long libzmq keeps sending what it holds after the connection is closed (a bare number
+    is milliseconds; default 1000)."""
     submit_linger: int | str | timedelta | None
-    """How long a message may wait for others to share wake-ups with; a synchronous send never
-    waits. 0: every message leaves at once (a bare number is milliseconds; default 5)."""
+    """How long a message may wait so that others can share its wake-ups; a synchronous send
+    never waits. 0: every message is sent at once (a bare number is milliseconds; default 5)."""
     max_reconnect_attempts: int | None
     """Attempts before giving up; -1: for ever, 0: none. The same as reconnect-attempts (default
     -1)."""
     request_timeout: int | str | timedelta | None
-    """REQ: how long to wait for a reply until the socket is opened anew and the request
-    repeated (a bare number is milliseconds; default 5000)."""
+    """REQ: how long to wait for a reply before the socket is reopened and the request repeated
+    (a bare number is milliseconds; default 5000)."""
     retries: int | None
-    """REQ: repeats of a request; then the receiver counts as away and the message waits in the
-    queue until it is back (default 3)."""
+    """REQ: how often a request is repeated; after that the receiver counts as down, and the
+    message waits in the queue until it is back (default 3)."""
     wait_for_subscribers: bool | None
-    """PUB: 1: messages wait in the queue while nobody subscribes, instead of being dropped
+    """PUB: 1: messages wait in the queue while there is no subscriber, instead of being dropped
     (default 0)."""
     no_drop: bool | None
     """PUB: 1: messages wait while any subscriber is at its high-water mark, instead of being
     dropped for that subscriber; a slow subscriber then holds up all of them (default 0)."""
     heartbeat_interval: int | str | timedelta | None
-    """How often libzmq looks whether the other side still answers (ZMTP 3.1, libzmq 4.2 or
+    """How often libzmq checks whether the other side still answers (ZMTP 3.1, libzmq 4.2 or
     newer on both sides); three intervals without an answer end the connection. 0: never (a bare
     number is milliseconds; default 0)."""
     curve_server_key: str | None
@@ -247,7 +251,7 @@ class ZmqConfig(Config):
     """CURVE: our public key (40 characters, Z85) (not set by default)."""
     curve_secret_key: str | None
     """CURVE: our secret key (40 characters, Z85). A socket that binds is then a CURVE server;
-    one that connects makes a pair of its own when none is given (not set by default; secret)."""
+    one that connects generates its own pair if none is given (not set by default; secret)."""
 
     def __init__(
         self,

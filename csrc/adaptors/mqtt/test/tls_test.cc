@@ -108,7 +108,7 @@ TEST_F(MqttTls, AFrozenServerIsBounded) {
   const auto start = Clock::now();
   const Status status = Connection(server->Address(), Trust()).Open(Millis(500));
   EXPECT_EQ(status.code(), Code::kTimeout) << status.message();
-  EXPECT_NE(status.message().find("TLS: no end of the handshake"), std::string::npos)
+  EXPECT_NE(status.message().find("TLS: the handshake with"), std::string::npos)
       << status.message();
   EXPECT_LT(Clock::now() - start, Millis(10'000));
   server->Thaw();
