@@ -21,13 +21,13 @@ std::string_view Text(GQuark quark) {
   return text == nullptr ? std::string_view() : text;
 }
 
-// Relations have a direction, and elements set either.
+// Relations have a direction, and elements use both.
 bool Related(GstAnalyticsRelationMeta* meta, guint a, guint b) {
   return gst_analytics_relation_meta_get_relation(meta, a, b) != GST_ANALYTICS_REL_TYPE_NONE ||
          gst_analytics_relation_meta_get_relation(meta, b, a) != GST_ANALYTICS_REL_TYPE_NONE;
 }
 
-/// Calls `use` with everything of this type that is related to the detection.
+/// Calls `use` for everything of this type that is related to the detection.
 template <class Use>
 void EachRelated(GstAnalyticsRelationMeta* meta, guint detection, GstAnalyticsMtdType type,
                  Use use) {
@@ -38,7 +38,7 @@ void EachRelated(GstAnalyticsRelationMeta* meta, guint detection, GstAnalyticsMt
   }
 }
 
-// The class that a classification holds for most likely.
+// The most likely class of a classification.
 void AddClass(const GstAnalyticsClsMtd* classification, Frame* frame) {
   const gsize length = gst_analytics_cls_mtd_get_length(classification);
   gsize best = length;
@@ -87,7 +87,7 @@ struct Region {
   Object* object = nullptr;
 };
 
-// One is a whole number, the other may have been cut to one.
+// One is a whole number; the other may have been truncated to one.
 bool SameBox(const msgconv::Box& a, const msgconv::Box& b) {
   return std::abs(a.left - b.left) <= 1 && std::abs(a.top - b.top) <= 1 &&
          std::abs(a.width - b.width) <= 1 && std::abs(a.height - b.height) <= 1;

@@ -18,7 +18,7 @@ namespace dsmsg {
 
 /// Appends the buffer's detections to `frame`; those that are also regions of interest complete the
 /// object that ReadRegions() made of the region. `first_region`: where in the frame's objects those
-/// begin. Gives how many regions without parameters were completed.
+/// begin. Returns how many regions without parameters were completed.
 size_t ReadAnalytics(GstBuffer* buffer, size_t first_region, msgconv::Frame* frame);
 
 }  // namespace dsmsg

@@ -24,7 +24,7 @@ enum Property : guint {
   kSourceId,
 };
 
-// Read at start: a change while playing would only count at the next one.
+// Read at start: a change while playing would only take effect at the next start.
 constexpr auto kFlags =
     static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
 

@@ -40,7 +40,7 @@ void InstallConvProperties(GObjectClass* object_class);
 bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value);
 bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value);
 
-/// An error names settings that do not go together, and what to change.
+/// An error names settings that contradict each other, and what to change.
 Status CheckSettings(const ConvSettings& settings);
 
 }  // namespace dsmsg

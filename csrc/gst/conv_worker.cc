@@ -19,7 +19,8 @@ GST_DEBUG_CATEGORY_EXTERN(dsmsg_conv_debug);
 namespace dsmsg {
 namespace {
 
-// Buffers without anything to convert after which the user is told: a few seconds of video.
+// Number of buffers without anything to convert after which the user is warned: a few seconds of
+// video.
 constexpr uint64_t kPatience = 100;
 constexpr uint64_t kNtpToUnixSeconds = 2208988800;  // 1900 to 1970
 
@@ -30,7 +31,8 @@ GstCaps* TimeCaps(const char* text) {
   return caps;
 }
 
-// When the frame was taken, as far as the source says (rtspsrc and others can attach it); else now.
+// When the frame was taken, if the source says so (rtspsrc and others can attach it); otherwise
+// now.
 uint64_t FrameTime(GstBuffer* buffer) {
   static GstCaps* const unix_time = TimeCaps("timestamp/x-unix");
   static GstCaps* const ntp_time = TimeCaps("timestamp/x-ntp");
@@ -51,7 +53,7 @@ Status CheckDebugDir(const std::string& dir) {
                                       ": no such folder, or not writable (create it first)"};
 }
 
-/// The maker of messages that the settings ask for.
+/// The message maker that the settings ask for.
 Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
     const ConvSettings& settings, std::shared_ptr<const msgconv::ConvConfig> config) {
   using Maker = std::unique_ptr<msgconv::PayloadMaker>;
@@ -140,7 +142,7 @@ GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   if (payloads_.empty()) return buffer;
   counters_.messages += payloads_.size();
 
-  // The texts of the frames were the buffer's: all is rendered before it may be replaced.
+  // The frames' texts belong to the buffer: everything is rendered before it may be replaced.
   buffer = gst_buffer_make_writable(buffer);
   for (const Payload& payload : payloads_) {
     DsmsgPayload what;
@@ -175,7 +177,7 @@ void ConvWorker::Convert(GstBuffer* buffer, uint32_t source_id) {
   RenderAll(&source);
 }
 
-/// Has the tracker's ids make events, and leaves out what makes no message for them.
+/// Makes events from the tracker's ids, and leaves out objects that make no message.
 void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
   const uint64_t now = GST_BUFFER_PTS_IS_VALID(buffer) ? GST_BUFFER_PTS(buffer) : FrameTime(buffer);
   tracks_.Apply(now, &frame_);
@@ -196,7 +198,7 @@ void ConvWorker::RenderAll(msgconv::SourceGate::Source* source) {
   const bool dummy = frame_.objects.empty();
   if (dummy && each) frame_.objects.emplace_back();
   size_t count = maker_->Count(frame_);
-  // The built-in forms that hold a frame count no objects; a library may make nothing of one.
+  // The built-in forms for a whole frame count no objects; a library may make no message from one.
   if (dummy && !each) count = std::max<size_t>(count, 1);
   for (size_t i = 0; i < count; ++i) {
     if (!gate_.AdmitMessage(*source, now_ns)) {
@@ -301,7 +303,7 @@ void ConvWorker::ReportUnused() {
   }
 }
 
-/// There were objects or events, but the settings made messages of none.
+/// There were objects or events, but the settings left all of them out.
 void ConvWorker::ReportFiltered() {
   std::string settings;
   const auto name = [&settings](bool set, const char* property) {
@@ -314,7 +316,7 @@ void ConvWorker::ReportFiltered() {
   if (settings.empty()) return;
   const std::string text = "no message made, although " + std::to_string(counters_.found) +
                            " objects and events arrived: left out by " + settings;
-  // What is too uncertain may be left out on purpose.
+  // Uncertain objects may be left out on purpose.
   if (settings == "min-confidence") {
     GST_ELEMENT_INFO(element_, STREAM, FAILED, ("%s", text.c_str()), ("%s", text.c_str()));
   } else {

@@ -28,17 +28,17 @@ namespace dsmsg {
 
 class ConvWorker {
  public:
-  /// Reads the files that `settings` name and checks what must be there. `element` and `counters`,
-  /// which begin anew, outlive the worker.
+  /// Reads the files that `settings` name and checks what must exist. `element` and `counters`,
+  /// which are reset, outlive the worker.
   static Result<std::unique_ptr<ConvWorker>> Create(GstElement* element,
                                                     const ConvSettings& settings,
                                                     ConvCounters* counters);
 
   void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
-  /// Takes the buffer and gives it back with its messages attached: the same one, or a copy that
-  /// shares its memory where others hold it too and there is something to attach.
+  /// Takes the buffer and returns it with its messages attached: the same one, or, if others hold
+  /// it too and there is something to attach, a copy that shares its memory.
   GstBuffer* Process(GstBuffer* buffer);
-  /// At the end of the stream: says why there was no message, however few buffers came.
+  /// At the end of the stream: says why there was no message, however few buffers arrived.
   void AtEnd();
 
  private:

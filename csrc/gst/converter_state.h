@@ -19,11 +19,11 @@ struct ConvCounters {
   std::atomic<uint64_t> messages{0};  // attached to buffers
 };
 
-/// How many messages the next converter upstream of this sink pad has made; nothing where there is
-/// no converter. The sink's streaming thread.
+/// How many messages the next converter upstream of this sink pad has made; nullopt if there is no
+/// converter. Call it on the sink's streaming thread.
 std::optional<uint64_t> MessagesOfConverter(GstPad* sink_pad);
 
-/// For the converter: answers such a query. False: it is another query.
+/// For the converter: answers such a query. False: it is another kind of query.
 bool AnswerConverterQuery(GstQuery* query, const ConvCounters& counters);
 
 }  // namespace dsmsg

@@ -39,7 +39,7 @@ std::string_view TextAt(Address base, size_t offset) {
   return text == nullptr ? std::string_view() : text;
 }
 
-/// A text inside a structure; "" where it does not end.
+/// A text inside a structure; "" if it is not terminated.
 std::string_view ArrayAt(Address base, size_t offset) {
   const auto* text = reinterpret_cast<const char*>(base + offset);
   const size_t length = strnlen(text, ds::kLabelSize);
@@ -64,7 +64,7 @@ bool DeepStreamReader::Refuse(std::string what) {
 
 bool DeepStreamReader::CheckRelease(bool objects) {
   if (!deepstream_) deepstream_ = msgconv::FindDeepStream();
-  // Without a release what is found is only checked against itself, which is not enough for
+  // If the release is unknown, data is only checked for consistency, which is not enough for
   // objects.
   if (!deepstream_->release) {
     return !objects || Refuse(

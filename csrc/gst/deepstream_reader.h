@@ -34,16 +34,16 @@ class DeepStreamReader {
   DeepStreamReader(const DeepStreamReader&) = delete;
   DeepStreamReader& operator=(const DeepStreamReader&) = delete;
 
-  /// Reads the batch of this buffer; false: it has none, or one that is refused (see refusal()).
+  /// Reads the batch of this buffer; false: it has none, or the batch is refused (see refusal()).
   bool Find(GstBuffer* buffer);
-  /// Of the batch that Find() has read: payloads in order.
+  /// The payloads of the batch that Find() has read, in order.
   const std::vector<DeepStreamPayload>& payloads() const { return payloads_; }
-  /// Of the same: cameras of the batch, once each, in order of their frames.
+  /// The cameras of that batch, once each, in order of their frames.
   const std::vector<uint32_t>& sources() const { return sources_; }
-  /// Fills `frame`, whose source is set, anew with the event metadata attached to its frames.
+  /// Refills `frame`, whose source is set, with the event metadata attached to its frames.
   bool ReadEvents(msgconv::Frame* frame);
   /// Appends the objects of the frames of `frame->source_id`, and sets the frame's number, time and
-  /// sizes. False: this release's objects are not known (refusal()).
+  /// sizes. False: this release's objects are not supported (see refusal()).
   bool ReadObjects(msgconv::Frame* frame);
   /// Why metadata was not read; "" if nothing was refused so far.
   const std::string& refusal() const { return refusal_; }
@@ -57,7 +57,7 @@ class DeepStreamReader {
   void SetFrame(msgconv::Frame* frame) const;
   void AddClassifiers(Address list, msgconv::Frame* frame);
   bool Refuse(std::string what);
-  /// The elements of a GList; false where it is no list of metadata of this batch.
+  /// The elements of a GList; false if it is not a list of this batch's metadata.
   bool List(Address first, std::vector<Address>* elements) const;
   bool IsMeta(Address meta, int32_t type) const;
 
@@ -68,7 +68,7 @@ class DeepStreamReader {
   std::vector<uint32_t> sources_;
   std::vector<NvDsEvent> events_;  // of the frame at hand
   std::optional<msgconv::EventReader> event_reader_;
-  std::deque<std::string> names_;  // of classifiers, for the frame at hand
+  std::deque<std::string> names_;  // of classifiers, for the current frame
   std::string refusal_;
 };
 

@@ -48,9 +48,9 @@ void Finalize(GObject* object) {
   G_OBJECT_CLASS(parent_class)->finalize(object);
 }
 
-// With a sink that does not wait for preroll, a pipeline may be told of PLAYING before it is told
-// of PAUSED by a thread of decodebin's (seen in GStreamer 1.22), and then never posts the end of
-// the stream. Its own message of PLAYING, once more, makes it look for that again.
+// With a sink that does not wait for preroll, a pipeline may learn of PLAYING before a thread of
+// decodebin tells it of PAUSED (seen in GStreamer 1.22), and then it never posts the end of the
+// stream. Repeating its own PLAYING message makes it check again.
 void TellOfPlaying(GstElement* element) {
   GstObject* object = gst_object_get_parent(GST_OBJECT(element));
   while (object != nullptr) {
@@ -73,8 +73,8 @@ void TellOfPlaying(GstElement* element) {
 
 gboolean Event(GstBaseSink* base, GstEvent* event) {
   if (GST_EVENT_TYPE(event) != GST_EVENT_EOS) return parent_class->event(base, event);
-  // With async=true it may be what a change to PAUSED waits for; draining does not say that it
-  // came.
+  // With async=true, a change to PAUSED may be waiting for this buffer; draining does not report
+  // its arrival.
   const bool playing = gst_base_sink_do_preroll(base, GST_MINI_OBJECT_CAST(event)) == GST_FLOW_OK;
   if (!playing || !Self(base).DrainAtEos()) {
     gst_event_unref(event);
@@ -85,7 +85,7 @@ gboolean Event(GstBaseSink* base, GstEvent* event) {
   return handled;
 }
 
-// No exception goes through GStreamer; running out of memory or threads is all that may throw.
+// No exception may pass through GStreamer; only running out of memory or threads throws.
 template <class Starter>
 gboolean Guarded(GstElement* element, Starter start) {
   try {
@@ -164,10 +164,10 @@ void InstanceInit(GTypeInstance* instance, gpointer) {
   auto* base = GST_BASE_SINK(instance);
   static_cast<Broker*>(static_cast<gpointer>(instance))->sink = new dsmsg::BrokerSink(base);
   // A metadata sink waits neither for the clock nor for preroll: a tee with a live source would
-  // stand still.
+  // stall.
   gst_base_sink_set_sync(base, FALSE);
   gst_base_sink_set_async_enabled(base, FALSE);
-  gst_base_sink_set_last_sample_enabled(base, FALSE);  // it would hold a video buffer for nothing
+  gst_base_sink_set_last_sample_enabled(base, FALSE);  // it would hold a video buffer needlessly
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ GST_DEBUG_CATEGORY(dsmsg_conv_debug);
 
 namespace {
 
-// C++ members of the instance, which GObject only knows how to zero.
+// C++ members of the instance; GObject can only zero its memory.
 struct State {
   dsmsg::ConvSettings settings;  // guarded by the object lock
   dsmsg::ConvCounters counters;
@@ -91,7 +91,7 @@ gboolean SinkEvent(GstBaseTransform* base, GstEvent* event) {
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(base, event);
 }
 
-// A sink may ask while the element stops: nothing of the worker is used.
+// A sink may ask while the element stops, so the worker is not used.
 gboolean Query(GstBaseTransform* base, GstPadDirection direction, GstQuery* query) {
   if (direction == GST_PAD_SRC && dsmsg::AnswerConverterQuery(query, Self(base).counters))
     return TRUE;
@@ -103,8 +103,8 @@ gboolean SetCaps(GstBaseTransform* base, GstCaps* caps, GstCaps*) {
   return TRUE;
 }
 
-// Instead of transform_ip: in place the base class would copy the pixels of a buffer that others
-// hold too, where only a new list of metadata is needed.
+// Used instead of transform_ip: in place, the base class would copy the pixels of a buffer that
+// others hold too, although only a new list of metadata is needed.
 GstFlowReturn GenerateOutput(GstBaseTransform* base, GstBuffer** out) {
   GstBuffer* buffer = base->queued_buf;
   base->queued_buf = nullptr;

@@ -88,7 +88,7 @@ Range Append(std::vector<T>* list, const std::vector<T>& more) {
   return range;
 }
 
-/// Calls `use` with every structure of a list field, or with the one that it is.
+/// Calls `use` for every structure of a list field, or for the field itself if it is a structure.
 template <class Use>
 void EachStructure(const GstStructure* fields, const char* name, Use use) {
   const GValue* value = gst_structure_get_value(fields, name);

@@ -16,12 +16,12 @@
 
 namespace dsmsg {
 
-/// The cameras that events of this buffer are about, each once, in order. `default_source`: of
+/// The cameras that events of this buffer are about, each once, in order. `default_source`: for
 /// events that name none.
 std::vector<uint32_t> EventSources(GstBuffer* buffer, uint32_t default_source);
 
-/// Appends the events about `frame->source_id` to the frame. A `time` of an event goes into
-/// `frame->time_ns` when that is 0. Gives their number.
+/// Appends the events about `frame->source_id` to the frame. If `frame->time_ns` is 0, it is set to
+/// the `time` of an event. Returns the number of events.
 size_t ReadEvents(GstBuffer* buffer, uint32_t default_source, msgconv::Frame* frame);
 
 /// "entry" and the like; kNone for another word.

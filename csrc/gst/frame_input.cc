@@ -46,7 +46,7 @@ void FrameInput::Prepare(uint32_t source, Frame* frame) {
   frame->width = caps_width_;
   frame->height = caps_height_;
   frame->source_width = frame->source_height = 0;
-  // Else those of the frame before, whose text is gone.
+  // Otherwise it would hold those of the previous frame, whose text is gone.
   frame->sensor_id = frame->video_path = {};
   if (const GstVideoMeta* video = gst_buffer_get_video_meta(buffer_)) {
     frame->width = video->width;
@@ -70,7 +70,7 @@ InputReport FrameInput::AddDetections(Frame* frame) {
   InputReport report;
   const size_t first = frame->objects.size();
   if (has_batch_) deepstream_.ReadObjects(frame);
-  // What GStreamer attaches belongs to the one camera of this buffer.
+  // GStreamer's metadata belongs to the only camera of this buffer.
   if (frame->source_id == settings_.source_id || (has_batch_ && sources_.size() == 1)) {
     const size_t first_region = frame->objects.size();
     report.without_parameters = ReadRegions(buffer_, frame).without_parameters;
@@ -85,7 +85,7 @@ bool FrameInput::Wanted(const Object& object, bool detection) const {
   if (settings_.comp_id != G_MAXUINT && object.component_id != msgconv::kAnyComponent &&
       object.component_id != settings_.comp_id)
     return false;
-  // As floats, or 0.7 would be less than 0.7.
+  // Compared as floats; otherwise 0.7 would be less than 0.7.
   const auto least = static_cast<float>(settings_.min_confidence);
   return !detection || least <= 0 || object.confidence.value_or(-1.0F) >= least;
 }

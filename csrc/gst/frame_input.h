@@ -22,7 +22,7 @@ namespace dsmsg {
 
 struct InputReport {
   size_t found = 0;                      // events, or detections before filters
-  size_t without_parameters = 0;         // regions of interest of them, with nothing that says more
+  size_t without_parameters = 0;         // of these, regions of interest without parameters
   std::optional<int64_t> unnamed_class;  // a class number that `labels` has no name for
 };
 
@@ -33,10 +33,10 @@ class FrameInput {
       : settings_(settings), labels_(labels) {}
 
   void SetCaps(const GstCaps* caps);
-  /// Looks at the buffer, which stays as it is until the last frame of it was used. Gives the
+  /// Examines the buffer, which must not change until its last frame has been used. Returns the
   /// cameras it is about, each once; at least one.
   const std::vector<uint32_t>& Begin(GstBuffer* buffer);
-  /// Empties the frame and sets what is known of it without objects.
+  /// Empties the frame and sets everything except its objects.
   void Prepare(uint32_t source, msgconv::Frame* frame);
   /// Append to a prepared frame, in this order: attached event metadata; what detectors found.
   InputReport AddEvents(msgconv::Frame* frame);

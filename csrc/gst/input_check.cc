@@ -12,9 +12,9 @@ GST_DEBUG_CATEGORY_EXTERN(dsmsg_broker_debug);
 namespace dsmsg {
 namespace {
 
-// Buffers without any payload after which the sink says so: a few seconds of video.
+// Number of buffers without a payload after which the sink warns: a few seconds of video.
 constexpr uint64_t kPatience = 100;
-// What filesrc and its kind read at once by default.
+// How much filesrc and similar sources read at once by default.
 constexpr size_t kBlock = 4096;
 constexpr char kJson[] = "application/json";
 constexpr char kOwnTypes[] = "application/json, application/x-protobuf or text/x-raw";
@@ -23,7 +23,7 @@ std::string BuffersCame(uint64_t count) {
   return std::to_string(count) + (count == 1 ? " buffer arrived" : " buffers arrived");
 }
 
-/// The pipeline has an element of DeepStream's converter (ours would have answered).
+/// Whether the pipeline contains DeepStream's converter (ours would have answered).
 bool HasForeignConverter(GstElement* element) {
   auto* top = GST_OBJECT(gst_object_ref(element));
   while (GstObject* parent = gst_object_get_parent(top)) {
@@ -65,7 +65,7 @@ void InputCheck::AtEnd(const RenderCounters& counters) {
   if (counters.rendered > 0) ReportUnsent(counters, true);
 }
 
-/// Empty where nothing is wrong, or where it is the converter that knows and says it.
+/// Empty if nothing is wrong, or if the converter itself reports it.
 std::string InputCheck::WhyUnsent(const RenderCounters& counters, bool at_end) const {
   const uint64_t filtered = counters.filtered;
   if (filtered > 0) {
@@ -73,13 +73,13 @@ std::string InputCheck::WhyUnsent(const RenderCounters& counters, bool at_end) c
     return "comp-id left out every message (" + std::to_string(filtered) +
            "): set it to the comp-id of the converter, or leave it out";
   }
-  // Nothing but empty buffers: something may still come.
+  // Only empty buffers so far: something may still come.
   if (own_bytes_) return at_end ? "all were empty" : "";
   GstPad* pad = gst_element_get_static_pad(element_, "sink");
   const std::optional<uint64_t> made = MessagesOfConverter(pad);
   gst_object_unref(pad);
   if (made) {
-    // Before the end they may be on their way, and a camera may have nothing to see.
+    // Before the end, messages may still be on their way, and a camera may have nothing to see.
     if (!at_end || *made == 0) return {};
     return "dsmsgconv made " + std::to_string(*made) +
            " messages that did not arrive: an element between the two drops metadata (put "
@@ -117,7 +117,7 @@ void InputCheck::ReportUnsent(const RenderCounters& counters, bool at_end) {
 
 // ---------------------------------------------------------------- messages in pieces
 
-/// The buffer goes on where the one before ended, which was as large as a source's block.
+/// The buffer continues where the previous one ended, and that was as large as a source's block.
 bool InputCheck::Continues(GstBuffer* buffer, size_t size) {
   const guint64 begin = GST_BUFFER_OFFSET(buffer), end = GST_BUFFER_OFFSET_END(buffer);
   const bool in_bytes = begin != GST_BUFFER_OFFSET_NONE && end == begin + size;

@@ -25,11 +25,11 @@ class InputCheck {
   void SetCaps(const GstCaps* caps);
   /// The buffers are messages themselves.
   bool own_bytes() const { return own_bytes_; }
-  /// A buffer that is sent as it is, with all its bytes.
+  /// Call it for a buffer that is sent as it is, with all its bytes.
   void Sending(GstBuffer* buffer, std::string_view bytes);
   /// After every buffer: says after a while that none had a message.
   void Rendered(const RenderCounters& counters);
-  /// At the end of the stream: says why nothing was sent, however few buffers came.
+  /// At the end of the stream: says why nothing was sent, however few buffers arrived.
   void AtEnd(const RenderCounters& counters);
 
  private:

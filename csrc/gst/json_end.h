@@ -8,7 +8,7 @@
 namespace dsmsg {
 
 /// True when `bytes` end inside an object, an array or a string that begins in them. Any number of
-/// documents may follow each other; whether they are right otherwise is not looked at.
+/// documents may follow each other; they are not otherwise checked.
 bool EndsInsideJson(std::string_view bytes);
 
 }  // namespace dsmsg

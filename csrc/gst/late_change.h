@@ -8,8 +8,8 @@
 
 namespace dsmsg {
 
-/// The element is in PAUSED or PLAYING, or on its way there: its settings have been read. The
-/// caller holds the object lock.
+/// Whether the element is in PAUSED or PLAYING, or on its way there, so that its settings have been
+/// read. The caller holds the object lock.
 inline bool HasReadSettings(GstElement* element) {
   return GST_STATE(element) > GST_STATE_READY || GST_STATE_NEXT(element) > GST_STATE_READY;
 }

@@ -25,7 +25,8 @@ void Free(GstMeta* meta, GstBuffer*) {
   g_clear_pointer(&self->partition_key, g_free);
 }
 
-// A message is about the whole frame whatever becomes of the pixels: it follows every transform.
+// A message is about the whole frame, whatever happens to the pixels, so it is copied by every
+// transform.
 gboolean Transform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark, gpointer) {
   const DsmsgPayloadMeta* from = Cast(meta);
   DsmsgPayload copy;
@@ -57,7 +58,8 @@ const GstMetaInfo* dsmsg_payload_meta_get_info() {
       known = gst_meta_register(dsmsg_payload_meta_api_get_type(), kMetaName,
                                 sizeof(DsmsgPayloadMeta), Init, Free, Transform);
     }
-    // Another build of ours with another layout would make us read past the end of its structure.
+    // A different build of dsmsg with another layout would make us read past the end of its
+    // structure.
     g_assert(known != nullptr && known->size == sizeof(DsmsgPayloadMeta));
     return known;
   }();

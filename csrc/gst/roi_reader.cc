@@ -63,8 +63,8 @@ std::optional<int64_t> IndexField(const GstStructure* structure, GQuark field) {
   return number;
 }
 
-// The rectangle is what GStreamer's elements keep up to date; the parameters' relative one serves
-// where it is empty.
+// GStreamer's elements keep the rectangle up to date; if it is empty, the relative one in the
+// parameters is used.
 void ReadRelativeBox(const GstStructure* detection, const Frame& frame, Object* object) {
   if (object->box.width > 0 || object->box.height > 0) return;
   const Quarks& q = Names();

@@ -13,10 +13,10 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kWarnEvery{5000};
 constexpr milliseconds kPrerollPatience{2000};
-// Longer: a camera may take its time to answer.
+// Longer, because a camera may be slow to answer.
 constexpr milliseconds kStartPatience{5000};
 
-/// The pipeline, or what is at the top; to be unreferenced.
+/// The pipeline, or the topmost element; the caller unreferences it.
 GstObject* TopOf(GstElement* element) {
   auto* top = GST_OBJECT(gst_object_ref(element));
   while (GstObject* parent = gst_object_get_parent(top)) {
@@ -26,7 +26,7 @@ GstObject* TopOf(GstElement* element) {
   return top;
 }
 
-/// The pipeline is still on its way to the state it was asked for.
+/// Whether the pipeline is still changing to the state it was asked for.
 bool PipelineIsStarting(GstElement* element) {
   GstObject* top = TopOf(element);
   bool starting = false;
@@ -126,7 +126,7 @@ void SinkReporter::StartBegins() {
 
 void SinkReporter::PrerollBegins() {
   const std::lock_guard lock(mutex_);
-  start_due_.reset();  // what is said of the preroll is enough
+  start_due_.reset();  // the preroll warning is enough
   has_buffer_ = true;
   preroll_due_ = Clock::now() + kPrerollPatience;
   wake_.notify_all();
@@ -235,7 +235,7 @@ void SinkReporter::ReportPreroll() {
        "...), and set async=false on sinks of branches that may get no data"));
 }
 
-/// Nothing came here, and the pipeline does not start: because of somebody else's sink?
+/// Nothing arrived here, and the pipeline does not start: is another sink the cause?
 void SinkReporter::ReportStart() {
   if (!PipelineIsStarting(element_)) return;
   const std::string other = WaitingSink(element_);

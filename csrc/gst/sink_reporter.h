@@ -27,28 +27,30 @@ class SinkReporter {
   SinkReporter(GstElement* element, const SinkSettings& settings);
   ~SinkReporter() { Finish(); }
 
-  /// `take` gives the failures since its last call, `stats` a new structure.
+  /// `take` returns the failures since its last call, `stats` a new structure.
   void Start(std::function<SendEngine::Failures()> take, std::function<GstStructure*()> stats);
   /// Reports what is left and joins the thread. Both functions may be called a last time.
   void Finish();
 
-  /// Something is there to take: it will be. Never blocks on anything but the reporter's own short
+  /// There is something to take, and it will be taken. Blocks only on the reporter's own short
   /// lock.
   void NoteFailure(bool of_message);
   /// Reports on the caller's thread, at once: an element error must be on the bus before the flow
   /// error is.
   void ReportNow() { ReportFailures(); }
-  /// The first buffer waits for PLAYING; after 2 s of that, if the pipeline is on its way up, a
-  /// warning explains.
+  /// The first buffer waits for PLAYING; after 2 s of that, if the pipeline is starting, a warning
+  /// explains why.
   void PrerollBegins();
-  /// With async=true: the pipeline will wait for the first buffer. Says so when none comes in 2 s.
+  /// With async=true: the pipeline will wait for the first buffer. Warns if none arrives within 2
+  /// s.
   void AwaitBegins();
   void PrerollEnds();
   /// The element goes to PAUSED. Without any buffer the pipeline may wait for another sink, which
   /// is named after 5 s.
   void StartBegins();
 
-  /// on-error=error and a message failed: the error was or is being posted, the stream is to end.
+  /// on-error=error and a message failed: the error was or is being posted, and the stream must
+  /// end.
   bool failed() const { return failed_.load(); }
 
  private:

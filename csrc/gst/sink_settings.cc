@@ -19,7 +19,7 @@ GType OnErrorType() {
   return type;
 }
 
-// Read at start; what was changed in READY since then counts from PAUSED on.
+// Read at start; changes made in READY take effect from PAUSED on.
 constexpr auto kFlags =
     static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
 

@@ -10,7 +10,7 @@ GST_DEBUG_CATEGORY_EXTERN(dsmsg_broker_debug);
 namespace dsmsg {
 namespace {
 
-/// The file has a line that sets an option whose name ends with "topic".
+/// Whether the file has a line that sets an option whose name ends with "topic".
 bool NamesTopic(const std::string& config_file) {
   std::ifstream file(config_file);
   for (std::string line; std::getline(file, line);) {
@@ -38,7 +38,7 @@ void WarnOfForeignTopic(GstElement* element, const SinkSettings& s, const Adapto
 }  // namespace
 
 std::string TopicOfConnStr(const std::string& conn_str, const std::string& protocol) {
-  // AMQP's further fields are the user and the password, Azure's are key=value pairs.
+  // AMQP's additional fields are user and password, Azure's are key=value pairs.
   if (protocol.starts_with("AMQP") || protocol.starts_with("AZURE")) return {};
   if (std::count(conn_str.begin(), conn_str.end(), ';') != 2) return {};
   return conn_str.substr(conn_str.rfind(';') + 1);

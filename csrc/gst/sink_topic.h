@@ -13,13 +13,13 @@
 
 namespace dsmsg {
 
-/// What follows the last ';' of `conn_str` when it is there as a topic: the third field of
-/// host;port;topic. Empty for other forms, and for protocols whose third field is something else.
+/// What follows the last ';' of `conn_str` if it is a topic: the third field of host;port;topic.
+/// Empty for other forms, and for protocols whose third field is something else.
 std::string TopicOfConnStr(const std::string& conn_str, const std::string& protocol);
 
 /// False, with an error on the element's bus that says what to set: without a topic every message
-/// would be refused, which is said at the start, where an application looks for errors. With a
-/// third-party adaptor, which cannot be asked, it is a warning. `topic_template` may be null.
+/// would be refused, so this is reported at the start, where an application looks for errors. With
+/// a third-party adaptor, which cannot be asked, it is a warning. `topic_template` may be null.
 bool CheckSinkTopic(GstElement* element, const SinkSettings& settings, const std::string& topic,
                     const Template* topic_template, const SendEngine& engine);
 

@@ -29,10 +29,10 @@ class TrackEvents {
   static constexpr uint64_t kGoneAfterNs = 1'000'000'000;
   static constexpr float kMoveOfDiagonal = 0.25F;
 
-  /// Sets the events of the frame's objects, and appends the objects that have gone. `now_ns`: of
-  /// this frame, any clock that does not go back within a source; a jump back by more than
-  /// kGoneAfterNs (a seek, a restarted file) begins anew. The appended texts live until the next
-  /// call.
+  /// Sets the events of the frame's objects, and appends the objects that have disappeared.
+  /// `now_ns`: of this frame, any clock that does not go back within a source; a jump back by more
+  /// than kGoneAfterNs (a seek, a restarted file) starts over. The appended texts live until the
+  /// next call.
   void Apply(uint64_t now_ns, msgconv::Frame* frame);
   size_t sources() const { return sources_.size(); }
 
@@ -42,7 +42,7 @@ class TrackEvents {
     msgconv::Box box;  // as seen last
     std::string label;
     std::optional<float> confidence;
-    msgconv::Point rest;  // where it was when it was last seen to move
+    msgconv::Point rest;  // where it was when it last moved
     uint64_t rest_since_ns = 0, seen_ns = 0;
     Motion motion = Motion::kUnknown;
   };

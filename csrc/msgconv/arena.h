@@ -15,7 +15,7 @@ namespace dsmsg::msgconv {
 
 class Arena {
  public:
-  /// What it gave out before is gone.
+  /// Memory handed out before becomes invalid.
   void Clear() { memory_.release(); }
 
   /// `count` zeroed values; nullptr for none.

@@ -17,7 +17,7 @@ Status Error(const std::string& origin, size_t line, const std::string& what) {
   return {Code::kInvalidArgument, At(origin, line) + what};
 }
 
-// Takes the first line off the text.
+// Removes the first line from the text.
 std::string_view TakeLine(std::string_view* text) {
   const size_t end = text->find('\n');
   const std::string_view line = Trim(text->substr(0, end));
@@ -25,7 +25,7 @@ std::string_view TakeLine(std::string_view* text) {
   return line;
 }
 
-// The next field of a line of CSV, without its quotes ("" within them is one).
+// The next field of a CSV line, without its quotes ("" inside them is one quote).
 std::string TakeField(std::string_view* line) {
   *line = Trim(*line);
   std::string field;
@@ -116,7 +116,8 @@ Result<ConfigEntries> ReadIni(std::string_view text, const std::string& origin) 
             origin, number,
             "key \"" + std::string(key) + "\" comes before the first group, e.g. [sensor0]");
       }
-      // As it is: a backslash in a description is no escape, a semicolon no list.
+      // Taken literally: a backslash in a description is not an escape, a semicolon does not make a
+      // list.
       const std::string_view value = Trim(line.substr(equals + 1));
       config.AddEntry(key, std::string(value), origin, number);
       if (!SeemsComment(value, /*pairs=*/true)) continue;  // "1 ; 2 ; 3" has none

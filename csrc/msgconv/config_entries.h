@@ -25,9 +25,9 @@ struct ConfigEntries {
   std::vector<Group> groups;
   std::vector<std::string> warnings;
 
-  /// Adds a group; one that is there already is an error.
+  /// Adds a group; a duplicate is an error.
   Status AddGroup(std::string_view name, const std::string& origin, size_t line);
-  /// Adds to the last group; a key that is there already is replaced, with a warning.
+  /// Adds to the last group; an existing key is replaced, with a warning.
   void AddEntry(std::string_view key, std::string value, const std::string& origin, size_t line);
 };
 
@@ -40,8 +40,8 @@ std::string At(const std::string& origin, size_t line);
 /// Without blanks, tabs and carriage returns at both ends.
 std::string_view Trim(std::string_view text);
 
-/// Each reads all groups; `origin` stands for the file name in messages. What cannot be read is an
-/// error with file and line.
+/// Each reads all groups; `origin` stands for the file name in messages. Anything that cannot be
+/// read is an error with file and line.
 Result<ConfigEntries> ReadIni(std::string_view text, const std::string& origin);
 /// Groups are the keys of the document, their keys are below; a list of numbers stands for
 /// "a;b;c".

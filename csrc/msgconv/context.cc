@@ -47,8 +47,8 @@ Converter::PlaceKind Converter::PlaceKindOf(const Object& object, const ObjectCl
       return kParkingPlace;
     case EventType::kEntry:
     case EventType::kExit:
-      // As consumers of DeepStream's messages know it: vehicles drive along an aisle, whoever walks
-      // comes through an entrance.
+      // As consumers of DeepStream's messages expect: vehicles drive along an aisle, pedestrians
+      // come through an entrance.
       return object_class.kind == ClassKind::kVehicle ? kAislePlace : kEntrancePlace;
     case EventType::kNone:
     case EventType::kReset:
@@ -75,7 +75,7 @@ void Converter::RenderPlace(const PlaceInfo& place, PlaceKind kind) {
 void Converter::RenderContext(Context* context) {
   const Groups& groups = context->groups;
   const SensorInfo* sensor = config_->Sensor(groups.sensor);
-  // A consumer must be able to tell cameras apart also without a configuration.
+  // A consumer must be able to tell cameras apart even without a configuration.
   const bool named = sensor != nullptr && !sensor->id.empty();
   out_.Clear();
   out_.String(named ? sensor->id : std::to_string(groups.sensor));
@@ -111,7 +111,7 @@ void Converter::RenderContext(Context* context) {
 const Converter::Context& Converter::ContextOf(const Frame& frame, const Object& object) {
   const Groups groups = GroupsOf(frame, object);
   if (last_context_ != nullptr && last_context_->groups == groups) return *last_context_;
-  // As many as the pipeline has cameras; numbers that come from elsewhere may be anything.
+  // As many as the pipeline has cameras; numbers from other sources may be anything.
   if (contexts_.size() >= kMostContexts) contexts_.clear();
   const auto [found, added] = contexts_.try_emplace(groups);
   if (added) {

@@ -24,7 +24,8 @@ using GString8 = std::unique_ptr<gchar, GFree>;
 std::optional<uint32_t> GroupNumber(std::string_view group, std::string_view prefix) {
   if (!group.starts_with(prefix)) return std::nullopt;
   const std::string_view digits = group.substr(prefix.size());
-  // One way of writing each number, or [sensor1] and [sensor01] would be one group twice.
+  // Each number has only one spelling; otherwise [sensor1] and [sensor01] would be the same group
+  // twice.
   if (digits.empty() || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
   uint32_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
@@ -47,7 +48,7 @@ std::string_view Unquote(std::string_view text) {
   return text;
 }
 
-// Each returns what was expected, or nullptr when the value is good.
+// Each returns what was expected, or nullptr if the value is valid.
 const char* Assign(std::string_view text, bool* target) {
   if (text == "1" || text == "true") {
     *target = true;
@@ -174,7 +175,7 @@ class ConvConfigParser {
     return {};
   }
 
-  // DeepStream's files of another kind have it: what it says is a property here.
+  // Found in DeepStream's other configuration files; what it sets is a property here.
   Status ReadHostGroup(const ConfigEntries::Group& group) {
     for (const auto& [key, value, line] : group.entries) {
       if (key == "minimal-format") {

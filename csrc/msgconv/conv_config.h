@@ -48,9 +48,9 @@ class ConvConfig {
  public:
   /// An empty configuration: no groups.
   ConvConfig() = default;
-  /// A file that cannot be read, a line that is none, a bad value or a group that appears twice is
-  /// an error, named with file and line. The end of the name says the form. Unknown groups and keys
-  /// become warnings().
+  /// An unreadable file, a malformed line, a bad value or a duplicate group is an error with file
+  /// and line. The file name's extension decides the form. Unknown groups and keys become
+  /// warnings().
   static Result<ConvConfig> Load(const std::string& path);
   /// The same from text; `origin` stands for the file name in messages.
   static Result<ConvConfig> Parse(std::string_view text, const std::string& origin);
@@ -60,9 +60,8 @@ class ConvConfig {
   const PlaceInfo* Place(uint32_t source) const { return Enabled(places_, source); }
   const AnalyticsInfo* Analytics(uint32_t source) const { return Enabled(analytics_, source); }
 
-  /// The groups that the file does not have for this source, as text: "[sensor3], [place3]"; "" if
-  /// all are there. One that is there with enable=0 is not missing. `sensor_only`: the others do
-  /// not matter.
+  /// The groups that the file lacks for this source, as text: "[sensor3], [place3]"; "" if none is
+  /// missing. A group with enable=0 is not missing. `sensor_only`: ignores the others.
   std::string Missing(uint32_t source, bool sensor_only) const;
 
   /// `minimal-format` of the group [message-converter], for hosts that have no such property.

@@ -41,7 +41,7 @@ class Converter final : public PayloadMaker {
   Converter(std::shared_ptr<const ConvConfig> config, ConverterOptions options)
       : config_(std::move(config)), options_(options), protobuf_(config_.get()) {}
 
-  /// None when it has no objects.
+  /// 0 if it has no objects.
   size_t Count(const Frame& frame) override;
   std::string_view Render(const Frame& frame, size_t index) override;
   Content content() const override {
@@ -91,7 +91,7 @@ class Converter final : public PayloadMaker {
   const std::shared_ptr<const ConvConfig> config_;
   const ConverterOptions options_;
   std::unordered_map<Groups, Context, GroupsHash> contexts_;
-  const Context* last_context_ = nullptr;  // objects of a frame mostly name the same groups
+  const Context* last_context_ = nullptr;  // the objects of a frame usually name the same groups
   UuidGenerator uuid_;
   TimeFormatter time_;
   JsonWriter out_;

@@ -23,7 +23,7 @@ EventTail TailHere() {
   return tail.ok() && tail->product >= 0 ? tail.value() : kTail7;
 }
 
-// Libraries know the custom type by one number; users write either.
+// Libraries know the custom type by one number; users may write either.
 CustomOptions Normal(CustomOptions options) {
   if (options.type == NVDS_PAYLOAD_RESERVED) options.type = NVDS_PAYLOAD_CUSTOM;
   return options;
@@ -130,7 +130,7 @@ void CustomLibrary::Take(NvDsPayload** list, unsigned count) {
 
 void CustomLibrary::FromFrame(const Frame& frame) {
   unsigned count = 0;
-  // DeepStream's header has no const here; nobody writes.
+  // DeepStream's header lacks const here; nothing is written.
   auto* const c_frame = const_cast<DsmsgFrame*>(frames_.Make(frame));
   NvDsPayload** const list = api_.generate_frames(context_, c_frame, &count);
   Take(list, count);

@@ -29,7 +29,7 @@ struct CustomOptions {
 
 class CustomLibrary final : public PayloadMaker {
  public:
-  /// Loads the library, checks its functions and makes a context. An error says which file, which
+  /// Loads the library, checks its functions and creates a context. An error says which file, which
   /// function, or that the library refused the configuration.
   static Result<std::unique_ptr<CustomLibrary>> Load(const CustomOptions& options);
   ~CustomLibrary() override;
@@ -39,7 +39,7 @@ class CustomLibrary final : public PayloadMaker {
   Content content() const override;
   uint32_t ComponentId(const Frame& frame, size_t index) const override;
 
-  /// It takes frames, and not DeepStream's events.
+  /// It takes frames instead of DeepStream's events.
   bool takes_frames() const { return api_.frame_version != nullptr; }
 
  private:

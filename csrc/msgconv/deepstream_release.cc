@@ -14,12 +14,12 @@
 namespace dsmsg::msgconv {
 namespace {
 
-// Collected first: the loader's lock is held in the callback.
+// Collected first, because the loader's lock is held in the callback.
 int AddPath(dl_phdr_info* info, size_t, void* data) {
   const std::string_view path = info->dlpi_name == nullptr ? "" : info->dlpi_name;
   const size_t slash = path.rfind('/');
   const std::string_view file = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  // Not libnvds_msgconv.so and the adaptors: they may be ours.
+  // Not libnvds_msgconv.so or the adaptors: those may be ours.
   if (file.starts_with("libnvds_meta.") || file.starts_with("libnvdsgst_meta.") ||
       file.starts_with("libnvdsgst_helper.") || file.starts_with("libnvds_utils.")) {
     static_cast<std::vector<std::string>*>(data)->emplace_back(path);

@@ -23,13 +23,13 @@ struct DeepStream {
   std::string how;                 // how it was told, for messages
 };
 
-/// "7.0", "8.0.1"; nothing for what is no version.
+/// "7.0", "8.0.1"; nullopt if it is not a version.
 std::optional<Release> ParseRelease(std::string_view text);
 /// The release in the path of a library: ".../deepstream-7.0/lib/libnvds_meta.so".
 std::optional<Release> ReleaseInPath(std::string_view path);
 
 /// Looks at the environment variable DSMSG_DEEPSTREAM_VERSION and at the libraries of the process.
-/// Libraries may be loaded later: ask when it matters, and keep the answer.
+/// Libraries may be loaded later, so ask when it matters and keep the answer.
 DeepStream FindDeepStream();
 
 }  // namespace dsmsg::msgconv

@@ -13,7 +13,7 @@
 
 namespace dsmsg::msgconv {
 
-/// Offset of a field that a release does not have, or not for certain: it is not read.
+/// Offset of a field that a release lacks or may lack: it is not read.
 inline constexpr size_t kNotThere = 0;
 
 struct EventTail {
@@ -28,16 +28,16 @@ inline constexpr EventTail kTail7 = {152, 160, 168, 176, 184, 200, 9, 10};
 inline constexpr EventTail kTail6 = {152, 160, 168, 176, kNotThere, kNotThere, -1, -1};
 /// 8.0 to 9.x: 100 pairs of source and time, and more, stand before.
 inline constexpr EventTail kTail8 = {13832, 13840, 13848, 13856, 13864, 13880, 11, 12};
-/// A release whose headers nobody looked at: only what all of them have in common.
+/// An unknown release: only what all releases have in common.
 inline constexpr EventTail kTailUnknown = {};
 
 /// Bytes that hold an event of any of these.
 inline constexpr size_t kEventBytes = 14336;
 
-/// The tail for the process as it is; an error for a release before 6.0, whose events are others.
+/// The tail for this process; an error for a release before 6.0, whose events differ.
 Result<EventTail> EventTailOf(const DeepStream& deepstream);
 
-// nvmsgconv.h's structure, where DeepStream's own does not stand in its place.
+// nvmsgconv.h's structure, unless DeepStream's own is used instead.
 static_assert(
     sizeof(void*) != 8 ||
     (offsetof(NvDsEventMsgMeta, type) == 0 && offsetof(NvDsEventMsgMeta, objType) == 4 &&

@@ -13,7 +13,7 @@ namespace {
 
 // Marks an object that no tracker follows.
 constexpr uint64_t kUntracked = UINT64_MAX;
-// More than any sane length: a structure that is none would else be walked to its end.
+// More than any sane length, so that a bogus structure is not walked to its end.
 constexpr unsigned kMostValues = 1U << 20;
 
 std::string_view View(const char* text) {
@@ -141,7 +141,7 @@ Range Append(const T* values, unsigned count, std::vector<T>* list) {
   return range;
 }
 
-// Size of the structure without its mask, and where the mask stands.
+// Size of the structure without its mask, and the offset of the mask.
 struct ClassShape {
   ObjectKind kind;
   size_t size, mask;
@@ -172,7 +172,7 @@ void EventReader::ReadClass(const char* ext, unsigned size, int object_type, Fra
   for (const ClassShape& each : kShapes) {
     if (each.kind == kind) shape = &each;
   }
-  if (shape == nullptr) return;  // a structure of the application's own: not known here
+  if (shape == nullptr) return;  // the application's own structure, unknown here
   const bool mask = HasMask(object_type, tail_);
   if (size < (mask ? shape->mask + sizeof(void*) : shape->size)) {
     note_ = "extMsgSize=" + std::to_string(size) + " is too small for the structure of objType " +

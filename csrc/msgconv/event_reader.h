@@ -18,12 +18,12 @@ class EventReader {
  public:
   explicit EventReader(const EventTail& tail) : tail_(tail) {}
 
-  /// Fills `frame` anew: an object for each event; source, number and sensor are the first one's.
-  /// Text is that of the events and of this reader: both stay as they are until the frame is
+  /// Refills `frame`: an object for each event; source, number and sensor come from the first one.
+  /// Text belongs to the events and to this reader: both must stay unchanged until the frame is
   /// rendered. An event without metadata is an error.
   Status Read(std::span<const NvDsEvent> events, Frame* frame);
 
-  /// Things about the events read since the last call that a user should know; "" if none.
+  /// What a user should know about the events read since the last call; "" if nothing.
   std::string TakeNote() { return std::exchange(note_, {}); }
 
  private:

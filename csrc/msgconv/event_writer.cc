@@ -130,7 +130,7 @@ NvDsJoints EventWriter::MakePose(const Frame& frame, const Object& object) {
   if (keypoints.empty()) return {};
   NvDsJoints pose{};
   pose.pose_type = PoseTypeNumber(object.pose_type);
-  // A joint goes by its number there: those that are not in the list of names cannot be said.
+  // Joints are identified by number there: those not in the list of names cannot be expressed.
   const auto names = JointNames(pose.pose_type);
   pose.num_joints = static_cast<int>(names.size());
   pose.joints = arena_.Make<NvDsJoint>(names.size());

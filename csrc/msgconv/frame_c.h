@@ -10,9 +10,8 @@
 
 namespace dsmsg::msgconv {
 
-/// Checks `from` (never null) and fills `frame` anew. Text and nothing else is borrowed. A
-/// structure that is none of ours, or of a version that cannot be read, is an error that says
-/// which.
+/// Checks `from` (never null) and refills `frame`. Only text is borrowed. A structure that is not
+/// ours, or of an unreadable version, is an error that says which.
 Status ReadFrame(const DsmsgFrame* from, Frame* frame);
 
 class FrameExport {

@@ -9,7 +9,7 @@
 namespace dsmsg::msgconv {
 namespace {
 
-// What version 1 has: the least that can be read.
+// What version 1 has: the minimum that can be read.
 constexpr uint32_t kFrameSize1 = 96, kObjectSize1 = 320;
 static_assert(sizeof(DsmsgFrame) == kFrameSize1 && sizeof(DsmsgObject) == kObjectSize1);
 
@@ -51,7 +51,7 @@ Range Append(const T* values, uint32_t count, std::vector<T>* list) {
   return range;
 }
 
-// As Append, each value through `convert`.
+// Like Append, with each value passed through `convert`.
 template <class From, class T, class Convert>
 Range Converted(const From* values, uint32_t count, std::vector<T>* list, Convert convert) {
   if (values == nullptr) return {};
@@ -75,7 +75,7 @@ Keypoint ToKeypoint(const DsmsgKeypoint& from) {
   return keypoint;
 }
 
-// Beyond the last known value: none.
+// Above the last known value: none.
 template <class Enum>
 Enum Checked(uint32_t value, Enum last) {
   return value <= static_cast<uint32_t>(last) ? static_cast<Enum>(value) : Enum{};

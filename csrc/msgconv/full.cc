@@ -9,7 +9,7 @@
 namespace dsmsg::msgconv {
 namespace {
 
-// Keys of "object": a class of such a name must not be a second member of it.
+// Keys of "object": a class with such a name must not become a second member with that key.
 constexpr std::string_view kObjectKeys[] = {
     "id",          "speed",      "direction", "orientation", "vehicle",    "person",    "face",
     "product",     "bbox",       "location",  "signature",   "pose",       "embedding", "gaze",
@@ -128,7 +128,7 @@ void Converter::SchemaMember(const Frame& frame, const Object& object,
     out_.Raw(',');
     Confidence(object);
   }
-  // What a classifier found beyond the schema is kept rather than lost.
+  // Classifier results outside the schema are kept rather than lost.
   uint64_t extra = values.extra;
   for (size_t i = 0; extra != 0; ++i, extra >>= 1) {
     if ((extra & 1) == 0 || SeenBefore(attributes, i) || attributes[i].name == "confidence")

@@ -28,8 +28,8 @@ constexpr uint64_t kLastSecond = 253402300799;  // 9999-12-31T23:59:59Z
 }  // namespace
 
 UuidGenerator::UuidGenerator() {
-  // 32 bytes come whole or not at all (getrandom(2)); a kernel without entropy leaves the clock and
-  // an address.
+  // getrandom(2) returns 32 bytes completely or not at all; without entropy, the clock and an
+  // address must do.
   if (getrandom(state_.data(), sizeof(state_), 0) == static_cast<ssize_t>(sizeof(state_))) return;
   uint64_t seed =
       static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) ^
@@ -90,7 +90,7 @@ std::string_view TimeFormatter::Format(uint64_t ns_since_1970) {
 
 namespace {
 
-// Takes `digits` digits off the front; nothing where they are not there.
+// Removes `digits` digits from the front; nullopt if they are not there.
 std::optional<int64_t> TakeNumber(std::string_view* text, size_t digits) {
   if (text->size() < digits) return std::nullopt;
   int64_t number = 0;
@@ -108,7 +108,7 @@ bool Take(std::string_view* text, std::string_view any_of) {
   return true;
 }
 
-// ".123456789", as nanoseconds; further digits are cut.
+// ".123456789", as nanoseconds; further digits are dropped.
 int64_t TakeFraction(std::string_view* text) {
   if (!Take(text, ".,")) return 0;
   int64_t fraction = 0, unit = 100'000'000;

@@ -30,7 +30,7 @@ class UuidGenerator {
 class TimeFormatter {
  public:
   TimeFormatter() = default;
-  /// Valid until the next call. Beyond the year 9999 it stays at its end.
+  /// Valid until the next call. Times after the year 9999 are clamped to its end.
   std::string_view Format(uint64_t ns_since_1970);
 
  private:
@@ -39,9 +39,9 @@ class TimeFormatter {
   char text_[25] = {};
 };
 
-/// Nanoseconds since 1970 of a time in RFC 3339: 2026-11-21T10:15:30.123Z, with any fraction and
-/// "Z", "+hh:mm", "-hh:mm" or nothing (UTC) behind it. Nothing for what is no such time, or lies
-/// before 1970 or beyond 2261.
+/// Nanoseconds since 1970 of a time in RFC 3339: 2026-11-21T10:15:30.123Z, with any fraction,
+/// followed by "Z", "+hh:mm", "-hh:mm" or nothing (UTC). nullopt if it is not such a time, or lies
+/// before 1970 or after 2261.
 std::optional<uint64_t> ParseTime(std::string_view text);
 
 /// The system's clock, nanoseconds since 1970.

@@ -9,9 +9,9 @@
 
 namespace dsmsg::msgconv {
 
-/// `,"location":{"lat":..,"lon":..,"alt":..}`, nothing where there is none.
+/// `,"location":{"lat":..,"lon":..,"alt":..}`, nothing if there is none.
 void LocationMember(JsonWriter* out, const std::optional<Triple>& location);
-/// `,"coordinate":{"x":..,"y":..,"z":..}`, nothing where there is none.
+/// `,"coordinate":{"x":..,"y":..,"z":..}`, nothing if there is none.
 void CoordinateMember(JsonWriter* out, const std::optional<Triple>& coordinate);
 
 /// `,"maskoutline":[[x,y,x,y,..],..]`: a list for each polygon, pixels of the camera.
@@ -19,9 +19,9 @@ void MaskMember(JsonWriter* out, const Frame& frame, const Object& object);
 /// `,"signature":[..]`
 void SignatureMember(JsonWriter* out, const Frame& frame, const Object& object);
 /// `,"pose":{"left-eye":{"x":..,"y":..,"z":..,"confidence":..},..}`, without z in two dimensions,
-/// with "quaternion" where a joint has one.
+/// with "quaternion" if a joint has one.
 void PoseMember(JsonWriter* out, const Frame& frame, const Object& object);
-/// `,"embedding":{"embedding_length":n,"embedding_vector":[..]}`, with "info" where there is one.
+/// `,"embedding":{"embedding_length":n,"embedding_vector":[..]}`, with "info" if there is one.
 void EmbeddingMember(JsonWriter* out, const Frame& frame, const Object& object);
 /// `,"poseType":".."`, `,"actions":[{"type":..,"confidence":..},..]`
 void PoseDetailMembers(JsonWriter* out, const Frame& frame, const Object& object);

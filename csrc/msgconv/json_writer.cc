@@ -61,7 +61,7 @@ void JsonWriter::Grow(size_t n) {
 }
 
 void JsonWriter::String(std::string_view text) {
-  // No byte becomes more than six.
+  // No byte expands to more than six.
   char* out = Room(text.size() * 6 + 2);
   char* const begin = out;
   *out++ = '"';
@@ -87,8 +87,8 @@ void JsonWriter::String(std::string_view text) {
 
 template <std::floating_point T>
 void JsonWriter::Float(T value) {
-  // Whole numbers are common (pixels) and quicker as integers; 2^53 is where a double stops knowing
-  // them all.
+  // Whole numbers are common (pixels) and faster as integers; beyond 2^53 a double cannot represent
+  // all of them.
   constexpr T kExact = 9007199254740992.0;
   if (value > -kExact && value < kExact) {
     const int64_t whole = static_cast<int64_t>(value);

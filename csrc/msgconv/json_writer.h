@@ -19,7 +19,7 @@ class JsonWriter {
   /// Valid until the next call that changes the writer.
   std::string_view view() const { return {data_.get(), size_}; }
 
-  /// As it is: punctuation, keys, JSON that was rendered before.
+  /// Written literally: punctuation, keys, JSON rendered earlier.
   void Raw(std::string_view text) {
     std::memcpy(Room(text.size()), text.data(), text.size());
     size_ += text.size();
@@ -28,10 +28,10 @@ class JsonWriter {
     *Room(1) = c;
     ++size_;
   }
-  /// Quoted and escaped. What is not UTF-8 becomes U+FFFD, one for each wrong byte.
+  /// Quoted and escaped. Each byte that is not valid UTF-8 becomes U+FFFD.
   void String(std::string_view text);
-  /// The shortest text that reads back as the same value; whole numbers without a fraction; what is
-  /// no number (NaN, infinity) is null.
+  /// The shortest text that reads back as the same value; whole numbers without a fraction; NaN and
+  /// infinity become null.
   void Number(double value);
   void Number(float value);
   template <std::integral T>

@@ -18,8 +18,8 @@ class Labels {
  public:
   Labels() = default;
   /// `spec` is a list "car,bicycle,person" (commas or semicolons), or the path of a file with one
-  /// name on each line (or such lists). What names no file, but looks like a path, is an error. ""
-  /// gives no labels.
+  /// name on each line (or such lists). Text that looks like a path but names no file is an error.
+  /// "" gives no labels.
   static Result<Labels> Load(const std::string& spec);
 
   bool empty() const { return names_.empty(); }

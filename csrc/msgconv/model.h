@@ -18,7 +18,7 @@ namespace dsmsg::msgconv {
 
 enum class EventType { kNone, kEntry, kExit, kMoving, kStopped, kParked, kEmpty, kReset };
 
-/// What kind of object it is: said by the label, or by who attached it.
+/// What kind of object it is, according to its label or to what attached it.
 enum class ObjectKind : uint8_t { kByLabel, kVehicle, kPerson, kFace, kProduct, kOther };
 
 /// Latitude, longitude, altitude, or x, y, z.
@@ -30,7 +30,7 @@ struct Range {
 };
 /// Not a group number: that of Frame::source_id counts.
 inline constexpr int32_t kSourceGroup = -1;
-/// Component id of what no component claimed.
+/// Component id of anything that no component claimed.
 inline constexpr uint32_t kAnyComponent = UINT32_MAX;
 
 /// A classifier's result about one object: "color" = "blue".
@@ -57,7 +57,7 @@ struct Keypoint {
   std::optional<std::array<float, 4>> quaternion;  // rotation: x, y, z, w
 };
 
-/// What a body with a pose does: "walking".
+/// What a body with a pose is doing: "walking".
 struct Action {
   std::string_view type;
   float confidence = 0;  // 0 to 1
@@ -80,7 +80,7 @@ struct Object {
   uint32_t first_attribute = 0, attribute_count = 0;  // in Frame::attributes
 
   ObjectKind kind = ObjectKind::kByLabel;
-  std::string_view id_text;  // id of an object whose id is no number; wins over `id`
+  std::string_view id_text;  // id of an object whose id is not a number; takes precedence over `id`
   Range outlines;            // in Frame::outlines: polygons of its mask
   Range signature;           // in Frame::signatures
   Range embedding;           // in Frame::numbers
@@ -92,14 +92,14 @@ struct Object {
   std::optional<Gaze> gaze;
   std::string_view lip_activity;  // class of a speaking classifier: "speaking", "silent"
 
-  // What an application says about an event of this object. Empty: as the frame and the
-  // configuration say.
+  // What an application says about an event of this object. Empty: taken from the frame and the
+  // configuration.
   std::string_view event_id;    // "": a random UUID
-  std::string_view event_type;  // a type beyond EventType; wins over `event`
+  std::string_view event_type;  // a type not in EventType; takes precedence over `event`
   std::string_view timestamp;   // as the message shall show it; "": Frame::time_ns
   std::string_view video_path;
   Range custom_messages;  // in Frame::texts
-  // Groups of the configuration, where they are not the source's.
+  // Groups of the configuration, if they are not those of the source.
   int32_t sensor_group = kSourceGroup, place_group = kSourceGroup, analytics_group = kSourceGroup;
   uint32_t component_id = kAnyComponent;  // who attached it, for filters
 };

@@ -36,9 +36,9 @@ Box ScaledBox(const Frame& frame, const Object& object);
 std::string_view EventTypeOf(const Object& object);
 std::string_view VideoPathOf(const Frame& frame, const Object& object);
 
-/// Joints of a 3-D pose are in space; those of the others in the picture, and are scaled with it.
+/// Joints of a 3-D pose are in space; other joints are in the picture and scaled with it.
 bool InPicture(std::string_view pose_type);
-/// Its third coordinate means nothing.
+/// Its third coordinate has no meaning.
 bool IsFlat(std::string_view pose_type);
 
 /// An earlier attribute of the same list has this name: the first one counts.

@@ -32,7 +32,7 @@ Result<ConverterOptions> OptionsOf(int type, const ConvConfig& config) {
   }
 }
 
-// Something about a release that a user should know before looking for missing fields.
+// Logs what a user should know about a release before looking for missing fields.
 void TellRelease(const DeepStream& deepstream, const EventTail& tail) {
   if (!deepstream.present) return;
   const std::string release = deepstream.release ? std::to_string(deepstream.release->major) + "." +

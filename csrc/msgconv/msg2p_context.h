@@ -34,7 +34,7 @@ class Msg2pContext {
 
   enum class Want { kOne, kAll };
   using Payloads = std::vector<NvDsPayload*>;
-  /// The caller owns the payloads. Nothing for nothing to tell; an error where an argument is
+  /// The caller owns the payloads. Empty if there is nothing to report; an error if an argument is
   /// wrong.
   Result<Payloads> FromEvents(std::span<const NvDsEvent> events, Want want);
   Result<Payloads> FromFrame(const DsmsgFrame* frame, Want want);

@@ -30,7 +30,7 @@ struct Alias {
   std::string_view to;
 };
 
-// Class names, in the order of how often a street camera says them.
+// Class names, ordered by how often a street camera reports them.
 struct LabelClass {
   std::string_view label;
   ClassKind kind;

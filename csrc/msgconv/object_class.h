@@ -17,7 +17,7 @@ enum class ClassKind { kVehicle, kPerson, kFace, kProduct, kOther };
 
 struct ClassField {
   std::string_view name;  // as in the message
-  bool number = false;    // age: a number when the classifier says one, 0 when it says nothing
+  bool number = false;    // age: a number if the classifier gives one, 0 if it gives nothing
 };
 
 struct ObjectClass {
@@ -28,10 +28,10 @@ struct ObjectClass {
   bool has_confidence;
 };
 
-/// vehicle for "Vehicle", "car", "truck" ..., person for "person", "pedestrian" ...; upper and
-/// lower case are the same.
+/// vehicle for "Vehicle", "car", "truck" ..., person for "person", "pedestrian" ...; case does not
+/// matter.
 const ObjectClass& ClassOf(std::string_view label);
-/// The same, unless whoever attached the object said its kind.
+/// The same, unless the kind was given when the object was attached.
 const ObjectClass& ClassOf(const Object& object);
 
 constexpr size_t kMaxClassFields = 8;
@@ -41,13 +41,13 @@ constexpr size_t kNoField = SIZE_MAX;
 /// "vehicle_license" are "license"), or kNoField.
 size_t FieldOf(const ObjectClass& object_class, std::string_view attribute_name);
 
-/// What the classifiers say for each field of the class.
+/// What the classifiers report for each field of the class.
 struct ClassValues {
   std::array<std::string_view, kMaxClassFields> text;  // "" : nothing
   uint64_t extra = 0;  // bit i: attribute i (of the first 64) belongs to no field
 };
-/// The first result for a field counts; a vehicle without a type is of the type that its label
-/// says.
+/// The first result for a field counts; a vehicle without a type gets the type that its label
+/// names.
 ClassValues ValuesOf(const ObjectClass& object_class, std::string_view label,
                      std::span<const Attribute> attributes);
 

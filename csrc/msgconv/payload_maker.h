@@ -22,13 +22,13 @@ class PayloadMaker {
   PayloadMaker(const PayloadMaker&) = delete;
   PayloadMaker& operator=(const PayloadMaker&) = delete;
 
-  /// Messages that this frame makes. Called once for a frame, before its Render calls; the frame
-  /// stays as it is until the last of them.
+  /// The number of messages for this frame. Called once per frame, before its Render calls; the
+  /// frame must not change until the last of them.
   virtual size_t Count(const Frame& frame) = 0;
   /// Message `index` < Count(frame); valid until the next call. Empty: the library made none.
   virtual std::string_view Render(const Frame& frame, size_t index) = 0;
   virtual Content content() const = 0;
-  /// Component id that the maker gave message `index`; kAnyComponent where it gave none.
+  /// Component id that the maker gave message `index`; kAnyComponent if it gave none.
   virtual uint32_t ComponentId(const Frame& frame, size_t index) const = 0;
 
  protected:

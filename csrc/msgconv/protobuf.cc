@@ -20,7 +20,7 @@ void Text(pbf_writer* out, protozero::pbf_tag_type tag, std::string_view text) {
   if (IsUtf8(text)) {
     out->add_string(tag, text.data(), text.size());
   } else {
-    out->add_string(tag, Repaired(text));  // a reader would else refuse the whole message
+    out->add_string(tag, Repaired(text));  // otherwise a reader would refuse the whole message
   }
 }
 
@@ -28,7 +28,7 @@ void Float(pbf_writer* out, protozero::pbf_tag_type tag, float value) {
   if (value != 0) out->add_float(tag, value);
 }
 
-// Writes decimal digits without going through a string of its own.
+// Writes decimal digits without a temporary string.
 void NumberText(pbf_writer* out, protozero::pbf_tag_type tag, uint64_t number) {
   std::array<char, 20> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
@@ -46,8 +46,8 @@ void Time(pbf_writer* out, protozero::pbf_tag_type tag, const Frame& frame, cons
   if (time_ns % kSecond != 0) time.add_int32(2, static_cast<int32_t>(time_ns % kSecond));
 }
 
-// An element of a repeated field. protozero drops a submessage that turns out empty, which is right
-// for a single one (it has its default value then), but a list would lose an element.
+// An element of a repeated field. protozero drops an empty submessage, which is right for a single
+// one (it then has its default value), but a list would lose an element.
 template <class Body>
 void Element(pbf_writer* parent, const std::string& buffer, protozero::pbf_tag_type tag,
              const Body& body) {
@@ -68,12 +68,12 @@ void MapEntry(pbf_writer* out, protozero::pbf_tag_type tag, std::string_view key
 
 void Map(pbf_writer* out, protozero::pbf_tag_type tag, std::span<const Attribute> attributes) {
   for (size_t i = 0; i < attributes.size(); ++i) {
-    // A reader takes the last of two equal keys, where everywhere else the first one counts.
+    // A reader uses the last of two equal keys, whereas everywhere else the first one counts.
     if (!SeenBefore(attributes, i)) MapEntry(out, tag, attributes[i].name, attributes[i].value);
   }
 }
 
-// Coordinate and Location alike.
+// For both Coordinate and Location.
 void Point3(pbf_writer* out, protozero::pbf_tag_type tag, const std::optional<Triple>& triple) {
   if (!triple) return;
   pbf_writer point(*out, tag);
@@ -205,7 +205,7 @@ void WriteAnalytics(pbf_writer* parent, const AnalyticsInfo& analytics) {
   Text(&out, 4, analytics.version);
 }
 
-// The schema has no field for custom messages: they stand in the event's map.
+// The schema has no field for custom messages, so they go into the event's map.
 void CustomMessages(pbf_writer* event, const Frame& frame, const Object& object) {
   size_t number = 0;
   for (const Range range : {frame.custom_messages, object.custom_messages}) {
@@ -222,7 +222,7 @@ std::string_view ProtobufWriter::SensorId(const msgconv::Frame& frame, const Obj
   const uint32_t group = GroupsOf(frame, object).sensor;
   const SensorInfo* sensor = config_->Sensor(group);
   if (sensor != nullptr && !sensor->id.empty()) return sensor->id;
-  // A consumer must be able to tell cameras apart also without a configuration.
+  // A consumer must be able to tell cameras apart even without a configuration.
   sensor_number_ = std::to_string(group);
   return sensor_number_;
 }

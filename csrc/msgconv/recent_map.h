@@ -15,11 +15,11 @@ namespace dsmsg::msgconv {
 template <class T>
 class RecentMap {
  public:
-  /// More cameras at a time than a process can have.
+  /// More cameras than a process can have at a time.
   static constexpr size_t kMost = 4096;
 
-  /// The state of `id`, new if it is not known; that of the id not asked for longest may be
-  /// forgotten for it. Valid until kMost other ids were asked for.
+  /// The state of `id`, newly created if unknown; the least recently used one may be dropped for
+  /// it. Valid until kMost other ids have been asked for.
   T& Get(uint32_t id) {
     const auto [found, is_new] = places_.try_emplace(id, recent_.begin());
     if (is_new) {
@@ -37,7 +37,7 @@ class RecentMap {
   size_t size() const { return recent_.size(); }
 
  private:
-  std::list<std::pair<uint32_t, T>> recent_;  // the last one asked for first
+  std::list<std::pair<uint32_t, T>> recent_;  // most recently used first
   std::unordered_map<uint32_t, typename std::list<std::pair<uint32_t, T>>::iterator> places_;
 };
 

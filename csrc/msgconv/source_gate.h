@@ -18,19 +18,19 @@ class SourceGate {
     uint64_t limited = 0;  // messages left out for `rate`
     double tokens = 0;
     uint64_t filled_ns = 0;
-    bool reported = false;  // for the owner: told about missing configuration
+    bool reported = false;  // for the owner: the missing configuration was reported
   };
 
-  /// Every `interval`-th frame, beginning with the first; at most `rate` messages a second on
-  /// average, a second's worth at once (0: no limit).
+  /// Every `interval`-th frame, beginning with the first; at most `rate` messages per second on
+  /// average, with one second's worth at once (0: no limit).
   SourceGate(uint32_t interval, double rate)
       : interval_(std::max<uint32_t>(interval, 1)), rate_(rate), burst_(std::max(rate, 1.0)) {}
 
-  /// Valid until the next call; its numbers begin anew when it was not asked for very long.
+  /// Valid until the next call; its counters start over if it has not been used for very long.
   Source& Find(uint32_t source_id) { return sources_.Get(source_id); }
   size_t sources() const { return sources_.size(); }
 
-  /// Counts a frame; true when it is one to convert. Its number is frames - 1.
+  /// Counts a frame; true if it should be converted. Its number is frames - 1.
   bool AdmitFrame(Source& source) const { return source.frames++ % interval_ == 0; }
 
   /// Takes one message from the source's allowance. `now_ns`: any clock that does not go back.

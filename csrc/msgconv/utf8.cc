@@ -12,7 +12,7 @@ size_t SequenceLength(const uint8_t* p, size_t left) {
   return valid ? static_cast<size_t>(g_utf8_next_char(text) - text) : 0;
 }
 
-// Not g_utf8_validate and g_utf8_make_valid: for them a NUL is an error.
+// Not g_utf8_validate or g_utf8_make_valid, which treat a NUL as an error.
 bool IsUtf8(std::string_view text) {
   const auto* p = reinterpret_cast<const uint8_t*>(text.data());
   for (size_t i = 0; i < text.size();) {
