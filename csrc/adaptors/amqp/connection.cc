@@ -138,7 +138,7 @@ Status AmqpConnection::Receive(bool* got) {
 
 Status AmqpConnection::Next(AmqpEvent* event, bool* have) {
   *have = false;
-  for (Frame frame;;) {
+  for (AmqpFrame frame;;) {
     switch (in_.Next(&frame)) {
       case FrameReader::Result::kNone:
         unread_ = false;
@@ -177,7 +177,7 @@ Status AmqpConnection::Next(AmqpEvent* event, bool* have) {
   }
 }
 
-Status AmqpConnection::OnConnectionMethod(const Frame& frame, AmqpEvent* event, bool* have) {
+Status AmqpConnection::OnConnectionMethod(const AmqpFrame& frame, AmqpEvent* event, bool* have) {
   switch (frame.id) {
     case AMQP_CONNECTION_CLOSE_METHOD:
       return OnConnectionClose(*static_cast<const amqp_connection_close_t*>(frame.method));
@@ -218,7 +218,7 @@ Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
 }
 
 // A method with content consists of three kinds of frames; true when `event` is complete.
-bool AmqpConnection::OnContent(const Frame& frame, AmqpEvent* event) {
+bool AmqpConnection::OnContent(const AmqpFrame& frame, AmqpEvent* event) {
   if (frame.type == AMQP_FRAME_METHOD) {
     *event = AmqpEvent();
     event->id = frame.id;

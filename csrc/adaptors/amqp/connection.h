@@ -116,9 +116,9 @@ class AmqpConnection {
   Status LogIn(const std::string& role, Deadline deadline, int cancel_fd);
   Status SendStartOk(const std::string& role, std::string_view mechanisms);
   Status Tune(const amqp_connection_tune_t& tune);
-  Status OnConnectionMethod(const Frame& frame, AmqpEvent* event, bool* have);
+  Status OnConnectionMethod(const AmqpFrame& frame, AmqpEvent* event, bool* have);
   Status OnConnectionClose(const amqp_connection_close_t& close);
-  bool OnContent(const Frame& frame, AmqpEvent* event);
+  bool OnContent(const AmqpFrame& frame, AmqpEvent* event);
   /// What is known about the broker, for advice.
   Peer peer() const;
   Status Lost(const std::string& why) const;

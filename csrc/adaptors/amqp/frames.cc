@@ -129,7 +129,7 @@ FrameReader::Result FrameReader::Broken(const std::string& why) {
   return Result::kBroken;
 }
 
-FrameReader::Result FrameReader::Next(Frame* frame) {
+FrameReader::Result FrameReader::Next(AmqpFrame* frame) {
   recycle_amqp_pool(&pool_);  // holds what the previous frame was decoded into
   const char* at = buffer_.data() + begin_;
   const size_t have = end_ - begin_;
@@ -146,7 +146,7 @@ FrameReader::Result FrameReader::Next(Frame* frame) {
   if (static_cast<uint8_t>(at[kFrameHeader + size]) != AMQP_FRAME_END) {
     return Broken("it sends a frame without the end marker");
   }
-  *frame = Frame();
+  *frame = AmqpFrame();
   frame->type = static_cast<uint8_t>(*at);
   frame->channel = static_cast<uint16_t>(ReadBigEndian(at + 1, 2));
   begin_ += size + kFrameExtra;
@@ -155,7 +155,7 @@ FrameReader::Result FrameReader::Next(Frame* frame) {
   return Result::kFrame;
 }
 
-bool FrameReader::Decode(std::string_view content, Frame* frame) {
+bool FrameReader::Decode(std::string_view content, AmqpFrame* frame) {
   constexpr size_t kFixed = 12;
   switch (frame->type) {
     case AMQP_FRAME_METHOD:

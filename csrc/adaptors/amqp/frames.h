@@ -56,7 +56,7 @@ class FrameWriter {
 };
 
 /// One frame; `method`, `properties` and `body` are valid until the next call of Next.
-struct Frame {
+struct AmqpFrame {
   uint8_t type = 0;  // AMQP_FRAME_METHOD, _HEADER, _BODY, _HEARTBEAT
   uint16_t channel = 0;
   amqp_method_number_t id = 0;
@@ -81,7 +81,7 @@ class FrameReader {
   void Received(size_t size) { end_ += size; }
 
   enum class Result { kFrame, kNone, kBroken };
-  Result Next(Frame* frame);
+  Result Next(AmqpFrame* frame);
   /// Bytes that were received but not yet returned.
   std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
   /// Why it is broken.
@@ -90,7 +90,7 @@ class FrameReader {
 
  private:
   Result Broken(const std::string& why);
-  bool Decode(std::string_view content, Frame* frame);
+  bool Decode(std::string_view content, AmqpFrame* frame);
 
   std::vector<char> buffer_;
   size_t begin_ = 0, end_ = 0;

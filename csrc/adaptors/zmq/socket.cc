@@ -33,11 +33,11 @@ struct UnseenHandover {
 #endif
 };
 
-struct Frame {
-  Frame() { zmq_msg_init(&msg); }
-  ~Frame() { zmq_msg_close(&msg); }
-  Frame(const Frame&) = delete;
-  Frame& operator=(const Frame&) = delete;
+struct ZmqFrame {
+  ZmqFrame() { zmq_msg_init(&msg); }
+  ~ZmqFrame() { zmq_msg_close(&msg); }
+  ZmqFrame(const ZmqFrame&) = delete;
+  ZmqFrame& operator=(const ZmqFrame&) = delete;
   std::string Text() {
     [[maybe_unused]] const UnseenHandover unseen;
     return {static_cast<const char*>(zmq_msg_data(&msg)), zmq_msg_size(&msg)};
@@ -95,7 +95,7 @@ bool ReadZmqEvent(void* monitor, bool wait, ZmqEvent* event) {
   uint32_t value = 0;
   std::memcpy(&id, head.data(), sizeof id);
   std::memcpy(&value, head.data() + sizeof id, sizeof value);
-  Frame address;
+  ZmqFrame address;
   if (zmq_msg_recv(&address.msg, monitor, 0) < 0) return false;  // the second frame is there
   event->id = id;
   event->value = value;
@@ -399,7 +399,7 @@ Result<bool> ZmqSocket::Send(const std::vector<std::string_view>& frames) {
 Result<bool> ZmqSocket::Receive(std::vector<std::string>* frames) {
   frames->clear();
   for (;;) {
-    Frame frame;
+    ZmqFrame frame;
     int size;
     do {
       size = zmq_msg_recv(&frame.msg, socket_, ZMQ_DONTWAIT);

@@ -356,7 +356,7 @@ Outgoing* SendQueue::BeginMove() {
   Slot& slot = slots_[index];
   move_ = {index, HashOf(slot.outgoing.order_key()), slot.outgoing.bytes()};
   AddBehind(move_->key);
-  Unlink(index, &behind_);
+  Remove(index, &behind_);
   slot.state = State::kMoving;
   return &slot.outgoing;
 }
@@ -370,7 +370,7 @@ void SendQueue::EndMove(bool taken) {
     NotifyRoom();
   } else {
     slots_[move.index].state = State::kBehind;
-    Link(move.index, &behind_);
+    Insert(move.index, &behind_);
   }
   RemoveBehind(move.key);
 }

@@ -190,9 +190,9 @@ class SendQueue {
   uint32_t Allocate(Outgoing&& outgoing);
   Outgoing Release(uint32_t index, List* list);
   void Free(uint32_t index, size_t bytes);
-  void Link(uint32_t index, List* list);
+  void Insert(uint32_t index, List* list);
   uint32_t PlaceOf(uint64_t sequence, const List& list) const;
-  void Unlink(uint32_t index, List* list);
+  void Remove(uint32_t index, List* list);
   static size_t HashOf(std::string_view key) { return std::hash<std::string_view>()(key); }
   List* ListOf(State state);
   void MoveToFlight(uint32_t index);

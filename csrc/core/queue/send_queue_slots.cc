@@ -50,7 +50,7 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
     slot.outgoing.place = Place::kQueue;
   }
   slot.state = slot.outgoing.behind_spool ? State::kBehind : State::kWaiting;
-  Link(index, ListOf(slot.state));
+  Insert(index, ListOf(slot.state));
   ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
   ++held_messages_;
   held_bytes_ += bytes;
@@ -60,7 +60,7 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
 // Frees a slot whose outcome was reported (or that was abandoned) and moves its message out; `list`
 // is the list it is linked in, or null.
 Outgoing SendQueue::Release(uint32_t index, List* list) {
-  if (list != nullptr) Unlink(index, list);
+  if (list != nullptr) Remove(index, list);
   Slot& slot = slots_[index];
   const size_t bytes = slot.outgoing.bytes();
   if (slot.state == State::kInFlight || slot.state == State::kAbandoned) {
@@ -83,7 +83,7 @@ void SendQueue::Free(uint32_t index, size_t bytes) {
 }
 
 // Keeps the list ordered by sequence.
-void SendQueue::Link(uint32_t index, List* list) {
+void SendQueue::Insert(uint32_t index, List* list) {
   Slot& slot = slots_[index];
   if (ByKey(slot, *list)) {
     by_key_.emplace(std::pair(std::string(slot.outgoing.message.key), slot.outgoing.sequence),
@@ -111,7 +111,7 @@ uint32_t SendQueue::PlaceOf(uint64_t sequence, const List& list) const {
   return after;
 }
 
-void SendQueue::Unlink(uint32_t index, List* list) {
+void SendQueue::Remove(uint32_t index, List* list) {
   Slot& slot = slots_[index];
   if (list->given_back == index) list->given_back = slot.previous;
   if (list == &behind_) RemoveBehind(HashOf(slot.outgoing.order_key()));
@@ -132,9 +132,9 @@ SendQueue::List* SendQueue::ListOf(State state) {
 }
 
 void SendQueue::MoveToFlight(uint32_t index) {
-  Unlink(index, &waiting_);
+  Remove(index, &waiting_);
   slots_[index].state = State::kInFlight;
-  Link(index, &flight_);
+  Insert(index, &flight_);
   ++flight_messages_;
   flight_bytes_ += slots_[index].outgoing.bytes();
 }
@@ -142,13 +142,13 @@ void SendQueue::MoveToFlight(uint32_t index) {
 // From flight or from behind the spool.
 void SendQueue::MoveToWaiting(uint32_t index) {
   Slot& slot = slots_[index];
-  Unlink(index, ListOf(slot.state));
+  Remove(index, ListOf(slot.state));
   if (slot.state == State::kInFlight) {
     --flight_messages_;
     flight_bytes_ -= slot.outgoing.bytes();
   }
   slot.state = State::kWaiting;
-  Link(index, &waiting_);
+  Insert(index, &waiting_);
 }
 
 // For messages in flight, only after the driver has been closed.
@@ -186,7 +186,7 @@ void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedL
   const uint64_t spool_id = slot.outgoing.spool_id;
   if (spool_id == 0) metrics_.RecordDropped(slot.outgoing.place, reason, status);  // else it stays
   if (slot.state == State::kInFlight) {
-    Unlink(index, &flight_);
+    Remove(index, &flight_);
     slot.state = State::kAbandoned;
     finished->push_back({std::move(slot.outgoing.recipient), std::move(status), spool_id, true});
   } else {

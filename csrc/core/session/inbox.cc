@@ -13,8 +13,8 @@ size_t SizeOf(const InMessage& message) { return message.payload.size() + messag
 
 }  // namespace
 
-Inbox::Inbox(std::function<void()> wake, CallbackFrame frame)
-    : wake_(std::move(wake)), frame_(std::move(frame)) {}
+Inbox::Inbox(std::function<void()> wake, AroundCallback around)
+    : wake_(std::move(wake)), around_(std::move(around)) {}
 
 void Inbox::Start() {
   std::lock_guard lock(mutex_);
@@ -109,7 +109,7 @@ void Inbox::Run() {
     lock.unlock();
     Contained(
         [&] {
-          frame_([&] {
+          around_([&] {
             receiver.callback(NVDS_MSGAPI_OK, item.message.payload.data(),
                               static_cast<int>(item.message.payload.size()),
                               item.message.topic.data(), receiver.user_ctx);

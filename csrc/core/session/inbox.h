@@ -42,11 +42,11 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
     std::optional<InMessage> unseen;
   };
   /// Runs around every callback on the dispatch thread (marks the thread as being inside one).
-  using CallbackFrame = std::function<void(const std::function<void()>&)>;
+  using AroundCallback = std::function<void(const std::function<void()>&)>;
 
   /// `wake` tells the I/O thread that there is room or an acknowledgement. It is called with the
   /// inbox's lock held, so that it is never called after Close; it must not block.
-  Inbox(std::function<void()> wake, CallbackFrame frame);
+  Inbox(std::function<void()> wake, AroundCallback around);
 
   /// Starts the dispatch thread if it does not run. Throws NoThreadError.
   void Start();
@@ -82,7 +82,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
 
   const ProcessStamp process_;
   const std::function<void()> wake_;
-  const CallbackFrame frame_;
+  const AroundCallback around_;
   mutable std::mutex mutex_;
   std::condition_variable changed_cv_, idle_cv_;
   std::deque<Item> items_;

@@ -25,28 +25,28 @@ constexpr Millis kSpoolRest{100};
 constexpr Millis kWithdraw{20};
 
 // The sessions whose callbacks this thread is running, innermost first.
-class CallbackFrame {
+class CallbackScope {
  public:
-  explicit CallbackFrame(const Session* session) : session_(session), outer_(innermost_) {
+  explicit CallbackScope(const Session* session) : session_(session), outer_(innermost_) {
     innermost_ = this;
   }
-  ~CallbackFrame() { innermost_ = outer_; }
-  CallbackFrame(const CallbackFrame&) = delete;
-  CallbackFrame& operator=(const CallbackFrame&) = delete;
+  ~CallbackScope() { innermost_ = outer_; }
+  CallbackScope(const CallbackScope&) = delete;
+  CallbackScope& operator=(const CallbackScope&) = delete;
 
   static bool Inside(const Session* session) {
-    for (const CallbackFrame* frame = innermost_; frame != nullptr; frame = frame->outer_) {
-      if (frame->session_ == session) return true;
+    for (const CallbackScope* scope = innermost_; scope != nullptr; scope = scope->outer_) {
+      if (scope->session_ == session) return true;
     }
     return false;
   }
 
  private:
-  static thread_local const CallbackFrame* innermost_;
+  static thread_local const CallbackScope* innermost_;
   const Session* session_;
-  const CallbackFrame* outer_;
+  const CallbackScope* outer_;
 };
-thread_local const CallbackFrame* CallbackFrame::innermost_ = nullptr;
+thread_local const CallbackScope* CallbackScope::innermost_ = nullptr;
 
 // With NVDS_JSON_DUMP_FILE no broker is contacted, whatever the protocol.
 DriverFactory ChooseFactory(const DriverFactory& factory) {
@@ -81,7 +81,7 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
             if (Link* link = receiver_.load()) link->Signal();
           },
           [this](const std::function<void()>& body) {
-            const CallbackFrame frame(this);
+            const CallbackScope scope(this);
             body();
           })),
       subscription_(*inbox_, settings_.connect == ConnectMode::kLazy,
@@ -247,7 +247,7 @@ Status Session::Send(const SendRequest& request) {
 // ---------------------------------------------------------------- completions
 
 void Session::Dispatch(Millis wait) {
-  const CallbackFrame frame(this);
+  const CallbackScope scope(this);
   completions_.Dispatch(wait);
 }
 
@@ -260,7 +260,7 @@ void Session::DoWork() {
   Dispatch(CurrentSettings()->work_wait);
 }
 
-bool Session::InCallback() const { return CallbackFrame::Inside(this); }
+bool Session::InCallback() const { return CallbackScope::Inside(this); }
 
 bool Session::FlushUntil(Deadline deadline) {
   constexpr Millis kLook{50};  // how often to check, while waiting, whether there is still hope
@@ -346,7 +346,7 @@ void Session::PostConnectEvent(NvDsMsgApiEventType event) {
   // No reference to the session's members: the notifier may outlive them. The address is only
   // compared.
   notifier_->Post([callback = connect_cb_, handle = handle_, session = this, event] {
-    const CallbackFrame frame(session);
+    const CallbackScope scope(session);
     callback(handle, event);
   });
 }
@@ -356,7 +356,7 @@ void Session::PostLinkState(DsmsgLinkState state, const std::string& reason) {
   link_told_ = state;
   notifier_->Post(
       [callback = link_callback_, user_ptr = link_user_ptr_, session = this, state, reason] {
-        const CallbackFrame frame(session);
+        const CallbackScope scope(session);
         callback(user_ptr, state, reason.c_str());
       });
 }

@@ -65,7 +65,7 @@ void ScriptedBroker::Talk() {
   start.locales = ToBytes("en_US");
   Send(0, AMQP_CONNECTION_START_METHOD, &start);
   while (!hung_up_) {
-    Frame frame;
+    AmqpFrame frame;
     if (in_.Next(&frame) == FrameReader::Result::kFrame) {
       OnFrame(frame);
       continue;
@@ -81,7 +81,7 @@ void ScriptedBroker::Talk() {
   }
 }
 
-void ScriptedBroker::OnFrame(const Frame& frame) {
+void ScriptedBroker::OnFrame(const AmqpFrame& frame) {
   if (frame.type == AMQP_FRAME_METHOD) return OnMethod(frame);
   if (frame.type == AMQP_FRAME_HEADER) {
     message_.size = frame.body_size;
@@ -100,7 +100,7 @@ void ScriptedBroker::Complete() {
   message_.body.clear();
 }
 
-void ScriptedBroker::OnMethod(const Frame& frame) {
+void ScriptedBroker::OnMethod(const AmqpFrame& frame) {
   const amqp_channel_open_ok_t channel_open{};
   const amqp_connection_open_ok_t connection_open{};
   const amqp_confirm_select_ok_t confirm{};

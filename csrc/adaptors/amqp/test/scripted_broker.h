@@ -45,8 +45,8 @@ class ScriptedBroker {
  private:
   void Serve();
   void Talk();
-  void OnFrame(const Frame& frame);
-  void OnMethod(const Frame& frame);
+  void OnFrame(const AmqpFrame& frame);
+  void OnMethod(const AmqpFrame& frame);
   void Send(uint16_t channel, amqp_method_number_t id, const void* method);
   void Flush();
   void Complete();

@@ -119,9 +119,9 @@ TEST(AmqpErrors, Codes) {
 }
 
 /// Bytes through a reader, in pieces of `step`.
-std::vector<Frame> Cut(FrameReader& reader, std::string_view bytes, size_t step,
-                       FrameReader::Result* last) {
-  std::vector<Frame> frames;
+std::vector<AmqpFrame> Cut(FrameReader& reader, std::string_view bytes, size_t step,
+                           FrameReader::Result* last) {
+  std::vector<AmqpFrame> frames;
   *last = FrameReader::Result::kNone;
   while (!bytes.empty()) {
     size_t size = 0;
@@ -129,7 +129,7 @@ std::vector<Frame> Cut(FrameReader& reader, std::string_view bytes, size_t step,
     size = bytes.copy(space, std::min(step, size));
     bytes.remove_prefix(size);
     reader.Received(size);
-    Frame frame;
+    AmqpFrame frame;
     while ((*last = reader.Next(&frame)) == FrameReader::Result::kFrame) frames.push_back(frame);
     if (*last == FrameReader::Result::kBroken) break;
   }
@@ -149,7 +149,7 @@ TEST(AmqpFrames, WhatIsWrittenIsRead) {
     FrameReader reader;
     reader.SetFrameMax(4096);
     FrameReader::Result last;
-    const std::vector<Frame> frames = Cut(reader, writer.unsent(), step, &last);
+    const std::vector<AmqpFrame> frames = Cut(reader, writer.unsent(), step, &last);
     ASSERT_EQ(frames.size(), 3u);
     EXPECT_EQ(frames[0].id, AMQP_BASIC_ACK_METHOD);
     EXPECT_EQ(frames[0].channel, 1);
