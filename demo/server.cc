@@ -31,7 +31,7 @@ constexpr std::chrono::seconds kStartPatience{240};
 constexpr std::chrono::seconds kStopPatience{20};
 
 /// A child process that talks JSON lines over its standard input and output. In a process group of
-/// its own: Ctrl-C on the terminal shall end the pipeline first and the broker after it.
+/// its own: Ctrl-C on the terminal must end the pipeline first and the broker after it.
 class Server : public Target {
  public:
   ~Server() override {

@@ -70,15 +70,15 @@ NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr, DsmsgLinkCal
 NvDsMsgApiErrorType dsmsg_flush(NvDsMsgApiHandle h_ptr, int timeout_ms);
 
 /**
- * Connects anew with another endpoint, certificate or password, and keeps the queue: what was not
- * acknowledged is sent again over the new connection (duplicates are possible), subscriptions are
- * made again, and a later nvds_msgapi_subscribe() uses the new settings. Options of the queue, the
+ * Reconnects with another endpoint, certificate or password, and keeps the queue: unacknowledged
+ * messages are sent again over the new connection (duplicates are possible), subscriptions are
+ * renewed, and a later nvds_msgapi_subscribe() uses the new settings. Options of the queue, the
  * spool, dead letters and metrics keep their value until the next connect, and the log names those
- * that were to change. Legal from inside a callback; it waits for nothing.
+ * that would have changed. Legal from inside a callback; it does not wait.
  * @param connection_str NULL or empty: that of nvds_msgapi_connect()
  * @param config_path    NULL or empty: that of nvds_msgapi_connect(), read again
  * @return ERR when the settings are wrong (dsmsg_last_error(); nothing has changed then). OK does
- *         not say that the new broker was reached: the link callback does.
+ *         not mean that the new broker was reached: the link callback reports that.
  */
 NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char* connection_str,
                                  const char* config_path);

@@ -98,9 +98,9 @@ typedef struct {
   uint32_t present;               /**< DSMSG_HAS_... */
   uint32_t kind;                  /**< DsmsgObjectKind */
   uint32_t event;                 /**< DsmsgEventKind */
-  uint32_t component_id;          /**< who attached it; 0: nobody */
+  uint32_t component_id;          /**< the component that attached it; 0: none */
   uint64_t id;                    /**< tracking id, with DSMSG_HAS_ID */
-  const char* id_text;            /**< an id that is no number; wins over id */
+  const char* id_text;            /**< an id that is not a number; takes precedence over id */
   const char* label;              /**< class name */
   int64_t label_id;               /**< class number, with DSMSG_HAS_LABEL_ID */
   float confidence;               /**< 0 to 1, with DSMSG_HAS_CONFIDENCE */

@@ -22,7 +22,7 @@
  * | label | string | class of the object |
  * | kind | string | vehicle, person, face, product, other; without it the label says |
  * | id | uint64 | tracking id |
- * | object-id | string | an id that is no number; wins over id |
+ * | object-id | string | an id that is not a number; takes precedence over id |
  * | confidence | double | 0 to 1 |
  * | left, top, width, height | double | box, pixels of this buffer's frame |
  * | speed, direction, orientation | double | as the consumer reads them |

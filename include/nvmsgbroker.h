@@ -8,8 +8,8 @@
  * with both.
  *
  * Threads: every function may be called from any thread, on the same handle too. No lock is held
- * while an adaptor connects: a connect that waits for its broker delays nobody else, only other
- * connects that would share its connection.
+ * while an adaptor connects: a connect that waits for its broker delays only other connects that
+ * would share its connection.
  *
  * Callbacks: they run on threads of the library (subscribe callbacks: of the adaptor), never on the
  * caller's stack of a function of this header other than nv_msgbroker_disconnect(), and never with
@@ -113,9 +113,9 @@ NvMsgBrokerErrorType nv_msgbroker_subscribe(NvMsgBrokerClientHandle h_ptr, char*
                                             void* user_ctx);
 
 /**
- * Waits until the messages of this handle are sent (at most the adaptor's, for an adaptor of others
- * the library's `flush-timeout`), calls back for every one that is left, and ends the connection if
- * no other handle uses it.
+ * Waits until the messages of this handle are sent (at most the adaptor's `flush-timeout`, or the
+ * library's for a third-party adaptor), calls back for the remaining ones, and ends the connection
+ * if no other handle uses it.
  */
 NvMsgBrokerErrorType nv_msgbroker_disconnect(NvMsgBrokerClientHandle h_ptr);
 

@@ -206,7 +206,7 @@ typedef struct NvDsEvent {
 typedef struct NvDsPayload {
   void* payload;        /**< any bytes; what this library makes is followed by a NUL */
   unsigned payloadSize; /**< how many, without that NUL */
-  unsigned componentId; /**< of whoever attached the event; 0: nobody */
+  unsigned componentId; /**< the component that attached the event; 0: none */
 } NvDsPayload;
 
 #endif /* NVDSMETA_H_ */

@@ -121,7 +121,7 @@ def config_file(name: str, description: Description) -> str:
         f"# Connection string: {description['connection']}{default_port(description, '; ')}.",
         *comment(f"Delivery: {description['delivery']}"),
         "#",
-        "# Every option stands here with its default; remove the # to change it.",
+        "# Every option is listed here with its default; remove the # to change it.",
         "",
         "[message-broker]",
     ]

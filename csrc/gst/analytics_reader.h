@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads GStreamer's analytics metadata (GstAnalyticsRelationMeta, GStreamer 1.24) into the
 // converter's model: object detections, and the tracking and classifications that are related to
-// them. In a build against an older GStreamer it finds nothing. Any thread; texts live for ever.
+// them. Built against an older GStreamer, it finds nothing. Any thread; texts live for ever.
 //
-// Elements for both new and old readers attach a detection and a region of interest for one object,
-// and give the region the detection's id (Intel's do since 2025): that is one object.
+// Elements that serve both new and old readers attach a detection and a region of interest for the
+// same object, and give the region the detection's id (Intel's do since 2025): these count as one
+// object.
 #ifndef DSMSG_GST_ANALYTICS_READER_H_
 #define DSMSG_GST_ANALYTICS_READER_H_
 

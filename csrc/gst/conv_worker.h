@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What dsmsgconv does between start and stop: reads the detections of each buffer, renders
-// messages, attaches them. Created and destroyed by the thread that changes the element's state;
-// the rest is called by the streaming thread only (GStreamer never lets the two overlap). Warnings
-// go to the element's bus.
+// dsmsgconv's work between start and stop: reads the detections of each buffer, renders messages
+// and attaches them. Created and destroyed by the thread that changes the element's state; the rest
+// is called by the streaming thread only (GStreamer never lets the two overlap). Warnings go to the
+// element's bus.
 #ifndef DSMSG_GST_CONV_WORKER_H_
 #define DSMSG_GST_CONV_WORKER_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the sink learns whether a dsmsgconv is in front of it, and what that has done so far: by a
-// custom query, which goes upstream through queues, tees and filters.
+// How the sink learns whether there is a dsmsgconv upstream, and what it has done so far: by a
+// custom query, which travels upstream through queues, tees and filters.
 #ifndef DSMSG_GST_CONVERTER_STATE_H_
 #define DSMSG_GST_CONVERTER_STATE_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compares deepstream_layout.h with the headers of an installed DeepStream: compiled only with
-// -DDEEPSTREAM_ROOT=<its folder>, where a difference ends the build. Holds no code.
+// -DDEEPSTREAM_ROOT=<its folder>, where a difference fails the build. Contains no code.
 #include <gstnvdsmeta.h>
 #include <nvdsmeta_schema.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where things stand in DeepStream's metadata, so that it can be read without DeepStream's headers
-// or libraries: byte offsets on 64-bit Linux, which are the same in the releases named below. With
+// The layout of DeepStream's metadata, so that it can be read without DeepStream's headers or
+// libraries: byte offsets on 64-bit Linux, which are the same in the releases named below. With
 // -DDEEPSTREAM_ROOT=<folder> deepstream_check.cc compares every one of them with the installed
 // headers. Constant data.
 #ifndef DSMSG_GST_DEEPSTREAM_LAYOUT_H_

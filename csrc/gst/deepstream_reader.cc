@@ -18,7 +18,7 @@ using msgconv::Frame;
 using msgconv::Object;
 using Address = const unsigned char*;
 
-// More is no batch.
+// More cannot be a batch.
 constexpr uint32_t kMostFrames = 4096;
 constexpr size_t kMostElements = 1 << 16;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds DeepStream's own metadata on a buffer, without DeepStream's libraries: the payloads that
-// its converter made, and the objects and events of its detectors. deepstream_layout.h says where
-// they stand; what does not look as it says, or comes from a release it does not name, is not read.
+// its converter made, and the objects and events of its detectors. deepstream_layout.h has their
+// layout; metadata that does not match it, or comes from a release it does not name, is not read.
 //
-// One thread at a time. What is found is the buffer's and lives as long as it.
+// One thread at a time. What is found belongs to the buffer and lives as long as it does.
 #ifndef DSMSG_GST_DEEPSTREAM_READER_H_
 #define DSMSG_GST_DEEPSTREAM_READER_H_
 

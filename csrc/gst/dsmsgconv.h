@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The element dsmsgconv (nvmsgconv in the compat plugin): makes messages of the detections on a
-// buffer and attaches them to it (payload_meta.h). The buffer's data pass through untouched and
+// The element dsmsgconv (nvmsgconv in the compat plugin): makes messages from the detections on a
+// buffer and attaches them to it (payload_meta.h). The buffer's data passes through untouched and
 // uncopied.
 #ifndef DSMSG_GST_DSMSGCONV_H_
 #define DSMSG_GST_DSMSGCONV_H_

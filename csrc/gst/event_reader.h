@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the event metadata that an application attached (include/dsmsg_meta.h) into the converter's
-// model. Any thread; the texts and numbers in the frame are the buffer's and live as long as it,
-// but for the numbers, which are copied.
+// model. Any thread; the texts in the frame belong to the buffer and live as long as it does;
+// numbers are copied.
 #ifndef DSMSG_GST_EVENT_READER_H_
 #define DSMSG_GST_EVENT_READER_H_
 

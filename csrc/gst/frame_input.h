@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that a buffer says about objects, whoever attached it, as frames of the converter's
+// Everything that a buffer says about objects, whatever its origin, as frames of the converter's
 // model: an application's events, regions of interest, GStreamer's analytics metadata, DeepStream's
 // batches. One thread at a time; what the frames refer to lives as long as the buffer, and until
 // the next Begin().

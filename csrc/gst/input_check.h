@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sink notices about the buffers that reach it, and says once: that nothing was sent of
-// them and why, and that messages are cut in pieces.
+// Problems with the buffers that reach the sink, each reported once: that nothing in them was sent
+// and why, and that messages are cut into pieces.
 //
 // Threads: the sink's streaming thread; Restart while it does not run. Warnings go to the element's
 // bus.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A property that is set while its element runs: it is kept for the next start, and the user is
-// told so.
+// A property that is set while its element is running: it is kept for the next start, and the user
+// is warned.
 #ifndef DSMSG_GST_LATE_CHANGE_H_
 #define DSMSG_GST_LATE_CHANGE_H_
 

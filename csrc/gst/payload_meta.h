@@ -3,7 +3,7 @@
 //
 // Ownership: the meta holds one reference to its payload and owns its key; buffer copies share the
 // payload. Threads: as for any GstMeta: add only to a writable buffer; reading is free while one
-// holds the buffer. The type is found by name, so several plugins of ours in one process use the
+// holds the buffer. The type is found by name, so several of our plugins in one process use the
 // same one (the layout is therefore fixed: a changed one needs a new name).
 #ifndef DSMSG_GST_PAYLOAD_META_H_
 #define DSMSG_GST_PAYLOAD_META_H_

@@ -5,9 +5,9 @@
 // The region's type is the class name; its parameters are read as Intel's GVA elements write them:
 // a structure "detection" (confidence, label_id, label), a structure "object_id" (id, the
 // tracker's), and any other structure with a text "label" as a classifier's result, named by its
-// field "attribute_name" or else by the structure's name. The region's own id is none of a tracker:
-// detectors give every region a new one. Any thread; the texts in the frame are the buffer's and
-// live as long as it.
+// field "attribute_name" or else by the structure's name. The region's own id is not a tracker's:
+// detectors give every region a new one. Any thread; the texts in the frame belong to the buffer
+// and live as long as it does.
 #ifndef DSMSG_GST_ROI_READER_H_
 #define DSMSG_GST_ROI_READER_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells the pipeline's bus what happens to messages. On a thread of its own, because a bus may run
-// the application's code, which must hold up neither the stream nor the adaptor's callbacks.
+// Reports on the pipeline's bus what happens to messages. It has its own thread, because a bus may
+// run the application's code, which must hold up neither the stream nor the adaptor's callbacks.
 #ifndef DSMSG_GST_SINK_REPORTER_H_
 #define DSMSG_GST_SINK_REPORTER_H_
 

@@ -7,9 +7,9 @@
 //   stopped  its middle has stayed within that distance for 2 s
 //   exit     it was not seen for 1 s; the message shows it as it was seen last
 //
-// Objects without an id have no events. A frame carries one event of an id at most; an object that
-// enters is neither moving nor stopped until one of the rules says so. Time is that of the frames,
-// so that a file played at any speed gives the same events. One thread at a time.
+// Objects without an id have no events. A frame carries at most one event per id; an object that
+// enters is neither moving nor stopped until one of the rules says so. Time is frame time, so that
+// a file played at any speed gives the same events. One thread at a time.
 #ifndef DSMSG_GST_TRACK_EVENTS_H_
 #define DSMSG_GST_TRACK_EVENTS_H_
 

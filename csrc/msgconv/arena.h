@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory for the C structures of one frame, all given back at once. One thread at a time.
+// Memory for the C structures of one frame, all freed at once. One thread at a time.
 #ifndef DSMSG_MSGCONV_ARENA_H_
 #define DSMSG_MSGCONV_ARENA_H_
 

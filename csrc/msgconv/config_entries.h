@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A configuration file as groups of keys and values with the lines where they stand, whatever form
-// it has. Plain functions and values.
+// A configuration file as groups of keys and values with their line numbers, whatever its form.
+// Plain functions and values.
 #ifndef DSMSG_MSGCONV_CONFIG_ENTRIES_H_
 #define DSMSG_MSGCONV_CONFIG_ENTRIES_H_
 

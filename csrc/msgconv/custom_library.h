@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages made by a library that the user names (`msg2p-lib`): one with the nvds_msg2p_* functions
-// of nvmsgconv.h, ours or anybody's.
+// of nvmsgconv.h, ours or a third party's.
 //
-// What it is given: the frame (dsmsg_frame.h) when it exports dsmsg_msg2p_frame_version(), else
+// It gets the frame (dsmsg_frame.h) if it exports dsmsg_msg2p_frame_version(), otherwise
 // DeepStream's events, one for each object. One thread at a time.
 #ifndef DSMSG_MSGCONV_CUSTOM_LIBRARY_H_
 #define DSMSG_MSGCONV_CUSTOM_LIBRARY_H_

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the fields of NvDsEventMsgMeta stand in each release of DeepStream, as its public headers
-// of 6.0, 7.0, 8.0 and 9.0 have them (64 bit). Up to `sensorStr` they stand where nvmsgconv.h has
-// them since 6.0; what follows has moved. Constant data and plain functions.
+// Offsets of the fields of NvDsEventMsgMeta in each release of DeepStream, from its public headers
+// of 6.0, 7.0, 8.0 and 9.0 (64 bit). Up to `sensorStr` they have been where nvmsgconv.h has them
+// since 6.0; later fields have moved. Constant data and plain functions.
 #ifndef DSMSG_MSGCONV_EVENT_LAYOUT_H_
 #define DSMSG_MSGCONV_EVENT_LAYOUT_H_
 

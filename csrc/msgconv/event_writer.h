@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a Frame to DeepStream's events, for payload libraries that were written for DeepStream.
 //
-// Such a library was compiled for one release; which one cannot be seen. The parts of the structure
-// that differ do not lie over each other, so that each event holds both forms: that of 6.0 to 7.0,
-// and that of 8.0 and later (whose list of sources, in the first one's place, has a count of 0).
-// One thread at a time.
+// Such a library was compiled for one release, and there is no way to tell which. The parts of the
+// structure that differ do not overlap, so each event contains both forms: that of 6.0 to 7.0, and
+// that of 8.0 and later (whose list of sources, in the first one's place, has a count of 0). One
+// thread at a time.
 #ifndef DSMSG_MSGCONV_EVENT_WRITER_H_
 #define DSMSG_MSGCONV_EVENT_WRITER_H_
 

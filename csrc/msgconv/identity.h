@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two things that every message carries anew: an id and a time. Both one thread at a time.
+// The two things that are new in every message: an id and a time. Both: one thread at a time.
 #ifndef DSMSG_MSGCONV_IDENTITY_H_
 #define DSMSG_MSGCONV_IDENTITY_H_
 

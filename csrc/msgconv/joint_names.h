@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names that the numbers of joints stand for in DeepStream's poses. Constant data.
+// The names of the joint numbers in DeepStream's poses. Constant data.
 #ifndef DSMSG_MSGCONV_JOINT_NAMES_H_
 #define DSMSG_MSGCONV_JOINT_NAMES_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Members of sensors, places and objects, each with the comma before it; nothing where there is
-// nothing to say. Plain functions.
+// Members of sensors, places and objects, each with the comma before it; nothing if there is
+// nothing to write. Plain functions.
 #ifndef DSMSG_MSGCONV_JSON_PARTS_H_
 #define DSMSG_MSGCONV_JSON_PARTS_H_
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes JSON straight into one growing buffer: no tree, no allocation once the buffer is large
 // enough. The caller writes punctuation and fixed keys itself (Raw); values go through here and
-// come out valid whatever they hold. One thread at a time.
+// come out valid whatever they contain. One thread at a time.
 #ifndef DSMSG_MSGCONV_JSON_WRITER_H_
 #define DSMSG_MSGCONV_JSON_WRITER_H_
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a converter is given: the detections of one frame, free of GStreamer and DeepStream types.
 //
-// All text is borrowed (string_view): whoever fills a Frame keeps the text alive until the last
-// payload of it is rendered. A Frame is meant to be filled again for the next frame, so that its
-// vectors keep their memory. Values; one thread at a time.
+// All text is borrowed (string_view): the code that fills a Frame keeps the text alive until its
+// last payload is rendered. A Frame is meant to be refilled for the next frame, so that its vectors
+// keep their memory. Values; one thread at a time.
 #ifndef DSMSG_MSGCONV_MODEL_H_
 #define DSMSG_MSGCONV_MODEL_H_
 
@@ -96,7 +96,7 @@ struct Object {
   // configuration.
   std::string_view event_id;    // "": a random UUID
   std::string_view event_type;  // a type not in EventType; takes precedence over `event`
-  std::string_view timestamp;   // as the message shall show it; "": Frame::time_ns
+  std::string_view timestamp;   // as shown in the message; "": Frame::time_ns
   std::string_view video_path;
   Range custom_messages;  // in Frame::texts
   // Groups of the configuration, if they are not those of the source.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every form takes from the model in the same way. Plain functions and values.
+// What all forms take from the model in the same way. Plain functions and values.
 #ifndef DSMSG_MSGCONV_MODEL_PARTS_H_
 #define DSMSG_MSGCONV_MODEL_PARTS_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands behind an NvDsMsg2pCtx of libnvds_msgconv.so. Its functions may be called from any
+// The object behind an NvDsMsg2pCtx of libnvds_msgconv.so. Its functions may be called from any
 // thread; they wait for each other.
 #ifndef DSMSG_MSGCONV_MSG2P_CONTEXT_H_
 #define DSMSG_MSGCONV_MSG2P_CONTEXT_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What makes messages of a frame: the built-in converter (converter.h) or a library that the user
+// Makes messages from a frame: the built-in converter (converter.h) or a library that the user
 // names (custom_library.h). One thread at a time. Use:
 //   for (size_t i = 0, n = maker->Count(frame); i < n; ++i) send(maker->Render(frame, i));
 #ifndef DSMSG_MSGCONV_PAYLOAD_MAKER_H_

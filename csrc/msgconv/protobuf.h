@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Payload type 2: messages of the package nv (proto3; include/nv.proto), written field by field
-// into one buffer that is used again. One thread at a time.
+// into one reusable buffer. One thread at a time.
 #ifndef DSMSG_MSGCONV_PROTOBUF_H_
 #define DSMSG_MSGCONV_PROTOBUF_H_
 

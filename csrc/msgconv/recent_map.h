@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// State for each source id, of those seen most recently: cameras that come and go under ever new
-// numbers must not fill the memory. One thread at a time.
+// State for the most recently used source ids: cameras that come and go under ever new numbers must
+// not fill the memory. One thread at a time.
 #ifndef DSMSG_MSGCONV_RECENT_MAP_H_
 #define DSMSG_MSGCONV_RECENT_MAP_H_
 

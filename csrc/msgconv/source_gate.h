@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which frames and how many messages of each source go on: `frame-interval` and `rate`. One thread
-// at a time.
+// Decides which frames and how many messages of each source pass: `frame-interval` and `rate`. One
+// thread at a time.
 #ifndef DSMSG_MSGCONV_SOURCE_GATE_H_
 #define DSMSG_MSGCONV_SOURCE_GATE_H_
 

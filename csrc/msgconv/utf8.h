@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text of unknown origin as UTF-8, which JSON and protobuf demand. Plain functions.
+// Text of unknown origin as UTF-8, which JSON and protobuf require. Plain functions.
 #ifndef DSMSG_MSGCONV_UTF8_H_
 #define DSMSG_MSGCONV_UTF8_H_
 

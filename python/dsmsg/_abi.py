@@ -89,7 +89,7 @@ _EXTENSIONS = (
     "send_message",
 )
 
-_loaded: list[Any] = []  # cffi would unload a library that nobody refers to
+_loaded: list[Any] = []  # cffi would unload an unreferenced library
 _targets: dict[int, Callable[..., None]] = {}
 _numbers = itertools.count(1)
 _thread = threading.local()
@@ -155,7 +155,7 @@ class Library:
         while True:
             buffer = ffi.new("char[]", size)
             length = function(*arguments, buffer, size)
-            # The text may grow between two calls; a megabyte is none of ours.
+            # The text may grow between two calls; a megabyte is not one of ours.
             if length < size or size > 1 << 20:
                 return bytes(ffi.buffer(buffer, min(length, size - 1))).decode("utf-8", "replace")
             size = int(length) + 1024

@@ -306,7 +306,7 @@ class Lock:
         if not _NAME.fullmatch(self._path.name):
             raise SpoolError(f"{self._path} is not named like a spool (see `dsmsg spool ls`)")
         if _ASIDE in self._path.name:
-            return  # nobody uses those
+            return  # those are unused
         name = _lock_path(self._path)
         while True:
             self._fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rabbitmq-c's headers, which moved into a folder of their own with version 0.12.
+// rabbitmq-c's headers, which moved into their own folder with version 0.12.
 #ifndef DSMSG_ADAPTORS_AMQP_API_H_
 #define DSMSG_ADAPTORS_AMQP_API_H_
 

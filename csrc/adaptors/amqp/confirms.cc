@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the broker says about the messages of AmqpProducer.
+// Handles the broker's answers about AmqpProducer's messages.
 #include <algorithm>
 #include <charconv>
 #include <iterator>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection to a broker, with one channel, and a second one for what may be refused without
-// harm to the first: dialling and login, frames out and in, heartbeats,
-// connection.blocked, and noticing that the other side is silent. Producer and consumer say what is
-// published and consumed over it. It never blocks: rabbitmq-c encodes and decodes (frames.h), the
-// socket is read and written here, without waiting.
+// One connection to a broker, with one channel, and a second one for calls that may be refused
+// without harm to the first: dialling and login, frames out and in, heartbeats, connection.blocked,
+// and detecting a silent broker. Producer and consumer decide what is published and consumed over
+// it. It never blocks: rabbitmq-c encodes and decodes (frames.h), the socket is read and written
+// here, without waiting.
 //
 // Threads: the connection's I/O thread only. Settings and log outlive it.
 #ifndef DSMSG_ADAPTORS_AMQP_CONNECTION_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a connection is made: the part of AmqpConnection until the channel is open.
+// How a connection is opened: the part of AmqpConnection up to the open channel.
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Receives messages: a queue (private, or the named one) bound to the exchange once for each topic,
-// and acknowledgements after the host's callback. A named queue that exists is used as it is,
-// whatever its type and arguments: that needs no right to configure it.
+// and acknowledgements after the host's callback. An existing named queue is used as it is,
+// whatever its type and arguments; that needs no configure permission.
 //
-// What a change of topics may be refused for (declare, bind) goes over the side channel: the broker
-// closes that one only, and the messages that wait in a private queue are not lost. A message of a
-// topic that was given up is not delivered any more. From a private queue it is taken away. In a
-// named one it stays, unacknowledged, up to half of `prefetch` of them; more are rejected (a
-// dead-letter exchange gets them, where the queue has one), because they would keep all others
-// back.
+// Calls of a topic change that may be refused (declare, bind) go over the side channel: on a
+// refusal the broker closes only that one, and messages waiting in a private queue are not lost. A
+// message of a topic no longer subscribed to is not delivered. From a private queue it is removed.
+// In a named one it stays, unacknowledged, up to half of `prefetch` of them; more are rejected (a
+// dead-letter exchange gets them, if the queue has one), because they would hold up all others.
 //
-// It goes on reading while the core has no room: the broker sends at most `prefetch` messages ahead
+// It keeps reading while the core has no room: the broker sends at most `prefetch` messages ahead
 // of the acknowledgements, and it would end a connection that does not read for some seconds.
 //
 // Threads: the connection's I/O thread only. Settings, link and host outlive it.

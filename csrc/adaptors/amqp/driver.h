@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The AMQP 0-9-1 adaptor's driver: one connection that either sends (AmqpProducer) or receives
-// (AmqpConsumer), so that a broker that takes no messages for want of memory still delivers.
+// (AmqpConsumer), so that a broker that accepts no messages for lack of memory still delivers.
 //
 // Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_AMQP_DRIVER_H_

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // AMQP 0-9-1 frames into and out of memory: rabbitmq-c encodes and decodes methods, properties and
-// tables; what is around them (seven bytes in front, one behind) is here.
+// tables; the framing around them (seven bytes before, one after) is here.
 //
 // rabbitmq-c's own connection object is not used: its amqp_basic_publish blocks on a peer that
-// stops reading, whatever its timeouts say, and its TLS dials by itself. With the encoding apart
-// from the socket nothing can block, and there is no watchdog that would have to shut sockets down.
+// stops reading, whatever its timeouts say, and its TLS dials by itself. With encoding separate
+// from the socket nothing can block, and no watchdog is needed that shuts sockets down.
 //
 // Threads: one at a time.
 #ifndef DSMSG_ADAPTORS_AMQP_FRAMES_H_

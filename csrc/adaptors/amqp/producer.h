@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Publishes messages and matches the broker's confirms with them. Up to confirm-window messages are
-// on their way at a time; confirms name them by their number on the channel.
+// in flight at a time; confirms identify them by their number on the channel.
 //
-// A message that the broker cannot take closes the channel, without saying which one it was. Then
-// everything unconfirmed is sent again on a new channel, one message at a time: what the broker had
-// taken already arrives twice, and the message that closes the channel alone is refused for good.
+// A message that the broker cannot accept closes the channel, without saying which one it was. Then
+// everything unconfirmed is sent again on a new channel, one message at a time: messages the broker
+// had already accepted arrive twice, and the message that closes the channel on its own is refused
+// for good.
 //
-// A message that ends the whole connection (Broker-J: no right to publish) is refused when it was
-// the only one unconfirmed. With several the core sends them again one by one.
+// A message that ends the whole connection (Broker-J: no right to publish) is refused if it was the
+// only unconfirmed one. If there were several, the core sends them again one by one.
 //
 // A returned message (mandatory) is recognised by its message-id, which holds the token. RabbitMQ
-// returns first and acknowledges then. Broker-J rejects first (basic.nack) and returns then: a
-// rejected message waits for the answer to a question that is asked behind the nack. A return
-// comes before that answer, or not at all.
+// returns it first and then acknowledges. Broker-J rejects it first (basic.nack) and then returns
+// it: so a rejected message waits for the answer to a question sent after the nack. A return comes
+// before that answer, or not at all.
 //
 // Threads: the connection's I/O thread only. Settings, link and host outlive it.
 #ifndef DSMSG_ADAPTORS_AMQP_PRODUCER_H_

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much of one topic may be on its way at a time. A broker takes or refuses a batch as a whole:
-// for its size, or for one record in it. That is no verdict on the others, so the messages of a
-// refused batch are sent again in batches half as large, down to a message alone.
+// How much of one topic may be in flight at a time. A broker accepts or refuses a batch as a whole:
+// for its size, or for one record in it. That says nothing about the others, so the messages of a
+// refused batch are sent again in batches half as large, down to a single message.
 //
-// A size that was refused is refused again: its half stays the bound, until a larger batch is tried
-// after a minute. What is wrong with one record ends with this record: with every batch that is
-// decided the bound doubles again.
+// A refused size would be refused again, so half of it stays the bound until a larger batch is
+// tried after a minute. A problem with one record ends with that record: with every decided batch
+// the bound doubles again.
 //
-// Threads: the I/O thread's.
+// Threads: the I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_BATCH_BOUND_H_
 #define DSMSG_ADAPTORS_KAFKA_BATCH_BOUND_H_
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells the core when no broker can be reached and when one can again, also without traffic.
-// librdkafka's error events are hints, and it suppresses repeated ones, so a hint is checked, and
-// while the link is down it is asked twice a second. A broker of the connection string that answers
-// is not enough where none of the addresses works that it names for the cluster
-// (advertised.listeners): messages go to those. Used by the I/O thread only.
+// Tells the core when no broker can be reached and when one can again, even without traffic.
+// librdkafka's error events are only hints, and repeated ones are suppressed, so each hint is
+// checked, and while the link is down librdkafka is asked twice a second. An answer from a broker
+// of the connection string is not enough if none of the addresses works that it advertises for the
+// cluster (advertised.listeners): messages go to those. Used by the I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_BROKERS_WATCH_H_
 #define DSMSG_ADAPTORS_KAFKA_BROKERS_WATCH_H_
 

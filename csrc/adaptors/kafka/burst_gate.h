@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// When an idempotent producer may be given more. librdkafka (2.0.2) asks to be woken
+// Decides when an idempotent producer may be given more. librdkafka (2.0.2) asks to be woken
 // at once for messages that are due, and then finds that their partition already has five messages
 // without an answer: it busy-loops until the response arrives, i.e. for ever if the broker hangs.
-// So the driver hands over one burst, which makes at most one request for each partition,
-// and the next when it is answered; what waits meanwhile makes the next burst larger.
+// So the driver hands over one burst, which makes at most one request per partition, and the next
+// one once it is answered; messages that wait meanwhile make the next burst larger.
 //
-// A topic's first burst is waited for to the last message: a broker that has just become a
-// partition's leader may refuse one request and take the next, because it knows no sequence to
-// compare it with.
+// A topic's first burst must be answered to the last message: a broker that has just become a
+// partition's leader may refuse one request and accept the next, because it has no sequence number
+// to compare it with.
 //
-// Threads: the I/O thread's.
+// Threads: the I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_BURST_GATE_H_
 #define DSMSG_ADAPTORS_KAFKA_BURST_GATE_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What brokers are asked beside the way of the messages.
+// Questions to brokers, apart from sending messages.
 #include <poll.h>
 
 #include <algorithm>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds out that a broker ends its connections over what we send: a request larger than it takes.
-// librdkafka sends it again for ever, and everything behind it waits. When two connections ended
-// with messages of one partition on their way, and nothing of it got through, the core is told,
-// which sends what is suspect alone. Which partitions those are librdkafka says in its debug lines,
-// to which it is listened from the first such end on. Used by the I/O thread only.
+// Detects that a broker ends its connections because of what we send: a request larger than it
+// accepts. librdkafka retries it for ever, and everything after it waits. If two connections ended
+// with messages of one partition in flight, and none of that partition got through, the core is
+// told and sends suspects alone. librdkafka names the partitions in its debug lines, which are read
+// from the first such end on. Used by the I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_LOSS_WATCH_H_
 #define DSMSG_ADAPTORS_KAFKA_LOSS_WATCH_H_
 

@@ -78,7 +78,7 @@ Status Refused(const std::string& name, const Property& property, rd_kafka_conf_
     text += " does not know " + name + ": No such configuration property (is the name right?)";
   } else if (property.source.ends_with("proto-cfg") || IsSecret(name)) {
     text += " refuses the value of " + name + AllowedRange(reason);
-  } else {  // an option of ours, which is no secret
+  } else {  // one of our options, which is not a secret
     text += " refuses " + name + "=" + property.value + ": " + std::string(reason);
   }
   if (name == "compression.codec") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // librdkafka's properties by name: their aliases, which of them this adaptor cannot honour, and
-// what may be shown of them (names, never values: a value may be a password under a misspelt name).
+// what may be shown (names, never values: a value may be a password under a misspelt name).
 // Threads: pure functions and values.
 #ifndef DSMSG_ADAPTORS_KAFKA_PROPERTIES_H_
 #define DSMSG_ADAPTORS_KAFKA_PROPERTIES_H_

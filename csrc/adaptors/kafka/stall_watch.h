@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Says why the brokers take no messages although they can be reached, such as an unmet
-// min.insync.replicas. librdkafka tries such messages again for ever and tells of it only in its
-// debug lines, so when nothing was acknowledged for a while these are listened to for a moment.
-// Used by the I/O thread only.
+// Says why the brokers accept no messages although they can be reached, such as an unmet
+// min.insync.replicas. librdkafka retries such messages for ever and reports it only in its debug
+// lines, so if nothing has been acknowledged for a while, these are read for a moment. Used by the
+// I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_STALL_WATCH_H_
 #define DSMSG_ADAPTORS_KAFKA_STALL_WATCH_H_
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Only for ThreadSanitizer builds of programs that use librdkafka, which is written with the C11
 // threads of <threads.h>. ThreadSanitizer (GCC 12) intercepts the POSIX functions but not these: a
-// thread made by thrd_create is unknown to it and crashes in the first intercepted call, and locks
-// are invisible. glibc's C11 types are its POSIX types under another name, so the calls can be
-// passed on. Linked into the executable, whose symbols come before libc's; it must export them
+// thread created by thrd_create is unknown to it and crashes in the first intercepted call, and
+// locks are invisible. glibc's C11 types are its POSIX types under another name, so the calls can
+// be passed on. Linked into the executable, whose symbols come before libc's; it must export them
 // (ENABLE_EXPORTS) where librdkafka is loaded with dlopen.
 #include <pthread.h>
 #include <threads.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection to an MQTT server: name, TCP, TLS, CONNECT with the fall-back to MQTT 3.1.1, and
-// then reading and writing when the socket is ready. libmosquitto speaks the protocol; this class
-// does all the waiting.
+// One connection to an MQTT server: name lookup, TCP, TLS, CONNECT with the fallback to MQTT 3.1.1,
+// and then reading and writing when the socket is ready. libmosquitto speaks the protocol; this
+// class does all the waiting.
 //
-// Threads: the connection's I/O thread only. Settings, log and events outlive it. Events are told
-// inside Open, Step and mosquitto_publish; none of them may close the client.
+// Threads: the connection's I/O thread only. Settings, log and events outlive it. Events are
+// reported inside Open, Step and mosquitto_publish; none of them may close the client.
 #ifndef DSMSG_ADAPTORS_MQTT_CONNECTION_H_
 #define DSMSG_ADAPTORS_MQTT_CONNECTION_H_
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Subscribes and hands received messages over.
 //
-// A message of QoS 1 is acknowledged when the core has taken it, in a session that outlives its
-// connection (clean-session=0) when the host's callback has returned: then a server that is asked
-// again sends it again. What the core has no room for waits here without an acknowledgement, and
-// the server sends no more than its window. A message of QoS 0 that finds no room here either is
+// A message of QoS 1 is acknowledged once the core has accepted it or, in a session that outlives
+// its connection (clean-session=0), once the host's callback has returned: until then the server
+// would send it again. Messages that the core has no room for wait here unacknowledged, and the
+// server sends no more than its window. A message of QoS 0 that does not fit here either is
 // dropped.
 //
 // Threads: the connection's I/O thread only. Settings, client and host outlive it.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The MQTT adaptor's driver: one connection that sends (MqttProducer) and receives (MqttConsumer),
-// because a second one with the same client-id would throw the first one out.
+// because a second one with the same client-id would disconnect the first.
 //
-// What was not acknowledged when a connection ended is sent again by the core, not by libmosquitto:
-// every connection has a client object of its own (mqtt_handle.h). QoS 2 therefore means exactly
-// once within one connection, and at least once over a lost one.
+// Messages unacknowledged when a connection ended are sent again by the core, not by libmosquitto:
+// every connection has its own client object (handle.h). QoS 2 therefore means exactly once within
+// one connection, and at least once across a lost one.
 //
 // Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_MQTT_DRIVER_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server's numbers mean: for the core (a code) and for a person (a text with advice).
+// What the server's reason codes mean: for the core (a code) and for the user (a text with advice).
 // Pure functions: any thread.
 #ifndef DSMSG_ADAPTORS_MQTT_ERRORS_H_
 #define DSMSG_ADAPTORS_MQTT_ERRORS_H_

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owners for the objects of libmosquitto, and the making of a client object from the settings.
+// Owners for libmosquitto's objects, and the creation of a client object from the settings.
 //
-// A client object serves one connection and is thrown away with it. Kept, it would send again by
-// itself what was not acknowledged, and so would the core: everything would arrive twice.
+// A client object serves one connection and is discarded with it. If it were kept, it would resend
+// unacknowledged messages by itself, and so would the core: everything would arrive twice.
 //
 // Threads: one at a time.
 #ifndef DSMSG_ADAPTORS_MQTT_HANDLE_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client library with the protocol's constants, which mosquitto.h has by itself since 2.1.
+// The client library with the protocol's constants, which mosquitto.h itself includes since 2.1.
 #ifndef DSMSG_ADAPTORS_MQTT_MOSQUITTO_LIBRARY_H_
 #define DSMSG_ADAPTORS_MQTT_MOSQUITTO_LIBRARY_H_
 

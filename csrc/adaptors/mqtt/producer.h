@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishes messages and matches the acknowledgements with them by message id. How many are under
-// way is bounded here, by the smaller of max-inflight and the server's Receive Maximum.
+// Publishes messages and matches acknowledgements to them by message id. The number in flight is
+// limited here, to the smaller of max-inflight and the server's Receive Maximum.
 //
 // Threads: the connection's I/O thread only. Settings, client and host outlive it.
 #ifndef DSMSG_ADAPTORS_MQTT_PRODUCER_H_

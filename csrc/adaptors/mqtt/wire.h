@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes between libmosquitto and the server. The library reads from and writes to one end of a
-// local socket pair; this class carries the bytes on to the server's socket, with or without TLS.
+// Carries the bytes between libmosquitto and the server. The library reads from and writes to one
+// end of a local socket pair; this class passes the bytes on to the server's socket, with or
+// without TLS.
 //
 // It exists because libmosquitto acknowledges a received message of QoS 1 as soon as it has read it
 // and offers no way to do that later. The wire drops those PUBACKs, and Acknowledge() sends one
-// when the message has found its place. So the connection can be read at any time (the answers to
-// what is sent arrive in between) while the server's window of unacknowledged messages bounds how
-// much comes.
+// when the message has found room. So the connection can be read at any time (answers to sent
+// messages arrive in between), while the server's window of unacknowledged messages limits how much
+// comes.
 //
 // Threads: one at a time (the connection's I/O thread), with SIGPIPE blocked. Owns the server's
 // socket and its end of the pair.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Receives from Pub/Sub channels (command=publish). A topic with * ? or [ is a pattern. What is
-// published while the connection is down is lost: that is Pub/Sub.
+// Receives from Pub/Sub channels (command=publish). A topic with *, ? or [ is a pattern. Messages
+// published while the connection is down are lost, as usual with Pub/Sub.
 //
 // Threads: the connection's I/O thread only.
 #ifndef DSMSG_ADAPTORS_REDIS_CHANNEL_CONSUMER_H_

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection to a Redis server: dialling and login, output buffer, replies, and noticing that
-// the other side is silent. It does not know what the commands mean; producer and consumers keep
-// their own list of what they asked, because replies come in order.
+// One connection to a Redis server: dialling and login, output buffer, replies, and detecting a
+// silent server. It does not know what the commands mean; producer and consumers keep their own
+// list of sent commands, because replies come in order.
 //
 // Threads: the connection's I/O thread only. Settings outlive it.
 #ifndef DSMSG_ADAPTORS_REDIS_CONNECTION_H_

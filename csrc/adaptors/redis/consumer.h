@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the ways of receiving (streams with and without a group, channels, lists) have in common: a
-// list of the commands that are not answered yet, and received messages that the core had no room
-// for.
+// What all kinds of receiving (streams with and without a group, channels, lists) have in common: a
+// list of unanswered commands, and received messages that the core had no room for.
 //
 // Threads: the connection's I/O thread only. Settings, link and host outlive it.
 #ifndef DSMSG_ADAPTORS_REDIS_CONSUMER_H_

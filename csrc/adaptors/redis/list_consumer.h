@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Receives from lists (command=rpush) with BLPOP, one element at a time, because an element leaves
-// the server when it is read: what was not given to the host when the connection or the process
-// ends is lost, except what waited in here at an orderly Close, which is put back.
+// the server when it is read: elements not given to the host when the connection or the process
+// ends are lost, except those waiting here at an orderly Close, which are put back.
 //
 // Threads: the connection's I/O thread only.
 #ifndef DSMSG_ADAPTORS_REDIS_LIST_CONSUMER_H_

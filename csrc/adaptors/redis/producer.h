@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends messages as pipelined XADD, PUBLISH or RPUSH commands. Many commands are on their way at a
-// time; replies come in order and are matched with a ring of tokens.
+// Sends messages as pipelined XADD, PUBLISH or RPUSH commands. Many commands are in flight at a
+// time; replies come in order and are matched using a ring of tokens.
 //
 // Threads: the connection's I/O thread only. Settings, link and host outlive it.
 #ifndef DSMSG_ADAPTORS_REDIS_PRODUCER_H_

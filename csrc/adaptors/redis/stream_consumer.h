@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Receives from streams through a consumer group, at least once. After every (re)connect the
-// entries that were delivered to this consumer and not acknowledged are read first, then new ones.
+// Receives from streams through a consumer group, at least once. After every (re)connect, entries
+// delivered to this consumer but not acknowledged are read first, then new ones.
 //
 // Acknowledgements share the connection with the reads. The server answers nothing else while it
-// holds a read back, so that while acknowledgements are to be expected it is asked to do so for a
-// short time only; a second connection would cost every consumer a socket and a login to gain these
-// 50 ms.
+// blocks a read, so while acknowledgements are expected it is asked to block for a short time only;
+// a second connection would cost every consumer a socket and a login to gain these 50 ms.
 //
 // Threads: the connection's I/O thread only.
 #ifndef DSMSG_ADAPTORS_REDIS_STREAM_CONSUMER_H_

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The libzmq context that all connections of this library in a process share, so that inproc works
-// between them. Made by the first, ended with the last; its end never waits for longer than the
-// sockets linger. A child of fork() makes its own: the parent's has no threads there.
+// between them. Created by the first and ended with the last; ending it never waits longer than the
+// sockets linger. A forked child creates its own, because the parent's has no threads there.
 //
 // Threads: every function from any thread.
 #ifndef DSMSG_ADAPTORS_ZMQ_CONTEXT_H_

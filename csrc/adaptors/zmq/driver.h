@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ZeroMQ adaptor's driver: a socket that sends, one that receives, or both where the latter has
-// an address of its own (subscribe_address).
+// The ZeroMQ adaptor's driver: a sending socket, a receiving one, or both if the latter has its own
+// address (subscribe_address).
 //
 // Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_ZMQ_DRIVER_H_

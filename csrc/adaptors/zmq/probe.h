@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks who listens at an address before libzmq connects to it: libzmq tries for ever and tells no
-// reason, and it looks names up on the thread that all its sockets share.
+// Checks what listens at an address before libzmq connects to it: libzmq tries for ever without
+// giving a reason, and it looks up names on the thread that all its sockets share.
 //
 // Threads: any.
 #ifndef DSMSG_ADAPTORS_ZMQ_PROBE_H_

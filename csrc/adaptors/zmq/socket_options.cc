@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is set on every socket.
+// The options set on every socket.
 #include <zmq.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Barriers for exceptions: around exported functions, around callbacks of the host and around what
-// runs on threads of ours. The forced unwind of pthread_cancel passes all of them, because the C
-// library ends the process when somebody holds it up.
+// runs on our threads. The forced unwind of pthread_cancel passes all of them, because the C
+// library ends the process if it is caught.
 #ifndef DSMSG_CORE_BASE_GUARD_H_
 #define DSMSG_CORE_BASE_GUARD_H_
 

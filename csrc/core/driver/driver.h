@@ -95,10 +95,10 @@ class Driver {
   /// All or nothing: on an error what was subscribed before is in force again. If the broker
   /// accepted some of the topics, the driver gives them up again, and no message that waits for the
   /// previous set is lost. If that is impossible (the link is lost, the broker does not answer),
-  /// the next Poll fails, and the core opens the link anew and subscribes to the previous set.
+  /// the next Poll fails, and the core reopens the link and subscribes to the previous set.
   ///
-  /// It delivers nothing. Messages read meanwhile are kept and delivered later, if the set that is
-  /// then in force has their topic. After ok nothing of a topic that was given up is delivered.
+  /// It delivers nothing. Messages read meanwhile are kept and delivered later, if the set then in
+  /// force has their topic. After ok, nothing of a topic no longer subscribed to is delivered.
   ///
   /// A driver that only sends leaves Subscribe, Ack and Release out and sets
   /// DriverInfo.separate_roles to false: subscribe then answers ERR with this text, and what is

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notices that a server which owes an answer gives no sign of life. A slow network is no silence:
-// bytes that the server's machine acknowledges count, as received ones do.
+// Detects that a server that owes an answer is silent. A slow network is not silence: bytes that
+// the server's machine acknowledges count, like received ones.
 //
 // Threads: one at a time (the connection's I/O thread).
 #ifndef DSMSG_CORE_NET_SILENCE_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TLS on a connected socket that somebody else owns, on OpenSSL directly: hiredis has TLS since 1.0
-// only, which stable distributions lack, and there as a part of its own connections.
+// TLS on a connected socket with another owner, directly on OpenSSL: hiredis has TLS only
+// since 1.0, which stable distributions lack, and only as a part of its own connections.
 //
 // Threads: one at a time (the connection's I/O thread), with SIGPIPE blocked. The socket outlives
 // it.

@@ -2,7 +2,7 @@
 // The books of one connection: where every accepted message is, or how it ended.
 //
 // Each step of a message is one increment of one counter, "from here to there". Everything reported
-// is a sum of these counters, and each of them stands on both sides, so every reading balances:
+// is a sum of these counters, and each of them is on both sides, so every reading balances:
 //
 //   accepted + restored + dead_letters_spooled =
 //       acknowledged + replayed + failed + dropped + queue_messages + spool_backlog

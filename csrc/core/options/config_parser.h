@@ -15,20 +15,20 @@
 
 namespace dsmsg {
 
-/// A value as it stands in a file, without the blanks and the pair of quotes around it.
+/// A value as written in a file, without the blanks and the pair of quotes around it.
 struct Unquoted {
   std::string_view text;
   bool quoted = false;
-  bool open = false;  // begins with a quote that does not end
+  bool open = false;  // begins with a quote that is not closed
 };
 Unquoted Unquote(std::string_view raw);
 
-/// Whether an unquoted text seems to have a comment behind it. In pairs, blanks before a ';' are
-/// usual, and a value may have quotes of its own.
+/// Whether an unquoted text seems to have a comment after it. In pairs, blanks before a ';' are
+/// usual, and a value may have its own quotes.
 bool SeemsComment(std::string_view text, bool pairs);
 
-/// What to say behind an error about an unquoted value that seems to have a comment behind it; else
-/// "".
+/// Advice to append to an error about an unquoted value that seems to have a comment after it;
+/// otherwise "".
 std::string CommentHint(std::string_view raw);
 
 class ConfigParser {
@@ -47,7 +47,7 @@ class ConfigParser {
 
   Status SetDefaults();
   /// Checks the syntax line by line (GKeyFile's own messages have no line and quote what may be a
-  /// secret), remembers where each key stands, and builds the text for GKeyFile.
+  /// secret), remembers the line of each key, and builds the text for GKeyFile.
   Status Scan(std::string_view text);
   Status ScanLine(std::string_view line);
   Status ScanGroup(std::string_view line);

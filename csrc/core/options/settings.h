@@ -30,7 +30,7 @@ struct Settings {
   QueueLimits queue;
   Millis send_timeout{0}, flush_timeout{0}, work_wait{0};
   size_t max_message_bytes = 0;  // 0: no limit but the queue's
-  bool topic_optional = false;   // a message without topic is sent all the same
+  bool topic_optional = false;   // a message without a topic is sent nevertheless
   bool third_is_topic = true;    // of the fields of the connection string
 
   /// Parses; `conn_str` may be empty (hostname and port are then taken from the file).

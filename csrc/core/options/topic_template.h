@@ -19,16 +19,16 @@ class Template {
   /// default, `$$` is a dollar sign. An error names the position and shows the right form.
   static Result<Template> Compile(std::string_view text);
 
-  /// Appends to `out`. Returns false if a field without default was missing: it then stands as
+  /// Appends to `out`. Returns false if a field without default was missing: it is then rendered as
   /// "unknown".
   bool Render(std::string_view payload, std::string_view caller_topic, std::string* out) const;
 
   bool constant() const { return reader_.size() == 0 && !uses_topic_; }
-  /// It holds a `${topic}` without a default: without a caller's topic it renders "unknown".
+  /// It contains a `${topic}` without a default: without a caller's topic it renders "unknown".
   bool needs_topic() const;
 
  private:
-  /// `inside` is what stands between ${ and }, `position` where the ${ stands.
+  /// `inside` is the text between ${ and }, `position` that of the ${.
   Status AddField(std::string_view inside, size_t position);
 
   struct Part {

@@ -55,7 +55,7 @@ class Session final : public LinkObserver {
   /// Refused with kInvalidArgument from inside a callback of this session.
   Status Disconnect();
 
-  /// Connects anew with other settings (empty: those of connect, read again) and keeps the queue.
+  /// Reconnects with other settings (empty: those of connect, read again) and keeps the queue.
   /// An error leaves everything as it was.
   Status Reload(const std::string& conn_str, const std::string& config_path);
 
@@ -103,7 +103,7 @@ class Session final : public LinkObserver {
   void TellAtDisconnect(bool flushed, size_t left, bool to_spool);
   Status StartMetricsFile();
   void StartFileWatch();
-  /// A file changed: connects anew to where it is connected now.
+  /// A file changed: reconnects to the current endpoint.
   Status ReloadChanged();
   Status ReplaceLinks(const std::shared_ptr<const Settings>& settings);
   void PostConnectEvent(NvDsMsgApiEventType event);

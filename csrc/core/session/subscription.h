@@ -72,8 +72,8 @@ class SubscriptionControl {
   };
   /// nullopt: the driver has the right topics. `usual`: the deadline where no host waits.
   std::optional<Step> Next(Deadline usual);
-  /// The driver's answer to a step. Not ok: the driver has not got the topics in force and would
-  /// not take them now, the link has to be opened anew.
+  /// The driver's answer to a step. Not ok: the driver does not have the topics in force and would
+  /// not accept them now, so the link must be reopened.
   Status Answer(const Step& step, const Status& status);
 
   /// What is in force; null: nothing.

@@ -9,7 +9,7 @@
 // it hangs past Close, the thread is left behind and touches neither listener nor logger any more.
 //
 // Memory: bounded whatever the disk does. Messages wait for their commit in at most pending_bytes,
-// and about as much as prefetch_bytes stands ready for Fetch.
+// and about prefetch_bytes are ready for Fetch.
 #ifndef DSMSG_CORE_SPOOL_SPOOL_H_
 #define DSMSG_CORE_SPOOL_SPOOL_H_
 

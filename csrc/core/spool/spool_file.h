@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which file a spool uses: names, locks, leftovers, and putting a damaged one aside. The file's
-// name is a hash of protocol, endpoint and spool-name and a number; next to `<name>.db` stands
+// name is a hash of protocol, endpoint and spool-name and a number; next to `<name>.db` is
 // `<name>.lock`, locked while the file is in use.
 //
 // The lock is an open-file-description lock: two connections of one process exclude each other,
-// the kernel frees it whatever way the process ends, and a look at it (`dsmsg spool ls`) takes
-// nothing. Children of fork() close their copy at once; in them, a file that the parent used counts
+// the kernel releases it however the process ends, and examining it (`dsmsg spool ls`) does not
+// take it. Children of fork() close their copy at once; in them, a file that the parent used counts
 // as in use. Values that own their lock: one thread at a time.
 #ifndef DSMSG_CORE_SPOOL_SPOOL_FILE_H_
 #define DSMSG_CORE_SPOOL_SPOOL_FILE_H_

@@ -4,8 +4,8 @@
 //
 // Threads: one at a time (the spool's own thread; Open runs on the thread that connects). Every
 // function may wait for the disk. Ids here are row ids from 1 to kLargestRow: larger is later,
-// never used again. Rows with other ids (a file that somebody merged or edited) get such ids when
-// it is opened; what is added while it is open waits for the next time.
+// never used again. Rows with other ids (in a merged or edited file) get such ids when it is
+// opened; rows added while it is open wait for the next time.
 #ifndef DSMSG_CORE_SPOOL_SPOOL_STORE_H_
 #define DSMSG_CORE_SPOOL_SPOOL_STORE_H_
 

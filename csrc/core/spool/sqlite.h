@@ -74,7 +74,7 @@ class SqliteDb {
   bool moved() const;
   /// Makes damaged() true.
   void MarkDamaged() { damaged_ = true; }
-  /// An Error since Open said that the file is no database or a damaged one.
+  /// An Error since Open said that the file is not a database or is damaged.
   bool damaged() const { return damaged_; }
 
  private:

@@ -219,7 +219,7 @@ class Broker(ABC):
                     self._start_once()
                     break
                 except _PortTaken as taken:
-                    # Somebody took the port between our look and the server's bind.
+                    # Another process took the port between our check and the server's bind.
                     mine = taken.port == self.port and self._fixed_port
                     if mine or self._started_once or attempt == 3:
                         self._keep = True

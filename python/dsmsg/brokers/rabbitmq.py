@@ -233,7 +233,7 @@ class RabbitMqBroker(Broker):
         return {**rest, **own}
 
     def _failure(self) -> str:
-        # The reason stands before pages of Erlang's crash reports.
+        # The reason comes before pages of Erlang's crash reports.
         text = self.log_tail(500)
         start = text.rfind("Error during startup:")
         end = text.find("\n", start)
