@@ -135,10 +135,9 @@ void ClassInit(gpointer klass, gpointer) {
       "Makes messages (JSON, protobuf, or in a format of your own library) from what detectors and "
       "applications attached to a buffer, and attaches them to it for dsmsgbroker to send; the "
       "buffer passes unchanged. Reads regions of interest with their parameters, GStreamer's "
-      "analytics metadata "
-      "(1.24 and later), DeepStream's objects and events, and dsmsg_meta.h. Put it right after the "
-      "detector and tracker, before any videoconvert or videoscale: those drop the regions' "
-      "parameters. With msg2p-newapi=true frame-interval=1, every frame is converted",
+      "analytics metadata (1.24 and later), DeepStream's objects and events, and dsmsg_meta.h. Put "
+      "it right after the detector and tracker, before any videoconvert or videoscale: those drop "
+      "the regions' parameters. With msg2p-newapi=true frame-interval=1, every frame is converted",
       "dsmsg");
 }
 

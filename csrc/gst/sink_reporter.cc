@@ -229,10 +229,8 @@ void SinkReporter::ReportPreroll() {
       element_, CORE, STATE_CHANGE,
       ("The first buffer has been waiting for 2 s for the pipeline to start"),
       ("Another sink is still without data, probably because this one holds up the thread that "
-       "would "
-       "bring it: put a queue into every branch of a tee (tee name=t  t. ! queue ! ...  t. ! queue "
-       "! "
-       "...), and set async=false on sinks of branches that may get no data"));
+       "would bring it: put a queue into every branch of a tee (tee name=t  t. ! queue ! ...  t. ! "
+       "queue ! ...), and set async=false on sinks of branches that may get no data"));
 }
 
 /// Nothing arrived here, and the pipeline does not start: is another sink the cause?

@@ -51,8 +51,7 @@ void InstallSinkProperties(GObjectClass* c) {
        "DeepStream's; this or adaptor is required");
   Text(c, kPropAdaptor, "adaptor", "Adaptor",
        "Short name of the adaptor, for example kafka: found beside the plugin, in DSMSG_LIB_DIR "
-       "and in DeepStream's "
-       "lib folder");
+       "and in DeepStream's lib folder");
   Text(c, kPropConnStr, "conn-str", "Connection string",
        "Where the broker is: host;port, host;port;topic, host:port,host:port "
        "or a URL such as mqtts://host:8883; this or config is required. "

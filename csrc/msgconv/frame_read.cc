@@ -19,9 +19,8 @@ Status Check(const DsmsgFrame& from) {
   if (from.magic != DSMSG_FRAME_MAGIC) {
     return Error(
         "metadata_info is not a DsmsgFrame (dsmsg_frame.h). DeepStream's NvDsMsg2pMetaInfo is not "
-        "read "
-        "by this library: set msg2p-newapi=false and attach events (NvDsEventMsgMeta), or use the "
-        "element dsmsgconv, which reads DeepStream's metadata itself");
+        "read by this library: set msg2p-newapi=false and attach events (NvDsEventMsgMeta), or use "
+        "the element dsmsgconv, which reads DeepStream's metadata itself");
   }
   if (from.version < 1 || from.size < kFrameSize1) {
     return Error("DsmsgFrame says version " + std::to_string(from.version) + " and size " +

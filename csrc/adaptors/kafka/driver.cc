@@ -19,8 +19,7 @@ const DriverInfo& KafkaDriver::Info() {
       .env_suffix = "KAFKA",
       .delivery =
           "OK when the brokers have acknowledged the message (acks=all: every in-sync replica); a "
-          "restart of "
-          "the process or a fatal producer error may send a message twice",
+          "restart of the process or a fatal producer error may send a message twice",
       .library = "librdkafka",
       .library_version = rd_kafka_version_str,
       .options = Options(),

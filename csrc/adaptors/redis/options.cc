@@ -23,8 +23,7 @@ constexpr OptionSpec kOptions[] = {
      "of by streamsize; 0: never"},
     {"command", "enum(xadd,publish,rpush)", "xadd",
      "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. "
-     "rpush: "
-     "lists"},
+     "rpush: lists"},
     {"database", "int(0,2147483647)", "0", "Number of the database (SELECT)"},
     {"pipeline", "int(1,1000000)", "1000", "Maximum number of commands sent but not yet answered"},
     {"linger", "ms(0,100)", "5",

@@ -18,8 +18,7 @@ Status ReadServer(const Endpoints& endpoints, const Config& config, RedisSetting
   if (endpoints.hosts.empty()) {
     return {Code::kInvalidArgument,
             "no server is named (conn-str is \"host;port\", for example \"localhost;6379\", or set "
-            "hostname "
-            "and port in the config file)"};
+            "hostname and port in the config file)"};
   }
   out->hosts = endpoints.hosts;
   Login login = ReadLogin(endpoints, config, "REDIS");

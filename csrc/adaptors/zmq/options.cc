@@ -76,13 +76,11 @@ constexpr OptionSpec kOptions[] = {
     {"tls-key-password", "string", "", kNoTls, kOptSecret | kOptUnavailable},
     {"username", "string", "",
      "User name of ZeroMQ's PLAIN mechanism, which is sent in clear text; deprecated in the file: "
-     "set "
-     "USER_ZMQ in the environment, or better use curve-*",
+     "set USER_ZMQ in the environment, or better use curve-*",
      kOptDeprecated},
     {"password", "string", "",
      "Password of ZeroMQ's PLAIN mechanism, which is sent in clear text; deprecated in the file: "
-     "set "
-     "PASSWORD_ZMQ in the environment, or better use curve-*",
+     "set PASSWORD_ZMQ in the environment, or better use curve-*",
      kOptSecret | kOptDeprecated},
 };
 

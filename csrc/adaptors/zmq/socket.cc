@@ -52,8 +52,7 @@ const char* BindAdvice(int error) {
     case EADDRNOTAVAIL:
     case ENODEV:
       return " (no interface of this machine has that name or address: use *, a number, or the "
-             "name "
-             "of an interface such as eth0)";
+             "name of an interface such as eth0)";
     case EACCES:
     case EPERM:
       return " (not permitted: is the port below 1024, or may this user not write to the directory "
