@@ -104,11 +104,13 @@ def finish(result: Result, sender: Sender, patience: float = _DRAIN_S) -> None:
     """Stops a sender, waits for its callbacks, ends it and notes what it measured."""
     sender.stop()
     status = sender.drain(patience)
-    result.need(status["drained"], f"callbacks missing after {patience:g} s: {status['stats']}")
+    result.need(
+        status["drained"], f"no callback for {patience:g} s, some missing: {status['stats']}"
+    )
     result.memory_mb = max(result.memory_mb, sender.memory_mb())
     status = sender.disconnect()
     result.stall_ms = max(result.stall_ms, status["longest_send_ms"])
-    result.need(not status["violations"], f"rules broken: {status['violations']}")
+    result.need(not sender.violations, f"rules broken: {sender.violations}")
     result.need(status["service_down"] == 0, "EVT_SERVICE_DOWN although it did not give up")
 
 

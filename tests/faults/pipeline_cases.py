@@ -176,7 +176,7 @@ def _shutdown(rig: Rig, scale: Scale, state: str, spooled: bool) -> Result:
     result.note = f"disconnect took {status['disconnect_ms']:.0f} ms"
     # flush-timeout and a second, by the contract
     result.need(status["disconnect_ms"] < 2000, result.note)
-    result.need(not status["violations"], f"rules broken: {status['violations']}")
+    result.need(not sender.violations, f"rules broken: {sender.violations}")
     if spooled:
         result.need(journal.failed() == 0, f"{journal.failed()} failed in spite of the spool")
         with rig.sender(rig.proxied(), topic, name=f"{topic}-next", **options) as after:

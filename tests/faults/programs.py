@@ -182,6 +182,7 @@ class Sender(_Program):
         Raises:
             FaultError: there is no handle; the text holds the reason.
         """
+        self.violations: list[str] = []  # each is in one status only
         self.journal = folder / f"{name}.journal"
         config = folder / f"{name}.txt"
         config.write_text(to_ini(options), encoding="utf-8")
@@ -207,6 +208,7 @@ class Sender(_Program):
         status: dict[str, Any] = json.loads(self._read(timeout))
         if "error" in status:
             raise FaultError(status["error"])
+        self.violations += status["violations"]
         return status
 
     def status(self) -> dict[str, Any]:
@@ -221,9 +223,19 @@ class Sender(_Program):
         """Ends the sending."""
         return self.ask("stop")
 
-    def drain(self, seconds: float) -> dict[str, Any]:
-        """Waits for the callbacks that are due; "drained" tells whether all came."""
-        return self.ask(f"drain {seconds * 1000:.0f}", seconds + _ANSWER_S)
+    def drain(self, patience: float) -> dict[str, Any]:
+        """Waits for the callbacks that are due; "drained" tells whether all came.
+
+        Args:
+            patience: gives up when none came for so many seconds.
+        """
+        called, last = -1, 0.0
+        while True:
+            status = self.ask("drain 1000")
+            if status["called"] != called:
+                called, last = status["called"], time.monotonic()
+            if status["drained"] or time.monotonic() - last > patience:
+                return status
 
     def disconnect(self) -> dict[str, Any]:
         """Ends the connection and the program."""
