@@ -52,7 +52,7 @@ def results(
 
 @pytest.mark.parametrize("case", ALL, ids=[":".join(each) for each in ALL])
 def test_fault(results: Results, case: tuple[str, str]) -> None:
-    rows = results[case].result(timeout=240)
+    rows = results[case].result(timeout=850)
     print(as_markdown(rows))
     assert rows
     assert [problem for row in rows for problem in row.problems] == []
