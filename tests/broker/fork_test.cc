@@ -36,7 +36,7 @@ void Ignore(NvMsgBrokerErrorType, void*, int, char*, void*) {}
 
 // 7: as it has to be; the others say where it went wrong.
 int UseInChild(Fake& fake, NvMsgBrokerClientHandle parents) {
-  alarm(60);
+  alarm(300);
   char payload[] = "x", topic[] = "topic";
   char* topics[] = {topic};
   const NvMsgBrokerClientMsg message{topic, payload, 1};

@@ -27,7 +27,7 @@ namespace {
 int InChild(const std::function<int()>& body) {
   const pid_t child = fork();
   if (child == 0) {
-    alarm(60);
+    alarm(300);
     _exit(body());
   }
   int status = 0;
@@ -113,7 +113,7 @@ TEST_F(SpoolForkTest, AChildThatLivesOnKeepsNoLock) {
   ASSERT_EQ(pipe2(report, O_CLOEXEC), 0);
   const pid_t owner = fork();
   if (owner == 0) {
-    alarm(60);
+    alarm(300);
     const Result<SpoolFile> file = SpoolFile::Claim(identity_);
     if (fork() == 0) {  // it reports itself: only then is its fork over
       const pid_t worker = getpid();
