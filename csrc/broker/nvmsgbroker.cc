@@ -3,27 +3,35 @@
 #include "nvmsgbroker.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "broker/client_settings.h"
-#include "broker/loader.h"
-#include "broker/registry.h"
+#include "broker/client_handles.h"
+#include "core/base/fork.h"
 #include "core/base/guard.h"
+#include "core/base/log.h"
+#include "host/connection.h"
 
 #define DSMSG_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 
-using dsmsg::BrokerLog;
-using dsmsg::Connection;
-using dsmsg::Registry;
+using dsmsg::ClientHandles;
+using dsmsg::host::Connection;
+using dsmsg::host::SendResult;
+
+/// The one logger of the library.
+dsmsg::Logger& Log() {
+  static dsmsg::PerProcess<dsmsg::Logger> logger;
+  return logger.Get("NVMSGBROKER");
+}
 
 NvMsgBrokerErrorType Refuse(const char* function, const std::string& reason) {
   const std::string line = std::string(function) + ": " + reason;
   // Rate-limited, because a host may repeat a wrong call for every message.
-  BrokerLog().Limited(dsmsg::LogLevel::kError, line, line);
+  Log().Limited(dsmsg::LogLevel::kError, line, line);
   return NV_MSGBROKER_API_ERR;
 }
 
@@ -33,51 +41,76 @@ auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body 
 }
 
 NvMsgBrokerErrorType RefuseHandle(const char* function, NvMsgBrokerClientHandle handle) {
-  return Refuse(function, Registry::Get().WhyNot(handle));
+  return Refuse(function, ClientHandles::Get().WhyNot(handle));
 }
 
 NvMsgBrokerClientHandle Connect(char* conn_str, const char* library_name,
                                 nv_msgbroker_connect_cb_t connect_cb, char* config) {
   const auto fail = [](const std::string& reason) {
-    BrokerLog().Error("connect: " + reason);
+    Log().Error("connect: " + reason);
     return NvMsgBrokerClientHandle{nullptr};
   };
   if (library_name == nullptr || *library_name == '\0')
     return fail("no adaptor was named (broker_proto_lib is NULL or empty)");
   Connection::Options options;
-  options.has_conn_str = conn_str != nullptr;
+  options.log = &Log();
   if (conn_str != nullptr) options.conn_str = conn_str;
-  options.has_config = config != nullptr;
   if (config != nullptr) options.config = config;
 
-  auto settings = dsmsg::ClientSettings::Load(options.config);
+  auto settings = dsmsg::host::HostSettings::Load(options.config.value_or(""));
   if (!settings.ok()) return fail(settings.status().message());
-  for (const std::string& warning : settings->warnings) BrokerLog().Warn(warning);
+  for (const std::string& warning : settings->warnings) Log().Warn(warning);
   options.settings = std::move(settings.value());
 
-  auto library = dsmsg::AdaptorLibrary::Load(library_name);
+  auto library = dsmsg::host::AdaptorLibrary::Load(library_name);
   if (!library.ok()) return fail(library.status().message());
-  options.library = std::move(library.value());
+  options.library = library.value();
 
-  const auto entry = Registry::Get().Connect(std::move(options), connect_cb);
-  if (!entry.ok()) return fail(entry.status().message());
+  const auto entry = ClientHandles::Get().Connect(std::move(options), connect_cb);
+  if (!entry.ok()) {
+    return fail(library.value()->protocol() + " (" + library.value()->path() +
+                "): " + entry.status().message());
+  }
   entry->client->notifier->ConnectReturning();
   return entry->client->handle;
 }
 
+/// A message that was not taken. Rate-limited by adaptor.
+NvMsgBrokerErrorType NotTaken(const Connection& connection, SendResult result) {
+  const char* reason = nullptr;
+  if (result == SendResult::kTooLarge) reason = "the payload is larger than queue-bytes";
+  if (result == SendResult::kFull) {
+    reason =
+        "the queue stayed full for overflow-timeout (is the broker too slow? see queue-size, "
+        "queue-bytes)";
+  }
+  if (reason != nullptr) {
+    Log().Limited(dsmsg::LogLevel::kError, reason + connection.library().path(),
+                  "send_async: " + connection.Name() + ": " + reason);
+  }
+  return result == SendResult::kReconnecting ? NV_MSGBROKER_API_RECONNECTING : NV_MSGBROKER_API_ERR;
+}
+
 NvMsgBrokerErrorType Send(NvMsgBrokerClientHandle handle, const NvMsgBrokerClientMsg& message,
                           nv_msgbroker_send_cb_t callback, void* user_ptr) {
-  const Registry::Entry entry = Registry::Get().Find(handle);
+  const ClientHandles::Entry entry = ClientHandles::Get().Find(handle);
   if (!entry) return RefuseHandle("send_async", handle);
   if (message.payload == nullptr || message.payload_len == 0)
     return Refuse("send_async", "the payload is NULL or empty");
+  Connection& connection = entry.connection();
+  if (message.topic == nullptr && !connection.library().ours())
+    return Refuse("send_async", connection.Name() + ": this adaptor needs a topic");
   entry.client->notifier->HostCalled();
-  return entry.connection->Send(entry.client, message, callback, user_ptr);
+  const SendResult result = connection.Send(
+      entry.client,
+      {message.topic, static_cast<const uint8_t*>(message.payload), message.payload_len, {}, 0},
+      {callback, user_ptr});
+  return result == SendResult::kOk ? NV_MSGBROKER_API_OK : NotTaken(connection, result);
 }
 
 NvMsgBrokerErrorType Subscribe(NvMsgBrokerClientHandle handle, char** topics, int count,
                                nv_msgbroker_subscribe_cb_t callback, void* user_ptr) {
-  const Registry::Entry entry = Registry::Get().Find(handle);
+  const ClientHandles::Entry entry = ClientHandles::Get().Find(handle);
   if (!entry) return RefuseHandle("subscribe", handle);
   if (topics == nullptr || count <= 0 || callback == nullptr)
     return Refuse("subscribe", "topics or callback is NULL, or there is no topic");
@@ -89,18 +122,26 @@ NvMsgBrokerErrorType Subscribe(NvMsgBrokerClientHandle handle, char** topics, in
       names.emplace_back(topics[i]);
   }
   entry.client->notifier->HostCalled();
-  return entry.connection->Subscribe(entry.client, std::move(names), callback, user_ptr);
+  const bool done =
+      entry.connection().Subscribe(entry.client, std::move(names), callback, user_ptr);
+  return done ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_ERR;
 }
 
 NvMsgBrokerErrorType Disconnect(NvMsgBrokerClientHandle handle) {
   // Only looked at: keeping the connection would keep its adaptor's library loaded.
   uint64_t id = 0;
-  if (const Registry::Entry entry = Registry::Get().Find(handle)) id = entry.connection->id();
+  if (const auto entry = ClientHandles::Get().Find(handle)) id = entry.connection().id();
   if (id == 0) return RefuseHandle("disconnect", handle);
-  if (dsmsg::CallbackScope::Inside(id))
+  if (dsmsg::host::CallbackScope::Inside(id))
     return Refuse("disconnect", "called from inside a callback of the same connection");
-  return Registry::Get().Disconnect(handle) ? NV_MSGBROKER_API_OK
-                                            : RefuseHandle("disconnect", handle);
+  const ClientHandles::Entry entry = ClientHandles::Get().Take(handle);
+  if (!entry) return RefuseHandle("disconnect", handle);
+  entry.client->notifier->Close();
+  const dsmsg::Status status =
+      Connection::Leave(entry.slot, entry.client,
+                        Connection::Clock::now() + entry.connection().settings().flush_timeout);
+  if (!status.ok()) Log().Error("disconnect: " + status.message());
+  return NV_MSGBROKER_API_OK;
 }
 
 }  // namespace

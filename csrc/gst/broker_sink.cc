@@ -143,13 +143,13 @@ bool BrokerSink::MakeTemplate(const SinkSettings& s) {
 }
 
 bool BrokerSink::Connect(const SinkSettings& s) {
-  auto library = AdaptorLibrary::Load(s.proto_lib.empty() ? s.adaptor : s.proto_lib);
+  auto library = host::AdaptorLibrary::Load(s.proto_lib.empty() ? s.adaptor : s.proto_lib);
   if (!library.ok()) {
     GST_ELEMENT_ERROR(element_, LIBRARY, INIT, ("%s", library.status().message().c_str()),
                       ("from the property %s", s.proto_lib.empty() ? "adaptor" : "proto-lib"));
     return false;
   }
-  const AdaptorLibrary& adaptor = *library.value();
+  const host::AdaptorLibrary& adaptor = *library.value();
   topic_ = s.topic;
   if (topic_.empty() && !adaptor.ours()) topic_ = TopicOfConnStr(s.conn_str, adaptor.protocol());
 
@@ -166,10 +166,14 @@ bool BrokerSink::Connect(const SinkSettings& s) {
   auto engine = SendEngine::Start(std::move(options));
   if (!engine.ok()) {
     reporter_.reset();
+    const bool refused = engine.status().code() == Code::kUnavailable && !adaptor.ours();
     // The connection string itself may hold a password: the adaptor's words name the host.
     GST_ELEMENT_ERROR(element_, RESOURCE, OPEN_WRITE,
-                      ("Cannot connect through the %s adaptor: %s", adaptor.protocol().c_str(),
-                       engine.status().message().c_str()),
+                      ("Cannot connect through the %s adaptor: %s%s%s", adaptor.protocol().c_str(),
+                       engine.status().message().c_str(), refused ? "; check the property " : "",
+                       !refused             ? ""
+                       : s.conn_str.empty() ? "config"
+                                            : "conn-str"),
                       ("adaptor %s, config %s", adaptor.path().c_str(),
                        s.config.empty() ? "-" : s.config.c_str()));
     return false;

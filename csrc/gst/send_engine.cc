@@ -1,32 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gst/send_engine.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "core/base/fork.h"
 #include "core/base/guard.h"
 #include "core/base/thread.h"
-#include "gst/adaptor_link.h"
 
 namespace dsmsg {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using host::Connection;
+using host::ConnectionState;
+using host::SendResult;
+
+// Host A's own minimum for the Azure adaptors, whose SDK is costly to poll.
+constexpr Millis kAzurePause{10};
+// This queue waits itself, and can be interrupted: what is ahead of it would only be lost at the
+// end.
+constexpr size_t kMostAhead = 64;
+// Whatever overflow-timeout says: the stream waits for a full queue as long as it takes.
+constexpr Millis kFullPatience{100};
+constexpr const char* kTooLate = "not handed to the adaptor before flush-timeout";
+
+Logger& SinkLog() {
+  static PerProcess<Logger> logger;
+  return logger.Get("DSMSGBROKER");
+}
+
+std::optional<std::string> UnlessEmpty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
+/// Why a message failed, where the adaptor does not say it.
+std::string Explain(SendResult result, const host::AdaptorLibrary& library) {
+  switch (result) {
+    case SendResult::kUnknownTopic:
+      return "the broker does not know the topic";
+    case SendResult::kUnanswered:
+      return "the adaptor never called back";
+    case SendResult::kGivenUp:
+      return "there was no connection within max-retry-limit";
+    case SendResult::kReconnecting:
+      return "the connection is lost, and as many messages wait for it as queue-size and "
+             "queue-bytes of [nvmsgbroker] let";
+    case SendResult::kClosed:
+      return kTooLate;
+    case SendResult::kTooLarge:
+      return "the payload is larger than queue-bytes of [nvmsgbroker]";
+    default:
+      return "the " + library.protocol() + " adaptor reported an error (its log says why)";
+  }
+}
 
 }  // namespace
 
-struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
-  State(Options settings, AdaptorLink::Slots::SlotPtr joined)
-      : options(std::move(settings)), slot(std::move(joined)), link(*slot->value) {}
+/// Threads: OnState and OnSent on the connection's, Worker on a thread of its own; all under
+/// `mutex`, which is taken after the connection's.
+class SendEngine::State final : public host::User,
+                                public std::enable_shared_from_this<SendEngine::State> {
+ public:
+  explicit State(Options settings) : options(std::move(settings)) {}
+
+  void OnState(ConnectionState state) override;
+  void OnSent(const host::Ticket& ticket, SendResult result) override;
 
   void Worker();
-  void Completed(NvDsMsgApiErrorType code);
-  void Heard(NvDsMsgApiEventType event);
-  void Fail(std::unique_lock<std::mutex>& lock, NvDsMsgApiErrorType code);
+  SendResult Send(OutPayload* payload);
+  void Fail(std::unique_lock<std::mutex>& lock, SendResult result);
   void Note(uint64_t count, std::string reason);
   void Tell(bool of_message) const {
     if (!closed && options.on_failure) options.on_failure(of_message);
@@ -34,15 +84,11 @@ struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
   void GiveUpQueue();
   bool MustNotWait() const { return interrupted || paused || stopping; }
   bool Idle() const { return queue.empty() && !submitting && counters.pending == 0; }
-
-  static void OnSent(void* user_ptr, NvDsMsgApiErrorType code) {
-    static_cast<State*>(user_ptr)->Completed(code);
-  }
+  Connection& connection() const { return *slot->value; }
+  const host::AdaptorLibrary& library() const { return *options.library; }
 
   const Options options;
-  const AdaptorLink::Slots::SlotPtr slot;
-  AdaptorLink& link;  // of the slot
-  uint64_t listener = 0;
+  Connection::Slots::SlotPtr slot;  // set before the worker starts
   std::thread worker;
 
   mutable std::mutex mutex;      // guards all below
@@ -52,9 +98,10 @@ struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
   std::deque<OutPayload> queue;
   Counters counters;
   Failures failures;
+  ConnectionState bad_news = ConnectionState::kUp;  // not taken yet
   bool interrupted = false;
   bool paused = true;
-  bool submitting = false;  // the worker is inside send_async
+  bool submitting = false;  // the worker is inside Send
   bool stopping = false;    // the worker sends what is queued, then ends
   bool closed = false;      // after Stop()
   bool worker_done = false;
@@ -62,31 +109,34 @@ struct SendEngine::State : std::enable_shared_from_this<SendEngine::State> {
 };
 
 Result<std::unique_ptr<SendEngine>> SendEngine::Start(Options options) {
-  auto slot = AdaptorLink::Join({options.library, options.conn_str, options.config, options.sleep});
+  const host::AdaptorLibrary& library = *options.library;
+  Connection::Options wanted;
+  wanted.library = options.library;
+  wanted.conn_str = UnlessEmpty(options.conn_str);
+  wanted.config = UnlessEmpty(options.config);
+  wanted.log = &SinkLog();
+  wanted.work_pause = options.sleep;
+  wanted.most_ahead = kMostAhead;
+  if (!library.ours()) {
+    if (library.protocol().starts_with("AZURE"))
+      wanted.work_pause = std::max(options.sleep, kAzurePause);
+    auto settings = host::HostSettings::Load(options.config);
+    if (!settings.ok()) return settings.status();
+    for (const std::string& warning : settings->warnings) SinkLog().Warn(warning);
+    wanted.settings = std::move(settings.value());
+    wanted.settings.overflow_timeout = kFullPatience;
+  }
+  auto state = std::make_shared<State>(std::move(options));
+  auto slot = Connection::Join(std::move(wanted), state);
   if (!slot.ok()) return slot.status();
-  auto state = std::make_shared<State>(std::move(options), std::move(slot.value()));
-  state->listener =
-      state->link.Listen([weak = std::weak_ptr<State>(state)](NvDsMsgApiEventType event) {
-        if (const std::shared_ptr<State> alive = weak.lock()) alive->Heard(event);
-      });
+  state->slot = std::move(slot.value());
   try {
     state->worker = StartThread("dsmsg-send", [state] { state->Worker(); });
   } catch (const std::system_error& error) {
-    state->link.Unlisten(state->listener);
-    if (AdaptorLink::Leave(state->slot)) (void)state->link.End(Clock::now());
+    (void)Connection::Leave(state->slot, state, Clock::now());
     return Status(Code::kInternal, error.what());
   }
   return std::unique_ptr<SendEngine>(new SendEngine(std::move(state)));
-}
-
-void SendEngine::State::Heard(NvDsMsgApiEventType event) {
-  if (event == NVDS_MSGAPI_EVT_SUCCESS) return;
-  const std::string reason = link.LastError();
-  const std::lock_guard lock(mutex);
-  failures.link = event == NVDS_MSGAPI_EVT_DISCONNECT ? "the broker ended the connection"
-                                                      : "the broker is out of reach";
-  if (!reason.empty()) failures.link += ": " + reason;
-  Tell(false);
 }
 
 SendEngine::~SendEngine() {
@@ -139,19 +189,36 @@ SendEngine::Counters SendEngine::counters() const {
 }
 
 SendEngine::Failures SendEngine::TakeFailures() {
-  const std::lock_guard lock(state_->mutex);
-  return std::exchange(state_->failures, Failures());
+  Failures failures;
+  ConnectionState news = ConnectionState::kUp;
+  {
+    const std::lock_guard lock(state_->mutex);
+    failures = std::exchange(state_->failures, Failures());
+    news = std::exchange(state_->bad_news, ConnectionState::kUp);
+  }
+  if (news == ConnectionState::kUp) return failures;
+  const std::string reason = library().LastError(state_->connection().handle());
+  failures.connection = news == ConnectionState::kDown
+                            ? "the broker is out of reach"
+                            : "the connection is lost: connecting again, messages wait";
+  if (!reason.empty()) failures.connection += ": " + reason;
+  return failures;
 }
 
 Status SendEngine::CheckTopic(const std::string& topic) const {
-  return state_->link.CheckTopic(topic);
+  const auto check = library().api().check_topic;
+  if (check == nullptr || check(state_->connection().handle(), topic.c_str()) == NVDS_MSGAPI_OK)
+    return {};
+  return {Code::kInvalidArgument, library().LastError(nullptr)};
 }
 
-std::string SendEngine::AdaptorStats() const { return state_->link.Stats(); }
+std::string SendEngine::AdaptorStats() const {
+  return library().Stats(state_->connection().handle());
+}
 
-const AdaptorLibrary& SendEngine::library() const { return state_->link.library(); }
+const host::AdaptorLibrary& SendEngine::library() const { return state_->library(); }
 
-// ---------------------------------------------------------------- the worker: queue -> send_async
+// ---------------------------------------------------------------- the worker: queue -> connection
 
 void SendEngine::State::Worker() {
   std::unique_lock lock(mutex);
@@ -162,26 +229,21 @@ void SendEngine::State::Worker() {
       if (stopping) break;
       continue;
     }
-    const OutPayload payload = std::move(queue.front());
+    OutPayload payload = std::move(queue.front());
     queue.pop_front();
-    // Counted before the call: an adaptor of others may call back before it returns.
+    // Counted before the call: the end may come before it returns.
     submitting = true;
     ++counters.sent;
     ++counters.pending;
     room.notify_one();
     lock.unlock();
-    gsize size = 0;
-    const auto* data = static_cast<const uint8_t*>(g_bytes_get_data(payload.bytes.get(), &size));
-    link.NotePending();
-    const NvDsMsgApiErrorType code =
-        link.Send({data, size, &payload.topic, &payload.key, payload.timestamp_ms}, &OnSent, this);
-    if (code != NVDS_MSGAPI_OK) link.NoteDone();
+    const SendResult result = Send(&payload);
     lock.lock();
     submitting = false;
-    if (code != NVDS_MSGAPI_OK) {
+    if (result != SendResult::kOk) {
       --counters.sent;
-      if (counters.pending > 0) --counters.pending;  // 0: Stop() gave it up
-      Fail(lock, code);
+      --counters.pending;
+      Fail(lock, result);
     }
     if (Idle()) idle.notify_all();
   }
@@ -189,25 +251,35 @@ void SendEngine::State::Worker() {
   idle.notify_all();
 }
 
+/// A full queue is waited for, like a slow adaptor.
+SendResult SendEngine::State::Send(OutPayload* payload) {
+  gsize size = 0;
+  const auto* data = static_cast<const uint8_t*>(g_bytes_get_data(payload->bytes.get(), &size));
+  char* topic = payload->topic.empty() ? nullptr : payload->topic.data();
+  SendResult result = SendResult::kFull;
+  while (result == SendResult::kFull) {
+    result = connection().Send(shared_from_this(),
+                               {topic, data, size, payload->key, payload->timestamp_ms}, {});
+  }
+  return result;
+}
+
 void SendEngine::State::GiveUpQueue() {
   if (queue.empty()) return;
   const uint64_t count = queue.size();
   queue.clear();
   counters.failed += count;
-  Note(count, "not handed to the adaptor before flush-timeout");
+  Note(count, kTooLate);
 }
 
-/// A message failed: the adaptor knows why. Unlocks for a moment.
-void SendEngine::State::Fail(std::unique_lock<std::mutex>& lock, NvDsMsgApiErrorType code) {
+/// A message failed: the adaptor may know why. Unlocks for a moment.
+void SendEngine::State::Fail(std::unique_lock<std::mutex>& lock, SendResult result) {
   ++counters.failed;
   lock.unlock();
-  std::string reason = link.LastError();
-  if (reason.empty()) {
-    reason =
-        code == NVDS_MSGAPI_UNKNOWN_TOPIC
-            ? "the broker does not know the topic"
-            : "the " + link.library().protocol() + " adaptor reported an error (its log says why)";
-  }
+  std::string reason = result == SendResult::kUnanswered
+                           ? std::string()
+                           : library().LastError(connection().handle());
+  if (reason.empty()) reason = Explain(result, library());
   lock.lock();
   Note(1, std::move(reason));
 }
@@ -219,34 +291,30 @@ void SendEngine::State::Note(uint64_t count, std::string reason) {
   Tell(true);
 }
 
-// ---------------------------------------------------------------- the work thread: completions
+// ---------------------------------------------------------------- told by the connection
 
-void SendEngine::State::Completed(NvDsMsgApiErrorType code) {
-  link.NoteDone();
+void SendEngine::State::OnState(ConnectionState state) {
+  if (state == ConnectionState::kUp) return;
+  // Adaptors of ours reconnect by themselves, often before anybody would notice.
+  if (state == ConnectionState::kReconnecting && library().ours()) return;
+  const std::lock_guard lock(mutex);
+  bad_news = state;
+  Tell(false);
+}
+
+void SendEngine::State::OnSent(const host::Ticket&, SendResult result) {
   std::unique_lock lock(mutex);
-  if (closed) return;  // too late: it was counted as failed
-  if (counters.pending > 0) --counters.pending;
-  if (code == NVDS_MSGAPI_OK) {
+  --counters.pending;
+  if (result == SendResult::kRefused) --counters.sent;
+  if (result == SendResult::kOk) {
     ++counters.ok;
   } else {
-    Fail(lock, code);
+    Fail(lock, result);
   }
   if (Idle()) idle.notify_all();
 }
 
 // ---------------------------------------------------------------- the end
-
-namespace {
-
-/// For adaptors that may call back after the end: what they point to stays for ever.
-void KeepForEver(std::shared_ptr<void> state) {
-  static std::mutex mutex;
-  static auto* const kept = new std::deque<std::shared_ptr<void>>;
-  const std::lock_guard lock(mutex);
-  kept->push_back(std::move(state));
-}
-
-}  // namespace
 
 Status SendEngine::Stop() {
   State& s = *state_;
@@ -256,38 +324,31 @@ Status SendEngine::Stop() {
   s.deadline = Clock::now() + s.options.flush_timeout;
   s.todo.notify_all();
   s.room.notify_all();
-  const bool worker_ended =
-      s.idle.wait_until(lock, s.deadline + AdaptorLink::kGrace, [&] { return s.worker_done; });
+  const auto done = [&] { return s.worker_done; };
+  bool worker_ended = s.idle.wait_until(lock, s.deadline, done);
+  if (!worker_ended) {
+    lock.unlock();
+    s.connection().Close(s);
+    lock.lock();
+    worker_ended = s.idle.wait_until(lock, s.deadline + Connection::kGrace, done);
+  }
   lock.unlock();
   if (worker_ended) {
     s.worker.join();
   } else {
     s.worker.detach();
-    s.link.Abandon();
   }
-  const Status status = LeaveLink(worker_ended);
+  Status status = Connection::Leave(s.slot, state_, s.deadline);
+  if (status.ok() && !worker_ended)
+    status = Status(Code::kInternal, s.connection().Name() +
+                                         " does not return from send_async: its connection, "
+                                         "which other sinks share, was left as it is");
   lock.lock();
   s.GiveUpQueue();
-  const uint64_t lost = std::exchange(s.counters.pending, 0);
-  s.counters.failed += lost;
-  if (lost > 0) s.Note(lost, "the adaptor never called back");
+  // A result that is being told at this moment is still counted.
+  s.idle.wait_until(lock, s.deadline + Connection::kGrace, [&] { return s.counters.pending == 0; });
   s.closed = true;
-  if (lost > 0 || !status.ok()) KeepForEver(state_);
   return status;
-}
-
-/// Ends the link, or where others use it waits for the messages of this engine.
-Status SendEngine::LeaveLink(bool worker_ended) {
-  State& s = *state_;
-  s.link.Unlisten(s.listener);
-  if (AdaptorLink::Leave(s.slot)) return s.link.End(s.deadline);
-  if (!worker_ended)
-    return {Code::kInternal, "the adaptor " + s.link.library().path() +
-                                 " does not return from send_async: its connection, which other "
-                                 "sinks share, was left as it is"};
-  std::unique_lock lock(s.mutex);
-  s.idle.wait_until(lock, s.deadline, [&] { return s.counters.pending == 0; });
-  return {};
 }
 
 }  // namespace dsmsg

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands between the sink's streaming thread and an adaptor: a small bounded queue and a
-// worker that calls send_async, on a link (adaptor_link.h) that it may share with other engines. A
-// call into an adaptor cannot be cancelled; a wait for room in this queue can, and that is what
-// makes the element's state changes prompt.
+// What stands between the sink's streaming thread and a connection (csrc/host), which it may share
+// with other sinks: a small bounded queue and a worker that sends. A call into an adaptor cannot be
+// cancelled; a wait for room in this queue can, and that is what makes the element's state changes
+// prompt.
 #ifndef DSMSG_GST_SEND_ENGINE_H_
 #define DSMSG_GST_SEND_ENGINE_H_
 
@@ -14,9 +14,8 @@
 #include <memory>
 #include <string>
 
-#include "broker/loader.h"
 #include "core/base/status.h"
-#include "core/options/config.h"
+#include "host/connection.h"
 
 namespace dsmsg {
 
@@ -36,32 +35,31 @@ struct OutPayload {
 
 /// Threads: Offer and Drain on one streaming thread at a time; SetInterrupted, SetPaused, counters,
 /// TakeFailures and AdaptorStats from any thread; Start and Stop by the owner, Stop when nobody is
-/// inside another function. Ownership: keeps the adaptor's library loaded; the connection is ended
-/// by Stop() of the last engine that uses it.
+/// inside another function. Ownership: keeps the connection, and by it the adaptor's library.
 class SendEngine {
  public:
   struct Options {
-    std::shared_ptr<const AdaptorLibrary> library;
-    std::string conn_str, config;
-    Millis sleep{0};              // between two calls of do_work
-    Millis flush_timeout{10000};  // bound of what Stop() waits for messages
+    std::shared_ptr<const host::AdaptorLibrary> library;
+    std::string conn_str, config;  // "": NULL for the adaptor
+    Millis sleep{0};               // between two calls of do_work; of the sink that connects first
+    Millis flush_timeout{10000};   // bound of what Stop() waits for messages
     size_t queue_size = 64;
-    /// Called after something was noted for TakeFailures(), from any thread, under the engine's
-    /// lock and never after Stop(): must return at once and not call the engine. `of_message`: a
-    /// message failed; else the adaptor spoke about its link.
+    /// Called after something was noted for TakeFailures(), from any thread, under locks and never
+    /// after Stop(): must return at once and not call the engine. `of_message`: a message failed;
+    /// else the state of the connection changed.
     std::function<void(bool of_message)> on_failure;
   };
   struct Counters {
-    uint64_t sent = 0;    // taken by the adaptor
-    uint64_t ok = 0;      // acknowledged
-    uint64_t failed = 0;  // refused by the adaptor, completed with an error, or given up at the end
-    uint64_t pending = 0;  // taken by the adaptor, no callback yet
+    uint64_t sent = 0;     // taken by the connection, and not refused by the adaptor
+    uint64_t ok = 0;       // acknowledged
+    uint64_t failed = 0;   // not taken, refused, completed with an error, or given up at the end
+    uint64_t pending = 0;  // taken by the connection, not ended yet
     uint64_t queued = 0;   // waiting in this queue
   };
   struct Failures {
-    uint64_t count = 0;  // messages failed since the last call
-    std::string reason;  // of the last one
-    std::string link;    // what the adaptor said about its link, if anything
+    uint64_t count = 0;      // messages failed since the last call
+    std::string reason;      // of the last one
+    std::string connection;  // what happened to the connection, if anything
   };
   enum class Push { kTaken, kInterrupted, kStopped };
   enum class Drained { kAll, kInterrupted, kTimeout };
@@ -82,9 +80,9 @@ class SendEngine {
   void SetPaused(bool paused);
   /// Waits until every payload is acknowledged or failed.
   Drained Drain(std::chrono::steady_clock::time_point deadline);
-  /// Sends what is queued (at most flush-timeout), joins the worker, then ends the link or, where
-  /// other engines share it, waits for the messages of this one. An adaptor that does not return
-  /// from a call is left alone with its threads, after a bounded wait: the status says which call.
+  /// Sends what is queued (at most flush-timeout), joins the worker, then leaves the connection,
+  /// which waits for what is pending. An adaptor that does not return from a call is left alone
+  /// with its threads, after a bounded wait: the status says which call.
   Status Stop();
 
   /// Whether messages with this topic ("": none) have somewhere to go, as far as the adaptor says.
@@ -94,14 +92,13 @@ class SendEngine {
   Failures TakeFailures();
   /// JSON of the adaptor, or empty.
   std::string AdaptorStats() const;
-  const AdaptorLibrary& library() const;
+  const host::AdaptorLibrary& library() const;
 
  private:
-  struct State;
+  class State;
   explicit SendEngine(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  Status LeaveLink(bool worker_ended);
 
-  // Shared with the threads: one that an adaptor never lets go keeps it.
+  // Shared with the worker and the connection: one that an adaptor never lets go keeps it.
   const std::shared_ptr<State> state_;
   bool stopped_ = false;
 };

@@ -191,9 +191,9 @@ void SinkReporter::Loop() {
 void SinkReporter::ReportFailures() {
   const std::lock_guard guard(post_mutex_);
   const SendEngine::Failures failures = take_();
-  if (!failures.link.empty()) {
-    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", failures.link.c_str()),
-                        ("reported by the adaptor's connect callback"));
+  if (!failures.connection.empty()) {
+    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", failures.connection.c_str()),
+                        ("the property stats has the totals; the log may have more"));
   }
   if (failures.count == 0 || on_error_ == OnError::kDrop) return;
   const std::string text = std::to_string(failures.count) +

@@ -25,7 +25,8 @@ bool NamesTopic(const std::string& config_file) {
 }
 
 /// A third-party adaptor may have a topic that we cannot know of, or need none.
-void WarnOfForeignTopic(GstElement* element, const SinkSettings& s, const AdaptorLibrary& adaptor) {
+void WarnOfForeignTopic(GstElement* element, const SinkSettings& s,
+                        const host::AdaptorLibrary& adaptor) {
   if (adaptor.protocol().starts_with("AZURE") || NamesTopic(s.config)) return;
   GST_ELEMENT_WARNING(
       element, RESOURCE, SETTINGS,
@@ -55,7 +56,7 @@ bool CheckSinkTopic(GstElement* element, const SinkSettings& s, const std::strin
                       (nullptr));
     return false;
   }
-  const AdaptorLibrary& adaptor = engine.library();
+  const host::AdaptorLibrary& adaptor = engine.library();
   const Status status = engine.CheckTopic(topic);
   if (!status.ok()) {
     const bool in_conn_str = !adaptor.protocol().starts_with("AMQP");

@@ -359,7 +359,7 @@ TEST_F(Calls, TheRoomOfOneLargeMessageIsForAllWhoFit) {
     threads.emplace_back([&] { sends.Send(handle, std::string(30, 'y')); });
   // All are with the broker before it has answered one of them.
   EXPECT_TRUE(Plain().WaitFor([](const fake::State& state) {
-    return !state.links.empty() && state.links.begin()->second->waiting.size() == 3;
+    return !state.connections.empty() && state.connections.begin()->second->waiting.size() == 3;
   }));
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);

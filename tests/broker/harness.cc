@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness.h"
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,56 +35,36 @@ Events& TheEvents() {
 
 }  // namespace
 
-Fake::Fake(const char* path) : path_(path) {
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) throw std::runtime_error(dlerror());
-  control_ = reinterpret_cast<fake::Control* (*)()>(dlsym(library, "fake_control"))();
-}
-
-void Fake::Reset() {
-  const std::lock_guard lock(control_->mutex);
-  control_->state = fake::State();
-}
-
-bool Fake::WaitFor(const std::function<bool(const fake::State&)>& condition) {
-  std::unique_lock lock(control_->mutex);
-  return control_->changed.wait_for(lock, kPatience, [&] { return condition(control_->state); });
-}
-
-void Fake::Event(NvDsMsgApiEventType event) {
-  const auto links = With([](fake::State& state) { return state.links; });
-  for (const auto& [handle, link] : links) link->connect_cb(handle, event);
-}
-
 void Fake::LinkState(DsmsgLinkState state) {
-  const auto links = With([](fake::State& s) { return s.links; });
-  for (const auto& [handle, link] : links) link->link_cb(link->link_ptr, state, "test");
+  const auto connections = With([](fake::State& s) { return s.connections; });
+  for (const auto& [handle, connection] : connections)
+    connection->link_cb(connection->link_ptr, state, "test");
 }
 
 void Fake::Deliver(const std::string& topic, const std::string& payload) {
-  const auto links = With([](fake::State& state) { return state.links; });
+  const auto connections = With([](fake::State& state) { return state.connections; });
   std::string name = topic, bytes = payload;
-  for (const auto& [handle, link] : links) {
+  for (const auto& [handle, connection] : connections) {
     const auto wanted = [&](const std::string& filter) {
       const bool pattern = filter.ends_with("/#");
       return pattern ? topic.starts_with(filter.substr(0, filter.size() - 1)) : filter == topic;
     };
-    if (std::none_of(link->topics.begin(), link->topics.end(), wanted)) continue;
-    link->subscribe_cb(NVDS_MSGAPI_OK, bytes.data(), static_cast<int>(bytes.size()), name.data(),
-                       link->subscribe_ptr);
+    if (std::none_of(connection->topics.begin(), connection->topics.end(), wanted)) continue;
+    connection->subscribe_cb(NVDS_MSGAPI_OK, bytes.data(), static_cast<int>(bytes.size()),
+                             name.data(), connection->subscribe_ptr);
   }
 }
 
 Fake& Plain() {
-  static auto* const fake = new Fake(DSMSG_TEST_PLAIN);
+  static auto* const fake = new Fake("fakeplain");
   return *fake;
 }
 Fake& Plain2() {
-  static auto* const fake = new Fake(DSMSG_TEST_PLAIN2);
+  static auto* const fake = new Fake("fakeplain2");
   return *fake;
 }
 Fake& Ours() {
-  static auto* const fake = new Fake(DSMSG_TEST_OURS);
+  static auto* const fake = new Fake("fake");
   return *fake;
 }
 
@@ -187,8 +166,8 @@ ConfigFile::ConfigFile(const std::string& text) : path_("/tmp/dsmsg-client-XXXXX
 ConfigFile::~ConfigFile() { unlink(path_.c_str()); }
 
 NvMsgBrokerClientHandle Connect(Fake& fake, const std::string& conn_str, char* config) {
-  std::string copy = conn_str;
-  return nv_msgbroker_connect(copy.data(), fake.path(), &OnConnectEvent, config);
+  std::string copy = conn_str, path = fake.path();
+  return nv_msgbroker_connect(copy.data(), path.data(), &OnConnectEvent, config);
 }
 
 void ClientTest::SetUp() {

@@ -23,30 +23,15 @@ namespace dsmsg::client_test {
 constexpr std::chrono::seconds kPatience{30};
 
 /// A fake adaptor, loaded until the end of the process.
-class Fake {
+class Fake : public fake::Adaptor {
  public:
-  explicit Fake(const char* path);
-  char* path() { return path_.data(); }
-  void Reset();
-  /// Changes or reads the state under its lock.
-  template <class Body>
-  auto With(Body body) {
-    const std::lock_guard lock(control_->mutex);
-    control_->changed.notify_all();
-    return body(control_->state);
-  }
-  bool WaitFor(const std::function<bool(const fake::State&)>& condition);
-  /// Tells an event to all links, or a message to all that subscribe.
-  void Event(NvDsMsgApiEventType event);
+  using Adaptor::Adaptor;
+  /// Tells a link state to all connections, or a message to all that subscribe.
   void LinkState(DsmsgLinkState state);
   void Deliver(const std::string& topic, const std::string& payload);
-
- private:
-  std::string path_;
-  fake::Control* control_ = nullptr;
 };
 
-Fake& Plain();   // an adaptor of others
+Fake& Plain();   // a third-party adaptor
 Fake& Plain2();  // the same in another library
 Fake& Ours();    // with the extensions
 

@@ -274,7 +274,7 @@ NvMsgBrokerErrorType Subscribe(NvMsgBrokerClientHandle handle, std::vector<std::
 }
 
 std::vector<std::string> TopicsOf(Fake& fake) {
-  return fake.With([](fake::State& state) { return state.links.begin()->second->topics; });
+  return fake.With([](fake::State& state) { return state.connections.begin()->second->topics; });
 }
 
 using Texts = std::vector<std::string>;

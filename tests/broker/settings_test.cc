@@ -2,8 +2,8 @@
 // Where the options come from, and what is wrong with them.
 #include <cstdlib>
 
-#include "broker/client_settings.h"
 #include "harness.h"
+#include "host/host_settings.h"
 
 namespace dsmsg::client_test {
 namespace {
@@ -13,7 +13,7 @@ constexpr const char* kNone = "/nonexistent/cfg_nvmsgbroker.txt";
 class Settings : public ClientTest {};
 
 TEST_F(Settings, DefaultsAreThoseOfDeepStream) {
-  const auto settings = ClientSettings::Load("", kNone);
+  const auto settings = host::HostSettings::Load("", kNone);
   ASSERT_TRUE(settings.ok());
   EXPECT_TRUE(settings->auto_reconnect);
   EXPECT_EQ(settings->retry_interval, Millis(2000));
@@ -23,9 +23,9 @@ TEST_F(Settings, DefaultsAreThoseOfDeepStream) {
   EXPECT_EQ(settings->queue_size, 100000U);
   EXPECT_EQ(settings->queue_bytes, uint64_t{256} << 20);
   EXPECT_EQ(settings->overflow_timeout, Millis(5000));
-  EXPECT_EQ(settings->report, ClientSettings::Report::kAuto);
+  EXPECT_EQ(settings->report, host::HostSettings::Report::kAuto);
   EXPECT_TRUE(settings->origin.empty());
-  EXPECT_FALSE(ClientOptions().empty());
+  EXPECT_FALSE(host::HostOptions().empty());
 }
 
 TEST_F(Settings, TheFirstFileWithTheGroupGivesAllOptions) {
@@ -36,17 +36,17 @@ TEST_F(Settings, TheFirstFileWithTheGroupGivesAllOptions) {
   ConfigFile deepstream("[nvmsgbroker]\nretry-interval=7\nmax_retry_limit=0\nauto-reconnect=0\n");
   ConfigFile other("[message-broker]\nretry-interval=99\n");
   setenv("NVMSGBROKER_CONFIG", named.path(), 1);
-  auto settings = ClientSettings::Load(adaptor.path(), deepstream.path());
+  auto settings = host::HostSettings::Load(adaptor.path(), deepstream.path());
   ASSERT_TRUE(settings.ok());
   EXPECT_EQ(settings->retry_interval, Millis(5000));
   EXPECT_EQ(settings->work_interval, std::chrono::microseconds(10000)) << "not from another file";
   EXPECT_EQ(settings->origin, adaptor.path());
-  settings = ClientSettings::Load(other.path(), deepstream.path());
+  settings = host::HostSettings::Load(other.path(), deepstream.path());
   ASSERT_TRUE(settings.ok());
   EXPECT_EQ(settings->retry_interval, Millis(6000));
   EXPECT_EQ(settings->work_interval, std::chrono::microseconds(123));
   unsetenv("NVMSGBROKER_CONFIG");
-  settings = ClientSettings::Load(kNone, deepstream.path());
+  settings = host::HostSettings::Load(kNone, deepstream.path());
   ASSERT_TRUE(settings.ok());
   EXPECT_EQ(settings->retry_interval, Millis(7000));
   EXPECT_EQ(settings->max_retry_limit, Millis(0));

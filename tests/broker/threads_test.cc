@@ -35,7 +35,7 @@ TEST_F(Threads, ManyConnectSendAndDisconnectOnSeveralAdaptors) {
   for (Fake* fake : fakes) {
     fake->With([](fake::State& state) {
       EXPECT_EQ(state.connects, state.disconnects);
-      EXPECT_TRUE(state.links.empty());
+      EXPECT_TRUE(state.connections.empty());
     });
   }
 }

@@ -3,13 +3,13 @@
 // behaviour towards GStreamer is tested in tests/gst.
 #include "gst/send_engine.h"
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,8 +21,8 @@ namespace {
 using std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience{60};
 
-std::shared_ptr<const AdaptorLibrary> Load(const char* path) {
-  auto library = AdaptorLibrary::Load(path);
+std::shared_ptr<const host::AdaptorLibrary> Load(const std::string& path) {
+  auto library = host::AdaptorLibrary::Load(path);
   EXPECT_TRUE(library.ok()) << library.status().message();
   return library.ok() ? library.value() : nullptr;
 }
@@ -46,7 +46,7 @@ TEST(SendEngineTest, InterruptedReadAndSentToAtOnce) {
   constexpr uint64_t kMessages = 5000;
   std::atomic<uint64_t> told{0};
   SendEngine::Options options;
-  options.library = Load(DSMSG_TEST_FAKE);
+  options.library = Load(fake::Path("fake"));
   ASSERT_NE(options.library, nullptr);
   options.queue_size = 8;
   options.on_failure = [&told](bool) { ++told; };
@@ -54,20 +54,15 @@ TEST(SendEngineTest, InterruptedReadAndSentToAtOnce) {
   ASSERT_TRUE(started.ok()) << started.status().message();
   SendEngine& engine = *started.value();
 
-  void* fake = dlopen(DSMSG_TEST_FAKE, RTLD_NOW | RTLD_LOCAL);
-  ASSERT_NE(fake, nullptr);
-  FakeControl& control = *reinterpret_cast<FakeControl* (*)()>(dlsym(fake, "fake_control"))();
-
+  fake::Adaptor adaptor("fake");
   std::atomic<bool> done{false};
   std::atomic<uint64_t> failures{0};
   std::thread state_changes([&] {
     for (bool on = false; !done; on = !on) {
       engine.SetPaused(on);
       engine.SetInterrupted(!on);
-      {
-        std::lock_guard lock(control.mutex);
-        control.completion = on ? NVDS_MSGAPI_ERR : NVDS_MSGAPI_OK;
-      }
+      adaptor.With(
+          [on](fake::State& state) { state.completion = on ? NVDS_MSGAPI_ERR : NVDS_MSGAPI_OK; });
       std::this_thread::yield();
     }
     engine.SetPaused(false);
@@ -94,7 +89,6 @@ TEST(SendEngineTest, InterruptedReadAndSentToAtOnce) {
   EXPECT_EQ(counters.ok + counters.failed, kMessages);
   EXPECT_EQ(failures, counters.failed);
   EXPECT_GE(told, counters.failed > 0 ? 1u : 0u);
-  dlclose(fake);
 }
 
 // Several sinks in one process, with a real adaptor that writes a file instead of contacting a

@@ -202,7 +202,7 @@ TEST(DeepStream, TheSinkSendsPayloadsOfTheOtherConverter) {
   ASSERT_EQ(h.Push(batch.Buffer()), GST_FLOW_OK);
   ASSERT_TRUE(h.PushEos());
   ASSERT_EQ(fake.Sent(), 1U);
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.messages[0].payload; }), batch.text);
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.messages[0].payload; }), batch.text);
   EXPECT_EQ(Stat(h.sink(), "filtered"), 1U);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/loader.h"
+#include "host/adaptor_library.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,18 +12,18 @@
 
 namespace {
 
-using dsmsg::AdaptorLibrary;
-using dsmsg::PackageOfLibrary;
-using dsmsg_test::FakePath;
+using dsmsg::host::AdaptorLibrary;
+using dsmsg::host::PackageOfLibrary;
+using fake::Path;
 using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 
 TEST(Loader, ResolvesTheContractAndOurExtensions) {
-  const auto library = AdaptorLibrary::Load(FakePath("fake"));
+  const auto library = AdaptorLibrary::Load(Path("fake"));
   ASSERT_TRUE(library.ok()) << library.status().message();
   EXPECT_EQ(library.value()->protocol(), "FAKE");
-  EXPECT_EQ(library.value()->path(), FakePath("fake"));
+  EXPECT_EQ(library.value()->path(), Path("fake"));
   EXPECT_TRUE(library.value()->ours());
   EXPECT_NE(library.value()->api().send_message, nullptr);
   EXPECT_EQ(library.value()->api().flush, nullptr);  // the fake has none
@@ -31,7 +31,7 @@ TEST(Loader, ResolvesTheContractAndOurExtensions) {
 }
 
 TEST(Loader, WorksWithoutExtensions) {
-  const auto library = AdaptorLibrary::Load(FakePath("fakeplain"));
+  const auto library = AdaptorLibrary::Load(Path("fakeplain"));
   ASSERT_TRUE(library.ok()) << library.status().message();
   EXPECT_FALSE(library.value()->ours());
   EXPECT_EQ(library.value()->LastError(nullptr), "");
@@ -41,21 +41,21 @@ TEST(Loader, WorksWithoutExtensions) {
 TEST(Loader, ReadsLongTextsWhole) {
   dsmsg_test::Fake fake;
   const std::string text(100000, 'x');
-  fake.Set([&](FakeControl& c) { c.stats = text; });
+  fake.With([&](fake::State& c) { c.stats = text; });
   const auto library = AdaptorLibrary::Load(fake.path());
   ASSERT_TRUE(library.ok());
   EXPECT_EQ(library.value()->Stats(nullptr), text);
 }
 
 TEST(Loader, NamesTheMissingFunction) {
-  const auto library = AdaptorLibrary::Load(FakePath("fakebroken"));
+  const auto library = AdaptorLibrary::Load(Path("fakebroken"));
   ASSERT_FALSE(library.ok());
   EXPECT_THAT(library.status().message(),
               AllOf(HasSubstr("not a protocol adaptor"), HasSubstr("lacks nvds_msgapi_do_work")));
 }
 
 TEST(Loader, NamesThePackageOfAMissingLibrary) {
-  const auto library = AdaptorLibrary::Load(FakePath("fakeneedy"));
+  const auto library = AdaptorLibrary::Load(Path("fakeneedy"));
   ASSERT_FALSE(library.ok());
   EXPECT_THAT(library.status().message(), AllOf(HasSubstr("libdsmsgabsent.so.7: cannot open"),
                                                 HasSubstr("apt install libdsmsgabsent7")));
@@ -82,7 +82,7 @@ TEST(Loader, FindsShortAndFileNames) {
   for (const char* name : {"fake", "FAKE", "libnvds_fake_proto.so"}) {
     const auto library = AdaptorLibrary::Load(name);
     ASSERT_TRUE(library.ok()) << name << ": " << library.status().message();
-    EXPECT_EQ(library.value()->path(), FakePath("fake"));
+    EXPECT_EQ(library.value()->path(), Path("fake"));
   }
   EXPECT_THAT(AdaptorLibrary::Available(), Contains("fake"));
 }

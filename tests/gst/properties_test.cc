@@ -70,13 +70,13 @@ TEST(ElementProperties, SetInReadyTheyCount) {
       fake.proto_lib());
   GstElement* sink = pipeline.Get("sink");
   pipeline.Set(GST_STATE_READY);
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.connects; }), 1);
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.connects; }), 1);
   g_object_set(sink, "topic", "second", nullptr);
   EXPECT_FALSE(pipeline.Text(GST_MESSAGE_WARNING, std::chrono::milliseconds(0)));
   pipeline.Set(GST_STATE_PLAYING);
   gst_app_src_push_buffer(GST_APP_SRC(pipeline.Get("src")), BufferOf("{}"));
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return !c.messages.empty(); }));
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.messages[0].topic; }), "second");
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return !c.messages.empty(); }));
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.messages[0].topic; }), "second");
   // What cannot work is an error of the change to PAUSED, and can be mended.
   pipeline.Set(GST_STATE_READY);
   g_object_set(sink, "topic-template", "${", nullptr);
@@ -86,8 +86,8 @@ TEST(ElementProperties, SetInReadyTheyCount) {
   g_object_set(sink, "topic-template", "third", nullptr);
   EXPECT_NE(pipeline.Set(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
   gst_app_src_push_buffer(GST_APP_SRC(pipeline.Get("src")), BufferOf("{}"));
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.messages.size() == 2; }));
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.messages[1].topic; }), "third");
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.messages.size() == 2; }));
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.messages[1].topic; }), "third");
 }
 
 // ---------------------------------------------------------------- bounds

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "conv_support.h"
 #include "sink_harness.h"
 #include "support.h"
 
@@ -23,7 +24,7 @@ constexpr char kJson[] = "application/json";
 
 TEST(SinkFailures, WarnIsOneMessageWithACount) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.completion = NVDS_MSGAPI_ERR; });
+  fake.With([](fake::State& c) { c.completion = NVDS_MSGAPI_ERR; });
   SinkHarness h(fake.proto_lib() + " conn-str=h;1", kJson);
   ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
   // The first at once, the rest together at the end: less than 5 s have passed.
@@ -40,7 +41,7 @@ TEST(SinkFailures, WarnIsOneMessageWithACount) {
 TEST(SinkFailures, UnknownTopicIsNamedAsTheAdaptorDoes) {
   for (const bool ours : {false, true}) {
     Fake fake(ours ? "fake" : "fakeplain");
-    fake.Set([](FakeControl& c) {
+    fake.With([](fake::State& c) {
       c.completion = NVDS_MSGAPI_UNKNOWN_TOPIC;
       c.last_error = "fake: a/# is no topic";
     });
@@ -53,11 +54,11 @@ TEST(SinkFailures, UnknownTopicIsNamedAsTheAdaptorDoes) {
 
 TEST(SinkFailures, ARefusedSendDoesNotEndTheStream) {
   Fake fake("fakeplain");
-  fake.Set([](FakeControl& c) { c.send_result = NVDS_MSGAPI_ERR; });
-  SinkHarness h(fake.proto_lib() + " conn-str=h;1 topic=t", kJson);
+  fake.With([](fake::State& c) { c.refuse_sends = 1; });
+  const dsmsg_test::TextFile config("[nvmsgbroker]\nauto-reconnect=0\n");
+  SinkHarness h(fake.proto_lib() + " conn-str=h;1 topic=t config=" + config.path(), kJson);
   ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
   EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text, HasSubstr("adaptor reported an error"));
-  fake.Set([](FakeControl& c) { c.send_result = NVDS_MSGAPI_OK; });
   ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
   ASSERT_TRUE(h.PushEos());
   EXPECT_EQ(Stat(h.sink(), "sent"), 1U);
@@ -67,7 +68,7 @@ TEST(SinkFailures, ARefusedSendDoesNotEndTheStream) {
 
 TEST(SinkFailures, ErrorEndsTheStream) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.completion = NVDS_MSGAPI_ERR; });
+  fake.With([](fake::State& c) { c.completion = NVDS_MSGAPI_ERR; });
   SinkHarness h(fake.proto_lib() + " conn-str=h;1 on-error=error", kJson);
   ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
   EXPECT_THAT(h.Text(GST_MESSAGE_ERROR).text,
@@ -78,7 +79,7 @@ TEST(SinkFailures, ErrorEndsTheStream) {
 
 TEST(SinkFailures, DropOnlyCounts) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.completion = NVDS_MSGAPI_ERR; });
+  fake.With([](fake::State& c) { c.completion = NVDS_MSGAPI_ERR; });
   SinkHarness h(fake.proto_lib() + " conn-str=h;1 on-error=drop", kJson);
   for (int i = 0; i < 10; ++i) ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
   ASSERT_TRUE(h.PushEos());
@@ -90,8 +91,8 @@ TEST(SinkFailures, DropOnlyCounts) {
 TEST(SinkFailures, TheAdaptorGivingUpIsSaid) {
   Fake fake;
   SinkHarness h(fake.proto_lib() + " conn-str=h;1 on-error=error", kJson);
-  const auto [callback, handle] =
-      fake.Get([](FakeControl& c) { return std::pair(c.connect_cb, c.handle); });
+  const auto [callback, handle] = fake.With(
+      [](fake::State& c) { return std::pair(c.connections[c.handle]->connect_cb, c.handle); });
   callback(handle, NVDS_MSGAPI_EVT_SUCCESS);
   callback(handle, NVDS_MSGAPI_EVT_SERVICE_DOWN);
   EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text,
@@ -122,7 +123,7 @@ TEST(SinkStats, HaveTheSinksAndTheAdaptorsNumbers) {
 TEST(SinkStats, SurviveNonsenseFromTheAdaptor) {
   for (const char* text : {"", "not json", "[1]", "{\"a\":", "{\"a\":null,\"b\":-5,\"c\":[1]}"}) {
     Fake fake;
-    fake.Set([&](FakeControl& c) { c.stats = text; });
+    fake.With([&](fake::State& c) { c.stats = text; });
     SinkHarness h(fake.proto_lib() + " conn-str=h;1", kJson);
     EXPECT_EQ(Stat(h.sink(), "rendered"), 0U) << text;
   }

@@ -22,16 +22,16 @@ using testing::HasSubstr;
 constexpr char kJson[] = "application/json";
 
 int Connects(Fake& fake) {
-  return fake.Get([](FakeControl& c) { return c.connects; });
+  return fake.With([](fake::State& c) { return c.connects; });
 }
 int Disconnects(Fake& fake) {
-  return fake.Get([](FakeControl& c) { return c.disconnects; });
+  return fake.With([](fake::State& c) { return c.disconnects; });
 }
 
 TEST(SinkShare, FiftySinksOfAProcessUseOneConnection) {
   for (const char* name : {"fake", "fakeplain"}) {
     Fake fake(name);
-    fake.Set([](FakeControl& c) { c.signature = "abc"; });
+    fake.With([](fake::State& c) { c.signature = "abc"; });
     std::string line;
     for (int i = 0; i < 50; ++i) {
       const std::string number = std::to_string(i);
@@ -62,7 +62,7 @@ TEST(SinkShare, FiftySinksOfAProcessUseOneConnection) {
 
 TEST(SinkShare, OneThatLeavesDeliversItsMessagesAndTheOthersGoOn) {
   Fake fake;
-  fake.Set([](FakeControl& c) {
+  fake.With([](fake::State& c) {
     c.signature = "abc";
     c.hold_completions = true;
   });
@@ -70,13 +70,13 @@ TEST(SinkShare, OneThatLeavesDeliversItsMessagesAndTheOthersGoOn) {
   {
     SinkHarness leaves(fake.proto_lib() + " conn-str=h;1", kJson);
     ASSERT_EQ(leaves.Push("{}"), GST_FLOW_OK);
-    ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.messages.size() == 1; }));
+    ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.messages.size() == 1; }));
     std::future<void> release = std::async(std::launch::async, [&fake] {
-      fake.Wait([works = -1](const FakeControl& c) mutable {
+      fake.WaitFor([works = -1](const fake::State& c) mutable {
         if (works < 0) works = c.do_works;
         return c.do_works > works + 2;
       });
-      fake.Set([](FakeControl& c) { c.hold_completions = false; });
+      fake.With([](fake::State& c) { c.hold_completions = false; });
     });
     leaves.Stop();
     release.wait();
@@ -93,7 +93,7 @@ TEST(SinkShare, OneThatLeavesDeliversItsMessagesAndTheOthersGoOn) {
 
 TEST(SinkShare, WhatIsNotAcknowledgedInTimeIsSaidAndComesTooLateHarmlessly) {
   Fake fake;
-  fake.Set([](FakeControl& c) {
+  fake.With([](fake::State& c) {
     c.signature = "abc";
     c.hold_completions = true;
   });
@@ -105,7 +105,7 @@ TEST(SinkShare, WhatIsNotAcknowledgedInTimeIsSaidAndComesTooLateHarmlessly) {
     EXPECT_EQ(Stat(leaves.sink(), "failed"), 1U);
     EXPECT_THAT(leaves.Text(GST_MESSAGE_WARNING).text, HasSubstr("1 message was not delivered"));
   }
-  fake.Set([](FakeControl& c) { c.hold_completions = false; });
+  fake.With([](fake::State& c) { c.hold_completions = false; });
   ASSERT_EQ(stays.Push("{}"), GST_FLOW_OK);
   ASSERT_TRUE(stays.PushEos());
   EXPECT_EQ(Stat(stays.sink(), "ok"), 1U);
@@ -113,7 +113,7 @@ TEST(SinkShare, WhatIsNotAcknowledgedInTimeIsSaidAndComesTooLateHarmlessly) {
 
 TEST(SinkShare, OnlyEqualConnectionsAreShared) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.signature = "abc"; });
+  fake.With([](fake::State& c) { c.signature = "abc"; });
   SinkHarness one(fake.proto_lib() + " conn-str=h;1", kJson);
   SinkHarness other(fake.proto_lib() + " conn-str=h;2", kJson);
   EXPECT_EQ(Connects(fake), 2);
@@ -123,11 +123,11 @@ TEST(SinkShare, OnlyEqualConnectionsAreShared) {
 
 TEST(SinkShare, EverySinkOfALinkHearsOfItsEnd) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.signature = "abc"; });
+  fake.With([](fake::State& c) { c.signature = "abc"; });
   SinkHarness one(fake.proto_lib() + " conn-str=h;1", kJson);
   SinkHarness other(fake.proto_lib() + " conn-str=h;1", kJson);
-  const auto [callback, handle] =
-      fake.Get([](FakeControl& c) { return std::pair(c.connect_cb, c.handle); });
+  const auto [callback, handle] = fake.With(
+      [](fake::State& c) { return std::pair(c.connections[c.handle]->connect_cb, c.handle); });
   callback(handle, NVDS_MSGAPI_EVT_SERVICE_DOWN);
   EXPECT_THAT(one.Text(GST_MESSAGE_WARNING).text, HasSubstr("out of reach"));
   EXPECT_THAT(other.Text(GST_MESSAGE_WARNING).text, HasSubstr("out of reach"));

@@ -50,7 +50,7 @@ TEST(SinkState, AppsrcJsonReachesTheAdaptorAndEos) {
   PushEos(pipeline);
   ASSERT_TRUE(pipeline.WaitEos());
   EXPECT_EQ(Stat(pipeline.Get("sink"), "ok"), 1000U);
-  fake.Set([](FakeControl& c) {
+  fake.With([](fake::State& c) {
     ASSERT_EQ(c.messages.size(), 1000U);
     for (size_t i = 0; i < 1000; ++i) ASSERT_EQ(c.messages[i].payload, std::to_string(i));
   });
@@ -69,18 +69,18 @@ TEST(SinkState, AHundredTimesUpAndDown) {
     ASSERT_NE(pipeline.Set(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
     ASSERT_EQ(pipeline.Set(GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
   }
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.connects; }), 100);
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.disconnects; }), 100);
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.connects; }), 100);
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.disconnects; }), 100);
 }
 
 TEST(SinkState, ABlockedRenderLetsThePipelinePauseAndGoesOnWithTheSameBuffer) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.hold_sends = true; });
+  fake.With([](fake::State& c) { c.hold_sends = true; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
   for (size_t i = 0; i < kHeld + 10; ++i) PushNumber(pipeline, i);
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.sends_waiting == 1; }));
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.sends_waiting == 1; }));
   GstElement* sink = pipeline.Get("sink");
   const auto deadline = steady_clock::now() + dsmsg_test::kPatience;
   while (Stat(sink, "rendered") < kHeld + 1 && steady_clock::now() < deadline)
@@ -95,10 +95,10 @@ TEST(SinkState, ABlockedRenderLetsThePipelinePauseAndGoesOnWithTheSameBuffer) {
     pipeline.Set(GST_STATE_PLAYING);
     ASSERT_EQ(pipeline.Reach(), GST_STATE_CHANGE_SUCCESS);
   }
-  fake.Set([](FakeControl& c) { c.hold_sends = false; });
+  fake.With([](fake::State& c) { c.hold_sends = false; });
   PushEos(pipeline);
   ASSERT_TRUE(pipeline.WaitEos());
-  fake.Set([](FakeControl& c) {
+  fake.With([](fake::State& c) {
     ASSERT_EQ(c.messages.size(), kHeld + 10);
     for (size_t i = 0; i < c.messages.size(); ++i)
       EXPECT_EQ(c.messages[i].payload, std::to_string(i));
@@ -107,16 +107,16 @@ TEST(SinkState, ABlockedRenderLetsThePipelinePauseAndGoesOnWithTheSameBuffer) {
 
 TEST(SinkState, ABlockedRenderDoesNotHoldUpTheEnd) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.hold_completions = c.hold_sends = true; });
+  fake.With([](fake::State& c) { c.hold_completions = c.hold_sends = true; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink flush-timeout=300 conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
   for (size_t i = 0; i < kHeld + 10; ++i) PushNumber(pipeline, i);
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.sends_waiting == 1; }));
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.sends_waiting == 1; }));
   // The stop must reach its deadline while send_async hangs, then the adaptor comes back.
   std::future<void> release = std::async(std::launch::async, [&fake] {
-    fake.Wait([](const FakeControl& c) { return c.disconnects > 0 || c.do_works > 12; });
-    fake.Set([](FakeControl& c) { c.hold_sends = false; });
+    fake.WaitFor([](const fake::State& c) { return c.disconnects > 0 || c.do_works > 12; });
+    fake.With([](fake::State& c) { c.hold_sends = false; });
   });
   EXPECT_LT(TimeOf([&] { EXPECT_EQ(pipeline.Set(GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS); }),
             seconds(5));
@@ -124,18 +124,18 @@ TEST(SinkState, ABlockedRenderDoesNotHoldUpTheEnd) {
   GstElement* sink = pipeline.Get("sink");
   EXPECT_EQ(Stat(sink, "ok") + Stat(sink, "failed"), Stat(sink, "payloads"));
   EXPECT_EQ(Stat(sink, "pending"), 0U);
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.disconnects; }), 1);
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.disconnects; }), 1);
 }
 
 TEST(SinkState, AnAdaptorThatNeverReturnsIsLeftBehind) {
   Fake fake("fakeplain");
-  fake.Set([](FakeControl& c) { c.hold_sends = true; });
+  fake.With([](fake::State& c) { c.hold_sends = true; });
   {
     Pipeline pipeline(std::string(kSource) + "dsmsgbroker topic=t flush-timeout=100 conn-str=h;1 " +
                       fake.proto_lib());
     pipeline.Set(GST_STATE_PLAYING);
     PushNumber(pipeline, 1);
-    ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.sends_waiting == 1; }));
+    ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.sends_waiting == 1; }));
     EXPECT_LT(TimeOf([&] { pipeline.Set(GST_STATE_NULL); }), seconds(15));
     // The message and the adaptor are reported by two threads: in either order.
     const BusText one = pipeline.Text(GST_MESSAGE_WARNING);
@@ -143,49 +143,49 @@ TEST(SinkState, AnAdaptorThatNeverReturnsIsLeftBehind) {
     EXPECT_THAT(one.text + other.text, AllOf(HasSubstr("does not return from send_async"),
                                              HasSubstr("never called back")));
   }
-  // It comes back after the element is gone.
-  fake.Set([](FakeControl& c) { c.hold_sends = false; });
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.sends_waiting == 0; }));
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.disconnects; }), 0);
+  // It comes back after the element is gone, and is disconnected then.
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.disconnects; }), 0);
+  fake.With([](fake::State& c) { c.hold_sends = false; });
+  EXPECT_TRUE(fake.WaitFor([](const fake::State& c) { return c.disconnects == 1; }));
 }
 
 // ---------------------------------------------------------------- end of stream
 
 TEST(SinkEos, WaitsForAcknowledgements) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.hold_completions = true; });
+  fake.With([](fake::State& c) { c.hold_completions = true; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
   for (size_t i = 0; i < 20; ++i) PushNumber(pipeline, i);
   PushEos(pipeline);
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.messages.size() == 20; }));
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.messages.size() == 20; }));
   EXPECT_EQ(pipeline.Pop(GST_MESSAGE_EOS, milliseconds(200)), nullptr);
   // A pause in the middle of it neither loses the end nor hangs.
   pipeline.Set(GST_STATE_PAUSED);
   ASSERT_EQ(pipeline.Reach(), GST_STATE_CHANGE_SUCCESS);
   pipeline.Set(GST_STATE_PLAYING);
   EXPECT_EQ(pipeline.Pop(GST_MESSAGE_EOS, milliseconds(100)), nullptr);
-  fake.Set([](FakeControl& c) { c.hold_completions = false; });
+  fake.With([](fake::State& c) { c.hold_completions = false; });
   ASSERT_TRUE(pipeline.WaitEos());
   EXPECT_EQ(Stat(pipeline.Get("sink"), "ok"), 20U);
 }
 
 TEST(SinkEos, InAPauseIsWhatAnAsyncSinkWaitedFor) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.hold_completions = true; });
+  fake.With([](fake::State& c) { c.hold_completions = true; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink async=true conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
   PushNumber(pipeline, 1);
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.messages.size() == 1; }));
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.messages.size() == 1; }));
   // No buffer for the preroll, and a message that is not acknowledged.
   EXPECT_EQ(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_ASYNC);
   PushEos(pipeline);
   ASSERT_EQ(pipeline.Reach(seconds(10)), GST_STATE_CHANGE_SUCCESS);
   pipeline.Set(GST_STATE_PLAYING);
   EXPECT_EQ(pipeline.Pop(GST_MESSAGE_EOS, milliseconds(100)), nullptr);
-  fake.Set([](FakeControl& c) { c.hold_completions = false; });
+  fake.With([](fake::State& c) { c.hold_completions = false; });
   ASSERT_TRUE(pipeline.WaitEos());
   EXPECT_EQ(Stat(pipeline.Get("sink"), "ok"), 1U);
 }
@@ -208,7 +208,7 @@ TEST(SinkEos, IsPostedOnceHoweverThePipelineStarts) {
 
 TEST(SinkEos, HasADeadlineAndSaysWhatIsLeft) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.hold_completions = true; });
+  fake.With([](fake::State& c) { c.hold_completions = true; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink flush-timeout=200 conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
@@ -222,13 +222,13 @@ TEST(SinkEos, HasADeadlineAndSaysWhatIsLeft) {
 
 TEST(SinkEos, MessagesForgottenByTheAdaptorAreFailures) {
   Fake fake("fakeplain");
-  fake.Set([](FakeControl& c) { c.hold_completions = c.forget = true; });
+  fake.With([](fake::State& c) { c.hold_completions = c.forget = true; });
   Pipeline pipeline(std::string(kSource) +
                     "dsmsgbroker name=sink topic=t flush-timeout=100 conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
   for (size_t i = 0; i < 5; ++i) PushNumber(pipeline, i);
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.messages.size() == 5; }));
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.messages.size() == 5; }));
   pipeline.Set(GST_STATE_NULL);
   EXPECT_THAT(pipeline.Text(GST_MESSAGE_WARNING).text,
               AllOf(HasSubstr("5 messages were not delivered"), HasSubstr("never called back")));
@@ -247,32 +247,32 @@ TEST(SinkWork, DoWorkRunsOnlyWhileSomethingIsPending) {
   const auto deadline = steady_clock::now() + dsmsg_test::kPatience;
   while (Stat(sink, "ok") < 1 && steady_clock::now() < deadline) std::this_thread::yield();
   ASSERT_EQ(Stat(sink, "ok"), 1U);
-  const int before = fake.Get([](FakeControl& c) { return c.do_works; });
+  const int before = fake.With([](fake::State& c) { return c.do_works; });
   EXPECT_EQ(pipeline.Pop(GST_MESSAGE_ERROR, milliseconds(200)),
             nullptr);  // the pipeline just stands there
-  EXPECT_LE(fake.Get([](FakeControl& c) { return c.do_works; }), before + 1);
+  EXPECT_LE(fake.With([](fake::State& c) { return c.do_works; }), before + 1);
 }
 
 TEST(SinkWork, APollingAdaptorDoesNotSpin) {
   Fake fake("fakeplain");
-  fake.Set([](FakeControl& c) { c.hold_completions = true; });
+  fake.With([](fake::State& c) { c.hold_completions = true; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker flush-timeout=100 conn-str=h;1 " +
                     fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
   PushNumber(pipeline, 1);
-  ASSERT_TRUE(fake.Wait([](const FakeControl& c) { return c.do_works > 0; }));
-  const int before = fake.Get([](FakeControl& c) { return c.do_works; });
+  ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.do_works > 0; }));
+  const int before = fake.With([](fake::State& c) { return c.do_works; });
   const milliseconds elapsed = TimeOf([&] { pipeline.Pop(GST_MESSAGE_ERROR, milliseconds(300)); });
-  EXPECT_LE(fake.Get([](FakeControl& c) { return c.do_works; }) - before, elapsed.count() + 1);
+  EXPECT_LE(fake.With([](fake::State& c) { return c.do_works; }) - before, elapsed.count() + 1);
 }
 
 TEST(SinkWork, MqttOfOthersIsWorkedForEver) {
   Fake fake("fakeplain");
-  fake.Set([](FakeControl& c) { c.protocol = "MQTT"; });
+  fake.With([](fake::State& c) { c.protocol = "MQTT"; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker conn-str=h;1 " + fake.proto_lib());
   pipeline.Set(GST_STATE_PLAYING);
-  EXPECT_TRUE(fake.Wait(
-      [](const FakeControl& c) { return c.do_works > 20; }));  // its keep-alive is in there
+  EXPECT_TRUE(fake.WaitFor(
+      [](const fake::State& c) { return c.do_works > 20; }));  // its keep-alive is in there
 }
 
 // ---------------------------------------------------------------- pipelines

@@ -11,10 +11,10 @@ namespace {
 
 using dsmsg_test::BusText;
 using dsmsg_test::Fake;
-using dsmsg_test::FakePath;
 using dsmsg_test::Pipeline;
 using dsmsg_test::SinkHarness;
 using dsmsg_test::Stat;
+using fake::Path;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
@@ -89,7 +89,7 @@ TEST(Sink, KeepsEveryProperty) {
 TEST(SinkErrors, SayWhatIsMissing) {
   EXPECT_THAT(StartError("conn-str=localhost;1").text,
               AllOf(HasSubstr("proto-lib"), HasSubstr("adaptor=kafka")));
-  EXPECT_THAT(StartError("proto-lib=" + FakePath("fake")).text,
+  EXPECT_THAT(StartError("proto-lib=" + Path("fake")).text,
               AllOf(HasSubstr("conn-str"), HasSubstr("config")));
 }
 
@@ -107,13 +107,13 @@ TEST(SinkErrors, SayWhatIsWrongWithTheLibrary) {
 
 TEST(SinkErrors, RepeatTheAdaptorsReasonButNeverTheConnectionString) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.refuse_connect = true; });
+  fake.With([](fake::State& c) { c.refuse_connects = 1; });
   const BusText refused = StartError(fake.proto_lib() + " conn-str=host;1;user;secret");
   EXPECT_THAT(refused.text, AllOf(HasSubstr("FAKE"), HasSubstr("fake: the broker said no"),
                                   Not(HasSubstr("running?")), Not(HasSubstr("conn-str"))));
   EXPECT_THAT(refused.text + refused.debug, Not(HasSubstr("secret")));
   Fake plain("fakeplain");
-  plain.Set([](FakeControl& c) { c.refuse_connect = true; });
+  plain.With([](fake::State& c) { c.refuse_connects = 1; });
   EXPECT_THAT(StartError(plain.proto_lib() + " config=/some/file").text,
               AllOf(HasSubstr("connect failed"), HasSubstr("property config")));
 }
@@ -135,11 +135,11 @@ TEST(SinkPayloads, OwnBytesGoUnchanged) {
     ASSERT_EQ(h.Push(std::string_view()), GST_FLOW_OK);  // nothing in it: nothing is sent
     ASSERT_TRUE(h.PushEos());
     ASSERT_EQ(fake.Sent(), 1U) << caps;
-    fake.Set([&](FakeControl& c) {
+    fake.With([&](fake::State& c) {
       EXPECT_EQ(c.messages[0].payload, bytes);
       EXPECT_FALSE(c.messages[0].has_topic);
-      EXPECT_EQ(c.conn_str, "h;1");
-      EXPECT_EQ(c.config, "(null)");
+      EXPECT_EQ(c.connect_arguments.back().first, "h;1");
+      EXPECT_EQ(c.connect_arguments.back().second, "(null)");
     });
     EXPECT_EQ(Stat(h.sink(), "ok"), 1U);
   }
@@ -153,14 +153,14 @@ TEST(SinkPayloads, EveryMetaOfABufferInOrder) {
   AddPayload(buffer, "two", 7, "camera-1", 1700000000123456789U);
   ASSERT_EQ(h.Push(buffer), GST_FLOW_OK);
   ASSERT_TRUE(h.PushEos());
-  fake.Set([](FakeControl& c) {
+  fake.With([](fake::State& c) {
     ASSERT_EQ(c.messages.size(), 2U);
     EXPECT_EQ(c.messages[0].payload, "one");
     EXPECT_EQ(c.messages[0].key, "");
     EXPECT_EQ(c.messages[1].payload, "two");
     EXPECT_EQ(c.messages[1].key, "camera-1");
     EXPECT_EQ(c.messages[1].timestamp_ms, 1700000000123);
-    EXPECT_EQ(c.config, "/cfg");
+    EXPECT_EQ(c.connect_arguments.back().second, "/cfg");
   });
 }
 
@@ -173,7 +173,7 @@ TEST(SinkPayloads, CompIdSelects) {
   AddPayload(buffer, "of any");
   ASSERT_EQ(h.Push(buffer), GST_FLOW_OK);
   ASSERT_TRUE(h.PushEos());
-  fake.Set([](FakeControl& c) {
+  fake.With([](fake::State& c) {
     ASSERT_EQ(c.messages.size(), 2U);
     EXPECT_EQ(c.messages[0].payload, "of 2");
     EXPECT_EQ(c.messages[1].payload, "of any");
@@ -183,12 +183,12 @@ TEST(SinkPayloads, CompIdSelects) {
 
 TEST(SinkErrors, NameTheTopicThatIsMissing) {
   Fake fake;
-  fake.Set([](FakeControl& c) { c.needs_topic = true; });
+  fake.With([](fake::State& c) { c.needs_topic = true; });
   const BusText none = StartError(fake.proto_lib() + " conn-str=h;1");
   EXPECT_THAT(none.text, AllOf(HasSubstr("No topic"), HasSubstr("property topic"),
                                HasSubstr("host;port;topic"), HasSubstr("[message-broker]")));
   EXPECT_THAT(none.debug, HasSubstr("FAKE adaptor: fake: the broker said no"));
-  EXPECT_EQ(fake.Get([](FakeControl& c) { return c.disconnects; }), 1);
+  EXPECT_EQ(fake.With([](fake::State& c) { return c.disconnects; }), 1);
   // The template's own need; without one it gives the topic.
   EXPECT_THAT(StartError(fake.proto_lib() + " conn-str=h;1 topic-template=${topic}/x").text,
               AllOf(HasSubstr("uses ${topic}"), HasSubstr("set topic")));
@@ -197,7 +197,7 @@ TEST(SinkErrors, NameTheTopicThatIsMissing) {
     EXPECT_NE(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE) << enough;
   }
   // AMQP's third field is a user.
-  fake.Set([](FakeControl& c) { c.protocol = "AMQP"; });
+  fake.With([](fake::State& c) { c.protocol = "AMQP"; });
   EXPECT_THAT(StartError(fake.proto_lib() + " conn-str=h;1").text,
               AllOf(HasSubstr("No topic"), Not(HasSubstr("host;port;topic"))));
 }
@@ -216,7 +216,7 @@ TEST(SinkErrors, AThirdPartyAdaptorWithoutTopicIsAWarning) {
   EXPECT_EQ(warning("conn-str=h;1 config=" + with.path()), "");
   const dsmsg_test::TextFile without("[message-broker]\n#topic = t\ntopics=1\n");
   EXPECT_THAT(warning("conn-str=h;1 config=" + without.path()), HasSubstr("No topic is set"));
-  plain.Set([](FakeControl& c) { c.protocol = "AZURE_DEVICE_CLIENT"; });
+  plain.With([](fake::State& c) { c.protocol = "AZURE_DEVICE_CLIENT"; });
   EXPECT_EQ(warning("conn-str=h;1"), "");
 }
 
@@ -247,7 +247,7 @@ std::string TopicWith(Fake& fake, const std::string& settings, std::string_view 
   SinkHarness h(fake.proto_lib() + " " + settings, kJson);
   EXPECT_EQ(h.Push(payload), GST_FLOW_OK);
   EXPECT_TRUE(h.PushEos());
-  return fake.Get([](FakeControl& c) {
+  return fake.With([](fake::State& c) {
     if (c.messages.empty()) return std::string("(nothing sent)");
     return c.messages.back().has_topic ? c.messages.back().topic : std::string("(none)");
   });
@@ -264,7 +264,7 @@ TEST(SinkTopic, OfOthersIsTheThirdFieldAsInDeepStream) {
   EXPECT_EQ(TopicWith(plain, "conn-str=h;1;third"), "third");
   EXPECT_EQ(TopicWith(plain, "conn-str=h;1;third topic=cars"), "cars");
   EXPECT_EQ(TopicWith(plain, "conn-str=h;1"), "(none)");
-  plain.Set([](FakeControl& c) { c.protocol = "AMQP"; });
+  plain.With([](fake::State& c) { c.protocol = "AMQP"; });
   EXPECT_EQ(TopicWith(plain, "conn-str=h;1;user"), "(none)");
 }
 

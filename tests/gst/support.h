@@ -4,7 +4,6 @@
 #ifndef DSMSG_TESTS_GST_SUPPORT_H_
 #define DSMSG_TESTS_GST_SUPPORT_H_
 
-#include <dlfcn.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
@@ -19,61 +18,16 @@ namespace dsmsg_test {
 
 inline constexpr std::chrono::seconds kPatience{20};
 
-inline std::string FakePath(const std::string& name) {
-  return std::string(DSMSG_TEST_FAKE_DIR) + "/libnvds_" + name + "_proto.so";
-}
+using fake::Path;
 
-/// The fake adaptor `name` with its control in the initial state. Keeps the library loaded.
-class Fake {
+/// The fake adaptor `name` in its initial state.
+class Fake : public fake::Adaptor {
  public:
-  explicit Fake(const std::string& name = "fake") : path_(FakePath(name)) {
-    library_ = dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
-    EXPECT_NE(library_, nullptr) << dlerror();
-    using Getter = FakeControl* (*)();
-    control_ = reinterpret_cast<Getter>(dlsym(library_, "fake_control"))();
-    const std::lock_guard lock(control_->mutex);
-    const FakeControl fresh;
-    control_->protocol = fresh.protocol;
-    control_->refuse_connect = control_->hold_sends = control_->hold_completions =
-        control_->forget = control_->needs_topic = false;
-    control_->send_result = control_->completion = NVDS_MSGAPI_OK;
-    control_->stats = fresh.stats;
-    control_->last_error = fresh.last_error;
-    control_->signature.clear();
-    control_->messages.clear();
-    control_->pending.clear();
-    control_->connects = control_->disconnects = control_->do_works = control_->sends_waiting = 0;
-  }
-  Fake(const Fake&) = delete;
-  Fake& operator=(const Fake&) = delete;
-
-  /// Changes the control under its lock.
-  void Set(const std::function<void(FakeControl&)>& change) {
-    const std::lock_guard lock(control_->mutex);
-    change(*control_);
-    control_->changed.notify_all();
-  }
-  /// A value of the control, read under its lock.
-  template <class Reader>
-  auto Get(Reader reader) {
-    const std::lock_guard lock(control_->mutex);
-    return reader(*control_);
-  }
-  /// Waits until `condition` holds; false after 20 s.
-  bool Wait(const std::function<bool(const FakeControl&)>& condition) {
-    std::unique_lock lock(control_->mutex);
-    return control_->changed.wait_for(lock, kPatience, [&] { return condition(*control_); });
-  }
+  explicit Fake(const std::string& name = "fake") : Adaptor(name) { Reset(); }
   size_t Sent() {
-    return Get([](FakeControl& c) { return c.messages.size(); });
+    return With([](fake::State& s) { return s.messages.size(); });
   }
-  const std::string& path() const { return path_; }
-  std::string proto_lib() const { return "proto-lib=" + path_; }
-
- private:
-  const std::string path_;
-  void* library_ = nullptr;
-  FakeControl* control_ = nullptr;
+  std::string proto_lib() { return std::string("proto-lib=") + path(); }
 };
 
 /// Text and debug text of an error, warning or nothing.

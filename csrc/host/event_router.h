@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the connection that a call of an adaptor is for. Adaptors are given numbers, never
 // pointers, so that a call that comes too late, or twice, finds nothing instead of freed memory.
-#ifndef DSMSG_BROKER_EVENT_ROUTER_H_
-#define DSMSG_BROKER_EVENT_ROUTER_H_
+#ifndef DSMSG_HOST_EVENT_ROUTER_H_
+#define DSMSG_HOST_EVENT_ROUTER_H_
 
 #include <map>
 #include <memory>
@@ -10,15 +10,15 @@
 
 #include "nvds_msgapi.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 
 class Connection;
 
-/// The user pointer of a send: which connection, which of its links (it may have several, one after
-/// the other), which message.
+/// The user pointer of a send: which connection, which of its generations (it may connect several
+/// times, one after the other), which message.
 struct SendId {
   uint16_t connection = 0;
-  uint8_t link = 0;
+  uint8_t generation = 0;
   uint64_t number = 0;  // only the lower 40 bits travel
 
   void* Pack() const;
@@ -47,13 +47,13 @@ class EventRouter {
 
   std::shared_mutex mutex_;
   std::map<uint16_t, std::weak_ptr<Connection>> connections_;
-  // Two adaptors of others may use the same value: both connections are told then.
+  // Two third-party adaptors may use the same value: both connections are told then.
   std::multimap<NvDsMsgApiHandle, uint16_t> handles_;
   std::map<NvDsMsgApiHandle, NvDsMsgApiEventType> early_;
   size_t connecting_ = 0;  // calls of Connect, and their handles that were not bound yet
   uint16_t next_ = 1;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host
 
-#endif  // DSMSG_BROKER_EVENT_ROUTER_H_
+#endif  // DSMSG_HOST_EVENT_ROUTER_H_

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection through an adaptor of ours: it queues, retries, reconnects and flushes by itself and
 // may be called by any thread, so that a send is one call into it.
-#ifndef DSMSG_BROKER_DIRECT_CONNECTION_H_
-#define DSMSG_BROKER_DIRECT_CONNECTION_H_
+//
+// Threads: those of Connection.
+#ifndef DSMSG_HOST_DIRECT_CONNECTION_H_
+#define DSMSG_HOST_DIRECT_CONNECTION_H_
 
 #include <string>
 #include <thread>
-#include <vector>
+#include <utility>
 
-#include "broker/connection.h"
+#include "host/connection.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 
 class DirectConnection final : public Connection {
  public:
   explicit DirectConnection(Options options) : Connection(std::move(options)) {}
 
-  NvMsgBrokerErrorType Send(const std::shared_ptr<Client>& client,
-                            const NvMsgBrokerClientMsg& message, nv_msgbroker_send_cb_t callback,
-                            void* user_ptr) override;
+  SendResult Send(const std::shared_ptr<User>& user, const MessageView& message,
+                  const Ticket& ticket) override;
   void OnEvent(NvDsMsgApiEventType event) override;
   void OnSent(const SendId& id, NvDsMsgApiErrorType code) override;
 
@@ -26,14 +27,17 @@ class DirectConnection final : public Connection {
   void StartThreads() override;
   void JoinThreads(bool ended) override;
   NvDsMsgApiErrorType SubscribeTopics(const TopicSet& set) override;
+  std::string StuckIn() const override { return calls_ > 0 ? "send_async" : "do_work"; }
 
  private:
+  NvDsMsgApiErrorType CallSend(NvDsMsgApiHandle handle, const MessageView& message,
+                               void* user_ptr) const;
   void Work();
 
   std::thread worker_;
   bool worker_sleeps_ = false;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host
 
-#endif  // DSMSG_BROKER_DIRECT_CONNECTION_H_
+#endif  // DSMSG_HOST_DIRECT_CONNECTION_H_

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of the client library: group [nvmsgbroker]. Values; any thread.
-#ifndef DSMSG_BROKER_CLIENT_SETTINGS_H_
-#define DSMSG_BROKER_CLIENT_SETTINGS_H_
+// Options of a connection through an adaptor: group [nvmsgbroker]. Values; any thread.
+#ifndef DSMSG_HOST_HOST_SETTINGS_H_
+#define DSMSG_HOST_HOST_SETTINGS_H_
 
 #include <chrono>
 #include <cstdint>
@@ -13,9 +13,9 @@
 #include "core/options/config.h"
 #include "core/options/options.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 
-struct ClientSettings {
+struct HostSettings {
   /// Who is told of RECONNECTING (and of the OK after it). kAuto: every host but DeepStream's sink,
   /// which throws messages away from then on, although they could wait.
   enum class Report { kAuto, kYes, kNo };
@@ -25,7 +25,7 @@ struct ClientSettings {
   Millis max_retry_limit{360000};  // 0: for ever
   std::chrono::microseconds work_interval{10000};
   Millis flush_timeout{10000};
-  // The queue in front of an adaptor of others.
+  // The queue in front of a third-party adaptor.
   size_t queue_size = 100000;
   uint64_t queue_bytes = uint64_t{256} << 20;
   Millis overflow_timeout{5000};
@@ -41,13 +41,13 @@ struct ClientSettings {
   /// file named by NVMSGBROKER_CONFIG, DeepStream's own. An adaptor's file that cannot be read is
   /// the adaptor's to refuse. A bad value, and a NVMSGBROKER_CONFIG that names no file with the
   /// group, are errors; unknown keys are warnings that name the nearest known one.
-  static Result<ClientSettings> Load(const std::string& adaptor_config,
-                                     const std::string& deepstream_file = kDeepStreamFile);
+  static Result<HostSettings> Load(const std::string& adaptor_config,
+                                   const std::string& deepstream_file = kDeepStreamFile);
 };
 
 /// The options, in the order of the documentation.
-std::span<const OptionSpec> ClientOptions();
+std::span<const OptionSpec> HostOptions();
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host
 
-#endif  // DSMSG_BROKER_CLIENT_SETTINGS_H_
+#endif  // DSMSG_HOST_HOST_SETTINGS_H_

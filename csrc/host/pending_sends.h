@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The messages of a connection that were accepted and not yet called back, in the order of their
 // acceptance. Not thread-safe: guarded by the connection's mutex.
-#ifndef DSMSG_BROKER_PENDING_H_
-#define DSMSG_BROKER_PENDING_H_
+#ifndef DSMSG_HOST_PENDING_SENDS_H_
+#define DSMSG_HOST_PENDING_SENDS_H_
 
 #include <cstdint>
 #include <deque>
@@ -12,21 +12,21 @@
 #include <utility>
 #include <vector>
 
-#include "broker/client.h"
+#include "host/user.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 
 /// A copy of a message, for adaptors that may have to be given it again.
 struct KeptMessage {
-  std::string topic, payload;
+  std::optional<std::string> topic;
+  std::string payload;
 };
 
 struct PendingSend {
-  std::shared_ptr<Client> client;
-  nv_msgbroker_send_cb_t callback = nullptr;
-  void* user_ptr = nullptr;
+  std::shared_ptr<User> user;
+  Ticket ticket;
   std::shared_ptr<KeptMessage> message;  // null where the adaptor keeps it
-  bool failed_before = false;            // on an earlier link
+  bool failed_before = false;            // over an earlier connect
 };
 
 class PendingSends {
@@ -58,12 +58,12 @@ class PendingSends {
     }
     return true;
   }
-  /// All, or those of one client, in order.
-  std::vector<PendingSend> TakeAll(const Client* client = nullptr) {
+  /// All, or those of one user, in order.
+  std::vector<PendingSend> TakeAll(const User* user) {
     std::vector<PendingSend> taken;
     for (uint64_t number = begin_, last = end(); number < last; ++number) {
       const PendingSend* send = Find(number);
-      if (send == nullptr || (client != nullptr && send->client.get() != client)) continue;
+      if (send == nullptr || (user != nullptr && send->user.get() != user)) continue;
       Take(number, &taken.emplace_back());
     }
     return taken;
@@ -83,6 +83,6 @@ class PendingSends {
   size_t count_ = 0;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host
 
-#endif  // DSMSG_BROKER_PENDING_H_
+#endif  // DSMSG_HOST_PENDING_SENDS_H_

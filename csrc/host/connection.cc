@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/connection.h"
+#include "host/connection.h"
 
 #include <algorithm>
 #include <atomic>
 #include <iterator>
 #include <system_error>
 
-#include "broker/direct_connection.h"
-#include "broker/queued_connection.h"
 #include "core/base/fork.h"
 #include "core/base/guard.h"
 #include "core/base/thread.h"
+#include "host/direct_connection.h"
+#include "host/queued_connection.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 namespace {
 
 constexpr std::chrono::microseconds kShortestPause{100};
+// A host's own pause between two calls of do_work must not slow down the end.
+constexpr Millis kMostAtEnd{10};
 
 std::atomic<uint64_t> next_id{1};
 
@@ -30,9 +32,9 @@ bool HasPattern(const std::vector<std::string>& topics) {
   });
 }
 
-void OnLinkState(void* user_ptr, DsmsgLinkState state, const char*) {
+void OnLinkStateOf(void* user_ptr, DsmsgLinkState state, const char*) {
   if (const auto connection = EventRouter::Get().Find(SendId::Unpack(user_ptr).connection))
-    connection->OnLink(state == DSMSG_LINK_UP);
+    connection->OnLinkState(state == DSMSG_LINK_UP);
 }
 
 void OnSubscribed(NvDsMsgApiErrorType code, void* message, int length, char* topic,
@@ -42,16 +44,33 @@ void OnSubscribed(NvDsMsgApiErrorType code, void* message, int length, char* top
     connection->OnMessage(id.number, code, message, length, topic);
 }
 
-}  // namespace
-
-Logger& BrokerLog() {
-  static PerProcess<Logger> logger;
-  return logger.Get("NVMSGBROKER");
+/// Never destroyed: a host may call until the very end of the process.
+Connection::Slots& AllSlots() {
+  static PerProcess<Connection::Slots> slots;
+  return slots.Get();
 }
+
+}  // namespace
 
 Connection::Connection(Options options) : options_(std::move(options)), id_(next_id++) {}
 
 Connection::~Connection() = default;
+
+Result<Connection::Slots::SlotPtr> Connection::Join(Options options,
+                                                    const std::shared_ptr<User>& user) {
+  const std::string key = SharingKey(*options.library, options.conn_str, options.config);
+  auto slot = AllSlots().Join(
+      key, [&] { return Open(std::move(options)); },
+      [](const Connection& connection) { return !connection.GivenUp(); });
+  if (slot.ok()) slot.value()->value->Attach(user);
+  return slot;
+}
+
+Status Connection::Leave(const Slots::SlotPtr& slot, const std::shared_ptr<User>& user,
+                         Clock::time_point deadline) {
+  const bool last = AllSlots().Leave(slot);
+  return slot->value->Detach(user, last, deadline);
+}
 
 Result<std::shared_ptr<Connection>> Connection::Open(Options options) {
   std::shared_ptr<Connection> connection;
@@ -73,8 +92,9 @@ Status Connection::Start() {
   NvDsMsgApiHandle handle = ConnectAdaptor();
   if (handle == nullptr) {
     const std::string reason = library().LastError(nullptr);
-    return Status(Code::kUnavailable,
-                  Name() + ": " + (reason.empty() ? "connect failed (its log says why)" : reason));
+    return Status(Code::kUnavailable, reason.empty()
+                                          ? "connect failed without a reason (its log may have one)"
+                                          : reason);
   }
   {
     const Lock lock(mutex_);
@@ -87,112 +107,112 @@ Status Connection::Start() {
     api().disconnect(handle);
     return Status(Code::kInternal, error.what());
   }
-  if (library().ours() && api().set_link_callback != nullptr) {
-    api().set_link_callback(handle, &OnLinkState, SendId{number_, 0, 0}.Pack());
-  }
+  if (library().ours() && api().set_link_callback != nullptr)
+    api().set_link_callback(handle, &OnLinkStateOf, SendId{number_, 0, 0}.Pack());
   return {};
 }
 
 NvDsMsgApiHandle Connection::ConnectAdaptor() {
-  // The contract's strings are not const, and adaptors of others may write into them.
-  std::string conn_str = options_.conn_str, config = options_.config;
+  // The contract's strings are not const, and third-party adaptors may write into them.
+  std::string conn_str = options_.conn_str.value_or(""), config = options_.config.value_or("");
   NvDsMsgApiHandle handle =
-      EventRouter::Get().Connect(api().connect, options_.has_conn_str ? conn_str.data() : nullptr,
-                                 options_.has_config ? config.data() : nullptr);
+      EventRouter::Get().Connect(api().connect, options_.conn_str ? conn_str.data() : nullptr,
+                                 options_.config ? config.data() : nullptr);
   if (handle != nullptr) EventRouter::Get().Bind(handle, number_);
   return handle;
 }
 
-// ---------------------------------------------------------------- clients
-
-void Connection::Attach(const std::shared_ptr<Client>& client) {
+NvDsMsgApiHandle Connection::handle() const {
   const Lock lock(mutex_);
-  clients_.push_back(client);
-  TellClient(*client);
+  return handle_;
 }
 
-void Connection::Detach(const std::shared_ptr<Client>& client, bool last) {
-  client->notifier->Close();
-  Lock lock(mutex_);
-  client->closed = true;
+// ---------------------------------------------------------------- users
+
+void Connection::Attach(const std::shared_ptr<User>& user) {
+  const Lock lock(mutex_);
+  users_.push_back(user);
+  user->connection = id_;
+  user->OnState(state_);
+}
+
+void Connection::Close(User& user) {
+  const Lock lock(mutex_);
+  user.closed = true;
   room_.notify_all();
-  const Clock::time_point deadline = Clock::now() + settings().flush_timeout;
-  const auto quiet = [&] { return client->pending.load() == 0 && client->receiving == 0; };
-  bool ended = false;
+}
+
+Status Connection::Detach(const std::shared_ptr<User>& user, bool last,
+                          Clock::time_point deadline) {
+  Lock lock(mutex_);
+  user->closed = true;
+  room_.notify_all();
+  Status status;
   if (last) {
     stopping_ = true;
     deadline_ = deadline;
-    ended = EndWork(lock, deadline + kGrace);
-    idle_.wait_until(lock, deadline + kGrace, [&] { return client->receiving == 0; });
+    status = EndWork(lock);
+    idle_.wait_until(lock, deadline + kGrace, [&] { return user->receiving == 0; });
   } else {
-    idle_.wait_until(lock, deadline, quiet);
+    idle_.wait_until(lock, deadline,
+                     [&] { return user->pending.load() == 0 && user->receiving == 0; });
   }
-  const std::vector<Outcome> left = TakeLeft(last ? nullptr : client.get());
-  clients_.erase(std::remove(clients_.begin(), clients_.end(), client), clients_.end());
-  const bool had_topics = !client->interest->topics.empty();
+  const std::vector<Outcome> left = TakeLeft(last ? nullptr : user.get(), SendResult::kUnanswered);
+  users_.erase(std::remove(users_.begin(), users_.end(), user), users_.end());
+  const bool had_topics = !user->interest->topics.empty();
   lock.unlock();
-  for (const auto& [send, status] : left) CallBack(send, status);
+  for (const auto& [send, result] : left) CallBack(send, result);
   if (last) {
-    JoinThreads(ended);
+    JoinThreads(status.ok());
     EventRouter::Get().Remove(number_);
   } else if (had_topics) {
     Resubscribe();
   }
+  return status;
 }
 
-/// False: the adaptor, or a callback, does not return.
-bool Connection::EndWork(Lock& lock, Clock::time_point last) {
-  work_.notify_all();
-  const auto ended = [this] { return work_ended_; };
-  // The time of an adaptor of ours is bounded by its flush-timeout, which is not known here.
-  if (library().ours()) {
-    idle_.wait(lock, ended);
+void Connection::EndThread(std::thread* thread, bool ended) {
+  if (ended) {
+    thread->join();
   } else {
-    idle_.wait_until(lock, last, ended);
+    thread->detach();
   }
-  if (!work_ended_) {
-    BrokerLog().Error("disconnect: " + Name() +
-                      " or a send callback does not return: its threads were left as they are");
-  }
-  return work_ended_;
 }
 
-std::vector<Connection::Outcome> Connection::TakeLeft(const Client* client) {
+/// An error: the adaptor, or a callback, does not return.
+Status Connection::EndWork(Lock& lock) {
+  work_.notify_all();
+  idle_.wait_until(lock, deadline_ + kGrace, [this] { return work_ended_ || flushing_; });
+  if (flushing_) idle_.wait(lock, [this] { return work_ended_; });
+  if (work_ended_) return {};
+  return {Code::kInternal,
+          Name() + " does not return from " + StuckIn() + ": its connection was left as it is"};
+}
+
+std::vector<Connection::Outcome> Connection::TakeLeft(const User* user, SendResult result) {
   std::vector<Outcome> left;
-  for (PendingSend& send : pending_.TakeAll(client))
-    left.emplace_back(std::move(send), NV_MSGBROKER_API_ERR);
+  for (PendingSend& send : pending_.TakeAll(user)) left.emplace_back(std::move(send), result);
   room_.notify_all();
   return left;
 }
 
 bool Connection::GivenUp() const {
   const Lock lock(mutex_);
-  return state_ == NV_MSGBROKER_API_ERR || stopping_;
+  return state_ == ConnectionState::kDown || stopping_;
 }
 
-// ---------------------------------------------------------------- telling clients
-
-void Connection::Tell(NvMsgBrokerErrorType status) {
-  state_ = status;
-  for (const auto& client : clients_) TellClient(*client);
+void Connection::Tell(ConnectionState state) {
+  state_ = state;
+  for (const auto& user : users_) {
+    if (!user->closed) user->OnState(state);
+  }
 }
 
-void Connection::TellClient(Client& client) {
-  if (client.closed || client.connect_cb == nullptr || client.told == state_) return;
-  if (state_ == NV_MSGBROKER_API_RECONNECTING && !client.tell_reconnecting) return;
-  client.told = state_;
-  client.notifier->Post(
-      [id = id_, callback = client.connect_cb, handle = client.handle, status = state_] {
-        const CallbackScope scope(id);
-        callback(handle, status);
-      });
-}
-
-void Connection::OnLink(bool up) {
+void Connection::OnLinkState(bool up) {
   const Lock lock(mutex_);
-  // After ERR only a link that is up is news: the adaptor goes on trying without being asked.
-  if (stopping_ || (!up && state_ == NV_MSGBROKER_API_ERR)) return;
-  Tell(up ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_RECONNECTING);
+  // After kDown only a link that is up is news: the adaptor goes on trying without being asked.
+  if (stopping_ || (!up && state_ == ConnectionState::kDown)) return;
+  Tell(up ? ConnectionState::kUp : ConnectionState::kReconnecting);
 }
 
 // ---------------------------------------------------------------- sends
@@ -207,21 +227,35 @@ uint64_t Connection::WholeNumber(uint64_t lower_bits) const {
   return pending_.begin() + ((lower_bits - pending_.begin()) & kMask);
 }
 
-void Connection::CallBack(const PendingSend& send, NvMsgBrokerErrorType status) {
-  if (send.callback != nullptr) {
+SendResult Connection::ResultOf(NvDsMsgApiErrorType code) {
+  if (code == NVDS_MSGAPI_OK) return SendResult::kOk;
+  return code == NVDS_MSGAPI_UNKNOWN_TOPIC ? SendResult::kUnknownTopic : SendResult::kFailed;
+}
+
+void Connection::CallBack(const PendingSend& send, SendResult result) {
+  {
     const CallbackScope scope(id_);
-    Contained([&] { send.callback(send.user_ptr, status); },
+    Contained([&] { send.user->OnSent(send.ticket, result); },
               [](const char* what) { LogException("a send callback", what); });
   }
   if (!process_.is_here()) return;  // the callback has forked, and returned in the child
-  if (send.client->pending.fetch_sub(1) > 1) return;
+  if (send.user->pending.fetch_sub(1) > 1) return;
   const Lock lock(mutex_);
   idle_.notify_all();
+}
+
+void Connection::CallDoWork(NvDsMsgApiHandle handle) const {
+  Contained([&] { api().do_work(handle); },
+            [](const char* what) { LogException("do_work of an adaptor", what); });
 }
 
 std::chrono::microseconds Connection::NextPause(std::chrono::microseconds last) const {
   return std::min(std::max(last * 2, kShortestPause),
                   std::max(settings().work_interval, kShortestPause));
+}
+
+std::chrono::microseconds Connection::LeastPause() const {
+  return stopping_ ? std::min(options_.work_pause, kMostAtEnd) : options_.work_pause;
 }
 
 void Connection::LeaveCall() {
@@ -231,32 +265,31 @@ void Connection::LeaveCall() {
 
 // ---------------------------------------------------------------- subscriptions
 
-NvMsgBrokerErrorType Connection::Subscribe(const std::shared_ptr<Client>& client,
-                                           std::vector<std::string> topics,
-                                           nv_msgbroker_subscribe_cb_t callback, void* user_ptr) {
+bool Connection::Subscribe(const std::shared_ptr<User>& user, std::vector<std::string> topics,
+                           nv_msgbroker_subscribe_cb_t callback, void* user_ptr) {
   const std::lock_guard serial(subscribe_mutex_);
   TopicSet all;
   {
     const Lock lock(mutex_);
-    if (client->closed) return NV_MSGBROKER_API_ERR;
+    if (user->closed) return false;
     ++calls_;
     // Before the adaptor knows the topics: messages may come at once.
-    client->wanted =
+    user->wanted =
         std::make_shared<const Interest>(Interest{std::move(topics), callback, user_ptr});
     all = NextTopics();
-    client->wanted_in = all.number;
+    user->wanted_in = all.number;
   }
   const NvDsMsgApiErrorType code = SubscribeTopics(all);
   {
     const Lock lock(mutex_);
-    if (code == NVDS_MSGAPI_OK) client->interest = client->wanted;
-    client->wanted.reset();
+    if (code == NVDS_MSGAPI_OK) user->interest = user->wanted;
+    user->wanted.reset();
   }
   LeaveCall();
-  return code == NVDS_MSGAPI_OK ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_ERR;
+  return code == NVDS_MSGAPI_OK;
 }
 
-/// A client has left: its topics are not wanted any more. The contract has no way to subscribe to
+/// A user has left: its topics are not wanted any more. The contract has no way to subscribe to
 /// nothing; messages that still come are dropped then.
 void Connection::Resubscribe() {
   const std::lock_guard serial(subscribe_mutex_);
@@ -268,7 +301,7 @@ void Connection::Resubscribe() {
     ++calls_;
   }
   if (SubscribeTopics(all) != NVDS_MSGAPI_OK)
-    BrokerLog().Warn(Name() + ": the topics of a handle that was disconnected stay subscribed");
+    log().Warn(Name() + ": the topics of a handle that was disconnected stay subscribed");
   LeaveCall();
 }
 
@@ -284,9 +317,9 @@ NvDsMsgApiErrorType Connection::CallSubscribe(NvDsMsgApiHandle handle, const Top
 Connection::TopicSet Connection::NextTopics() {
   TopicSet all;
   all.number = ++topic_sets_;
-  for (const auto& client : clients_) {
-    if (client->closed) continue;
-    const auto& interest = client->wanted != nullptr ? client->wanted : client->interest;
+  for (const auto& user : users_) {
+    if (user->closed) continue;
+    const auto& interest = user->wanted != nullptr ? user->wanted : user->interest;
     for (const std::string& topic : interest->topics) {
       if (!Contains(all.topics, topic)) all.topics.push_back(topic);
     }
@@ -296,14 +329,14 @@ Connection::TopicSet Connection::NextTopics() {
 
 void Connection::OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void* message,
                            int length, char* topic) {
-  using Receiver = std::pair<std::shared_ptr<Client>, std::shared_ptr<const Interest>>;
+  using Receiver = std::pair<std::shared_ptr<User>, std::shared_ptr<const Interest>>;
   std::vector<Receiver> subscribed, receivers;
   Lock lock(mutex_);
-  for (const auto& client : clients_) {
+  for (const auto& user : users_) {
     // A message of the subscription that is being tried says that the adaptor has taken it.
-    const bool taken = client->wanted != nullptr && client->wanted_in == subscription;
-    const auto& interest = taken ? client->wanted : client->interest;
-    if (interest->callback != nullptr && !client->closed) subscribed.emplace_back(client, interest);
+    const bool taken = user->wanted != nullptr && user->wanted_in == subscription;
+    const auto& interest = taken ? user->wanted : user->interest;
+    if (interest->callback != nullptr && !user->closed) subscribed.emplace_back(user, interest);
   }
   const auto pick = [&](auto wanted) {
     if (!receivers.empty()) return;
@@ -315,10 +348,10 @@ void Connection::OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void
   pick([](const auto& topics) { return HasPattern(topics); });
   pick([](const auto&) { return true; });
   const auto status = code == NVDS_MSGAPI_OK ? NV_MSGBROKER_API_OK : NV_MSGBROKER_API_ERR;
-  for (const auto& [client, interest] : receivers) {
-    if (client->closed) continue;
+  for (const auto& [user, interest] : receivers) {
+    if (user->closed) continue;
     const Interest& receiver = *interest;
-    ++client->receiving;
+    ++user->receiving;
     lock.unlock();
     {
       const CallbackScope scope(id_);
@@ -327,9 +360,9 @@ void Connection::OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void
     }
     if (!process_.is_here()) return;  // the callback has forked, and returned in the child
     lock.lock();
-    --client->receiving;
+    --user->receiving;
     idle_.notify_all();
   }
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host

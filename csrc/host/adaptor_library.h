@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads an adaptor, ours or anybody's, and resolves the functions of the contract.
-#ifndef DSMSG_BROKER_LOADER_H_
-#define DSMSG_BROKER_LOADER_H_
+#ifndef DSMSG_HOST_ADAPTOR_LIBRARY_H_
+#define DSMSG_HOST_ADAPTOR_LIBRARY_H_
 
 #include <memory>
 #include <string>
@@ -12,7 +12,7 @@
 #include "dsmsg_ext.h"
 #include "nvds_msgapi.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 
 /// The nine functions of the contract (never null) and our extensions (null where the library has
 /// none).
@@ -89,6 +89,6 @@ class AdaptorLibrary {
 /// Empty for a name that is not of that form.
 std::string PackageOfLibrary(std::string_view soname);
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host
 
-#endif  // DSMSG_BROKER_LOADER_H_
+#endif  // DSMSG_HOST_ADAPTOR_LIBRARY_H_

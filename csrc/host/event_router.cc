@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/event_router.h"
+#include "host/event_router.h"
 
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include "broker/connection.h"
 #include "core/base/fork.h"
+#include "host/connection.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 
 static_assert(sizeof(void*) >= sizeof(uint64_t), "a send's number travels in a pointer");
 
 void* SendId::Pack() const {
   const uint64_t number_part = number & ((uint64_t{1} << kNumberBits) - 1);
   return reinterpret_cast<void*>((uint64_t{connection} << (kNumberBits + 8)) |
-                                 (uint64_t{link} << kNumberBits) | number_part);
+                                 (uint64_t{generation} << kNumberBits) | number_part);
 }
 
 SendId SendId::Unpack(void* user_ptr) {
   const auto bits = reinterpret_cast<uint64_t>(user_ptr);
   SendId id;
   id.connection = static_cast<uint16_t>(bits >> (kNumberBits + 8));
-  id.link = static_cast<uint8_t>(bits >> kNumberBits);
+  id.generation = static_cast<uint8_t>(bits >> kNumberBits);
   id.number = bits & ((uint64_t{1} << kNumberBits) - 1);
   return id;
 }
@@ -105,4 +105,4 @@ void EventRouter::OnEvent(NvDsMsgApiHandle handle, NvDsMsgApiEventType event) {
   for (const auto& connection : found) connection->OnEvent(event);
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host

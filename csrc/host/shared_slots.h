@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sharing of connections inside one process: whoever asks with a key that is taken gets what is
-// there. The client library shares its connections this way, the sink its links.
-#ifndef DSMSG_BROKER_SHARED_SLOTS_H_
-#define DSMSG_BROKER_SHARED_SLOTS_H_
+// there.
+#ifndef DSMSG_HOST_SHARED_SLOTS_H_
+#define DSMSG_HOST_SHARED_SLOTS_H_
 
 #include <condition_variable>
 #include <functional>
@@ -13,16 +13,16 @@
 #include <string>
 #include <utility>
 
-#include "broker/loader.h"
 #include "core/base/guard.h"
 #include "core/base/status.h"
+#include "host/adaptor_library.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 
 /// Library and signature, or "" when the connection is not to be shared (`share-connection=1` in
-/// the adaptor's file makes it shared). A null pointer is given to the adaptor as NULL.
-std::string SharingKey(const AdaptorLibrary& library, const std::string* conn_str,
-                       const std::string* config);
+/// the adaptor's file makes it shared). What is absent is given to the adaptor as NULL.
+std::string SharingKey(const AdaptorLibrary& library, const std::optional<std::string>& conn_str,
+                       const std::optional<std::string>& config);
 
 /// Threads: every function from any thread. No lock is held while a T is made; who wants one that
 /// another thread is making waits for that one only.
@@ -101,6 +101,6 @@ class SharedSlots {
   std::map<std::string, SlotPtr> slots_;
 };
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host
 
-#endif  // DSMSG_BROKER_SHARED_SLOTS_H_
+#endif  // DSMSG_HOST_SHARED_SLOTS_H_

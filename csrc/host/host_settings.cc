@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/client_settings.h"
+#include "host/host_settings.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,7 +11,7 @@
 #include "core/options/config_parser.h"
 #include "core/options/option_value.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 namespace {
 
 constexpr std::string_view kGroup = "[nvmsgbroker]";
@@ -28,7 +28,7 @@ constexpr OptionSpec kOptions[] = {
      "not wait by itself; throughput does not depend on it"},
     {"flush-timeout", "ms(0,3600000)", "10s", "how long disconnect waits for pending messages"},
     {"queue-size", "int(1,100000000)", "100000",
-     "messages that may wait in front of an adaptor of others"},
+     "messages that may wait in front of a third-party adaptor"},
     {"queue-bytes", "bytes(1,1099511627776)", "256M", "their payload together"},
     {"overflow-timeout", "ms(0,3600000)", "5s",
      "how long a send waits for room in a full queue while the link is up"},
@@ -124,8 +124,8 @@ Status SetValue(const std::string& path, const Entry& entry, Values* values,
   return {};
 }
 
-Result<ClientSettings> Read(const std::string& path, const Group& group) {
-  ClientSettings settings;
+Result<HostSettings> Read(const std::string& path, const Group& group) {
+  HostSettings settings;
   settings.origin = path;
   if (!group.bad.empty()) return Status(Code::kInvalidArgument, path + ", " + group.bad.front());
   Values values = Defaults();
@@ -143,17 +143,17 @@ Result<ClientSettings> Read(const std::string& path, const Group& group) {
   settings.queue_bytes = static_cast<uint64_t>(number("queue-bytes"));
   settings.overflow_timeout = Millis(number("overflow-timeout"));
   const std::string& report = values["report-reconnecting"].text;
-  if (report == "yes") settings.report = ClientSettings::Report::kYes;
-  if (report == "no") settings.report = ClientSettings::Report::kNo;
+  if (report == "yes") settings.report = HostSettings::Report::kYes;
+  if (report == "no") settings.report = HostSettings::Report::kNo;
   return settings;
 }
 
 }  // namespace
 
-std::span<const OptionSpec> ClientOptions() { return kOptions; }
+std::span<const OptionSpec> HostOptions() { return kOptions; }
 
-Result<ClientSettings> ClientSettings::Load(const std::string& adaptor_config,
-                                            const std::string& deepstream_file) {
+Result<HostSettings> HostSettings::Load(const std::string& adaptor_config,
+                                        const std::string& deepstream_file) {
   if (!adaptor_config.empty()) {
     const Result<std::string> text = ReadTextFile(adaptor_config, kLargestFile);
     if (text.ok()) {
@@ -180,4 +180,4 @@ Result<ClientSettings> ClientSettings::Load(const std::string& adaptor_config,
   return Read("", Group());
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host

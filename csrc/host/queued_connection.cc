@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/queued_connection.h"
+#include "host/queued_connection.h"
 
 #include <algorithm>
 
 #include "core/base/thread.h"
 
-namespace dsmsg {
+namespace dsmsg::host {
 namespace {
 
 // Between two calls of do_work, so that completions are not kept waiting by a long queue.
@@ -15,77 +15,60 @@ constexpr int kSendsPerWork = 64;
 
 // ---------------------------------------------------------------- called by users and the adaptor
 
-NvMsgBrokerErrorType QueuedConnection::Send(const std::shared_ptr<Client>& client,
-                                            const NvMsgBrokerClientMsg& message,
-                                            nv_msgbroker_send_cb_t callback, void* user_ptr) {
-  if (message.topic == nullptr || message.payload_len > settings().queue_bytes) {
-    BrokerLog().Limited(LogLevel::kError, "send " + library().path(),
-                        "send_async: " + Name() + ": " +
-                            (message.topic == nullptr ? "this adaptor needs a topic"
-                                                      : "the payload is larger than queue-bytes"));
-    return NV_MSGBROKER_API_ERR;
-  }
-  PendingSend send;
-  send.client = client;
-  send.callback = callback;
-  send.user_ptr = user_ptr;
-  send.message = std::make_shared<KeptMessage>();
-  send.message->topic = message.topic;
-  send.message->payload.assign(static_cast<const char*>(message.payload), message.payload_len);
+SendResult QueuedConnection::Send(const std::shared_ptr<User>& user, const MessageView& message,
+                                  const Ticket& ticket) {
+  if (message.size > settings().queue_bytes) return SendResult::kTooLarge;
+  PendingSend send{user, ticket, std::make_shared<KeptMessage>()};
+  if (message.topic != nullptr) send.message->topic = message.topic;
+  send.message->payload.assign(reinterpret_cast<const char*>(message.payload), message.size);
 
   Lock lock(mutex_);
-  const auto no_wait = [&] { return client->closed || given_up_ || reconnecting_; };
-  room_.wait_for(lock, settings().overflow_timeout,
-                 [&] { return no_wait() || HasRoom(message.payload_len); });
-  if (client->closed || given_up_) return NV_MSGBROKER_API_ERR;
-  if (!HasRoom(message.payload_len)) {
-    if (reconnecting_) return NV_MSGBROKER_API_RECONNECTING;
-    BrokerLog().Limited(LogLevel::kError, "full " + library().path(),
-                        "send_async: " + Name() +
-                            ": the queue stayed full for overflow-timeout (is the broker too "
-                            "slow? see queue-size, queue-bytes)");
-    return NV_MSGBROKER_API_ERR;
-  }
+  room_.wait_for(lock, settings().overflow_timeout, [&] {
+    return user->closed || given_up_ || reconnecting_ || HasRoom(message.size);
+  });
+  if (user->closed) return SendResult::kClosed;
+  if (given_up_) return SendResult::kGivenUp;
+  if (!HasRoom(message.size)) return reconnecting_ ? SendResult::kReconnecting : SendResult::kFull;
   pending_.Add(std::move(send));
-  client->pending.fetch_add(1);
+  user->pending.fetch_add(1);
   work_.notify_one();
-  return NV_MSGBROKER_API_OK;
+  return SendResult::kOk;
 }
 
 bool QueuedConnection::HasRoom(size_t bytes) const {
+  const uint64_t ahead = pending_.end() - std::max(next_, pending_.begin());
   return pending_.count() < settings().queue_size &&
-         pending_.bytes() + bytes <= settings().queue_bytes;
+         pending_.bytes() + bytes <= settings().queue_bytes &&
+         (ahead < options_.most_ahead || broken_ || reconnecting_);
 }
 
 void QueuedConnection::OnEvent(NvDsMsgApiEventType event) {
   const Lock lock(mutex_);
   if (finishing_ || given_up_) return;
   if (event == NVDS_MSGAPI_EVT_SUCCESS) {
-    if (!broken_ && !reconnecting_) Tell(NV_MSGBROKER_API_OK);
+    if (!broken_ && !reconnecting_) Tell(ConnectionState::kUp);
     return;
   }
   blame_messages_ = false;
   if (settings().auto_reconnect) {
     Break("the adaptor reports that the broker is gone");
   } else {
-    Tell(NV_MSGBROKER_API_ERR);
+    Tell(ConnectionState::kDown);
   }
 }
 
 void QueuedConnection::OnSent(const SendId& id, NvDsMsgApiErrorType code) {
   const Lock lock(mutex_);
-  if (id.link != link_) return;  // too late: another link was given the message
+  if (id.generation != generation_) return;  // too late: another handle was given the message
   ++completions_;
   const uint64_t number = WholeNumber(id.number);
-  if (code == NVDS_MSGAPI_OK) {
+  const SendResult result = ResultOf(code);
+  if (result == SendResult::kFailed) return SendFailed(number, result);
+  if (result == SendResult::kOk) {
     acknowledged_ = true;
     if (blamed_) blame_messages_ = true;
-    Complete(number, NV_MSGBROKER_API_OK);
-  } else if (code == NVDS_MSGAPI_UNKNOWN_TOPIC) {
-    Complete(number, NV_MSGBROKER_API_ERR);
-  } else {
-    SendFailed(number);
   }
+  Complete(number, result);
 }
 
 NvDsMsgApiErrorType QueuedConnection::SubscribeTopics(const TopicSet& set) {
@@ -113,14 +96,14 @@ void QueuedConnection::Break(std::string why) {
   work_.notify_all();
 }
 
-/// A failed send may be the message's fault or the link's. The first time it is held against the
-/// link: the message is sent again over a new one. If it fails there too while other messages pass,
-/// it was the message, and later failures on this link are believed to be so at once.
-void QueuedConnection::SendFailed(uint64_t number) {
+/// A failed send may be the message's fault or the connection's. The first time it is held against
+/// the connection: the message is sent again over a new one. If it fails there too while other
+/// messages pass, it was the message, and later failures are believed to be so at once.
+void QueuedConnection::SendFailed(uint64_t number, SendResult result) {
   PendingSend* send = pending_.Find(number);
   if (send == nullptr) return;
-  if (finishing_ || !settings().auto_reconnect) return Complete(number, NV_MSGBROKER_API_ERR);
-  if (broken_) return;  // the next link is given it
+  if (finishing_ || !settings().auto_reconnect) return Complete(number, result);
+  if (broken_) return;  // the next handle is given it
   const bool passes = acknowledged_;
   if (!send->failed_before && !(blame_messages_ && passes)) {
     send->failed_before = true;
@@ -128,15 +111,15 @@ void QueuedConnection::SendFailed(uint64_t number) {
   }
   blamed_ = true;
   if (passes) blame_messages_ = true;
-  Complete(number, NV_MSGBROKER_API_ERR);
+  Complete(number, result);
   if (!passes && Clock::now() - last_connect_ >= settings().retry_interval)
     Break("no message could be sent");
 }
 
-void QueuedConnection::Complete(uint64_t number, NvMsgBrokerErrorType status) {
+void QueuedConnection::Complete(uint64_t number, SendResult result) {
   PendingSend send;
   if (!pending_.Take(number, &send)) return;
-  due_.emplace_back(std::move(send), status);
+  due_.emplace_back(std::move(send), result);
   due_cv_.notify_one();
   // A freed slot admits one waiter; freed bytes may admit several, or be too few for the first:
   // wake all.
@@ -147,19 +130,18 @@ void QueuedConnection::Complete(uint64_t number, NvMsgBrokerErrorType status) {
   }
 }
 
-std::vector<Connection::Outcome> QueuedConnection::TakeLeft(const Client* client) {
+std::vector<Connection::Outcome> QueuedConnection::TakeLeft(const User* user, SendResult result) {
   std::vector<Outcome> left;
   std::deque<Outcome> others;
   for (Outcome& outcome : due_) {
-    const bool wanted = client == nullptr || outcome.first.client.get() == client;
-    if (wanted) {
+    if (user == nullptr || outcome.first.user.get() == user) {
       left.push_back(std::move(outcome));
     } else {
       others.push_back(std::move(outcome));
     }
   }
   due_.swap(others);
-  for (Outcome& outcome : Connection::TakeLeft(client)) left.push_back(std::move(outcome));
+  for (Outcome& outcome : Connection::TakeLeft(user, result)) left.push_back(std::move(outcome));
   return left;
 }
 
@@ -184,7 +166,7 @@ void QueuedConnection::StartThreads() {
   last_connect_ = Clock::now();
   dispatcher_ = StartThread("dsmsg-sent", [self = shared_from_this(), this] { Dispatch(); });
   try {
-    worker_ = StartThread("dsmsg-client", [self = shared_from_this(), this] { Work(); });
+    worker_ = StartThread("dsmsg-work", [self = shared_from_this(), this] { Work(); });
   } catch (...) {
     {
       const Lock lock(mutex_);
@@ -197,13 +179,7 @@ void QueuedConnection::StartThreads() {
 }
 
 void QueuedConnection::JoinThreads(bool ended) {
-  for (std::thread* thread : {&worker_, &dispatcher_}) {
-    if (ended) {
-      thread->join();
-    } else {
-      thread->detach();
-    }
-  }
+  for (std::thread* thread : {&worker_, &dispatcher_}) EndThread(thread, ended);
 }
 
 void QueuedConnection::Work() {
@@ -215,7 +191,8 @@ void QueuedConnection::Work() {
     }
     AnswerTopicRequest(lock);
     SubmitSome(lock);
-    if (!broken_ && handle_ != nullptr && (InFlight() || Endless())) CallDoWork(lock);
+    if (!broken_ && handle_ != nullptr && (InFlight() || Endless()) && Clock::now() >= WorkDue())
+      DoWork(lock);
   }
   FinishWork(lock);
 }
@@ -228,7 +205,7 @@ bool QueuedConnection::HasWork() const {
   if (broken_ || topic_request_ != nullptr) return true;
   if (handle_ == nullptr) return false;  // given up
   if (next_ < pending_.end()) return true;
-  return (InFlight() || Endless()) && Clock::now() >= work_due_;
+  return (InFlight() || Endless()) && Clock::now() >= WorkDue();
 }
 
 /// False: the end.
@@ -238,7 +215,7 @@ bool QueuedConnection::WaitForWork(Lock& lock) {
     if (HasWork()) return true;
     const bool polls = handle_ != nullptr && (InFlight() || Endless());
     if (polls || stopping_) {
-      Clock::time_point until = polls ? work_due_ : deadline_;
+      Clock::time_point until = polls ? WorkDue() : deadline_;
       if (stopping_) until = std::min(until, deadline_);
       work_.wait_until(lock, until);
     } else {
@@ -251,53 +228,53 @@ void QueuedConnection::SubmitSome(Lock& lock) {
   for (int count = 0; count < kSendsPerWork && !broken_ && handle_ != nullptr;) {
     next_ = std::max(next_, pending_.begin());
     if (next_ >= pending_.end()) return;
-    const SendId id{number_, link_, next_++};
+    const SendId id{number_, generation_, next_++};
+    if (options_.most_ahead < SIZE_MAX) room_.notify_all();
     const PendingSend* send = pending_.Find(id.number);
     if (send == nullptr) continue;
-    const std::shared_ptr<KeptMessage> message = send->message;  // a completion may come at once
-    NvDsMsgApiHandle handle = handle_;
-    lock.unlock();
-    std::string topic = message->topic;  // adaptors may write into it
-    const NvDsMsgApiErrorType code = api().send_async(
-        handle, topic.data(), reinterpret_cast<const uint8_t*>(message->payload.data()),
-        message->payload.size(), &Connection::OnSentTrampoline, id.Pack());
-    lock.lock();
+    const auto code = Call(lock, "send_async", [&, handle = handle_, kept = send->message] {
+      std::optional<std::string> topic = kept->topic;  // adaptors may write into it
+      return api().send_async(handle, topic ? topic->data() : nullptr,
+                              reinterpret_cast<const uint8_t*>(kept->payload.data()),
+                              kept->payload.size(), &Connection::OnSentTrampoline, id.Pack());
+    });
     ++count;
     pause_ = std::chrono::microseconds(0);
-    work_due_ = Clock::now();
     if (code == NVDS_MSGAPI_UNKNOWN_TOPIC) {
-      Complete(id.number, NV_MSGBROKER_API_ERR);
+      Complete(id.number, SendResult::kUnknownTopic);
     } else if (code != NVDS_MSGAPI_OK) {
-      SendFailed(id.number);
+      SendFailed(id.number, SendResult::kRefused);
     }
   }
 }
 
-void QueuedConnection::CallDoWork(Lock& lock) {
+void QueuedConnection::DoWork(Lock& lock) {
   const uint64_t before = completions_;
-  NvDsMsgApiHandle handle = handle_;
-  lock.unlock();
-  api().do_work(handle);
-  lock.lock();
+  Call(lock, "do_work", [this, handle = handle_] {
+    CallDoWork(handle);
+    return true;
+  });
   // At once again while it brings something; else after a pause that grows, so that a
   // work-interval of a second does not make a message wait for a second.
   pause_ = completions_ != before ? std::chrono::microseconds(0) : NextPause(pause_);
-  work_due_ = Clock::now() + pause_;
+  last_work_ = Clock::now();
+}
+
+NvDsMsgApiErrorType QueuedConnection::CallSubscribeUnlocked(Lock& lock, const TopicSet& set) {
+  return Call(lock, "subscribe", [&, handle = handle_] { return CallSubscribe(handle, set); });
 }
 
 void QueuedConnection::AnswerTopicRequest(Lock& lock) {
   if (topic_request_ == nullptr) return;
   const std::shared_ptr<TopicRequest> request = std::move(topic_request_);
   topic_request_ = nullptr;
-  NvDsMsgApiErrorType code = NVDS_MSGAPI_OK;  // with no link: the next one subscribes
+  NvDsMsgApiErrorType code = NVDS_MSGAPI_OK;  // without a handle: the next one subscribes
   if (given_up_ || finishing_) {
     code = NVDS_MSGAPI_ERR;
-  } else if (NvDsMsgApiHandle handle = handle_; handle != nullptr) {
-    lock.unlock();
-    code = CallSubscribe(handle, request->set);
-    lock.lock();
+  } else if (handle_ != nullptr) {
+    code = CallSubscribeUnlocked(lock, request->set);
     if (request->withdrawn) code = NVDS_MSGAPI_ERR;
-    if (code != NVDS_MSGAPI_OK) RestoreTopics(lock, handle);
+    if (code != NVDS_MSGAPI_OK) RestoreTopics(lock);
   }
   if (code == NVDS_MSGAPI_OK) topics_ = request->set;
   request->answer = code;
@@ -306,24 +283,22 @@ void QueuedConnection::AnswerTopicRequest(Lock& lock) {
 
 /// A third-party adaptor may have dropped what was subscribed before, or kept a part of what it
 /// refused.
-void QueuedConnection::RestoreTopics(Lock& lock, NvDsMsgApiHandle handle) {
+void QueuedConnection::RestoreTopics(Lock& lock) {
   const TopicSet topics = topics_;
   if (topics.topics.empty()) return;
-  lock.unlock();
-  const NvDsMsgApiErrorType code = CallSubscribe(handle, topics);
-  lock.lock();
-  if (code != NVDS_MSGAPI_OK) Break("the topics of before cannot be subscribed to again");
+  if (CallSubscribeUnlocked(lock, topics) != NVDS_MSGAPI_OK)
+    Break("the topics of before cannot be subscribed to again");
 }
 
-// ---------------------------------------------------------------- a new link
+// ---------------------------------------------------------------- connecting again
 
 void QueuedConnection::Reconnect(Lock& lock) {
   const Clock::time_point begin = Clock::now();
   reconnecting_ = true;
-  room_.notify_all();  // who waits for room is told RECONNECTING
-  BrokerLog().Warn(Name() + ": " + why_broken_ + "; connecting again every retry-interval");
-  Tell(NV_MSGBROKER_API_RECONNECTING);
-  EndLink(lock);
+  room_.notify_all();  // who waits for room is told kReconnecting
+  log().Warn(Name() + ": " + why_broken_ + "; connecting again every retry-interval");
+  Tell(ConnectionState::kReconnecting);
+  DropHandle(lock);
   while (!FlushIsOver()) {
     AnswerTopicRequest(lock);
     const Clock::time_point next = last_connect_ + settings().retry_interval;
@@ -331,65 +306,58 @@ void QueuedConnection::Reconnect(Lock& lock) {
       work_.wait_until(lock, stopping_ ? std::min(next, deadline_) : next);
       continue;
     }
-    if (TryLink(lock)) {
+    if (TryConnect(lock)) {
       reconnecting_ = false;
-      BrokerLog().Warn(Name() + ": connected again");
-      return Tell(NV_MSGBROKER_API_OK);
+      log().Warn(Name() + ": connected again");
+      return Tell(ConnectionState::kUp);
     }
     const Millis limit = settings().max_retry_limit;
     if (limit.count() > 0 && Clock::now() - begin >= limit) return GiveUp();
   }
 }
 
-/// What was not called back stays and is sent over the next link.
-void QueuedConnection::EndLink(Lock& lock) {
-  NvDsMsgApiHandle handle = std::exchange(handle_, nullptr);
-  if (handle != nullptr) {
+/// What was not called back stays and is given to the next handle.
+void QueuedConnection::DropHandle(Lock& lock) {
+  if (NvDsMsgApiHandle handle = std::exchange(handle_, nullptr); handle != nullptr) {
     EventRouter::Get().Unbind(handle, number_);
-    lock.unlock();
-    api().disconnect(handle);
-    lock.lock();
+    Call(lock, "disconnect", [&] { return api().disconnect(handle); });
   }
-  ++link_;
+  ++generation_;
   next_ = pending_.begin();
 }
 
-bool QueuedConnection::TryLink(Lock& lock) {
+bool QueuedConnection::TryConnect(Lock& lock) {
   last_connect_ = Clock::now();
   broken_ = acknowledged_ = blamed_ = false;
-  lock.unlock();
-  NvDsMsgApiHandle handle = ConnectAdaptor();
-  lock.lock();
-  handle_ = handle;
-  if (handle != nullptr && !topics_.topics.empty()) {
+  handle_ = Call(lock, "connect", [this] { return ConnectAdaptor(); });
+  if (handle_ != nullptr && !topics_.topics.empty()) {
     const TopicSet topics = topics_;
-    lock.unlock();
-    const NvDsMsgApiErrorType code = CallSubscribe(handle, topics);
-    lock.lock();
-    if (code != NVDS_MSGAPI_OK) EndLink(lock);
+    if (CallSubscribeUnlocked(lock, topics) != NVDS_MSGAPI_OK) DropHandle(lock);
   }
   if (handle_ == nullptr) broken_ = true;
   return handle_ != nullptr;
 }
 
 void QueuedConnection::GiveUp() {
-  BrokerLog().Error(Name() + ": no connection within max-retry-limit: giving up, " +
-                    std::to_string(pending_.count()) + " waiting messages fail");
+  log().Error(Name() + ": no connection within max-retry-limit: giving up, " +
+              std::to_string(pending_.count()) + " waiting messages fail");
   broken_ = reconnecting_ = false;
   given_up_ = true;
-  for (Outcome& outcome : Connection::TakeLeft(nullptr)) due_.push_back(std::move(outcome));
+  for (Outcome& outcome : Connection::TakeLeft(nullptr, SendResult::kGivenUp))
+    due_.push_back(std::move(outcome));
   due_cv_.notify_all();
-  Tell(NV_MSGBROKER_API_ERR);
+  Tell(ConnectionState::kDown);
 }
 
 void QueuedConnection::FinishWork(Lock& lock) {
   finishing_ = true;
   AnswerTopicRequest(lock);
-  EndLink(lock);  // may call back
-  for (Outcome& outcome : Connection::TakeLeft(nullptr)) due_.push_back(std::move(outcome));
+  DropHandle(lock);  // may call back
+  for (Outcome& outcome : Connection::TakeLeft(nullptr, SendResult::kUnanswered))
+    due_.push_back(std::move(outcome));
   worker_ended_ = true;
   due_cv_.notify_all();
   AnswerTopicRequest(lock);
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/loader.h"
+#include "host/adaptor_library.h"
 
 #include <dlfcn.h>
 
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace dsmsg {
+namespace dsmsg::host {
 namespace {
 
 namespace fs = std::filesystem;
@@ -235,4 +235,4 @@ std::string AdaptorLibrary::Stats(NvDsMsgApiHandle handle) const {
   return ReadText([&](char* out, size_t size) { return api_.stats(handle, out, size); });
 }
 
-}  // namespace dsmsg
+}  // namespace dsmsg::host
