@@ -55,7 +55,7 @@ TEST_F(Settings, TheFirstFileWithTheGroupGivesAllOptions) {
 
 TEST_F(Settings, WrongValuesStopConnectAndAreNamed) {
   const std::pair<const char*, const char*> cases[] = {
-      {"retry-interval=soon", ":2: retry-interval = soon: must be a time from 0 to 24h, written"},
+      {"retry-interval=soon", ":2: retry-interval = soon: must be a time from 0 to 24h, such as"},
       {"retry-interval=5 # seconds", "(a comment needs a line of its own)"},
       {"work-interval=-1", ":2: work-interval"},
       {"auto-reconnect=maybe", ":2: auto-reconnect"},
