@@ -265,7 +265,7 @@ TEST(Conv, NamesClassesByTheirNumber) {
   EXPECT_THAT(types(&list), ElementsAre("bicycle", "own", "far"));
   const auto said = list.Messages();
   ASSERT_THAT(said, SizeIs(1));
-  EXPECT_THAT(said[0].text, HasSubstr("labels has no name for class 9, it has 3 names"));
+  EXPECT_THAT(said[0].text, HasSubstr("labels has no name for class 9, only 3 names"));
   const TextFile file("car\nroad sign\n");
   ConvHarness named(With("payload-type=1 labels=" + file.path()));
   EXPECT_THAT(types(&named), ElementsAre("road sign", "own", "far"));
