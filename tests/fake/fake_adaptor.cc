@@ -194,10 +194,9 @@ FAKE_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle handle) 
 FAKE_EXPORT char* nvds_msgapi_getversion() { return const_cast<char*>("4.0"); }
 
 FAKE_EXPORT char* nvds_msgapi_get_protocol_name() {
-  static std::string name;
+  static auto* const names = new std::set<std::string>;  // a text that was given stays as it is
   const Lock lock(Get().mutex);
-  name = Get().state.protocol;
-  return name.data();
+  return const_cast<char*>(names->insert(Get().state.protocol).first->c_str());
 }
 
 FAKE_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* conn_str, char*, char* out,
