@@ -95,6 +95,20 @@ NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr, const DsmsgMessag
  */
 NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle h_ptr, const char* topic);
 
+/**
+ * Checks one setting against this adaptor's table of options, with the rules and the words of
+ * nvds_msgapi_connect() for a line of a configuration file. Nothing is connected, logged or read:
+ * what `${env:NAME}` and `${file:/path}` stand for is not looked up. Rules between several options
+ * are left to nvds_msgapi_connect(). Any thread, at any time; needs no handle.
+ * @param name  of the option; dashes and underscores are the same
+ * @param value its text, without quotes around it; NULL: only the name is checked
+ * @param error says what is wrong and what is allowed, never a secret, "" if nothing is wrong;
+ *              @p size bytes, may be NULL
+ * @return 0 if the option exists and allows the value, else the length of the whole text, as
+ *         dsmsg_stats()
+ */
+size_t dsmsg_check_option(const char* name, const char* value, char* error, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from dsmsg._options import Option, OptionType
+from dsmsg._options import Option
 
 __all__ = ["class_name", "package_module", "settings_module"]
 
@@ -64,12 +64,13 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the nam
 
 def python_type(option: Option) -> str:
     """Returns the annotation of an option's values, without None."""
-    kind = option.type.kind
+    kind = option.kind
     if kind == "enum":
-        choices = ", ".join(f'"{choice}"' for choice in option.type.choices)
-        number = " | int" if any(choice.isdigit() for choice in option.type.choices) else ""
-        boolean = " | bool" if {"true", "false"} <= set(option.type.choices) else ""
-        return f"Literal[{choices}]{number}{boolean}"
+        choices = option.type[len("enum(") : -1].split(",")
+        literal = ", ".join(f'"{choice}"' for choice in choices)
+        number = " | int" if any(choice.isdigit() for choice in choices) else ""
+        boolean = " | bool" if {"true", "false"} <= set(choices) else ""
+        return f"Literal[{literal}]{number}{boolean}"
     return {
         "bool": "bool",
         "int": "int",
@@ -117,9 +118,7 @@ def _class(name: str, description: dict[str, Any]) -> str:
         for row in description["options"]
     ]
     options = [
-        Option(
-            option, OptionType.parse(kind), default, doc, "s" in flags, "d" in flags, "u" in flags
-        )
+        Option(option, kind, default, doc, "s" in flags, "d" in flags, "u" in flags)
         for option, kind, default, doc, flags in rows
     ]
     usable = [option for option in options if not option.unavailable]
@@ -162,7 +161,7 @@ def _quoted(text: str) -> str:
 
 def _doc(option: Option) -> str:
     text = option.doc[:1].upper() + option.doc[1:].rstrip(".")
-    unit = {"ms": "milliseconds", "s": "seconds", "bytes": "bytes"}.get(option.type.kind)
+    unit = {"ms": "milliseconds", "s": "seconds", "bytes": "bytes"}.get(option.kind)
     facts = [f"a bare number is {unit}"] if unit else []
     facts.append(f"default {option.default}" if option.default else "not set by default")
     if option.secret:

@@ -75,6 +75,7 @@ int dsmsg_set_link_callback(void *h, link_cb callback, void *user_ptr);
 int dsmsg_flush(void *h, int timeout_ms);
 int dsmsg_reload(void *h, const char *connection_str, const char *config_path);
 int dsmsg_send_message(void *h, const DsmsgMessage *message, send_cb callback, void *user_ptr);
+size_t dsmsg_check_option(const char *name, const char *value, char *error, size_t size);
 """)
 
 _REQUIRED = ("connect", "send", "send_async", "do_work", "disconnect")
@@ -87,6 +88,7 @@ _EXTENSIONS = (
     "flush",
     "reload",
     "send_message",
+    "check_option",
 )
 
 _loaded: list[Any] = []  # cffi would unload an unreferenced library

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from dsmsg._inifile import to_ini
-from dsmsg._options import ConfigError, Option, OptionType, nearest
+from dsmsg._options import ConfigError, Option
 
 __all__ = ["Config", "options_from"]
 
@@ -23,9 +23,10 @@ _C = TypeVar("_C", bound="Config")
 class Config:
     """Settings of one adaptor.
 
-    Attributes are checked when they are assigned, against the adaptor's own table of options; None
-    means not set. Templates and what only the client library knows are checked by the adaptor, in
-    `connect`. In a secret, `${env:NAME}` and `${file:/path}` are expanded by the adaptor.
+    Attributes are checked when they are assigned: the adaptor is loaded and asked. Where it is not
+    installed, or cannot be loaded, it checks in `connect`; and there, always, what only the client
+    library knows. None means not set. In a secret, `${env:NAME}` and `${file:/path}` are expanded
+    by the adaptor.
     """
 
     adaptor: ClassVar[str] = ""
@@ -69,12 +70,11 @@ class Config:
         attribute = name.replace("-", "_")
         option = next((o for o in self.options.values() if o.attribute == attribute), None)
         if option is None:
-            hint = nearest(name, list(self.options))
-            raise ConfigError(f"{self.adaptor}: unknown option {name!r}{hint}")
-        if value is not None:
-            text = option.to_text(value)
-            if option.unavailable and text != option.default:
-                raise ConfigError(f"{self.adaptor}: {option.name} is not available: {option.doc}")
+            wrong = _complaint(self.adaptor, name) or f"unknown option {name!r}"
+        else:
+            wrong = "" if value is None else _complaint(self.adaptor, name, option.to_text(value))
+        if wrong:
+            raise ConfigError(f"{self.adaptor}: {wrong}")
         object.__setattr__(self, attribute, value)
 
     def to_dict(self) -> dict[str, str]:
@@ -126,7 +126,7 @@ class Config:
             value = getattr(self, option.attribute)
             if value is not None:
                 # Pairs are passed to the client library and may hold a password.
-                hidden = option.secret or (option.type.kind == "pairs" and _may_be_secret(value))
+                hidden = option.secret or (option.kind == "pairs" and _may_be_secret(value))
                 shown.append(f"{option.attribute}={'***' if hidden else repr(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -136,6 +136,16 @@ class Config:
         return self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]  # it can change
+
+
+def _complaint(adaptor: str, name: str, value: str | None = None) -> str:
+    """What the adaptor says against a setting; "" where there is no adaptor to ask."""
+    try:
+        from dsmsg import _check  # here: it needs cffi, which settings do without
+    except ImportError:
+        return ""
+    library = _check.installed(adaptor)
+    return "" if library is None else _check.what_is_wrong(library, name, value)
 
 
 def _may_be_secret(pairs: object) -> bool:
@@ -151,7 +161,7 @@ def options_from(rows: tuple[tuple[str, str, str, str, str], ...]) -> dict[str, 
     return {
         name: Option(
             name,
-            OptionType.parse(kind),
+            kind,
             default,
             doc,
             secret="s" in flags,

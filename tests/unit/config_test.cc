@@ -11,6 +11,8 @@
 #include <fstream>
 #include <random>
 
+#include "core/options/config_parser.h"
+
 namespace dsmsg {
 namespace {
 
@@ -62,6 +64,31 @@ class ConfigTest : public ::testing::Test {
   const OptionTable table_;
   std::string folder_;
 };
+
+TEST_F(ConfigTest, CheckSaysWhatParseSaysWithoutThePlace) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"queue-size", "many"},
+                                                        {"queue_size", "0"},
+                                                        {"queue-size", ""},
+                                                        {"keep-alive", "5 weeks"},
+                                                        {"socket-type", "RAR"},
+                                                        {"proto-cfg", "a='b"},
+                                                        {"secret-pairs", "hush"},
+                                                        {"topic", "${sensor.id"},
+                                                        {"later", "1"},
+                                                        {"later-secret", "hush"},
+                                                        {"queue-size", std::string(200, '7')}}) {
+    const Status status = CheckOption(table_, name, value);
+    EXPECT_EQ("cfg.txt:2: " + status.message(), Error(name + "=\"" + value + "\""));
+    EXPECT_THAT(status.message(), Not(HasSubstr("hush")));
+    EXPECT_TRUE(CheckOption(table_, name, std::nullopt).ok());
+  }
+  EXPECT_TRUE(CheckOption(table_, "later-on", "yes").ok());
+  EXPECT_TRUE(CheckOption(table_, "token", "${env:DSMSG_NOT_SET}").ok());
+  EXPECT_THAT(CheckOption(table_, "token", "a\nb").message(), HasSubstr("control character"));
+  EXPECT_THAT(CheckOption(table_, "keep-alife", "5").message(),
+              HasSubstr("unknown option 'keep-alife' (did you mean keep-alive?)"));
+}
 
 TEST_F(ConfigTest, NoFileGivesDefaults) {
   const auto config = Config::Load("", table_);
@@ -156,7 +183,7 @@ TEST_F(ConfigTest, ACommentBehindAValueIsSaid) {
 // It would count as 0, and switch off what is a switch.
 TEST_F(ConfigTest, AnEmptyValueInQuotesIsNoNumberSwitchOrChoice) {
   for (const char* empty : {"queue-size = \"\"", "reconnect = ''", "connect = \"\""}) {
-    EXPECT_THAT(Error(empty), HasSubstr("there is no value (leave the line out for the default"))
+    EXPECT_THAT(Error(empty), HasSubstr("there is no value (leave it out for the default"))
         << empty;
   }
 }
@@ -204,7 +231,7 @@ TEST_F(ConfigTest, ErrorsNameFileLineKeyValueAndWhatIsAllowed) {
 TEST_F(ConfigTest, SyntaxErrorsNameTheLineAndRepeatNoContents) {
   EXPECT_EQ(Error("queue-size=1\nhunter2\n"),
             "cfg.txt:3: is not a [group], key = value or # comment");
-  EXPECT_THAT(Error("=5"), HasSubstr("cfg.txt:2: is neither"));
+  EXPECT_THAT(Error("=5"), HasSubstr("cfg.txt:2: is not a [group]"));
   EXPECT_THAT(Error("[broken"), HasSubstr("cfg.txt:2: a group is written [name]"));
   EXPECT_THAT(Error("[a] # b"), HasSubstr("cfg.txt:2: a group is written [name]"));
   EXPECT_THAT(Error("[]"), HasSubstr("cfg.txt:2: a group is written [name]"));

@@ -15,6 +15,7 @@
 
 #include "core/base/fork.h"
 #include "core/base/guard.h"
+#include "core/options/config_parser.h"
 #include "core/session/session.h"
 #include "dsmsg_ext.h"
 #include "nvds_msgapi.h"
@@ -385,4 +386,18 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle h_ptr, const
     return status.ok() ? NVDS_MSGAPI_OK
                        : Refuse("check_topic", status.message(), &session->logger());
   });
+}
+
+DSMSG_EXPORT size_t dsmsg_check_option(const char* name, const char* value, char* error,
+                                       size_t size) {
+  size_t failed = 1;  // never 0, which says that all is well
+  const auto check = [&] {
+    const dsmsg::OptionTable table(dsmsg::AdaptorFactory().info->options);
+    const std::optional<std::string_view> text =
+        value == nullptr ? std::nullopt : std::optional<std::string_view>(value);
+    return CopyOut(dsmsg::CheckOption(table, Text(name), text).message(), error, size);
+  };
+  dsmsg::Contained([&] { failed = check(); },
+                   [&](const char* what) { failed = CopyOut(what, error, size); });
+  return failed;
 }

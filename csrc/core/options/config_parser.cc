@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 
 #include "core/base/text_file.h"
 
@@ -94,7 +93,65 @@ std::string OriginOf(const std::string& path) {
   return found.starts_with(kPython) ? "settings given in Python" : path;
 }
 
+std::string DidYouMean(const OptionTable& table, std::string_view name) {
+  const std::string nearest = table.Nearest(name);
+  return nearest.empty() ? "" : " (did you mean " + nearest + "?)";
+}
+
+// Why a text cannot stand in a file; "" if it can.
+std::string Unwritable(std::string_view text) {
+  if (!g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr)) {
+    return "is not valid UTF-8 (files must be saved as UTF-8)";
+  }
+  return std::any_of(text.begin(), text.end(), IsControl) ? "contains a control character" : "";
+}
+
 }  // namespace
+
+Result<OptionValue> EvaluateOption(const OptionSpec& spec, const OptionType& type,
+                                   std::string_view text, const std::string& hint) {
+  const Result<OptionValue> deflt = ParseOptionValue(type, spec.deflt);
+  if (!deflt.ok()) return deflt;
+  Result<OptionValue> parsed = ParseOptionValue(type, text);
+  const auto refused = [&](const std::string& why) {
+    // Pairs may contain a password of the client library, and their message names the element.
+    const bool shown = (spec.flags & kOptSecret) == 0 && type.kind != OptionType::Kind::kPairs;
+    return Status(Code::kInvalidArgument,
+                  spec.name + (shown ? " = " + Shortened(text) : std::string()) + ": " + why);
+  };
+  if (!parsed.ok()) return refused(parsed.status().message() + hint);
+  // "" is not the same as "not set": it would count as 0 and turn a switch off.
+  const bool choice = type.numeric() || type.kind == OptionType::Kind::kEnum;
+  if (choice && parsed->text.empty() && !deflt->text.empty()) {
+    return Status(Code::kInvalidArgument,
+                  spec.name + (" = \"\": there is no value (leave it out for "
+                               "the default, " +
+                               deflt->text + ")"));
+  }
+  const bool is_default =
+      parsed->text == deflt->text || (type.numeric() && !parsed->text.empty() &&
+                                      !deflt->text.empty() && parsed->number == deflt->number);
+  if ((spec.flags & kOptUnavailable) != 0 && !is_default) {
+    return refused(std::string("not available: ") + spec.doc + " (remove this setting)");
+  }
+  return parsed;
+}
+
+Status CheckOption(const OptionTable& table, std::string_view name,
+                   std::optional<std::string_view> value) {
+  const OptionSpec* spec = table.Find(name);
+  if (spec == nullptr) {
+    return {Code::kInvalidArgument,
+            "unknown option '" + Shortened(name) + "'" + DidYouMean(table, name)};
+  }
+  if (!value) return {};
+  if (const std::string why = Unwritable(*value); !why.empty()) {
+    return {Code::kInvalidArgument, spec->name + (": " + why)};
+  }
+  const Result<OptionType> type = ParseOptionType(*spec);
+  if (!type.ok()) return type.status();
+  return EvaluateOption(*spec, type.value(), *value).status();
+}
 
 Result<Config> Config::Load(const std::string& path, const OptionTable& table) {
   if (path.empty()) return Parse("", "", table);
@@ -174,12 +231,7 @@ Status ConfigParser::ScanLine(std::string_view line) {
   }
   // GKeyFile supports only '#', but files with ';' comments are common.
   if (line.empty() || line.front() == '#' || line.front() == ';') return {};
-  if (!g_utf8_validate(line.data(), static_cast<gssize>(line.size()), nullptr)) {
-    return Bad(line_, "is not valid UTF-8 (save the file as UTF-8)");
-  }
-  if (std::any_of(line.begin(), line.end(), IsControl)) {
-    return Bad(line_, "contains a control character");
-  }
+  if (const std::string why = Unwritable(line); !why.empty()) return Bad(line_, why);
   return line.front() == '[' ? ScanGroup(line) : ScanKey(line);
 }
 
@@ -253,9 +305,8 @@ Status ConfigParser::ReadValues() {
 
 Status ConfigParser::Set(const Key& key, const OptionSpec* spec, std::string_view raw) {
   if (spec != nullptr) return SetKnown(*spec, key.line, raw);
-  const std::string nearest = table_.Nearest(key.written);
-  Warn(key.line, "unknown key " + Shortened(key.written) + " is ignored" +
-                     (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));
+  Warn(key.line,
+       "unknown key " + Shortened(key.written) + " is ignored" + DidYouMean(table_, key.written));
   return {};
 }
 
@@ -301,33 +352,13 @@ Result<OptionValue> ConfigParser::Evaluate(const OptionSpec& spec, const OptionT
   if (secret && !pairs) {
     if (Status status = expand(&text); !status.ok()) return status;
   }
-  Result<OptionValue> parsed = ParseOptionValue(type, text);
-  // Pairs may contain a password of the client library, and their message names the element.
-  const bool shown = !secret && !pairs;
-  const std::string name_and_value =
-      std::string(spec.name) + (shown ? " = " + Shortened(text) : std::string()) + ": ";
-  const Config::Value& deflt = config_.values_[WithDashes(spec.name)];
-  // "" is not the same as "not set": it would count as 0 and turn a switch off.
-  const bool choice = type.numeric() || type.kind == OptionType::Kind::kEnum;
-  if (parsed.ok() && choice && parsed->text.empty() && !deflt.text.empty()) {
-    return Bad(line, std::string(spec.name) +
-                         " = \"\": there is no value (leave the line out for the default, " +
-                         deflt.text + ")");
-  }
-  if (!parsed.ok()) {
-    const std::string hint = unquoted.quoted ? std::string() : CommentHint(raw);
-    return Bad(line, name_and_value + parsed.status().message() + (secret ? "" : hint));
-  }
+  const std::string hint = secret || unquoted.quoted ? std::string() : CommentHint(raw);
+  Result<OptionValue> parsed = EvaluateOption(spec, type, text, hint);
+  if (!parsed.ok()) return Bad(line, parsed.status().message());
   if (secret) {
     for (auto& [name, value] : parsed->pairs) {
       if (Status status = expand(&value); !status.ok()) return status;
     }
-  }
-  const bool is_default =
-      parsed->text == deflt.text || (type.numeric() && !parsed->text.empty() &&
-                                     !deflt.text.empty() && parsed->number == deflt.number);
-  if ((spec.flags & kOptUnavailable) != 0 && !is_default) {
-    return Bad(line, name_and_value + "not available: " + spec.doc + " (remove this line)");
   }
   return parsed;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills a Config from the text of a key file. Used by Config::Parse only; one thread.
+// Fills a Config from the text of a key file (one thread), and checks single options (any thread).
 #ifndef DSMSG_CORE_OPTIONS_CONFIG_PARSER_H_
 #define DSMSG_CORE_OPTIONS_CONFIG_PARSER_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,17 @@ bool SeemsComment(std::string_view text, bool pairs);
 /// otherwise "".
 std::string CommentHint(std::string_view raw);
 
+/// The value of an option, without quotes. The error names the option, the value unless it may be a
+/// secret, and what is allowed; `hint` stands behind that.
+Result<OptionValue> EvaluateOption(const OptionSpec& spec, const OptionType& type,
+                                   std::string_view text, const std::string& hint = {});
+
+/// Whether `table` has the option and allows the value (not given: only the name is checked). The
+/// message is that of Config::Load without the place; an unknown name is an error here. Reads
+/// neither files nor the environment: what stands for a secret is not looked up.
+Status CheckOption(const OptionTable& table, std::string_view name,
+                   std::optional<std::string_view> value);
+
 class ConfigParser {
  public:
   /// Both must outlive the parser.
@@ -55,7 +67,7 @@ class ConfigParser {
   Status ReadValues();
   Status Set(const Key& key, const OptionSpec* spec, std::string_view raw);
   Status SetKnown(const OptionSpec& spec, size_t line, std::string_view raw);
-  /// Checks the value and replaces what stands for a secret. Pairs are split first, so that a
+  /// EvaluateOption, with what stands for a secret replaced. Pairs are split first, so that a
   /// secret cannot add pairs of its own.
   Result<OptionValue> Evaluate(const OptionSpec& spec, const OptionType& type, size_t line,
                                const Unquoted& value, std::string_view raw);
