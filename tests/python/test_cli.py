@@ -104,7 +104,7 @@ def test_describe(run_dsmsg: Run) -> None:
     assert table["protocol"] == "KAFKA"
     text = run_dsmsg("describe", "kafka").stdout.decode()
     assert "partition-key" in text
-    assert "options of every adaptor:" in text
+    assert "options of all adaptors:" in text
 
 
 def test_doctor(run_dsmsg: Run) -> None:
