@@ -30,15 +30,15 @@ function(dsmsg_drop_in target)
   set_property(GLOBAL APPEND PROPERTY DSMSG_DROP_INS ${target})
 endfunction()
 
-# dsmsg_add_adaptor(<name> SOURCES <files> [PKG <pkg-config module> PACKAGE <debian package>] [SERVER <debian package>]
+# dsmsg_add_adaptor(<name> SOURCES <files> [PKG <pkg-config module> PACKAGE <debian package>] [SERVER <debian packages>]
 #                   [LIBS <targets>] [EXAMPLE])
 #
 # Builds libnvds_<name>_proto.so from a driver, the core and the client library of PKG, if any; without that library the
 # adaptor is skipped. DSMSG_DEFINE_ADAPTOR stands in adaptor.cc where drivers are to link into one program.
-# scripts/setup reads the names of the packages: SERVER is the broker of tests and demo. EXAMPLE: it is built beside the
-# others, and not one of those that are installed and tested as a whole.
+# scripts/setup reads the names of the packages, from the first line of the call: SERVER is what the broker of tests and
+# demo needs. EXAMPLE: it is built beside the others, and not one of those that are installed and tested as a whole.
 function(dsmsg_add_adaptor name)
-  cmake_parse_arguments(ARG "EXAMPLE" "PKG;PACKAGE;SERVER" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "EXAMPLE" "PKG;PACKAGE" "SERVER;SOURCES;LIBS" ${ARGN})
   string(TOUPPER "DSMSG_${name}_LIB" var)
   if(ARG_PKG)
     dsmsg_pkg(${var} ${ARG_PKG} ${ARG_PACKAGE})
@@ -78,7 +78,7 @@ function(dsmsg_add_adaptor_tests name)
   if(NOT DSMSG_TESTS OR NOT TARGET dsmsg_${name}_driver)
     return()
   endif()
-  add_executable(dsmsg_${name}_tests ${ARG_SOURCES})
+  add_executable(dsmsg_${name}_tests ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/support/server_process.cc)
   target_include_directories(dsmsg_${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(dsmsg_${name}_tests PRIVATE dsmsg_${name}_driver ${ARG_LIBS} dsmsg_gtest GTest::gtest_main)
 endfunction()

@@ -51,86 +51,12 @@ std::string NewTopic() {
   return topic;
 }
 
-void FakeHost::Complete(Token token, const Status& status) noexcept {
-  if (!completed.emplace(token, status).second) ++twice;
-  if (status.ok()) ++ok;
-}
-
-Status FakeHost::Deliver(InMessage&& message, AckToken token) noexcept {
-  if (delivered.size() >= room) return {Code::kWouldBlock, "full"};
-  delivered.push_back(std::move(message));
-  tokens.push_back(token);
-  return {};
-}
-
-Connection::Connection(const std::string& config, const std::string& address) {
-  const DriverInfo& info = AmqpDriver::Info();
-  Result<Endpoints> endpoints = ParseConnString(address, info.conn_rules);
-  Result<Config> parsed =
-      Config::Parse("[message-broker]\n" + config, "test", OptionTable(info.options));
-  if (!endpoints.ok()) {
-    configured = endpoints.status();
-  } else if (!parsed.ok()) {
-    configured = parsed.status();
-  } else {
-    parsed->ApplyEnvironment(info.env_suffix);
-    configured = driver.Configure(endpoints.value(), parsed.value());
-  }
-}
-
-Status Connection::Open(Role role, Millis timeout) {
-  if (!configured.ok()) return configured;
-  return driver.Open(role, Clock::now() + timeout, cancel.fd());
-}
-
-Status Connection::PumpUntil(const std::function<bool()>& done, Millis timeout) {
-  const Deadline deadline = Clock::now() + timeout;
-  while (!done()) {
-    if (Clock::now() >= deadline) return {Code::kTimeout, "the test waited too long"};
-    if (Status status = driver.Poll(Millis(100), wake.fd()); !status.ok()) return status;
-  }
-  return {};
-}
-
 Status Connection::PumpWhile(const std::function<void()>& call) {
   std::future<void> running = std::async(std::launch::async, call);
   const auto done = [&] { return running.wait_for(Millis(0)) == std::future_status::ready; };
   Status status = PumpUntil(done, Millis(60000));
   running.get();
   return status;
-}
-
-Status Connection::Send(const std::string& topic, std::string payload) {
-  kept.push_back(std::make_unique<std::string>(topic));
-  kept.push_back(std::make_unique<std::string>(std::move(payload)));
-  Message message;
-  message.topic = *kept[kept.size() - 2];
-  message.payload = *kept.back();
-  return Send(message);
-}
-
-Status Connection::Send(const Message& message) {
-  ++last_token;
-  const Deadline deadline = Clock::now() + Millis(20000);
-  while (true) {
-    Status status = driver.Submit(message, last_token);
-    if (status.code() != Code::kWouldBlock) return status;
-    if (Clock::now() >= deadline) return {Code::kTimeout, "no room for too long"};
-    if (Status poll = driver.Poll(Millis(100), wake.fd()); !poll.ok()) return poll;
-  }
-}
-
-Status Connection::WaitCompleted(size_t count) {
-  return PumpUntil([&] { return host.completed.size() >= count; });
-}
-
-Status Connection::WaitDelivered(size_t count) {
-  return PumpUntil([&] { return host.delivered.size() >= count; });
-}
-
-void Connection::AckAll() {
-  for (const AckToken token : host.tokens) driver.Ack(token);
-  host.tokens.clear();
 }
 
 }  // namespace dsmsg::amqp

@@ -1,64 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the MQTT driver stand on: a real Mosquitto on a free loopback port, a client
-// beside the driver, a host that only records, and a driver configured from text.
+// What the tests of the MQTT driver stand on: a real Mosquitto on a free loopback port, and a
+// client beside the driver.
 //
 // Threads: the test's only. The server is a child process.
 #ifndef DSMSG_ADAPTORS_MQTT_TEST_FIXTURE_H_
 #define DSMSG_ADAPTORS_MQTT_TEST_FIXTURE_H_
 
 #include <gtest/gtest.h>
-#include <sys/types.h>
 
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "adaptors/mqtt/driver.h"
-#include "core/base/fd.h"
+#include "support/driver_harness.h"
+#include "support/server_process.h"
 
 namespace dsmsg::mqtt {
 
-/// A folder that ends with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  std::string File(const std::string& name) const { return path_ + "/" + name; }
-  /// Writes a file and returns its path.
-  std::string Write(const std::string& name, const std::string& text) const;
+using testing::Environment;
+using testing::FreePort;
+using testing::TemporaryFolder;
 
- private:
-  std::string path_;
-};
-
-/// A port that nobody listens on.
-uint16_t FreePort();
-
-/// mosquitto as a child process; killed (by pid) when the object or the test program ends.
+/// mosquitto as a child process.
 class MosquittoServer {
  public:
   /// `lines` of mosquitto.conf, behind the listener and before allow_anonymous true (left out where
   /// `lines` name it).
   explicit MosquittoServer(std::string lines = "", bool plain = true);
-  ~MosquittoServer();
-  MosquittoServer(const MosquittoServer&) = delete;
-  MosquittoServer& operator=(const MosquittoServer&) = delete;
 
   uint16_t port() const { return port_; }
   std::string Address() const { return "127.0.0.1;" + std::to_string(port_); }
   void Start();
-  void Kill();    // SIGKILL
-  void Freeze();  // SIGSTOP
-  void Thaw();    // SIGCONT
+  void Kill() { process_.Kill(); }
+  void Freeze() { process_.Freeze(); }
+  void Thaw() { process_.Thaw(); }
 
  private:
-  TemporaryFolder folder_;
+  const TemporaryFolder folder_;
   std::string lines_;
   const bool plain_;  // answers without TLS
   uint16_t port_ = 0;
-  pid_t pid_ = -1;
+  testing::ServerProcess process_;
 };
 
 /// A plain client beside the driver.
@@ -91,61 +74,10 @@ class Client {
   int answered_ = 0;
 };
 
-class FakeHost final : public DriverHost {
- public:
-  void Complete(Token token, const Status& status) noexcept override;
-  Status Deliver(InMessage&& message, AckToken token) noexcept override;
-  void LinkUp() noexcept override { ADD_FAILURE() << "LinkUp"; }
-  void LinkDown(const Status&) noexcept override { ADD_FAILURE() << "LinkDown"; }
-  Logger& log() noexcept override { return logger_; }
-
-  std::map<Token, Status> completed;
-  std::vector<Token> order;  // of completion
-  size_t ok = 0, twice = 0;
-  std::vector<InMessage> delivered;
-  std::vector<AckToken> callbacks;  // of delivered messages whose callback has not returned
-  size_t room = SIZE_MAX;
-
- private:
-  Logger logger_{"MQTT"};
-};
-
-/// A driver with its host and wake-ups.
-class Connection {
+/// Callbacks return by themselves, and SIGPIPE is blocked, as on the core's I/O thread.
+class Connection : public testing::DriverHarness<MqttDriver> {
  public:
   explicit Connection(const std::string& server, const std::string& config = "");
-  ~Connection() { driver.Close(Millis(0), -1); }
-
-  Status Open(Millis timeout = Millis(5000));
-  Status Subscribe(const std::vector<std::string>& topics, Millis limit = Millis(5000)) {
-    return driver.Subscribe(topics, Clock::now() + limit);
-  }
-  /// Polls until `done` or an error or the time is over; kTimeout in the last case.
-  Status PumpUntil(const std::function<bool()>& done, Millis timeout = Millis(10000));
-  /// Submits (polling while there is no room); the token is the number of the message, from 1.
-  Status Send(const std::string& topic, std::string payload);
-  Status Send(const Message& message);
-  Status WaitCompleted(size_t count);
-  Status WaitDelivered(size_t count);
-  /// The callbacks of what was delivered return.
-  void ReturnCallbacks();
-
-  FakeHost host;
-  bool slow_callbacks = false;  // they do not return by themselves
-  MqttDriver driver{host};
-  Status configured;
-  WakeFd wake, cancel;
-  std::vector<std::unique_ptr<std::string>> kept;  // messages stay valid until completed
-  Token last_token = 0;
-};
-
-class Environment {
- public:
-  Environment(const char* name, const std::string& value);
-  ~Environment();
-
- private:
-  const char* name_;
 };
 
 }  // namespace dsmsg::mqtt

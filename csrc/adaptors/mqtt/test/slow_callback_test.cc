@@ -106,7 +106,7 @@ TEST(MqttAcknowledgement, WaitsForRoom) {
   Connection connection(server.Address());
   ASSERT_TRUE(connection.Open().ok());
   connection.host.room = 2;
-  connection.slow_callbacks = true;
+  connection.callbacks_return = false;
   ASSERT_TRUE(connection.Subscribe({"t"}).ok());
   ASSERT_TRUE(connection.WaitDelivered(2).ok());
   Sync(connection);
@@ -121,13 +121,13 @@ TEST(MqttAcknowledgement, InAKeptSessionWaitsForTheCallback) {
   FiveMessages server;
   Connection connection(server.Address(), "client-id=mine\nclean-session=0");
   ASSERT_TRUE(connection.Open().ok());
-  connection.slow_callbacks = true;
+  connection.callbacks_return = false;
   ASSERT_TRUE(connection.Subscribe({"t"}).ok());
   ASSERT_TRUE(connection.WaitDelivered(5).ok());
   Sync(connection);
   EXPECT_TRUE(server.acknowledged().empty());
-  connection.driver.Ack(connection.host.callbacks[2]);
-  connection.ReturnCallbacks();
+  connection.driver.Ack(connection.host.tokens[2]);
+  connection.AckAll();
   Sync(connection);
   EXPECT_EQ(server.acknowledged(), (std::vector<int>{3, 1, 2, 3, 4, 5}));
 }
@@ -162,7 +162,7 @@ TEST(MqttAcknowledgement, WhatNoCallbackHasSeenComesAgain) {
   {
     Connection connection(server.Address(), session);
     ASSERT_TRUE(connection.Open().ok());
-    connection.slow_callbacks = true;
+    connection.callbacks_return = false;
     ASSERT_TRUE(connection.Subscribe({"t"}).ok());
     for (int i = 0; i < 5; ++i) client.Publish("t", std::to_string(i));
     ASSERT_TRUE(connection.WaitDelivered(5).ok());
@@ -183,7 +183,7 @@ TEST(MqttAcknowledgement, AllThatWaitsInAResumedSessionComes) {
   {
     Connection connection(server.Address(), session);
     ASSERT_TRUE(connection.Open().ok());
-    connection.slow_callbacks = true;
+    connection.callbacks_return = false;
     ASSERT_TRUE(connection.Subscribe({"t"}).ok());
     Client client(server.port());
     for (size_t i = 0; i < kMessages; ++i) client.Publish("t", std::to_string(i));

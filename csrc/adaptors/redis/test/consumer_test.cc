@@ -11,7 +11,7 @@
 namespace dsmsg::redis {
 namespace {
 
-std::vector<std::string> Payloads(const FakeHost& host) {
+std::vector<std::string> Payloads(const testing::RecordingHost& host) {
   std::vector<std::string> payloads;
   for (const InMessage& message : host.delivered) payloads.push_back(message.payload);
   return payloads;
@@ -34,7 +34,7 @@ TEST(RedisStreams, WhatIsSentAfterSubscribeArrivesFromAllTopics) {
   client.Run({"XADD", "a", "*", "x", "1", "metadata", bytes});
   client.Run({"XADD", "b", "*", "first", "1", "value", "deepstream 9", "third", "2"});
   client.Run({"XADD", "b", "*", "other", "first field", "b", "2"});
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   std::vector<std::string> payloads = Payloads(connection.host);
   std::sort(payloads.begin(), payloads.end());
   EXPECT_EQ(payloads, (std::vector<std::string>{bytes, "deepstream 9", "first field"}));
@@ -61,7 +61,7 @@ TEST(RedisStreams, WithoutAGroupEverySubscriberGetsAll) {
     client.Run({"XADD", i % 2 == 0 ? "a" : "b", "*", "metadata", sent.back()});
   }
   for (Connection* connection : {&group, &first, &second}) {
-    ASSERT_TRUE(PumpDelivered(*connection, sent.size()).ok());
+    ASSERT_TRUE(connection->WaitDelivered(sent.size()).ok());
     std::vector<std::string> payloads = Payloads(connection->host);
     std::sort(payloads.begin(), payloads.end());
     EXPECT_EQ(payloads, sent);
@@ -73,7 +73,7 @@ TEST(RedisStreams, WithoutAGroupEverySubscriberGetsAll) {
   client.Run({"XADD", "a", "*", "metadata", "while away"});
   ASSERT_TRUE(first.Open(Role::kConsumer).ok());
   ASSERT_TRUE(first.Subscribe({"a", "b"}).ok());
-  ASSERT_TRUE(PumpDelivered(first, sent.size() + 1).ok());
+  ASSERT_TRUE(first.WaitDelivered(sent.size() + 1).ok());
   EXPECT_EQ(first.host.delivered.back().payload, "while away");
   // What is no stream is refused, and what was subscribed stays.
   client.Run({"SET", "text", "x"});
@@ -87,7 +87,7 @@ TEST(RedisStreams, AcknowledgementsGoOutWithinASecond) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a"}).ok());
   for (int i = 0; i < 250; ++i) client.Run({"XADD", "a", "*", "metadata", std::to_string(i)});
-  ASSERT_TRUE(PumpDelivered(connection, 250).ok());
+  ASSERT_TRUE(connection.WaitDelivered(250).ok());
   EXPECT_EQ(PendingEntries(client, "a"), 250);
   // The read behind the last reply is held back by the server by now.
   ASSERT_TRUE(connection.driver.Poll(Millis(10), connection.wake.fd()).ok());
@@ -104,7 +104,7 @@ TEST(RedisStreams, CloseFlushesAcknowledgements) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
   for (const char* stream : {"a", "b", "a"}) client.Run({"XADD", stream, "*", "metadata", "x"});
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   connection.AckAll();
   const auto start = Clock::now();
   connection.driver.Close(Millis(20'000), -1);
@@ -133,7 +133,7 @@ TEST(RedisStreams, UnacknowledgedEntriesComeAgainAfterReconnect) {
   for (int i = 0; i < 40; ++i) {
     client.Run({"XADD", i % 2 == 0 ? "a" : "b", "*", "metadata", std::to_string(i)});
   }
-  ASSERT_TRUE(PumpDelivered(connection, 40).ok());
+  ASSERT_TRUE(connection.WaitDelivered(40).ok());
   for (size_t i = 0; i < 10; ++i) connection.driver.Ack(connection.host.tokens[i]);
   std::vector<std::string> expected = Payloads(connection.host);
   expected.erase(expected.begin(), expected.begin() + 10);
@@ -145,7 +145,7 @@ TEST(RedisStreams, UnacknowledgedEntriesComeAgainAfterReconnect) {
 
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
-  ASSERT_TRUE(PumpDelivered(connection, 31).ok());
+  ASSERT_TRUE(connection.WaitDelivered(31).ok());
   std::vector<std::string> payloads = Payloads(connection.host);
   std::sort(payloads.begin(), payloads.end());
   std::sort(expected.begin(), expected.end());
@@ -166,7 +166,7 @@ TEST(RedisStreams, AFullHostStopsReadingAndLosesNothing) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a"}).ok());
   for (int i = 0; i < 100; ++i) client.Run({"XADD", "a", "*", "metadata", std::to_string(i)});
-  ASSERT_TRUE(PumpDelivered(connection, 5).ok());
+  ASSERT_TRUE(connection.WaitDelivered(5).ok());
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(connection.driver.Poll(Millis(5), connection.wake.fd()).ok());
   }
@@ -175,7 +175,7 @@ TEST(RedisStreams, AFullHostStopsReadingAndLosesNothing) {
   connection.AckAll();
   ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "a") <= 15; }).ok());
   connection.host.room = SIZE_MAX;
-  ASSERT_TRUE(PumpDelivered(connection, 100).ok());
+  ASSERT_TRUE(connection.WaitDelivered(100).ok());
   const std::vector<std::string> payloads = Payloads(connection.host);
   for (size_t i = 0; i < 100; ++i) EXPECT_EQ(payloads[i], std::to_string(i));
 }
@@ -187,16 +187,16 @@ TEST(RedisStreams, ANewSubscriptionReplacesTheOldOneAtOnce) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
   client.Run({"XADD", "b", "*", "metadata", "held by the host"});
-  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.WaitDelivered(1).ok());
   ASSERT_TRUE(connection.driver.Poll(Millis(10), connection.wake.fd()).ok());
   const auto start = Clock::now();
   ASSERT_TRUE(connection.Subscribe({"b", "c"}).ok());
   EXPECT_LT(Clock::now() - start, Millis(500));
   client.Run({"XADD", "a", "*", "metadata", "not wanted"});
   client.Run({"XADD", "c", "*", "metadata", "wanted c"});
-  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  ASSERT_TRUE(connection.WaitDelivered(2).ok());
   client.Run({"XADD", "b", "*", "metadata", "wanted b"});
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   // What the host still holds is not given to it a second time, and its name stays good.
   EXPECT_EQ(Payloads(connection.host),
             (std::vector<std::string>{"held by the host", "wanted c", "wanted b"}));
@@ -211,16 +211,16 @@ TEST(RedisStreams, ADeletedStreamIsJoinedAgain) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
   client.Run({"XADD", "a", "*", "metadata", "1"});
-  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.WaitDelivered(1).ok());
   connection.AckAll();
   ASSERT_TRUE(connection.driver.Poll(Millis(100), connection.wake.fd()).ok());
   client.Run({"DEL", "a"});
   client.Run({"XADD", "a", "1-1", "metadata", "2"});
   client.Run({"XADD", "b", "*", "metadata", "3"});
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   client.Run({"FLUSHALL"});
   client.Run({"XADD", "b", "1-1", "metadata", "4"});
-  ASSERT_TRUE(PumpDelivered(connection, 4).ok());
+  ASSERT_TRUE(connection.WaitDelivered(4).ok());
   std::vector<std::string> payloads = Payloads(connection.host);
   std::sort(payloads.begin(), payloads.end());
   EXPECT_EQ(payloads, (std::vector<std::string>{"1", "2", "3", "4"}));
@@ -238,7 +238,7 @@ TEST(RedisStreams, ARestartedServerWithoutItsDataLosesNothingNew) {
   connection.driver.Close(Millis(0), -1);
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a"}).ok());
-  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.WaitDelivered(1).ok());
   EXPECT_EQ(Payloads(connection.host), (std::vector<std::string>{"before we are back"}));
 }
 
@@ -249,13 +249,13 @@ TEST(RedisStreams, AnEntryTrimmedBeforeItsAcknowledgementIsForgotten) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a"}).ok());
   client.Run({"XADD", "a", "*", "metadata", "1"});
-  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.WaitDelivered(1).ok());
   connection.driver.Close(Millis(0), -1);
   client.Run({"XTRIM", "a", "MAXLEN", "0"});
   client.Run({"XADD", "a", "*", "metadata", "2"});
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a"}).ok());
-  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  ASSERT_TRUE(connection.WaitDelivered(2).ok());
   connection.AckAll();
   ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "a") == 0; }).ok());
   EXPECT_EQ(Payloads(connection.host), (std::vector<std::string>{"1", "2"}));
@@ -294,11 +294,11 @@ TEST(RedisStreams, ARefusalLeavesEverythingAsItWas) {
   EXPECT_EQ(connection.Subscribe({"secret"}).code(), Code::kAuth);
   ASSERT_TRUE(connection.Subscribe({"ok1"}).ok());
   for (int i = 0; i < 10; ++i) client.Run({"XADD", "ok1", "*", "metadata", std::to_string(i)});
-  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  ASSERT_TRUE(connection.WaitDelivered(2).ok());
   EXPECT_EQ(connection.Subscribe({"ok2", "secret"}).code(), Code::kAuth);
   client.Run({"XADD", "ok2", "*", "metadata", "not wanted"});
   connection.host.room = SIZE_MAX;
-  ASSERT_TRUE(PumpDelivered(connection, 10).ok());
+  ASSERT_TRUE(connection.WaitDelivered(10).ok());
   for (size_t i = 0; i < 10; ++i) {
     EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i)) << "once, in order";
   }
@@ -312,16 +312,16 @@ TEST(RedisStreams, AReleasedEntryIsReadAgainWhenItsStreamIsWantedAgain) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"a", "b"}).ok());
   client.Run({"XADD", "a", "*", "metadata", "1"});
-  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.WaitDelivered(1).ok());
   ASSERT_TRUE(connection.Subscribe({"b"}).ok());
   connection.driver.Release(connection.host.tokens[0], InMessage(connection.host.delivered[0]));
   client.Run({"XADD", "b", "*", "metadata", "2"});
-  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  ASSERT_TRUE(connection.WaitDelivered(2).ok());
   connection.driver.Ack(connection.host.tokens[1]);
   ASSERT_TRUE(connection.PumpUntil([&] { return PendingEntries(client, "b") == 0; }).ok());
   EXPECT_EQ(PendingEntries(client, "a"), 1);
   ASSERT_TRUE(connection.Subscribe({"a"}).ok());
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   EXPECT_EQ(connection.host.delivered[2].payload, "1");
 }
 

@@ -75,7 +75,7 @@ TEST(RedisLimits, AReaderOfTooMuchAtOnceIsToldWhatToLower) {
   const Status ended = greedy.PumpUntil([] { return false; });
   EXPECT_EQ(ended.code(), Code::kUnavailable);
   EXPECT_TRUE(Has(ended, "lower batch-read")) << ended.message();
-  EXPECT_TRUE(PumpDelivered(modest, kEntries).ok());
+  EXPECT_TRUE(modest.WaitDelivered(kEntries).ok());
 }
 
 TEST(RedisLimits, TooManyClientsIsToldAtConnect) {

@@ -19,7 +19,7 @@ TEST(RedisChannels, TopicsAndPatterns) {
   const std::string bytes("\0\xff", 2);
   EXPECT_EQ(client.Integer({"PUBLISH", "news", bytes}), 1);
   EXPECT_EQ(client.Integer({"PUBLISH", "cam.1", "x"}), 1);
-  ASSERT_TRUE(PumpDelivered(connection, 2).ok());
+  ASSERT_TRUE(connection.WaitDelivered(2).ok());
   EXPECT_EQ(connection.host.delivered[0].topic, "news");
   EXPECT_EQ(connection.host.delivered[0].payload, bytes);
   EXPECT_EQ(connection.host.delivered[1].topic, "cam.1");
@@ -27,7 +27,7 @@ TEST(RedisChannels, TopicsAndPatterns) {
   EXPECT_EQ(client.Integer({"PUBLISH", "news", "x"}), 0);
   EXPECT_EQ(client.Integer({"PUBLISH", "cam.1", "x"}), 0);
   EXPECT_EQ(client.Integer({"PUBLISH", "other", "y"}), 1);
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   EXPECT_EQ(connection.host.delivered[2].payload, "y");
 }
 
@@ -47,11 +47,11 @@ TEST(RedisChannels, ARefusalGivesBackWhatWasGranted) {
     EXPECT_EQ(client.Integer({"PUBLISH", "ok2", "not wanted"}), 0);
     EXPECT_EQ(client.Integer({"PUBLISH", "ok1", "wanted"}), 1);
   }
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   ASSERT_TRUE(connection.Subscribe({"ok2"}).ok()) << "every answer was read";
   EXPECT_EQ(client.Integer({"PUBLISH", "ok1", "not wanted any more"}), 0);
   EXPECT_EQ(client.Integer({"PUBLISH", "ok2", "wanted"}), 1);
-  ASSERT_TRUE(PumpDelivered(connection, 4).ok());
+  ASSERT_TRUE(connection.WaitDelivered(4).ok());
   EXPECT_EQ(connection.host.delivered[3].topic, "ok2");
 }
 
@@ -63,10 +63,10 @@ TEST(RedisChannels, AFullHostKeepsMessagesInOrder) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"c"}).ok());
   for (int i = 0; i < 2000; ++i) client.Run({"PUBLISH", "c", std::to_string(i)});
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   ASSERT_TRUE(connection.driver.Poll(Millis(5), connection.wake.fd()).ok());
   connection.host.room = SIZE_MAX;
-  ASSERT_TRUE(PumpDelivered(connection, 2000).ok());
+  ASSERT_TRUE(connection.WaitDelivered(2000).ok());
   for (size_t i = 0; i < 2000; ++i) {
     EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
   }
@@ -85,7 +85,7 @@ TEST(RedisLists, ARefusalIsToldAndTakesNoElement) {
   EXPECT_NE(refused.message().find("read the list \"secret\""), std::string::npos)
       << refused.message();
   client.Run({"RPUSH", "ok1", "1"});
-  ASSERT_TRUE(PumpDelivered(connection, 1).ok());
+  ASSERT_TRUE(connection.WaitDelivered(1).ok());
   EXPECT_EQ(client.Integer({"LLEN", "ok2"}), 1);
 }
 
@@ -97,7 +97,7 @@ TEST(RedisLists, ReleasedElementsGoBackInTheirOrder) {
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"l"}).ok());
   for (int i = 0; i < 8; ++i) client.Run({"RPUSH", "l", std::to_string(i)});
-  ASSERT_TRUE(PumpDelivered(connection, 3).ok());
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
   // One more is read and finds no room.
   ASSERT_TRUE(connection.PumpUntil([&] { return client.Integer({"LLEN", "l"}) == 4; }).ok());
   ASSERT_TRUE(connection.Subscribe({"other"}).ok());
@@ -116,7 +116,7 @@ TEST(RedisLists, ElementsArriveAndUndeliveredOnesArePutBack) {
   connection.host.room = 4;
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"k", "l"}).ok());
-  ASSERT_TRUE(PumpDelivered(connection, 4).ok());
+  ASSERT_TRUE(connection.WaitDelivered(4).ok());
   // One more is read and finds no room.
   ASSERT_TRUE(connection.PumpUntil([&] { return client.Integer({"LLEN", "l"}) == 5; }).ok());
   connection.driver.Close(Millis(3000), -1);
@@ -125,7 +125,7 @@ TEST(RedisLists, ElementsArriveAndUndeliveredOnesArePutBack) {
   connection.host.room = SIZE_MAX;
   ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
   ASSERT_TRUE(connection.Subscribe({"l"}).ok());
-  ASSERT_TRUE(PumpDelivered(connection, 10).ok());
+  ASSERT_TRUE(connection.WaitDelivered(10).ok());
   for (size_t i = 0; i < 10; ++i) {
     EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
   }

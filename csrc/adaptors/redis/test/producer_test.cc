@@ -13,15 +13,6 @@
 namespace dsmsg::redis {
 namespace {
 
-class Environment {
- public:
-  Environment(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
-  ~Environment() { unsetenv(name_); }
-
- private:
-  const char* name_;
-};
-
 TEST(RedisProducer, EveryByteArrivesAndOkFollowsTheEntryId) {
   RedisServer server;
   Connection connection(AddressOf(server));

@@ -55,7 +55,7 @@ class Server {
   std::thread thread_;
 };
 
-class RedisTls : public testing::Test {
+class RedisTls : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     // As on the I/O thread.

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/zmq/test/fixture.h"
 
-#include <arpa/inet.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include <array>
 #include <atomic>
 #include <stdexcept>
-
-#include "core/base/fd.h"
-#include "core/base/time.h"
-#include "core/net/hints.h"
-#include "core/options/settings.h"
 
 namespace dsmsg::zmq {
 namespace {
@@ -87,69 +81,7 @@ void Peer::Send(const Frames& frames) {
   }
 }
 
-// ---------------------------------------------------------------- FakeHost
-
-void FakeHost::Complete(Token token, const Status& status) noexcept {
-  if (!completed.emplace(token, status).second) ++twice;
-}
-
-Status FakeHost::Deliver(InMessage&& message, AckToken token) noexcept {
-  if (delivered.size() >= room) return {Code::kWouldBlock, "full"};
-  delivered.push_back(std::move(message));
-  tokens.push_back(token);
-  return {};
-}
-
 // ---------------------------------------------------------------- Connection
-
-Connection::Connection(const std::string& address, const std::string& config) {
-  const Result<Endpoints> endpoints = ParseConnString(address, ZmqDriver::Info().conn_rules);
-  const Result<Config> parsed = Config::Parse("[message-broker]\n" + config + "\n", "test",
-                                              OptionTable(ZmqDriver::Info().options));
-  if (!endpoints.ok()) {
-    configured = endpoints.status();
-  } else if (!parsed.ok()) {
-    configured = parsed.status();
-  } else {
-    configured = driver.Configure(endpoints.value(), parsed.value());
-  }
-}
-
-Status Connection::Open(Millis timeout) {
-  if (!configured.ok()) return configured;
-  const Status status = driver.Open(Role::kBoth, Clock::now() + timeout, cancel.fd());
-  if (!status.ok()) driver.Close(Millis(0), -1);  // as the core does
-  return status;
-}
-
-Status Connection::Submit(const std::string& topic, std::string payload) {
-  Message message;
-  kept.push_back(std::make_unique<std::string>(topic));
-  message.topic = *kept.back();
-  kept.push_back(std::make_unique<std::string>(std::move(payload)));
-  message.payload = *kept.back();
-  const Status status = driver.Submit(message, last_token + 1);
-  if (status.ok()) ++last_token;
-  return status;
-}
-
-Status Connection::Send(const std::string& topic, std::string payload) {
-  Status submitted;
-  const Status pumped = PumpUntil([&] {
-    submitted = Submit(topic, payload);
-    return submitted.code() != Code::kWouldBlock;
-  });
-  return pumped.ok() ? submitted : pumped;
-}
-
-Status Connection::PumpUntil(const std::function<bool()>& done, Millis timeout) {
-  const Deadline deadline = Clock::now() + timeout;
-  while (!done()) {
-    if (Clock::now() >= deadline) return {Code::kTimeout, "the test waited in vain"};
-    if (Status status = driver.Poll(Millis(50), wake.fd()); !status.ok()) return status;
-  }
-  return {};
-}
 
 size_t Connection::Fill(const std::string& payload) {
   size_t taken = 0;
@@ -157,28 +89,9 @@ size_t Connection::Fill(const std::string& payload) {
   return taken;
 }
 
-Status Connection::WaitCompleted(size_t count) {
-  return PumpUntil([&] { return host.completed.size() >= count; });
-}
-
-Status Connection::WaitDelivered(size_t count) {
-  return PumpUntil([&] { return host.delivered.size() >= count; });
-}
-
 // ---------------------------------------------------------------- addresses
 
-uint16_t FreePort() {
-  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  Check(bind(fd.get(), any, length) == 0 && getsockname(fd.get(), any, &length) == 0, "port");
-  return ntohs(address.sin_port);
-}
-
-std::string FreeTcp() { return "tcp://127.0.0.1:" + std::to_string(FreePort()); }
+std::string FreeTcp() { return "tcp://127.0.0.1:" + std::to_string(testing::FreePort()); }
 std::string NewIpc() { return "ipc:///tmp/" + Unique() + ".ipc"; }
 std::string NewInproc() { return "inproc://" + Unique(); }
 std::string Binding(const std::string& address) { return "@" + address; }

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the ZeroMQ driver stand on: plain libzmq sockets as the other side, a host that
-// only records, and a driver configured from text.
+// What the tests of the ZeroMQ driver stand on: plain libzmq sockets as the other side.
 #ifndef DSMSG_ADAPTORS_ZMQ_TEST_FIXTURE_H_
 #define DSMSG_ADAPTORS_ZMQ_TEST_FIXTURE_H_
 
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "adaptors/zmq/driver.h"
-#include "core/base/fd.h"
 #include "core/net/hints.h"
+#include "support/driver_harness.h"
+#include "support/server_process.h"
 
 namespace dsmsg::zmq {
 
@@ -44,59 +41,20 @@ class Peer {
   void* socket_;
 };
 
-class FakeHost final : public DriverHost {
+class Connection : public testing::DriverHarness<ZmqDriver> {
  public:
-  void Complete(Token token, const Status& status) noexcept override;
-  Status Deliver(InMessage&& message, AckToken token) noexcept override;
-  void LinkUp() noexcept override { ADD_FAILURE() << "only library-retried drivers report it"; }
-  void LinkDown(const Status&) noexcept override { ADD_FAILURE() << "LinkDown"; }
-  void CountUnheard() noexcept override { ++unheard; }
-  Logger& log() noexcept override { return logger_; }
+  using DriverHarness::DriverHarness;
 
-  std::map<Token, Status> completed;
-  size_t twice = 0, unheard = 0;
-  std::vector<InMessage> delivered;
-  std::vector<AckToken> tokens;
-  size_t room = SIZE_MAX;
-
- private:
-  Logger logger_{"ZMQ"};
-};
-
-/// A driver with its host and wake-ups.
-class Connection {
- public:
-  explicit Connection(const std::string& address, const std::string& config = "");
-  ~Connection() { driver.Close(Millis(0), -1); }
-
-  Status Open(Millis timeout = Millis(5000));
   Status Subscribe(const std::vector<std::string>& topics = {"t"}) {
-    return driver.Subscribe(topics, Clock::now() + Millis(5000));
+    return DriverHarness::Subscribe(topics);
   }
-  /// One submission, without waiting. The token is the number of the message, from 1.
-  Status Submit(const std::string& topic, std::string payload);
-  /// Submits, polling while there is no room.
-  Status Send(const std::string& topic, std::string payload);
-  /// Polls until `done` or an error or the time is over; kTimeout in the last case.
-  Status PumpUntil(const std::function<bool()>& done, Millis timeout = Millis(10000));
-  Status WaitCompleted(size_t count);
-  Status WaitDelivered(size_t count);
   /// Submits until there is no room and none comes; returns how many were taken.
   size_t Fill(const std::string& payload);
   Status WaitLost() {
     return PumpUntil([] { return false; });
   }
-
-  FakeHost host;
-  ZmqDriver driver{host};
-  Status configured;
-  WakeFd wake, cancel;
-  std::vector<std::unique_ptr<std::string>> kept;  // messages stay valid until completed
-  Token last_token = 0;
 };
 
-/// A port of 127.0.0.1 that was free a moment ago.
-uint16_t FreePort();
 std::string FreeTcp();                            // "tcp://127.0.0.1:<free port>"
 std::string NewIpc();                             // "ipc:///tmp/..."
 std::string NewInproc();                          // "inproc://..."
