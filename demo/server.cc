@@ -26,8 +26,8 @@ using dsmsg::Status;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Kafka's first start: fetching its jars, formatting, a Java virtual machine.
-constexpr std::chrono::seconds kStartPatience{240};
+// The first start of some fetches the server.
+constexpr std::chrono::minutes kStartPatience{15};
 constexpr std::chrono::seconds kStopPatience{20};
 
 /// A child process that talks JSON lines over its standard input and output. In a process group of

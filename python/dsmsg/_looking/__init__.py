@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings for `dsmsg sub`, which only watches and takes no message away from a running consumer.
+
+The module named like the adaptor says how: it has `plan`, `GROUP_OPTION` (the option that names a
+group; None if there is none) and `HELP`. Adding the file is enough.
+
+Threads: pure functions; any thread.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+
+from dsmsg._looking._base import Look, dashed, settings_of
+
+__all__ = ["HELP", "Look", "look", "settings_of"]
+
+_PLANS = {
+    module.name: importlib.import_module(f"{__name__}.{module.name}")
+    for module in pkgutil.iter_modules(__path__)
+    if not module.name.startswith("_")
+}
+HELP = [f"{name}: {module.HELP}" for name, module in _PLANS.items()]
+"""What users need to know about each adaptor, one line each."""
+
+_UNKNOWN = "third-party adaptor: it reads as its settings say, perhaps in a shared group"
+
+
+def look(
+    protocol: str,
+    known: frozenset[str],
+    topics: list[str],
+    group: str | None,
+    file: Mapping[str, str],
+    options: Mapping[str, str],
+) -> Look:
+    """Says how to read alongside running consumers.
+
+    Args:
+        protocol: protocol name of the adaptor.
+        known: names of its options; empty if it has no dsmsg_describe.
+        topics: topics wanted.
+        group: name of a group whose messages to share; None: a separate group.
+        file: settings of the user's file, which other programs may share.
+        options: settings of the command line. One that names a group is followed.
+
+    Raises:
+        ValueError: the protocol has no groups.
+    """
+    if group == "":
+        raise ValueError("--group needs a name")
+    plan = _PLANS.get(protocol.lower())
+    if plan is None or not known:
+        if group is not None:
+            raise ValueError(
+                f"--group is not supported for the {protocol} adaptor (set its own option)"
+            )
+        return Look({}, topics, warning="" if known else _UNKNOWN)
+    chosen = {dashed(name): value for name, value in options.items()}
+    if plan.GROUP_OPTION in chosen:
+        if group is not None:
+            raise ValueError(
+                f"--group and -o {plan.GROUP_OPTION} mean the same: give only one of them"
+            )
+        return Look({}, topics)
+    look: Look = plan.plan(topics, group, {**file, **chosen})
+    return look

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How `dsmsg sub` reads Redis: see the package."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+from dsmsg._looking._base import Look, no_groups
+
+GROUP_OPTION = "consumergroup"
+HELP = "--group is a consumer group (of streams)"
+
+
+def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
+    """Returns how to read these topics; raises ValueError for a group that cannot be."""
+    command = given.get("command", "xadd").strip("\"'").lower()
+    if command == "publish":
+        no_groups("Redis Pub/Sub (command=publish) has", group)
+        return Look({}, topics)
+    if command == "rpush":
+        no_groups("Redis lists (command=rpush) have", group)
+        return Look(
+            {},
+            topics,
+            warning="a list gives each message to one reader only: no other reader gets the "
+            "messages shown here",
+        )
+    if group is None:
+        return Look({"consumergroup": ""}, topics)
+    # The same name next time: what was not acknowledged by then is read again.
+    settings: dict[str, str | None] = {
+        "consumergroup": group,
+        "consumername": f"dsmsg-sub-{socket.gethostname()}",
+    }
+    return Look(settings, topics, f" as a member of the group {group}")
