@@ -11,11 +11,11 @@
 #include <stdexcept>
 #include <thread>
 
-#include "broker/shared_slots.h"
 #include "core/base/limits.h"
 #include "core/base/time.h"
 #include "core/net/dial.h"
 #include "core/options/config.h"
+#include "host/shared_slots.h"
 #include "support/thread_limit.h"
 #include "unit/session_fixture.h"
 
@@ -312,7 +312,7 @@ TEST_F(ProcessTest, NetworkErrorsNameTheLimitOfDescriptors) {
 // ---------------------------------------------------------------- who waits for somebody who fails
 
 TEST(SharedSlotsTest, AMakerThatThrowsLeavesNobodyWaiting) {
-  SharedSlots<int> slots;
+  host::SharedSlots<int> slots;
   std::latch making(1), go(1);
   const auto usable = [](const int&) { return true; };
   std::thread maker([&] {
