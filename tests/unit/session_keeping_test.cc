@@ -212,7 +212,8 @@ TEST_F(SessionTest, DeadLettersGoToATopicAndNeverInCircles) {
 TEST_F(SessionTest, DeadLetterDirIsBoundedAndCheckedAtConnect) {
   const std::string folder = NewFolder();
   EXPECT_EQ(Open("dead-letter-dir=/proc/nowhere\n"), nullptr);
-  EXPECT_THAT(connect_error_.message(), HasSubstr("dead-letter-dir=/proc/nowhere: cannot be made"));
+  EXPECT_THAT(connect_error_.message(),
+              HasSubstr("dead-letter-dir=/proc/nowhere: cannot be created"));
   auto session = Open("dead-letter-max-bytes=4096\ndead-letter-dir=" + folder + "\n");
   ASSERT_TRUE(session);
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kReject);

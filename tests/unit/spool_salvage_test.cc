@@ -221,7 +221,7 @@ TEST_F(SpoolSalvageTest, ADeletedFileIsBegunWhenThereIsRoom) {
     ASSERT_TRUE(spool->Flush());
   }
   const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(log, HasSubstr("a new one was started"));
+  EXPECT_THAT(log, HasSubstr("a new file was started"));
   EXPECT_THAT(Aside(), IsEmpty());
   EXPECT_EQ((*spool)->Stats().rows, 1u);
 }

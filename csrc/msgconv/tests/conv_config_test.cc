@@ -124,7 +124,7 @@ TEST(ConvConfig, NamesDuplicateGroups) {
 }
 
 TEST(ConvConfig, NamesWhatIsNoIni) {
-  EXPECT_THAT(Refused("[sensor0]\nenable: 1\n"), HasSubstr("cam.txt:2: neither \"key=value\""));
+  EXPECT_THAT(Refused("[sensor0]\nenable: 1\n"), HasSubstr("cam.txt:2: not \"key=value\""));
   EXPECT_THAT(Refused("id=1\n[sensor0]\n"),
               HasSubstr("cam.txt:1: key \"id\" comes before the first group"));
 }
