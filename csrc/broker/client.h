@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One caller of nv_msgbroker_connect(): a handle of its own on a connection that may be shared.
+// One caller of nv_msgbroker_connect(): its own handle on a connection that may be shared.
 #ifndef DSMSG_BROKER_CLIENT_H_
 #define DSMSG_BROKER_CLIENT_H_
 

@@ -11,7 +11,8 @@
 namespace dsmsg {
 namespace {
 
-/// The callback is part of DeepStream's sink, which drops messages when it is told RECONNECTING.
+/// Whether the callback belongs to DeepStream's sink, which drops messages when it is told
+/// RECONNECTING.
 bool BelongsToDeepStreamSink(nv_msgbroker_connect_cb_t callback) {
   Dl_info info = {};
   if (dladdr(reinterpret_cast<void*>(callback), &info) == 0 || info.dli_fname == nullptr)
@@ -31,7 +32,8 @@ bool TellsReconnecting(host::HostSettings::Report report, nv_msgbroker_connect_c
   return callback == nullptr || !BelongsToDeepStreamSink(callback);
 }
 
-/// Of all handles. It comes from this library's address: no adaptor of ours has such a value.
+/// The upper half of all handles. It comes from this library's address, so none of our adaptors has
+/// such a value.
 uintptr_t UpperHalf() {
   static const char address = 0;
   return ((reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff) << 32;

@@ -25,13 +25,13 @@ class ClientHandles {
     host::Connection& connection() const { return *slot->value; }
   };
 
-  /// Never destroyed: host threads may call until the very end of the process. A child of fork()
-  /// has one of its own: its parent's handles mean nothing there.
+  /// Never destroyed: host threads may call until the very end of the process. A forked child has
+  /// its own: its parent's handles are not valid there.
   static ClientHandles& Get();
 
   Result<Entry> Connect(host::Connection::Options options, nv_msgbroker_connect_cb_t connect_cb);
   Entry Find(NvMsgBrokerClientHandle handle) const;
-  /// Why a handle that is not found may be none.
+  /// Why a handle may not be found.
   const char* WhyNot(NvMsgBrokerClientHandle handle) const;
   /// What Find gave; nothing finds it any more.
   Entry Take(NvMsgBrokerClientHandle handle);

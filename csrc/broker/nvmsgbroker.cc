@@ -128,7 +128,7 @@ NvMsgBrokerErrorType Subscribe(NvMsgBrokerClientHandle handle, char** topics, in
 }
 
 NvMsgBrokerErrorType Disconnect(NvMsgBrokerClientHandle handle) {
-  // Only looked at: keeping the connection would keep its adaptor's library loaded.
+  // Not kept: holding the connection would keep its adaptor's library loaded.
   uint64_t id = 0;
   if (const auto entry = ClientHandles::Get().Find(handle)) id = entry.connection().id();
   if (id == 0) return RefuseHandle("disconnect", handle);

@@ -167,7 +167,7 @@ bool BrokerSink::Connect(const SinkSettings& s) {
   if (!engine.ok()) {
     reporter_.reset();
     const bool refused = engine.status().code() == Code::kUnavailable && !adaptor.ours();
-    // The connection string itself may hold a password: the adaptor's words name the host.
+    // The connection string itself may contain a password; the adaptor's text names the host.
     GST_ELEMENT_ERROR(element_, RESOURCE, OPEN_WRITE,
                       ("Cannot connect through the %s adaptor: %s%s%s", adaptor.protocol().c_str(),
                        engine.status().message().c_str(), refused ? "; check the property " : "",
@@ -226,9 +226,9 @@ void BrokerSink::UnlockStop() {
   if (const auto engine = Engine()) engine->SetInterrupted(false);
 }
 
-// GStreamer calls unlock_stop before it is in PAUSED, and may let a waiting render go on although
-// PLAYING is over again. A render that then waited for the adaptor would keep the preroll lock, and
-// with it the next change: so the engine does not wait at all between these two.
+// GStreamer calls unlock_stop before it is in PAUSED, and may let a waiting render continue
+// although PLAYING is already over. A render that then waited for the adaptor would hold the
+// preroll lock and block the next change, so the engine does not wait at all between these two.
 void BrokerSink::Pausing() {
   if (const auto engine = Engine()) engine->SetPaused(true);
 }
@@ -236,7 +236,7 @@ void BrokerSink::Pausing() {
 void BrokerSink::Playing() {
   const auto engine = Engine();
   if (engine == nullptr) return;
-  // While the engine does not wait, no thread keeps this lock for long. Take the preroll lock: a
+  // While the engine does not wait, no thread holds this lock for long. Take the preroll lock: a
   // render() told not to wait holds it until it blocks on the preroll condition, and GStreamer's
   // signal may already have fired.
   GST_BASE_SINK_PREROLL_LOCK(element_);
@@ -366,7 +366,7 @@ bool BrokerSink::DrainAtEos() {
   while (true) {
     switch (engine->Drain(deadline)) {
       case SendEngine::Drained::kAll:
-        reporter_->ReportNow();  // before EOS is: many applications stop listening then
+        reporter_->ReportNow();  // before EOS is posted: many applications stop listening then
         return true;
       case SendEngine::Drained::kTimeout: {
         const SendEngine::Counters counters = engine->counters();

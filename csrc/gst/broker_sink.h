@@ -33,23 +33,23 @@ class BrokerSink {
   BrokerSink(const BrokerSink&) = delete;
   BrokerSink& operator=(const BrokerSink&) = delete;
 
-  /// False: no such setting. `*late`: it was changed, but counts from the next start only.
+  /// False: no such setting. `*late`: it was changed, but only takes effect at the next start.
   bool SetProperty(guint id, const GValue* value, bool* late);
   bool GetProperty(guint id, GValue* value);
 
   bool Start();
   bool Stop();
-  /// On the way from READY to PAUSED: starts again where settings were changed since Start.
+  /// On the way from READY to PAUSED: starts again if settings were changed since Start.
   bool Renew();
   void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
   void Unlock();
   void UnlockStop();
-  /// Before the change from PLAYING to PAUSED, after that from PAUSED to PLAYING.
+  /// Called before the change from PLAYING to PAUSED and after the change from PAUSED to PLAYING.
   void Pausing();
   void Playing();
   void Preroll();
   GstFlowReturn Render(GstBuffer* buffer);
-  /// At end of stream: waits for the messages on their way, at most flush-timeout. False: flushing.
+  /// At end of stream: waits for the messages in flight, at most flush-timeout. False: flushing.
   bool DrainAtEos();
 
  private:

@@ -284,7 +284,7 @@ void SendEngine::State::Fail(std::unique_lock<std::mutex>& lock, SendResult resu
   Note(1, std::move(reason));
 }
 
-/// Of messages that are counted as failed already.
+/// For messages already counted as failed.
 void SendEngine::State::Note(uint64_t count, std::string reason) {
   failures.count += count;
   failures.reason = std::move(reason);

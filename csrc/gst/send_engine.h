@@ -34,15 +34,15 @@ struct OutPayload {
 };
 
 /// Threads: Offer and Drain on one streaming thread at a time; SetInterrupted, SetPaused, counters,
-/// TakeFailures and AdaptorStats from any thread; Start and Stop by the owner, Stop when nobody is
-/// inside another function. Ownership: keeps the connection, and by it the adaptor's library.
+/// TakeFailures and AdaptorStats from any thread; Start and Stop by the owner, Stop while no other
+/// function is running. Ownership: keeps the connection, and by it the adaptor's library.
 class SendEngine {
  public:
   struct Options {
     std::shared_ptr<const host::AdaptorLibrary> library;
     std::string conn_str, config;  // "": NULL for the adaptor
     Millis sleep{0};               // between two calls of do_work; of the sink that connects first
-    Millis flush_timeout{10000};   // bound of what Stop() waits for messages
+    Millis flush_timeout{10000};   // limit of how long Stop() waits for messages
     size_t queue_size = 64;
     /// Called after something was noted for TakeFailures(), from any thread, under locks and never
     /// after Stop(): must return at once and not call the engine. `of_message`: a message failed;
@@ -64,16 +64,16 @@ class SendEngine {
   enum class Push { kTaken, kInterrupted, kStopped };
   enum class Drained { kAll, kInterrupted, kTimeout };
 
-  /// Connects; blocks as long as the adaptor's connect does. The error holds the adaptor's own
-  /// words.
+  /// Connects; blocks as long as the adaptor's connect does. The error contains the adaptor's own
+  /// text.
   static Result<std::unique_ptr<SendEngine>> Start(Options options);
   /// Stops, if that was not done.
   ~SendEngine();
   SendEngine(const SendEngine&) = delete;
   SendEngine& operator=(const SendEngine&) = delete;
 
-  /// Waits for room; takes `payload` only when the answer is kTaken. With room it is taken even
-  /// when interrupted.
+  /// Waits for room; takes `payload` only if the answer is kTaken. If there is room, it is taken
+  /// even when interrupted.
   Push Offer(OutPayload* payload);
   /// While either is set, Offer and Drain do not wait. Paused is the initial state.
   void SetInterrupted(bool interrupted);
@@ -85,7 +85,8 @@ class SendEngine {
   /// with its threads, after a bounded wait: the status says which call.
   Status Stop();
 
-  /// Whether messages with this topic ("": none) have somewhere to go, as far as the adaptor says.
+  /// Whether messages with this topic ("": none) have a destination, as far as the adaptor can
+  /// tell.
   Status CheckTopic(const std::string& topic) const;
 
   Counters counters() const;

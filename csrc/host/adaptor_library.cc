@@ -55,7 +55,7 @@ std::string Join(const std::vector<std::string>& words, std::string_view separat
   return text;
 }
 
-/// Turns what dlopen said into what a person can do.
+/// Turns dlopen's message into advice for the user.
 std::string ExplainOpenError(const std::string& path, const std::string& text) {
   std::string message = "cannot load " + path + ": " + text;
   const size_t end = text.find(": cannot open shared object file");
@@ -85,7 +85,7 @@ bool Find(void* library, const char* name, Function* function) {
 template <class Reader>
 std::string ReadText(Reader reader) {
   std::string text(4096, '\0');
-  // The text may grow between two calls; what it is worth does not depend on its last bytes.
+  // The text may grow between two calls; losing its last bytes does not matter.
   for (int attempt = 0; attempt < 3; ++attempt) {
     const size_t length = reader(text.data(), text.size());
     if (length < text.size()) {
@@ -105,7 +105,7 @@ std::string PackageOfLibrary(std::string_view soname) {
   std::string name(soname.substr(0, dot));
   const std::string_view version = soname.substr(dot + 4);
   if (version.empty()) return {};
-  // Debian's rule: name, a dash where digits would meet, version. GLib keeps its API version
+  // Debian's rule: name, a dash if two digits would meet, version. GLib keeps its API version
   // without dash.
   if (name == "libglib-2.0") return "libglib2.0-0";
   if (std::isdigit(static_cast<unsigned char>(name.back())) != 0) name += '-';
@@ -130,7 +130,7 @@ std::vector<std::string> AdaptorLibrary::SearchFolders() {
       rest.remove_prefix(std::min(colon + 1, rest.size()));
     }
   }
-  // A plugin stands one or two levels (lib/gstreamer-1.0, lib/<machine>/gstreamer-1.0) below the
+  // A plugin is one or two levels (lib/gstreamer-1.0, lib/<machine>/gstreamer-1.0) below the
   // adaptors.
   fs::path own = OwnFolder();
   for (int level = 0; level < 3 && own.has_relative_path(); ++level, own = own.parent_path())
@@ -179,7 +179,7 @@ Result<std::shared_ptr<const AdaptorLibrary>> AdaptorLibrary::Load(const std::st
 Result<std::shared_ptr<const AdaptorLibrary>> AdaptorLibrary::Open(const std::string& path) {
   dlerror();
   // LOCAL: several adaptors in one process must not see each other's symbols. NOW: a missing symbol
-  // is said here and not in the middle of a stream.
+  // is reported here and not in the middle of a stream.
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* text = dlerror();

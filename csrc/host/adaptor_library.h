@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads an adaptor, ours or anybody's, and resolves the functions of the contract.
+// Loads an adaptor, ours or a third party's, and resolves the functions of the contract.
 #ifndef DSMSG_HOST_ADAPTOR_LIBRARY_H_
 #define DSMSG_HOST_ADAPTOR_LIBRARY_H_
 
@@ -14,7 +14,7 @@
 
 namespace dsmsg::host {
 
-/// The nine functions of the contract (never null) and our extensions (null where the library has
+/// The nine functions of the contract (never null) and our extensions (null if the library has
 /// none).
 struct AdaptorApi {
   decltype(&nvds_msgapi_connect) connect = nullptr;
@@ -36,8 +36,8 @@ struct AdaptorApi {
   decltype(&dsmsg_check_topic) check_topic = nullptr;
 };
 
-/// A loaded adaptor library. Made by Load(), unloaded by the destructor: nobody may be inside one
-/// of its functions then, and its connections must be ended.
+/// A loaded adaptor library. Created by Load(), unloaded by the destructor: then no call into it
+/// may be in progress, and its connections must have ended.
 ///
 /// Threads: immutable after Load(); the functions have the contract's own thread rules. Load() may
 /// be called from any thread; dlerror() is per thread.
@@ -45,7 +45,7 @@ class AdaptorLibrary {
  public:
   /// `name` is a path, a file name (searched by the system, then in SearchFolders()), or a short
   /// name such as "kafka", which stands for libnvds_kafka_proto.so in SearchFolders(). An error
-  /// says what is missing and, where that is a library, which package brings it.
+  /// says what is missing and, if that is a library, which package contains it.
   static Result<std::shared_ptr<const AdaptorLibrary>> Load(const std::string& name);
 
   /// Where short names are looked up, in this order: $DSMSG_LIB_DIR (several, separated by ':'),
@@ -63,13 +63,13 @@ class AdaptorLibrary {
   const AdaptorApi& api() const { return api_; }
   /// The file that was loaded.
   const std::string& path() const { return path_; }
-  /// What the library says: "KAFKA", ...; never empty.
+  /// The library's own protocol name: "KAFKA", ...; never empty.
   const std::string& protocol() const { return protocol_; }
   /// The library is one of ours: do_work waits inside and needs no sleeping host.
   bool ours() const { return api_.describe != nullptr; }
 
   /// Text of dsmsg_last_error(); with a null handle, that of the calling thread's last refused
-  /// call. Empty where the library has no such function or nothing to tell.
+  /// call. Empty if the library has no such function or nothing to report.
   std::string LastError(NvDsMsgApiHandle handle) const;
   /// JSON of dsmsg_stats(), or empty.
   std::string Stats(NvDsMsgApiHandle handle) const;
@@ -85,7 +85,7 @@ class AdaptorLibrary {
   AdaptorApi api_;
 };
 
-/// The Debian or Ubuntu package that brings a shared library: "librdkafka.so.1" -> "librdkafka1".
+/// The Debian or Ubuntu package that contains a shared library: "librdkafka.so.1" -> "librdkafka1".
 /// Empty for a name that is not of that form.
 std::string PackageOfLibrary(std::string_view soname);
 

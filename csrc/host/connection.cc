@@ -238,7 +238,7 @@ void Connection::CallBack(const PendingSend& send, SendResult result) {
     Contained([&] { send.user->OnSent(send.ticket, result); },
               [](const char* what) { LogException("a send callback", what); });
   }
-  if (!process_.is_here()) return;  // the callback has forked, and returned in the child
+  if (!process_.is_here()) return;  // the callback forked and returned in the child
   if (send.user->pending.fetch_sub(1) > 1) return;
   const Lock lock(mutex_);
   idle_.notify_all();
@@ -333,7 +333,7 @@ void Connection::OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void
   std::vector<Receiver> subscribed, receivers;
   Lock lock(mutex_);
   for (const auto& user : users_) {
-    // A message of the subscription that is being tried says that the adaptor has taken it.
+    // A message for the subscription being tried shows that the adaptor has accepted it.
     const bool taken = user->wanted != nullptr && user->wanted_in == subscription;
     const auto& interest = taken ? user->wanted : user->interest;
     if (interest->callback != nullptr && !user->closed) subscribed.emplace_back(user, interest);
@@ -343,7 +343,7 @@ void Connection::OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void
     std::copy_if(subscribed.begin(), subscribed.end(), std::back_inserter(receivers),
                  [&](const Receiver& receiver) { return wanted(receiver.second->topics); });
   };
-  // Who asked for this topic by name; else who asked for a pattern; else all.
+  // Those who asked for this topic by name; otherwise those who asked for a pattern; otherwise all.
   if (topic != nullptr) pick([&](const auto& topics) { return Contains(topics, topic); });
   pick([](const auto& topics) { return HasPattern(topics); });
   pick([](const auto&) { return true; });
@@ -358,7 +358,7 @@ void Connection::OnMessage(uint64_t subscription, NvDsMsgApiErrorType code, void
       Contained([&] { receiver.callback(status, message, length, topic, receiver.user_ptr); },
                 [](const char* what) { LogException("a subscribe callback", what); });
     }
-    if (!process_.is_here()) return;  // the callback has forked, and returned in the child
+    if (!process_.is_here()) return;  // the callback forked and returned in the child
     lock.lock();
     --user->receiving;
     idle_.notify_all();

@@ -5,7 +5,7 @@
 // Threads: every function from any thread. The work thread calls the adaptor's do_work and
 // disconnect. No lock is held while the adaptor or a user's callback is called (but User::OnState).
 // Ownership: the work thread holds its connection until it ends, so that an adaptor that never
-// returns keeps what it works with.
+// returns keeps the objects it uses.
 #ifndef DSMSG_HOST_CONNECTION_H_
 #define DSMSG_HOST_CONNECTION_H_
 
@@ -47,7 +47,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   /// Joins the connection with the same library and signature, or makes one: then it blocks as
-  /// long as the adaptor's connect does. The error holds the adaptor's own words.
+  /// long as the adaptor's connect does. The error contains the adaptor's own text.
   static Result<Slots::SlotPtr> Join(Options options, const std::shared_ptr<User>& user);
   /// The user sends nothing more; a Send that waits for room returns.
   void Close(User& user);
@@ -101,7 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::vector<std::string> topics;
     uint64_t number = 0;
   };
-  /// Gives the adaptor the set of topics. On an error the previous set is in force again.
+  /// Passes the set of topics to the adaptor. On an error the previous set is in force again.
   virtual NvDsMsgApiErrorType SubscribeTopics(const TopicSet& set) = 0;
   /// The call that does not return. mutex_ is held.
   virtual std::string StuckIn() const = 0;
@@ -121,13 +121,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Tell(ConnectionState state);
   uint64_t WholeNumber(uint64_t lower_bits) const;  // mutex_ is held
   TopicSet NextTopics();                            // mutex_ is held
-  /// The pause after a do_work that brought nothing: grows up to work-interval.
+  /// The pause after a do_work that completed nothing: grows up to work-interval.
   std::chrono::microseconds NextPause(std::chrono::microseconds last) const;
   /// The shortest pause between two calls of do_work. mutex_ is held.
   std::chrono::microseconds LeastPause() const;
   static void OnSentTrampoline(void* user_ptr, NvDsMsgApiErrorType code);
   static SendResult ResultOf(NvDsMsgApiErrorType code);
-  /// Joins a thread that has ended, lets go one that has not.
+  /// Joins a thread that has ended, detaches one that has not.
   static void EndThread(std::thread* thread, bool ended);
 
   using Outcome = std::pair<PendingSend, SendResult>;
@@ -160,7 +160,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Status Start();
   void Attach(const std::shared_ptr<User>& user);
   Status Detach(const std::shared_ptr<User>& user, bool last, Clock::time_point deadline);
-  /// It will never send again: nobody else should join it.
+  /// It will never send again: no one else should join it.
   bool GivenUp() const;
   Status EndWork(Lock& lock);
   void Resubscribe();

@@ -102,12 +102,12 @@ void DirectConnection::Work() {
     CallDoWork(handle_);
     const bool waited = Clock::now() - begin >= Millis(1);
     lock.lock();
-    // It waits by itself; should it ever not, this loop must not spin.
+    // do_work waits by itself; if it ever does not, this loop must not spin.
     pause = waited || completions_ != before ? std::chrono::microseconds(0) : NextPause(pause);
     const std::chrono::microseconds longer = std::max(pause, LeastPause());
     if (longer.count() > 0) work_.wait_for(lock, longer, [this] { return stopping_; });
   }
-  // Nobody may be inside another call while the adaptor disconnects.
+  // No other call may be in progress while the adaptor disconnects.
   work_.wait(lock, [this] { return calls_ == 0; });
   flushing_ = true;
   idle_.notify_all();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connection through an adaptor of ours: it queues, retries, reconnects and flushes by itself and
-// may be called by any thread, so that a send is one call into it.
+// A connection through one of our adaptors: it queues, retries, reconnects and flushes by itself
+// and may be called by any thread, so a send is a single call into it.
 //
 // Threads: those of Connection.
 #ifndef DSMSG_HOST_DIRECT_CONNECTION_H_

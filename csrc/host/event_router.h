@@ -32,7 +32,7 @@ class EventRouter {
   /// Never destroyed: an adaptor's thread may call at any time.
   static EventRouter& Get();
 
-  /// A number that no living connection has; 0 when 65535 are alive.
+  /// A number that no live connection has; 0 if 65535 are alive.
   uint16_t Add(const std::shared_ptr<Connection>& connection);
   void Remove(uint16_t number);
   std::shared_ptr<Connection> Find(uint16_t number);

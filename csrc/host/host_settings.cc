@@ -42,8 +42,7 @@ struct Entry {
   size_t line = 0;
 };
 
-/// The lines of our group; nothing if the text has no such group. Whatever else stands in the file
-/// is somebody else's.
+/// The lines of our group; nothing if the text has no such group. The rest of the file is ignored.
 struct Group {
   std::vector<Entry> entries;
   std::vector<std::string> bad;  // "line 7: ..."

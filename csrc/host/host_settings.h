@@ -16,8 +16,8 @@
 namespace dsmsg::host {
 
 struct HostSettings {
-  /// Who is told of RECONNECTING (and of the OK after it). kAuto: every host but DeepStream's sink,
-  /// which throws messages away from then on, although they could wait.
+  /// Which hosts are told RECONNECTING (and the OK after it). kAuto: every host except DeepStream's
+  /// sink, which drops messages from then on, although they could wait.
   enum class Report { kAuto, kYes, kNo };
 
   bool auto_reconnect = true;
@@ -37,9 +37,9 @@ struct HostSettings {
   static constexpr const char* kDeepStreamFile =
       "/opt/nvidia/deepstream/deepstream/sources/libs/nvmsgbroker/cfg_nvmsgbroker.txt";
 
-  /// The first that has the group gives all of the options: the adaptor's file ("" for none), the
-  /// file named by NVMSGBROKER_CONFIG, DeepStream's own. An adaptor's file that cannot be read is
-  /// the adaptor's to refuse. A bad value, and a NVMSGBROKER_CONFIG that names no file with the
+  /// The first file that has the group provides all of the options: the adaptor's file ("" for
+  /// none), the file named by NVMSGBROKER_CONFIG, DeepStream's own. Refusing an unreadable adaptor
+  /// file is left to the adaptor. A bad value, and a NVMSGBROKER_CONFIG that names no file with the
   /// group, are errors; unknown keys are warnings that name the nearest known one.
   static Result<HostSettings> Load(const std::string& adaptor_config,
                                    const std::string& deepstream_file = kDeepStreamFile);

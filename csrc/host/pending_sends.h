@@ -16,7 +16,7 @@
 
 namespace dsmsg::host {
 
-/// A copy of a message, for adaptors that may have to be given it again.
+/// A copy of a message, for adaptors that may need to be given it again.
 struct KeptMessage {
   std::optional<std::string> topic;
   std::string payload;
@@ -25,7 +25,7 @@ struct KeptMessage {
 struct PendingSend {
   std::shared_ptr<User> user;
   Ticket ticket;
-  std::shared_ptr<KeptMessage> message;  // null where the adaptor keeps it
+  std::shared_ptr<KeptMessage> message;  // null if the adaptor keeps it
   bool failed_before = false;            // over an earlier connect
 };
 

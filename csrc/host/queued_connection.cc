@@ -8,7 +8,7 @@
 namespace dsmsg::host {
 namespace {
 
-// Between two calls of do_work, so that completions are not kept waiting by a long queue.
+// Number of sends between two calls of do_work, so that a long queue does not delay completions.
 constexpr int kSendsPerWork = 64;
 
 }  // namespace
@@ -254,8 +254,8 @@ void QueuedConnection::DoWork(Lock& lock) {
     CallDoWork(handle);
     return true;
   });
-  // At once again while it brings something; else after a pause that grows, so that a
-  // work-interval of a second does not make a message wait for a second.
+  // Called again at once as long as it completes something; otherwise after a growing pause, so
+  // that a work-interval of a second does not make a message wait for a second.
   pause_ = completions_ != before ? std::chrono::microseconds(0) : NextPause(pause_);
   last_work_ = Clock::now();
 }

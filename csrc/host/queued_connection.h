@@ -3,8 +3,8 @@
 // nor keep a message it was given, nor bear calls from two threads. One thread makes every call of
 // the adaptor; messages wait in a bounded queue and are kept until they are called back, so that
 // they can be given to the adaptor again after it was connected anew. Results are told on a second
-// thread: a callback that waits for its host must not keep the queue from draining, for which that
-// host may wait.
+// thread: a callback that waits for its host must not stop the queue from draining, which that host
+// may be waiting for.
 //
 // Threads: those of Connection.
 #ifndef DSMSG_HOST_QUEUED_CONNECTION_H_
@@ -55,7 +55,7 @@ class QueuedConnection final : public Connection {
     return result;
   }
 
-  // The work thread. Functions that take the lock let go of it around calls of the adaptor.
+  // The work thread. Functions that take the lock release it around calls of the adaptor.
   void Work();
   bool WaitForWork(Lock& lock);
   void SubmitSome(Lock& lock);
@@ -75,7 +75,7 @@ class QueuedConnection final : public Connection {
   // mutex_ is held:
   bool HasWork() const;
   bool InFlight() const { return pending_.count() > 0 && pending_.begin() < next_; }
-  /// do_work moves more than send callbacks.
+  /// do_work does more than run send callbacks.
   bool Endless() const { return !topics_.topics.empty() || library().protocol() == "MQTT"; }
   Clock::time_point WorkDue() const { return last_work_ + std::max(pause_, LeastPause()); }
   bool HasRoom(size_t bytes) const;

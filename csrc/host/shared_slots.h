@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sharing of connections inside one process: whoever asks with a key that is taken gets what is
-// there.
+// Sharing of connections inside one process: a request with a key in use gets the existing object.
 #ifndef DSMSG_HOST_SHARED_SLOTS_H_
 #define DSMSG_HOST_SHARED_SLOTS_H_
 
@@ -19,13 +18,13 @@
 
 namespace dsmsg::host {
 
-/// Library and signature, or "" when the connection is not to be shared (`share-connection=1` in
-/// the adaptor's file makes it shared). What is absent is given to the adaptor as NULL.
+/// Library and signature, or "" if the connection must not be shared (`share-connection=1` in the
+/// adaptor's file shares it). What is absent is given to the adaptor as NULL.
 std::string SharingKey(const AdaptorLibrary& library, const std::optional<std::string>& conn_str,
                        const std::optional<std::string>& config);
 
-/// Threads: every function from any thread. No lock is held while a T is made; who wants one that
-/// another thread is making waits for that one only.
+/// Threads: every function from any thread. No lock is held while a T is made; a caller that wants
+/// one that another thread is making waits for that one only.
 template <class T>
 class SharedSlots {
  public:
@@ -38,14 +37,14 @@ class SharedSlots {
     std::string key;  // empty: not shared
     std::optional<Status> outcome;
     std::condition_variable made;
-    size_t users = 1;  // also those that wait for it
+    size_t users = 1;  // including those that wait for it
   };
   using SlotPtr = std::shared_ptr<Slot>;
   using Maker = std::function<Result<std::shared_ptr<T>>()>;
 
-  /// The slot with this key, or a new one with what `make` gives; an exception of that becomes an
-  /// error, which every waiting caller gets. One that is not `usable` any more is left to its
-  /// users.
+  /// The slot with this key, or a new one with the result of `make`; an exception from `make`
+  /// becomes an error, which every waiting caller gets. A slot that is no longer `usable` is left
+  /// to its users.
   Result<SlotPtr> Join(const std::string& key, const Maker& make,
                        const std::function<bool(const T&)>& usable) {
     auto slot = std::make_shared<Slot>();
@@ -53,7 +52,7 @@ class SharedSlots {
     if (!key.empty()) {
       std::unique_lock lock(mutex_);
       if (const SlotPtr other = Find(key, usable)) {
-        ++other->users;  // from now on nobody ends it
+        ++other->users;  // from now on nothing ends it
         other->made.wait(lock, [&] { return other->outcome.has_value(); });
         if (!other->outcome->ok()) return *other->outcome;
         return other;
@@ -75,7 +74,7 @@ class SharedSlots {
     return slot;
   }
 
-  /// True: that was the last user, who is to end the T. Nobody can join it any more.
+  /// True: that was the last user, who must end the T. It can no longer be joined.
   bool Leave(const SlotPtr& slot) {
     const std::lock_guard lock(mutex_);
     if (--slot->users > 0) return false;

@@ -47,7 +47,7 @@ struct Ticket {
   void* user_ptr = nullptr;
 };
 
-/// Topics, and who receives their messages.
+/// Topics and the receiver of their messages.
 struct Interest {
   std::vector<std::string> topics;
   nv_msgbroker_subscribe_cb_t callback = nullptr;
@@ -75,7 +75,7 @@ class User {
   uint64_t connection = 0;  // its id; constant from the first OnState on
   bool closed = false;
   std::shared_ptr<const Interest> interest = std::make_shared<const Interest>();  // in force
-  // Null, or being tried: in the connection's set of topics with this number.
+  // Null, or being tried: part of the connection's topic set with this number.
   std::shared_ptr<const Interest> wanted;
   uint64_t wanted_in = 0;
   size_t receiving = 0;  // subscribe callbacks that run now

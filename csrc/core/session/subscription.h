@@ -28,7 +28,7 @@ namespace dsmsg {
 
 class Inbox;
 
-/// Topics, and who receives their messages. Immutable once it is tried.
+/// Topics and the receiver of their messages. Immutable once it is tried.
 struct Subscription {
   std::vector<std::string> topics;
   nvds_msgapi_subscribe_request_cb_t callback = nullptr;
