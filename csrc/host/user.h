@@ -85,15 +85,22 @@ class User {
 /// are never used again.
 class CallbackScope {
  public:
-  explicit CallbackScope(uint64_t connection) : before_(current_) { current_ = connection; }
-  ~CallbackScope() { current_ = before_; }
+  explicit CallbackScope(uint64_t connection) : connection_(connection), outer_(innermost_) {
+    innermost_ = this;
+  }
+  ~CallbackScope() { innermost_ = outer_; }
   CallbackScope(const CallbackScope&) = delete;
   CallbackScope& operator=(const CallbackScope&) = delete;
-  static bool Inside(uint64_t connection) { return current_ == connection; }
+  static bool Inside(uint64_t connection) {
+    const CallbackScope* scope = innermost_;
+    while (scope != nullptr && scope->connection_ != connection) scope = scope->outer_;
+    return scope != nullptr;
+  }
 
  private:
-  static inline thread_local uint64_t current_ = 0;
-  const uint64_t before_;
+  static inline thread_local const CallbackScope* innermost_ = nullptr;
+  const uint64_t connection_;
+  const CallbackScope* const outer_;
 };
 
 }  // namespace dsmsg::host

@@ -16,6 +16,7 @@
 #include "core/net/dial.h"
 #include "core/options/config.h"
 #include "host/shared_slots.h"
+#include "host/user.h"
 #include "support/thread_limit.h"
 #include "unit/session_fixture.h"
 
@@ -310,6 +311,18 @@ TEST_F(ProcessTest, NetworkErrorsNameTheLimitOfDescriptors) {
 }
 
 // ---------------------------------------------------------------- who waits for somebody who fails
+
+// A callback may send through another connection, whose callback then runs inside it.
+TEST(HostCallbackScope, SeesEveryCallbackAroundIt) {
+  const host::CallbackScope outer(1);
+  {
+    const host::CallbackScope inner(2);
+    EXPECT_TRUE(host::CallbackScope::Inside(1));
+    EXPECT_TRUE(host::CallbackScope::Inside(2));
+  }
+  EXPECT_TRUE(host::CallbackScope::Inside(1));
+  EXPECT_FALSE(host::CallbackScope::Inside(2));
+}
 
 TEST(SharedSlotsTest, AMakerThatThrowsLeavesNobodyWaiting) {
   host::SharedSlots<int> slots;

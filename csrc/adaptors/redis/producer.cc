@@ -202,7 +202,7 @@ Status RedisProducer::ReadReplies(bool* got) {
       return {Code::kUnavailable, connection_.name() + " sent a reply that no command asked for: " +
                                       std::string(connection_.reply().text())};
     }
-    // The slot is free before Complete: the core may submit from inside it.
+    // The slot is free before its message is completed.
     const Slot slot = ring_[head_++ & (ring_.size() - 1)];
     status = Answer(slot, connection_.reply());
     // The replies after it are still worth reading: they are acknowledgements.

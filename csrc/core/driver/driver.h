@@ -3,8 +3,8 @@
 // one client library's calls and error codes; queueing, retries, reconnecting, timeouts, callbacks
 // and metrics are the session's.
 //
-// Threads: Configure runs on the thread that connects, before anything else. Everything else runs
-// on one I/O thread of the core, one call at a time, with SIGPIPE blocked.
+// Threads: Configure runs first, on the thread that connects, subscribes or reloads. Everything
+// else runs on one I/O thread of the core, one call at a time, with SIGPIPE blocked.
 //
 // An option `linger` in a driver's table (DriverInfo.linger_option) is the core's: messages are
 // submitted together, the first of them at most `linger` after it was accepted. At a few hundred

@@ -2,7 +2,7 @@
 // DSMSG_DEFINE_ADAPTOR(DriverClass) makes a shared library an adaptor: the nine nvds_msgapi_*
 // functions and the dsmsg_* extensions, with argument checks and an exception barrier. DriverClass
 // needs a constructor that takes a DriverHost& and a static `const DriverInfo& Info()`. Used once,
-// at the end of a driver's source file, outside any namespace. The functions themselves are in
+// in the adaptor's adaptor.cc, outside any namespace. The functions themselves are in
 // export.cc, which is compiled into every adaptor. Threads: from any.
 #ifndef DSMSG_CORE_EXPORT_EXPORT_H_
 #define DSMSG_CORE_EXPORT_EXPORT_H_

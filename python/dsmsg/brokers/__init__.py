@@ -47,14 +47,18 @@ def _kinds() -> dict[str, type[Broker]]:
         if module.name.startswith("_"):
             continue
         members = vars(importlib.import_module(f"{__name__}.{module.name}"))
-        found.update(
-            (each.kind, each)
+        own = (
+            each
             for each in members.values()
             if isinstance(each, type)
             and issubclass(each, Broker)
             and each.__module__ == members["__name__"]
             and not inspect.isabstract(each)
         )
+        for each in own:
+            if each.kind in found:
+                raise TypeError(f"{each} and {found[each.kind]} are both of the kind {each.kind!r}")
+            found[each.kind] = each
     return found
 
 
