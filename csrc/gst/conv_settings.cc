@@ -115,7 +115,7 @@ void InstallDeepStreamProperties(GObjectClass* klass) {
               "Make messages of the detected objects: regions of interest, "
               "GStreamer's analytics metadata, objects of DeepStream. If false, only event "
               "metadata that an application attached (dsmsg_meta.h, NvDsEventMsgMeta) is "
-              "converted; if there is none, a warning says so after 100 buffers");
+              "converted; a warning follows after 100 buffers without any");
   InstallText(klass, kDebugPayloadDir, "debug-payload-dir", "Debug folder",
               "Existing folder where every message is also written to its own file, "
               "sourceN-frameN-N.json, .pb or .bin");

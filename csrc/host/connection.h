@@ -61,7 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// kOk: OnSent follows, exactly once, perhaps before this returns. Else there is none.
+  /// kOk: OnSent follows, exactly once, perhaps before this returns. Otherwise it never does.
   virtual SendResult Send(const std::shared_ptr<User>& user, const MessageView& message,
                           const Ticket& ticket) = 0;
   /// All or nothing: when it answers false, this user's topics and callback of before are in force,
@@ -74,7 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t id() const { return id_; }
   /// "KAFKA (/path/of/the/adaptor.so)"
   std::string Name() const { return library().protocol() + " (" + library().path() + ")"; }
-  /// The adaptor's handle; null while there is none.
+  /// The adaptor's handle; null while not connected.
   NvDsMsgApiHandle handle() const;
 
   // What the adaptor calls, found through EventRouter.

@@ -9,9 +9,9 @@
 
 namespace dsmsg::msgconv {
 
-/// `,"location":{"lat":..,"lon":..,"alt":..}`, nothing if there is none.
+/// `,"location":{"lat":..,"lon":..,"alt":..}`, or nothing if it is not set.
 void LocationMember(JsonWriter* out, const std::optional<Triple>& location);
-/// `,"coordinate":{"x":..,"y":..,"z":..}`, nothing if there is none.
+/// `,"coordinate":{"x":..,"y":..,"z":..}`, or nothing if it is not set.
 void CoordinateMember(JsonWriter* out, const std::optional<Triple>& coordinate);
 
 /// `,"maskoutline":[[x,y,x,y,..],..]`: a list for each polygon, pixels of the camera.

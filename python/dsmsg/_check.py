@@ -20,7 +20,7 @@ __all__ = ["check_config", "installed", "option_names", "what_is_wrong"]
 
 @functools.cache
 def installed(adaptor: str) -> Library | None:
-    """Returns the adaptor that this short name finds; None when there is none, or none that loads.
+    """Returns the adaptor with this short name, or None if it is not found or cannot be loaded.
 
     `Adaptor` says why.
     """

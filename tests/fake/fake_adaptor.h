@@ -50,7 +50,7 @@ struct Connection {
   std::deque<Waiting> waiting;  // sent, not called back
 };
 
-/// What the adaptor shall do, and what it was asked.
+/// What the adaptor is told to do, and which calls it has seen.
 struct State {
   std::string signature;  // answered by connection_signature, with the connection string
   std::string protocol = "FAKE";

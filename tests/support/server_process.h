@@ -14,7 +14,7 @@
 
 namespace dsmsg::testing {
 
-/// A port of 127.0.0.1 that nobody listened on a moment ago.
+/// A port of 127.0.0.1 that was free a moment ago.
 uint16_t FreePort();
 
 /// A folder that ends with the object.

@@ -30,7 +30,7 @@ struct ZmqEvent {
   unsigned value = 0;
   std::string address;
 };
-/// False: there is none (with `wait`: the monitor has ended).
+/// False: no event is waiting (with `wait`: the monitor has ended).
 bool ReadZmqEvent(void* monitor, bool wait, ZmqEvent* event);
 /// A duration in the form of libzmq's options.
 int ZmqMillis(Millis time);

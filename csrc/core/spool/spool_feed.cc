@@ -335,7 +335,8 @@ void SpoolFeed::Tend(std::unique_lock<std::mutex>& lock, Clock::time_point* unti
   *until = std::min(*until, tend_at_);
 }
 
-// Moves the oldest message behind the spool to disk. False: there is none, or it was not taken.
+// Moves the oldest message behind the spool to disk. False: no message waits there, or the spool
+// did not take it.
 bool SpoolFeed::MoveBehind() {
   const uint64_t failures = spool_->failures();  // before the look
   Outgoing* const outgoing = queue_.BeginMove();

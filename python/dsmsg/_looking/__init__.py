@@ -2,7 +2,7 @@
 """Settings for `dsmsg sub`, which only watches and takes no message away from a running consumer.
 
 The module named like the adaptor says how: it has `plan`, `GROUP_OPTION` (the option that names a
-group; None if there is none) and `HELP`. Adding the file is enough.
+group; None without one) and `HELP`. Adding the file is enough.
 
 Threads: pure functions; any thread.
 """
