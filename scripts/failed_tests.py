@@ -3,7 +3,7 @@
 
 Usage: failed_tests.py FILE.xml [...]    (a file that is not there is passed over)
 
-A run's log is long and may be cut: what failed belongs to its end.
+A run's log is long, and what is kept of it may be cut in the middle: what failed belongs to its end, in few lines.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-_TESTS = 10
-_FAILURES = 5  # of a test
-_LINES = 12  # behind the mark of a failure, and at the end
-_MARKS = (": Failure", "FAILED", "ERROR: ", "WARNING: ThreadSanitizer", "E   ")
+_TESTS = 8
+_LINES_OF_A_TEST = 30
+_LINES_OF_A_FAILURE = 9
+_WIDTH = 220
+_MARKS = (": Failure", "ERROR: ", "WARNING: ThreadSanitizer", "runtime error:", "E   ", "Timeout")
+_ENDINGS = ("[  FAILED  ]", "SUMMARY: ")
+_RUN = "[ RUN      ]"
 
 
 def _output(test: ET.Element) -> list[str]:
@@ -24,20 +27,31 @@ def _output(test: ET.Element) -> list[str]:
 
 
 def _excerpt(lines: list[str]) -> list[str]:
-    """Returns the parts that say what failed, and the end."""
-    begins = [number for number, line in enumerate(lines) if any(mark in line for mark in _MARKS)]
-    kept: list[int] = []
-    for begin in begins:
-        if not kept or begin > kept[-1]:
-            kept += range(begin, min(begin + _LINES, len(lines)))
-        if len(kept) >= _FAILURES * _LINES:
-            break
-    last = range(max(0, len(lines) - _LINES), len(lines))
-    return [lines[number] for number in [*kept, *(each for each in last if each not in kept)]]
+    """Returns what stands behind the marks of failures with the names of their cases; without a mark, the end."""
+    kept: list[str] = []
+    case = ""
+    left = 0
+    for line in lines:
+        if line.startswith(_RUN):
+            case = line
+            left = 0
+        if any(mark in line for mark in _MARKS):
+            if case:
+                kept.append(case)
+                case = ""
+            left = _LINES_OF_A_FAILURE
+        if left > 0 or line.startswith(_ENDINGS):
+            kept.append(line[:_WIDTH])
+            left -= 1
+    if not kept:  # ended without a word: the case that ran, and what was printed last
+        kept = [line[:_WIDTH] for line in lines[-_LINES_OF_A_FAILURE:]]
+        if case and case not in kept:
+            kept.insert(0, case)
+    return kept[:_LINES_OF_A_TEST]
 
 
 def main() -> None:
-    """Prints a line for each failed test, then the outputs of the first ten."""
+    """Prints a line for each failed test, then the outputs of the first eight."""
     failed = [
         (f"{path.stem}: {test.get('name')}", _output(test))
         for path in map(Path, sys.argv[1:])

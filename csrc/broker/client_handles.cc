@@ -54,7 +54,8 @@ const char* ClientHandles::WhyNot(NvMsgBrokerClientHandle handle) const {
   const auto value = reinterpret_cast<uintptr_t>(handle);
   const uintptr_t number = value & 0xffffffff;
   const bool of_parent = (value ^ number) == UpperHalf() && number != 0 && number < first_;
-  return of_parent ? "this handle is the parent's: a process made by fork() has to connect itself"
+  return of_parent ? "this handle belongs to the parent process: after fork(), the child must "
+                     "open its own connection"
                    : "this handle is not connected (NULL, or disconnected already)";
 }
 

@@ -120,7 +120,7 @@ bool BrokerSink::Check(const SinkSettings& s) {
   }
   if (s.conn_str.empty() && s.config.empty()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
-                      ("It is not said where the broker is: set conn-str, for example "
+                      ("The broker's address is missing: set conn-str, for example "
                        "conn-str=\"localhost;9092\", or "
                        "config to the adaptor's configuration file with hostname and port"),
                       (nullptr));

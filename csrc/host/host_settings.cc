@@ -65,7 +65,7 @@ std::optional<Group> FindGroup(std::string_view text) {
     const size_t equals = line.find('=');
     if (equals == std::string_view::npos || equals == 0) {
       group->bad.push_back("line " + std::to_string(number) +
-                           ": is neither a [group] nor key = value nor a # comment");
+                           ": expected [group], key = value or a # comment");
       continue;
     }
     const std::string_view raw = line.substr(equals + 1);

@@ -287,7 +287,7 @@ void QueuedConnection::RestoreTopics(Lock& lock) {
   const TopicSet topics = topics_;
   if (topics.topics.empty()) return;
   if (CallSubscribeUnlocked(lock, topics) != NVDS_MSGAPI_OK)
-    Break("the topics of before cannot be subscribed to again");
+    Break("the earlier subscription could not be restored");
 }
 
 // ---------------------------------------------------------------- connecting again

@@ -228,7 +228,7 @@ TEST_F(Calls, DisconnectCallsBackWhatIsLeftWithinItsBound) {
       for (int i = 0; i < 100; ++i) EXPECT_EQ(sends.Send(handle, "x"), NV_MSGBROKER_API_OK);
       const auto begin = std::chrono::steady_clock::now();
       EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);
-      EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(5000));
+      EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(20000));
       EXPECT_EQ(sends.failed(), 100);
       EXPECT_FALSE(sends.doubled());
     }
@@ -327,7 +327,7 @@ TEST_F(Calls, AHostMayHoldTheLockOfItsCallbackWhileItSends) {
     const std::lock_guard lock(host);
     for (int i = 0; i < 500; ++i) ASSERT_EQ(sends.Send(handle, "x"), NV_MSGBROKER_API_OK);
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(15000));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(19000));
   EXPECT_TRUE(sends.WaitAll());
   EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);
 }
@@ -383,7 +383,7 @@ TEST_F(Calls, ThroughputDoesNotDependOnTheWorkInterval) {
       ASSERT_EQ(sends.Send(handle, "x"), NV_MSGBROKER_API_OK);
       EXPECT_TRUE(sends.WaitAll());
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(10000)) << interval;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(40000)) << interval;
     EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);
   }
 }

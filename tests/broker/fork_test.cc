@@ -46,7 +46,7 @@ int UseInChild(Fake& fake, NvMsgBrokerClientHandle parents) {
   if (nv_msgbroker_disconnect(parents) != NV_MSGBROKER_API_ERR) return 3;
   const std::vector<std::string> log = TakeLog();
   if (std::none_of(log.begin(), log.end(), [](const std::string& line) {
-        return line.find("send_async: this handle is the parent's") != line.npos;
+        return line.find("send_async: this handle belongs to the parent process") != line.npos;
       })) {
     return 6;
   }

@@ -20,7 +20,7 @@
 
 namespace dsmsg::client_test {
 
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kPatience{120};
 
 /// A fake adaptor, loaded until the end of the process.
 class Fake : public fake::Adaptor {

@@ -57,7 +57,7 @@ def persist(
     request: Callable[[], Answer],
     *,
     done: Collection[int] = (),
-    seconds: float = 60.0,
+    seconds: float = 180.0,
 ) -> Answer | None:
     """Repeats a request until it succeeds.
 

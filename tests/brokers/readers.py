@@ -14,7 +14,7 @@ import redis
 
 __all__ = ["ReaderError", "read_queue", "read_stream"]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """How long a reader waits for the next message before it gives up."""
 
 _PAGE = 5000

@@ -29,7 +29,7 @@ from paho.mqtt.properties import Properties
 
 __all__ = ["STOCK", "Address", "Seen", "Stock", "wait_for"]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ Millis Limit() { return kFlush + 1s + Bound(500ms); }
 TEST_P(Rule08_Disconnect, FlushesWithoutDoWork) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server, 3);
-  const Link link = Connect(server, {"flush-timeout=60s"});  // a busy machine takes its time
+  const Link link = Connect(server, {"flush-timeout=240s"});  // a busy machine takes its time
   Ledger& ledger = NewLedger();
   SendMany(link, ledger, topic, 5000);
   Close(link);
@@ -143,13 +143,13 @@ TEST_P(Rule17_SilentBroker, SendAndSubscribeAreBounded) {
   Server& server = quirks().faulty();
   const std::string topic = NewTopic(server);
   Lines lines = quirks().ConsumerConfig(NewName());
-  lines.insert(lines.end(), {"send-timeout=1s", "connect-timeout=1s", "flush-timeout=1s"});
+  lines.insert(lines.end(), {"send-timeout=1s", "connect-timeout=5s", "flush-timeout=1s"});
   const Link link = Connect(server, lines);
   server.Pause();
   EXPECT_LT(Timed([&] { EXPECT_EQ(link.Send(topic, "into the void"), NVDS_MSGAPI_ERR); }),
             1s + Bound(1s));
   const auto nothing = [](NvDsMsgApiErrorType, void*, int, char*, void*) {};
-  EXPECT_LT(Timed([&] { (void)link.Subscribe({topic}, nothing, nullptr); }), 1s + Bound(2s));
+  EXPECT_LT(Timed([&] { (void)link.Subscribe({topic}, nothing, nullptr); }), 5s + Bound(2s));
   EXPECT_LT(Timed([&] { Close(link); }), Limit());
   server.Resume();
 }
@@ -165,7 +165,7 @@ TEST_P(Rule17_SilentBroker, ResetsAreBackedOff) {
   const auto cpu = ProcessCpu();
   const auto begin = Clock::now();
   while (Clock::now() - begin < 2s) link.DoWork();
-  EXPECT_LT(ProcessCpu() - cpu, Bound(500ms));
+  EXPECT_LT(ProcessCpu() - cpu, CpuBound(500ms));
   EXPECT_GT(reset.connections(), 0u);
   EXPECT_LT(reset.connections(), 60u) << "in two seconds, with a backoff from 200 ms";
   Close(link);

@@ -183,7 +183,7 @@ TEST_P(Extensions_Dsmsg, LinkCallback) {
   server.Kill();
   EXPECT_TRUE(WaitFor([&] { return told.Get().size() == 2; }));
   server.EnsureUp();
-  EXPECT_TRUE(WaitFor([&] { return told.Get().size() >= 3; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return told.Get().size() >= 3; }));
   const std::vector<DsmsgLinkState> expected = {DSMSG_LINK_UP, DSMSG_LINK_DOWN, DSMSG_LINK_UP};
   EXPECT_EQ(told.Get(), expected);
   EXPECT_EQ(adaptor().f.set_link_callback(link.handle(), nullptr, nullptr), NVDS_MSGAPI_OK);

@@ -28,12 +28,19 @@ using Millis = std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-/// An upper bound of time, wider in a sanitizer's build and with TESTS_BUSY=1. Bounds are margins,
-/// never measurements.
+/// An upper bound of time: three times `time`, as the suites run beside each other and beside builds,
+/// and twelve times in a sanitizer's build. Bounds are margins, never measurements.
 Millis Bound(Millis time);
+/// An upper bound of CPU time, which other programs hardly change: `time`, or four times that in a
+/// sanitizer's build.
+Millis CpuBound(Millis time);
+
+/// How long a test waits for what must come, at most: far longer than a busy machine takes, as
+/// waiting ends when it came.
+constexpr Millis kPatience = 240s;
 
 /// Polls until `condition` holds; false after `timeout`.
-bool WaitFor(const std::function<bool()>& condition, Millis timeout = 30s);
+bool WaitFor(const std::function<bool()>& condition, Millis timeout = kPatience);
 
 /// How long a call took.
 template <class Call>
@@ -105,8 +112,8 @@ class Conformance : public ::testing::TestWithParam<Quirks*> {
   void SendMany(const Link& link, Ledger& ledger, const std::string& topic, size_t count);
   /// Calls do_work until everything accepted is called back. False after `silence` without any
   /// callback.
-  bool Pump(const Link& link, const Ledger& ledger, Millis silence = 30s);
-  bool WaitLink(const Link& link, bool up, Millis timeout = 30s);
+  bool Pump(const Link& link, const Ledger& ledger, Millis silence = kPatience);
+  bool WaitLink(const Link& link, bool up, Millis timeout = kPatience);
   /// Callbacks are right, and the topic holds what was called back with OK.
   void ExpectDelivered(const Ledger& ledger, Server& server, const std::string& topic, bool outage);
   void ExpectAllOk(const Ledger& ledger, size_t count);

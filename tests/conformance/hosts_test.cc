@@ -32,7 +32,7 @@ class HostRuns : public Conformance {
       Pace(outage, i);
     }
     if (fault) fault->Join();
-    EXPECT_TRUE(host.Drain(Bound(60s))) << link.GetStats().json();
+    EXPECT_TRUE(host.Drain(kPatience)) << link.GetStats().json();
     EXPECT_EQ(host.Stop(), NVDS_MSGAPI_OK);
     EXPECT_EQ(ConnectEvents::Count(link.handle(), NVDS_MSGAPI_EVT_SERVICE_DOWN), 0u);
     ExpectAllOk(ledger, kMessages);
@@ -60,7 +60,7 @@ class HostRuns : public Conformance {
       Pace(outage, i);
     }
     if (fault) fault->Join();
-    EXPECT_TRUE(host->Drain(Bound(60s))) << host->link().GetStats().json();
+    EXPECT_TRUE(host->Drain(kPatience)) << host->link().GetStats().json();
     EXPECT_EQ(host->reconnects(), 0)
         << "an outage that the adaptor mends is none of the host's business";
     EXPECT_EQ(host->Disconnect(), NVDS_MSGAPI_OK);
@@ -71,7 +71,7 @@ class HostRuns : public Conformance {
   void RunC(bool outage) {
     Server& server = outage ? quirks().faulty() : quirks().shared();
     const std::string topic = NewTopic(server, 3), sync_topic = NewTopic(server);
-    const Link link = Connect(server, QuickReconnect({"send-timeout=60s"}));
+    const Link link = Connect(server, QuickReconnect({"send-timeout=240s"}));
     std::unique_ptr<Outage> fault;
     Ledger& ledger = NewLedger();
     constexpr size_t kSync = 200;
@@ -82,7 +82,7 @@ class HostRuns : public Conformance {
     for (size_t i = 0; i < kMessages - kSync; ++i) {
       ASSERT_EQ(link.SendAsync(ledger.Add(topic, Key(i))), NVDS_MSGAPI_OK) << i;
     }
-    EXPECT_TRUE(HostCWaitOncePerSecond(link, ledger, Bound(60s))) << link.GetStats().json();
+    EXPECT_TRUE(HostCWaitOncePerSecond(link, ledger, kPatience)) << link.GetStats().json();
     if (fault) fault->Join();
     Close(link);
     ExpectAllOk(ledger, kMessages - kSync);
@@ -114,7 +114,7 @@ TEST_P(HostA_Sink, EndlessDoWorkServerKilledAndRestarted) {
 TEST_P(HostA_Sink, StopWithMessagesPending) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server, 3);
-  const Link link = Connect(server, {"flush-timeout=60s"});
+  const Link link = Connect(server, {"flush-timeout=240s"});
   Ledger& ledger = NewLedger();
   HostA host(link, ledger, {});
   host.Start();
@@ -145,7 +145,7 @@ TEST_P(HostB_ClientLibrary, ThreadsShareAHandleThroughEqualSignatures) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_TRUE(first->Drain(Bound(60s)));
+  EXPECT_TRUE(first->Drain(kPatience));
   EXPECT_EQ(second->Disconnect(), NVDS_MSGAPI_OK);
   EXPECT_EQ(first->Disconnect(), NVDS_MSGAPI_OK);
   ExpectAllOk(ledger, kMessages);
@@ -158,16 +158,16 @@ TEST_P(HostB_ClientLibrary, ItsOwnReconnectLoop) {
   const std::string topic = NewTopic(server);
   Ledger& ledger = NewLedger();
   const auto host = HostB::Connect(adaptor(), Connection(server),
-                                   WriteConfig({"reconnect=0", "connect-timeout=1s"}), ledger, {});
+                                   WriteConfig({"reconnect=0", "connect-timeout=10s"}), ledger, {});
   ASSERT_TRUE(host) << Log();
   EXPECT_EQ(host->Send(ledger.Add(topic, "k")), HostB::Sent::kOk);
-  ASSERT_TRUE(host->Drain(Bound(30s)));
+  ASSERT_TRUE(host->Drain(kPatience));
   server.Kill();
   ASSERT_TRUE(WaitFor([&] { return host->events() > 0; }));
   server.EnsureUp();
-  ASSERT_TRUE(WaitFor([&] { return host->reconnects() > 0; }, 60s)) << Log();
+  ASSERT_TRUE(WaitFor([&] { return host->reconnects() > 0; })) << Log();
   EXPECT_EQ(host->Send(ledger.Add(topic, "k")), HostB::Sent::kOk);
-  EXPECT_TRUE(host->Drain(Bound(30s)));
+  EXPECT_TRUE(host->Drain(kPatience));
   EXPECT_EQ(host->Disconnect(), NVDS_MSGAPI_OK);
   ExpectAllOk(ledger, 2);
   ExpectDelivered(ledger, server, topic, true);
@@ -203,7 +203,7 @@ TEST_P(HostB_AllAdaptors, InOneProcess) {
   for (std::thread& thread : threads) thread.join();
   for (Other& other : others) {
     SCOPED_TRACE(other.quirks->protocol());
-    EXPECT_TRUE(other.host->Drain(Bound(60s)));
+    EXPECT_TRUE(other.host->Drain(kPatience));
     EXPECT_EQ(other.host->Disconnect(), NVDS_MSGAPI_OK);
     ExpectAllOk(*other.ledger, 2000);
     const DeliveryRules rules{.duplicates = false, .keys = other.quirks->has_keys()};

@@ -126,11 +126,11 @@ void LiveThrough(Child& parent, const Link& link, const std::string& topic,
   parent.Tell();  // the server may be killed
   Require(WaitFor([&] { return !link.GetStats().link_up(); }), "no outage");
   SendSome(link, topic, &ok);
-  Require(WaitFor([&] { return shortage.spent(link); }, Bound(20s)),
+  Require(WaitFor([&] { return shortage.spent(link); }),
           "something was left: " + link.adaptor().LastError(link.handle()));
   parent.Tell();  // and started again
   parent.Await();
-  Require(WaitFor([&] { return shortage.refused(link); }, Bound(20s)),
+  Require(WaitFor([&] { return shortage.refused(link); }),
           "felt nothing: " + link.adaptor().LastError(link.handle()));
   shortage.end();
   SendSome(link, topic, &ok);
@@ -139,7 +139,7 @@ void LiveThrough(Child& parent, const Link& link, const std::string& topic,
                 link.DoWork();
                 return ok == 3 * kMessages;
               },
-              Bound(30s)),
+              kPatience),
           std::to_string(ok) + " were acknowledged: " + link.adaptor().LastError(link.handle()));
   Require(link.Disconnect() == NVDS_MSGAPI_OK, "disconnect");
 }

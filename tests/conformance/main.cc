@@ -187,11 +187,13 @@ class RuleTable : public ::testing::EmptyTestEventListener {
 int Run(int argc, char** argv) {
   setvbuf(stdout, nullptr, _IOLBF, 0);
   signal(SIGPIPE, SIG_DFL);  // as hosts leave it (rule 16); the parent may have ignored it
-  for (const char* name :
-       {"NVDS_JSON_DUMP_FILE", "DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION", "DSMSG_LOG",
-        "DEEPSTREAM_SENSOR_ID", "PASSWORD_AMQP", "USER_AMQP", "PASSWORD_KAFKA", "USER_KAFKA",
-        "PASSWORD_MQTT", "USER_MQTT", "PASSWORD_REDIS", "USER_REDIS"}) {
+  for (const char* name : {"NVDS_JSON_DUMP_FILE", "DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION",
+                           "DEEPSTREAM_SENSOR_ID", "DSMSG_LOG"}) {
     unsetenv(name);
+  }
+  for (const Quirks* quirks : AllQuirks()) {
+    unsetenv(("USER_" + quirks->protocol()).c_str());
+    unsetenv(("PASSWORD_" + quirks->protocol()).c_str());
   }
   ::testing::InitGoogleTest(&argc, argv);
   LogCapture::Begin();

@@ -27,7 +27,7 @@ TEST_P(Rule07_OutageIsNotASendError, SendsAreAcceptedAndArrive) {
     for (int i = 0; i < 20; ++i) link.DoWork();
     EXPECT_EQ(ledger.Count(NVDS_MSGAPI_ERR), 0u) << "an outage was reported as send errors";
     server.EnsureUp();
-    ASSERT_TRUE(Pump(link, ledger, 60s)) << link.GetStats().json();
+    ASSERT_TRUE(Pump(link, ledger)) << link.GetStats().json();
   }
   EXPECT_EQ(ConnectEvents::Count(link.handle(), kDown), 0u) << "the adaptor did not give up";
   EXPECT_GE(link.GetStats()["reconnects"], 2u);
@@ -47,7 +47,7 @@ TEST_P(Rule07_OutageIsNotASendError, FrozenBroker) {
   for (int i = 0; i < 20; ++i) link.DoWork();
   EXPECT_EQ(ledger.Count(NVDS_MSGAPI_ERR), 0u);
   server.Resume();
-  ASSERT_TRUE(Pump(link, ledger, 60s)) << link.GetStats().json();
+  ASSERT_TRUE(Pump(link, ledger)) << link.GetStats().json();
   Close(link);
   ExpectAllOk(ledger, 500);
   ExpectDelivered(ledger, server, topic, true);
@@ -62,7 +62,7 @@ TEST_P(Rule07_OutageIsNotASendError, LazyConnectBeforeTheBroker) {
   Ledger& ledger = NewLedger();
   SendMany(link, ledger, topic, 500);
   server.EnsureUp();
-  ASSERT_TRUE(Pump(link, ledger, 60s)) << link.GetStats().json();
+  ASSERT_TRUE(Pump(link, ledger)) << link.GetStats().json();
   EXPECT_EQ(ConnectEvents::Count(link.handle(), kDown), 0u);
   Close(link);
   ExpectAllOk(ledger, 500);
@@ -99,12 +99,12 @@ TEST_P(Rule07_Events, AttemptsUsedUp) {
   const std::string topic = NewTopic(server);
   const Link link = Connect(server,
                             {"reconnect-attempts=3", "reconnect-interval=50ms",
-                             "reconnect-max-interval=100ms", "connect-timeout=1s"},
+                             "reconnect-max-interval=100ms", "connect-timeout=10s"},
                             &ConnectEvents::OnEvent);
   Ledger& ledger = NewLedger();
   server.Kill();
   ASSERT_TRUE(WaitLink(link, false));
-  ASSERT_TRUE(WaitFor([&] { return ConnectEvents::Count(link.handle(), kDown) > 0; }, 60s))
+  ASSERT_TRUE(WaitFor([&] { return ConnectEvents::Count(link.handle(), kDown) > 0; }))
       << link.GetStats().json();
   SendMany(link, ledger, topic, 100);
   ASSERT_TRUE(Pump(link, ledger));
@@ -162,7 +162,7 @@ TEST_P(Rule07_Credentials, ReportedOnceThenSuccess) {
   EXPECT_EQ(ledger.completed(), 0u) << "sends must wait, it may yet be resolved";
   EXPECT_EQ(ConnectEvents::Count(link.handle(), kUp), 0u);
   quirks().RequirePassword(server, "wrong-one");
-  EXPECT_TRUE(Pump(link, ledger, 60s)) << link.GetStats().json();
+  EXPECT_TRUE(Pump(link, ledger)) << link.GetStats().json();
   EXPECT_TRUE(WaitFor([&] { return ConnectEvents::Count(link.handle(), kUp) > 0; }))
       << "EVT_SUCCESS when it is up";
   EXPECT_EQ(ConnectEvents::Count(link.handle(), kDown), 1u) << "once per outage";

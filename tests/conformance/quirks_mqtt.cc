@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 
 constexpr char kMarks[] = "recorder/mark";
 constexpr char kRecorder[] = "recorder";  // user and password that every server knows
-constexpr auto kPatience = 60s;
+constexpr auto kPatience = 240s;
 constexpr auto kNextMark = 5s;
 
 [[noreturn]] void Fail(const std::string& what) { throw std::runtime_error("mosquitto: " + what); }

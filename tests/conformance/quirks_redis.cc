@@ -21,7 +21,7 @@ using Reply = std::unique_ptr<redisReply, FreeReply>;
 class Client {
  public:
   explicit Client(Server& server) {
-    const timeval timeout{10, 0};
+    const timeval timeout{60, 0};
     context_ = redisConnectWithTimeout(server.host().c_str(), server.port(), timeout);
     if (context_ == nullptr || context_->err != 0)
       throw std::runtime_error("redis: cannot connect");

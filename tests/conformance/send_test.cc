@@ -59,7 +59,7 @@ TEST_P(Rule09_SynchronousSend, WithdrawnAfterTheTimeoutServedIfTheBrokerComesInT
   Server& server = quirks().faulty();
   const std::string topic = NewTopic(server);
   const Link link = Connect(server, QuickReconnect({"send-timeout=500ms"}));
-  const Link patient = Connect(server, QuickReconnect({"send-timeout=90s"}));
+  const Link patient = Connect(server, QuickReconnect({"send-timeout=240s"}));
   server.Kill();
   ASSERT_TRUE(WaitLink(link, false));
   ASSERT_TRUE(WaitLink(patient, false));
@@ -73,7 +73,7 @@ TEST_P(Rule09_SynchronousSend, WithdrawnAfterTheTimeoutServedIfTheBrokerComesInT
   served.answer = served.flag = NVDS_MSGAPI_OK;
   served.calls = 1;
   outage.Join();
-  ASSERT_TRUE(Pump(link, ledger, 60s));
+  ASSERT_TRUE(Pump(link, ledger));
   Close(link);
   Close(patient);
   ExpectDelivered(ledger, server, topic, true);  // finds the withdrawn one if it is there

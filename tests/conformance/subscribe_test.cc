@@ -72,7 +72,7 @@ TEST_P(Rule10_Subscribe, TwoTopicsInOneCall) {
   SendMany(producer, second, two, 300);
   SendMany(producer, third, other, 10);
   Close(producer);
-  EXPECT_TRUE(WaitFor([&] { return inbox.Count(one) == 300 && inbox.Count(two) == 300; }, 60s))
+  EXPECT_TRUE(WaitFor([&] { return inbox.Count(one) == 300 && inbox.Count(two) == 300; }))
       << inbox.Count(one) << " and " << inbox.Count(two);
   Close(consumer);
   EXPECT_EQ(inbox.Of(one), Payloads(first));
@@ -91,14 +91,14 @@ TEST_P(Rule10_Subscribe, SlowCallbackOnASendingHandle) {
   const Link link = Connect(server, quirks().ConsumerConfig(NewName()));
   ASSERT_EQ(link.Subscribe({in}, &Inbox::OnMessage, &inbox), NVDS_MSGAPI_OK);
   std::atomic<bool> go{false};
-  inbox.on_message = [&] { WaitFor([&] { return go.load(); }, 120s); };
+  inbox.on_message = [&] { WaitFor([&] { return go.load(); }); };
   Ledger &received = NewLedger(), &sent = NewLedger();
   SendMany(link, received, in, kBacklog);
   SendMany(link, sent, out, kSends);
   EXPECT_TRUE(Pump(link, sent)) << "a callback that takes its time must not hold sends back";
   EXPECT_EQ(inbox.Count(in), 0u);
   go = true;
-  EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) >= kBacklog; }, 60s)) << inbox.Count(in);
+  EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) >= kBacklog; })) << inbox.Count(in);
   Close(link);
   ExpectAllOk(received, kBacklog);
   ExpectAllOk(sent, kSends);
@@ -114,7 +114,7 @@ TEST_P(Rule10_Subscribe, ACallbackMaySendAndWait) {
   std::atomic<bool> go{false};
   std::atomic<size_t> refused{0};
   inbox.on_message = [&] {
-    WaitFor([&] { return go.load(); }, 120s);
+    WaitFor([&] { return go.load(); });
     if (link.Send(out, "answer") != NVDS_MSGAPI_OK) ++refused;
   };
   ASSERT_EQ(link.Subscribe({in}, &Inbox::OnMessage, &inbox), NVDS_MSGAPI_OK);
@@ -123,7 +123,7 @@ TEST_P(Rule10_Subscribe, ACallbackMaySendAndWait) {
   SendMany(producer, ledger, in, kBacklog);
   EXPECT_TRUE(Pump(producer, ledger));
   go = true;
-  EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) >= kBacklog; }, 120s)) << inbox.Count(in);
+  EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) >= kBacklog; })) << inbox.Count(in);
   Close(producer);
   Close(link);
   EXPECT_EQ(refused.load(), 0u);
@@ -138,7 +138,7 @@ TEST_P(Rule10_Subscribe, BinaryPayload) {
   std::string bytes("\0\xff\x01\r\n", 5);
   for (int i = 0; i < 100'000; ++i) bytes += static_cast<char>(i * 7);
   EXPECT_EQ(link.Send(topic, bytes), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return inbox.Count(topic) == 1; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return inbox.Count(topic) == 1; }));
   Close(link);
   ASSERT_EQ(inbox.Of(topic).size(), 1u);
   EXPECT_TRUE(inbox.Of(topic)[0] == bytes);
@@ -151,12 +151,12 @@ TEST_P(Rule10_Subscribe, ASecondCallReplacesTheTopics) {
   const Link link = Connect(server, quirks().ConsumerConfig(NewName()));
   ASSERT_EQ(link.Subscribe({before, both}, &Inbox::OnMessage, &first), NVDS_MSGAPI_OK);
   ASSERT_EQ(link.Send(both, "1"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return first.Count(both) == 1; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return first.Count(both) == 1; }));
   ASSERT_EQ(link.Subscribe({after, both}, &Inbox::OnMessage, &second), NVDS_MSGAPI_OK);
   ASSERT_EQ(link.Send(before, "not wanted any more"), NVDS_MSGAPI_OK);
   ASSERT_EQ(link.Send(after, "2"), NVDS_MSGAPI_OK);
   ASSERT_EQ(link.Send(both, "3"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return second.Count(after) == 1 && second.Count(both) >= 1; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return second.Count(after) == 1 && second.Count(both) >= 1; }));
   Close(link);
   EXPECT_EQ(first.Count(before) + second.Count(before), 0u);
   EXPECT_EQ(second.Of(both).back(), "3");
@@ -170,18 +170,18 @@ TEST_P(Rule10_Subscribe, RestoredAfterAnOutage) {
   ASSERT_EQ(consumer.Subscribe({topic}, &Inbox::OnMessage, &inbox), NVDS_MSGAPI_OK);
   const Link producer = Connect(server, QuickReconnect());
   ASSERT_EQ(producer.Send(topic, "before"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return inbox.Count(topic) == 1; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return inbox.Count(topic) == 1; }));
   server.Kill();
   ASSERT_TRUE(WaitLink(producer, false));
   server.EnsureUp();
-  ASSERT_TRUE(WaitLink(producer, true, 60s));
+  ASSERT_TRUE(WaitLink(producer, true));
   ASSERT_EQ(producer.Send(topic, "after"), NVDS_MSGAPI_OK);
   EXPECT_TRUE(WaitFor(
       [&] {
         const auto found = inbox.Of(topic);
         return std::count(found.begin(), found.end(), "after") > 0;
       },
-      60s));
+      kPatience));
   Close(producer);
   Close(consumer);
 }
@@ -198,7 +198,7 @@ TEST_P(Rule10_Subscribe, NothingIsLostBetweenTwoConsumers) {
   Ledger& ledger = NewLedger();
   SendMany(producer, ledger, topic, 200);
   ASSERT_TRUE(Pump(producer, ledger));
-  EXPECT_TRUE(WaitFor([&] { return first.Count(topic) > 0; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return first.Count(topic) > 0; }));
   Close(one);
   SendMany(producer, ledger, topic, 200);
   ASSERT_TRUE(Pump(producer, ledger));
@@ -210,7 +210,7 @@ TEST_P(Rule10_Subscribe, NothingIsLostBetweenTwoConsumers) {
     for (const std::string& text : second.Of(topic)) seen.insert(text);
     return seen.size() == 400;
   };
-  EXPECT_TRUE(WaitFor(all, 60s)) << first.Count(topic) << " + " << second.Count(topic);
+  EXPECT_TRUE(WaitFor(all)) << first.Count(topic) << " + " << second.Count(topic);
   Close(two);
   Close(producer);
 }

@@ -64,19 +64,19 @@ TEST_P(Rule19_Refused, WhatWasInForceStays) {
   ASSERT_EQ(Subscribe(link, {topic}, first), NVDS_MSGAPI_OK) << adaptor().LastError();
   const Link producer = Connect(server);
   ASSERT_EQ(producer.Send(topic, "before"), NVDS_MSGAPI_OK);
-  ASSERT_TRUE(WaitFor([&] { return first.Has(topic, "before"); }, 60s));
+  ASSERT_TRUE(WaitFor([&] { return first.Has(topic, "before"); }));
   EXPECT_EQ(Subscribe(link, {other, forbidden}, second), NVDS_MSGAPI_ERR) << "in part";
   EXPECT_TRUE(Contains(adaptor().LastError(), forbidden)) << adaptor().LastError();
   EXPECT_EQ(Subscribe(link, {forbidden}, third), NVDS_MSGAPI_ERR) << "altogether";
   ASSERT_EQ(producer.Send(other, "not for anybody"), NVDS_MSGAPI_OK);
   ASSERT_EQ(producer.Send(topic, "after"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return first.Has(topic, "after"); }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return first.Has(topic, "after"); }));
   EXPECT_EQ(first.Count(other), 0u);
   EXPECT_EQ(second.began + third.began, 0);
   // What is allowed can be had afterwards.
   ASSERT_EQ(Subscribe(link, {other}, second), NVDS_MSGAPI_OK) << adaptor().LastError();
   ASSERT_EQ(producer.Send(other, "at last"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return second.Has(other, "at last"); }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return second.Has(other, "at last"); }));
   EXPECT_EQ(second.Count(topic), 0u);
   Close(producer);
   Close(link);
@@ -91,13 +91,13 @@ TEST_P(Rule19_TimedOut, ItIsWithdrawn) {
   ASSERT_EQ(Subscribe(link, {topic}, first), NVDS_MSGAPI_OK);
   const Link producer = Connect(server, QuickReconnect());
   ASSERT_EQ(producer.Send(topic, "before"), NVDS_MSGAPI_OK);
-  ASSERT_TRUE(WaitFor([&] { return first.Has(topic, "before"); }, 60s));
+  ASSERT_TRUE(WaitFor([&] { return first.Has(topic, "before"); }));
   server.Pause();
   NvDsMsgApiErrorType answer = NVDS_MSGAPI_OK;
   EXPECT_LT(Timed([&] { answer = Subscribe(link, {late}, second); }), 2s + Bound(2s));
   EXPECT_EQ(answer, NVDS_MSGAPI_ERR);
   server.Resume();
-  ASSERT_TRUE(WaitLink(producer, true, 60s));
+  ASSERT_TRUE(WaitLink(producer, true));
   ASSERT_EQ(producer.Send(late, "too late"), NVDS_MSGAPI_OK);
   // A subscription that is made again may have missed the first of them.
   EXPECT_TRUE(WaitFor(
@@ -105,7 +105,7 @@ TEST_P(Rule19_TimedOut, ItIsWithdrawn) {
         EXPECT_EQ(producer.Send(topic, "after"), NVDS_MSGAPI_OK);
         return first.Has(topic, "after");
       },
-      60s));
+      kPatience));
   EXPECT_EQ(second.began, 0);
   EXPECT_EQ(first.Count(late), 0u);
   Close(producer);
@@ -117,12 +117,12 @@ TEST_P(Rule19_Replaced, DuringARunningCallback) {
   const std::string old = NewTopic(server), both = NewTopic(server);
   Receiver first, second;
   std::atomic<bool> go{false};
-  first.on_message = [&] { WaitFor([&] { return go.load(); }, 60s); };
+  first.on_message = [&] { WaitFor([&] { return go.load(); }); };
   const Link link = Connect(server, quirks().ConsumerConfig(NewName()));
   ASSERT_EQ(Subscribe(link, {old, both}, first), NVDS_MSGAPI_OK);
   const Link producer = Connect(server);
   ASSERT_EQ(producer.Send(old, "seen"), NVDS_MSGAPI_OK);
-  ASSERT_TRUE(WaitFor([&] { return first.began == 1; }, 60s));
+  ASSERT_TRUE(WaitFor([&] { return first.began == 1; }));
   for (int i = 0; i < 20; ++i) {
     ASSERT_EQ(producer.Send(old, "not seen"), NVDS_MSGAPI_OK);
     ASSERT_EQ(producer.Send(both, std::to_string(i)), NVDS_MSGAPI_OK);
@@ -132,7 +132,7 @@ TEST_P(Rule19_Replaced, DuringARunningCallback) {
             5s + Bound(2s));
   EXPECT_EQ(second.began, 0) << "callbacks run one at a time";
   go = true;
-  EXPECT_TRUE(WaitFor([&] { return second.Has(both, "19"); }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return second.Has(both, "19"); }));
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(second.Has(both, std::to_string(i))) << i;
   Close(producer);
   Close(link);
@@ -158,12 +158,12 @@ TEST_P(Rule19_Replaced, FromInsideCallbacks) {
   ASSERT_EQ(Subscribe(link, {one}, first), NVDS_MSGAPI_OK);
   const Link producer = Connect(server);
   ASSERT_EQ(producer.Send(one, "1"), NVDS_MSGAPI_OK);
-  ASSERT_TRUE(WaitFor([&] { return subscribed >= 0; }, 60s));
+  ASSERT_TRUE(WaitFor([&] { return subscribed >= 0; }));
   EXPECT_EQ(subscribed, NVDS_MSGAPI_OK);
   ASSERT_EQ(producer.Send(two, "2"), NVDS_MSGAPI_OK);
-  ASSERT_TRUE(WaitFor([&] { return reloaded >= 0; }, 60s));
+  ASSERT_TRUE(WaitFor([&] { return reloaded >= 0; }));
   EXPECT_EQ(reloaded, NVDS_MSGAPI_OK);
-  ASSERT_TRUE(WaitLink(link, true, 60s));
+  ASSERT_TRUE(WaitLink(link, true));
   struct Sent {
     const Link& link;
     const std::string& topic;
@@ -181,10 +181,10 @@ TEST_P(Rule19_Replaced, FromInsideCallbacks) {
         link.DoWork();
         return from_send >= 0;
       },
-      60s));
+      kPatience));
   EXPECT_EQ(from_send, NVDS_MSGAPI_OK);
   ASSERT_EQ(producer.Send(three, "3"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return third.Has(three, "3"); }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return third.Has(three, "3"); }));
   Close(producer);
   Close(link);
 }
@@ -198,11 +198,11 @@ TEST_P(Rule19_Replaced, TheFirstOneAfterAReload) {
   const std::string file = WriteConfig(quirks().ConsumerConfig(NewName()));
   ASSERT_EQ(link.Reload(Connection(after), file), NVDS_MSGAPI_OK);
   Receiver receiver;
-  EXPECT_TRUE(WaitFor([&] { return Subscribe(link, {topic}, receiver) == NVDS_MSGAPI_OK; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return Subscribe(link, {topic}, receiver) == NVDS_MSGAPI_OK; }));
   const Link old = Connect(before), current = Connect(after);
   ASSERT_EQ(old.Send(topic, "at the old broker"), NVDS_MSGAPI_OK);
   ASSERT_EQ(current.Send(topic, "at the new broker"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return receiver.Has(topic, "at the new broker"); }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return receiver.Has(topic, "at the new broker"); }));
   EXPECT_FALSE(receiver.Has(topic, "at the old broker"));
   Close(old);
   Close(current);

@@ -55,7 +55,7 @@ TEST_P(Rule11_ThreadSafety, EveryFunctionFromManyThreads) {
     }
   });
   for (std::thread& thread : senders) thread.join();
-  Patience patience(ledger, Bound(30s));
+  Patience patience(ledger, kPatience);
   while (ledger.completed() < ledger.accepted() && !patience.over()) {
     std::this_thread::sleep_for(1ms);
   }
@@ -138,7 +138,7 @@ TEST_P(Rule11_ThreadSafety, DisconnectInsideASubscribeCallbackIsRefused) {
   };
   ASSERT_EQ(link.Subscribe({topic}, callback, &inside), NVDS_MSGAPI_OK);
   EXPECT_EQ(link.Send(topic, "x"), NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return inside.refused > 0; }, 60s));
+  EXPECT_TRUE(WaitFor([&] { return inside.refused > 0; }));
   Close(link);
 }
 
@@ -201,7 +201,7 @@ TEST_P(Rule12_PayloadIsBytes, CopiedBeforeTheCallReturns) {
   Ledger& ledger = NewLedger();
   SendMany(link, ledger, topic, 200);
   server.Resume();
-  ASSERT_TRUE(Pump(link, ledger, 60s));
+  ASSERT_TRUE(Pump(link, ledger));
   Close(link);
   ExpectAllOk(ledger, 200);
   ExpectDelivered(ledger, server, topic, true);

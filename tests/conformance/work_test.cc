@@ -53,20 +53,20 @@ bool ProcessIsQuiet() {
 
 // Host A under the MQTT file name: do_work for ever with no sleep, nothing to do.
 TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, EndlessIdleLoopUsesNoCpu) {
-  ASSERT_TRUE(WaitFor(ProcessIsQuiet, 60s)) << "a handle that was ended still uses the CPU";
+  ASSERT_TRUE(WaitFor(ProcessIsQuiet)) << "a handle that was ended still uses the CPU";
   const Link link = Connect(quirks().shared());
   link.DoWork();
   const auto thread = ThreadCpu(), process = ProcessCpu();
   const auto begin = Clock::now();
   while (Clock::now() - begin < 1s) link.DoWork();
-  EXPECT_LT(ThreadCpu() - thread, Bound(200ms));
-  EXPECT_LT(ProcessCpu() - process, Bound(300ms)) << "the adaptor's own threads included";
+  EXPECT_LT(ThreadCpu() - thread, CpuBound(200ms));
+  EXPECT_LT(ProcessCpu() - process, CpuBound(300ms)) << "the adaptor's own threads included";
   Close(link);
 }
 
 // The same with sends pending that cannot be sent.
 TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForADeadBrokerUsesNoCpu) {
-  ASSERT_TRUE(WaitFor(ProcessIsQuiet, 60s)) << "a handle that was ended still uses the CPU";
+  ASSERT_TRUE(WaitFor(ProcessIsQuiet)) << "a handle that was ended still uses the CPU";
   const ClosedPort closed;
   const Link link = ConnectTo("127.0.0.1;" + std::to_string(closed.port()),
                               {"connect=lazy", "flush-timeout=100ms"});
@@ -76,14 +76,14 @@ TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForADeadBrokerUsesNoCpu) {
   const auto process = ProcessCpu();
   const auto begin = Clock::now();
   while (Clock::now() - begin < 1s) link.DoWork();
-  EXPECT_LT(ProcessCpu() - process, Bound(300ms));
+  EXPECT_LT(ProcessCpu() - process, CpuBound(300ms));
   Close(link);
 }
 
 // The connection is there, the broker is silent, and some of what was sent is with the client
 // library.
 TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForAFrozenBrokerUsesNoCpu) {
-  ASSERT_TRUE(WaitFor(ProcessIsQuiet, 60s)) << "a handle that was ended still uses the CPU";
+  ASSERT_TRUE(WaitFor(ProcessIsQuiet)) << "a handle that was ended still uses the CPU";
   Server& server = quirks().faulty();
   const std::string topic = NewTopic(server, 3);
   const Link link = Connect(server, QuickReconnect({"queue-size=20000"}));
@@ -99,9 +99,9 @@ TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForAFrozenBrokerUsesNoCpu) {
     const auto process = ProcessCpu();
     const auto begin = Clock::now();
     while (Clock::now() - begin < 1s) link.DoWork();
-    EXPECT_LT(ProcessCpu() - process, Bound(300ms));
+    EXPECT_LT(ProcessCpu() - process, CpuBound(300ms));
     server.Resume();
-    ASSERT_TRUE(Pump(link, ledger, 60s)) << link.GetStats().json();
+    ASSERT_TRUE(Pump(link, ledger)) << link.GetStats().json();
   }
   Close(link);
   ExpectAllOk(ledger, 6000);
@@ -129,7 +129,7 @@ TEST_P(Rule05_ProtocolWorkNeedsNoDoWork, TheQueueDrains) {
 TEST_P(Rule05_ProtocolWorkNeedsNoDoWork, MoreThanTheQueueHolds) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);
-  const Link link = Connect(server, {"queue-size=50", "overflow=block", "overflow-timeout=30s"});
+  const Link link = Connect(server, {"queue-size=50", "overflow=block", "overflow-timeout=240s"});
   Ledger& ledger = NewLedger();
   SendMany(link, ledger, topic, 2000);
   ASSERT_TRUE(WaitFor([&] { return link.GetStats()["acknowledged"] == 2000; }))
@@ -148,7 +148,7 @@ TEST_P(Rule05_ProtocolWorkNeedsNoDoWork, ReconnectsAndSendsWhatWaited) {
   ASSERT_TRUE(WaitLink(link, false));
   SendMany(link, ledger, topic, 100);
   server.EnsureUp();
-  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["acknowledged"] == 200; }, 60s))
+  ASSERT_TRUE(WaitFor([&] { return link.GetStats()["acknowledged"] == 200; }))
       << link.GetStats().json();
   EXPECT_TRUE(link.GetStats().link_up());
   EXPECT_GE(link.GetStats()["reconnects"], 1u);
@@ -160,7 +160,7 @@ TEST_P(Rule05_ProtocolWorkNeedsNoDoWork, ReconnectsAndSendsWhatWaited) {
 TEST_P(Rule06_BlockedSendNeedsNoDoWork, WithTheCallbacksMutexHeldAndNoWorker) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);
-  const Link link = Connect(server, {"queue-size=8", "overflow=block", "overflow-timeout=30s"});
+  const Link link = Connect(server, {"queue-size=8", "overflow=block", "overflow-timeout=240s"});
   Ledger& ledger = NewLedger();
   std::mutex host_lock;
   ledger.on_callback = [&](Record&) { std::lock_guard lock(host_lock); };
@@ -179,7 +179,7 @@ TEST_P(Rule06_BlockedSendNeedsNoDoWork, WithTheCallbacksMutexHeldAndNoWorker) {
 TEST_P(Rule06_BlockedSendNeedsNoDoWork, QueueBytes) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);
-  const Link link = Connect(server, {"queue-bytes=256k", "overflow=block", "overflow-timeout=30s"});
+  const Link link = Connect(server, {"queue-bytes=256k", "overflow=block", "overflow-timeout=240s"});
   Ledger& ledger = NewLedger();
   for (size_t i = 0; i < 200; ++i) {
     Record& record = ledger.Add(topic, "", std::to_string(i) + std::string(20'000, 'b'));

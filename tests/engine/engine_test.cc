@@ -19,7 +19,7 @@ namespace dsmsg {
 namespace {
 
 using std::chrono::steady_clock;
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kPatience{120};
 
 std::shared_ptr<const host::AdaptorLibrary> Load(const std::string& path) {
   auto library = host::AdaptorLibrary::Load(path);

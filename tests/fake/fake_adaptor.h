@@ -116,7 +116,7 @@ class Adaptor {
   /// False: `condition` did not hold within 30 s.
   bool WaitFor(const std::function<bool(const State&)>& condition) {
     std::unique_lock lock(control_->mutex);
-    return control_->changed.wait_for(lock, std::chrono::seconds(30),
+    return control_->changed.wait_for(lock, std::chrono::seconds(120),
                                       [&] { return condition(control_->state); });
   }
   /// Tells an event to all connections, on the calling thread.

@@ -97,7 +97,7 @@ SHORT = Scale(
 def flow(sender: Sender, messages: int) -> None:
     """Waits until so many more messages were acknowledged."""
     goal = sender.status()["ok"] + messages
-    wait_for(lambda: sender.status()["ok"] >= goal, 60, "acknowledgements")
+    wait_for(lambda: sender.status()["ok"] >= goal, 240, "acknowledgements")
 
 
 def finish(result: Result, sender: Sender, patience: float = _DRAIN_S) -> None:
@@ -254,7 +254,7 @@ def names(rig: Rig, scale: Scale) -> Result:
         rig.resolve(False)
         try:
             rig.proxy.become("cut")
-            wait_for(lambda: sender.status()["stats"]["link"] == "down", 30, "the link's end")
+            wait_for(lambda: sender.status()["stats"]["link"] == "down", 240, "the link's end")
             rig.proxy.become("open")  # who knew the address would be let in again
             time.sleep(scale.names_s)
             if sender.status()["stats"]["link"] == "up":

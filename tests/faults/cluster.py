@@ -77,7 +77,7 @@ class KafkaClusterRig(Rig):
         """Makes it with three replicas, two of which must be in sync."""
         make_topic(self._admin, topic, 4, 3, {"min.insync.replicas": "2"})
         assert read_kafka(self.cluster.address, topic) == []  # so the leaders know that they are
-        wait_for(lambda: self.in_sync(topic), 60, f"kafka: making the topic {topic}")
+        wait_for(lambda: self.in_sync(topic), 240, f"kafka: making the topic {topic}")
 
     def received(self, topic: str) -> list[int]:
         """Reads each partition to its end."""
@@ -93,11 +93,11 @@ def leader_killed(rig: KafkaClusterRig, scale: Scale) -> Result:
             victim = rig.cluster.node(rig.leader(topic))
             victim.kill()
             wait_for(
-                lambda gone=victim.node: rig.leader(topic) not in (-1, gone), 60, "a new leader"
+                lambda gone=victim.node: rig.leader(topic) not in (-1, gone), 240, "a new leader"
             )
             flow(sender, int(scale.rate))
             victim.start()
-            wait_for(lambda: rig.in_sync(topic), 60, "the node's return")
+            wait_for(lambda: rig.in_sync(topic), 240, "the node's return")
             time.sleep(max(0.0, next_time - time.monotonic()))
 
     return broken("leader killed", rig, scale, rig.direct(), fault, acks="all")

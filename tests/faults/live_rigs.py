@@ -22,7 +22,7 @@ from faults.rigs import Rig
 
 __all__ = ["MqttQos0Rig", "MqttRig", "ZmqPubRig", "ZmqPushRig"]
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 _MARK_S = 5.0
 _MARKS = "recorder/mark"
 _LOOK_MS = 50
@@ -164,7 +164,7 @@ class _Socket(Broker):
             if self.sort == zmq.SUB:
                 socket.setsockopt(zmq.SUBSCRIBE, b"")
             socket.setsockopt(zmq.LINGER, 0)
-            wait_for(lambda: self._bind(socket), 10, f"binding {self.address}")
+            wait_for(lambda: self._bind(socket), 120, f"binding {self.address}")
             self._stop.clear()
             self._thread = threading.Thread(target=self._run, args=(socket,), daemon=True)
             self._thread.start()

@@ -99,7 +99,7 @@ def storm(rig: Rig, scale: Scale) -> Result:
                     len(_distinct(door.attempts()[seen:])) >= _ATTEMPTS
                     for door, seen in zip(doors, closed)
                 ),
-                60,
+                240,
                 f"{_ATTEMPTS} attempts of each client",
             )
             after, took = [s.status()["cpu_s"] for s in senders], time.monotonic() - start

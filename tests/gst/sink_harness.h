@@ -35,7 +35,7 @@ class SinkHarness {
   GstFlowReturn Push(GstBuffer* buffer) { return gst_harness_push(harness_, buffer); }
   GstFlowReturn Push(std::string_view bytes) { return Push(BufferOf(bytes)); }
   bool PushEos() { return gst_harness_push_event(harness_, gst_event_new_eos()) != FALSE; }
-  BusText Text(int types, int timeout_ms = 20000) {
+  BusText Text(int types, int timeout_ms = 120000) {
     return TextOf(gst_bus_timed_pop_filtered(bus_,
                                              static_cast<GstClockTime>(timeout_ms) * GST_MSECOND,
                                              static_cast<GstMessageType>(types)));

@@ -91,7 +91,7 @@ TEST(SinkState, ABlockedRenderLetsThePipelinePauseAndGoesOnWithTheSameBuffer) {
                 pipeline.Set(GST_STATE_PAUSED);
                 EXPECT_EQ(pipeline.Reach(), GST_STATE_CHANGE_SUCCESS);
               }),
-              seconds(2));
+              seconds(30));
     pipeline.Set(GST_STATE_PLAYING);
     ASSERT_EQ(pipeline.Reach(), GST_STATE_CHANGE_SUCCESS);
   }
@@ -119,7 +119,7 @@ TEST(SinkState, ABlockedRenderDoesNotHoldUpTheEnd) {
     fake.With([](fake::State& c) { c.hold_sends = false; });
   });
   EXPECT_LT(TimeOf([&] { EXPECT_EQ(pipeline.Set(GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS); }),
-            seconds(5));
+            seconds(30));
   release.wait();
   GstElement* sink = pipeline.Get("sink");
   EXPECT_EQ(Stat(sink, "ok") + Stat(sink, "failed"), Stat(sink, "payloads"));
@@ -136,7 +136,7 @@ TEST(SinkState, AnAdaptorThatNeverReturnsIsLeftBehind) {
     pipeline.Set(GST_STATE_PLAYING);
     PushNumber(pipeline, 1);
     ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.sends_waiting == 1; }));
-    EXPECT_LT(TimeOf([&] { pipeline.Set(GST_STATE_NULL); }), seconds(15));
+    EXPECT_LT(TimeOf([&] { pipeline.Set(GST_STATE_NULL); }), seconds(30));
     // The message and the adaptor are reported by two threads: in either order.
     const BusText one = pipeline.Text(GST_MESSAGE_WARNING);
     const BusText other = pipeline.Text(GST_MESSAGE_WARNING);
@@ -182,7 +182,7 @@ TEST(SinkEos, InAPauseIsWhatAnAsyncSinkWaitedFor) {
   // No buffer for the preroll, and a message that is not acknowledged.
   EXPECT_EQ(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_ASYNC);
   PushEos(pipeline);
-  ASSERT_EQ(pipeline.Reach(seconds(10)), GST_STATE_CHANGE_SUCCESS);
+  ASSERT_EQ(pipeline.Reach(), GST_STATE_CHANGE_SUCCESS);
   pipeline.Set(GST_STATE_PLAYING);
   EXPECT_EQ(pipeline.Pop(GST_MESSAGE_EOS, milliseconds(100)), nullptr);
   fake.With([](fake::State& c) { c.hold_completions = false; });
@@ -217,7 +217,7 @@ TEST(SinkEos, HasADeadlineAndSaysWhatIsLeft) {
   EXPECT_THAT(pipeline.Text(GST_MESSAGE_WARNING).text,
               HasSubstr("5 messages were not acknowledged"));
   ASSERT_TRUE(pipeline.WaitEos());
-  EXPECT_LT(TimeOf([&] { pipeline.Set(GST_STATE_NULL); }), seconds(3));
+  EXPECT_LT(TimeOf([&] { pipeline.Set(GST_STATE_NULL); }), seconds(30));
 }
 
 TEST(SinkEos, MessagesForgottenByTheAdaptorAreFailures) {
@@ -285,7 +285,7 @@ TEST(SinkPipeline, TeeWithALiveSourceRunsWithDefaults) {
       "t. ! queue ! dsmsgconv ! dsmsgbroker name=sink conn-str=h;1 " +
       fake.proto_lib() + " t. ! queue ! fakesink");
   pipeline.Set(GST_STATE_PLAYING);
-  ASSERT_NE(pipeline.Reach(seconds(10)), GST_STATE_CHANGE_FAILURE);
+  ASSERT_NE(pipeline.Reach(), GST_STATE_CHANGE_FAILURE);
   ASSERT_TRUE(pipeline.WaitEos());
   EXPECT_EQ(Stat(pipeline.Get("sink"), "rendered"), 30U);
 }

@@ -16,7 +16,7 @@
 
 namespace dsmsg_test {
 
-inline constexpr std::chrono::seconds kPatience{20};
+inline constexpr std::chrono::seconds kPatience{120};
 
 using fake::Path;
 

@@ -125,7 +125,7 @@ def run(
         input=json.dumps(case),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         env={
             **clean,
             "PYTHONPATH": str(ROOT / "python"),

@@ -361,7 +361,7 @@ def test_an_open_connection_is_flushed_when_the_interpreter_ends(foreign_library
         [sys.executable, "-c", code, str(foreign_library)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={"PYTHONPATH": str(Path(dsmsg.__file__).parents[1])},
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "OK\n", "")

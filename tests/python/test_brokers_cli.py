@@ -53,7 +53,7 @@ class Server:
 
     def close(self) -> int:
         """Ends the input; returns the exit code."""
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=300)
         return self.process.returncode
 
 
@@ -189,7 +189,7 @@ def test_start_prints_json_and_ends_with_ctrl_c() -> None:
     assert up["conn_str"] == f"127.0.0.1;{up['port']}"
     assert ping(up) == b"+PONG"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     assert process.returncode == 0
     assert all_gone(up)
 
@@ -201,7 +201,7 @@ def test_start_prints_what_to_paste() -> None:
     assert lines[0].startswith("redis is up at 127.0.0.1:")
     assert lines[1].startswith('conn-str="127.0.0.1;')
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     assert process.returncode == 0
 
 
@@ -210,7 +210,7 @@ def test_start_tells_when_the_server_ends_by_itself() -> None:
     assert process.stdout is not None
     up = json.loads(process.stdout.readline())
     os.kill(up["pid"], signal.SIGKILL)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert up["log"] in errors
     assert Path(up["log"]).exists()
@@ -218,6 +218,6 @@ def test_start_tells_when_the_server_ends_by_itself() -> None:
 
 def test_start_with_wrong_settings_fails() -> None:
     process = spawn("start", "kafka", "--set", "no equals sign")
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "not of the form" in errors

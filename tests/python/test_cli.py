@@ -46,7 +46,7 @@ def test_pub_and_sub(run_dsmsg: Run, target: tuple[str, str], topic: str) -> Non
         assert json.loads(result.stdout) == {"acknowledged": 3, "failed": 0, "reason": ""}
         if target[0] == "redis":  # a new group begins with new messages
             run_dsmsg("pub", *target, topic, "first", "--key", "k", "--header", "h=1")
-        output, errors = process.communicate(timeout=90)
+        output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors.decode()
     messages = [json.loads(line) for line in output.splitlines()]
     assert {message["topic"] for message in messages} == {topic}
@@ -65,7 +65,7 @@ def test_sub_ends_with_ctrl_c_and_with_time(
 ) -> None:
     with subscriber("redis", redis_broker.conn_str, topic) as process:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
         assert process.returncode == 0
     result = run_dsmsg(
         "sub", "redis", redis_broker.conn_str, topic, "--timeout", "0.2", check=False

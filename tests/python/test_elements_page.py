@@ -28,7 +28,7 @@ def _properties(element: str, folder: Path) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     ).stdout
     return set(re.findall(r"^  ([a-z0-9-]+) +: ", listing, re.MULTILINE))
 

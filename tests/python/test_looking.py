@@ -35,7 +35,7 @@ FILES = {
     "mqtt": "[message-broker]\nclient_id = gate\nclean-session=0\nsession-expiry=60s\n",
     "amqp": "[message-broker]\nqueue=work-{topic}\nmandatory=0\n",
 }
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 @pytest.fixture(params=list(FIXTURES))

@@ -241,7 +241,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "python")}
     killed = subprocess.run(
-        [sys.executable, "-c", program], check=False, timeout=60, env=environment
+        [sys.executable, "-c", program], check=False, timeout=300, env=environment
     )
     assert killed.returncode == -signal.SIGKILL
     file = File(path)

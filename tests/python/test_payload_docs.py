@@ -111,7 +111,7 @@ def test_custom_library(library: PayloadLibrary, tmp_path: Path) -> None:
             *("-fPIC", "-I", str(ROOT / "include"), "-o", str(built), str(source)),
         ],
         check=True,
-        timeout=60,
+        timeout=300,
     )
     custom = PayloadLibrary(built)
     frame = custom.frame([{}, {}], source_id=3)

@@ -61,7 +61,7 @@ def compile_messages(folder: Path) -> descriptor_pool.DescriptorPool:
             *(f"--descriptor_set_out={folder}/nv.pb", "nv.proto"),
         ],
         check=True,
-        timeout=60,
+        timeout=300,
     )
     nv = descriptor_pb2.FileDescriptorSet.FromString((folder / "nv.pb").read_bytes())
     pool = descriptor_pool.DescriptorPool()

@@ -68,7 +68,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         f"gst-launch-1.0 -q videotestsrc num-buffers={FRAMES} "
         "! video/x-raw,width=128,height=64,framerate=30/1 ! jpegenc ! avimux ! filesink location="
     )
-    subprocess.run(["bash", "-c", f'{make}"$VIDEO"'], env=values, check=True, timeout=60)
+    subprocess.run(["bash", "-c", f'{make}"$VIDEO"'], env=values, check=True, timeout=300)
     return values
 
 
@@ -83,7 +83,7 @@ def _run(number: int, environment: dict[str, str], folder: Path, **brokers: str)
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert result.returncode == 0, f"{recipe.title}: {result.stdout}"
@@ -158,7 +158,7 @@ def test_mqtt_with_tls(environment: dict[str, str], tmp_path: Path) -> None:
         listener.subscribe(["street/#"], arrived.put)
         port, ca_file = broker.ports["tls"], str(authority.cafile)
         _run(6, environment, tmp_path, MQTT_TLS=f"localhost;{port}", CA_FILE=ca_file)
-        first = arrived.get(timeout=20)
+        first = arrived.get(timeout=300)
     assert first.topic == "street/events"
     assert json.loads(first.payload)["event"]["type"] == "entry"
 
@@ -180,7 +180,7 @@ def test_a_file_is_one_message(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -78,7 +78,7 @@ def test_curve(case: Case) -> None:
         )
         if not case.says:
             assert outcome.outcome == "ok", outcome
-            assert received.get(timeout=15) == b"hello"
+            assert received.get(timeout=300) == b"hello"
     assert_no_secret(outcome, (BINDING.secret, CONNECTING.secret))
     if case.says:
         assert outcome.outcome == "null", outcome

@@ -57,7 +57,7 @@ class RecordingHost final : public DriverHost {
 template <class DriverType>
 class DriverHarness {
  public:
-  static constexpr Millis kPatience{20'000};
+  static constexpr Millis kPatience{120'000}, kOpening{30'000};
 
   explicit DriverHarness(const std::string& address, const std::string& config = "") {
     const DriverInfo& info = DriverType::Info();
@@ -77,17 +77,17 @@ class DriverHarness {
   DriverHarness(const DriverHarness&) = delete;
   DriverHarness& operator=(const DriverHarness&) = delete;
 
-  Status Open(Role role, Millis timeout = Millis(5000)) {
+  Status Open(Role role, Millis timeout = kOpening) {
     if (!configured.ok()) return configured;
     Status status = driver.Open(role, Clock::now() + timeout, cancel.fd());
     if (!status.ok()) driver.Close(Millis(0), -1);  // as the core does
     return status;
   }
   /// As a producer, where that has a connection of its own.
-  Status Open(Millis timeout = Millis(5000)) {
+  Status Open(Millis timeout = kOpening) {
     return Open(DriverType::Info().separate_roles ? Role::kProducer : Role::kBoth, timeout);
   }
-  Status Subscribe(const std::vector<std::string>& topics, Millis limit = Millis(5000)) {
+  Status Subscribe(const std::vector<std::string>& topics, Millis limit = kOpening) {
     return driver.Subscribe(topics, Clock::now() + limit);
   }
 

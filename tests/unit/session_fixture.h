@@ -77,7 +77,7 @@ class SessionTest : public ::testing::Test {
 
   template <class Condition>
   static bool WaitFor(Condition condition) {
-    const Deadline deadline = Clock::now() + std::chrono::seconds(20);
+    const Deadline deadline = Clock::now() + std::chrono::seconds(120);
     while (!condition()) {
       if (Clock::now() > deadline) return false;
       std::this_thread::yield();

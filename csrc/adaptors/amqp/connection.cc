@@ -206,11 +206,13 @@ Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
   const std::string_view text = ToView(close.reply_text);
   Code code = ReplyCode(close.reply_code, text);
   if (logged_in_ && code == Code::kRejected) code = Code::kUnavailable;
-  // A refused login is not about permissions: LogIn has the advice.
-  const bool login = !logged_in_ && close.reply_code == AMQP_ACCESS_REFUSED;
-  const std::string_view advice = login ? "" : ReplyAdvice(close.reply_code, text);
-  Status status(code, name_ + " ends the connection: " + ReplyText(close.reply_code, text) +
-                          std::string(advice));
+  std::string said = ReplyText(close.reply_code, text);
+  // LogIn says whose login was refused, and what to check.
+  if (logged_in_ || close.reply_code != AMQP_ACCESS_REFUSED) {
+    said = name_ + " ends the connection: " + said +
+           std::string(ReplyAdvice(close.reply_code, text));
+  }
+  Status status(code, said);
   close_code_ = close.reply_code;
   const amqp_connection_close_ok_t ok{};
   if (out_.Method(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)Flush();

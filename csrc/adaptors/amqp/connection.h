@@ -123,7 +123,7 @@ class AmqpConnection {
   Peer peer() const;
   Status Lost(const std::string& why) const;
   Status NotAmqp() const;
-  Status LoginRefused(const std::string& login, const Status& status) const;
+  std::string LoginRefusedAdvice() const;
 
   const AmqpSettings& settings_;
   Logger& log_;

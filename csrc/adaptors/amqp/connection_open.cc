@@ -74,18 +74,14 @@ Status AmqpConnection::OpenOne(const HostPort& host, const std::string& role, De
   return status;
 }
 
-Status AmqpConnection::LoginRefused(const std::string& login, const Status& status) const {
-  std::string advice =
-      " (does the broker have a user with the certificate's name, and the plugin "
-      "rabbitmq_auth_mechanism_ssl?)";
-  if (!settings_.external) {
-    advice = " (check USER_AMQP and PASSWORD_AMQP, or the connection string";
-    // RabbitMQ's default.
-    if (settings_.login.user == "guest")
-      advice += "; guest may log in only from the broker's own machine";
-    advice += ")";
+std::string AmqpConnection::LoginRefusedAdvice() const {
+  if (settings_.external) {
+    return " (does the broker have a user with the client certificate's name, and the plugin "
+           "rabbitmq_auth_mechanism_ssl?)";
   }
-  return {Code::kAuth, "cannot " + login + ": " + status.message() + advice};
+  const bool guest = settings_.login.user == "guest";  // RabbitMQ's default
+  return LoginAdvice(settings_.login, "AMQP",
+                     guest ? "guest may log in only from the broker's own machine" : "");
 }
 
 Status AmqpConnection::LogIn(const std::string& role, Deadline deadline, int cancel_fd) {
@@ -102,7 +98,10 @@ Status AmqpConnection::LogIn(const std::string& role, Deadline deadline, int can
   const std::string login = settings_.external ? "log in with the client certificate"
                                                : "log in as \"" + settings_.login.user + "\"";
   status = WaitFor(AMQP_CONNECTION_TUNE_METHOD, login, deadline, cancel_fd, &event);
-  if (status.code() == Code::kAuth && close_code_ != 0) return LoginRefused(login, status);
+  if (status.code() == Code::kAuth && close_code_ != 0) {
+    return LoginRefused(Code::kAuth, name_, settings_.login, status.message(),
+                        LoginRefusedAdvice());
+  }
   if (!status.ok()) return status;
   status = Tune(*static_cast<const amqp_connection_tune_t*>(event.method));
   if (!status.ok()) return status;

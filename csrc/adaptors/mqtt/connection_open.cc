@@ -167,8 +167,7 @@ Status MqttConnection::WaitConnack(Deadline deadline, int cancel_fd) {
   while (true) {
     Progress progress;
     const Status status = Step(Millis(PollTimeout(deadline)), cancel_fd, true, &progress);
-    if (connack_ > 0)
-      return ConnackError(version5_, connack_, words_, name_, !settings_.login.user.empty());
+    if (connack_ > 0) return ConnackError(version5_, connack_, words_, name_, settings_.login);
     if (!status.ok()) return status;
     if (connack_ == 0) return {};
     if (progress.woken) return {Code::kCancelled, "connecting to " + name_ + " was cancelled"};

@@ -11,11 +11,7 @@
 namespace dsmsg::mqtt {
 namespace {
 
-constexpr char kLoginAdvice[] =
-    " (check USER_MQTT and PASSWORD_MQTT, and what the server allows this user)";
-
-constexpr char kNoLoginAdvice[] =
-    " (does the server want a login? set USER_MQTT and PASSWORD_MQTT)";
+constexpr char kRightsAdvice[] = " (what does the server allow this user?)";
 
 std::string Named(const char* text, int code) {
   char number[16];
@@ -35,7 +31,7 @@ Meaning MeaningOf(int reason) {
     case MQTT_RC_BAD_USERNAME_OR_PASSWORD:
     case MQTT_RC_NOT_AUTHORIZED:
     case MQTT_RC_BAD_AUTHENTICATION_METHOD:
-      return {Code::kAuth, kLoginAdvice};
+      return {Code::kAuth, kRightsAdvice};
     case MQTT_RC_BANNED:
       return {Code::kAuth, " (the server has banned this client)"};
     case MQTT_RC_CLIENTID_NOT_VALID:
@@ -102,29 +98,31 @@ std::string ServersWords(const mosquitto_property* properties) {
 }
 
 Status ConnackError(bool version5, int code, const std::string& words, const std::string& peer,
-                    bool login) {
-  const char* const login_advice = login ? kLoginAdvice : kNoLoginAdvice;
-  const std::string start = "cannot log in at " + peer + ": ";
+                    const Login& login) {
+  const auto refused = [&](Code meaning, const std::string& said, std::string_view advice = {}) {
+    return LoginRefused(meaning, peer, login, said, advice);
+  };
+  const std::string check = LoginAdvice(login, "MQTT", "may this user connect?");
   if (IsVersionRefused(code)) {
-    return {Code::kNotSupported,
-            start + "the server does not speak this version of MQTT (see the option protocol)"};
+    return refused(Code::kNotSupported,
+                   "the server does not speak this version of MQTT (see the option protocol)");
   }
   if (version5) {
     const Meaning meaning = MeaningOf(code);
-    const char* const advice = meaning.advice == kLoginAdvice ? login_advice : meaning.advice;
-    return {meaning.code, start + Named(mosquitto_reason_string(code), code) + words + advice};
+    return refused(meaning.code, Named(mosquitto_reason_string(code), code) + words,
+                   meaning.advice == kRightsAdvice ? check : meaning.advice);
   }
   switch (code) {
     case CONNACK_REFUSED_SERVER_UNAVAILABLE:
-      return {Code::kUnavailable, start + "the server is unavailable (0x03)"};
+      return refused(Code::kUnavailable, "the server is unavailable (0x03)");
     case CONNACK_REFUSED_BAD_USERNAME_PASSWORD:
-      return {Code::kAuth, start + "bad user name or password (0x04)" + login_advice};
+      return refused(Code::kAuth, "bad user name or password (0x04)", check);
     case CONNACK_REFUSED_NOT_AUTHORIZED:
-      return {Code::kAuth, start + "not authorized (0x05)" + login_advice};
+      return refused(Code::kAuth, "not authorized (0x05)", check);
     case CONNACK_REFUSED_IDENTIFIER_REJECTED:
-      return {Code::kRejected, start + "the client-id is refused (0x02; choose another)"};
+      return refused(Code::kRejected, "the client-id is refused (0x02; choose another)");
     default:
-      return {Code::kRejected, start + Named("refused", code)};
+      return refused(Code::kRejected, Named("refused", code));
   }
 }
 

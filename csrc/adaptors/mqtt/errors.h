@@ -8,6 +8,7 @@
 
 #include "adaptors/mqtt/mosquitto_library.h"
 #include "core/base/status.h"
+#include "core/options/login.h"
 
 namespace dsmsg::mqtt {
 
@@ -15,9 +16,9 @@ namespace dsmsg::mqtt {
 /// it names. Otherwise "".
 std::string ServersWords(const mosquitto_property* properties);
 
-/// A CONNACK other than 0 from `peer` ("host:port"). `login`: a user name was sent.
+/// A CONNACK other than 0 from `peer` ("host:port"), as an answer to `login`.
 Status ConnackError(bool version5, int code, const std::string& words, const std::string& peer,
-                    bool login);
+                    const Login& login);
 /// The server refuses this version of the protocol.
 bool IsVersionRefused(int connack_code);
 

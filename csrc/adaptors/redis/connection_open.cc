@@ -5,6 +5,7 @@
 
 #include "adaptors/redis/connection.h"
 #include "adaptors/redis/errors.h"
+#include "core/options/login.h"
 
 namespace dsmsg::redis {
 
@@ -126,9 +127,12 @@ Status RedisConnection::Authenticate(const Login& login, const char* advice, Dea
                  name_ + " requires no password although one is set; continuing without it");
     return {};
   }
-  Status error = StepError("log in", advice);
+  Code code = ErrorReplyCode(text);
   // Before Redis 6: "ERR wrong number of arguments for 'auth' command" for a user name.
-  return error.retryable() ? error : Status(Code::kAuth, error.message());
+  if (!Status(code, {}).retryable()) code = Code::kAuth;
+  std::string what_to_do(advice != nullptr ? advice : ErrorReplyAdvice(text));
+  if (what_to_do.empty()) what_to_do = LoginAdvice(login, "REDIS");
+  return LoginRefused(code, name_, login, text, what_to_do);
 }
 
 // To an older server, MINID is a syntax error, and it would refuse every message for good.

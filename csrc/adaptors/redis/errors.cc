@@ -24,7 +24,7 @@ constexpr KnownError kKnown[] = {
     {"MISCONF", Code::kUnavailable,
      " (the server cannot write its data to disk; the message is kept)"},
     {"NOAUTH", Code::kAuth, " (set PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
-    {"WRONGPASS", Code::kAuth, " (check PASSWORD_REDIS, and USER_REDIS for an ACL user)"},
+    {"WRONGPASS", Code::kAuth, ""},
     {"NOPERM", Code::kAuth, " (grant the user the permission with ACL SETUSER)"},
     {"DENIED", Code::kAuth,
      " (its protected mode accepts local connections only: set a password on the server, or "
@@ -42,7 +42,7 @@ constexpr KnownError kGeneral[] = {
      " (the server's proto-max-bulk-len is the limit)"},
     {"ERR max number of clients reached", Code::kUnavailable,
      " (raise maxclients of the server, or close other connections)"},
-    {"ERR invalid password", Code::kAuth, " (check PASSWORD_REDIS)"},
+    {"ERR invalid password", Code::kAuth, ""},
     {"ERR wrong number of arguments for 'auth'", Code::kAuth,
      " (before version 6 Redis has no user names: set only PASSWORD_REDIS)"},
     {"ERR DB index is out of range", Code::kRejected,

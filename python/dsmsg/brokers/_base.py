@@ -48,7 +48,7 @@ class Broker(ABC):
     """Names that `configure` takes."""
     set_help: ClassVar[str]
     """What a line of `--set` is, with an example."""
-    start_timeout: ClassVar[float] = 60.0
+    start_timeout: ClassVar[float] = 180.0
     """Seconds until `start` gives up."""
     stop_timeout: ClassVar[float] = 10.0
     """Seconds between SIGTERM and SIGKILL."""

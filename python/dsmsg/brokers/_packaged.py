@@ -75,7 +75,7 @@ class JavaBroker(PackagedBroker):
     artifacts: ClassVar[Sequence[Artifact]]
     alone: ClassVar[Sequence[Artifact]] = ()
     """Artifacts without what they need."""
-    start_timeout: ClassVar[float] = 120.0
+    start_timeout: ClassVar[float] = 180.0
 
     def _java(self, main: str, *options: str) -> list[str]:
         """Returns the command up to the program's arguments.

@@ -118,7 +118,7 @@ class ServerProcess:
         """None while running; negative: the signal that ended it."""
         return self._popen.poll()
 
-    def terminate(self, patience: float, kill_patience: float = 10.0) -> None:
+    def terminate(self, patience: float, kill_patience: float = 60.0) -> None:
         """Sends SIGTERM, and SIGKILL when the process is still there after `patience` seconds.
 
         Raises:
@@ -131,7 +131,7 @@ class ServerProcess:
                 self._popen.wait(timeout=patience)
         self.kill(kill_patience)
 
-    def kill(self, patience: float = 10.0) -> None:
+    def kill(self, patience: float = 60.0) -> None:
         """Sends SIGKILL and waits for the end.
 
         Raises:
@@ -148,7 +148,7 @@ class ServerProcess:
         if self._guard is not None:
             self._guard.watch(None)
 
-    def pause(self, patience: float = 10.0) -> None:
+    def pause(self, patience: float = 60.0) -> None:
         """Sends SIGSTOP and waits until every thread has stopped.
 
         Raises:

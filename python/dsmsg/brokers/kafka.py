@@ -66,7 +66,7 @@ class KafkaBroker(Broker):
     scheme: ClassVar[str] = "kafka"
     settings: ClassVar[tuple[str, ...]] = ("properties", "scram_users")
     set_help: ClassVar[str] = 'line of server.properties ("num.partitions=1")'
-    start_timeout: ClassVar[float] = 120.0
+    start_timeout: ClassVar[float] = 180.0
     stop_timeout: ClassVar[float] = 15.0
     version: ClassVar[str] = KAFKA_VERSION
 

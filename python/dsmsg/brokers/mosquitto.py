@@ -52,7 +52,7 @@ class MosquittoBroker(Broker):
     kind: ClassVar[str] = "mosquitto"
     scheme: ClassVar[str] = "mqtt"
     set_help: ClassVar[str] = 'line of mosquitto.conf ("max_inflight_messages 100")'
-    start_timeout: ClassVar[float] = 30.0
+    start_timeout: ClassVar[float] = 180.0
 
     @classmethod
     def needed(cls) -> Mapping[str, Callable[[], object]]:

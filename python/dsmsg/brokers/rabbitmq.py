@@ -41,7 +41,7 @@ class RabbitMqBroker(Broker):
     scheme: ClassVar[str] = "amqp"
     settings: ClassVar[tuple[str, ...]] = ("config", "plugins")
     set_help: ClassVar[str] = 'line of rabbitmq.conf ("heartbeat = 5"), or plugin=rabbitmq_mqtt'
-    start_timeout: ClassVar[float] = 120.0
+    start_timeout: ClassVar[float] = 180.0
 
     @classmethod
     def needed(cls) -> Mapping[str, Callable[[], object]]:
@@ -180,7 +180,7 @@ class RabbitMqBroker(Broker):
             guard=self._epmd_guard,
         )
         epmd = self._epmd
-        wait_until(lambda: epmd.exit_code is not None or not port_is_free(port), 10)
+        wait_until(lambda: epmd.exit_code is not None or not port_is_free(port), 60)
         if epmd.exit_code is not None:
             self._fail(f"its epmd ended with exit code {epmd.exit_code}")
 

@@ -43,7 +43,7 @@ class RedisBroker(Broker):
     kind: ClassVar[str] = "redis"
     scheme: ClassVar[str] = "redis"
     set_help: ClassVar[str] = 'line of redis.conf ("maxmemory 10mb")'
-    start_timeout: ClassVar[float] = 30.0
+    start_timeout: ClassVar[float] = 180.0
 
     @classmethod
     def needed(cls) -> Mapping[str, Callable[[], object]]:

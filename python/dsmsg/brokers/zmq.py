@@ -28,7 +28,7 @@ class ZmqReceiver(Broker):
     scheme: ClassVar[str] = "zmq"
     settings: ClassVar[tuple[str, ...]] = ()
     set_help: ClassVar[str] = "it has no settings"
-    start_timeout: ClassVar[float] = 30.0
+    start_timeout: ClassVar[float] = 180.0
 
     @property
     def url(self) -> str:

@@ -97,7 +97,7 @@ TEST(AmqpLogin, CanBeCancelled) {
   const Status status = connection.Open(Role::kProducer, Millis(20000));
   other.join();
   EXPECT_EQ(status.code(), Code::kCancelled) << status.message();
-  EXPECT_LT(Clock::now() - begin, Millis(5000));
+  EXPECT_LT(Clock::now() - begin, Millis(15'000));
 }
 
 TEST(AmqpLogin, AResetConnectionIsUnavailable) {
@@ -153,7 +153,7 @@ TEST(AmqpConnection, AFrozenBrokerIsNoticedWhileIdle) {
   server.Resume();
   EXPECT_EQ(status.code(), Code::kTimeout);
   EXPECT_THAT(status.message(), HasSubstr("heartbeat"));
-  EXPECT_LT(Clock::now() - begin, Millis(6000));
+  EXPECT_LT(Clock::now() - begin, Millis(9500));
 }
 
 TEST(AmqpConnection, CloseIsBoundedOnAFrozenBroker) {
@@ -190,7 +190,7 @@ TEST(AmqpConnection, PollWaitsUntilItIsWoken) {
   EXPECT_GE(Clock::now() - begin, Millis(190));
   connection.wake.Signal();
   ASSERT_OK(connection.driver.Poll(Millis(20000), connection.wake.fd()));
-  EXPECT_LT(Clock::now() - begin, Millis(10000));
+  EXPECT_LT(Clock::now() - begin, Millis(18'000));
 }
 
 }  // namespace

@@ -349,8 +349,8 @@ TEST(AmqpProducer, AFrozenBrokerBlocksNobody) {
   }
   server.Resume();
   EXPECT_EQ(status.code(), Code::kTimeout) << status.message();
-  EXPECT_LT(Clock::now() - begin, Millis(15000));
-  EXPECT_LT(longest, Millis(2000));
+  EXPECT_LT(Clock::now() - begin, Millis(19000));
+  EXPECT_LT(longest, Millis(8000));
   EXPECT_LT(token, 100u) << "what a broker that does not read makes us hold is bounded";
   EXPECT_TRUE(connection.host.completed.empty());
 }

@@ -175,7 +175,7 @@ TEST_F(RedisTls, ASilentServerIsATimeout) {
   done.Signal();
   EXPECT_EQ(status.code(), Code::kTimeout) << status.message();
   EXPECT_NE(status.message().find("does that port speak TLS"), std::string::npos);
-  EXPECT_LT(Clock::now() - began, Millis(2000));
+  EXPECT_LT(Clock::now() - began, Millis(8000));
 }
 
 TEST_F(RedisTls, AHandshakeCanBeCancelled) {
