@@ -37,6 +37,7 @@ inline constexpr uint32_t kAnyComponent = UINT32_MAX;
 struct Attribute {
   std::string_view name, value;
   std::optional<float> confidence;
+  bool made_up = false;  // the name: the classifier has none
 };
 
 /// In pixels of the pipeline's frame.
@@ -53,7 +54,7 @@ struct Point {
 struct Keypoint {
   std::string_view name;                           // "left-elbow"; "": by its place in the list
   Triple position{};                               // pixels, or x, y, z of a 3-D pose
-  float confidence = 0;                            // 0 to 1
+  float confidence = 0;                            // 0 to 1; of events 0: not seen
   std::optional<std::array<float, 4>> quaternion;  // rotation: x, y, z, w
 };
 
@@ -68,12 +69,60 @@ struct Gaze {
   float x = 0, y = 0, z = 0, theta = 0, phi = 0;
 };
 
+/// The pixels of an object within its box, as lengths of runs, row by row: 0s, 1s, 0s, ...
+struct Mask {
+  uint32_t width = 0, height = 0;
+  Range runs;  // in Frame::runs
+};
+
+/// A box in space.
+struct Box3d {
+  // x, y, z, width, length, height, pitch, roll, yaw, and the velocities along x, y, z
+  std::array<float, 12> values{};
+  float confidence = 0;
+  Range embedding;  // in Frame::numbers
+};
+
+/// What a tracker knows of a body's place in the world from one camera.
+struct Track3d {
+  Point feet;    // in the picture
+  Point ground;  // the feet in the world, on its ground
+  Range hull;    // in Frame::points: an outline around the body, in the picture
+};
+
+/// What DeepStream's NvDsEventMsgMeta says, where the message depends on how it is said.
+struct EventMeta {
+  int32_t object_type = 0;   // objType, with the numbers of DeepStream 8.0 and later
+  bool has_ext = false;      // a structure of the class is attached (extMsg)
+  uint16_t null_fields = 0;  // bit i: in it, the class's field i (object_class.h) is NULL
+  int32_t frame_id = 0;
+  double confidence = 0;
+  float visibility = 0;
+  std::string_view object_id;   // like the next, without data() if it is NULL
+  std::string_view sensor_str;  // as Object::timestamp and Object::video_path
+};
+
+/// What an analysis of the frame counted.
+enum class CountKind : uint8_t {
+  kClass,      // objects of a class in the picture
+  kZone,       // objects in a zone
+  kCrowded,    // 1: a zone is crowded, 0: it is not
+  kLine,       // crossings of a line in this frame
+  kLineTotal,  // crossings of a line since the start
+};
+struct Count {
+  CountKind kind = CountKind::kClass;
+  std::string_view name;  // of the zone or line; of a class its name or number
+  uint64_t value = 0;
+};
+
 struct Object {
   std::optional<uint64_t> id;       // the tracker's
   std::string_view label;           // class name
   std::optional<int64_t> label_id;  // class number
-  std::optional<float> confidence;
+  std::optional<float> confidence;  // as attached: below 0 if only the tracker saw the object
   Box box;
+  float rotation = 0;  // of the box around its middle, degrees
   float speed = 0, direction = 0, orientation = 0;
   std::optional<Triple> location, coordinate;
   EventType event = EventType::kNone;
@@ -91,9 +140,15 @@ struct Object {
   Range actions;               // in Frame::actions
   std::optional<Gaze> gaze;
   std::string_view lip_activity;  // class of a speaking classifier: "speaking", "silent"
+  // Count 0 or 1, in Frame::masks, boxes3d, tracks3d.
+  Range mask, box3d, track3d;
+  Range zones, crowded_zones, lines;  // in Frame::texts: where it is, what it crosses
+  std::string_view heading, state;    // an analysis's words for its direction and its state
 
   // What an application says about an event of this object. Empty: taken from the frame and the
   // configuration.
+  bool is_event = false;        // attached by an application, not found by a detector
+  Range event_meta;             // in Frame::event_metas; count 0 or 1
   std::string_view event_id;    // "": a random UUID
   std::string_view event_type;  // a type not in EventType; takes precedence over `event`
   std::string_view timestamp;   // as shown in the message; "": Frame::time_ns
@@ -111,6 +166,7 @@ struct Frame {
   uint32_t width = 0, height = 0;                // of the pipeline, pixels; 0: unknown
   uint32_t source_width = 0, source_height = 0;  // of the camera; 0: as the pipeline
   std::string_view sensor_id;                    // "": the configuration's, else source_id
+  std::string_view source_name, source_sensor;   // name and sensor id that the source itself gave
   std::string_view video_path;
   Range custom_messages;  // in texts: of every message of this frame
   std::vector<Object> objects;
@@ -123,7 +179,13 @@ struct Frame {
   std::vector<float> numbers;  // embeddings, directions
   std::vector<Keypoint> keypoints;
   std::vector<Action> actions;
-  std::vector<std::string_view> texts;  // custom messages
+  std::vector<std::string_view> texts;  // custom messages, names of zones and lines
+  std::vector<uint32_t> runs;           // of masks
+  std::vector<Mask> masks;
+  std::vector<Box3d> boxes3d;
+  std::vector<Track3d> tracks3d;
+  std::vector<EventMeta> event_metas;
+  std::vector<Count> counts;
 
   std::span<const Attribute> AttributesOf(const Object& object) const {
     return std::span(attributes).subspan(object.first_attribute, object.attribute_count);
@@ -144,7 +206,14 @@ struct Frame {
     keypoints.clear();
     actions.clear();
     texts.clear();
+    runs.clear();
+    masks.clear();
+    boxes3d.clear();
+    tracks3d.clear();
+    event_metas.clear();
+    counts.clear();
     custom_messages = {};
+    source_name = source_sensor = {};
   }
 };
 
