@@ -3,7 +3,8 @@
 
 Usage: failed_tests.py FILE.xml [...]    (a file that is not there is passed over)
 
-A run's log is long, and what is kept of it may be cut in the middle: what failed belongs to its end, in few lines.
+A run's log is long, and what is kept of it may be cut in the middle: what failed belongs to its
+end, in few lines.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _output(test: ET.Element) -> list[str]:
 
 
 def _excerpt(lines: list[str]) -> list[str]:
-    """Returns what stands behind the marks of failures with the names of their cases; without a mark, the end."""
+    """Returns what follows each mark of a failure, with the case; without a mark, the end."""
     kept: list[str] = []
     case = ""
     left = 0

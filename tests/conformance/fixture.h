@@ -28,8 +28,8 @@ using Millis = std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-/// An upper bound of time: three times `time`, as the suites run beside each other and beside builds,
-/// and twelve times in a sanitizer's build. Bounds are margins, never measurements.
+/// An upper bound of time: three times `time`, as the suites run beside each other and beside
+/// builds, and twelve times in a sanitizer's build. Bounds are margins, never measurements.
 Millis Bound(Millis time);
 /// An upper bound of CPU time, which other programs hardly change: `time`, or four times that in a
 /// sanitizer's build.

@@ -91,8 +91,7 @@ TEST_P(Poison_ServerKilled, CostsNothing) {
       for (int i = 0; i < Kills() / 2; ++i) {
         // Something got through since the last time.
         const size_t before = ledger.completed();
-        ASSERT_TRUE(WaitFor([&] { return ledger.completed() > before; }))
-            << link.GetStats().json();
+        ASSERT_TRUE(WaitFor([&] { return ledger.completed() > before; })) << link.GetStats().json();
         std::this_thread::sleep_for(Millis(moment(random)));
         server.Kill();
         server.EnsureUp();

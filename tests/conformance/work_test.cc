@@ -179,7 +179,8 @@ TEST_P(Rule06_BlockedSendNeedsNoDoWork, WithTheCallbacksMutexHeldAndNoWorker) {
 TEST_P(Rule06_BlockedSendNeedsNoDoWork, QueueBytes) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);
-  const Link link = Connect(server, {"queue-bytes=256k", "overflow=block", "overflow-timeout=240s"});
+  const Link link =
+      Connect(server, {"queue-bytes=256k", "overflow=block", "overflow-timeout=240s"});
   Ledger& ledger = NewLedger();
   for (size_t i = 0; i < 200; ++i) {
     Record& record = ledger.Add(topic, "", std::to_string(i) + std::string(20'000, 'b'));

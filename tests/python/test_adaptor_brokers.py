@@ -110,7 +110,7 @@ class KafkaRig(Rig):
         """Writes one message."""
         client = confluent_kafka.Producer({"bootstrap.servers": self.broker.address})
         client.produce(topic, payload)
-        assert client.flush(30) == 0
+        assert client.flush(300) == 0
 
     def prepare(self, topic: str) -> None:
         """Makes it by a first message."""
@@ -153,7 +153,7 @@ def test_send_async(rig: Rig, connection: Connection, topic: str) -> None:
 def test_futures_with_a_work_thread(rig: Rig, topic: str) -> None:
     with rig.adaptor.connect(rig.broker.conn_str, work_thread=True) as connection:
         futures = [connection.send_async(topic, payload) for payload in PAYLOADS]
-        assert [future.result(30) for future in futures] == [Result.OK] * len(PAYLOADS)
+        assert [future.result(300) for future in futures] == [Result.OK] * len(PAYLOADS)
 
 
 def test_several_threads(rig: Rig, topic: str) -> None:
@@ -213,7 +213,7 @@ def test_subscribe(rig: Rig, topic: str) -> None:
             rig.write(name, payload)
             expected.add((name, payload))
         seen = set()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not expected <= seen and time.monotonic() < deadline:
             message = received.get(timeout=300)
             assert message.result is Result.OK
@@ -273,7 +273,7 @@ def test_reload_leads_to_a_broker_that_is_there(rig: Rig, topic: str, tmp_path: 
         with pytest.raises(DsmsgError, match="cannot reload"):
             connection.reload("127.0.0.1;9", tmp_path / "none.txt")
         connection.reload(rig.broker.conn_str, rig.config)
-        assert connection.flush(30)
+        assert connection.flush(300)
         connection.do_work()
         assert sent.result(timeout=0) is Result.OK
     assert [seen.payload for seen in rig.read(topic)] == [b"waited"]
@@ -281,7 +281,7 @@ def test_reload_leads_to_a_broker_that_is_there(rig: Rig, topic: str, tmp_path: 
 
 def test_flush(connection: Connection, topic: str) -> None:
     future = connection.send_async(topic, b"x")
-    assert connection.flush(30)
+    assert connection.flush(300)
     assert not future.done()  # that needs do_work
     connection.do_work()
     assert future.result(0) is Result.OK
@@ -388,7 +388,7 @@ def test_a_restart_of_the_broker_loses_nothing(
         for number in range(3000):
             connection.send_async(topic, b"%d" % number, results.append)
             if number == 1000:
-                assert connection.flush(60)
+                assert connection.flush(300)
                 broker.kill()
             if number == 2000:
                 broker.start()
@@ -425,7 +425,7 @@ def test_dead_letters_have_the_reason_and_the_bytes(rig: Rig, topic: str, tmp_pa
         refused = connection.send_message(bad, b"\0\xff", key=b"k", headers={"one": "1"})
         too_large = connection.send_message(topic, large, key=b"k")
         assert connection.work_until_done(60)
-        assert connection.flush(30)
+        assert connection.flush(300)
         stats = connection.stats()
     assert refused.exception(0) is not None
     assert too_large.exception(0) is not None

@@ -35,7 +35,7 @@ SERVERS = ["redis", "kafka", "mosquitto", "rabbitmq"]
 
 
 def redis_call(broker: Broker, line: str) -> bytes:
-    return exchange(broker.host, broker.port, line.encode() + b"\r\n", framed=False)
+    return exchange(broker.host, broker.port, line.encode() + b"\r\n", framed=False, timeout=120)
 
 
 def is_process(pid: int | None) -> bool:
@@ -81,7 +81,7 @@ def test_lifecycle(new_broker: NewBroker, kind: str) -> None:
     assert broker.dir.is_dir()
     broker.close()
     assert not broker.dir.exists()
-    assert wait_until(lambda: not left_behind(broker), 5), left_behind(broker)
+    assert wait_until(lambda: not left_behind(broker), 120), left_behind(broker)
     broker.close()
     with pytest.raises(BrokerError, match="closed"):
         broker.start()
@@ -105,7 +105,7 @@ def test_kafka_data_survive_kill(new_broker: NewBroker) -> None:
     producer = Producer({"bootstrap.servers": broker.address, "acks": "all"})
     for number in range(100):
         producer.produce("numbers", str(number), partition=0)
-    assert producer.flush(30) == 0
+    assert producer.flush(300) == 0
     broker.kill()
     broker.start()
     received = [int(message.value() or b"-1") for message in read_topic(broker.address, "numbers")]
@@ -118,7 +118,7 @@ def test_mosquitto_data_survive_restart_and_an_old_enough_kill(new_broker: NewBr
     with MqttClient(broker.host, broker.port) as client:
         client.publish_retained("first", b"1")
     database = broker.dir / "mosquitto.db"
-    assert wait_until(lambda: database.exists() and b"first" in database.read_bytes(), 10)
+    assert wait_until(lambda: database.exists() and b"first" in database.read_bytes(), 120)
     broker.kill()
     broker.start()
     with MqttClient(broker.host, broker.port) as client:
@@ -192,7 +192,7 @@ def test_pause_and_resume(new_broker: NewBroker, kind: str) -> None:
     assert broker.running
     assert first_bytes(broker.host, broker.port, request, 1, timeout=0.5) == b""
     broker.resume()
-    assert first_bytes(broker.host, broker.port, request, 1, timeout=10) != b""
+    assert first_bytes(broker.host, broker.port, request, 1, timeout=120) != b""
     broker.pause()
     broker.stop()  # a stopped process can be ended, too
     assert not broker.running

@@ -63,11 +63,11 @@ def redis() -> Iterator[Server]:
     yield server
     if server.process.poll() is None:
         server.process.kill()
-        server.process.wait(10)
+        server.process.wait(300)
 
 
-def ping(answer: dict[str, Any]) -> bytes:
-    return exchange(answer["host"], answer["port"], b"PING\r\n", framed=False)
+def ping(answer: dict[str, Any], timeout: float = 120.0) -> bytes:
+    return exchange(answer["host"], answer["port"], b"PING\r\n", framed=False, timeout=timeout)
 
 
 def all_gone(answer: dict[str, Any]) -> bool:
@@ -82,13 +82,13 @@ def test_serve_redis(redis: Server) -> None:
     assert redis.ask("start")["pid"] == up["pid"]
     assert redis.ask("start", config=["appendonly no"])["ok"] is False  # it runs already
     assert redis.ask("pause")["ok"]
-    assert ping(up) == b""
+    assert ping(up, timeout=1) == b""
     assert redis.ask("resume")["ok"]
     assert ping(up) == b"+PONG"
     down = redis.ask("kill")
     assert down["ok"]
     assert down["pid"] is None
-    assert ping(up) == b""
+    assert ping(up, timeout=1) == b""
     assert redis.ask("pause") == {
         "ok": False,
         "error": "redis: cannot pause a server that is not running (start it)",
@@ -154,32 +154,32 @@ def test_serve_rabbitmq_and_nothing_is_left_after_kill() -> None:
     assert answer["output"].split() == ["/"]
     assert server.ask_text('{"cmd": "ctl", "args": "list_vhosts"}')["ok"] is False
     server.process.kill()
-    server.process.wait(10)
-    assert wait_until(lambda: all_gone(up), 10)
-    assert wait_until(lambda: port_is_free(up["ports"]["epmd"]), 10)
+    server.process.wait(300)
+    assert wait_until(lambda: all_gone(up), 120)
+    assert wait_until(lambda: port_is_free(up["ports"]["epmd"]), 120)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_cleans_up_after_signals(redis: Server, number: signal.Signals) -> None:
     up = redis.ask("start")
     redis.process.send_signal(number)
-    assert redis.process.wait(30) == 0
+    assert redis.process.wait(300) == 0
     assert all_gone(up)
 
 
 def test_nothing_is_left_when_the_controlling_process_is_killed(redis: Server) -> None:
     up = redis.ask("start")
     redis.process.kill()
-    redis.process.wait(10)
-    assert wait_until(lambda: all_gone(up), 10)
+    redis.process.wait(300)
+    assert wait_until(lambda: all_gone(up), 120)
 
 
 def test_nothing_is_left_when_it_is_killed_while_the_server_is_paused(redis: Server) -> None:
     up = redis.ask("start")
     redis.ask("pause")
     redis.process.kill()
-    redis.process.wait(10)
-    assert wait_until(lambda: all_gone(up), 10)
+    redis.process.wait(300)
+    assert wait_until(lambda: all_gone(up), 120)
 
 
 def test_start_prints_json_and_ends_with_ctrl_c() -> None:

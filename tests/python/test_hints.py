@@ -119,7 +119,7 @@ def test_a_server_that_answered_before(
     broker = brokers(name)
     with Proxy(broker.port) as proxy:
         config = {
-            "connect-timeout": "1s",
+            "connect-timeout": "5s",
             "reconnect-interval": "100ms",
             "reconnect-max-interval": "200ms",
             **HINTS[name].settings,

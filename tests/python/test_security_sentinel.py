@@ -77,7 +77,7 @@ def group() -> Iterator[Group]:
         follow = f"replicaof {master.host} {master.port}"
         with RedisBroker(config=[*users, *login, follow]) as replica, Sentinel(master) as sentinel:
             watcher = redis.Redis(sentinel.host, sentinel.port, password=SENTINEL_PASSWORD)
-            assert wait_until(lambda: knows_replica(watcher), 30)
+            assert wait_until(lambda: knows_replica(watcher), 120)
             yield Group(master, replica, sentinel)
 
 
@@ -103,18 +103,18 @@ def test_failover_under_traffic(group: Group, topic: str) -> None:
     connection = Adaptor("redis").connect(group.conn_str, group.settings, work_thread=True)
     with connection:
         connection.subscribe([topic], receive)
-        acknowledged = [future.result(20) for future in send(connection, topic, before)]
+        acknowledged = [future.result(300) for future in send(connection, topic, before)]
         assert acknowledged == [Result.OK] * len(before)
         # What a master acknowledged dies with it unless the replica has it: Redis replicates later.
-        assert wait_until(lambda: client(group.replica).xlen(topic) == len(before), 10)
+        assert wait_until(lambda: client(group.replica).xlen(topic) == len(before), 120)
 
         group.master.kill()
         pending = send(connection, topic, during)
-        assert [future.result(60) for future in pending] == [Result.OK] * len(during)
+        assert [future.result(300) for future in pending] == [Result.OK] * len(during)
         assert client(group.replica).role()[0] == b"master"
         stored = [fields[b"metadata"] for _, fields in client(group.replica).xrange(topic)]
         assert set(stored) >= {str(n).encode() for n in (*before, *during)}
-        assert complete.wait(30), "the consumer follows, too"
+        assert complete.wait(300), "the consumer follows, too"
         assert connection.stats()["reconnects"] >= 1
 
 

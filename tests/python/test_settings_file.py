@@ -43,7 +43,7 @@ def test_a_process_that_is_ended_in_connect_leaves_nothing(tmp_path: Path) -> No
             connection, _ = silent.accept()  # the settings have been read
             with connection:
                 child.send_signal(signal.SIGTERM)
-                assert child.wait(60) == -signal.SIGTERM
+                assert child.wait(300) == -signal.SIGTERM
         finally:
             child.kill()
             child.wait()

@@ -163,7 +163,7 @@ TEST_F(SessionTest, SpoolModeAlwaysAndASynchronousSendThatIsOnDisk) {
 
 TEST_F(SessionTest, KeysWithABacklogQueueBehindItAndOthersGoLive) {
   const std::string folder = NewFolder();
-  auto session = Open(SpoolIn(folder, "spool-replay-rate=200\n"));
+  auto session = Open(SpoolIn(folder, "spool-replay-rate=20\n"));
   ASSERT_TRUE(session);
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
   ASSERT_TRUE(
@@ -194,7 +194,7 @@ TEST_F(SessionTest, KeysWithABacklogQueueBehindItAndOthersGoLive) {
 
 TEST_F(SessionTest, WithoutOrderLiveMessagesDoNotWaitForTheBacklog) {
   const std::string folder = NewFolder();
-  auto session = Open(SpoolIn(folder, "spool-order=none\nspool-replay-rate=200\n"));
+  auto session = Open(SpoolIn(folder, "spool-order=none\nspool-replay-rate=20\n"));
   ASSERT_TRUE(session);
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
   ASSERT_TRUE(

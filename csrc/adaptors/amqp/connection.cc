@@ -209,8 +209,8 @@ Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
   std::string said = ReplyText(close.reply_code, text);
   // LogIn says whose login was refused, and what to check.
   if (logged_in_ || close.reply_code != AMQP_ACCESS_REFUSED) {
-    said = name_ + " ends the connection: " + said +
-           std::string(ReplyAdvice(close.reply_code, text));
+    said =
+        name_ + " ends the connection: " + said + std::string(ReplyAdvice(close.reply_code, text));
   }
   Status status(code, said);
   close_code_ = close.reply_code;

@@ -29,7 +29,7 @@ __all__ = [
     "refusal",
 ]
 
-PATIENCE_S = 30.0
+PATIENCE_S = 240.0
 # Nothing of this may be said of a server that has worked.
 SUSPICIONS = re.compile(r"is it an? |TLS|is the broker running|is this its port|conn-str|check ")
 
@@ -51,7 +51,7 @@ def address(port: int, host: str = "127.0.0.1") -> str:
 def refusal(name: str, conn_str: str, **config: object) -> str:
     """Returns the text of a connect that fails."""
     with pytest.raises(DsmsgError) as raised:
-        Adaptor(name).connect(conn_str, {"connect-timeout": "1s", **config}).close()
+        Adaptor(name).connect(conn_str, {"connect-timeout": "3s", **config}).close()
     return str(raised.value)
 
 

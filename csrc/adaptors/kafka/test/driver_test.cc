@@ -252,7 +252,8 @@ TEST(KafkaDriver, OpenTellsRefusedSilentAndUnresolvableApart) {
   Harness refused(refusing.address(), "");
   const Deadline begin = Clock::now();
   const Status a = refused.Open(Role::kProducer, Millis(30'000));
-  EXPECT_LT(Elapsed(begin), Millis(20'000)) << "nobody is there: no reason to wait for the deadline";
+  EXPECT_LT(Elapsed(begin), Millis(20'000))
+      << "nobody is there: no reason to wait for the deadline";
   EXPECT_EQ(a.code(), Code::kUnavailable);
   EXPECT_NE(a.message().find("connection refused"), std::string::npos) << a.message();
 
