@@ -22,7 +22,14 @@ enum Property : guint {
   kEvents,
   kRate,
   kSourceId,
+  kDialect,
 };
+
+#ifdef DSMSG_GST_COMPAT
+constexpr gint kDefaultDialect = kDialectDeepStream;
+#else
+constexpr gint kDefaultDialect = kDialectDsmsg;
+#endif
 
 // Read at start: a change while playing would only take effect at the next start.
 constexpr auto kFlags =
@@ -47,9 +54,22 @@ GType MinimalFormatType() {
       {kMinimalObjects, "A JSON object for each detected object", "objects"},
       {kMinimalDelimited, "A text for each detected object, with fields separated by |",
        "delimited"},
+      {kMinimalOfDialect, "delimited with dialect=deepstream, else objects", "dialect"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static(DSMSG_GST_TYPE_NAME("MinimalFormat"), values);
+  return type;
+}
+
+GType DialectType() {
+  static const GEnumValue values[] = {
+      {kDialectDsmsg, "Time of capture, pixels of the camera, fractions; unknown values left out",
+       "dsmsg"},
+      {kDialectDeepStream, "Key for key and type for type as the converter of DeepStream 9",
+       "deepstream"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static(DSMSG_GST_TYPE_NAME("Dialect"), values);
   return type;
 }
 
@@ -77,8 +97,9 @@ void InstallFlag(GObjectClass* klass, Property id, const char* name, const char*
 }
 
 void InstallChoice(GObjectClass* klass, Property id, const char* name, const char* nick,
-                   const char* blurb, GType type) {
-  g_object_class_install_property(klass, id, g_param_spec_enum(name, nick, blurb, type, 0, kFlags));
+                   const char* blurb, GType type, gint value) {
+  g_object_class_install_property(klass, id,
+                                  g_param_spec_enum(name, nick, blurb, type, value, kFlags));
 }
 
 void InstallDeepStreamProperties(GObjectClass* klass) {
@@ -92,7 +113,7 @@ void InstallDeepStreamProperties(GObjectClass* klass) {
                 "minimal, one JSON message for all objects of a frame; protobuf, one "
                 "nv.Frame for all objects of a frame; custom (256 is the same), what "
                 "the library named by msg2p-lib makes",
-                PayloadTypeType());
+                PayloadTypeType(), kPayloadFull);
   g_object_class_install_property(
       klass, kCompId,
       g_param_spec_uint("comp-id", "Component id",
@@ -131,7 +152,11 @@ void InstallOurProperties(GObjectClass* klass) {
   InstallChoice(klass, kMinimalFormat, "minimal-format", "Minimal format",
                 "With payload-type=minimal: objects as JSON, or as texts "
                 "\"id|left|top|right|bottom|Label...\" for consumers of schema 4.0",
-                MinimalFormatType());
+                MinimalFormatType(), kMinimalOfDialect);
+  InstallChoice(klass, kDialect, "dialect", "Dialect",
+                "How messages are written: dsmsg, or deepstream for consumers that were made for "
+                "DeepStream's converter. Means nothing with msg2p-lib",
+                DialectType(), kDefaultDialect);
   InstallText(
       klass, kLabels, "labels", "Class names",
       "Names of the detector's class numbers: a file with one name on each line, or a list such as "
@@ -148,7 +173,7 @@ void InstallOurProperties(GObjectClass* klass) {
                 "exit: not seen for 1 s; moving: the center of the box moved by a quarter of the "
                 "diagonal; stopped: it stayed there for 2 s. all adds these events to the objects' "
                 "messages; track sends nothing else",
-                EventsType());
+                EventsType(), kEventsNone);
   g_object_class_install_property(
       klass, kRate,
       g_param_spec_double("rate", "Rate limit",
@@ -174,12 +199,49 @@ void SetText(GValue* value, const std::string& text) {
   g_value_set_string(value, text.empty() ? nullptr : text.c_str());
 }
 
+// The dialect means nothing to a payload library, and the JSON objects of the minimal form are the
+// same in both.
+bool InDeepStreamsWords(const ConvSettings& settings) {
+  const bool objects =
+      settings.payload_type == kPayloadMinimal && settings.minimal_format == kMinimalObjects;
+  return settings.dialect == kDialectDeepStream && settings.msg2p_lib.empty() && !objects;
+}
+
 }  // namespace
+
+ConvSettings DefaultConvSettings() {
+  ConvSettings settings;
+  settings.dialect = kDefaultDialect;
+  return settings;
+}
+
+msgconv::ConverterOptions ConverterOptionsOf(const ConvSettings& settings) {
+  msgconv::ConverterOptions options;
+  if (settings.payload_type == kPayloadMinimal) options.type = msgconv::PayloadType::kMinimal;
+  if (settings.payload_type == kPayloadProtobuf) options.type = msgconv::PayloadType::kProtobuf;
+  if (settings.minimal_format == kMinimalObjects) options.format = msgconv::MinimalFormat::kObjects;
+  if (settings.minimal_format == kMinimalDelimited) {
+    options.format = msgconv::MinimalFormat::kDelimited;
+  }
+  options.one_per_object = settings.multiple_payloads;
+  if (settings.dialect == kDialectDeepStream) options.dialect = msgconv::Dialect::kDeepStream;
+  return options;
+}
+
+bool OnePerObject(const ConvSettings& settings) {
+  if (settings.payload_type == kPayloadFull || !settings.msg2p_lib.empty()) return true;
+  return settings.multiple_payloads && !InDeepStreamsWords(settings);
+}
+
+bool WantsEmptyFrames(const ConvSettings& settings) {
+  if (!InDeepStreamsWords(settings)) return settings.dummy_payload && settings.new_api;
+  return settings.payload_type != kPayloadFull && (settings.dummy_payload || settings.new_api);
+}
 
 void InstallConvProperties(GObjectClass* object_class) {
   InstallDeepStreamProperties(object_class);
   InstallOurProperties(object_class);
-  for (const GType type : {PayloadTypeType(), MinimalFormatType(), EventsType()}) {
+  for (const GType type : {PayloadTypeType(), MinimalFormatType(), EventsType(), DialectType()}) {
     gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
   }
 }
@@ -216,6 +278,8 @@ bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value) {
       return settings->rate = g_value_get_double(value), true;
     case kSourceId:
       return settings->source_id = g_value_get_uint(value), true;
+    case kDialect:
+      return settings->dialect = g_value_get_enum(value), true;
     default:
       return false;
   }
@@ -253,6 +317,8 @@ bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value) {
       return g_value_set_double(value, settings.rate), true;
     case kSourceId:
       return g_value_set_uint(value, settings.source_id), true;
+    case kDialect:
+      return g_value_set_enum(value, settings.dialect), true;
     default:
       return false;
   }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/status.h"
+#include "msgconv/converter.h"
 
 namespace dsmsg {
 
@@ -19,13 +20,15 @@ enum : gint {
   kPayloadReserved = 256,
   kPayloadCustom = 257,
 };
-enum : gint { kMinimalObjects = 0, kMinimalDelimited = 1 };
+enum : gint { kMinimalObjects = 0, kMinimalDelimited = 1, kMinimalOfDialect = 2 };
+enum : gint { kDialectDsmsg = 0, kDialectDeepStream = 1 };
 enum : gint { kEventsNone = 0, kEventsAll = 1, kEventsTrack = 2 };
 
 /// A value. The element guards its copy with the object lock.
 struct ConvSettings {
   std::string config, msg2p_lib, debug_payload_dir, labels;
-  gint payload_type = kPayloadFull, minimal_format = kMinimalObjects, events = kEventsNone;
+  gint payload_type = kPayloadFull, minimal_format = kMinimalOfDialect, events = kEventsNone;
+  gint dialect = kDialectDsmsg;
   guint comp_id = G_MAXUINT;  // all
   guint frame_interval = 30, source_id = 0;
   bool new_api = false, multiple_payloads = false, dummy_payload = false;
@@ -33,6 +36,15 @@ struct ConvSettings {
 
   bool operator==(const ConvSettings&) const = default;
 };
+
+/// Those of the element under the name that this is compiled for.
+ConvSettings DefaultConvSettings();
+/// What the built-in converter needs of them.
+msgconv::ConverterOptions ConverterOptionsOf(const ConvSettings& settings);
+/// Messages hold one object each.
+bool OnePerObject(const ConvSettings& settings);
+/// A frame without objects has a message, too.
+bool WantsEmptyFrames(const ConvSettings& settings);
 
 /// Called once, from class_init.
 void InstallConvProperties(GObjectClass* object_class);

@@ -63,13 +63,7 @@ Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
     if (!library.ok()) return library.status();
     return Maker(std::move(library.value()));
   }
-  msgconv::ConverterOptions options;
-  if (settings.payload_type == kPayloadMinimal) options.type = msgconv::PayloadType::kMinimal;
-  if (settings.payload_type == kPayloadProtobuf) options.type = msgconv::PayloadType::kProtobuf;
-  if (settings.minimal_format == kMinimalDelimited)
-    options.format = msgconv::MinimalFormat::kDelimited;
-  options.one_per_object = settings.multiple_payloads;
-  return Maker(std::make_unique<msgconv::Converter>(std::move(config), options));
+  return msgconv::MakeConverter(std::move(config), ConverterOptionsOf(settings));
 }
 
 DsmsgContentType ContentType(msgconv::Content content) {
@@ -163,6 +157,7 @@ void ConvWorker::Convert(GstBuffer* buffer, uint32_t source_id) {
   input_.Prepare(source_id, &frame_);
   frame_.number = source.frames - 1;
   counters_.found += input_.AddEvents(&frame_).found;
+  frame_.only_events = !settings_.new_api;
   const size_t attached = frame_.objects.size();
   if (settings_.new_api && (admitted || settings_.events != kEventsNone)) {
     const InputReport report = input_.AddDetections(&frame_);
@@ -170,7 +165,7 @@ void ConvWorker::Convert(GstBuffer* buffer, uint32_t source_id) {
     ReportDetections(report);
     if (settings_.events != kEventsNone) KeepEvents(buffer, attached, admitted);
   }
-  const bool dummy = settings_.dummy_payload && settings_.new_api && admitted;
+  const bool dummy = WantsEmptyFrames(settings_) && (admitted || !settings_.new_api);
   if (frame_.objects.empty() && !dummy) return;
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
   ReportMissingGroups(&source);
@@ -193,8 +188,7 @@ void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
 void ConvWorker::RenderAll(msgconv::SourceGate::Source* source) {
   const uint64_t now_ns =
       settings_.rate > 0 ? static_cast<uint64_t>(g_get_monotonic_time()) * 1000 : 0;
-  const bool each = settings_.payload_type == kPayloadFull || settings_.multiple_payloads ||
-                    !settings_.msg2p_lib.empty();
+  const bool each = OnePerObject(settings_);
   const bool dummy = frame_.objects.empty();
   if (dummy && each) frame_.objects.emplace_back();
   size_t count = maker_->Count(frame_);

@@ -142,7 +142,8 @@ void ClassInit(gpointer klass, gpointer) {
 }
 
 void InstanceInit(GTypeInstance* instance, gpointer) {
-  static_cast<Conv*>(static_cast<gpointer>(instance))->state = new State;
+  static_cast<Conv*>(static_cast<gpointer>(instance))->state =
+      new State{dsmsg::DefaultConvSettings(), {}, nullptr};
   gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(instance), TRUE);
 }
 

@@ -201,6 +201,7 @@ void ReadNumbers(const GstStructure* fields, Frame* frame, Object* object) {
 
 Object ReadEvent(const GstStructure* fields, Frame* frame) {
   Object object;
+  object.is_event = true;
   const std::string_view event = Text(fields, "event");
   object.event = EventTypeOf(event);
   if (object.event == msgconv::EventType::kNone) object.event_type = event;

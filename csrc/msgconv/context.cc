@@ -76,9 +76,9 @@ void Converter::RenderContext(Context* context) {
   const Groups& groups = context->groups;
   const SensorInfo* sensor = config_->Sensor(groups.sensor);
   // A consumer must be able to tell cameras apart even without a configuration.
-  const bool named = sensor != nullptr && !sensor->id.empty();
+  context->named = sensor != nullptr && !sensor->id.empty();
   out_.Clear();
-  out_.String(named ? sensor->id : std::to_string(groups.sensor));
+  out_.String(context->named ? sensor->id : std::to_string(groups.sensor));
   context->sensor_id = out_.view();
   if (const PlaceInfo* place = config_->Place(groups.place)) {
     for (size_t kind = 0; kind < kPlaceKinds; ++kind) {
@@ -123,10 +123,13 @@ const Converter::Context& Converter::ContextOf(const Frame& frame, const Object&
 }
 
 void Converter::SensorId(const Frame& frame, const Object& object) {
-  if (frame.sensor_id.empty()) {
-    out_.Raw(ContextOf(frame, object).sensor_id);
+  const Context& context = ContextOf(frame, object);
+  const std::string_view given = GivenSensorId(frame);
+  // The configuration knows better than the source, but not than the event.
+  if (given.empty() || (context.named && frame.sensor_id.empty())) {
+    out_.Raw(context.sensor_id);
   } else {
-    out_.String(frame.sensor_id);
+    out_.String(given);
   }
 }
 

@@ -3,8 +3,10 @@
 
 #include <glib.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <memory>
 #include <span>
 
@@ -136,6 +138,7 @@ class ConvConfigParser {
       return ReadFields<AnalyticsInfo>(group, kAnalyticsFields, &config_->analytics_[*n]);
     }
     if (group.name == "message-converter") return ReadHostGroup(group);
+    if (group.name == "ds3d::datamap") return ReadDataMap(group);
     Warn(group.line,
          group.name == "schema"
              ? "group [schema] has no effect here: set the format of the messages with the "
@@ -180,12 +183,15 @@ class ConvConfigParser {
     for (const auto& [key, value, line] : group.entries) {
       if (key == "minimal-format") {
         if (value != "objects" && value != "delimited") {
-          return {Code::kInvalidArgument, At(config_->origin_, line) + "minimal-format=" + value +
-                                              " in [message-converter]: expected objects or "
-                                              "delimited"};
+          return Unexpected(line, key, value, "objects or delimited");
         }
         config_->minimal_format_ =
             value == "delimited" ? MinimalFormat::kDelimited : MinimalFormat::kObjects;
+      } else if (key == "dialect") {
+        if (value != "deepstream" && value != "dsmsg") {
+          return Unexpected(line, key, value, "deepstream or dsmsg");
+        }
+        config_->dialect_ = value == "dsmsg" ? Dialect::kDsmsg : Dialect::kDeepStream;
       } else if (key == "payload-type") {
         Warn(line,
              "payload-type in [message-converter] has no effect here: set the converter's property "
@@ -197,10 +203,32 @@ class ConvConfigParser {
                        "with the converter's properties payload-type, minimal-format and, for your "
                        "own format, msg2p-lib");
       } else {
-        Warn(line, "unknown key \"" + key + "\" in [message-converter] (known: minimal-format)");
+        Warn(line,
+             "unknown key \"" + key + "\" in [message-converter] (known: minimal-format, dialect)");
       }
     }
     return {};
+  }
+
+  // The names of lidar data in DeepStream's ds3d buffers.
+  Status ReadDataMap(const ConfigEntries::Group& group) {
+    constexpr std::string_view kKnown[] = {"2d_objects_key",      "3d_objects_key",
+                                           "fused_detection_key", "lidar_data_key",
+                                           "lidar_element_size",  "lidar_element_max_points"};
+    Warn(group.line,
+         "group [ds3d::datamap] has no effect here: data maps of DeepStream's ds3d elements are "
+         "not read");
+    for (const auto& [key, value, line] : group.entries) {
+      if (std::find(std::begin(kKnown), std::end(kKnown), key) != std::end(kKnown)) continue;
+      Warn(line, "unknown key \"" + key + "\" in [ds3d::datamap]");
+    }
+    return {};
+  }
+
+  Status Unexpected(size_t line, const std::string& key, const std::string& value,
+                    const std::string& expected) const {
+    return {Code::kInvalidArgument, At(config_->origin_, line) + key + "=" + value +
+                                        " in [message-converter]: expected " + expected};
   }
 
   void Warn(size_t line, const std::string& what) {
@@ -237,6 +265,7 @@ Result<ConvConfig> ConvConfig::Parse(std::string_view text, const std::string& o
   if (!entries.ok()) return entries.status();
   ConvConfig config;
   config.origin_ = origin;
+  config.is_csv_ = form == ConfigForm::kCsv;
   config.warnings_ = std::move(entries->warnings);
   if (entries->groups.empty()) {
     config.warnings_.push_back(origin +

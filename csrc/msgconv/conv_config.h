@@ -4,7 +4,7 @@
 //   [sensor0]     enable, type, id, location "lat;lon;alt", description, coordinate "x;y;z"
 //   [place0]      enable, id, type, name, location, coordinate, place-sub-field1..3
 //   [analytics0]  enable, id, description, source, version
-//   [message-converter]  minimal-format
+//   [message-converter]  minimal-format, dialect
 //
 // INI, YAML with the same names (file.yml, file.yaml), or DeepStream's CSV (file.csv).
 // The number of a group is the source id. Immutable after Load: any thread may read.
@@ -25,6 +25,8 @@
 namespace dsmsg::msgconv {
 
 enum class MinimalFormat { kObjects, kDelimited };
+/// How messages are written: as dsmsg does, or as the converter of DeepStream 9 does.
+enum class Dialect { kDsmsg, kDeepStream };
 
 struct SensorInfo {
   bool enable = true;
@@ -66,7 +68,11 @@ class ConvConfig {
 
   /// `minimal-format` of the group [message-converter], for hosts that have no such property.
   std::optional<MinimalFormat> minimal_format() const { return minimal_format_; }
+  /// `dialect` of the same group.
+  std::optional<Dialect> dialect() const { return dialect_; }
 
+  /// Read from CSV, which says little about a place and nothing about analytics.
+  bool is_csv() const { return is_csv_; }
   /// Name of the file; "" for a default-constructed one.
   const std::string& origin() const { return origin_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
@@ -86,6 +92,8 @@ class ConvConfig {
   Table<PlaceInfo> places_;
   Table<AnalyticsInfo> analytics_;
   std::optional<MinimalFormat> minimal_format_;
+  std::optional<Dialect> dialect_;
+  bool is_csv_ = false;
   std::vector<std::string> warnings_;
 };
 

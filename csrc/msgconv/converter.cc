@@ -2,7 +2,20 @@
 // Converter: what the forms share.
 #include "msgconv/converter.h"
 
+#include "msgconv/deepstream_converter.h"
+
 namespace dsmsg::msgconv {
+
+std::unique_ptr<PayloadMaker> MakeConverter(std::shared_ptr<const ConvConfig> config,
+                                            const ConverterOptions& options) {
+  // DeepStream has no form of JSON objects for a whole frame: it is the same in both dialects.
+  const bool objects =
+      options.type == PayloadType::kMinimal && options.format == MinimalFormat::kObjects;
+  if (options.dialect == Dialect::kDsmsg || objects) {
+    return std::make_unique<Converter>(std::move(config), options);
+  }
+  return std::make_unique<DeepStreamConverter>(std::move(config), options);
+}
 
 uint32_t Converter::ComponentId(const Frame& frame, size_t index) const {
   if (frame.objects.empty()) return kAnyComponent;
@@ -25,7 +38,7 @@ std::string_view Converter::Render(const Frame& frame, size_t index) {
                                    : protobuf_.Frame(frame);
   }
   const size_t last = options_.one_per_object ? index + 1 : frame.objects.size();
-  if (options_.format == MinimalFormat::kDelimited) {
+  if (options_.format.value_or(MinimalFormat::kObjects) == MinimalFormat::kDelimited) {
     Delimited(frame, index, last);
   } else {
     Minimal(frame, index, last);
@@ -67,7 +80,7 @@ void Converter::ObjectId(const Object& object) {
 
 void Converter::Confidence(const Object& object) {
   out_.Raw(R"("confidence":)");
-  out_.Number(object.confidence.value_or(0.0F));
+  out_.Number(KnownConfidence(object));
 }
 
 void Converter::BoxOf(const Frame& frame, const Object& object) {
@@ -80,6 +93,10 @@ void Converter::BoxOf(const Frame& frame, const Object& object) {
   out_.Number(box.left + box.width);
   out_.Raw(R"(,"bottomrighty":)");
   out_.Number(box.top + box.height);
+  if (object.rotation != 0) {
+    out_.Raw(R"(,"rotation":)");
+    out_.Number(object.rotation);
+  }
   out_.Raw('}');
 }
 

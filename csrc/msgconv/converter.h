@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,18 +29,29 @@ namespace dsmsg::msgconv {
 enum class PayloadType { kFull = 0, kMinimal = 1, kProtobuf = 2, kCustom = 257 };
 
 struct ConverterOptions {
-  PayloadType type = PayloadType::kFull;  // not kCustom
-  MinimalFormat format = MinimalFormat::kObjects;
+  PayloadType type = PayloadType::kFull;     // not kCustom
+  std::optional<MinimalFormat> format = {};  // nullopt: that of the dialect
   /// Minimal: a message for each object instead of one for the frame. Protobuf: an nv.Message for
-  /// each object instead of one nv.Frame. The full form always has one for each.
+  /// each object instead of one nv.Frame. The full form always has one for each. The dialect
+  /// kDeepStream has one for each frame, as DeepStream's own library.
   bool one_per_object = false;
+  Dialect dialect = Dialect::kDsmsg;
+  /// Classes, with commas between them, whose boxes in space keep their embedding; "": all.
+  std::string embedding_filter = {};
 };
 
+/// The converter for these options. `config` is never null.
+std::unique_ptr<PayloadMaker> MakeConverter(std::shared_ptr<const ConvConfig> config,
+                                            const ConverterOptions& options);
+
+/// The dialect kDsmsg.
 class Converter final : public PayloadMaker {
  public:
   /// `config` is never null.
   Converter(std::shared_ptr<const ConvConfig> config, ConverterOptions options)
-      : config_(std::move(config)), options_(options), protobuf_(config_.get()) {}
+      : config_(std::move(config)),
+        options_(options),
+        protobuf_(config_.get(), options.embedding_filter) {}
 
   /// 0 if it has no objects.
   size_t Count(const Frame& frame) override;
@@ -58,6 +70,7 @@ class Converter final : public PayloadMaker {
   enum PlaceKind { kNoEventPlace, kAislePlace, kParkingPlace, kEntrancePlace, kPlaceKinds };
   struct Context {
     Groups groups;
+    bool named = false;                           // sensor_id is the configuration's
     std::string sensor_id;                        // quoted and escaped
     std::string sensor;                           // "sensor":{..}, or nothing
     std::array<std::string, kPlaceKinds> before;  // "place":{..},
@@ -75,7 +88,6 @@ class Converter final : public PayloadMaker {
   void Event(const Object& object);
   void SchemaMember(const Frame& frame, const Object& object, const ObjectClass& object_class);
   void OtherMember(const Frame& frame, const Object& object);
-  void CustomMessages(const Frame& frame, const Object& object);
   void Minimal(const Frame& frame, size_t first, size_t last);
   void MinimalObject(const Frame& frame, const Object& object);
   void Delimited(const Frame& frame, size_t first, size_t last);

@@ -11,9 +11,11 @@ namespace {
 
 // Keys of "object": a class with such a name must not become a second member with that key.
 constexpr std::string_view kObjectKeys[] = {
-    "id",          "speed",      "direction", "orientation", "vehicle",    "person",    "face",
-    "product",     "bbox",       "location",  "signature",   "pose",       "embedding", "gaze",
-    "maskoutline", "coordinate", "poseType",  "actions",     "lipActivity"};
+    "id",          "speed",   "direction",   "orientation", "vehicle",   "person",
+    "face",        "product", "bbox",        "location",    "signature", "pose",
+    "embedding",   "gaze",    "maskoutline", "coordinate",  "poseType",  "actions",
+    "lipActivity", "mask",    "bbox3d",      "SV3DT",       "zones",     "crowdedZones",
+    "lines",       "heading", "state"};
 
 // The number that a classifier wrote ("34"), or -1.
 int WholeNumber(std::string_view text) {
@@ -32,17 +34,24 @@ void Converter::Full(const Frame& frame, const Object& object) {
   out_.Raw(context.before[PlaceKindOf(object, object_class)]);
   if (!context.sensor.empty()) {
     out_.Raw(context.sensor);
-  } else if (!frame.sensor_id.empty()) {
+  } else if (const std::string_view id = GivenSensorId(frame); !id.empty()) {
     out_.Raw(R"("sensor":{"id":)");
-    out_.String(frame.sensor_id);
-    out_.Raw(R"(,"type":"","description":""},)");
+    out_.String(id);
+    out_.Raw(R"(,"type":"","description":"")");
+    if (!frame.source_name.empty()) {
+      out_.Raw(R"(,"name":)");
+      out_.String(frame.source_name);
+    }
+    out_.Raw("},");
   }
   out_.Raw(context.after);
   FullObject(frame, object, object_class);
   Event(object);
   out_.Raw(R"(,"videoPath":)");
   out_.String(VideoPathOf(frame, object));
-  CustomMessages(frame, object);
+  CountsMember(&out_, frame);
+  CustomMessagesMember(&out_, frame.Part(frame.texts, frame.custom_messages),
+                       frame.Part(frame.texts, object.custom_messages));
   out_.Raw('}');
 }
 
@@ -64,7 +73,7 @@ void Converter::FullObject(const Frame& frame, const Object& object,
   }
   out_.Raw(',');
   BoxOf(frame, object);
-  MaskMember(&out_, frame, object);
+  MaskMember(&out_, frame, object, ScaleOf(frame));
   SignatureMember(&out_, frame, object);
   LocationMember(&out_, object.location);
   CoordinateMember(&out_, object.coordinate);
@@ -72,6 +81,7 @@ void Converter::FullObject(const Frame& frame, const Object& object,
   EmbeddingMember(&out_, frame, object);
   PoseDetailMembers(&out_, frame, object);
   FaceMembers(&out_, object);
+  ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   out_.Raw("},");
 }
 
@@ -87,22 +97,6 @@ void Converter::Event(const Object& object) {
   out_.Raw(R"(,"type":)");
   out_.String(EventTypeOf(object));
   out_.Raw('}');
-}
-
-void Converter::CustomMessages(const Frame& frame, const Object& object) {
-  const auto of_frame = frame.Part(frame.texts, frame.custom_messages);
-  const auto of_object = frame.Part(frame.texts, object.custom_messages);
-  if (of_frame.empty() && of_object.empty()) return;
-  out_.Raw(R"(,"customMessage":[)");
-  bool first = true;
-  for (const auto& texts : {of_frame, of_object}) {
-    for (const std::string_view text : texts) {
-      if (!first) out_.Raw(',');
-      first = false;
-      out_.String(text);
-    }
-  }
-  out_.Raw(']');
 }
 
 void Converter::SchemaMember(const Frame& frame, const Object& object,

@@ -2,9 +2,6 @@
 #include "msgconv/json_parts.h"
 
 #include <algorithm>
-#include <span>
-
-#include "msgconv/model_parts.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -44,9 +41,23 @@ bool NamedBefore(std::span<const Keypoint> keypoints, size_t index) {
 
 }  // namespace
 
-void MaskMember(JsonWriter* out, const Frame& frame, const Object& object) {
+void CustomMessagesMember(JsonWriter* out, std::span<const std::string_view> of_frame,
+                          std::span<const std::string_view> of_object) {
+  if (of_frame.empty() && of_object.empty()) return;
+  out->Raw(R"(,"customMessage":[)");
+  bool first = true;
+  for (const auto& texts : {of_frame, of_object}) {
+    for (const std::string_view text : texts) {
+      if (!first) out->Raw(',');
+      first = false;
+      out->String(text);
+    }
+  }
+  out->Raw(']');
+}
+
+void MaskMember(JsonWriter* out, const Frame& frame, const Object& object, const Scale& scale) {
   if (object.outlines.count == 0) return;
-  const Scale scale = ScaleOf(frame);
   out->Raw(R"(,"maskoutline":[)");
   bool first = true;
   for (const Range outline : frame.Part(frame.outlines, object.outlines)) {
@@ -73,12 +84,16 @@ void SignatureMember(JsonWriter* out, const Frame& frame, const Object& object) 
 
 void PoseMember(JsonWriter* out, const Frame& frame, const Object& object) {
   const auto keypoints = frame.Part(frame.keypoints, object.keypoints);
-  if (keypoints.empty()) return;
+  if (std::none_of(keypoints.begin(), keypoints.end(),
+                   [&](const Keypoint& joint) { return IsSeen(object, joint); })) {
+    return;
+  }
   const Scale scale = InPicture(object.pose_type) ? ScaleOf(frame) : Scale();
   bool first = true;
   out->Raw(R"(,"pose":{)");
   for (size_t i = 0; i < keypoints.size(); ++i) {
     const Keypoint& joint = keypoints[i];
+    if (!IsSeen(object, joint)) continue;
     if (!joint.name.empty() && NamedBefore(keypoints, i)) continue;
     if (!first) out->Raw(',');
     first = false;

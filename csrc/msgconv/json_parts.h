@@ -4,8 +4,12 @@
 #ifndef DSMSG_MSGCONV_JSON_PARTS_H_
 #define DSMSG_MSGCONV_JSON_PARTS_H_
 
+#include <span>
+#include <string_view>
+
 #include "msgconv/json_writer.h"
 #include "msgconv/model.h"
+#include "msgconv/model_parts.h"
 
 namespace dsmsg::msgconv {
 
@@ -14,8 +18,11 @@ void LocationMember(JsonWriter* out, const std::optional<Triple>& location);
 /// `,"coordinate":{"x":..,"y":..,"z":..}`, or nothing if it is not set.
 void CoordinateMember(JsonWriter* out, const std::optional<Triple>& coordinate);
 
-/// `,"maskoutline":[[x,y,x,y,..],..]`: a list for each polygon, pixels of the camera.
-void MaskMember(JsonWriter* out, const Frame& frame, const Object& object);
+/// `,"customMessage":["..",..]`: of the frame and of the object.
+void CustomMessagesMember(JsonWriter* out, std::span<const std::string_view> of_frame,
+                          std::span<const std::string_view> of_object);
+/// `,"maskoutline":[[x,y,x,y,..],..]`: a list for each polygon, its points times `scale`.
+void MaskMember(JsonWriter* out, const Frame& frame, const Object& object, const Scale& scale);
 /// `,"signature":[..]`
 void SignatureMember(JsonWriter* out, const Frame& frame, const Object& object);
 /// `,"pose":{"left-eye":{"x":..,"y":..,"z":..,"confidence":..},..}`, without z in two dimensions,
@@ -27,6 +34,16 @@ void EmbeddingMember(JsonWriter* out, const Frame& frame, const Object& object);
 void PoseDetailMembers(JsonWriter* out, const Frame& frame, const Object& object);
 /// `,"gaze":{"x":..,..}`, `,"lipActivity":{"classLabel":..}`
 void FaceMembers(JsonWriter* out, const Object& object);
+
+/// What an object has beyond the schema: `,"mask":{"width":w,"height":h,"runs":[..]}`, `,"bbox3d"`,
+/// `,"SV3DT"`, `,"zones"`, `,"crowdedZones"`, `,"lines"`, `,"heading"`, `,"state"`.
+/// `embedding_filter`: see ConverterOptions.
+void ExtendedMembers(JsonWriter* out, const Frame& frame, const Object& object,
+                     std::string_view embedding_filter);
+/// `,"counts":[{"kind":"zone","name":"door","value":3},..]`
+void CountsMember(JsonWriter* out, const Frame& frame);
+/// `,"segmentation":{"width":w,"height":h,"runs":[class,pixels,class,pixels,..]}`
+void SegmentationMember(JsonWriter* out, const Frame& frame);
 
 }  // namespace dsmsg::msgconv
 

@@ -92,7 +92,11 @@ void JsonWriter::Float(T value) {
   constexpr T kExact = 9007199254740992.0;
   if (value > -kExact && value < kExact) {
     const int64_t whole = static_cast<int64_t>(value);
-    if (static_cast<T>(whole) == value) return Integer(whole);
+    if (static_cast<T>(whole) == value) {
+      Integer(whole);
+      if (typed_) Raw(".0");
+      return;
+    }
   } else if (!std::isfinite(value)) {
     return Raw("null");
   }
@@ -101,7 +105,7 @@ void JsonWriter::Float(T value) {
 }
 
 void JsonWriter::Number(double value) { Float(value); }
-void JsonWriter::Number(float value) { Float(value); }
+void JsonWriter::Number(float value) { typed_ ? Float(static_cast<double>(value)) : Float(value); }
 
 void JsonWriter::Integer(long long value) {
   char* out = Room(kLongestNumber);

@@ -15,6 +15,11 @@ namespace dsmsg::msgconv {
 
 class JsonWriter {
  public:
+  /// kTyped: a reader that tells whole numbers from others sees which type a number has here: 1.0,
+  /// and a float as the double of the same value.
+  enum class Numbers { kShort, kTyped };
+  explicit JsonWriter(Numbers numbers = Numbers::kShort) : typed_(numbers == Numbers::kTyped) {}
+
   void Clear() { size_ = 0; }
   /// Valid until the next call that changes the writer.
   std::string_view view() const { return {data_.get(), size_}; }
@@ -30,8 +35,8 @@ class JsonWriter {
   }
   /// Quoted and escaped. Each byte that is not valid UTF-8 becomes U+FFFD.
   void String(std::string_view text);
-  /// The shortest text that reads back as the same value; whole numbers without a fraction; NaN and
-  /// infinity become null.
+  /// The shortest text that reads back as the same value; whole numbers without a fraction unless
+  /// numbers are typed; NaN and infinity become null.
   void Number(double value);
   void Number(float value);
   template <std::integral T>
@@ -56,6 +61,7 @@ class JsonWriter {
   template <std::floating_point T>
   void Float(T value);
 
+  const bool typed_;
   std::unique_ptr<char[]> data_;
   size_t size_ = 0, capacity_ = 0;
 };

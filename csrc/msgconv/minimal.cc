@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converter: the two minimal forms.
-#include "msgconv/converter.h"
-
 #include <algorithm>
+
+#include "msgconv/converter.h"
+#include "msgconv/json_parts.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -27,7 +28,10 @@ void Converter::Minimal(const Frame& frame, size_t first, size_t last) {
     if (i > first) out_.Raw(',');
     MinimalObject(frame, frame.objects[i]);
   }
-  out_.Raw("]}");
+  out_.Raw(']');
+  CountsMember(&out_, frame);
+  SegmentationMember(&out_, frame);
+  out_.Raw('}');
 }
 
 void Converter::MinimalObject(const Frame& frame, const Object& object) {
@@ -44,6 +48,7 @@ void Converter::MinimalObject(const Frame& frame, const Object& object) {
     Attributes(frame, object);
     out_.Raw('}');
   }
+  ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   out_.Raw('}');
 }
 
@@ -104,7 +109,7 @@ void Converter::DelimitedObject(const Frame& frame, const Object& object) {
       }
     }
     scratch_.push_back('|');
-    add_number(object.confidence.value_or(0.0F));
+    add_number(KnownConfidence(object));
   }
   out_.String(scratch_);
 }

@@ -85,9 +85,10 @@ struct Box3d {
 
 /// What a tracker knows of a body's place in the world from one camera.
 struct Track3d {
-  Point feet;    // in the picture
-  Point ground;  // the feet in the world, on its ground
-  Range hull;    // in Frame::points: an outline around the body, in the picture
+  Point feet;            // in the picture
+  Point ground;          // the feet in the world, on its ground
+  Range hull;            // in Frame::points: an outline around the body, in the picture
+  float visibility = 1;  // part of it that is seen, 0 to 1
 };
 
 /// What DeepStream's NvDsEventMsgMeta says, where the message depends on how it is said.
@@ -100,6 +101,12 @@ struct EventMeta {
   float visibility = 0;
   std::string_view object_id;   // like the next, without data() if it is NULL
   std::string_view sensor_str;  // as Object::timestamp and Object::video_path
+};
+
+/// The class of every pixel of the picture, row by row.
+struct Segmentation {
+  uint32_t width = 0, height = 0;
+  Range classes;  // in Frame::classes
 };
 
 /// What an analysis of the frame counted.
@@ -168,6 +175,8 @@ struct Frame {
   std::string_view sensor_id;                    // "": the configuration's, else source_id
   std::string_view source_name, source_sensor;   // name and sensor id that the source itself gave
   std::string_view video_path;
+  bool only_events = false;  // detectors were not asked: objects are an application's events
+  std::optional<Segmentation> segmentation;
   Range custom_messages;  // in texts: of every message of this frame
   std::vector<Object> objects;
 
@@ -181,6 +190,7 @@ struct Frame {
   std::vector<Action> actions;
   std::vector<std::string_view> texts;  // custom messages, names of zones and lines
   std::vector<uint32_t> runs;           // of masks
+  std::vector<int32_t> classes;         // of a segmentation
   std::vector<Mask> masks;
   std::vector<Box3d> boxes3d;
   std::vector<Track3d> tracks3d;
@@ -207,11 +217,14 @@ struct Frame {
     actions.clear();
     texts.clear();
     runs.clear();
+    classes.clear();
     masks.clear();
     boxes3d.clear();
     tracks3d.clear();
     event_metas.clear();
     counts.clear();
+    only_events = false;
+    segmentation.reset();
     custom_messages = {};
     source_name = source_sensor = {};
   }

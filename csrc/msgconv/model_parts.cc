@@ -35,6 +35,15 @@ Box ScaledBox(const Frame& frame, const Object& object) {
   return {box.left * scale.x, box.top * scale.y, box.width * scale.x, box.height * scale.y};
 }
 
+float KnownConfidence(const Object& object) {
+  return std::max(object.confidence.value_or(0.0F), 0.0F);
+}
+
+std::string_view GivenSensorId(const Frame& frame) {
+  if (!frame.sensor_id.empty()) return frame.sensor_id;
+  return frame.source_sensor.empty() ? frame.source_name : frame.source_sensor;
+}
+
 std::string_view EventTypeOf(const Object& object) {
   if (!object.event_type.empty()) return object.event_type;
   switch (object.event) {
@@ -64,7 +73,24 @@ std::string_view VideoPathOf(const Frame& frame, const Object& object) {
 
 bool InPicture(std::string_view pose_type) { return pose_type != "pose3D"; }
 
+bool IsSeen(const Object& object, const Keypoint& joint) {
+  return object.event_meta.count == 0 || joint.confidence > 0;
+}
+
 bool IsFlat(std::string_view pose_type) { return pose_type == "pose2D"; }
+
+bool IsNamed(std::string_view list, std::string_view name) {
+  if (list.empty()) return true;
+  while (!list.empty()) {
+    const size_t end = std::min(list.find(','), list.size());
+    std::string_view one = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    if (one == name) return true;
+  }
+  return false;
+}
 
 bool SeenBefore(std::span<const Attribute> attributes, size_t index) {
   const auto end = attributes.begin() + static_cast<std::ptrdiff_t>(index);

@@ -32,14 +32,25 @@ struct Scale {
 Scale ScaleOf(const Frame& frame);
 Box ScaledBox(const Frame& frame, const Object& object);
 
+/// 0 if it is not known.
+float KnownConfidence(const Object& object);
+
+/// What the buffer itself calls its camera; "": nothing.
+std::string_view GivenSensorId(const Frame& frame);
+
 /// Type of the object's event: "entry", ...; "" for none.
 std::string_view EventTypeOf(const Object& object);
 std::string_view VideoPathOf(const Frame& frame, const Object& object);
 
 /// Joints of a 3-D pose are in space; other joints are in the picture and scaled with it.
 bool InPicture(std::string_view pose_type);
+/// Events number their joints, and have those that are not seen with a confidence of 0.
+bool IsSeen(const Object& object, const Keypoint& joint);
 /// Its third coordinate has no meaning.
 bool IsFlat(std::string_view pose_type);
+
+/// A list "Person, Car" has this name; an empty list has every name.
+bool IsNamed(std::string_view list, std::string_view name);
 
 /// An earlier attribute of the same list has this name: the first one counts.
 bool SeenBefore(std::span<const Attribute> attributes, size_t index);

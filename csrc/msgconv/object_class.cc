@@ -62,25 +62,27 @@ bool SameIgnoringCase(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+const ObjectClass& ClassOf(ClassKind kind) { return kClasses[static_cast<size_t>(kind)]; }
+
 const ObjectClass& ClassOf(std::string_view label) {
   for (const LabelClass& known : kLabels) {
-    if (SameIgnoringCase(label, known.label)) return kClasses[static_cast<size_t>(known.kind)];
+    if (SameIgnoringCase(label, known.label)) return ClassOf(known.kind);
   }
-  return kClasses[static_cast<size_t>(ClassKind::kOther)];
+  return ClassOf(ClassKind::kOther);
 }
 
 const ObjectClass& ClassOf(const Object& object) {
   switch (object.kind) {
     case ObjectKind::kVehicle:
-      return kClasses[static_cast<size_t>(ClassKind::kVehicle)];
+      return ClassOf(ClassKind::kVehicle);
     case ObjectKind::kPerson:
-      return kClasses[static_cast<size_t>(ClassKind::kPerson)];
+      return ClassOf(ClassKind::kPerson);
     case ObjectKind::kFace:
-      return kClasses[static_cast<size_t>(ClassKind::kFace)];
+      return ClassOf(ClassKind::kFace);
     case ObjectKind::kProduct:
-      return kClasses[static_cast<size_t>(ClassKind::kProduct)];
+      return ClassOf(ClassKind::kProduct);
     case ObjectKind::kOther:
-      return kClasses[static_cast<size_t>(ClassKind::kOther)];
+      return ClassOf(ClassKind::kOther);
     case ObjectKind::kByLabel:
       break;
   }

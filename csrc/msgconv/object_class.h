@@ -31,7 +31,8 @@ struct ObjectClass {
 /// vehicle for "Vehicle", "car", "truck" ..., person for "person", "pedestrian" ...; case does not
 /// matter.
 const ObjectClass& ClassOf(std::string_view label);
-/// The same, unless the kind was given when the object was attached.
+const ObjectClass& ClassOf(ClassKind kind);
+/// By its label, unless the kind was given when the object was attached.
 const ObjectClass& ClassOf(const Object& object);
 
 constexpr size_t kMaxClassFields = 8;

@@ -2,103 +2,34 @@
 #include "msgconv/protobuf.h"
 
 #include <array>
-#include <charconv>
 #include <optional>
-#include <protozero/pbf_writer.hpp>
 
 #include "msgconv/model_parts.h"
-#include "msgconv/utf8.h"
+#include "msgconv/protobuf_parts.h"
 
 namespace dsmsg::msgconv {
 namespace {
 
-using protozero::pbf_writer;
+using protobuf::Corners;
+using protobuf::Element;
+using protobuf::Embedding;
+using protobuf::ExtendedBox;
+using protobuf::ExtendedFrame;
+using protobuf::ExtendedObject;
+using protobuf::Float;
+using protobuf::Map;
+using protobuf::MapEntry;
+using protobuf::NumberText;
+using protobuf::pbf_writer;
+using protobuf::Point3;
+using protobuf::Text;
+using protobuf::Time;
+using protobuf::TrackInfo;
+using protobuf::VisibilityInfo;
 
-// Field numbers: include/nv.proto. What has its default value (0, "") is not written, as in proto3.
-void Text(pbf_writer* out, protozero::pbf_tag_type tag, std::string_view text) {
-  if (text.empty()) return;
-  if (IsUtf8(text)) {
-    out->add_string(tag, text.data(), text.size());
-  } else {
-    out->add_string(tag, Repaired(text));  // otherwise a reader would refuse the whole message
-  }
-}
-
-void Float(pbf_writer* out, protozero::pbf_tag_type tag, float value) {
-  if (value != 0) out->add_float(tag, value);
-}
-
-// Writes decimal digits without a temporary string.
-void NumberText(pbf_writer* out, protozero::pbf_tag_type tag, uint64_t number) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out->add_string(tag, digits.data(), static_cast<size_t>(end - digits.data()));
-}
-
-void Time(pbf_writer* out, protozero::pbf_tag_type tag, const Frame& frame, const Object* object) {
-  constexpr uint64_t kSecond = 1'000'000'000;
-  uint64_t time_ns = frame.time_ns;
-  if (object != nullptr && !object->timestamp.empty()) {
-    time_ns = ParseTime(object->timestamp).value_or(time_ns);
-  }
-  pbf_writer time(*out, tag);
-  if (time_ns >= kSecond) time.add_int64(1, static_cast<int64_t>(time_ns / kSecond));
-  if (time_ns % kSecond != 0) time.add_int32(2, static_cast<int32_t>(time_ns % kSecond));
-}
-
-// An element of a repeated field. protozero drops an empty submessage, which is right for a single
-// one (it then has its default value), but a list would lose an element.
-template <class Body>
-void Element(pbf_writer* parent, const std::string& buffer, protozero::pbf_tag_type tag,
-             const Body& body) {
-  const size_t before = buffer.size();
-  {
-    pbf_writer element(*parent, tag);
-    body(&element);
-  }
-  if (buffer.size() == before) parent->add_message(tag, "", 0);
-}
-
-void MapEntry(pbf_writer* out, protozero::pbf_tag_type tag, std::string_view key,
-              std::string_view value) {
-  pbf_writer entry(*out, tag);
-  Text(&entry, 1, key);
-  Text(&entry, 2, value);
-}
-
-void Map(pbf_writer* out, protozero::pbf_tag_type tag, std::span<const Attribute> attributes) {
-  for (size_t i = 0; i < attributes.size(); ++i) {
-    // A reader uses the last of two equal keys, whereas everywhere else the first one counts.
-    if (!SeenBefore(attributes, i)) MapEntry(out, tag, attributes[i].name, attributes[i].value);
-  }
-}
-
-// For both Coordinate and Location.
-void Point3(pbf_writer* out, protozero::pbf_tag_type tag, const std::optional<Triple>& triple) {
-  if (!triple) return;
-  pbf_writer point(*out, tag);
-  for (size_t i = 0; i < triple->size(); ++i) {
-    if ((*triple)[i] != 0) {
-      point.add_double(static_cast<protozero::pbf_tag_type>(i + 1), (*triple)[i]);
-    }
-  }
-}
-
-void BoundingBox(pbf_writer* out, const Frame& frame, const Object& object) {
-  const Box box = ScaledBox(frame, object);
-  pbf_writer bbox(*out, 2);
-  Float(&bbox, 1, box.left);
-  Float(&bbox, 2, box.top);
-  Float(&bbox, 3, box.left + box.width);
-  Float(&bbox, 4, box.top + box.height);
-}
-
-void Embedding(pbf_writer* out, const Frame& frame, const Object& object) {
-  if (object.embedding.count == 0 && object.embedding_info.count == 0) return;
-  const auto vector = frame.Part(frame.numbers, object.embedding);
-  pbf_writer embedding(*out, 6);
-  embedding.add_packed_float(1, vector.begin(), vector.end());
-  Map(&embedding, 2, frame.Part(frame.attributes, object.embedding_info));
+uint64_t TimeOf(const Frame& frame, const Object* object) {
+  if (object == nullptr || object->timestamp.empty()) return frame.time_ns;
+  return ParseTime(object->timestamp).value_or(frame.time_ns);
 }
 
 void Joint(pbf_writer* pose, const Keypoint& keypoint, const Scale& scale) {
@@ -122,7 +53,7 @@ void Pose(pbf_writer* out, const std::string& buffer, const Frame& frame, const 
   pbf_writer pose(*out, 7);
   Text(&pose, 1, object.pose_type);
   for (const Keypoint& keypoint : frame.Part(frame.keypoints, object.keypoints)) {
-    Joint(&pose, keypoint, scale);
+    if (IsSeen(object, keypoint)) Joint(&pose, keypoint, scale);
   }
   for (const Action& action : frame.Part(frame.actions, object.actions)) {
     Element(&pose, buffer, 3, [&](pbf_writer* part) {
@@ -151,17 +82,26 @@ void Direction(pbf_writer* out, const Frame& frame, const Object& object) {
 }
 
 void WriteObject(pbf_writer* out, const std::string& buffer, const Frame& frame,
-                 const Object& object) {
+                 const Object& object, std::string_view embedding_filter) {
   if (!object.id_text.empty()) {
     Text(out, 1, object.id_text);
   } else if (object.id) {
     NumberText(out, 1, *object.id);
   }
-  BoundingBox(out, frame, object);
+  {
+    pbf_writer bbox(*out, 2);
+    Corners(&bbox, ScaledBox(frame, object));
+    ExtendedBox(&bbox, frame, object);
+  }
   Text(out, 3, object.label);
-  Float(out, 4, object.confidence.value_or(0.0F));
+  Float(out, 4, KnownConfidence(object));
   Map(out, 5, frame.AttributesOf(object));
-  Embedding(out, frame, object);
+  if (object.track3d.count > 0) {
+    VisibilityInfo(out, frame.tracks3d[object.track3d.first].visibility);
+  }
+  TrackInfo(out, frame, object);
+  Embedding(out, 6, frame.Part(frame.numbers, object.embedding),
+            frame.Part(frame.attributes, object.embedding_info));
   Pose(out, buffer, frame, object);
   if (object.gaze) GazeOf(out, *object.gaze);
   if (!object.lip_activity.empty()) {
@@ -172,6 +112,7 @@ void WriteObject(pbf_writer* out, const std::string& buffer, const Frame& frame,
   Direction(out, frame, object);
   Point3(out, 12, object.coordinate);
   Point3(out, 13, object.location);
+  ExtendedObject(out, frame, object, embedding_filter);
 }
 
 void WritePlace(pbf_writer* parent, const PlaceInfo& place) {
@@ -222,6 +163,7 @@ std::string_view ProtobufWriter::SensorId(const msgconv::Frame& frame, const Obj
   const uint32_t group = GroupsOf(frame, object).sensor;
   const SensorInfo* sensor = config_->Sensor(group);
   if (sensor != nullptr && !sensor->id.empty()) return sensor->id;
+  if (const std::string_view given = GivenSensorId(frame); !given.empty()) return given;
   // A consumer must be able to tell cameras apart even without a configuration.
   sensor_number_ = std::to_string(group);
   return sensor_number_;
@@ -233,11 +175,14 @@ std::string_view ProtobufWriter::Frame(const msgconv::Frame& frame) {
   Text(&out, 1, "4.0");
   NumberText(&out, 2, frame.number);
   const Object* const first = frame.objects.empty() ? nullptr : &frame.objects.front();
-  Time(&out, 3, frame, first);
+  Time(&out, 3, TimeOf(frame, first));
   Text(&out, 4, SensorId(frame, first == nullptr ? Object() : *first));
   for (const Object& object : frame.objects) {
-    Element(&out, out_, 5, [&](pbf_writer* element) { WriteObject(element, out_, frame, object); });
+    Element(&out, out_, 5, [&](pbf_writer* element) {
+      WriteObject(element, out_, frame, object, embedding_filter_);
+    });
   }
+  ExtendedFrame(&out, out_, frame);
   return out_;
 }
 
@@ -248,7 +193,7 @@ std::string_view ProtobufWriter::Message(const msgconv::Frame& frame, const Obje
   uuid_.Next(id.data());
   out.add_string(1, id.data(), id.size());
   Text(&out, 2, "1.0");
-  Time(&out, 3, frame, &object);
+  Time(&out, 3, TimeOf(frame, &object));
   const Groups groups = GroupsOf(frame, object);
   if (const PlaceInfo* place = config_->Place(groups.place)) WritePlace(&out, *place);
   if (const SensorInfo* sensor = config_->Sensor(groups.sensor)) {
@@ -262,7 +207,7 @@ std::string_view ProtobufWriter::Message(const msgconv::Frame& frame, const Obje
   }
   {
     pbf_writer part(out, 7);
-    WriteObject(&part, out_, frame, object);
+    WriteObject(&part, out_, frame, object, embedding_filter_);
   }
   {
     pbf_writer event(out, 8);

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "msgconv/conv_config.h"
 #include "msgconv/identity.h"
@@ -16,7 +17,8 @@ namespace dsmsg::msgconv {
 class ProtobufWriter {
  public:
   /// `config` outlives the writer.
-  explicit ProtobufWriter(const ConvConfig* config) : config_(config) {}
+  ProtobufWriter(const ConvConfig* config, std::string embedding_filter)
+      : config_(config), embedding_filter_(std::move(embedding_filter)) {}
 
   /// nv.Frame with all objects. Valid until the next call, like the following.
   std::string_view Frame(const msgconv::Frame& frame);
@@ -28,6 +30,7 @@ class ProtobufWriter {
   std::string_view SensorId(const msgconv::Frame& frame, const Object& object);
 
   const ConvConfig* const config_;
+  const std::string embedding_filter_;  // see ConverterOptions
   UuidGenerator uuid_;
   std::string out_, sensor_number_;
 };

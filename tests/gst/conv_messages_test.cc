@@ -142,7 +142,7 @@ TEST(ConvMessages, EveryPropertyIsDescribed) {
     EXPECT_TRUE(specs[i]->flags & GST_PARAM_MUTABLE_READY) << specs[i]->name;
   }
   g_free(specs);
-  EXPECT_EQ(ours, 15);
+  EXPECT_EQ(ours, 16);
 }
 
 TEST(ConvMessages, DefaultsAreDeepStreams) {
@@ -162,12 +162,48 @@ TEST(ConvMessages, DefaultsAreDeepStreams) {
   EXPECT_EQ(config, nullptr);
 }
 
+TEST(ConvMessages, TheDialectFollowsTheNameOfTheElement) {
+  for (const auto& [name, dialect] : {std::pair("dsmsgconv", 0), std::pair("nvmsgconv", 1)}) {
+    const std::string properties = std::string(kEveryFrame) + "payload-type=minimal";
+    ConvHarness h(properties, name);
+    gint found = -1;
+    g_object_get(h.get(), "dialect", &found, nullptr);
+    EXPECT_EQ(found, dialect) << name;
+    GstBuffer* out = h.Push(PersonPicture());
+    const auto metas = MetasOf(out);
+    ASSERT_THAT(metas, SizeIs(1));
+    EXPECT_EQ(TextOf(*metas[0]).find(R"("version":"4.0")") != std::string::npos, dialect == 1);
+    gst_buffer_unref(out);
+  }
+  // Messages for whole frames are made of empty frames, too, and not of each object.
+  for (const auto& [properties, messages] :
+       {std::pair("dialect=deepstream payload-type=1 multiple-payloads=true", 1),
+        std::pair("dialect=deepstream payload-type=2", 1),
+        std::pair("dialect=deepstream payload-type=1 minimal-format=objects", 0),
+        std::pair("dialect=deepstream payload-type=0 dummy-payload=true", 0),
+        std::pair("dialect=dsmsg payload-type=1", 0),
+        std::pair("dialect=dsmsg payload-type=1 dummy-payload=true", 1)}) {
+    ConvHarness h(kEveryFrame + std::string(properties));
+    GstBuffer* out = h.Push(gst_buffer_new());
+    EXPECT_THAT(MetasOf(out), SizeIs(messages)) << properties;
+    gst_buffer_unref(out);
+  }
+  for (const auto& [properties, messages] :
+       {std::pair("dialect=deepstream payload-type=1", 0),
+        std::pair("dialect=deepstream payload-type=1 dummy-payload=true", 1)}) {
+    ConvHarness h(properties);  // with msg2p-newapi=false, messages of events
+    GstBuffer* out = h.Push(gst_buffer_new());
+    EXPECT_THAT(MetasOf(out), SizeIs(messages)) << properties;
+    gst_buffer_unref(out);
+  }
+}
+
 TEST(ConvMessages, EveryPropertyReadsBack) {
   ConvElement conv(
       "config=a msg2p-lib=b debug-payload-dir=c labels=d payload-type=257 minimal-format=1 "
       "events=2 "
       "comp-id=3 frame-interval=4 source-id=5 msg2p-newapi=1 multiple-payloads=1 dummy-payload=1 "
-      "min-confidence=0.5 rate=2.5");
+      "min-confidence=0.5 rate=2.5 dialect=deepstream");
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
            {"config", "a"},
            {"msg2p-lib", "b"},
@@ -186,10 +222,11 @@ TEST(ConvMessages, EveryPropertyReadsBack) {
     EXPECT_STREQ(g_value_get_string(&text), value) << name;
     g_value_unset(&text);
   }
-  gint format = 0, events = 0;
+  gint format = 0, events = 0, dialect = 0;
   gdouble confidence = 0, rate = 0;
   g_object_get(conv.get(), "minimal-format", &format, "events", &events, "min-confidence",
-               &confidence, "rate", &rate, nullptr);
+               &confidence, "rate", &rate, "dialect", &dialect, nullptr);
+  EXPECT_EQ(dialect, 1);
   EXPECT_EQ(format, 1);
   EXPECT_EQ(events, 2);
   EXPECT_EQ(confidence, 0.5);

@@ -30,10 +30,19 @@ FULL, MINIMAL, PROTOBUF = range(3)
 
 #: Field numbers as consumers of DeepStream's messages know them.
 NUMBERS = {
-    "Frame": "version id timestamp sensorId objects",
+    "Frame": "version id timestamp sensorId objects fov rois socialDistancing segmentation"
+    " interactions congestions info",
     "Object": "id bbox type confidence info embedding pose gaze lipActivity speed dir"
-    " coordinate location",
-    "Bbox": "leftX topY rightX bottomY",
+    " coordinate location bbox3d",
+    "Bbox": "leftX topY rightX bottomY embeddings confidence info",
+    "Bbox3d": "coordinates embeddings confidence info",
+    "TypeMetrics": "id type count coordinates objectIds info",
+    "Congestion": "id objectIds amount info",
+    "Segmentation": "mask info",
+    "Interaction": "id objectIds coordinates description info",
+    "SocialDistancing": "threshold proximityDetections clusters",
+    "Cluster": "points",
+    "Point2D": "x y",
     "Coordinate": "x y z",
     "Location": "lat lon alt",
     "Embedding": "vector info",
@@ -193,6 +202,38 @@ def test_frame(library: PayloadLibrary, pool: descriptor_pool.DescriptorPool) ->
     assert list(frame.objects[1].dir) == [90]
     assert not frame.objects[1].HasField("pose")
     assert not frame.objects[1].HasField("location")
+
+
+def test_extended_frame(pool: descriptor_pool.DescriptorPool) -> None:
+    """The frame that csrc/msgconv/tests/extended_test.cc writes."""
+    data = (ROOT / "csrc" / "msgconv" / "tests" / "data" / "extended.pb").read_bytes()
+    frame = parse(pool, "Frame", data)
+    assert frame.sensorId == "N1"
+    assert [(metric.type, metric.count) for metric in frame.fov] == [("Person", 2)]
+    assert [(roi.id, roi.count, list(roi.objectIds)) for roi in frame.rois] == [("dock", 1, ["5"])]
+    crowded = [(zone.id, zone.amount, list(zone.objectIds)) for zone in frame.congestions]
+    assert crowded == [("ramp", 1, ["5"]), ("dock", 0, [])]
+    assert list(frame.segmentation.mask) == [1, 1, 1, 0, 0, 2]
+    assert dict(frame.segmentation.info) == {"width": "3", "height": "2"}
+    assert dict(frame.info) == {
+        "line.door": "1",
+        "lineTotal.door": "12",
+        "sensorName": "north gate",
+    }
+    person, box = frame.objects
+    assert dict(person.info) == {
+        **{"visibility": "0.500000", "footLocation2D": "10.000000,20.000000"},
+        **{"footLocation3D": "-1.500000,2.500000", "convexHull": "1,2,3,4"},
+        **{"zones": "dock", "crowdedZones": "ramp", "lines": "door"},
+        **{"heading": "South", "state": "waiting"},
+    }
+    assert dict(person.bbox.info) == {"rotation": "12.5", "mask": "4x3:2,3,7"}
+    assert person.bbox.confidence == person.confidence == 0.625
+    assert [list(one.vector) for one in person.bbox.embeddings] == [[0.5, -0.25]]
+    assert list(person.bbox3d.coordinates) == list(range(1, 13))
+    assert person.bbox3d.confidence == 0.75
+    assert [list(one.vector) for one in person.bbox3d.embeddings] == [[1, 2, 3]]
+    assert box.confidence == 0
 
 
 def test_frame_without_configuration(

@@ -43,6 +43,31 @@ analytics0:
   version: 1.0
 )";
 
+TEST(ConvConfig, TheLibraryMayBeToldItsDialect) {
+  const auto parsed = [](const std::string& value) {
+    return ConvConfig::Parse("[message-converter]\ndialect=" + value + "\n", "c.txt");
+  };
+  EXPECT_EQ(parsed("dsmsg")->dialect(), Dialect::kDsmsg);
+  EXPECT_EQ(parsed("deepstream")->dialect(), Dialect::kDeepStream);
+  EXPECT_EQ(ConvConfig::Parse("[sensor0]\nid=a\n", "c.txt")->dialect(), std::nullopt);
+  ASSERT_FALSE(parsed("nvidia").ok());
+  EXPECT_THAT(parsed("nvidia").status().message(), HasSubstr("expected deepstream or dsmsg"));
+}
+
+// DeepStream's names of lidar data: one note, and none for its known keys.
+TEST(ConvConfig, AcceptsDataMaps) {
+  const auto config = ConvConfig::Parse(
+      "ds3d::datamap:\n  2d_objects_key: a\n  3d_objects_key: b\n  fused_detection_key: c\n"
+      "  lidar_data_key: d\n  lidar_element_size: 4\n  lidar_element_max_points: 100\n",
+      "c.yml");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  ASSERT_EQ(config->warnings().size(), 1U);
+  EXPECT_THAT(config->warnings()[0], HasSubstr("[ds3d::datamap] has no effect here"));
+  const auto other = ConvConfig::Parse("ds3d::datamap:\n  lidar: a\n", "c.yml");
+  ASSERT_TRUE(other.ok());
+  EXPECT_THAT(other->warnings().back(), HasSubstr("unknown key \"lidar\""));
+}
+
 TEST(ConfigYaml, ReadsTheSameGroups) {
   const ConvConfig config = Good(kYaml, "cam.yaml");
   EXPECT_THAT(config.warnings(), ElementsAre());

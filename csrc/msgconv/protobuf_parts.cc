@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "msgconv/protobuf_parts.h"
+
+#include <array>
+#include <charconv>
+
+#include "msgconv/model_parts.h"
+#include "msgconv/utf8.h"
+
+namespace dsmsg::msgconv::protobuf {
+namespace {
+
+// Without a temporary string.
+template <class T>
+void Digits(pbf_writer* out, pbf_tag_type tag, T number) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out->add_string(tag, digits.data(), static_cast<size_t>(end - digits.data()));
+}
+
+}  // namespace
+
+void Text(pbf_writer* out, pbf_tag_type tag, std::string_view text) {
+  if (text.empty()) return;
+  if (IsUtf8(text)) {
+    out->add_string(tag, text.data(), text.size());
+  } else {
+    out->add_string(tag, Repaired(text));  // otherwise a reader would refuse the whole message
+  }
+}
+
+void Float(pbf_writer* out, pbf_tag_type tag, float value) {
+  if (value != 0) out->add_float(tag, value);
+}
+
+void NumberText(pbf_writer* out, pbf_tag_type tag, int64_t number) { Digits(out, tag, number); }
+void NumberText(pbf_writer* out, pbf_tag_type tag, uint64_t number) { Digits(out, tag, number); }
+
+void Time(pbf_writer* out, pbf_tag_type tag, uint64_t time_ns) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  pbf_writer time(*out, tag);
+  if (time_ns >= kSecond) time.add_int64(1, static_cast<int64_t>(time_ns / kSecond));
+  if (time_ns % kSecond != 0) time.add_int32(2, static_cast<int32_t>(time_ns % kSecond));
+}
+
+void MapEntry(pbf_writer* out, pbf_tag_type tag, std::string_view key, std::string_view value) {
+  pbf_writer entry(*out, tag);
+  Text(&entry, 1, key);
+  Text(&entry, 2, value);
+}
+
+void Map(pbf_writer* out, pbf_tag_type tag, std::span<const Attribute> attributes) {
+  for (size_t i = 0; i < attributes.size(); ++i) {
+    // A reader uses the last of two equal keys, whereas everywhere else the first one counts.
+    if (!SeenBefore(attributes, i)) MapEntry(out, tag, attributes[i].name, attributes[i].value);
+  }
+}
+
+void Point3(pbf_writer* out, pbf_tag_type tag, const std::optional<Triple>& triple) {
+  if (!triple) return;
+  pbf_writer point(*out, tag);
+  for (size_t i = 0; i < triple->size(); ++i) {
+    if ((*triple)[i] != 0) point.add_double(static_cast<pbf_tag_type>(i + 1), (*triple)[i]);
+  }
+}
+
+void Corners(pbf_writer* bbox, const Box& box) {
+  Float(bbox, 1, box.left);
+  Float(bbox, 2, box.top);
+  Float(bbox, 3, box.left + box.width);
+  Float(bbox, 4, box.top + box.height);
+}
+
+void Embedding(pbf_writer* out, pbf_tag_type tag, std::span<const float> vector,
+               std::span<const Attribute> info) {
+  if (vector.empty() && info.empty()) return;
+  pbf_writer embedding(*out, tag);
+  embedding.add_packed_float(1, vector.begin(), vector.end());
+  Map(&embedding, 2, info);
+}
+
+}  // namespace dsmsg::msgconv::protobuf

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the schema of DeepStream has no place for. data/extended.pb is decoded by the stock runtime
+// of protobuf in tests/python/test_payloads.py; with DSMSG_WRITE_DATA=1 it is written anew.
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "json_check.h"
+#include "msgconv/converter.h"
+
+namespace dsmsg::msgconv {
+namespace {
+
+using dsmsg_test::At;
+using dsmsg_test::Keys;
+using dsmsg_test::KeysOf;
+using dsmsg_test::Number;
+using dsmsg_test::ParseJson;
+using dsmsg_test::Text;
+using testing::ElementsAre;
+
+Frame Warehouse() {
+  Frame frame;
+  frame.number = 7;
+  frame.time_ns = 1'705'314'600'123'456'789;
+  frame.source_name = "north gate";
+  frame.source_sensor = "N1";
+  frame.texts = {"dock", "ramp", "door"};
+  frame.runs = {2, 3, 7};
+  frame.numbers = {0.5F, -0.25F, 1, 2, 3};
+  frame.points = {{1, 2}, {3, 4}};
+  frame.masks = {{4, 3, {0, 3}}};
+  frame.boxes3d = {{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 0.75F, {2, 3}}};
+  frame.tracks3d = {{{10, 20}, {-1.5F, 2.5F}, {0, 2}, 0.5F}};
+  frame.classes = {1, 1, 1, 0, 0, 2};
+  frame.segmentation = Segmentation{3, 2, {0, 6}};
+  frame.counts = {{CountKind::kClass, "Person", 2}, {CountKind::kZone, "dock", 1},
+                  {CountKind::kCrowded, "ramp", 1}, {CountKind::kCrowded, "dock", 0},
+                  {CountKind::kLine, "door", 1},    {CountKind::kLineTotal, "door", 12}};
+  Object person;
+  person.id = 5;
+  person.label = "Person";
+  person.confidence = 0.625F;
+  person.box = {1, 2, 3, 4};
+  person.rotation = 12.5F;
+  person.embedding = {0, 2};
+  person.mask = person.box3d = person.track3d = {0, 1};
+  person.zones = {0, 1};
+  person.crowded_zones = {1, 1};
+  person.lines = {2, 1};
+  person.heading = "South";
+  person.state = "waiting";
+  Object box;
+  box.id = 6;
+  box.label = "Box";
+  box.confidence = -0.1F;  // seen by the tracker only
+  box.box3d = {0, 1};
+  frame.objects = {person, box};
+  return frame;
+}
+
+std::string Made(const ConverterOptions& options, const Frame& frame) {
+  const auto maker = MakeConverter(std::make_shared<ConvConfig>(), options);
+  EXPECT_GT(maker->Count(frame), 0U);
+  return std::string(maker->Render(frame, 0));
+}
+
+std::vector<double> Numbers(const rapidjson::Value& value) {
+  std::vector<double> numbers;
+  for (const auto& each : value.GetArray()) numbers.push_back(each.GetDouble());
+  return numbers;
+}
+
+TEST(Extended, HasItsKeysInJson) {
+  const auto document = ParseJson(Made({}, Warehouse()));
+  EXPECT_EQ(KeysOf(document), (Keys{"messageid", "mdsversion", "@timestamp", "sensor", "object",
+                                    "event", "videoPath", "counts"}));
+  EXPECT_EQ(Text(document, {"sensor", "id"}), "N1");
+  EXPECT_EQ(Text(document, {"sensor", "name"}), "north gate");
+  const auto& object = At(document, {"object"});
+  EXPECT_EQ(KeysOf(object),
+            (Keys{"id", "speed", "direction", "orientation", "person", "bbox", "embedding", "mask",
+                  "bbox3d", "SV3DT", "zones", "crowdedZones", "lines", "heading", "state"}));
+  EXPECT_EQ(Number(object, {"bbox", "rotation"}), 12.5);
+  EXPECT_EQ(KeysOf(At(object, {"mask"})), (Keys{"width", "height", "runs"}));
+  EXPECT_THAT(Numbers(At(object, {"mask", "runs"})), ElementsAre(2, 3, 7));
+  EXPECT_THAT(Numbers(At(object, {"bbox3d", "coordinates"})),
+              ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+  EXPECT_EQ(Number(object, {"bbox3d", "confidence"}), 0.75);
+  EXPECT_THAT(Numbers(At(object, {"bbox3d", "embedding_vector"})), ElementsAre(1, 2, 3));
+  EXPECT_EQ(Number(object, {"SV3DT", "visibility"}), 0.5);
+  EXPECT_THAT(Numbers(At(object, {"SV3DT", "footLocation2D"})), ElementsAre(10, 20));
+  EXPECT_THAT(Numbers(At(object, {"SV3DT", "footLocation3D"})), ElementsAre(-1.5, 2.5));
+  EXPECT_THAT(Numbers(At(object, {"SV3DT", "convexHull"})), ElementsAre(1, 2, 3, 4));
+  EXPECT_STREQ(At(object, {"zones"})[0].GetString(), "dock");
+  EXPECT_STREQ(At(object, {"crowdedZones"})[0].GetString(), "ramp");
+  EXPECT_STREQ(At(object, {"lines"})[0].GetString(), "door");
+  EXPECT_EQ(Text(object, {"heading"}), "South");
+  EXPECT_EQ(Text(object, {"state"}), "waiting");
+  const auto& counts = At(document, {"counts"});
+  ASSERT_EQ(counts.Size(), 6U);
+  EXPECT_EQ(Text(counts[1], {"kind"}), "zone");
+  EXPECT_EQ(Text(counts[1], {"name"}), "dock");
+  EXPECT_EQ(Text(counts[5], {"kind"}), "lineTotal");
+  EXPECT_EQ(Number(counts[5], {"value"}), 12);
+}
+
+TEST(Extended, HasItsKeysInMinimalJson) {
+  const auto document = ParseJson(Made({PayloadType::kMinimal}, Warehouse()));
+  EXPECT_EQ(KeysOf(document), (Keys{"messageid", "mdsversion", "@timestamp", "sensorId", "objects",
+                                    "counts", "segmentation"}));
+  EXPECT_EQ(Text(document, {"sensorId"}), "N1");
+  EXPECT_THAT(Numbers(At(document, {"segmentation", "runs"})), ElementsAre(1, 3, 0, 2, 2, 1));
+  const auto& objects = At(document, {"objects"});
+  EXPECT_EQ(KeysOf(objects[0]), (Keys{"id", "type", "confidence", "bbox", "mask", "bbox3d", "SV3DT",
+                                      "zones", "crowdedZones", "lines", "heading", "state"}));
+  EXPECT_EQ(Number(objects[1], {"confidence"}), 0);
+}
+
+TEST(Extended, TheConfigurationNamesTheCameraBetterThanTheSource) {
+  const auto config = ConvConfig::Parse("[sensor0]\nid=CAM\n", "cam.txt");
+  ASSERT_TRUE(config.ok());
+  const auto maker =
+      MakeConverter(std::make_shared<ConvConfig>(config.value()), {PayloadType::kMinimal});
+  Frame frame = Warehouse();
+  EXPECT_EQ(Text(ParseJson(maker->Render(frame, 0)), {"sensorId"}), "CAM");
+  frame.sensor_id = "of the event";
+  EXPECT_EQ(Text(ParseJson(maker->Render(frame, 0)), {"sensorId"}), "of the event");
+  frame.sensor_id = frame.source_sensor = {};
+  EXPECT_EQ(Text(ParseJson(Made({PayloadType::kMinimal}, frame)), {"sensorId"}), "north gate");
+}
+
+TEST(Extended, OfNamedClassesOnlyTheEmbeddingInSpaceIsKept) {
+  ConverterOptions options;
+  options.embedding_filter = "Forklift, Person";
+  EXPECT_TRUE(At(ParseJson(Made(options, Warehouse())), {"object", "bbox3d"})
+                  .HasMember("embedding_vector"));
+  options.embedding_filter = "Forklift,Box";
+  EXPECT_FALSE(At(ParseJson(Made(options, Warehouse())), {"object", "bbox3d"})
+                   .HasMember("embedding_vector"));
+}
+
+TEST(Extended, IsWhatTheStockRuntimeReads) {
+  const std::string path = std::string(DSMSG_MSGCONV_DATA) + "/extended.pb";
+  const std::string made = Made({PayloadType::kProtobuf}, Warehouse());
+  if (std::getenv("DSMSG_WRITE_DATA") != nullptr) std::ofstream(path, std::ios::binary) << made;
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_EQ(made, std::string(std::istreambuf_iterator<char>(file), {}));
+}
+
+}  // namespace
+}  // namespace dsmsg::msgconv

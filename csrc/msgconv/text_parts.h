@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers as C's printf writes them, in texts that are compared or split as text. Plain functions.
+#ifndef DSMSG_MSGCONV_TEXT_PARTS_H_
+#define DSMSG_MSGCONV_TEXT_PARTS_H_
+
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <string>
+
+namespace dsmsg::msgconv {
+
+/// As "%g": six digits.
+inline void AppendShort(std::string* out, double value) {
+  std::array<char, 32> text;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6)
+          .ptr;
+  out->append(text.data(), end);
+}
+
+/// As "%f": six digits after the point.
+inline void AppendFixed(std::string* out, double value) {
+  std::array<char, 512> text;  // DBL_MAX has 309 digits before the point
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, 6).ptr;
+  out->append(text.data(), end);
+}
+
+template <std::integral T>
+void AppendWhole(std::string* out, T value) {
+  std::array<char, 24> text;
+  out->append(text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr);
+}
+
+/// "1.000000,2.000000"
+inline void AppendPair(std::string* out, float x, float y) {
+  AppendFixed(out, static_cast<double>(x));
+  out->push_back(',');
+  AppendFixed(out, static_cast<double>(y));
+}
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_TEXT_PARTS_H_
