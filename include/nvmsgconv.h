@@ -8,9 +8,8 @@
  *
  * Structures: those of events have changed between releases of DeepStream; the ones here are of
  * 6.4 to 7.0. A program that uses DeepStream includes DeepStream's nvdsmeta_schema.h before this
- * file, whose structures then stand back. The library itself finds out which release is loaded in
- * the process and reads events accordingly (docs/payloads.md); the environment variable
- * DSMSG_DEEPSTREAM_VERSION ("8.0") says it where that cannot be found out.
+ * file, whose structures then stand back. The library itself asks the DeepStream that is loaded in
+ * the process for the size of its structures and reads events accordingly (docs/payloads.md).
  *
  * Threads: all functions may be called from any thread; calls with one context wait for each other.
  * Errors: a wrong argument gives NULL and one log line that says what to do.

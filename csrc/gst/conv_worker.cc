@@ -130,7 +130,7 @@ ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCo
 
 GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   ++counters_.buffers;
-  for (const uint32_t source : input_.Begin(buffer)) Convert(buffer, source);
+  for (const InputFrame& frame : input_.Begin(buffer)) Convert(buffer, frame);
   ReportRefusal();
   if (counters_.buffers == kPatience) ReportUnused();
   if (payloads_.empty()) return buffer;
@@ -151,16 +151,23 @@ GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   return buffer;
 }
 
-void ConvWorker::Convert(GstBuffer* buffer, uint32_t source_id) {
-  msgconv::SourceGate::Source& source = gate_.Find(source_id);
-  const bool admitted = gate_.AdmitFrame(source);
-  input_.Prepare(source_id, &frame_);
+/// Whether this frame's turn has come: by its own number, if the batch counts frames, so that the
+/// frames of all its cameras are chosen alike.
+bool ConvWorker::Admit(const InputFrame& which, msgconv::SourceGate::Source* source) const {
+  const bool counted = gate_.AdmitFrame(*source);
+  return which.number ? *which.number % std::max(settings_.frame_interval, 1U) == 0 : counted;
+}
+
+void ConvWorker::Convert(GstBuffer* buffer, const InputFrame& which) {
+  msgconv::SourceGate::Source& source = gate_.Find(which.source);
+  const bool admitted = Admit(which, &source);
+  input_.Prepare(which, &frame_);
   frame_.number = source.frames - 1;
-  counters_.found += input_.AddEvents(&frame_).found;
+  counters_.found += input_.AddEvents(which, &frame_).found;
   frame_.only_events = !settings_.new_api;
   const size_t attached = frame_.objects.size();
   if (settings_.new_api && (admitted || settings_.events != kEventsNone)) {
-    const InputReport report = input_.AddDetections(&frame_);
+    const InputReport report = input_.AddDetections(which, &frame_);
     counters_.found += report.found;
     ReportDetections(report);
     if (settings_.events != kEventsNone) KeepEvents(buffer, attached, admitted);
@@ -205,7 +212,8 @@ void ConvWorker::RenderAll(msgconv::SourceGate::Source* source) {
     Payload payload;
     payload.bytes.reset(g_bytes_new(bytes.data(), bytes.size()));
     payload.component = settings_.comp_id;
-    if (payload.component == kDsmsgAnyComponent) payload.component = maker_->ComponentId(frame_, i);
+    if (payload.component == 0 || payload.component == kDsmsgAnyComponent)
+      payload.component = maker_->ComponentId(frame_, i);
     payload.source = frame_.source_id;
     payload.time_ns = frame_.time_ns;
     payloads_.push_back(std::move(payload));
@@ -261,6 +269,10 @@ void ConvWorker::ReportDetections(const InputReport& report) {
 }
 
 void ConvWorker::ReportRefusal() {
+  if (const std::string note = input_.TakeNote(); !note.empty() && !told_note_) {
+    told_note_ = true;
+    GST_ELEMENT_INFO(element_, STREAM, FORMAT, ("%s", note.c_str()), ("%s", note.c_str()));
+  }
   if (told_refusal_ || input_.refusal().empty()) return;
   told_refusal_ = true;
   Warn(input_.refusal());
@@ -303,7 +315,7 @@ void ConvWorker::ReportFiltered() {
   const auto name = [&settings](bool set, const char* property) {
     if (set) settings += (settings.empty() ? "" : ", ") + std::string(property);
   };
-  name(settings_.comp_id != G_MAXUINT, "comp-id");
+  name(settings_.comp_id != 0 && settings_.comp_id != G_MAXUINT, "comp-id");
   name(settings_.events != kEventsNone, "events (which needs objects with a tracking id)");
   name(settings_.min_confidence > 0, "min-confidence");
   name(!settings_.msg2p_lib.empty(), "msg2p-lib");

@@ -55,7 +55,8 @@ class ConvWorker {
              std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
              std::unique_ptr<msgconv::PayloadMaker> maker);
 
-  void Convert(GstBuffer* buffer, uint32_t source_id);
+  void Convert(GstBuffer* buffer, const InputFrame& which);
+  bool Admit(const InputFrame& which, msgconv::SourceGate::Source* source) const;
   void KeepEvents(GstBuffer* buffer, size_t attached, bool admitted);
   void RenderAll(msgconv::SourceGate::Source* source);
   void WriteDebugFile(std::string_view payload, size_t index);
@@ -79,7 +80,7 @@ class ConvWorker {
   ConvCounters& counters_;
   // Each is said once.
   bool told_no_parameters_ = false, told_unnamed_ = false, told_debug_ = false,
-       told_refusal_ = false, told_unused_ = false;
+       told_refusal_ = false, told_unused_ = false, told_note_ = false;
 };
 
 }  // namespace dsmsg

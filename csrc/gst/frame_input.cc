@@ -26,22 +26,37 @@ void FrameInput::SetCaps(const GstCaps* caps) {
   }
 }
 
-const std::vector<uint32_t>& FrameInput::Begin(GstBuffer* buffer) {
+const std::vector<InputFrame>& FrameInput::Begin(GstBuffer* buffer) {
   buffer_ = buffer;
   has_batch_ = deepstream_.Find(buffer);
-  sources_.clear();
-  if (has_batch_) sources_ = deepstream_.sources();
-  if (sources_.empty()) sources_.push_back(settings_.source_id);
-  for (const uint32_t source : EventSources(buffer, settings_.source_id)) {
-    if (std::find(sources_.begin(), sources_.end(), source) == sources_.end())
-      sources_.push_back(source);
+  frames_.clear();
+  const size_t count = has_batch_ ? deepstream_.batch().size() : 0;
+  for (size_t i = 0; i < count; ++i) {
+    const msgconv::MetaReader& batch = deepstream_.batch();
+    frames_.push_back({batch.Source(i), i, batch.Number(i), batch.FrameMeta(i)});
   }
-  return sources_;
+  if (frames_.empty()) frames_.push_back({settings_.source_id});
+  // What belongs to the whole buffer goes to one frame: GStreamer's metadata to that of the only
+  // camera, events to the first of their camera.
+  const auto of = [this](uint32_t source) {
+    return std::find_if(frames_.begin(), frames_.end(),
+                        [source](const InputFrame& frame) { return frame.source == source; });
+  };
+  if (frames_.size() == 1) {
+    frames_.front().own_detections = true;
+  } else if (const auto frame = of(settings_.source_id); frame != frames_.end()) {
+    frame->own_detections = true;
+  }
+  for (const uint32_t source : EventSources(buffer, settings_.source_id)) {
+    if (of(source) == frames_.end()) frames_.push_back({source});
+    of(source)->own_events = true;
+  }
+  return frames_;
 }
 
-void FrameInput::Prepare(uint32_t source, Frame* frame) {
+void FrameInput::Prepare(const InputFrame& which, Frame* frame) {
   frame->Clear();
-  frame->source_id = source;
+  frame->source_id = which.source;
   frame->time_ns = 0;
   frame->width = caps_width_;
   frame->height = caps_height_;
@@ -54,10 +69,11 @@ void FrameInput::Prepare(uint32_t source, Frame* frame) {
   }
 }
 
-InputReport FrameInput::AddEvents(Frame* frame) {
+InputReport FrameInput::AddEvents(const InputFrame& which, Frame* frame) {
   InputReport report;
-  if (has_batch_ && !settings_.new_api) deepstream_.ReadEvents(frame);  // fills it anew
-  ReadEvents(buffer_, settings_.source_id, frame);
+  if (which.in_batch && !settings_.new_api)  // fills it anew
+    deepstream_.Accept(deepstream_.batch().ReadEvents(*which.in_batch, frame));
+  if (which.own_events) ReadEvents(buffer_, settings_.source_id, frame);
   report.found = frame->objects.size();
   auto& objects = frame->objects;
   objects.erase(std::remove_if(objects.begin(), objects.end(),
@@ -66,12 +82,11 @@ InputReport FrameInput::AddEvents(Frame* frame) {
   return report;
 }
 
-InputReport FrameInput::AddDetections(Frame* frame) {
+InputReport FrameInput::AddDetections(const InputFrame& which, Frame* frame) {
   InputReport report;
   const size_t first = frame->objects.size();
-  if (has_batch_) deepstream_.ReadObjects(frame);
-  // GStreamer's metadata belongs to the only camera of this buffer.
-  if (frame->source_id == settings_.source_id || (has_batch_ && sources_.size() == 1)) {
+  if (which.in_batch) deepstream_.Accept(deepstream_.batch().ReadObjects(*which.in_batch, frame));
+  if (which.own_detections) {
     const size_t first_region = frame->objects.size();
     report.without_parameters = ReadRegions(buffer_, frame).without_parameters;
     report.without_parameters -= ReadAnalytics(buffer_, first_region, frame);
@@ -82,7 +97,8 @@ InputReport FrameInput::AddDetections(Frame* frame) {
 }
 
 bool FrameInput::Wanted(const Object& object, bool detection) const {
-  if (settings_.comp_id != G_MAXUINT && object.component_id != msgconv::kAnyComponent &&
+  const bool all = settings_.comp_id == 0 || settings_.comp_id == G_MAXUINT;
+  if (!all && object.component_id != msgconv::kAnyComponent &&
       object.component_id != settings_.comp_id)
     return false;
   // Compared as floats; otherwise 0.7 would be less than 0.7.

@@ -8,6 +8,7 @@
 
 #include <gst/gst.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,16 @@ struct InputReport {
   std::optional<int64_t> unnamed_class;  // a class number that `labels` has no name for
 };
 
+/// A frame of a buffer.
+struct InputFrame {
+  uint32_t source = 0;
+  std::optional<size_t> in_batch{};  // its place in DeepStream's batch
+  std::optional<int64_t> number{};   // counted by the batch
+  const void* meta = nullptr;        // NvDsFrameMeta, if there is one
+  bool own_events = false;           // events of dsmsg_meta.h about this camera belong to it
+  bool own_detections = false;       // so does GStreamer's metadata
+};
+
 class FrameInput {
  public:
   /// Both outlive the input.
@@ -34,15 +45,18 @@ class FrameInput {
 
   void SetCaps(const GstCaps* caps);
   /// Examines the buffer, which must not change until its last frame has been used. Returns the
-  /// cameras it is about, each once; at least one.
-  const std::vector<uint32_t>& Begin(GstBuffer* buffer);
+  /// frames in it, at least one: those of DeepStream's batch as they are, also several of one
+  /// camera; then one for each other camera that an event is about.
+  const std::vector<InputFrame>& Begin(GstBuffer* buffer);
   /// Empties the frame and sets everything except its objects.
-  void Prepare(uint32_t source, msgconv::Frame* frame);
+  void Prepare(const InputFrame& which, msgconv::Frame* frame);
   /// Append to a prepared frame, in this order: attached event metadata; what detectors found.
-  InputReport AddEvents(msgconv::Frame* frame);
-  InputReport AddDetections(msgconv::Frame* frame);
+  InputReport AddEvents(const InputFrame& which, msgconv::Frame* frame);
+  InputReport AddDetections(const InputFrame& which, msgconv::Frame* frame);
   /// Why DeepStream's metadata was not read; "" if nothing was refused so far.
   const std::string& refusal() const { return deepstream_.refusal(); }
+  /// What a user should know about DeepStream's metadata; "" if nothing.
+  std::string TakeNote() { return deepstream_.batch().TakeNote(); }
 
  private:
   void Filter(size_t first, msgconv::Frame* frame, InputReport* report) const;
@@ -53,7 +67,7 @@ class FrameInput {
   DeepStreamReader deepstream_;
   GstBuffer* buffer_ = nullptr;
   bool has_batch_ = false;
-  std::vector<uint32_t> sources_;
+  std::vector<InputFrame> frames_;
   guint caps_width_ = 0, caps_height_ = 0;
 };
 

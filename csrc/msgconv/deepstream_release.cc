@@ -5,11 +5,14 @@
 #include <link.h>
 
 #include <charconv>
-#include <cstdlib>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <system_error>
 #include <vector>
+
+#include "msgconv/deepstream_layout.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -27,16 +30,38 @@ int AddPath(dl_phdr_info* info, size_t, void* data) {
   return 0;
 }
 
-std::optional<Release> AskLibrary(const std::string& path) {
+uint32_t ElementSize(const char* batch, size_t offset) {
+  const char* pool = nullptr;
+  std::memcpy(&pool, batch + offset, sizeof(pool));
+  uint32_t size = 0;
+  if (pool != nullptr) std::memcpy(&size, pool + deepstream::pool::kElementSize, sizeof(size));
+  return size;
+}
+
+/// Has the library make a batch and looks at the size of what it would hold.
+void AskSizes(void* library, DeepStream* found) {
+  using Create = void* (*)(unsigned frames);
+  using Destroy = int (*)(void* batch);
+  const auto create = reinterpret_cast<Create>(dlsym(library, "nvds_create_batch_meta"));
+  const auto destroy = reinterpret_cast<Destroy>(dlsym(library, "nvds_destroy_batch_meta"));
+  if (create == nullptr || destroy == nullptr) return;
+  void* const batch = create(1);
+  if (batch == nullptr) return;
+  const auto* bytes = static_cast<const char*>(batch);
+  found->frame_size = ElementSize(bytes, deepstream::batch::kFramePool);
+  found->object_size = ElementSize(bytes, deepstream::batch::kObjectPool);
+  destroy(batch);
+}
+
+void AskLibrary(const std::string& path, DeepStream* found) {
   const std::unique_ptr<void, int (*)(void*)> library(dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD),
                                                       [](void* handle) { return dlclose(handle); });
-  if (library == nullptr) return std::nullopt;
-  using Function = void (*)(unsigned* major, unsigned* minor);
-  const auto version = reinterpret_cast<Function>(dlsym(library.get(), "nvds_version"));
-  if (version == nullptr) return std::nullopt;
-  Release release;
-  version(&release.major, &release.minor);
-  return release;
+  if (library == nullptr) return;
+  if (found->object_size == 0) AskSizes(library.get(), found);
+  using Version = void (*)(unsigned* major, unsigned* minor);
+  const auto version = reinterpret_cast<Version>(dlsym(library.get(), "nvds_version"));
+  if (version == nullptr || found->release) return;
+  version(&found->release.emplace().major, &found->release->minor);
 }
 
 }  // namespace
@@ -59,21 +84,22 @@ std::optional<Release> ReleaseInPath(std::string_view path) {
   return ParseRelease(path.substr(0, path.find('/')));
 }
 
+std::string Text(Release release) {
+  return std::to_string(release.major) + '.' + std::to_string(release.minor);
+}
+
 DeepStream FindDeepStream() {
-  if (const char* said = std::getenv("DSMSG_DEEPSTREAM_VERSION"); said != nullptr && *said != 0) {
-    return {true, ParseRelease(said), std::string("DSMSG_DEEPSTREAM_VERSION=") + said};
-  }
   std::vector<std::string> paths;
   dl_iterate_phdr(AddPath, &paths);
   DeepStream found;
   for (const std::string& path : paths) {
     found.present = true;
     found.how = path;
+    AskLibrary(path, &found);
     std::error_code error;
     const std::filesystem::path real = std::filesystem::canonical(path, error);
-    found.release = AskLibrary(path);
     if (!found.release) found.release = ReleaseInPath(error ? path : real.string());
-    if (found.release) break;
+    if (found.release && found.object_size != 0) break;
   }
   return found;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which release of DeepStream this process uses, if any: its structures change between releases.
-// Plain functions and values; any thread.
+// Which DeepStream this process uses, if any: its structures change between releases. Its library
+// is asked for the sizes of its structures, so that no setting can be wrong. Plain functions and
+// values; any thread.
 #ifndef DSMSG_MSGCONV_DEEPSTREAM_RELEASE_H_
 #define DSMSG_MSGCONV_DEEPSTREAM_RELEASE_H_
 
 #include <compare>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,9 +20,10 @@ struct Release {
 };
 
 struct DeepStream {
-  bool present = false;            // its metadata libraries are loaded
-  std::optional<Release> release;  // where it can be told
-  std::string how;                 // how it was told, for messages
+  bool present = false;                    // its metadata libraries are loaded
+  size_t frame_size = 0, object_size = 0;  // of their structures; 0: the library cannot be asked
+  std::optional<Release> release;          // where it can be told
+  std::string how;                         // the library, for messages
 };
 
 /// "7.0", "8.0.1"; nullopt if it is not a version.
@@ -28,8 +31,11 @@ std::optional<Release> ParseRelease(std::string_view text);
 /// The release in the path of a library: ".../deepstream-7.0/lib/libnvds_meta.so".
 std::optional<Release> ReleaseInPath(std::string_view path);
 
-/// Looks at the environment variable DSMSG_DEEPSTREAM_VERSION and at the libraries of the process.
-/// Libraries may be loaded later, so ask when it matters and keep the answer.
+/// "7.0".
+std::string Text(Release release);
+
+/// Looks at the libraries of the process. Libraries may be loaded later, so ask when it matters and
+/// keep the answer.
 DeepStream FindDeepStream();
 
 }  // namespace dsmsg::msgconv

@@ -3,8 +3,10 @@
 
 #include <glib.h>
 
+#include <array>
 #include <cstring>
 
+#include "msgconv/deepstream_layout.h"
 #include "msgconv/identity.h"
 #include "msgconv/joint_names.h"
 
@@ -16,8 +18,9 @@ constexpr uint64_t kUntracked = UINT64_MAX;
 // More than any sane length, so that a bogus structure is not walked to its end.
 constexpr unsigned kMostValues = 1U << 20;
 
+/// "" for NULL, and for a number that an event with the wrong objType has there.
 std::string_view View(const char* text) {
-  return text == nullptr ? std::string_view() : std::string_view(text);
+  return reinterpret_cast<uintptr_t>(text) < 4096 ? std::string_view() : std::string_view(text);
 }
 
 // The tail moves between releases: read by offset, not through the structure.
@@ -34,6 +37,11 @@ T Copy(const char* from) {
   T value;
   std::memcpy(&value, from, sizeof(value));
   return value;
+}
+
+// Not as an enumeration, which may not have just any value.
+int ObjectTypeOf(const NvDsEventMsgMeta& meta) {
+  return Copy<int>(reinterpret_cast<const char*>(&meta) + offsetof(NvDsEventMsgMeta, objType));
 }
 
 EventType EventOf(int type) {
@@ -97,8 +105,13 @@ std::optional<Triple> TripleUnlessZero(double a, double b, double c) {
   return Triple{a, b, c};
 }
 
-void AddText(const char* name, const char* value, Frame* frame) {
-  if (value != nullptr && *value != '\0') frame->attributes.push_back({name, value, {}});
+/// Field `index` of a class (object_class.h) is `value`.
+void AddText(unsigned index, const char* name, const char* value, Frame* frame) {
+  if (View(value).data() == nullptr) {
+    frame->event_metas.back().null_fields |= static_cast<uint16_t>(1U << index);
+  } else if (*value != '\0') {
+    frame->attributes.push_back({name, value, {}});
+  }
 }
 
 void AddMask(const GList* polygons, Frame* frame, Object* object) {
@@ -124,7 +137,6 @@ void AddPose(const NvDsJoints& pose, Frame* frame, Object* object) {
   object->keypoints.first = static_cast<uint32_t>(frame->keypoints.size());
   for (size_t i = 0; i < static_cast<size_t>(pose.num_joints) && i < kMostValues; ++i) {
     const NvDsJoint& joint = pose.joints[i];
-    if (joint.confidence <= 0) continue;
     const Triple position = {static_cast<double>(joint.x), static_cast<double>(joint.y),
                              static_cast<double>(joint.z)};
     frame->keypoints.push_back(
@@ -182,34 +194,34 @@ void EventReader::ReadClass(const char* ext, unsigned size, int object_type, Fra
   }
   if (kind == ObjectKind::kVehicle) {
     const auto vehicle = Copy<NvDsVehicleObject>(ext);
-    AddText("type", vehicle.type, frame);
-    AddText("make", vehicle.make, frame);
-    AddText("model", vehicle.model, frame);
-    AddText("color", vehicle.color, frame);
-    AddText("licenseState", vehicle.region, frame);
-    AddText("license", vehicle.license, frame);
+    AddText(0, "type", vehicle.type, frame);
+    AddText(1, "make", vehicle.make, frame);
+    AddText(2, "model", vehicle.model, frame);
+    AddText(3, "color", vehicle.color, frame);
+    AddText(4, "licenseState", vehicle.region, frame);
+    AddText(5, "license", vehicle.license, frame);
   } else if (kind == ObjectKind::kPerson) {
     const auto person = Copy<NvDsPersonObject>(ext);
     AddNumber("age", person.age, frame);
-    AddText("gender", person.gender, frame);
-    AddText("hair", person.hair, frame);
-    AddText("cap", person.cap, frame);
-    AddText("apparel", person.apparel, frame);
+    AddText(1, "gender", person.gender, frame);
+    AddText(2, "hair", person.hair, frame);
+    AddText(3, "cap", person.cap, frame);
+    AddText(4, "apparel", person.apparel, frame);
   } else if (kind == ObjectKind::kFace) {
     const auto face = Copy<NvDsFaceObject>(ext);
     AddNumber("age", face.age, frame);
-    AddText("gender", face.gender, frame);
-    AddText("hair", face.hair, frame);
-    AddText("cap", face.cap, frame);
-    AddText("glasses", face.glasses, frame);
-    AddText("facialhair", face.facialhair, frame);
-    AddText("name", face.name, frame);
-    AddText("eyecolor", face.eyecolor, frame);
+    AddText(1, "gender", face.gender, frame);
+    AddText(2, "hair", face.hair, frame);
+    AddText(3, "cap", face.cap, frame);
+    AddText(4, "glasses", face.glasses, frame);
+    AddText(5, "facialhair", face.facialhair, frame);
+    AddText(6, "name", face.name, frame);
+    AddText(7, "eyecolor", face.eyecolor, frame);
   } else {
     const auto product = Copy<NvDsProductObject>(ext);
-    AddText("brand", product.brand, frame);
-    AddText("type", product.type, frame);
-    AddText("shape", product.shape, frame);
+    AddText(0, "brand", product.brand, frame);
+    AddText(1, "type", product.type, frame);
+    AddText(2, "shape", product.shape, frame);
   }
   if (mask) AddMask(At<const GList*>(ext, shape->mask), frame, &frame->objects.back());
 }
@@ -224,6 +236,7 @@ void EventReader::ReadTail(const char* meta, int object_type, Frame* frame, Obje
   object->first_attribute = static_cast<uint32_t>(frame->attributes.size());
   const auto* ext = At<const char*>(meta, tail_.ext_msg);
   const auto size = At<unsigned>(meta, tail_.ext_msg_size);
+  frame->event_metas.back().has_ext = ext != nullptr && size > 0;
   if (ext != nullptr && size > 0) ReadClass(ext, size, object_type, frame);
   object->attribute_count =
       static_cast<uint32_t>(frame->attributes.size()) - object->first_attribute;
@@ -231,21 +244,69 @@ void EventReader::ReadTail(const char* meta, int object_type, Frame* frame, Obje
   const auto embedding = At<NvDsEmbedding>(meta, tail_.embedding);
   object->embedding =
       Append<float>(embedding.embedding_vector, embedding.embedding_length, &frame->numbers);
+  ReadTrack(meta, frame, object);
+}
+
+/// The box and the feet of a body that is tracked in space.
+void EventReader::ReadTrack(const char* meta, Frame* frame, Object* object) const {
+  // In 9.1 it stands alone, before that it is a part of the track.
+  const bool tracked = tail_.has_track != kNotThere && At<uint8_t>(meta, tail_.has_track) != 0;
+  frame->event_metas.back().visibility = At<float>(meta, tail_.visibility);
+  if (!tracked) return;
+  Track3d track;
+  track.ground = At<Point>(meta, tail_.feet);
+  track.feet = At<Point>(meta, tail_.feet + sizeof(Point));
+  track.visibility = frame->event_metas.back().visibility;
+  const auto hull = At<NvDsConvexHull>(meta, tail_.hull);
+  if (hull.points != nullptr && hull.numFilled <= kMostValues / 2) {
+    track.hull = {static_cast<uint32_t>(frame->points.size()), hull.numFilled};
+    for (unsigned i = 0; i < hull.numFilled; ++i) {
+      frame->points.push_back(
+          {static_cast<float>(hull.points[2 * i]), static_cast<float>(hull.points[2 * i + 1])});
+    }
+  }
+  object->track3d = {static_cast<uint32_t>(frame->tracks3d.size()), 1};
+  frame->tracks3d.push_back(track);
+  if (tail_.box3d == kNotThere) return;
+  Box3d box;
+  box.values = At<std::array<float, 12>>(meta, tail_.box3d);
+  box.confidence = At<float>(meta, tail_.box3d + deepstream::box3d::kScore);
+  object->box3d = {static_cast<uint32_t>(frame->boxes3d.size()), 1};
+  frame->boxes3d.push_back(box);
+}
+
+void EventReader::AddMeta(const NvDsEventMsgMeta& meta, Frame* frame, Object* object) const {
+  EventMeta event;
+  event.object_type = ObjectTypeOf(meta);
+  if (tail_.product >= 0 && event.object_type == tail_.product) {
+    event.object_type = kTail8.product;
+  } else if (tail_.product >= 0 && event.object_type == tail_.product_ext) {
+    event.object_type = kTail8.product_ext;
+  }
+  event.frame_id = meta.frameId;
+  event.confidence = meta.confidence;
+  event.object_id = View(meta.objectId);
+  event.sensor_str = View(meta.sensorStr);
+  object->is_event = true;
+  object->event_meta = {static_cast<uint32_t>(frame->event_metas.size()), 1};
+  frame->event_metas.push_back(event);
 }
 
 void EventReader::ReadEvent(const NvDsEventMsgMeta& meta, Frame* frame) {
-  const int object_type = meta.objType;
+  const int object_type = ObjectTypeOf(meta);
   const KindName kind = KindOf(object_type, tail_);
   frame->objects.emplace_back();
   Object* const object = &frame->objects.back();
+  AddMeta(meta, frame, object);
   object->kind = kind.kind;
   object->label = View(meta.objectId).empty() ? kind.label : View(meta.objectId);
   object->label_id = meta.objClassId;
   if (meta.trackingId != kUntracked) object->id = meta.trackingId;
   object->confidence = static_cast<float>(meta.confidence);
   object->box = {meta.bbox.left, meta.bbox.top, meta.bbox.width, meta.bbox.height};
-  object->event = EventOf(meta.type);
-  if (static_cast<int>(meta.type) == NVDS_EVENT_CUSTOM) object->event_type = "custom";
+  const auto type = Copy<int>(reinterpret_cast<const char*>(&meta));
+  object->event = EventOf(type);
+  if (type == NVDS_EVENT_CUSTOM) object->event_type = "custom";
   object->location = TripleUnlessZero(meta.location.lat, meta.location.lon, meta.location.alt);
   object->coordinate = TripleUnlessZero(meta.coordinate.x, meta.coordinate.y, meta.coordinate.z);
   object->signature =

@@ -41,8 +41,7 @@ void TellRelease(const DeepStream& deepstream, const EventTail& tail) {
   if (tail.video_path == kNotThere) {
     Msg2pLog().Warn("the events of DeepStream " + release + " (" + deepstream.how +
                     ") are only partly known: videoPath, otherAttrs, the class's own fields "
-                    "(extMsg), pose and embedding are not read. If their structure matches another "
-                    "release, set DSMSG_DEEPSTREAM_VERSION, e.g. to 7.0 or 8.0");
+                    "(extMsg), pose and embedding are not read");
   } else {
     Msg2pLog().Info("reading events as DeepStream " + release + " has them (" + deepstream.how +
                     ")");

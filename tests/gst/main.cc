@@ -3,7 +3,12 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cstdlib>
+#include <string>
+
+#include "nvidia.h"
 
 // GLib makes its table of quarks in its library's constructor, and leaves it behind on purpose once
 // there are more than 2048 of them (readers take no lock). Only whole stacks show that it is the
@@ -15,7 +20,23 @@ extern "C" __attribute__((visibility("default"))) const char* __lsan_default_sup
   return "leak:ld-linux\n";
 }
 
+namespace {
+
+/// NVIDIA's libraries need each other by file name: the loader looks for them only where its
+/// environment said when the program began, so it begins again.
+void LetLoaderFindNvidia(char** argv) {
+  const char* const before = getenv("LD_LIBRARY_PATH");
+  const std::string paths = before == nullptr ? "" : before;
+  const std::string folder = dsmsg_test::nvidia::Folder();
+  if (folder.empty() || paths.find(folder) != std::string::npos) return;
+  setenv("LD_LIBRARY_PATH", (folder + (paths.empty() ? "" : ":") + paths).c_str(), 1);
+  execv("/proc/self/exe", argv);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  LetLoaderFindNvidia(argv);
   testing::InitGoogleTest(&argc, argv);
   setenv("GST_REGISTRY", DSMSG_TEST_REGISTRY, 0);
   setenv("DSMSG_LIB_DIR", DSMSG_TEST_FAKE_DIR, 1);

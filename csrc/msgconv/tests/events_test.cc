@@ -3,7 +3,10 @@
 #include <glib.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include "json_check.h"
 #include "msgconv/converter.h"
@@ -106,8 +109,9 @@ TEST(EventReader, ReadsEveryField) {
   EXPECT_EQ(frame.texts, (std::vector<std::string_view>{"other"}));
   EXPECT_EQ(AttributeText(frame, car),
             "type=sedan make=Bugatti model=M color=blue licenseState=CA license=444 ");
-  ASSERT_EQ(frame.keypoints.size(), 1U);  // those with a confidence
-  EXPECT_EQ(frame.keypoints[0].name, "neck");
+  ASSERT_EQ(frame.keypoints.size(), 18U);  // also those that are not seen
+  EXPECT_EQ(frame.keypoints[0].confidence, 0);
+  EXPECT_EQ(frame.keypoints[1].name, "neck");
   EXPECT_EQ(car.pose_type, "pose2D");
   EXPECT_EQ(frame.numbers, (std::vector<float>{1.5F, -2.5F}));
   EXPECT_EQ(reader.TakeNote(), "");
@@ -193,21 +197,41 @@ TEST(EventReader, AnUnknownReleaseIsReadAsFarAsItIsCertain) {
   EXPECT_EQ(frame.attributes.size(), 0U);
 }
 
-TEST(EventTail, FollowsTheRelease) {
+EventTail TailOf(size_t frame_size, size_t object_size, std::optional<Release> release) {
+  return EventTailOf({true, frame_size, object_size, release, "test"}).value();
+}
+
+TEST(EventTail, SizesSayTheFamilyAndTheReleaseDecidesWithinIt) {
+  EXPECT_EQ(TailOf(200, 544, {}).pose, kNotThere);
+  EXPECT_EQ(TailOf(200, 544, Release{6, 1}).pose, kNotThere);
+  EXPECT_EQ(TailOf(200, 544, Release{6, 2}).pose, kTail62.pose);
+  EXPECT_EQ(TailOf(200, 544, Release{6, 2}).has_track, kNotThere);
+  EXPECT_EQ(TailOf(200, 544, Release{7, 1}).has_track, kTail7.has_track);
+  EXPECT_EQ(TailOf(232, 544, {}).visibility, kTail8.visibility);
+  EXPECT_EQ(TailOf(232, 552, {}).product, 11);
+  EXPECT_EQ(TailOf(232, 552, {}).visibility, kNotThere);
+  EXPECT_EQ(TailOf(232, 552, Release{9, 0}).visibility, kTail8.visibility);
+  EXPECT_EQ(TailOf(232, 552, Release{9, 1}).visibility, kTail91.visibility);
+  // A release that contradicts the sizes does not count.
+  EXPECT_EQ(TailOf(200, 544, Release{9, 1}).video_path, kTail6.video_path);
+  EXPECT_EQ(TailOf(232, 552, Release{7, 0}).video_path, kTail9.video_path);
+  EXPECT_EQ(TailOf(240, 560, Release{9, 1}).video_path, kNotThere);
+}
+
+TEST(EventTail, FollowsTheReleaseWhereTheLibraryCannotBeAsked) {
   const auto of = [](unsigned major, unsigned minor) {
-    return EventTailOf({true, Release{major, minor}, "test"});
+    return EventTailOf({true, 0, 0, Release{major, minor}, "test"});
   };
   EXPECT_FALSE(of(5, 1).ok());
   EXPECT_THAT(of(5, 1).status().message(), HasSubstr("DeepStream 5.1 (test) is older than 6.0"));
   EXPECT_EQ(of(6, 1)->pose, kNotThere);
   EXPECT_EQ(of(6, 4)->pose, kTail7.pose);
-  EXPECT_EQ(of(7, 0)->video_path, kTail7.video_path);
-  EXPECT_EQ(of(7, 1)->video_path, kNotThere);
+  EXPECT_EQ(of(7, 1)->video_path, kTail7.video_path);
   EXPECT_EQ(of(8, 0)->video_path, kTail8.video_path);
   EXPECT_EQ(of(9, 1)->product, 11);
   EXPECT_EQ(of(10, 0)->video_path, kNotThere);
   EXPECT_EQ(EventTailOf({})->video_path, kTail7.video_path);
-  EXPECT_EQ(EventTailOf({true, {}, ""})->video_path, kNotThere);
+  EXPECT_EQ(EventTailOf({true, 0, 0, {}, ""})->video_path, kNotThere);
 }
 
 TEST(DeepStreamRelease, ReadsVersions) {
@@ -219,10 +243,37 @@ TEST(DeepStreamRelease, ReadsVersions) {
   EXPECT_EQ(ReleaseInPath("/opt/nvidia/deepstream/deepstream-7.1/lib/libnvds_meta.so"),
             (Release{7, 1}));
   EXPECT_EQ(ReleaseInPath("/usr/lib/libnvds_meta.so"), std::nullopt);
+  setenv("DSMSG_DEEPSTREAM_VERSION", "8.0", 1);  // no variable says what is not there
   EXPECT_FALSE(FindDeepStream().present);
-  setenv("DSMSG_DEEPSTREAM_VERSION", "8.0", 1);
-  EXPECT_EQ(FindDeepStream().release, (Release{8, 0}));
   unsetenv("DSMSG_DEEPSTREAM_VERSION");
+}
+
+// The structures of 9.0 and 9.1 have the same size; tracking in space is at other places.
+TEST(EventTail, TrackingInSpaceIsReadWhereTheReleaseHasIt) {
+  int hull[] = {1, 2, 3, 4};
+  for (const EventTail& tail : {kTail7, kTail8, kTail9, kTail91}) {
+    std::vector<char> room(kEventBytes);
+    const auto set = [&room](size_t offset, auto value) {
+      if (offset != kNotThere) std::memcpy(room.data() + offset, &value, sizeof(value));
+    };
+    set(tail.has_track, true);
+    set(tail.feet, std::array<float, 4>{5, 6, 7, 8});
+    set(tail.visibility, 0.25F);
+    set(tail.hull, NvDsConvexHull{hull, 2});
+    set(tail.box3d, std::array<float, 13>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0.5F});
+    EventReader reader(tail);
+    const Frame frame = ReadOne(reinterpret_cast<NvDsEventMsgMeta*>(room.data()), &reader);
+    ASSERT_EQ(frame.objects[0].track3d.count, 1U);
+    const Track3d& track = frame.tracks3d[0];
+    EXPECT_EQ(track.ground.x, 5);
+    EXPECT_EQ(track.feet.y, 8);
+    EXPECT_EQ(track.hull.count, tail.hull == kNotThere ? 0U : 2U);
+    EXPECT_EQ(track.visibility, tail.visibility == kNotThere ? 0 : 0.25F);
+    EXPECT_EQ(frame.objects[0].box3d.count, tail.box3d == kNotThere ? 0U : 1U);
+    if (tail.box3d == kNotThere) continue;
+    EXPECT_EQ(frame.boxes3d[0].values[11], 12);
+    EXPECT_EQ(frame.boxes3d[0].confidence, 0.5F);
+  }
 }
 
 // What a library compiled for one release reads of our events, it reads in the other's place too.

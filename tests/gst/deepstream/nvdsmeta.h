@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands for DeepStream's headers in the test of csrc/gst/deepstream_check.cc: the names that
- * it looks at, in structures of the same layout. */
+ * it looks at, in structures of the same layout. DSMSG_TEST_RELEASE: 60, 70, 80, 90 or 91. */
 #ifndef DSMSG_TESTS_NVDSMETA_H_
 #define DSMSG_TESTS_NVDSMETA_H_
 
@@ -18,8 +18,22 @@ typedef enum {
   NVDS_LABEL_INFO_META,
   NVDS_USER_META,
   NVDS_PAYLOAD_META,
-  NVDS_EVENT_MSG_META
+  NVDS_EVENT_MSG_META,
+#if DSMSG_TEST_RELEASE >= 80
+  NVDS_AUDIO_BATCH_META = 25,
+  NVDS_AUDIO_FRAME_META,
+  NVDS_CUSTOM_MSG_BLOB = 29
+#else
+  NVDS_AUDIO_BATCH_META = 16,
+  NVDS_AUDIO_FRAME_META,
+  NVDS_CUSTOM_MSG_BLOB = 20
+#endif
 } NvDsMetaType;
+
+typedef struct {
+  NvDsMetaType meta_type;
+  guint max_elements_in_pool, element_size, empty, full;
+} NvDsMetaPool;
 
 typedef struct {
   void* batch_meta;
@@ -30,9 +44,14 @@ typedef struct {
 typedef struct {
   NvDsBaseMeta base_meta;
   guint max_frames_in_batch, num_frames_in_batch;
-  void* pools[6];
+  NvDsMetaPool *frame_meta_pool, *obj_meta_pool, *pools[4];
   GList *frame_meta_list, *batch_user_meta_list;
 } NvDsBatchMeta;
+
+typedef struct {
+  guint source_id;
+  const char *uri, *sensor_id, *sensor_name;
+} NvDsSensorInfo_meta;
 
 typedef struct {
   NvDsBaseMeta base_meta;
@@ -41,17 +60,31 @@ typedef struct {
   guint64 buf_pts, ntp_timestamp;
   guint source_id;
   gint surfaces;
-  guint source_frame_width, source_frame_height, surface[2], objects;
+  guint source_frame_width, source_frame_height, surface[2], num_obj_meta;
   gboolean inferred;
   GList *obj_meta_list, *display_meta_list, *frame_user_meta_list;
   gint64 misc[4];
   guint pipeline_width, pipeline_height;
+#if DSMSG_TEST_RELEASE >= 80
+  NvDsSensorInfo_meta sensorInfo_meta;
+#endif
+  gint64 reserved[4];
 } NvDsFrameMeta;
 
 typedef struct {
   float left, top, width, height;
-  char rest[104];
+  double rest[11];
+#if DSMSG_TEST_RELEASE >= 90
+  float rotation_angle;
+#endif
 } NvOSD_RectParams;
+
+typedef struct {
+  float* data;
+  guint size;
+  float threshold;
+  guint width, height;
+} NvOSD_MaskParams;
 
 typedef struct {
   NvDsBaseMeta base_meta;
@@ -60,9 +93,11 @@ typedef struct {
   guint64 object_id;
   float boxes[8], confidence, tracker_confidence;
   NvOSD_RectParams rect_params;
-  char mask_and_text[112];
+  NvOSD_MaskParams mask_params;
+  double text_params[13];
   char obj_label[MAX_LABEL_SIZE];
-  GList* classifier_meta_list;
+  GList *classifier_meta_list, *obj_user_meta_list;
+  gint64 misc[8];
 } NvDsObjectMeta;
 
 typedef struct {
@@ -70,6 +105,7 @@ typedef struct {
   guint num_labels;
   gint unique_component_id;
   GList* label_info_list;
+  const char* classifier_type;
 } NvDsClassifierMeta;
 
 typedef struct {

@@ -1,11 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See nvdsmeta.h. */
-#ifndef DSMSG_TESTS_NVDSMETA_SCHEMA_H_
-#define DSMSG_TESTS_NVDSMETA_SCHEMA_H_
+/* See nvdsmeta.h. The guard is DeepStream's: nvmsgconv.h looks for it. */
+#ifndef NVDSMETA_H_
+#define NVDSMETA_H_
+
+#include <glib.h>
+#include <stdint.h>
+
+typedef enum { NVDS_EVENT_ENTRY } NvDsEventType;
+typedef enum { NVDS_PAYLOAD_DEEPSTREAM } NvDsPayloadType;
+
+typedef struct {
+  gint* points;
+  guint numFilled;
+} NvDsConvexHull;
+
+typedef struct {
+  float boxes_3d[12], scores_3d;
+  char *labels_3d, *embedding_filter;
+  float cls_scores;
+  guint instance_ids;
+  void* instance_feats;
+  char* ocr_label;
+} NvDsBbox3dObject;
+
+typedef struct {
+  float ptWorldFeet[2], ptImgFeet[2];
+#if DSMSG_TEST_RELEASE < 91
+  float visibility;
+#endif
+  NvDsConvexHull convexHull;
+#if DSMSG_TEST_RELEASE >= 80
+  NvDsBbox3dObject bbox3d;
+#endif
+} NvDs3DTracking;
+
+typedef struct {
+  int type_and_more[36];
+  char* sensorStr;
+#if DSMSG_TEST_RELEASE >= 80
+  char entries[100][136];
+  int count;
+  void* more[8];
+  void* segmentation;
+#endif
+  char *otherAttrs, *videoPath;
+  void* extMsg;
+  guint extMsgSize;
+#if DSMSG_TEST_RELEASE >= 70
+  void* pose[2];
+  void* embedding[2];
+  bool has3DTracking;
+  NvDs3DTracking singleView3DTracking;
+#endif
+#if DSMSG_TEST_RELEASE >= 91
+  float visibility;
+#endif
+} NvDsEventMsgMeta;
+
+typedef struct {
+  NvDsEventType eventType;
+  NvDsEventMsgMeta* metadata;
+} NvDsEvent;
+
+typedef struct {
+  void* message;
+  guint size;
+} NvDsCustomMsgInfo;
 
 typedef struct {
   void* payload;
   unsigned payloadSize, componentId;
 } NvDsPayload;
 
-#endif /* DSMSG_TESTS_NVDSMETA_SCHEMA_H_ */
+#endif /* NVDSMETA_H_ */

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+// MetaReader: objects, and what is attached to them and to frames.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "msgconv/deepstream_analytics.h"
+#include "msgconv/deepstream_memory.h"
+#include "msgconv/meta_reader.h"
+
+namespace dsmsg::msgconv {
+
+namespace ds = deepstream;
+using ds::Address;
+using ds::At;
+using ds::Plausible;
+
+namespace {
+
+// More cannot be meant.
+constexpr uint32_t kMostNumbers = 1 << 16;  // of an embedding, of points
+constexpr uint32_t kMostPixels = 1 << 24;   // of a mask
+constexpr uint32_t kLongestText = 1 << 24;  // of a custom message
+
+template <class T>
+Range Append(Address values, uint32_t count, std::vector<T>* list) {
+  const Range range{static_cast<uint32_t>(list->size()), count};
+  list->resize(list->size() + count);
+  if (count > 0) std::memcpy(list->data() + range.first, values, count * sizeof(T));
+  return range;
+}
+
+/// The tracker's knowledge about the object, made on first use.
+Track3d& TrackOf(Frame* to, Object* object) {
+  if (object->track3d.count == 0) {
+    object->track3d = {static_cast<uint32_t>(to->tracks3d.size()), 1};
+    to->tracks3d.emplace_back();
+  }
+  return to->tracks3d[object->track3d.first];
+}
+
+Range AddHull(Address data, Frame* to) {
+  const auto points = At<Address>(data, ds::hull::kPoints);
+  const Range range{static_cast<uint32_t>(to->points.size()), At<uint32_t>(data, ds::hull::kCount)};
+  for (size_t i = 0; i < range.count; ++i) {
+    const auto xy = At<std::array<int32_t, 2>>(points, i * 2 * sizeof(int32_t));
+    to->points.push_back({static_cast<float>(xy[0]), static_cast<float>(xy[1])});
+  }
+  return range;
+}
+
+bool HullLooksRight(Address data) {
+  const auto count = At<uint32_t>(data, ds::hull::kCount);
+  return count <= kMostNumbers && count <= At<uint32_t>(data, ds::hull::kAllocated) &&
+         (count == 0 || At<Address>(data, ds::hull::kPoints) != nullptr);
+}
+
+bool AddReid(Address data, Frame* to, Object* object) {
+  const auto count = At<uint32_t>(data, ds::reid::kCount);
+  const auto values = At<Address>(data, ds::reid::kValues);
+  if (count > kMostNumbers) return false;
+  if (values != nullptr) object->embedding = Append<float>(values, count, &to->numbers);
+  return true;
+}
+
+Range AddBox3d(const Box3d& box, Frame* to) {
+  to->boxes3d.push_back(box);
+  return {static_cast<uint32_t>(to->boxes3d.size() - 1), 1};
+}
+
+}  // namespace
+
+Status MetaReader::ReadObjects(size_t index, Frame* frame) {
+  Describe(index, frame);
+  if (layout_ == nullptr) return UnknownSize("objects", object_size_);
+  const size_t first = frame->objects.size();
+  Status status;
+  if (!scenes_.empty()) {
+    status = AddScene(scenes_[index], frame);
+  } else {
+    const Address meta = frames_[index];
+    status = audio_ ? AddSound(meta, frame) : AddObjects(meta, frame);
+    if (status.ok()) status = AddFrameUsers(meta, frame);
+  }
+  if (status.ok()) return {};
+  frame->objects.resize(first);
+  frame->counts.clear();
+  frame->custom_messages = {};
+  return status;
+}
+
+Status MetaReader::AddObjects(Address frame, Frame* to) {
+  if (!ds::ReadList(At<Address>(frame, ds::frame::kObjectList), batch_, &elements_))
+    return Wrong("the list of objects is none");
+  const auto said = At<uint32_t>(frame, ds::frame::kObjects);
+  if (said != elements_.size()) {
+    return Wrong("a frame says " + std::to_string(said) + " objects, its list has " +
+                 std::to_string(elements_.size()));
+  }
+  // Newest first until now.
+  for (auto element = elements_.rbegin(); element != elements_.rend(); ++element) {
+    if (Status status = ReadObject(*element, to); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status MetaReader::ReadObject(const void* object_meta, Frame* frame) {
+  if (layout_ == nullptr) return UnknownSize("objects", object_size_);
+  const auto meta = static_cast<Address>(object_meta);
+  if (!ds::IsMeta(meta, batch_, ds::kObjectMeta)) return Wrong("an object has another type");
+  Object object;
+  const auto id = At<uint64_t>(meta, ds::object::kId);
+  if (id != ds::kUntracked) object.id = id;
+  const auto label = ds::ArrayAt(meta, layout_->label);
+  if (!label) return Wrong("an object's label has no end");
+  object.label = *label;
+  object.label_id = At<int32_t>(meta, ds::object::kClass);
+  const auto confidence = At<float>(meta, ds::object::kConfidence);
+  if (std::isfinite(confidence)) object.confidence = confidence;
+  const auto box = At<std::array<float, 4>>(meta, ds::object::kBox);
+  object.box = {box[0], box[1], box[2], box[3]};
+  if (layout_->rotation != ds::kNotThere) object.rotation = At<float>(meta, layout_->rotation);
+  object.component_id = static_cast<uint32_t>(At<int32_t>(meta, ds::object::kComponent));
+  Status status = AddClassifiers(At<Address>(meta, layout_->classifiers), frame, &object);
+  if (status.ok()) status = AddMask(meta, frame, &object);
+  if (status.ok()) status = AddObjectUsers(meta, frame, &object);
+  if (status.ok()) frame->objects.push_back(object);
+  return status;
+}
+
+Status MetaReader::AddClassifiers(Address list, Frame* to, Object* object) {
+  object->first_attribute = static_cast<uint32_t>(to->attributes.size());
+  if (!ds::ReadList(list, batch_, &classifiers_)) return Wrong("a list of classifiers is none");
+  for (auto each = classifiers_.rbegin(); each != classifiers_.rend(); ++each) {
+    const Address classifier = *each;
+    if (!ds::IsMeta(classifier, batch_, ds::kClassifierMeta))
+      return Wrong("a classifier has another type");
+    if (!ds::ReadList(At<Address>(classifier, ds::classifier::kLabelList), batch_, &labels_))
+      return Wrong("a classifier's list of labels is none");
+    std::string_view name = ds::TextAt(classifier, ds::classifier::kType);
+    const bool made_up = name.empty();
+    if (made_up) {
+      const auto component = At<int32_t>(classifier, ds::classifier::kComponent);
+      name = names_.emplace_back("classifier" + std::to_string(component));
+    }
+    for (auto label = labels_.rbegin(); label != labels_.rend(); ++label) {
+      if (!ds::IsMeta(*label, batch_, ds::kLabelInfoMeta))
+        return Wrong("a classifier's label has another type");
+      std::string_view value = ds::TextAt(*label, ds::classifier::kLongResult);
+      const auto result = ds::ArrayAt(*label, ds::classifier::kResult);
+      if (value.empty() && !result) return Wrong("a classifier's label has no end");
+      if (value.empty()) value = *result;
+      if (value.empty()) continue;
+      to->attributes.push_back(
+          {name, value, At<float>(*label, ds::classifier::kProbability), made_up});
+    }
+  }
+  object->attribute_count = static_cast<uint32_t>(to->attributes.size()) - object->first_attribute;
+  return {};
+}
+
+Status MetaReader::AddMask(Address object_meta, Frame* to, Object* object) const {
+  const Address mask = object_meta + layout_->mask;
+  const auto data = At<Address>(mask, ds::mask::kData);
+  const auto width = At<uint32_t>(mask, ds::mask::kWidth);
+  const auto height = At<uint32_t>(mask, ds::mask::kHeight);
+  if (data == nullptr || width == 0 || height == 0) return {};
+  const uint64_t pixels = uint64_t{width} * height;
+  if (pixels > kMostPixels || pixels * sizeof(float) > At<uint32_t>(mask, ds::mask::kSize)) {
+    return Wrong("an object's mask of " + std::to_string(width) + " x " + std::to_string(height) +
+                 " is larger than its size says");
+  }
+  const auto threshold = At<float>(mask, ds::mask::kThreshold);
+  Mask runs{width, height, {static_cast<uint32_t>(to->runs.size()), 0}};
+  bool inside = false;
+  uint32_t length = 0;
+  for (size_t i = 0; i < pixels; ++i) {
+    if ((At<float>(data, i * sizeof(float)) > threshold) != inside) {
+      to->runs.push_back(length);
+      inside = !inside;
+      length = 0;
+    }
+    ++length;
+  }
+  to->runs.push_back(length);
+  runs.runs.count = static_cast<uint32_t>(to->runs.size()) - runs.runs.first;
+  object->mask = {static_cast<uint32_t>(to->masks.size()), 1};
+  to->masks.push_back(runs);
+  return {};
+}
+
+// ---------------------------------------------------------------- user metadata
+
+Status MetaReader::AddObjectUsers(Address object_meta, Frame* to, Object* object) const {
+  if (!layout_->user_types) return {};
+  std::vector<Address> elements;
+  if (!ds::ReadList(At<Address>(object_meta, layout_->object_users), batch_, &elements))
+    return Wrong("an object's list of user metadata is none");
+  for (const Address element : elements) {
+    const auto type = At<int32_t>(element, ds::kBaseType);
+    const auto data = At<Address>(element, ds::user::kData);
+    if (ds::Readable(data) && !AddObjectUser(type, data, to, object))
+      return Wrong("an object's metadata of type " + std::to_string(type) + " does not look right");
+  }
+  return {};
+}
+
+bool MetaReader::AddObjectUser(int32_t type, Address data, Frame* to, Object* object) const {
+  switch (type) {
+    case ds::type::kReid:
+      return AddReid(data, to, object);
+    case ds::type::kVisibility:
+      TrackOf(to, object).visibility = At<float>(data, 0);
+      return true;
+    case ds::type::kImageFoot:
+      TrackOf(to, object).feet = At<Point>(data, 0);
+      return true;
+    case ds::type::kWorldFoot:
+      TrackOf(to, object).ground = At<Point>(data, 0);
+      return true;
+    case ds::type::kConvexHull:
+      if (!HullLooksRight(data)) return false;
+      TrackOf(to, object).hull = AddHull(data, to);
+      return true;
+    case ds::type::kBox3d: {
+      Box3d box;
+      box.values = At<std::array<float, 12>>(data, 0);
+      box.confidence = object->confidence.value_or(0);
+      object->box3d = AddBox3d(box, to);
+      return true;
+    }
+    case ds::type::kObjectAnalytics:
+      return Plausible(data) && ds::ReadObjectAnalytics(data, to, object);
+    default:
+      return true;
+  }
+}
+
+Status MetaReader::AddFrameUsers(Address frame, Frame* to) {
+  if (!layout_->user_types) return {};
+  if (!ds::ReadList(UserList(frame), batch_, &elements_))
+    return Wrong("a list of user metadata is none");
+  to->custom_messages = {static_cast<uint32_t>(to->texts.size()), 0};
+  for (auto element = elements_.rbegin(); element != elements_.rend(); ++element) {
+    const auto type = At<int32_t>(*element, ds::kBaseType);
+    const auto data = At<Address>(*element, ds::user::kData);
+    if (!Plausible(data)) continue;
+    if (type == ds::type::kCustomBlob) {
+      const auto* text = At<const char*>(data, ds::blob::kText);
+      const auto size = At<uint32_t>(data, ds::blob::kSize);
+      if (size > kLongestText)
+        return Wrong("a custom message of " + std::to_string(size) + " bytes");
+      // As DeepStream has it, a NUL ends it, too.
+      if (text != nullptr) to->texts.emplace_back(text, strnlen(text, size));
+    }
+    if (type == ds::type::kFrameAnalytics && !ds::ReadFrameAnalytics(data, &names_, to))
+      return Wrong("a frame's analytics do not look right");
+  }
+  to->custom_messages.count = static_cast<uint32_t>(to->texts.size()) - to->custom_messages.first;
+  return {};
+}
+
+// ---------------------------------------------------------------- sound and scenes
+
+/// A frame of sound is one object: what it sounds like.
+Status MetaReader::AddSound(Address frame, Frame* to) {
+  Object object;
+  const auto label = ds::ArrayAt(frame, ds::audio::kLabel);
+  if (!label) return Wrong("a label has no end");
+  object.label = *label;
+  object.label_id = At<int32_t>(frame, ds::audio::kClass);
+  const auto confidence = At<float>(frame, ds::audio::kConfidence);
+  if (std::isfinite(confidence)) object.confidence = confidence;
+  Status status = AddClassifiers(At<Address>(frame, ds::audio::kClassifierList), to, &object);
+  if (status.ok() && (!label->empty() || object.attribute_count > 0)) to->objects.push_back(object);
+  return status;
+}
+
+Status MetaReader::AddScene(Address scene, Frame* to) {
+  const auto count = At<uint32_t>(scene, ds::boxes3d::kCount);
+  if (count > ds::boxes3d::kMost)
+    return Wrong("a scene says " + std::to_string(count) + " objects, it has room for " +
+                 std::to_string(ds::boxes3d::kMost));
+  for (uint32_t i = 0; i < count; ++i) {
+    const Address from = scene + i * ds::box3d::kSize;
+    Object object;
+    object.id = At<uint32_t>(from, ds::box3d::kId);
+    object.label = ds::TextAt(from, ds::box3d::kLabel);
+    object.confidence = At<float>(from, ds::box3d::kScore);
+    object.first_attribute = static_cast<uint32_t>(to->attributes.size());
+    const auto confidence = At<float>(from, ds::box3d::kConfidence);
+    to->attributes.push_back(
+        {"classConfidence", names_.emplace_back(std::to_string(confidence)), {}});
+    if (const std::string_view text = ds::TextAt(from, ds::box3d::kText); !text.empty())
+      to->attributes.push_back({"ocrId", text, {}});
+    object.attribute_count = static_cast<uint32_t>(to->attributes.size()) - object.first_attribute;
+    Box3d box;
+    box.values = At<std::array<float, 12>>(from, 0);
+    box.confidence = At<float>(from, ds::box3d::kScore);
+    if (const auto features = At<Address>(from, ds::box3d::kFeatures); Plausible(features)) {
+      const auto values = At<Address>(features, ds::box3d::kFeatureValues);
+      const auto number = At<uint32_t>(features, ds::box3d::kFeatureCount);
+      if (number > kMostNumbers) return Wrong("features of an object do not look right");
+      if (values != nullptr) box.embedding = Append<float>(values, number, &to->numbers);
+    }
+    object.box3d = AddBox3d(box, to);
+    to->objects.push_back(object);
+  }
+  return {};
+}
+
+}  // namespace dsmsg::msgconv

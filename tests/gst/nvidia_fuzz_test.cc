@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real batches of which everything but pointers is altered: types, counts, sizes, ids, texts
+// without an end. Whatever they say, nothing beyond them is read (the run under AddressSanitizer
+// sees it).
+//
+// Two lies cannot be seen through and are left out: user metadata of one type that says it is of
+// another that is read, and an array's count that only the array's own structure knows, raised.
+// DSMSG_SEEDS=100000 tries more.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conv_support.h"
+#include "nvidia_random.h"
+#include "nvmsgconv.h"
+#include "sink_harness.h"
+#include "support.h"
+
+namespace dsmsg_test {
+namespace {
+
+using namespace nvidia;  // the structures
+
+constexpr char kVideo[] = "video/x-raw,format=GRAY8,width=64,height=32,framerate=30/1";
+
+/// What may be altered: bytes without pointers.
+struct Field {
+  unsigned char* at;
+  size_t size;
+  bool only_down = false;  // a count of 4 bytes
+};
+
+/// A batch with everything that is read, and its fields.
+class Victim {
+ public:
+  explicit Victim(Random* random) : batch_(8) {
+    AddRandomFrames(random, &batch_);
+    BatchMeta* const meta = batch_.get();
+    Add(meta, 8, 4);
+    Add(meta, 40, 8);
+    for (const int pool : {0, 1}) Add(meta->pools[pool], 0, 20);
+    for (GList* node = meta->frame_list; node != nullptr; node = node->next)
+      AddFrame(random, static_cast<FrameMeta*>(node->data));
+  }
+
+  GstBuffer* Attach() { return batch_.Attach(Picture()); }
+
+  void Alter(Random* random) {
+    for (unsigned i = 1 + random->Upto(7); i > 0; --i) {
+      const Field& field = fields_[random->Upto(static_cast<unsigned>(fields_.size()) - 1)];
+      undo_.emplace_back(field.at, std::vector<unsigned char>(field.at, field.at + field.size));
+      if (field.only_down) {
+        uint32_t count;
+        memcpy(&count, field.at, sizeof(count));
+        count = count == 0 ? 0 : random->Upto(count - 1);
+        memcpy(field.at, &count, sizeof(count));
+      } else {
+        AlterBytes(random, field);
+      }
+    }
+  }
+  /// Before the library looks at it again.
+  void Undo() {
+    for (auto each = undo_.rbegin(); each != undo_.rend(); ++each)
+      memcpy(each->first, each->second.data(), each->second.size());
+    undo_.clear();
+  }
+
+ private:
+  void Add(void* structure, size_t offset, size_t size, bool only_down = false) {
+    fields_.push_back({static_cast<unsigned char*>(structure) + offset, size, only_down});
+  }
+
+  void AddFrame(Random* random, FrameMeta* frame) {
+    Add(frame, 8, 4);
+    Add(frame, 40, 64);
+    Add(frame, 160, 12);
+    blob_ = {text_, sizeof(text_) - 1};
+    batch_.AddUser(frame, kCustomBlob, &blob_);
+    Add(&blob_, 8, 4);
+    AddEvent(random, frame);
+    for (GList* node = frame->object_list; node != nullptr; node = node->next)
+      AddObject(random, static_cast<ObjectMeta*>(node->data));
+  }
+
+  void AddObject(Random* random, ObjectMeta* object) {
+    Add(object, 8, 4);
+    Add(object, 48, 56);
+    Add(object, offsetof(ObjectMeta, box), sizeof(Rectangle));
+    Add(object, offsetof(ObjectMeta, label), 128);
+    if (random->Once(2)) {
+      object->mask.data = static_cast<float*>(g_malloc0(64 * sizeof(float)));
+      object->mask.size = 64 * sizeof(float);
+      object->mask.width = object->mask.height = 8;
+    }
+    Add(object, offsetof(ObjectMeta, mask.size), 4, true);
+    Add(object, offsetof(ObjectMeta, mask.threshold), 12);
+    batch_.AddUser(object, kConvexHull, &hull_);
+    batch_.AddUser(object, kReid, &reid_);
+    batch_.AddUser(object, kBox3d, numbers_.data());
+    batch_.AddUser(object, kVisibility, numbers_.data());
+    Add(&hull_.allocated, 0, 4, true);
+    Add(&hull_.count, 0, 4);
+    Add(&reid_.count, 0, 4, true);
+    for (GList* node = object->classifiers; node != nullptr; node = node->next) {
+      auto* const classifier = static_cast<ClassifierMeta*>(node->data);
+      Add(classifier, 8, 4);
+      Add(classifier, 40, 8);
+      for (GList* label = classifier->label_list; label != nullptr; label = label->next) {
+        Add(label->data, 8, 4);
+        Add(label->data, 40, 132);
+        Add(label->data, 184, 12);
+      }
+    }
+  }
+
+  void AddEvent(Random* random, FrameMeta* frame) {
+    auto room = std::make_unique<std::array<char, 14336>>();
+    room->fill(0);
+    auto* const event = reinterpret_cast<NvDsEventMsgMeta*>(room->data());
+    event->objType = static_cast<NvDsObjectType>(random->Upto(12));
+    event->ts = event->objectId = event->sensorStr = text_;
+    event->objSignature.signature = signature_.data();
+    event->objSignature.size = static_cast<unsigned>(signature_.size());
+    // Where 9.x has them.
+    const auto set = [&room](size_t offset, const auto& value) {
+      memcpy(room->data() + offset, &value, sizeof(value));
+    };
+    set(13848, static_cast<void*>(person_.data()));
+    set(13856, 64U);
+    set(13864, NvDsJoints{joints_.data(), static_cast<int>(joints_.size()), 1});
+    set(13880, NvDsEmbedding{numbers_.data(), 12});
+    set(13896, true);
+    batch_.AddUser(frame, kEvent, event);
+    Add(event, 0, 72);
+    Add(event, 80, 4, true);
+    Add(event, 88, 40);
+    Add(event, 13856, 4, true);
+    Add(event, 13872, 4, true);
+    Add(event, 13876, 4);
+    Add(event, 13888, 4, true);
+    Add(event, 13896, 24);
+    events_.push_back(std::move(room));
+  }
+
+  static void AlterBytes(Random* random, const Field& field) {
+    static const uint32_t kNasty[] = {0, 1,  2,   3,          5,          6,
+                                      8, 25, 127, 0x7FFFFFFF, 0x80000000, UINT32_MAX};
+    switch (random->Upto(2)) {
+      case 0:
+        field.at[random->Upto(static_cast<unsigned>(field.size) - 1)] =
+            static_cast<unsigned char>(random->Upto(255));
+        break;
+      case 1: {
+        const uint32_t value = kNasty[random->Upto(std::size(kNasty) - 1)];
+        const unsigned place = random->Upto(static_cast<unsigned>(field.size / 4) - 1) * 4;
+        memcpy(field.at + place, &value, sizeof(value));
+        break;
+      }
+      default:  // a text without an end
+        memset(field.at, 'x', field.size);
+    }
+  }
+
+  struct Hull {
+    int* points;
+    uint32_t allocated, count;
+  };
+  struct Reid {
+    uint32_t count;
+    float *host, *device;
+  };
+
+  Batch batch_;
+  std::vector<Field> fields_;
+  std::vector<std::pair<unsigned char*, std::vector<unsigned char>>> undo_;
+  std::vector<std::unique_ptr<std::array<char, 14336>>> events_;
+  char text_[16] = "a text";
+  CustomBlob blob_{};
+  std::array<int, 8> points_{};
+  Hull hull_{points_.data(), 4, 2};
+  std::array<float, 12> numbers_{};
+  Reid reid_{12, numbers_.data(), nullptr};
+  std::array<double, 4> signature_{};
+  std::array<NvDsJoint, 34> joints_{};
+  // NULL where a structure of another class would have its mask.
+  std::array<char*, 9> person_{text_, text_, text_};
+};
+
+TEST(NvidiaFuzz, NothingBeyondABatchIsReadWhateverItSays) {
+  std::vector<std::unique_ptr<ConvHarness>> converters;
+  for (const char* type : {"deepstream", "minimal", "protobuf"}) {
+    for (const char* api : {"true", "false"}) {
+      converters.push_back(std::make_unique<ConvHarness>(
+          std::string("frame-interval=1 payload-type=") + type + " msg2p-newapi=" + api));
+    }
+  }
+  Fake fake;
+  SinkHarness sink(fake.proto_lib() + " conn-str=h;1", kVideo);
+  const unsigned seeds = Seeds(300);
+  size_t messages = 0;
+  for (unsigned seed = 0; seed < seeds; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    Victim victim(&random);
+    GstBuffer* buffer = victim.Attach();
+    victim.Alter(&random);
+    for (const auto& converter : converters) buffer = converter->Push(buffer);
+    messages += MetasOf(buffer).size();
+    gst_buffer_ref(buffer);
+    ASSERT_EQ(sink.Push(buffer), GST_FLOW_OK);
+    victim.Undo();
+    gst_buffer_unref(buffer);
+  }
+  EXPECT_GT(messages, seeds);  // most alterations leave the rest readable
+}
+
+}  // namespace
+}  // namespace dsmsg_test

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the converter writes of random batches is what was put into them. DSMSG_SEEDS=10000 tries
+// more of them.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "conv_support.h"
+#include "msgconv/tests/json_check.h"
+#include "nvidia_random.h"
+
+namespace dsmsg_test {
+namespace {
+
+using namespace nvidia;  // the structures
+
+std::string Rfc3339(uint64_t ns) {
+  GDateTime* const time = g_date_time_new_from_unix_utc(static_cast<gint64>(ns / 1'000'000'000));
+  gchar* const text = g_date_time_format(time, "%Y-%m-%dT%H:%M:%S");
+  char all[64];
+  snprintf(all, sizeof(all), "%s.%03uZ", text, static_cast<unsigned>(ns / 1'000'000 % 1000));
+  g_free(text);
+  g_date_time_unref(time);
+  return all;
+}
+
+void Compare(const rapidjson::Value& object, const WantedObject& wanted) {
+  EXPECT_EQ(Text(object, {"id"}), wanted.id);
+  EXPECT_EQ(Text(object, {"type"}), wanted.label);
+  if (wanted.confidence >= 0) {
+    EXPECT_FLOAT_EQ(static_cast<float>(Number(object, {"confidence"})), wanted.confidence);
+  }
+  const auto near = [&object](const char* corner, float value) {
+    EXPECT_NEAR(Number(object, {"bbox", corner}), value, 0.001 + static_cast<double>(value) * 1e-5)
+        << corner;
+  };
+  near("topleftx", wanted.left);
+  near("toplefty", wanted.top);
+  near("bottomrightx", wanted.right);
+  near("bottomrighty", wanted.bottom);
+  // The first result of a name counts.
+  std::vector<std::string> names;
+  for (const WantedResult& result : wanted.results) {
+    if (std::find(names.begin(), names.end(), result.Name()) != names.end()) continue;
+    names.push_back(result.Name());
+    EXPECT_EQ(Text(object, {"attributes", names.back().c_str()}), result.value);
+  }
+  EXPECT_EQ(object.HasMember("attributes"), !names.empty());
+  if (names.empty()) return;
+  EXPECT_EQ(At(object, {"attributes"}).MemberCount(), names.size());
+}
+
+void Compare(const DsmsgPayloadMeta& meta, const WantedFrame& wanted) {
+  EXPECT_EQ(meta.source_id, wanted.source);
+  EXPECT_EQ(meta.timestamp_ns, wanted.ntp);
+  const auto document = ParseJson(TextOf(meta));
+  EXPECT_EQ(Text(document, {"@timestamp"}), Rfc3339(wanted.ntp));
+  const rapidjson::Value& objects = At(document, {"objects"});
+  ASSERT_TRUE(objects.IsArray());
+  ASSERT_EQ(objects.Size(), wanted.objects.size());
+  for (rapidjson::SizeType i = 0; i < objects.Size(); ++i) Compare(objects[i], wanted.objects[i]);
+}
+
+/// As the library's copy has it, which turns lists around and loses the types of classifiers (and
+/// the muxer's size, which is then that of the caps).
+void AsCopied(std::vector<WantedFrame>* frames) {
+  for (WantedFrame& frame : *frames) {
+    std::reverse(frame.objects.begin(), frame.objects.end());
+    for (WantedObject& object : frame.objects) {
+      std::reverse(object.results.begin(), object.results.end());
+      for (WantedResult& result : object.results) result.type.clear();
+    }
+  }
+}
+
+TEST(NvidiaProperty, WhatWasPutInIsWritten) {
+  ConvHarness h("msg2p-newapi=true frame-interval=1 payload-type=minimal minimal-format=objects");
+  const unsigned seeds = Seeds(200);
+  for (unsigned seed = 0; seed < seeds; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    Batch batch(8);
+    const bool copied = random.Once(3);
+    std::vector<WantedFrame> wanted =
+        copied ? AddRandomFrames(&random, &batch, 64, 32) : AddRandomFrames(&random, &batch);
+    GstBuffer* buffer = batch.Attach(Picture());
+    if (copied) {
+      GstBuffer* copy = gst_buffer_copy(buffer);
+      gst_buffer_unref(buffer);
+      buffer = copy;
+      AsCopied(&wanted);
+    }
+    wanted.erase(std::remove_if(wanted.begin(), wanted.end(),
+                                [](const WantedFrame& frame) { return frame.objects.empty(); }),
+                 wanted.end());
+    GstBuffer* out = h.Push(buffer);
+    const auto metas = MetasOf(out);
+    EXPECT_EQ(metas.size(), wanted.size());
+    for (size_t i = 0; i < metas.size() && i < wanted.size(); ++i) Compare(*metas[i], wanted[i]);
+    gst_buffer_unref(out);
+    if (HasFailure()) return;
+  }
+  EXPECT_THAT(h.Messages(GST_MESSAGE_WARNING), testing::IsEmpty());
+}
+
+}  // namespace
+}  // namespace dsmsg_test

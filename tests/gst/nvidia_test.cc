@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batches made by NVIDIA's own library, through our elements.
+#include "nvidia.h"
+
+#include <gmock/gmock.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "conv_support.h"
+#include "msgconv/tests/json_check.h"
+#include "nvmsgconv.h"
+#include "sink_harness.h"
+#include "support.h"
+
+namespace dsmsg_test {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using namespace nvidia;  // the structures
+
+constexpr char kObjects[] = "msg2p-newapi=true frame-interval=1 ";
+constexpr char kVideo[] = "video/x-raw,format=GRAY8,width=64,height=32,framerate=30/1";
+
+void SetSizes(FrameMeta* frame) {
+  frame->source_width = 128;
+  frame->source_height = 64;
+  frame->pipeline_width = 64;
+  frame->pipeline_height = 32;
+}
+
+void SetBox(ObjectMeta* object, float left, float top, float width, float height) {
+  object->box.left = left;
+  object->box.top = top;
+  object->box.width = width;
+  object->box.height = height;
+}
+
+/// "source:id" of the object of each payload of a full message.
+std::vector<std::string> SourcesAndIds(ConvHarness* h, GstBuffer* buffer) {
+  std::vector<std::string> all;
+  GstBuffer* out = h->Push(buffer);
+  for (const DsmsgPayloadMeta* meta : MetasOf(out)) {
+    all.push_back(std::to_string(meta->source_id) + ":" +
+                  Text(ParseJson(TextOf(*meta)), {"object", "id"}));
+  }
+  gst_buffer_unref(out);
+  return all;
+}
+
+TEST(Nvidia, ObjectsOfDeepStream9AreReadWithoutAnySetting) {
+  Batch batch(4);
+  FrameMeta* const frame = batch.AddFrame(3, 30);
+  SetSizes(frame);
+  frame->ntp = 1'705'314'600'123'000'000;
+  ObjectMeta* const car = batch.AddObject(frame, "truck");
+  car->id = 9;
+  car->confidence = 0.5F;
+  SetBox(car, 4, 2, 8, 6);
+  batch.AddLabel(batch.AddClassifier(car, 3, "color"), "blue");
+  ConvHarness h(kObjects);
+  GstBuffer* out = h.Push(batch.Attach(Picture()));
+  const auto metas = MetasOf(out);
+  ASSERT_THAT(metas, SizeIs(1));
+  EXPECT_EQ(metas[0]->source_id, 3U);
+  const auto document = ParseJson(TextOf(*metas[0]));
+  EXPECT_EQ(Text(document, {"object", "id"}), "9");
+  EXPECT_EQ(Text(document, {"object", "vehicle", "type"}), "truck");
+  EXPECT_EQ(Text(document, {"object", "vehicle", "color"}), "blue");
+  EXPECT_EQ(Text(document, {"@timestamp"}), "2024-01-15T10:30:00.123Z");
+  EXPECT_EQ(Number(document, {"object", "bbox", "topleftx"}), 8);
+  EXPECT_EQ(Number(document, {"object", "bbox", "bottomrighty"}), 16);
+  gst_buffer_unref(out);
+  EXPECT_THAT(h.Messages(), IsEmpty());
+}
+
+TEST(Nvidia, AnUnknownSizeIsRefusedAndNamed) {
+  for (const int pool : {0, 1}) {  // frames, objects
+    Batch batch(1);
+    batch.AddObject(batch.AddFrame(0), "car");
+    uint32_t& size = batch.get()->pools[pool]->element_size;
+    const uint32_t right = size;
+    size = 1000;
+    ConvHarness h(kObjects);
+    GstBuffer* out = h.Push(batch.Attach(Picture()));
+    EXPECT_THAT(MetasOf(out), IsEmpty());
+    size = right;
+    gst_buffer_unref(out);
+    const auto said = h.Messages(GST_MESSAGE_WARNING);
+    ASSERT_THAT(said, SizeIs(1));
+    EXPECT_THAT(said[0].text,
+                AllOf(HasSubstr(pool == 0 ? "frames have 1000 bytes" : "objects have 1000 bytes"),
+                      HasSubstr("6.0 to 7.1, 8.0, 9.0 to 9.1")));
+  }
+}
+
+TEST(Nvidia, EachFrameIsAFrame) {
+  // Two of one source, as several frames in a batch or surfaces of a dewarper are; room for more.
+  Batch batch(16);
+  int32_t number = 10;
+  for (const uint32_t source : {2U, 0U, 2U, 1U}) {
+    FrameMeta* const frame = batch.AddFrame(source, number++);
+    frame->surface_index = source == 2 ? 1 : 0;
+    frame->ntp = 1'705'314'600'000'000'000 + static_cast<uint64_t>(number) * 1'000'000'000;
+    for (const uint64_t id : {1U, 2U}) {
+      ObjectMeta* const object = batch.AddObject(frame, "car");
+      object->id = static_cast<uint64_t>(number) * 10 + id;
+    }
+  }
+  ConvHarness h(std::string(kObjects) + "payload-type=minimal minimal-format=objects");
+  GstBuffer* out = h.Push(batch.Attach(Picture()));
+  std::vector<std::string> seen;
+  for (const DsmsgPayloadMeta* meta : MetasOf(out)) {
+    const auto document = ParseJson(TextOf(*meta));
+    std::string text = std::to_string(meta->source_id) + " " + Text(document, {"@timestamp"});
+    for (const auto& object : dsmsg_test::At(document, {"objects"}).GetArray())
+      text += std::string(" ") + object["id"].GetString();
+    seen.push_back(text);
+  }
+  gst_buffer_unref(out);
+  EXPECT_THAT(
+      seen,
+      ElementsAre("2 2024-01-15T10:30:11.000Z 111 112", "0 2024-01-15T10:30:12.000Z 121 122",
+                  "2 2024-01-15T10:30:13.000Z 131 132", "1 2024-01-15T10:30:14.000Z 141 142"));
+}
+
+TEST(Nvidia, FrameIntervalCountsWithTheFramesOwnNumbers) {
+  Batch batch(4);
+  for (const int32_t number : {7, 8, 9, 10}) {
+    ObjectMeta* const object = batch.AddObject(batch.AddFrame(0, number), "car");
+    object->id = static_cast<uint64_t>(number);
+  }
+  ConvHarness h("msg2p-newapi=true frame-interval=2");
+  EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("0:8", "0:10"));
+}
+
+TEST(Nvidia, ABatchNeedNotSayHowManyFramesItMayHave) {
+  Batch batch(2);
+  batch.get()->max_frames = 0;  // as everything but the muxer leaves it
+  batch.AddObject(batch.AddFrame(0), "car")->id = 5;
+  ConvHarness h(kObjects);
+  EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("0:5"));
+  EXPECT_THAT(h.Messages(), IsEmpty());
+}
+
+TEST(Nvidia, ComponentZeroMeansAll) {
+  Batch batch(1);
+  FrameMeta* const frame = batch.AddFrame(0);
+  for (const int32_t component : {0, 1, 2}) {
+    ObjectMeta* const object = batch.AddObject(frame, "car");
+    object->component = component;
+    object->id = static_cast<uint64_t>(component);
+  }
+  ConvHarness all(std::string(kObjects) + "comp-id=0");
+  EXPECT_THAT(SourcesAndIds(&all, batch.Attach(Picture())), ElementsAre("0:0", "0:1", "0:2"));
+}
+
+TEST(Nvidia, ACopiedBufferHasTheSameObjects) {
+  Batch batch(2);
+  for (const uint32_t source : {0U, 1U}) {
+    FrameMeta* const frame = batch.AddFrame(source);
+    ObjectMeta* parent = nullptr;
+    for (const uint64_t id : {1U, 2U, 3U}) {
+      parent = batch.AddObject(frame, "car", parent);  // each is a child of the one before
+      parent->id = id;
+    }
+  }
+  GstBuffer* buffer = batch.Attach(Picture());
+  GstBuffer* copy = gst_buffer_copy_deep(buffer);
+  ConvHarness h(kObjects);
+  EXPECT_THAT(SourcesAndIds(&h, buffer), ElementsAre("0:1", "0:2", "0:3", "1:1", "1:2", "1:3"));
+  // The library's copy turns each list around.
+  EXPECT_THAT(SourcesAndIds(&h, copy), ElementsAre("0:3", "0:2", "0:1", "1:3", "1:2", "1:1"));
+  EXPECT_THAT(h.Messages(), IsEmpty());
+}
+
+TEST(Nvidia, LabelsMayBeAsLongAsTheirPlace) {
+  const std::string longest(127, 'x');
+  Batch batch(1);
+  ObjectMeta* const object = batch.AddObject(batch.AddFrame(0), longest);
+  batch.AddLabel(batch.AddClassifier(object, 2, "kind"), longest);
+  std::string longer(300, 'y');
+  batch.AddLabel(batch.AddClassifier(object, 2, "more"), "")->long_result =
+      g_strdup(longer.c_str());
+  ConvHarness h(std::string(kObjects) + "payload-type=minimal minimal-format=objects");
+  const auto payloads = h.Payloads(batch.Attach(Picture()));
+  ASSERT_THAT(payloads, SizeIs(1));
+  EXPECT_THAT(payloads[0], AllOf(HasSubstr("\"type\":\"" + longest + "\""),
+                                 HasSubstr("\"kind\":\"" + longest + "\""), HasSubstr(longer)));
+}
+
+TEST(Nvidia, CustomMessagesOfAFrameAreInItsMessages) {
+  char first[] = "one", second[] = "two, with a NUL behind";
+  CustomBlob blobs[] = {{first, sizeof(first) - 1}, {second, sizeof(second)}};
+  for (const char* type : {"deepstream"}) {
+    Batch batch(1);
+    FrameMeta* const frame = batch.AddFrame(0);
+    batch.AddObject(frame, "car");
+    for (CustomBlob& blob : blobs) batch.AddUser(frame, kCustomBlob, &blob);
+    ConvHarness h(std::string(kObjects) + "payload-type=" + type);
+    const auto payloads = h.Payloads(batch.Attach(Picture()));
+    ASSERT_THAT(payloads, SizeIs(1));
+    const auto document = ParseJson(payloads[0]);
+    ASSERT_TRUE(document.HasMember("customMessage")) << payloads[0];
+    const auto& messages = dsmsg_test::At(document, {"customMessage"});
+    ASSERT_EQ(messages.Size(), 2U);
+    EXPECT_STREQ(messages[0].GetString(), first);
+    EXPECT_STREQ(messages[1].GetString(), second);
+  }
+}
+
+TEST(Nvidia, SoundIsClassifiedToo) {
+  Batch batch(2, true);
+  AudioFrameMeta* const frame = batch.AddSound(1, "siren");
+  frame->confidence = 0.75F;
+  frame->number = 30;
+  ClassifierMeta* const classifier = Get().acquire_classifier_meta_from_pool(batch.get());
+  classifier->type = "pitch";
+  batch.AddLabel(classifier, "high");
+  Get().add_classifier_meta_to_audio_frame(frame, classifier);
+  batch.AddSound(0, "");  // silence
+  ConvHarness h(std::string(kObjects) + "payload-type=minimal minimal-format=objects", "dsmsgconv",
+                "audio/x-raw,format=S16LE,rate=16000,channels=1,layout=interleaved");
+  GstBuffer* out = h.Push(batch.Attach(gst_buffer_new_allocate(nullptr, 320, nullptr)));
+  const auto metas = MetasOf(out);
+  ASSERT_THAT(metas, SizeIs(1));
+  EXPECT_EQ(metas[0]->source_id, 1U);
+  EXPECT_THAT(TextOf(*metas[0]), AllOf(HasSubstr("siren"), HasSubstr("high"), HasSubstr("0.75")));
+  gst_buffer_unref(out);
+  EXPECT_THAT(h.Messages(), IsEmpty());
+}
+
+TEST(Nvidia, EventsOfSoundAreConverted) {
+  std::vector<char> room(16384);
+  auto* event = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
+  event->type = NVDS_EVENT_MOVING;
+  event->objType = NVDS_OBJECT_TYPE_PERSON;
+  event->trackingId = 4;
+  Batch batch(1, true);
+  batch.AddUser(batch.AddSound(2, ""), kEvent, event);
+  ConvHarness h("");
+  EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("2:4"));
+}
+
+TEST(Nvidia, TheSinkSendsPayloadsOfFramesAndOfTheBatch) {
+  char one[] = "{\"one\":1}", two[] = "{\"two\":2}", three[] = "{\"three\":3}";
+  Payload payloads[] = {
+      {one, sizeof(one) - 1, 7}, {two, sizeof(two) - 1, 7}, {three, sizeof(three) - 1, 7}};
+  Batch batch(4);
+  FrameMeta* const frames[] = {batch.AddFrame(0), batch.AddFrame(1)};
+  batch.AddUser(frames[0], kPayload, &payloads[0]);
+  batch.AddUser(frames[1], kPayload, &payloads[1]);
+  batch.AddUser(batch.get(), kPayload, &payloads[2]);
+  Fake fake;
+  SinkHarness h(fake.proto_lib() + " conn-str=h;1 comp-id=7", kVideo);
+  ASSERT_EQ(h.Push(batch.Attach(Picture())), GST_FLOW_OK);
+  ASSERT_TRUE(h.PushEos());
+  const auto sent = fake.With([](fake::State& state) {
+    std::vector<std::string> all;
+    for (const auto& message : state.messages) all.push_back(message.payload);
+    return all;
+  });
+  EXPECT_THAT(sent, ElementsAre(one, two, three));
+}
+
+}  // namespace
+}  // namespace dsmsg_test
