@@ -26,9 +26,9 @@ inline constexpr size_t kLabelSize = 128;
 
 /// Types of user metadata that are numbered like this from 8.0 on.
 namespace type {
-inline constexpr int32_t kReid = 17, kVisibility = 20, kImageFoot = 21, kWorldFoot = 22,
-                         kConvexHull = 23, kBox3d = 24, kAudioBatch = 25, kAudioFrame = 26,
-                         kCustomBlob = 29, kSparse4d = 31, kFrameAnalytics = 32,
+inline constexpr int32_t kSegmentation = 13, kReid = 17, kVisibility = 20, kImageFoot = 21,
+                         kWorldFoot = 22, kConvexHull = 23, kBox3d = 24, kAudioBatch = 25,
+                         kAudioFrame = 26, kCustomBlob = 29, kSparse4d = 31, kFrameAnalytics = 32,
                          kObjectAnalytics = 33;
 }
 
@@ -102,6 +102,9 @@ inline constexpr size_t kBytes = 0, kSize = 8, kComponent = 12;
 }
 namespace blob {  // NvDsCustomMsgInfo
 inline constexpr size_t kText = 0, kSize = 8;
+}
+namespace segmentation {  // NvDsInferSegmentationMeta
+inline constexpr size_t kWidth = 4, kHeight = 8, kClasses = 16;
 }
 namespace reid {  // NvDsObjReid
 inline constexpr size_t kCount = 0, kValues = 8;

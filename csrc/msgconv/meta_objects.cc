@@ -63,6 +63,18 @@ bool AddReid(Address data, Frame* to, Object* object) {
   return true;
 }
 
+bool AddSegmentation(Address data, Frame* to) {
+  const auto width = At<uint32_t>(data, ds::segmentation::kWidth);
+  const auto height = At<uint32_t>(data, ds::segmentation::kHeight);
+  const auto classes = At<Address>(data, ds::segmentation::kClasses);
+  if (classes == nullptr || width == 0 || height == 0) return true;
+  const uint64_t pixels = uint64_t{width} * height;
+  if (pixels > kMostPixels) return false;
+  const auto count = static_cast<uint32_t>(pixels);
+  to->segmentation = {width, height, Append<int32_t>(classes, count, &to->classes)};
+  return true;
+}
+
 Range AddBox3d(const Box3d& box, Frame* to) {
   to->boxes3d.push_back(box);
   return {static_cast<uint32_t>(to->boxes3d.size() - 1), 1};
@@ -86,6 +98,7 @@ Status MetaReader::ReadObjects(size_t index, Frame* frame) {
   frame->objects.resize(first);
   frame->counts.clear();
   frame->custom_messages = {};
+  frame->segmentation.reset();
   return status;
 }
 
@@ -253,6 +266,8 @@ Status MetaReader::AddFrameUsers(Address frame, Frame* to) {
       // As DeepStream has it, a NUL ends it, too.
       if (text != nullptr) to->texts.emplace_back(text, strnlen(text, size));
     }
+    if (type == ds::type::kSegmentation && !AddSegmentation(data, to))
+      return Wrong("a frame's segmentation does not look right");
     if (type == ds::type::kFrameAnalytics && !ds::ReadFrameAnalytics(data, &names_, to))
       return Wrong("a frame's analytics do not look right");
   }

@@ -175,6 +175,25 @@ TEST(MetaReader, WhatTheAnalyticsFound) {
   EXPECT_THAT(counts, ElementsAre("025", "1gate3", "1yard1", "2gate1", "3exit2", "4exit40"));
 }
 
+TEST(MetaReader, TheClassOfEveryPixel) {
+  struct Segmentation {
+    uint32_t classes, width, height;
+    int32_t* map;
+    float* probabilities;
+    void* context;
+    int32_t id;
+  };
+  std::array<int32_t, 6> map = {0, 1, 1, -1, 2, 0};
+  Segmentation segmentation = {3, 3, 2, map.data(), nullptr, nullptr, 1};
+  Batch batch(1);
+  batch.AddUser(batch.AddFrame(0), kSegmentation, &segmentation);
+  const Frame frame = ReadOne(&batch);
+  ASSERT_TRUE(frame.segmentation);
+  EXPECT_EQ(frame.segmentation->width, 3U);
+  EXPECT_THAT(Frame::Part(frame.classes, frame.segmentation->classes),
+              ElementsAre(0, 1, 1, -1, 2, 0));
+}
+
 TEST(MetaReader, TheSourceNamesItself) {
   Batch batch(1);
   FrameMeta* const frame_meta = batch.AddFrame(0);

@@ -4,11 +4,13 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "conv_support.h"
+#include "msgconv/event_layout.h"
 #include "msgconv/tests/json_check.h"
 #include "nvmsgconv.h"
 #include "sink_harness.h"
@@ -148,6 +150,21 @@ TEST(Nvidia, ABatchNeedNotSayHowManyFramesItMayHave) {
   EXPECT_THAT(h.Messages(), IsEmpty());
 }
 
+TEST(Nvidia, UntrackedObjectsAndThoseOnlyATrackerSees) {
+  for (const bool theirs : {true, false}) {
+    Batch batch(1);
+    ObjectMeta* const object = batch.AddObject(batch.AddFrame(0), "car");
+    object->id = UINT64_MAX;
+    object->confidence = -0.1F;
+    ConvHarness h(std::string(kObjects) + "dialect=" + (theirs ? "deepstream" : "dsmsg"));
+    const auto document = ParseJson(h.Payloads(batch.Attach(Picture())).at(0));
+    EXPECT_EQ(Text(document, {"object", "id"}), theirs ? "18446744073709551615" : "");
+    const char* const member = theirs ? "car" : "vehicle";
+    EXPECT_EQ(static_cast<float>(Number(document, {"object", member, "confidence"})),
+              theirs ? -0.1F : 0);
+  }
+}
+
 TEST(Nvidia, ComponentZeroMeansAll) {
   Batch batch(1);
   FrameMeta* const frame = batch.AddFrame(0);
@@ -197,12 +214,13 @@ TEST(Nvidia, LabelsMayBeAsLongAsTheirPlace) {
 TEST(Nvidia, CustomMessagesOfAFrameAreInItsMessages) {
   char first[] = "one", second[] = "two, with a NUL behind";
   CustomBlob blobs[] = {{first, sizeof(first) - 1}, {second, sizeof(second)}};
-  for (const char* type : {"deepstream"}) {
+  for (const char* form : {"payload-type=deepstream", "payload-type=deepstream dialect=deepstream",
+                           "payload-type=minimal dialect=deepstream"}) {
     Batch batch(1);
     FrameMeta* const frame = batch.AddFrame(0);
     batch.AddObject(frame, "car");
     for (CustomBlob& blob : blobs) batch.AddUser(frame, kCustomBlob, &blob);
-    ConvHarness h(std::string(kObjects) + "payload-type=" + type);
+    ConvHarness h(std::string(kObjects) + form);
     const auto payloads = h.Payloads(batch.Attach(Picture()));
     ASSERT_THAT(payloads, SizeIs(1));
     const auto document = ParseJson(payloads[0]);
@@ -245,6 +263,53 @@ TEST(Nvidia, EventsOfSoundAreConverted) {
   batch.AddUser(batch.AddSound(2, ""), kEvent, event);
   ConvHarness h("");
   EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("2:4"));
+}
+
+TEST(Nvidia, EventsWithEverythingThatTheyMayHave) {
+  char text[] = "blue", sensor[] = "gate", time[] = "2024-01-15T10:30:00.123Z";
+  std::array<double, 4> polygon = {1, 2, 3, 4};
+  GArray outline = {reinterpret_cast<gchar*>(polygon.data()), 4};
+  GList mask = {&outline, nullptr, nullptr};
+  NvDsPersonObjectExt person = {text, text, text, text, 34, &mask};
+  std::array<NvDsJoint, 34> joints{};
+  joints[0] = {1, 2, 3, 0.5F};
+  std::array<float, 2> vector = {0.25F, 0.5F};
+  std::array<double, 2> signature = {1.5, 2.5};
+  std::vector<char> room(dsmsg::msgconv::kEventBytes);
+  auto* const event = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
+  event->type = NVDS_EVENT_ENTRY;
+  event->objType = NVDS_OBJECT_TYPE_PERSON_EXT;
+  event->objSignature = {signature.data(), 2};
+  event->trackingId = 7;
+  event->confidence = 0.75;
+  event->ts = time;
+  event->sensorStr = sensor;
+  const dsmsg::msgconv::EventTail& tail = dsmsg::msgconv::kTail9;
+  const auto set = [&room](size_t offset, auto value) {
+    memcpy(room.data() + offset, &value, sizeof(value));
+  };
+  set(tail.other_attrs, static_cast<char*>(text));
+  set(tail.video_path, static_cast<char*>(text));
+  set(tail.ext_msg, &person);
+  set(tail.ext_msg_size, static_cast<unsigned>(sizeof(person)));
+  set(tail.pose, NvDsJoints{joints.data(), 34, 1});
+  set(tail.embedding, NvDsEmbedding{vector.data(), 2});
+  set(tail.has_track, true);
+  set(tail.feet, std::array<float, 4>{5, 6, 7, 8});
+  Batch batch(1);
+  batch.AddUser(batch.AddFrame(2), kEvent, event);
+  ConvHarness h("");
+  const auto payloads = h.Payloads(batch.Attach(Picture()));
+  ASSERT_THAT(payloads, SizeIs(1));
+  const auto document = ParseJson(payloads[0]);
+  EXPECT_EQ(Text(document, {"@timestamp"}), time);
+  EXPECT_EQ(Text(document, {"event", "type"}), "entry");
+  EXPECT_EQ(Text(document, {"object", "person", "apparel"}), text);
+  EXPECT_EQ(Number(document, {"object", "person", "age"}), 34);
+  EXPECT_EQ(Text(document, {"videoPath"}), text);
+  for (const char* member : {"maskoutline", "signature", "pose", "embedding"})
+    EXPECT_TRUE(dsmsg_test::At(document, {"object"}).HasMember(member)) << member;
+  EXPECT_THAT(h.Messages(), IsEmpty());
 }
 
 TEST(Nvidia, TheSinkSendsPayloadsOfFramesAndOfTheBatch) {
