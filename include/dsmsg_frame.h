@@ -28,7 +28,7 @@ extern "C" {
  * cannot be mistaken for DeepStream's structure, which begins with a pointer. */
 #define DSMSG_FRAME_MAGIC UINT64_C(0xD5D5464D45000001)
 /** Version of this file's structures. */
-#define DSMSG_FRAME_VERSION 1u
+#define DSMSG_FRAME_VERSION 2u
 
 /** What happened to the object. */
 typedef enum {
@@ -90,12 +90,20 @@ enum {
   DSMSG_HAS_CONFIDENCE = 1u << 2,
   DSMSG_HAS_LOCATION = 1u << 3,
   DSMSG_HAS_COORDINATE = 1u << 4,
-  DSMSG_HAS_GAZE = 1u << 5
+  DSMSG_HAS_GAZE = 1u << 5,
+  DSMSG_IS_EVENT = 1u << 6 /**< an application attached it; otherwise a detector found it */
 };
+
+/** How messages are written, docs/coming-from-deepstream.md. */
+typedef enum {
+  DSMSG_DIALECT_NOT_SAID = 0, /**< as the library likes */
+  DSMSG_DIALECT_DSMSG = 1,
+  DSMSG_DIALECT_DEEPSTREAM = 2
+} DsmsgDialect;
 
 /** One detected object. Zeroed, it is a valid object of which nothing is known. */
 typedef struct {
-  uint32_t present;               /**< DSMSG_HAS_... */
+  uint32_t present;               /**< DSMSG_HAS_..., DSMSG_IS_EVENT */
   uint32_t kind;                  /**< DsmsgObjectKind */
   uint32_t event;                 /**< DsmsgEventKind */
   uint32_t component_id;          /**< the component that attached it; 0: none */
@@ -151,6 +159,9 @@ typedef struct {
   const char* const* custom_messages;
   const char* sensor_id; /**< not known: the configuration's */
   const char* video_path;
+  /* Since version 2. */
+  uint32_t dialect; /**< DsmsgDialect: how messages are to be written */
+  uint32_t reserved;
 } DsmsgFrame;
 
 /** Object `i` of `frame`, whichever version filled it. */

@@ -216,11 +216,12 @@ typedef struct NvDsMsg2pCtx {
   void* privData; /**< the library's own */
 } NvDsMsg2pCtx;
 
-/** What DeepStream's element passes as `metadata_info`. */
+/** What DeepStream's element passes as `metadata_info`. Since DeepStream 8.0 there is a fourth
+ * member, for "ds3d" buffers; it is not read. */
 typedef struct {
   void* objMeta;   /**< NvDsObjectMeta, or NULL for all objects of the frame */
-  void* frameMeta; /**< NvDsFrameMeta */
-  char* mediaType; /**< "video" or "audio" */
+  void* frameMeta; /**< NvDsFrameMeta, NvDsAudioFrameMeta; NULL with "ds3d" */
+  char* mediaType; /**< "video", "audio" or "ds3d" */
 } NvDsMsg2pMetaInfo;
 
 /**
@@ -239,8 +240,9 @@ void nvds_msg2p_ctx_destroy(NvDsMsg2pCtx* ctx);
 /**
  * Makes one message of events.
  * @param events  borrowed; none of their `metadata` may be NULL.
- * @param size    how many, at least 1. With the full form only the first one goes into the message;
- *                a warning tells so.
+ * @param size    how many. With the full form only the first one goes into the message; a warning
+ *                tells so. 0: a message without objects (not of the full form), whose frame, time
+ *                and sensor are those of events[0].
  * @return a message to be given to nvds_msg2p_release(), or NULL.
  */
 NvDsPayload* nvds_msg2p_generate(NvDsMsg2pCtx* ctx, NvDsEvent* events, unsigned size);
@@ -256,10 +258,10 @@ NvDsPayload** nvds_msg2p_generate_multiple(NvDsMsg2pCtx* ctx, NvDsEvent* events,
 
 /**
  * Makes one message of a frame.
- * @param metadata_info  a DsmsgFrame (dsmsg_frame.h). DeepStream's NvDsMsg2pMetaInfo is recognised
- *                       and refused: attach events instead (msg2p-newapi=false), or let the element
- *                       dsmsgconv read the metadata.
- * @return as nvds_msg2p_generate(); NULL also for a frame without objects.
+ * @param metadata_info  a DsmsgFrame (dsmsg_frame.h), or DeepStream's NvDsMsg2pMetaInfo: its frame,
+ *                       or with the full form the object that it names.
+ * @return as nvds_msg2p_generate(). A frame without objects has a message only of the types 1 and 2
+ *         in DeepStream's dialect.
  */
 NvDsPayload* nvds_msg2p_generate_new(NvDsMsg2pCtx* ctx, void* metadata_info);
 

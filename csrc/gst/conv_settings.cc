@@ -155,7 +155,8 @@ void InstallOurProperties(GObjectClass* klass) {
                 MinimalFormatType(), kMinimalOfDialect);
   InstallChoice(klass, kDialect, "dialect", "Dialect",
                 "How messages are written: dsmsg, or deepstream for consumers that were made for "
-                "DeepStream's converter. Means nothing with msg2p-lib",
+                "DeepStream's converter. With msg2p-lib, libraries that take frames "
+                "(dsmsg_frame.h) are told",
                 DialectType(), kDefaultDialect);
   InstallText(
       klass, kLabels, "labels", "Class names",

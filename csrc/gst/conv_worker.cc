@@ -58,8 +58,9 @@ Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
     const ConvSettings& settings, std::shared_ptr<const msgconv::ConvConfig> config) {
   using Maker = std::unique_ptr<msgconv::PayloadMaker>;
   if (!settings.msg2p_lib.empty()) {
-    auto library = msgconv::CustomLibrary::Load(
-        {settings.msg2p_lib, settings.config, settings.payload_type, settings.multiple_payloads});
+    auto library = msgconv::CustomLibrary::Load({settings.msg2p_lib, settings.config,
+                                                 settings.payload_type, settings.multiple_payloads,
+                                                 ConverterOptionsOf(settings).dialect});
     if (!library.ok()) return library.status();
     return Maker(std::move(library.value()));
   }

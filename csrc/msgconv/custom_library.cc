@@ -32,7 +32,10 @@ CustomOptions Normal(CustomOptions options) {
 }  // namespace
 
 CustomLibrary::CustomLibrary(void* library, CustomOptions options)
-    : library_(library), options_(Normal(std::move(options))), events_(TailHere()) {}
+    : library_(library),
+      options_(Normal(std::move(options))),
+      frames_(options_.dialect),
+      events_(TailHere()) {}
 
 CustomLibrary::~CustomLibrary() {
   ReleaseAll();

@@ -25,6 +25,7 @@ struct CustomOptions {
   std::string config;           // for the library; "": none
   int type = 257;               // as the user set payload-type; 256 becomes 257
   bool one_per_object = false;  // types that hold a frame's objects together: one for each instead
+  Dialect dialect = Dialect::kDsmsg;  // asked of libraries that take frames
 };
 
 class CustomLibrary final : public PayloadMaker {

@@ -44,7 +44,7 @@ class DeepStreamConverter final : public PayloadMaker {
   // deepstream_full.cc. Each writes one member and the comma after it.
   void Full(const Frame& frame, const Object& object);
   void PlaceMember(const Frame& frame, const Object& object, uint32_t group);
-  void SensorMember(uint32_t group);
+  void SensorMember(const Frame& frame, const Object& object, uint32_t group);
   void AnalyticsMember(uint32_t group);
   void DetectedObject(const Frame& frame, const Object& object);
   void EventObject(const Frame& frame, const Object& object);

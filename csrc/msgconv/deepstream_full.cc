@@ -75,7 +75,7 @@ void DeepStreamConverter::Full(const Frame& frame, const Object& object) {
   out_.Raw(',');
   const Groups groups = GroupsOf(frame, object);
   PlaceMember(frame, object, groups.place);
-  SensorMember(groups.sensor);
+  SensorMember(frame, object, groups.sensor);
   AnalyticsMember(groups.analytics);
   object.is_event ? EventObject(frame, object) : DetectedObject(frame, object);
   Event(object);
@@ -110,8 +110,11 @@ void DeepStreamConverter::PlaceMember(const Frame& frame, const Object& object, 
   out_.Raw("},");
 }
 
-void DeepStreamConverter::SensorMember(uint32_t group) {
-  const SensorInfo* const sensor = config_->Sensor(group);
+void DeepStreamConverter::SensorMember(const Frame& frame, const Object& object, uint32_t group) {
+  const SensorInfo* sensor = config_->Sensor(group);
+  SensorInfo named;  // by the event, which DeepStream does not show here
+  if (sensor == nullptr && object.is_event) named.id = EventMetaOf(frame, object).sensor_str;
+  if (!named.id.empty()) sensor = &named;
   if (sensor == nullptr) return out_.Raw(R"("sensor":null,)");
   Member(&out_, R"("sensor":{"id":)", sensor->id);
   Member(&out_, R"(,"type":)", sensor->type);

@@ -3,9 +3,12 @@
 #ifndef DSMSG_MSGCONV_FRAME_C_H_
 #define DSMSG_MSGCONV_FRAME_C_H_
 
+#include <optional>
+
 #include "core/base/status.h"
 #include "dsmsg_frame.h"
 #include "msgconv/arena.h"
+#include "msgconv/conv_config.h"
 #include "msgconv/model.h"
 
 namespace dsmsg::msgconv {
@@ -14,8 +17,13 @@ namespace dsmsg::msgconv {
 /// ours, or of an unreadable version, is an error that says which.
 Status ReadFrame(const DsmsgFrame* from, Frame* frame);
 
+/// The dialect that the host wants; nullopt: it does not say.
+std::optional<Dialect> DialectOf(const DsmsgFrame& frame);
+
 class FrameExport {
  public:
+  explicit FrameExport(Dialect dialect = Dialect::kDsmsg) : dialect_(dialect) {}
+
   /// Valid until the next call. Lists without text are borrowed from `frame`.
   const DsmsgFrame* Make(const Frame& frame);
 
@@ -26,6 +34,7 @@ class FrameExport {
   void Outlines(const Frame& frame, const Object& object, DsmsgObject* out);
   void Pose(const Frame& frame, const Object& object, DsmsgObject* out);
 
+  const Dialect dialect_;
   Arena arena_;
   DsmsgFrame frame_{};
 };

@@ -30,6 +30,7 @@ void FillValues(const Object& object, DsmsgObject* out) {
     const float values[] = {gaze.x, gaze.y, gaze.z, gaze.theta, gaze.phi};
     std::copy_n(values, 5, out->gaze);
   }
+  has(object.is_event, DSMSG_IS_EVENT);
   out->kind = static_cast<uint32_t>(object.kind);
   out->event = static_cast<uint32_t>(object.event);
   out->component_id = object.component_id == kAnyComponent ? 0 : object.component_id;
@@ -148,6 +149,7 @@ const DsmsgFrame* FrameExport::Make(const Frame& frame) {
   auto* const objects = arena_.Make<DsmsgObject>(frame.objects.size());
   for (size_t i = 0; i < frame.objects.size(); ++i) Fill(frame, frame.objects[i], &objects[i]);
   frame_.objects = objects;
+  frame_.dialect = dialect_ == Dialect::kDsmsg ? DSMSG_DIALECT_DSMSG : DSMSG_DIALECT_DEEPSTREAM;
   return &frame_;
 }
 

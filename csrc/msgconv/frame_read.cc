@@ -11,16 +11,13 @@ namespace {
 
 // What version 1 has: the minimum that can be read.
 constexpr uint32_t kFrameSize1 = 96, kObjectSize1 = 320;
-static_assert(sizeof(DsmsgFrame) == kFrameSize1 && sizeof(DsmsgObject) == kObjectSize1);
+static_assert(offsetof(DsmsgFrame, dialect) == kFrameSize1 && sizeof(DsmsgObject) == kObjectSize1);
 
 Status Error(const std::string& what) { return {Code::kInvalidArgument, what}; }
 
 Status Check(const DsmsgFrame& from) {
   if (from.magic != DSMSG_FRAME_MAGIC) {
-    return Error(
-        "metadata_info is not a DsmsgFrame (dsmsg_frame.h). DeepStream's NvDsMsg2pMetaInfo is not "
-        "read by this library: set msg2p-newapi=false and attach events (NvDsEventMsgMeta), or use "
-        "the element dsmsgconv, which reads DeepStream's metadata itself");
+    return Error("metadata_info is not a DsmsgFrame (dsmsg_frame.h)");
   }
   if (from.version < 1 || from.size < kFrameSize1) {
     return Error("DsmsgFrame says version " + std::to_string(from.version) + " and size " +
@@ -110,6 +107,7 @@ void ReadValues(const DsmsgObject& from, Object* object) {
   if ((from.present & DSMSG_HAS_GAZE) != 0) {
     object->gaze = {from.gaze[0], from.gaze[1], from.gaze[2], from.gaze[3], from.gaze[4]};
   }
+  object->is_event = (from.present & DSMSG_IS_EVENT) != 0;
   object->kind = Checked(from.kind, ObjectKind::kOther);
   object->event = Checked(from.event, EventType::kReset);
   if (from.component_id != 0) object->component_id = from.component_id;
@@ -154,6 +152,13 @@ void ReadObject(const DsmsgObject& from, Frame* frame) {
 }
 
 }  // namespace
+
+std::optional<Dialect> DialectOf(const DsmsgFrame& frame) {
+  if (frame.size < sizeof(DsmsgFrame)) return std::nullopt;  // of an earlier version
+  if (frame.dialect == DSMSG_DIALECT_DSMSG) return Dialect::kDsmsg;
+  if (frame.dialect == DSMSG_DIALECT_DEEPSTREAM) return Dialect::kDeepStream;
+  return std::nullopt;
+}
 
 Status ReadFrame(const DsmsgFrame* from, Frame* frame) {
   if (Status status = Check(*from); !status.ok()) return status;

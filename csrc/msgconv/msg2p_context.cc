@@ -18,7 +18,7 @@ Result<ConverterOptions> OptionsOf(int type, const ConvConfig& config) {
     case NVDS_PAYLOAD_DEEPSTREAM_MINIMAL:
     case NVDS_PAYLOAD_DEEPSTREAM_PROTOBUF:
       options.type = static_cast<PayloadType>(type);
-      options.format = config.minimal_format().value_or(MinimalFormat::kObjects);
+      options.format = config.minimal_format();
       return options;
     case NVDS_PAYLOAD_RESERVED:
     case NVDS_PAYLOAD_CUSTOM:
@@ -90,8 +90,26 @@ Result<std::unique_ptr<Msg2pContext>> Msg2pContext::Create(const char* file, int
       new Msg2pContext(std::move(config), options.value(), tail.value()));
 }
 
-void Msg2pContext::Render(Want want, Payloads* payloads) {
-  const size_t count = converter_.Count(frame_);
+Msg2pContext::Msg2pContext(std::shared_ptr<const ConvConfig> config,
+                           const ConverterOptions& options, const EventTail& tail)
+    : config_(std::move(config)),
+      options_(options),
+      full_(options.type == PayloadType::kFull),
+      deepstream_dialect_(config_->dialect().value_or(Dialect::kDeepStream)),
+      events_(tail) {}
+
+PayloadMaker* Msg2pContext::MakerOf(Dialect dialect) {
+  std::unique_ptr<PayloadMaker>& maker = makers_[static_cast<size_t>(dialect)];
+  if (maker == nullptr) {
+    ConverterOptions options = options_;
+    options.dialect = dialect;
+    maker = MakeConverter(config_, options);
+  }
+  return maker.get();
+}
+
+void Msg2pContext::Append(PayloadMaker* maker, Want want, Payloads* payloads) {
+  const size_t count = maker->Count(frame_);
   const size_t last = want == Want::kOne ? std::min<size_t>(count, 1) : count;
   if (last < count) {
     Msg2pLog().Limited(LogLevel::kWarn, "one of many",
@@ -100,8 +118,8 @@ void Msg2pContext::Render(Want want, Payloads* payloads) {
                            "nvds_msg2p_generate_multiple() or nvds_msg2p_generate_multiple_new()");
   }
   for (size_t i = 0; i < last; ++i) {
-    const std::string_view bytes = converter_.Render(frame_, i);
-    payloads->push_back(MakePayload(bytes, converter_.ComponentId(frame_, i)));
+    const std::string_view bytes = maker->Render(frame_, i);
+    payloads->push_back(MakePayload(bytes, maker->ComponentId(frame_, i)));
   }
 }
 
@@ -130,7 +148,8 @@ Result<Msg2pContext::Payloads> Msg2pContext::FromEvents(std::span<const NvDsEven
       for (NvDsPayload* payload : payloads) FreePayload(payload);
       return status;
     }
-    Render(want, &payloads);
+    frame_.only_events = true;
+    Append(MakerOf(deepstream_dialect_), want, &payloads);
     first = end;
   }
   if (const std::string note = events_.TakeNote(); !note.empty()) {
@@ -139,11 +158,43 @@ Result<Msg2pContext::Payloads> Msg2pContext::FromEvents(std::span<const NvDsEven
   return payloads;
 }
 
+Result<Msg2pContext::Payloads> Msg2pContext::FromNoEvents(const NvDsEvent& head) {
+  const std::lock_guard lock(mutex_);
+  if (Status status = events_.Read({&head, 1}, &frame_); !status.ok()) return status;
+  frame_.objects.clear();
+  frame_.only_events = true;
+  Payloads payloads;
+  Append(MakerOf(deepstream_dialect_), Want::kOne, &payloads);
+  return payloads;
+}
+
 Result<Msg2pContext::Payloads> Msg2pContext::FromFrame(const DsmsgFrame* frame, Want want) {
   const std::lock_guard lock(mutex_);
   if (Status status = ReadFrame(frame, &frame_); !status.ok()) return status;
+  const Dialect host = DialectOf(*frame).value_or(Dialect::kDsmsg);
   Payloads payloads;
-  Render(want, &payloads);
+  Append(MakerOf(config_->dialect().value_or(host)), want, &payloads);
+  return payloads;
+}
+
+Result<Msg2pContext::Payloads> Msg2pContext::FromMetaInfo(const NvDsMsg2pMetaInfo& info,
+                                                          Want want) {
+  if (info.frameMeta == nullptr) {
+    return Status(Code::kNotSupported,
+                  "NvDsMsg2pMetaInfo has no frame: data maps of DeepStream's ds3d elements are not "
+                  "read by this library");
+  }
+  const std::lock_guard lock(mutex_);
+  frame_ = {};
+  if (Status status = metas_.OpenFrame(info.frameMeta); !status.ok()) return status;
+  frame_.source_id = metas_.Source(0);
+  if (Status status = metas_.ReadObjects(0, &frame_); !status.ok()) return status;
+  if (full_ && info.objMeta != nullptr) {  // the frame's own messages stay
+    frame_.objects.clear();
+    if (Status status = metas_.ReadObject(info.objMeta, &frame_); !status.ok()) return status;
+  }
+  Payloads payloads;
+  Append(MakerOf(deepstream_dialect_), want, &payloads);
   return payloads;
 }
 

@@ -4,6 +4,7 @@
 #ifndef DSMSG_MSGCONV_MSG2P_CONTEXT_H_
 #define DSMSG_MSGCONV_MSG2P_CONTEXT_H_
 
+#include <array>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -16,6 +17,7 @@
 #include "msgconv/converter.h"
 #include "msgconv/event_reader.h"
 #include "msgconv/frame_c.h"
+#include "msgconv/meta_reader.h"
 #include "nvmsgconv.h"
 
 namespace dsmsg::msgconv {
@@ -37,20 +39,31 @@ class Msg2pContext {
   /// The caller owns the payloads. Empty if there is nothing to report; an error if an argument is
   /// wrong.
   Result<Payloads> FromEvents(std::span<const NvDsEvent> events, Want want);
+  /// About a frame without events, of which `head` says number, time and sensor.
+  Result<Payloads> FromNoEvents(const NvDsEvent& head);
   Result<Payloads> FromFrame(const DsmsgFrame* frame, Want want);
+  /// What DeepStream's element passes.
+  Result<Payloads> FromMetaInfo(const NvDsMsg2pMetaInfo& info, Want want);
+
+  /// DeepStream's structures make a message of a frame without objects, too.
+  bool makes_empty_messages() const {
+    return !full_ && deepstream_dialect_ == Dialect::kDeepStream;
+  }
 
  private:
   Msg2pContext(std::shared_ptr<const ConvConfig> config, const ConverterOptions& options,
-               const EventTail& tail)
-      : full_(options.type == PayloadType::kFull),
-        converter_(std::move(config), options),
-        events_(tail) {}
-  void Render(Want want, Payloads* payloads);
+               const EventTail& tail);
+  PayloadMaker* MakerOf(Dialect dialect);
+  void Append(PayloadMaker* maker, Want want, Payloads* payloads);
 
+  const std::shared_ptr<const ConvConfig> config_;
+  const ConverterOptions options_;  // `dialect` means nothing here
   const bool full_;
-  std::mutex mutex_;  // guards all that follows
-  Converter converter_;
+  const Dialect deepstream_dialect_;  // of messages made of DeepStream's structures
+  std::mutex mutex_;                  // guards all that follows
+  std::array<std::unique_ptr<PayloadMaker>, 2> makers_;  // of each dialect, made when needed
   EventReader events_;
+  MetaReader metas_;
   Frame frame_;
 };
 

@@ -41,8 +41,11 @@ Msg2pContext* ContextOf(const char* function, const NvDsMsg2pCtx* ctx) {
   return nullptr;
 }
 
-bool EventsAreThere(const char* function, const NvDsEvent* events, unsigned size) {
-  if (events != nullptr && size > 0) return true;
+// DeepStream's element asks for a message about a frame without events with a size of 0, and lets
+// the first element describe the frame.
+bool EventsAreThere(const char* function, const Msg2pContext& context, const NvDsEvent* events,
+                    unsigned size) {
+  if (events != nullptr && (size > 0 || context.makes_empty_messages())) return true;
   Refuse(
       function,
       events == nullptr
@@ -51,9 +54,20 @@ bool EventsAreThere(const char* function, const NvDsEvent* events, unsigned size
   return false;
 }
 
-const DsmsgFrame* FrameOf(const char* function, const void* metadata_info) {
-  if (metadata_info == nullptr) Refuse(function, "metadata_info is NULL: pass a DsmsgFrame");
-  return static_cast<const DsmsgFrame*>(metadata_info);
+// A host's description of a frame: a DsmsgFrame begins with a number that is no address.
+Result<Payloads> FromMetadata(Msg2pContext* context, const void* metadata_info, Want want) {
+  if (metadata_info == nullptr) {
+    return dsmsg::Status(dsmsg::Code::kInvalidArgument,
+                         "metadata_info is NULL: pass a DsmsgFrame or an NvDsMsg2pMetaInfo");
+  }
+  const auto* const frame = static_cast<const DsmsgFrame*>(metadata_info);
+  if (frame->magic == DSMSG_FRAME_MAGIC) return context->FromFrame(frame, want);
+  return context->FromMetaInfo(*static_cast<const NvDsMsg2pMetaInfo*>(metadata_info), want);
+}
+
+Result<Payloads> FromEvents(Msg2pContext* context, const NvDsEvent* events, unsigned size,
+                            Want want) {
+  return size == 0 ? context->FromNoEvents(*events) : context->FromEvents({events, size}, want);
 }
 
 NvDsPayload* First(const char* function, Result<Payloads> payloads) {
@@ -112,8 +126,8 @@ DSMSG_EXPORT NvDsPayload* nvds_msg2p_generate(NvDsMsg2pCtx* ctx, NvDsEvent* even
   constexpr const char* kName = "nvds_msg2p_generate";
   return Guard(kName, [&]() -> NvDsPayload* {
     Msg2pContext* const context = ContextOf(kName, ctx);
-    if (context == nullptr || !EventsAreThere(kName, events, size)) return nullptr;
-    return First(kName, context->FromEvents({events, size}, Want::kOne));
+    if (context == nullptr || !EventsAreThere(kName, *context, events, size)) return nullptr;
+    return First(kName, FromEvents(context, events, size, Want::kOne));
   });
 }
 
@@ -123,8 +137,8 @@ DSMSG_EXPORT NvDsPayload** nvds_msg2p_generate_multiple(NvDsMsg2pCtx* ctx, NvDsE
   return Guard(kName, [&]() -> NvDsPayload** {
     if (!CountIsThere(kName, payload_count)) return nullptr;
     Msg2pContext* const context = ContextOf(kName, ctx);
-    if (context == nullptr || !EventsAreThere(kName, events, size)) return nullptr;
-    return All(kName, context->FromEvents({events, size}, Want::kAll), payload_count);
+    if (context == nullptr || !EventsAreThere(kName, *context, events, size)) return nullptr;
+    return All(kName, FromEvents(context, events, size, Want::kAll), payload_count);
   });
 }
 
@@ -132,9 +146,8 @@ DSMSG_EXPORT NvDsPayload* nvds_msg2p_generate_new(NvDsMsg2pCtx* ctx, void* metad
   constexpr const char* kName = "nvds_msg2p_generate_new";
   return Guard(kName, [&]() -> NvDsPayload* {
     Msg2pContext* const context = ContextOf(kName, ctx);
-    const DsmsgFrame* const frame = FrameOf(kName, metadata_info);
-    if (context == nullptr || frame == nullptr) return nullptr;
-    return First(kName, context->FromFrame(frame, Want::kOne));
+    if (context == nullptr) return nullptr;
+    return First(kName, FromMetadata(context, metadata_info, Want::kOne));
   });
 }
 
@@ -144,9 +157,8 @@ DSMSG_EXPORT NvDsPayload** nvds_msg2p_generate_multiple_new(NvDsMsg2pCtx* ctx, v
   return Guard(kName, [&]() -> NvDsPayload** {
     if (!CountIsThere(kName, payload_count)) return nullptr;
     Msg2pContext* const context = ContextOf(kName, ctx);
-    const DsmsgFrame* const frame = FrameOf(kName, metadata_info);
-    if (context == nullptr || frame == nullptr) return nullptr;
-    return All(kName, context->FromFrame(frame, Want::kAll), payload_count);
+    if (context == nullptr) return nullptr;
+    return All(kName, FromMetadata(context, metadata_info, Want::kAll), payload_count);
   });
 }
 

@@ -20,6 +20,7 @@ using dsmsg_test::ParseJson;
 using dsmsg_test::RichFrame;
 using dsmsg_test::Text;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr char kExample[] = DSMSG_CFG_DIR "/msgconv_example.txt";
 
@@ -140,7 +141,8 @@ TEST_F(Library, MinimalMessagesAreOfOneSensorEach) {
   ASSERT_EQ(count, 2U);
   const auto all = TakeAll(list, count);
   EXPECT_EQ(At(ParseJson(all.at(0)), {"objects"}).Size(), 2U);
-  EXPECT_EQ(Text(ParseJson(all.at(1)), {"sensorId"}), "1");
+  EXPECT_EQ(Text(ParseJson(all.at(0)), {"sensorId"}), "CAMERA_001");
+  EXPECT_EQ(Text(ParseJson(all.at(1)), {"sensorId"}), "");  // no [sensor1]: as DeepStream says it
 }
 
 TEST_F(Library, Frames) {
@@ -197,6 +199,38 @@ TEST_F(Library, WhatIsNoFrameIsRefused) {
   EXPECT_EQ(generate_new(ctx_, &frame), nullptr);  // no object_size
   frame.object_size = sizeof(DsmsgObject);
   EXPECT_EQ(generate_new(ctx_, &frame), nullptr);  // no objects
+}
+
+// DeepStream's element asks with a size of 0 for a message about a frame without events.
+TEST_F(Library, NoEventsMakeAMessageOfTheirFrame) {
+  TwoCameras cameras;
+  char time[] = "2018-04-11T04:59:59.828Z";
+  cameras.metas[0].frameId = 42;
+  cameras.metas[0].ts = time;
+  Open(1);
+  const auto document = ParseJson(Take(generate(ctx_, cameras.events, 0)));
+  EXPECT_EQ(Text(document, {"id"}), "42");
+  EXPECT_EQ(Text(document, {"@timestamp"}), time);
+  EXPECT_EQ(Text(document, {"sensorId"}), "CAMERA_001");
+  EXPECT_EQ(At(document, {"objects"}).Size(), 0U);
+  unsigned count = 0;
+  auto** const list = generate_multiple(ctx_, cameras.events, 0, &count);
+  EXPECT_EQ(TakeAll(list, count).size(), 1U);
+}
+
+// What DeepStream gives is written in its dialect; a frame of ours as its host wants it.
+TEST_F(Library, TheDialectIsThatOfWhatIsGiven) {
+  Open(1, nullptr);
+  TwoCameras cameras;
+  EXPECT_THAT(Take(generate(ctx_, cameras.events, 1)), HasSubstr("\"0|0|0|0|0|Person|#|||"));
+  for (const auto& [dialect, begin] : {std::pair(Dialect::kDsmsg, "{\"messageid\""),
+                                       std::pair(Dialect::kDeepStream, "{\"version\"")}) {
+    FrameExport exported(dialect);
+    auto* const c_frame = const_cast<DsmsgFrame*>(exported.Make(RichFrame()));
+    EXPECT_THAT(Take(generate_new(ctx_, c_frame)), StartsWith(begin));
+    c_frame->size = offsetof(DsmsgFrame, dialect);  // of a host that was compiled before
+    EXPECT_THAT(Take(generate_new(ctx_, c_frame)), StartsWith("{\"messageid\""));
+  }
 }
 
 TEST_F(Library, WrongArgumentsGiveNull) {
