@@ -271,6 +271,7 @@ void EventReader::ReadTrack(const char* meta, Frame* frame, Object* object) cons
   Box3d box;
   box.values = At<std::array<float, 12>>(meta, tail_.box3d);
   box.confidence = At<float>(meta, tail_.box3d + deepstream::box3d::kScore);
+  if (box.values == std::array<float, 12>{}) return;  // only the feet are known
   object->box3d = {static_cast<uint32_t>(frame->boxes3d.size()), 1};
   frame->boxes3d.push_back(box);
 }
