@@ -12,6 +12,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kWarnEvery{5000};
+// Failures rarely come alone: one warning for all of them.
+constexpr milliseconds kGather{100};
 constexpr milliseconds kPrerollPatience{2000};
 // Longer, because a camera may be slow to answer.
 constexpr milliseconds kStartPatience{5000};
@@ -109,6 +111,9 @@ void SinkReporter::NoteFailure(bool of_message) {
   if (of_message && on_error_ == OnError::kError) failed_.store(true);
   const std::lock_guard lock(mutex_);
   if (std::exchange(failure_, true)) return;
+  if (on_error_ != OnError::kError) {
+    next_warning_ = std::max(next_warning_, Clock::now() + kGather);
+  }
   wake_.notify_all();
 }
 

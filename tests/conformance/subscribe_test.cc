@@ -176,8 +176,8 @@ TEST_P(Rule10_Subscribe, RestoredAfterAnOutage) {
   server.EnsureUp();
   ASSERT_TRUE(WaitLink(producer, true));
   // Again and again: a server may be back before the subscription is, without what it knew of the
-  // subscriber: RabbitMQ 3.10.8, killed on a busy machine soon after it confirmed a durable binding,
-  // forgot that in 3 of 100 cases.
+  // subscriber: RabbitMQ 3.10.8, killed on a busy machine soon after it confirmed a durable
+  // binding, forgot that in 2 of 118 cases.
   EXPECT_TRUE(WaitFor([&] {
     EXPECT_EQ(producer.Send(topic, "after"), NVDS_MSGAPI_OK);
     return WaitFor(

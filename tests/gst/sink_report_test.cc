@@ -27,13 +27,19 @@ TEST(SinkFailures, WarnIsOneMessageWithACount) {
   fake.With([](fake::State& c) { c.completion = NVDS_MSGAPI_ERR; });
   SinkHarness h(fake.proto_lib() + " conn-str=h;1", kJson);
   ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
-  // The first at once, the rest together at the end: less than 5 s have passed.
+  // The first soon, the rest together at the end, unless over 5 s have passed.
   EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text, AllOf(HasSubstr("1 message was not delivered"),
                                                       HasSubstr("fake: the broker said no")));
   for (int i = 1; i < 300; ++i) ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
   ASSERT_TRUE(h.PushEos());
   h.Stop();
-  EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text, HasSubstr("299 messages were not delivered"));
+  int told = 1;
+  while (told < 300) {
+    const std::string text = h.Text(GST_MESSAGE_WARNING).text;
+    ASSERT_THAT(text, HasSubstr("not delivered"));
+    told += std::stoi(text);
+  }
+  EXPECT_EQ(told, 300);
   EXPECT_FALSE(h.Text(GST_MESSAGE_WARNING, 0));
   EXPECT_EQ(Stat(h.sink(), "failed"), 300U);
 }

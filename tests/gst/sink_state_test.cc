@@ -230,8 +230,13 @@ TEST(SinkEos, MessagesForgottenByTheAdaptorAreFailures) {
   for (size_t i = 0; i < 5; ++i) PushNumber(pipeline, i);
   ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.messages.size() == 5; }));
   pipeline.Set(GST_STATE_NULL);
-  EXPECT_THAT(pipeline.Text(GST_MESSAGE_WARNING).text,
-              AllOf(HasSubstr("5 messages were not delivered"), HasSubstr("never called back")));
+  int told = 0;
+  while (told < 5) {  // in one warning, unless the machine is very busy
+    const std::string text = pipeline.Text(GST_MESSAGE_WARNING).text;
+    ASSERT_THAT(text, AllOf(HasSubstr("not delivered"), HasSubstr("never called back")));
+    told += std::stoi(text);
+  }
+  EXPECT_EQ(told, 5);
   EXPECT_EQ(Stat(pipeline.Get("sink"), "failed"), 5U);
 }
 
