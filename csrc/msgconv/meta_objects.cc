@@ -121,12 +121,12 @@ Status MetaReader::ReadObject(const void* object_meta, Frame* frame) {
   if (layout_ == nullptr) return UnknownSize("objects", object_size_);
   const auto meta = static_cast<Address>(object_meta);
   if (!ds::IsMeta(meta, batch_, ds::kObjectMeta)) return Wrong("an object has another type");
-  Object object;
-  const auto id = At<uint64_t>(meta, ds::object::kId);
-  if (id != ds::kUntracked) object.id = id;
   const auto label = ds::ArrayAt(meta, layout_->label);
   if (!label) return Wrong("an object's label has no end");
+  Object& object = frame->objects.emplace_back();
   object.label = *label;
+  const auto id = At<uint64_t>(meta, ds::object::kId);
+  if (id != ds::kUntracked) object.id = id;
   object.label_id = At<int32_t>(meta, ds::object::kClass);
   const auto confidence = At<float>(meta, ds::object::kConfidence);
   if (std::isfinite(confidence)) object.confidence = confidence;
@@ -137,7 +137,7 @@ Status MetaReader::ReadObject(const void* object_meta, Frame* frame) {
   Status status = AddClassifiers(At<Address>(meta, layout_->classifiers), frame, &object);
   if (status.ok()) status = AddMask(meta, frame, &object);
   if (status.ok()) status = AddObjectUsers(meta, frame, &object);
-  if (status.ok()) frame->objects.push_back(object);
+  if (!status.ok()) frame->objects.pop_back();
   return status;
 }
 

@@ -64,7 +64,8 @@ Status MetaReader::FindLayout() {
     return Wrong("the batch does not refer to itself");
   const auto frames = PoolOf(batch_, ds::batch::kFramePool);
   const auto type = At<int32_t>(batch_, ds::kBaseType);
-  if (!frames || frames->first != type + 1) return Wrong("the batch has no pool of its frames");
+  if (!frames || frames->first != int64_t{type} + 1)
+    return Wrong("the batch has no pool of its frames");
   if (type != ds::kBatchMeta) return FindAudioLayout(type, frames->second);
   const auto objects = PoolOf(batch_, ds::batch::kObjectPool);
   if (!objects || objects->first != ds::kObjectMeta)

@@ -34,18 +34,20 @@ struct Field {
   bool only_down = false;  // a count of 4 bytes
 };
 
-/// A batch with everything that is read, and its fields.
+/// A batch and those of its fields that may be altered.
 class Victim {
  public:
-  explicit Victim(Random* random) : batch_(8) {
-    AddRandomFrames(random, &batch_);
+  explicit Victim(bool audio) : batch_(8, audio) {
     BatchMeta* const meta = batch_.get();
     Add(meta, 8, 4);
     Add(meta, 40, 8);
-    for (const int pool : {0, 1}) Add(meta->pools[pool], 0, 20);
-    for (GList* node = meta->frame_list; node != nullptr; node = node->next)
-      AddFrame(random, static_cast<FrameMeta*>(node->data));
+    for (const int pool : {0, 1}) {
+      if (meta->pools[pool] != nullptr) Add(meta->pools[pool], 0, 20);
+    }
   }
+  virtual ~Victim() = default;
+  Victim(const Victim&) = delete;
+  Victim& operator=(const Victim&) = delete;
 
   GstBuffer* Attach() { return batch_.Attach(Picture()); }
 
@@ -70,11 +72,60 @@ class Victim {
     undo_.clear();
   }
 
- private:
+ protected:
   void Add(void* structure, size_t offset, size_t size, bool only_down = false) {
     fields_.push_back({static_cast<unsigned char*>(structure) + offset, size, only_down});
   }
 
+  void AddClassifiers(GList* classifiers) {
+    for (GList* node = classifiers; node != nullptr; node = node->next) {
+      auto* const classifier = static_cast<ClassifierMeta*>(node->data);
+      Add(classifier, 8, 4);
+      Add(classifier, 40, 8);
+      for (GList* label = classifier->label_list; label != nullptr; label = label->next) {
+        Add(label->data, 8, 4);
+        Add(label->data, 40, 132);
+        Add(label->data, 184, 12);
+      }
+    }
+  }
+
+  Batch batch_;
+
+ private:
+  static void AlterBytes(Random* random, const Field& field) {
+    static const uint32_t kNasty[] = {0, 1,  2,   3,          5,          6,
+                                      8, 25, 127, 0x7FFFFFFF, 0x80000000, UINT32_MAX};
+    switch (random->Upto(2)) {
+      case 0:
+        field.at[random->Upto(static_cast<unsigned>(field.size) - 1)] =
+            static_cast<unsigned char>(random->Upto(255));
+        break;
+      case 1: {
+        const uint32_t value = kNasty[random->Upto(std::size(kNasty) - 1)];
+        const unsigned place = random->Upto(static_cast<unsigned>(field.size / 4) - 1) * 4;
+        memcpy(field.at + place, &value, sizeof(value));
+        break;
+      }
+      default:  // a text without an end
+        memset(field.at, 'x', field.size);
+    }
+  }
+
+  std::vector<Field> fields_;
+  std::vector<std::pair<unsigned char*, std::vector<unsigned char>>> undo_;
+};
+
+/// Pictures with everything that is read.
+class Pictures : public Victim {
+ public:
+  explicit Pictures(Random* random) : Victim(false) {
+    AddRandomFrames(random, &batch_);
+    for (GList* node = batch_.get()->frame_list; node != nullptr; node = node->next)
+      AddFrame(random, static_cast<FrameMeta*>(node->data));
+  }
+
+ private:
   void AddFrame(Random* random, FrameMeta* frame) {
     Add(frame, 8, 4);
     Add(frame, 40, 64);
@@ -106,16 +157,7 @@ class Victim {
     Add(&hull_.allocated, 0, 4, true);
     Add(&hull_.count, 0, 4);
     Add(&reid_.count, 0, 4, true);
-    for (GList* node = object->classifiers; node != nullptr; node = node->next) {
-      auto* const classifier = static_cast<ClassifierMeta*>(node->data);
-      Add(classifier, 8, 4);
-      Add(classifier, 40, 8);
-      for (GList* label = classifier->label_list; label != nullptr; label = label->next) {
-        Add(label->data, 8, 4);
-        Add(label->data, 40, 132);
-        Add(label->data, 184, 12);
-      }
-    }
+    AddClassifiers(object->classifiers);
   }
 
   void AddEvent(Random* random, FrameMeta* frame) {
@@ -147,25 +189,6 @@ class Victim {
     events_.push_back(std::move(room));
   }
 
-  static void AlterBytes(Random* random, const Field& field) {
-    static const uint32_t kNasty[] = {0, 1,  2,   3,          5,          6,
-                                      8, 25, 127, 0x7FFFFFFF, 0x80000000, UINT32_MAX};
-    switch (random->Upto(2)) {
-      case 0:
-        field.at[random->Upto(static_cast<unsigned>(field.size) - 1)] =
-            static_cast<unsigned char>(random->Upto(255));
-        break;
-      case 1: {
-        const uint32_t value = kNasty[random->Upto(std::size(kNasty) - 1)];
-        const unsigned place = random->Upto(static_cast<unsigned>(field.size / 4) - 1) * 4;
-        memcpy(field.at + place, &value, sizeof(value));
-        break;
-      }
-      default:  // a text without an end
-        memset(field.at, 'x', field.size);
-    }
-  }
-
   struct Hull {
     int* points;
     uint32_t allocated, count;
@@ -175,9 +198,6 @@ class Victim {
     float *host, *device;
   };
 
-  Batch batch_;
-  std::vector<Field> fields_;
-  std::vector<std::pair<unsigned char*, std::vector<unsigned char>>> undo_;
   std::vector<std::unique_ptr<std::array<char, 14336>>> events_;
   char text_[16] = "a text";
   CustomBlob blob_{};
@@ -190,6 +210,45 @@ class Victim {
   // NULL where a structure of another class would have its mask.
   std::array<char*, 9> person_{text_, text_, text_};
 };
+
+/// Sound.
+class Sounds : public Victim {
+ public:
+  explicit Sounds(Random* random) : Victim(true) {
+    for (unsigned i = random->Upto(4); i > 0; --i) {
+      AudioFrameMeta* const frame = batch_.AddSound(random->Upto(3), random->Text());
+      ClassifierMeta* const classifier = Get().acquire_classifier_meta_from_pool(batch_.get());
+      batch_.AddLabel(classifier, random->Text());
+      Get().add_classifier_meta_to_audio_frame(frame, classifier);
+      Add(frame, 8, 4);
+      Add(frame, 40, 196);
+      AddClassifiers(frame->classifiers);
+    }
+  }
+};
+
+/// A scene in space, as a detector leaves it on the batch.
+class Scene : public Victim {
+ public:
+  explicit Scene(Random* random) : Victim(false), room_(71240) {
+    for (unsigned i = random->Upto(3); i > 0; --i) batch_.AddFrame(i);
+    const uint32_t count = random->Upto(5);
+    memcpy(room_.data() + 57600, &count, sizeof(count));
+    batch_.AddUser(batch_.get(), kSparse4d, room_.data());
+    Add(room_.data(), 0, 52);
+    Add(room_.data(), 72, 8);
+    Add(room_.data(), 57600, 24);
+  }
+
+ private:
+  std::vector<char> room_;
+};
+
+std::unique_ptr<Victim> Make(Random* random) {
+  if (random->Once(8)) return std::make_unique<Sounds>(random);
+  if (random->Once(8)) return std::make_unique<Scene>(random);
+  return std::make_unique<Pictures>(random);
+}
 
 TEST(NvidiaFuzz, NothingBeyondABatchIsReadWhateverItSays) {
   std::vector<std::unique_ptr<ConvHarness>> converters;
@@ -206,14 +265,14 @@ TEST(NvidiaFuzz, NothingBeyondABatchIsReadWhateverItSays) {
   for (unsigned seed = 0; seed < seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    Victim victim(&random);
-    GstBuffer* buffer = victim.Attach();
-    victim.Alter(&random);
+    const std::unique_ptr<Victim> victim = Make(&random);
+    GstBuffer* buffer = victim->Attach();
+    victim->Alter(&random);
     for (const auto& converter : converters) buffer = converter->Push(buffer);
     messages += MetasOf(buffer).size();
     gst_buffer_ref(buffer);
     ASSERT_EQ(sink.Push(buffer), GST_FLOW_OK);
-    victim.Undo();
+    victim->Undo();
     gst_buffer_unref(buffer);
   }
   EXPECT_GT(messages, seeds);  // most alterations leave the rest readable

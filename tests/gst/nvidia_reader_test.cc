@@ -254,6 +254,15 @@ TEST(MetaReader, ASceneReplacesItsCameras) {
   EXPECT_THAT(Frame::Part(frame.numbers, frame.boxes3d[0].embedding), ElementsAre(0.5F, 1));
 }
 
+TEST(MetaReader, TheLibraryOfTheProcessIsAskedForItsSizes) {
+  Get();
+  const dsmsg::msgconv::DeepStream found = dsmsg::msgconv::FindDeepStream();
+  EXPECT_TRUE(found.present);
+  EXPECT_EQ(found.frame_size, sizeof(FrameMeta));
+  EXPECT_EQ(found.object_size, sizeof(ObjectMeta));
+  EXPECT_THAT(found.how, HasSubstr("libnvds"));
+}
+
 TEST(MetaReader, OneFrameAlone) {
   Batch batch(2);
   batch.AddObject(batch.AddFrame(0), "a");
