@@ -38,6 +38,10 @@ constexpr OptionSpec kOptions[] = {
     {"fields", "pairs", "",
      "Additional fields of a stream entry: name=template;name=template, for example "
      "camera=${sensor.id}"},
+    {"sensorid", "string", "",
+     "In entries of DeepStream 9's form (DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION=1), the sensor of "
+     "payloads that name none; takes precedence over DEEPSTREAM_SENSOR_ID. Has no effect without "
+     "that form"},
     {"batch-read", "int(1,100000)", "100",
      "Maximum number of entries that subscribe reads at once (COUNT)"},
     // Redis refuses larger payloads and ends the connection (proto-max-bulk-len).

@@ -79,7 +79,9 @@ Status ReadProducer(const Config& config, RedisSettings* out) {
   }
   const char* extraction = std::getenv("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION");
   out->sensor_id_fields = streams && extraction != nullptr && std::string_view(extraction) == "1";
-  if (const char* id = std::getenv("DEEPSTREAM_SENSOR_ID")) out->default_sensor_id = id;
+  out->default_sensor_id = config.GetString("sensorid");
+  const char* id = std::getenv("DEEPSTREAM_SENSOR_ID");
+  if (out->default_sensor_id.empty() && id != nullptr) out->default_sensor_id = id;
   return {};
 }
 

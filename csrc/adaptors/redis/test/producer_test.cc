@@ -74,6 +74,29 @@ TEST(RedisProducer, SensorIdLayoutOfDeepStream9) {
                                  {"headers", "{\"a\":\"say \\\"hi\\\"\\n\",\"b\":\"c\"}"}}}));
 }
 
+TEST(RedisProducer, TheFilesSensorIdTakesPrecedenceOverTheEnvironments) {
+  const Environment fallback("DEEPSTREAM_SENSOR_ID", "environment");
+  RedisServer server;
+  Client client(server.port());
+  {
+    Connection plain(AddressOf(server), "sensorid=gate 1");
+    ASSERT_TRUE(plain.Open().ok());
+    ASSERT_TRUE(plain.Send("plain", "text").ok());
+    ASSERT_TRUE(plain.WaitCompleted(1).ok());
+    EXPECT_EQ(Entries(client, "plain"), (std::vector<Entry>{{{"metadata", "text"}}}));
+  }
+  const Environment extraction("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION", "1");
+  Connection connection(AddressOf(server), "sensorid=gate 1");
+  ASSERT_TRUE(connection.Open().ok());
+  ASSERT_TRUE(connection.Send("t", "text").ok());
+  ASSERT_TRUE(connection.Send("t", R"({"sensorId":"cam2"})").ok());
+  ASSERT_TRUE(connection.WaitCompleted(2).ok());
+  const std::vector<Entry> entries = Entries(client, "t");
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0][0].second, "gate 1");
+  EXPECT_EQ(entries[1][0].second, "cam2");
+}
+
 TEST(RedisProducer, TheWindowIsBoundedAndOrderIsKept) {
   RedisServer server;
   Connection connection(AddressOf(server), "pipeline=100\nstreamsize=0");
