@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the sink learns whether there is a dsmsgconv upstream, and what it has done so far: by a
-// custom query, which travels upstream through queues, tees and filters.
+// How the sink learns whether there is a dsmsgconv upstream, which one, and what it has done so
+// far: by a custom query, which travels upstream through queues, tees and filters.
 #ifndef DSMSG_GST_CONVERTER_STATE_H_
 #define DSMSG_GST_CONVERTER_STATE_H_
 
@@ -22,9 +22,12 @@ struct ConvCounters {
 /// How many messages the next converter upstream of this sink pad has made; nullopt if there is no
 /// converter. Call it on the sink's streaming thread.
 std::optional<uint64_t> MessagesOfConverter(GstPad* sink_pad);
+/// The same of the converter with this number, however far upstream; nullopt: it is not there.
+std::optional<uint64_t> MessagesOfConverter(GstPad* sink_pad, uint64_t converter);
 
-/// For the converter: answers such a query. False: it is another kind of query.
-bool AnswerConverterQuery(GstQuery* query, const ConvCounters& counters);
+/// For the converter: answers such a query. False: it is another kind of query, or for another
+/// converter; pass it on. `converter`: its number in this process, not 0.
+bool AnswerConverterQuery(GstQuery* query, uint64_t converter, const ConvCounters& counters);
 
 }  // namespace dsmsg
 

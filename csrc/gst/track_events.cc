@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gst/track_events.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -9,12 +10,24 @@ namespace dsmsg {
 using msgconv::EventType;
 using msgconv::Object;
 
+namespace {
+
+bool IsLost(const msgconv::Frame& frame, uint64_t id) {
+  return std::find(frame.lost.begin(), frame.lost.end(), id) != frame.lost.end();
+}
+
+}  // namespace
+
 void TrackEvents::Apply(uint64_t now_ns, msgconv::Frame* frame) {
   Source& source = sources_.Get(frame->source_id);
   if (now_ns + kGoneAfterNs < source.last_ns) source.tracks.clear();
   source.last_ns = now_ns;
   for (Object& object : frame->objects) {
     if (!object.id || object.event != EventType::kNone || !object.event_type.empty()) continue;
+    if (IsLost(*frame, *object.id)) {
+      if (source.tracks.erase(*object.id) > 0) object.event = EventType::kExit;
+      continue;
+    }
     auto [found, entered] = source.tracks.try_emplace(*object.id);
     Track& track = found->second;
     track.box = object.box;
@@ -51,7 +64,7 @@ void TrackEvents::AppendGone(Tracks* tracks, uint64_t now_ns, msgconv::Frame* fr
   gone_.clear();
   std::vector<uint64_t> ids;
   for (auto track = tracks->begin(); track != tracks->end();) {
-    if (now_ns < track->second.seen_ns + kGoneAfterNs) {
+    if (now_ns < track->second.seen_ns + kGoneAfterNs && !IsLost(*frame, track->first)) {
       ++track;
       continue;
     }

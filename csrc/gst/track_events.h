@@ -5,7 +5,8 @@
 //   moving   its box's middle has left the place where it rested by more than a quarter of the
 //            box's diagonal
 //   stopped  its middle has stayed within that distance for 2 s
-//   exit     it was not seen for 1 s; the message shows it as it was seen last
+//   exit     it was not seen for 1 s, or the tracker says that it is lost; the message shows it as
+//            it was seen last
 //
 // Objects without an id have no events. A frame carries at most one event per id; an object that
 // enters is neither moving nor stopped until one of the rules says so. Time is frame time, so that

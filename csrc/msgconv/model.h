@@ -196,6 +196,7 @@ struct Frame {
   std::vector<Track3d> tracks3d;
   std::vector<EventMeta> event_metas;
   std::vector<Count> counts;
+  std::vector<uint64_t> lost;  // ids that the tracker has given up
 
   std::span<const Attribute> AttributesOf(const Object& object) const {
     return std::span(attributes).subspan(object.first_attribute, object.attribute_count);
@@ -223,6 +224,7 @@ struct Frame {
     tracks3d.clear();
     event_metas.clear();
     counts.clear();
+    lost.clear();
     only_events = false;
     segmentation.reset();
     custom_messages = {};
