@@ -40,8 +40,8 @@ compat: ## [] One battery over some twenty servers as their packages leave them 
 	@scripts/setup build test
 	@scripts/compat
 
-test-debian: ## [] Build, units' and elements' tests in a root made by debootstrap (as root) [SUITE=trixie|sid]
-	@scripts/test-debian $(or $(SUITE),trixie)
+test-debian: ## [] Build, units' and elements' tests in roots made by debootstrap (as root), newest GStreamer included [SUITE=trixie|sid|...]
+	@scripts/test-debian $(or $(SUITE),all)
 
 soak: ## [10 min] A pipeline for ten minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind|asan]
 	@scripts/setup build test

@@ -280,8 +280,8 @@ GstFlowReturn BrokerSink::SendPayloads(GstBuffer* buffer, uint64_t* found) {
 }
 
 bool BrokerSink::Filtered(uint32_t component) {
-  if (comp_id_ == G_MAXUINT || component == kDsmsgAnyComponent || component == comp_id_)
-    return false;
+  const bool all = comp_id_ == 0 || comp_id_ == G_MAXUINT;
+  if (all || component == kDsmsgAnyComponent || component == comp_id_) return false;
   ++counters_->filtered;
   return true;
 }

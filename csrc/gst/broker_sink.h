@@ -76,7 +76,7 @@ class BrokerSink {
   std::unique_ptr<SinkReporter> reporter_;
   std::optional<Template> template_;
   std::string topic_;
-  guint comp_id_ = G_MAXUINT;
+  guint comp_id_ = 0;
   std::chrono::milliseconds flush_timeout_{0};
 
   // Of the streaming thread.

@@ -133,6 +133,7 @@ GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   ++counters_.buffers;
   for (const InputFrame& frame : input_.Begin(buffer)) Convert(buffer, frame);
   ReportRefusal();
+  ReportUnread();
   if (counters_.buffers == kPatience) ReportUnused();
   if (payloads_.empty()) return buffer;
   counters_.messages += payloads_.size();
@@ -277,6 +278,15 @@ void ConvWorker::ReportRefusal() {
   if (told_refusal_ || input_.refusal().empty()) return;
   told_refusal_ = true;
   Warn(input_.refusal());
+}
+
+void ConvWorker::ReportUnread() {
+  if (told_unread_ || input_.unread().empty()) return;
+  told_unread_ = true;
+  // gst-launch-1.0 prints the details of an INFO, not its text.
+  GST_ELEMENT_INFO(element_, STREAM, FORMAT, ("analytics metadata of unknown types is not read"),
+                   ("analytics metadata of the types %s is not read: messages do not have it",
+                    input_.unread().c_str()));
 }
 
 void ConvWorker::AtEnd() {

@@ -63,6 +63,7 @@ class ConvWorker {
   void ReportMissingGroups(msgconv::SourceGate::Source* source);
   void ReportDetections(const InputReport& report);
   void ReportRefusal();
+  void ReportUnread();
   void ReportUnused();
   void ReportFiltered();
   void Warn(const std::string& what, const std::string& details = {});
@@ -80,7 +81,7 @@ class ConvWorker {
   ConvCounters& counters_;
   // Each is said once.
   bool told_no_parameters_ = false, told_unnamed_ = false, told_debug_ = false,
-       told_refusal_ = false, told_unused_ = false, told_note_ = false;
+       told_refusal_ = false, told_unread_ = false, told_unused_ = false, told_note_ = false;
 };
 
 }  // namespace dsmsg

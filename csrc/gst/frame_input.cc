@@ -5,9 +5,7 @@
 
 #include <algorithm>
 
-#include "gst/analytics_reader.h"
 #include "gst/event_reader.h"
-#include "gst/roi_reader.h"
 
 namespace dsmsg {
 
@@ -88,8 +86,8 @@ InputReport FrameInput::AddDetections(const InputFrame& which, Frame* frame) {
   if (which.in_batch) deepstream_.Accept(deepstream_.batch().ReadObjects(*which.in_batch, frame));
   if (which.own_detections) {
     const size_t first_region = frame->objects.size();
-    report.without_parameters = ReadRegions(buffer_, frame).without_parameters;
-    report.without_parameters -= ReadAnalytics(buffer_, first_region, frame);
+    report.without_parameters = regions_.Read(buffer_, frame).without_parameters;
+    report.without_parameters -= analytics_.Read(buffer_, first_region, frame);
   }
   report.found = frame->objects.size() - first;
   Filter(first, frame, &report);

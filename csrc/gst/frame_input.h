@@ -14,8 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "gst/analytics_reader.h"
 #include "gst/conv_settings.h"
 #include "gst/deepstream_reader.h"
+#include "gst/roi_reader.h"
 #include "msgconv/labels.h"
 #include "msgconv/model.h"
 
@@ -57,6 +59,8 @@ class FrameInput {
   const std::string& refusal() const { return deepstream_.refusal(); }
   /// What a user should know about DeepStream's metadata; "" if nothing.
   std::string TakeNote() { return deepstream_.batch().TakeNote(); }
+  /// Types of analytics metadata that were there and were not read; "": none so far.
+  const std::string& unread() const { return analytics_.unread(); }
 
  private:
   void Filter(size_t first, msgconv::Frame* frame, InputReport* report) const;
@@ -65,6 +69,8 @@ class FrameInput {
   const ConvSettings& settings_;
   const msgconv::Labels& labels_;
   DeepStreamReader deepstream_;
+  RoiReader regions_;
+  AnalyticsReader analytics_;
   GstBuffer* buffer_ = nullptr;
   bool has_batch_ = false;
   std::vector<InputFrame> frames_;

@@ -4,7 +4,12 @@
 #include <gst/video/video.h>
 
 #include <cmath>
+#include <cstring>
+#include <numbers>
 #include <optional>
+
+#include "gst/attribute_name.h"
+#include "gst/keypoint_names.h"
 
 namespace dsmsg {
 namespace {
@@ -21,6 +26,12 @@ struct Quarks {
   GQuark label_id = g_quark_from_static_string("label_id");
   GQuark confidence = g_quark_from_static_string("confidence");
   GQuark attribute_name = g_quark_from_static_string("attribute_name");
+  GQuark model_name = g_quark_from_static_string("model_name");
+  GQuark rotation = g_quark_from_static_string("rotation");
+  GQuark type = g_quark_from_static_string("type");
+  GQuark format = g_quark_from_static_string("format");
+  GQuark dims = g_quark_from_static_string("dims");
+  GQuark data_buffer = g_quark_from_static_string("data_buffer");
   GQuark x_min = g_quark_from_static_string("x_min");
   GQuark x_max = g_quark_from_static_string("x_max");
   GQuark y_min = g_quark_from_static_string("y_min");
@@ -80,19 +91,71 @@ void ReadDetection(const GstStructure* detection, const Frame& frame, Object* ob
   object->confidence = FloatField(detection, q.confidence);
   object->label_id = IndexField(detection, q.label_id);
   if (object->label.empty()) object->label = TextField(detection, q.label);
+  if (const auto radians = FloatField(detection, q.rotation))
+    object->rotation = *radians * 180 / std::numbers::pi_v<float>;
   ReadRelativeBox(detection, frame, object);
 }
 
-void ReadAttribute(const GstStructure* structure, Frame* frame) {
+/// A number of an array of a structure, nullptr if there is none.
+const GValue* ArrayValue(const GstStructure* structure, GQuark field, guint index) {
+  const GValue* array = gst_structure_id_get_value(structure, field);
+  if (array == nullptr || !GST_VALUE_HOLDS_ARRAY(array) || index >= gst_value_array_get_size(array))
+    return nullptr;
+  return gst_value_array_get_value(array, index);
+}
+
+guint Dimension(const GstStructure* tensor, guint index) {
+  const GValue* value = ArrayValue(tensor, Names().dims, index);
+  return value != nullptr && G_VALUE_HOLDS_UINT(value) ? g_value_get_uint(value) : 0;
+}
+
+// Floats in parts of the box, made whole pixels as the same elements do for their analytics
+// metadata.
+void ReadKeypoints(const GstStructure* tensor, Frame* frame, Object* object) {
+  const Quarks& q = Names();
+  const GValue* data = gst_structure_id_get_value(tensor, q.data_buffer);
+  const guint count = Dimension(tensor, 0), size = Dimension(tensor, 1);
+  if (data == nullptr || !G_VALUE_HOLDS_VARIANT(data) || size < 2 || size > 3) return;
+  GVariant* variant = g_value_get_variant(data);
+  if (variant == nullptr || !g_variant_is_of_type(variant, G_VARIANT_TYPE_BYTESTRING)) return;
+  gsize bytes = 0;
+  const auto* floats = static_cast<const char*>(g_variant_get_fixed_array(variant, &bytes, 1));
+  if (bytes != gsize{count} * size * sizeof(float)) return;
+  std::string_view format = TextField(tensor, q.format);
+  if (format.empty()) format = TextField(tensor, q.model_name);
+  const KeypointLayout layout = LayoutOf(format);
+  object->pose_type = layout.name.empty() ? "pose" : layout.name;
+  object->keypoints = {static_cast<uint32_t>(frame->keypoints.size()), count};
+  for (guint i = 0; i < count; ++i) {
+    float place[3] = {};
+    std::memcpy(place, floats + gsize{i} * size * sizeof(float), size * sizeof(float));
+    msgconv::Keypoint point;
+    if (i < layout.points.size()) point.name = layout.points[i];
+    point.position = {object->box.left + std::trunc(object->box.width * place[0]),
+                      object->box.top + std::trunc(object->box.height * place[1]),
+                      std::trunc(place[2])};
+    const GValue* confidence = ArrayValue(tensor, q.confidence, i);
+    if (confidence != nullptr && G_VALUE_HOLDS_FLOAT(confidence))
+      point.confidence = std::max(g_value_get_float(confidence), 0.0F);
+    frame->keypoints.push_back(point);
+  }
+}
+
+}  // namespace
+
+void RoiReader::ReadAttribute(const GstStructure* structure, uint32_t first_attribute,
+                              Frame* frame) {
   const Quarks& q = Names();
   const std::string_view value = TextField(structure, q.label);
   if (value.empty()) return;
   std::string_view name = TextField(structure, q.attribute_name);
+  if (name.empty()) name = TextField(structure, q.model_name);
   if (name.empty()) name = gst_structure_get_name(structure);
-  frame->attributes.push_back({name, value, FloatField(structure, q.confidence)});
+  frame->attributes.push_back({UniqueName(name, *frame, first_attribute, &texts_), value,
+                               FloatField(structure, q.confidence)});
 }
 
-Object ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* frame) {
+Object RoiReader::ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* frame) {
   const Quarks& q = Names();
   Object object;
   if (const gchar* type = g_quark_to_string(region->roi_type)) object.label = type;
@@ -106,17 +169,18 @@ Object ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* frame) {
       ReadDetection(structure, *frame, &object);
     } else if (name == q.object_id) {
       if (const auto id = IndexField(structure, q.id)) object.id = static_cast<uint64_t>(*id);
+    } else if (TextField(structure, q.type) == "keypoints") {
+      ReadKeypoints(structure, frame, &object);
     } else {
-      ReadAttribute(structure, frame);
+      ReadAttribute(structure, object.first_attribute, frame);
     }
   }
   object.attribute_count = static_cast<uint32_t>(frame->attributes.size()) - object.first_attribute;
   return object;
 }
 
-}  // namespace
-
-RoiReport ReadRegions(GstBuffer* buffer, Frame* frame) {
+RoiReport RoiReader::Read(GstBuffer* buffer, Frame* frame) {
+  texts_.clear();
   RoiReport report;
   gpointer state = nullptr;
   while (const GstMeta* meta = gst_buffer_iterate_meta_filtered(

@@ -3,17 +3,21 @@
 // GStreamer attach them) into the converter's model.
 //
 // The region's type is the class name; its parameters are read as Intel's GVA elements write them:
-// a structure "detection" (confidence, label_id, label), a structure "object_id" (id, the
-// tracker's), and any other structure with a text "label" as a classifier's result, named by its
-// field "attribute_name" or else by the structure's name. The region's own id is not a tracker's:
-// detectors give every region a new one. Any thread; the texts in the frame belong to the buffer
-// and live as long as it does.
+// a structure "detection" (confidence, label_id, label, rotation), a structure "object_id" (id, the
+// tracker's), a structure of the type "keypoints" as the object's pose, and any other structure
+// with a text "label" as a classifier's result, named by its field "attribute_name", else
+// "model_name", else by the structure's name: as analytics_reader.h names the same result. The
+// region's own id is not a tracker's: detectors give every region a new one. One thread at a time;
+// the texts in the frame live as long as the buffer, and until the next Read().
 #ifndef DSMSG_GST_ROI_READER_H_
 #define DSMSG_GST_ROI_READER_H_
 
 #include <gst/gst.h>
+#include <gst/video/video.h>
 
 #include <cstddef>
+#include <deque>
+#include <string>
 
 #include "msgconv/model.h"
 
@@ -24,8 +28,22 @@ struct RoiReport {
   size_t without_parameters = 0;  // of them
 };
 
-/// Appends the buffer's regions to `frame`, whose width and height must be set.
-RoiReport ReadRegions(GstBuffer* buffer, msgconv::Frame* frame);
+class RoiReader {
+ public:
+  RoiReader() = default;
+  RoiReader(const RoiReader&) = delete;
+  RoiReader& operator=(const RoiReader&) = delete;
+
+  /// Appends the buffer's regions to `frame`, whose width and height must be set.
+  RoiReport Read(GstBuffer* buffer, msgconv::Frame* frame);
+
+ private:
+  void ReadAttribute(const GstStructure* structure, uint32_t first_attribute,
+                     msgconv::Frame* frame);
+  msgconv::Object ReadRegion(const GstVideoRegionOfInterestMeta* region, msgconv::Frame* frame);
+
+  std::deque<std::string> texts_;
+};
 
 }  // namespace dsmsg
 

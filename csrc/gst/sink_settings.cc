@@ -68,7 +68,7 @@ void InstallSinkProperties(GObjectClass* c) {
        "${topic} is the property topic, ${field:-text} has a default for a "
        "missing field");
   Number(c, kPropCompId, "comp-id", "Component id",
-         "Send only payloads of the converter with this comp-id (and those without); default: all",
+         "Send only payloads of the converter with this comp-id (and those without); 0: all",
          defaults.comp_id);
   g_object_class_install_property(
       c, kPropNewApi,

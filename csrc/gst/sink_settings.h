@@ -14,7 +14,7 @@ enum class OnError { kWarn = 0, kError = 1, kDrop = 2 };
 /// A value. The element guards its copy with the object lock.
 struct SinkSettings {
   std::string proto_lib, adaptor, conn_str, config, topic, topic_template;
-  guint comp_id = G_MAXUINT;  // all
+  guint comp_id = 0;  // all, as G_MAXUINT
   bool new_api = false;
   guint sleep_ms = 0;
   OnError on_error = OnError::kWarn;

@@ -2,6 +2,8 @@
 // The sink by itself: settings, payloads, topics, errors and statistics.
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "conv_support.h"
 #include "gst/payload_meta.h"
 #include "sink_harness.h"
@@ -11,6 +13,7 @@ namespace {
 
 using dsmsg_test::BusText;
 using dsmsg_test::Fake;
+using dsmsg_test::kPatience;
 using dsmsg_test::Pipeline;
 using dsmsg_test::SinkHarness;
 using dsmsg_test::Stat;
@@ -48,14 +51,14 @@ TEST(Sink, DefaultsDoNotWaitForClockOrPreroll) {
   GstElement* sink = gst_element_factory_make("dsmsgbroker", nullptr);
   ASSERT_NE(sink, nullptr);
   gboolean sync = TRUE, async = TRUE;
-  guint comp_id = 0, flush = 0, sleep_time = 1, interval = 1;
+  guint comp_id = 1, flush = 0, sleep_time = 1, interval = 1;
   gint on_error = -1;
   g_object_get(sink, "sync", &sync, "async", &async, "comp-id", &comp_id, "flush-timeout", &flush,
                "sleep-time", &sleep_time, "stats-interval", &interval, "on-error", &on_error,
                nullptr);
   EXPECT_EQ(sync, FALSE);
   EXPECT_EQ(async, FALSE);
-  EXPECT_EQ(comp_id, G_MAXUINT);
+  EXPECT_EQ(comp_id, 0U);
   EXPECT_EQ(flush, 10000U);
   EXPECT_EQ(sleep_time, 0U);
   EXPECT_EQ(interval, 0U);
@@ -179,6 +182,37 @@ TEST(SinkPayloads, CompIdSelects) {
     EXPECT_EQ(c.messages[1].payload, "of any");
   });
   EXPECT_EQ(Stat(h.sink(), "filtered"), 1U);
+}
+
+TEST(SinkPayloads, CompIdZeroAndTheGreatestAreAll) {
+  for (const char* all : {"0", "4294967295"}) {
+    Fake fake;
+    SinkHarness h(fake.proto_lib() + " conn-str=h;1 comp-id=" + all, kVideo);
+    GstBuffer* buffer = VideoBuffer();
+    AddPayload(buffer, "of 1", 1);
+    AddPayload(buffer, "of 2", 2);
+    ASSERT_EQ(h.Push(buffer), GST_FLOW_OK);
+    ASSERT_TRUE(h.PushEos());
+    EXPECT_EQ(fake.Sent(), 2U);
+    EXPECT_EQ(Stat(h.sink(), "filtered"), 0U);
+  }
+}
+
+// DeepStream's sink has sync=true by default.
+TEST(SinkPayloads, WithSyncTheyWaitForTheirTime) {
+  Fake fake;
+  SinkHarness h(fake.proto_lib() + " conn-str=h;1", kVideo);
+  g_object_set(h.sink(), "sync", TRUE, nullptr);  // GstHarness switched it off
+  GstBuffer* buffer = VideoBuffer();
+  AddPayload(buffer, "in time");
+  GST_BUFFER_PTS(buffer) = GST_SECOND;
+  std::thread streaming([&] { EXPECT_EQ(h.Push(buffer), GST_FLOW_OK); });
+  EXPECT_TRUE(gst_harness_wait_for_clock_id_waits(h.harness(), 1, kPatience.count()));
+  EXPECT_EQ(Stat(h.sink(), "rendered"), 0U);
+  EXPECT_TRUE(gst_harness_crank_single_clock_wait(h.harness()));
+  streaming.join();
+  ASSERT_TRUE(h.PushEos());
+  EXPECT_EQ(fake.Sent(), 1U);
 }
 
 TEST(SinkErrors, NameTheTopicThatIsMissing) {
