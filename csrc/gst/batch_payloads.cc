@@ -97,8 +97,10 @@ bool BatchPayloads::Usable(const void* batch) {
   return pool != nullptr && pool->type == kUserMeta && pool->element_size == sizeof(UserMeta);
 }
 
-void BatchPayloads::Attach(void* batch, void* frame, const DsmsgPayload& what, guint32 order,
-                           guint64 converter) {
+void BatchPayloads::Attach(const void* to_batch, const void* to_frame, const DsmsgPayload& what,
+                           guint32 order, guint64 converter) {
+  void* const batch = const_cast<void*>(to_batch);
+  void* const frame = const_cast<void*>(to_frame);
   auto* meta = static_cast<UserMeta*>(acquire_(batch));
   if (meta == nullptr) return;
   gsize size = 0;
@@ -108,6 +110,8 @@ void BatchPayloads::Attach(void* batch, void* frame, const DsmsgPayload& what, g
   payload->payload.payloadSize = static_cast<unsigned>(size);
   payload->payload.componentId = what.component_id == kDsmsgAnyComponent ? 0 : what.component_id;
   payload->component_id = what.component_id;
+  payload->source_id = what.source_id;
+  payload->content_type = what.content_type;
   payload->order = order;
   payload->partition_key = g_strdup(what.partition_key);
   payload->timestamp_ns = what.timestamp_ns;

@@ -20,9 +20,11 @@ namespace dsmsg {
 
 /// What the user metadata points to. It owns all it points to, all from g_malloc.
 struct BatchPayload {
-  NvDsPayload payload;   // what DeepStream's sink reads
-  guint32 component_id;  // as in DsmsgPayload; payload has 0 for kDsmsgAnyComponent
-  guint32 order;         // among the messages of the buffer
+  NvDsPayload payload;  // what DeepStream's sink reads
+  guint32 order;        // among the messages of the buffer
+  // As in DsmsgPayload. For kDsmsgAnyComponent `payload` has 0.
+  guint component_id, source_id;
+  DsmsgContentType content_type;
   gchar* partition_key;
   guint64 timestamp_ns;
   guint64 converter;  // who made it, see converter_state.h
@@ -39,7 +41,8 @@ class BatchPayloads {
   bool Usable(const void* batch);
   /// The list is newest first, so attach the last message first. `frame`: one of the batch's
   /// frames; nullptr: the batch itself.
-  void Attach(void* batch, void* frame, const DsmsgPayload& what, guint32 order, guint64 converter);
+  void Attach(const void* batch, const void* frame, const DsmsgPayload& what, guint32 order,
+              guint64 converter);
 
  private:
   bool FindFunctions();

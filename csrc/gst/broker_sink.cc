@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "gst/batch_payloads.h"
+#include "gst/converter_state.h"
 #include "gst/late_change.h"
 #include "gst/sink_topic.h"
 
@@ -88,6 +90,7 @@ bool BrokerSink::Start() {
   flush_timeout_ = milliseconds(settings.flush_timeout_ms);
   input_.Restart();
   said_refusal_ = false;
+  foreign_.clear();
   next_template_warning_ = {};
   return Check(settings) && MakeTemplate(settings) && Connect(settings);
 }
@@ -286,7 +289,18 @@ bool BrokerSink::Filtered(uint32_t component) {
   return true;
 }
 
-// What DeepStream's own converter attached.
+// The branches of a tee share DeepStream's batch: a message of another branch's converter is not
+// for this sink. Without a converter upstream, everything is.
+bool BrokerSink::OfAnotherBranch(uint64_t converter) {
+  const auto [found, is_new] = foreign_.try_emplace(converter, false);
+  if (is_new) {
+    GstPad* pad = GST_BASE_SINK_PAD(element_);
+    found->second = !MessagesOfConverter(pad, converter) && MessagesOfConverter(pad);
+  }
+  return found->second;
+}
+
+// What DeepStream's own converter attached, or dsmsgconv in its place.
 GstFlowReturn BrokerSink::SendDeepStreamPayloads(GstBuffer* buffer, uint64_t* found) {
   if (!deepstream_.Find(buffer)) {
     if (said_refusal_ || deepstream_.refusal().empty()) return GST_FLOW_OK;
@@ -297,10 +311,14 @@ GstFlowReturn BrokerSink::SendDeepStreamPayloads(GstBuffer* buffer, uint64_t* fo
     return GST_FLOW_OK;
   }
   for (const DeepStreamPayload& one : deepstream_.payloads()) {
+    const BatchPayload* own = OwnBatchPayload(one.user_meta);
+    if (own != nullptr && OfAnotherBranch(own->converter)) continue;
     ++*found;
-    if (Filtered(one.component)) continue;
+    if (Filtered(own == nullptr ? one.component : own->component_id)) continue;
     OutPayload payload;
     payload.bytes.reset(g_bytes_new(one.data, one.size));
+    if (own != nullptr && own->partition_key != nullptr) payload.key = own->partition_key;
+    if (own != nullptr) payload.timestamp_ms = static_cast<int64_t>(own->timestamp_ns / 1000000);
     const GstFlowReturn result = Send(std::move(payload));
     if (result != GST_FLOW_OK) return result;
   }

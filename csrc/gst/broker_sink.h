@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "core/options/topic_template.h"
 #include "gst/deepstream_reader.h"
@@ -41,7 +42,10 @@ class BrokerSink {
   bool Stop();
   /// On the way from READY to PAUSED: starts again if settings were changed since Start.
   bool Renew();
-  void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
+  void SetCaps(const GstCaps* caps) {
+    input_.SetCaps(caps);
+    foreign_.clear();  // what is upstream may have changed
+  }
   void Unlock();
   void UnlockStop();
   /// Called before the change from PLAYING to PAUSED and after the change from PAUSED to PLAYING.
@@ -58,6 +62,7 @@ class BrokerSink {
   bool Connect(const SinkSettings& settings);
   GstFlowReturn SendPayloads(GstBuffer* buffer, uint64_t* found);
   GstFlowReturn SendDeepStreamPayloads(GstBuffer* buffer, uint64_t* found);
+  bool OfAnotherBranch(uint64_t converter);
   bool Filtered(uint32_t component);
   GstFlowReturn SendOwnBytes(GstBuffer* buffer);
   GstFlowReturn Send(OutPayload payload);
@@ -83,6 +88,7 @@ class BrokerSink {
   InputCheck input_{GST_ELEMENT(element_)};
   bool said_refusal_ = false;
   DeepStreamReader deepstream_;
+  std::unordered_map<uint64_t, bool> foreign_;  // by converter: OfAnotherBranch()
   std::chrono::steady_clock::time_point next_template_warning_;
 };
 

@@ -23,6 +23,7 @@ enum Property : guint {
   kRate,
   kSourceId,
   kDialect,
+  kEmbeddingFilter,
 };
 
 #ifdef DSMSG_GST_COMPAT
@@ -140,6 +141,10 @@ void InstallDeepStreamProperties(GObjectClass* klass) {
   InstallText(klass, kDebugPayloadDir, "debug-payload-dir", "Debug folder",
               "Existing folder where every message is also written to its own file, "
               "sourceN-frameN-N.json, .pb or .bin");
+  InstallText(klass, kEmbeddingFilter, "embedding-filter", "Embedding filter",
+              "Classes, with commas between them, whose boxes in space (Sparse4D) keep their "
+              "embedding in the message; default: Person with dialect=deepstream, else all. Other "
+              "embeddings are not filtered");
   InstallFlag(
       klass, kMultiplePayloads, "multiple-payloads", "Multiple payloads",
       "Make a message for each object even with payload types that hold all objects of a frame");
@@ -225,7 +230,11 @@ msgconv::ConverterOptions ConverterOptionsOf(const ConvSettings& settings) {
     options.format = msgconv::MinimalFormat::kDelimited;
   }
   options.one_per_object = settings.multiple_payloads;
-  if (settings.dialect == kDialectDeepStream) options.dialect = msgconv::Dialect::kDeepStream;
+  options.embedding_filter = settings.embedding_filter;
+  if (settings.dialect == kDialectDeepStream) {
+    options.dialect = msgconv::Dialect::kDeepStream;
+    if (options.embedding_filter.empty()) options.embedding_filter = "Person";
+  }
   return options;
 }
 
@@ -281,6 +290,8 @@ bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value) {
       return settings->source_id = g_value_get_uint(value), true;
     case kDialect:
       return settings->dialect = g_value_get_enum(value), true;
+    case kEmbeddingFilter:
+      return settings->embedding_filter = Text(value), true;
     default:
       return false;
   }
@@ -320,6 +331,8 @@ bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value) {
       return g_value_set_uint(value, settings.source_id), true;
     case kDialect:
       return g_value_set_enum(value, settings.dialect), true;
+    case kEmbeddingFilter:
+      return SetText(value, settings.embedding_filter), true;
     default:
       return false;
   }

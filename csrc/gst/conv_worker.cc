@@ -138,18 +138,34 @@ GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   if (payloads_.empty()) return buffer;
   counters_.messages += payloads_.size();
 
-  // The frames' texts belong to the buffer: everything is rendered before it may be replaced.
-  buffer = gst_buffer_make_writable(buffer);
-  for (const Payload& payload : payloads_) {
+  buffer = Attach(buffer);
+  payloads_.clear();
+  return buffer;
+}
+
+// The frames' texts belong to the buffer: everything was rendered before it may be replaced.
+GstBuffer* ConvWorker::Attach(GstBuffer* buffer) {
+  const auto describe = [this](const Payload& payload) {
     DsmsgPayload what;
     what.payload = payload.bytes.get();
     what.component_id = payload.component;
     what.source_id = payload.source;
     what.content_type = ContentType(maker_->content());
     what.timestamp_ns = payload.time_ns;
-    gst_buffer_add_dsmsg_payload_meta(buffer, what);
+    return what;
+  };
+  const void* const batch = input_.batch();
+  if (batch == nullptr || !batch_payloads_.Usable(batch)) {
+    buffer = gst_buffer_make_writable(buffer);
+    for (const Payload& payload : payloads_)
+      gst_buffer_add_dsmsg_payload_meta(buffer, describe(payload));
+    return buffer;
   }
-  payloads_.clear();
+  // The lists are newest first.
+  for (size_t i = payloads_.size(); i-- > 0;) {
+    batch_payloads_.Attach(batch, payloads_[i].frame_meta, describe(payloads_[i]),
+                           static_cast<guint32>(i), ConverterNumber(element_));
+  }
   return buffer;
 }
 
@@ -178,7 +194,7 @@ void ConvWorker::Convert(GstBuffer* buffer, const InputFrame& which) {
   if (frame_.objects.empty() && !dummy) return;
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
   ReportMissingGroups(&source);
-  RenderAll(&source);
+  RenderAll(which.meta != nullptr ? which.meta : input_.first_frame_meta(), &source);
 }
 
 /// Makes events from the tracker's ids, and leaves out objects that make no message.
@@ -194,7 +210,7 @@ void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
                 objects.end());
 }
 
-void ConvWorker::RenderAll(msgconv::SourceGate::Source* source) {
+void ConvWorker::RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source) {
   const uint64_t now_ns =
       settings_.rate > 0 ? static_cast<uint64_t>(g_get_monotonic_time()) * 1000 : 0;
   const bool each = OnePerObject(settings_);
@@ -218,6 +234,7 @@ void ConvWorker::RenderAll(msgconv::SourceGate::Source* source) {
       payload.component = maker_->ComponentId(frame_, i);
     payload.source = frame_.source_id;
     payload.time_ns = frame_.time_ns;
+    payload.frame_meta = frame_meta;
     payloads_.push_back(std::move(payload));
     if (!settings_.debug_payload_dir.empty()) WriteDebugFile(bytes, i);
   }

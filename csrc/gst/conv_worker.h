@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "gst/batch_payloads.h"
 #include "gst/conv_settings.h"
 #include "gst/converter_state.h"
 #include "gst/frame_input.h"
@@ -36,7 +37,8 @@ class ConvWorker {
 
   void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
   /// Takes the buffer and returns it with its messages attached: the same one, or, if others hold
-  /// it too and there is something to attach, a copy that shares its memory.
+  /// it too and there is something to attach, a copy that shares its memory. Messages of a buffer
+  /// with a batch of DeepStream's are attached to that, and the buffer is never copied.
   GstBuffer* Process(GstBuffer* buffer);
   /// At the end of the stream: says why there was no message, however few buffers arrived.
   void AtEnd();
@@ -49,6 +51,7 @@ class ConvWorker {
     std::unique_ptr<GBytes, BytesUnref> bytes;
     uint32_t component = 0, source = 0;
     uint64_t time_ns = 0;
+    const void* frame_meta = nullptr;  // the frame of DeepStream's batch that it is about
   };
 
   ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
@@ -58,7 +61,8 @@ class ConvWorker {
   void Convert(GstBuffer* buffer, const InputFrame& which);
   bool Admit(const InputFrame& which, msgconv::SourceGate::Source* source) const;
   void KeepEvents(GstBuffer* buffer, size_t attached, bool admitted);
-  void RenderAll(msgconv::SourceGate::Source* source);
+  GstBuffer* Attach(GstBuffer* buffer);
+  void RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source);
   void WriteDebugFile(std::string_view payload, size_t index);
   void ReportMissingGroups(msgconv::SourceGate::Source* source);
   void ReportDetections(const InputReport& report);
@@ -76,6 +80,7 @@ class ConvWorker {
   FrameInput input_;
   msgconv::SourceGate gate_;
   TrackEvents tracks_;
+  BatchPayloads batch_payloads_;
   msgconv::Frame frame_;           // kept for its memory
   std::vector<Payload> payloads_;  // of the buffer at hand
   ConvCounters& counters_;

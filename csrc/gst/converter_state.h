@@ -19,6 +19,11 @@ struct ConvCounters {
   std::atomic<uint64_t> messages{0};  // attached to buffers
 };
 
+/// A converter's number in this process; never 0.
+inline uint64_t ConverterNumber(const void* element) {
+  return reinterpret_cast<uintptr_t>(element);
+}
+
 /// How many messages the next converter upstream of this sink pad has made; nullopt if there is no
 /// converter. Call it on the sink's streaming thread.
 std::optional<uint64_t> MessagesOfConverter(GstPad* sink_pad);
@@ -26,7 +31,7 @@ std::optional<uint64_t> MessagesOfConverter(GstPad* sink_pad);
 std::optional<uint64_t> MessagesOfConverter(GstPad* sink_pad, uint64_t converter);
 
 /// For the converter: answers such a query. False: it is another kind of query, or for another
-/// converter; pass it on. `converter`: its number in this process, not 0.
+/// converter; pass it on. `converter`: the number of the one that answers.
 bool AnswerConverterQuery(GstQuery* query, uint64_t converter, const ConvCounters& counters);
 
 }  // namespace dsmsg

@@ -23,7 +23,8 @@ class DeepStreamReader {
   bool Find(GstBuffer* buffer);
   /// The batch that Find() has found.
   msgconv::MetaReader& batch() { return batch_; }
-  /// The payloads of that batch, in order.
+  /// The payloads of that batch: others' in the order of their lists, then dsmsg's as they were
+  /// made.
   const std::vector<DeepStreamPayload>& payloads() const { return payloads_; }
   /// Notes a refusal; true if there is none.
   bool Accept(const Status& status);

@@ -93,8 +93,8 @@ gboolean SinkEvent(GstBaseTransform* base, GstEvent* event) {
 
 // A sink may ask while the element stops, so the worker is not used.
 gboolean Query(GstBaseTransform* base, GstPadDirection direction, GstQuery* query) {
-  const auto number = reinterpret_cast<uintptr_t>(base);
-  if (direction == GST_PAD_SRC && dsmsg::AnswerConverterQuery(query, number, Self(base).counters))
+  if (direction == GST_PAD_SRC &&
+      dsmsg::AnswerConverterQuery(query, dsmsg::ConverterNumber(base), Self(base).counters))
     return TRUE;
   return GST_BASE_TRANSFORM_CLASS(parent_class)->query(base, direction, query);
 }

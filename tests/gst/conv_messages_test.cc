@@ -142,7 +142,7 @@ TEST(ConvMessages, EveryPropertyIsDescribed) {
     EXPECT_TRUE(specs[i]->flags & GST_PARAM_MUTABLE_READY) << specs[i]->name;
   }
   g_free(specs);
-  EXPECT_EQ(ours, 16);
+  EXPECT_EQ(ours, 17);
 }
 
 TEST(ConvMessages, DefaultsAreDeepStreams) {
@@ -202,7 +202,8 @@ TEST(ConvMessages, EveryPropertyReadsBack) {
   ConvElement conv(
       "config=a msg2p-lib=b debug-payload-dir=c labels=d payload-type=257 minimal-format=1 "
       "events=2 "
-      "comp-id=3 frame-interval=4 source-id=5 msg2p-newapi=1 multiple-payloads=1 dummy-payload=1 "
+      "embedding-filter=Person,Forklift comp-id=3 frame-interval=4 source-id=5 msg2p-newapi=1 "
+      "multiple-payloads=1 dummy-payload=1 "
       "min-confidence=0.5 rate=2.5 dialect=deepstream");
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
            {"config", "a"},
@@ -210,6 +211,7 @@ TEST(ConvMessages, EveryPropertyReadsBack) {
            {"debug-payload-dir", "c"},
            {"labels", "d"},
            {"payload-type", "PAYLOAD_CUSTOM"},
+           {"embedding-filter", "Person,Forklift"},
            {"comp-id", "3"},
            {"frame-interval", "4"},
            {"source-id", "5"},

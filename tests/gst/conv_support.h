@@ -11,10 +11,14 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <deque>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "gst/batch_payloads.h"
+#include "gst/deepstream_reader.h"
 #include "gst/payload_meta.h"
 
 namespace dsmsg_test {
@@ -127,11 +131,33 @@ inline std::string TextOf(const DsmsgPayloadMeta& meta) {
   return {data, size};
 }
 
+/// What dsmsgconv attached to a batch of DeepStream's, as it would be on a buffer without one.
+/// Lives until the end of the program.
+inline const DsmsgPayloadMeta* AsMeta(const dsmsg::BatchPayload& payload) {
+  static std::deque<DsmsgPayloadMeta> all;
+  static std::deque<std::unique_ptr<GBytes, void (*)(GBytes*)>> bytes;
+  bytes.emplace_back(g_bytes_new(payload.payload.payload, payload.payload.payloadSize),
+                     g_bytes_unref);
+  DsmsgPayloadMeta& meta = all.emplace_back();
+  meta.payload = bytes.back().get();
+  meta.component_id = payload.component_id;
+  meta.source_id = payload.source_id;
+  meta.content_type = payload.content_type;
+  meta.timestamp_ns = payload.timestamp_ns;
+  return &meta;
+}
+
+/// Everything that dsmsgconv attached, wherever it is.
 inline std::vector<const DsmsgPayloadMeta*> MetasOf(GstBuffer* buffer) {
   std::vector<const DsmsgPayloadMeta*> metas;
   gpointer state = nullptr;
   while (const DsmsgPayloadMeta* meta = gst_buffer_iterate_dsmsg_payload_meta(buffer, &state))
     metas.push_back(meta);
+  dsmsg::DeepStreamReader batch;
+  if (!batch.Find(buffer)) return metas;
+  for (const auto& payload : batch.payloads()) {
+    if (const auto* own = dsmsg::OwnBatchPayload(payload.user_meta)) metas.push_back(AsMeta(*own));
+  }
   return metas;
 }
 

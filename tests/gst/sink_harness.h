@@ -41,7 +41,6 @@ class SinkHarness {
                                              static_cast<GstMessageType>(types)));
   }
   GstElement* sink() { return sink_; }
-  GstHarness* harness() { return harness_; }
   void Stop() { gst_element_set_state(harness_->element, GST_STATE_NULL); }
 
  private:

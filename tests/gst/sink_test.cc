@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sink by itself: settings, payloads, topics, errors and statistics.
 #include <gmock/gmock.h>
-
-#include <thread>
+#include <gst/app/gstappsrc.h>
+#include <gst/check/gsttestclock.h>
 
 #include "conv_support.h"
 #include "gst/payload_meta.h"
@@ -13,7 +13,6 @@ namespace {
 
 using dsmsg_test::BusText;
 using dsmsg_test::Fake;
-using dsmsg_test::kPatience;
 using dsmsg_test::Pipeline;
 using dsmsg_test::SinkHarness;
 using dsmsg_test::Stat;
@@ -201,18 +200,19 @@ TEST(SinkPayloads, CompIdZeroAndTheGreatestAreAll) {
 // DeepStream's sink has sync=true by default.
 TEST(SinkPayloads, WithSyncTheyWaitForTheirTime) {
   Fake fake;
-  SinkHarness h(fake.proto_lib() + " conn-str=h;1", kVideo);
-  g_object_set(h.sink(), "sync", TRUE, nullptr);  // GstHarness switched it off
-  GstBuffer* buffer = VideoBuffer();
-  AddPayload(buffer, "in time");
+  Pipeline pipeline("appsrc name=src format=time caps=" + std::string(kJson) +
+                    " ! dsmsgbroker name=sink conn-str=h;1 topic=t sync=true " + fake.proto_lib());
+  GstClock* clock = gst_test_clock_new();
+  gst_pipeline_use_clock(GST_PIPELINE(pipeline.get()), clock);
+  pipeline.Set(GST_STATE_PLAYING);
+  GstBuffer* buffer = dsmsg_test::BufferOf("{}");
   GST_BUFFER_PTS(buffer) = GST_SECOND;
-  std::thread streaming([&] { EXPECT_EQ(h.Push(buffer), GST_FLOW_OK); });
-  EXPECT_TRUE(gst_harness_wait_for_clock_id_waits(h.harness(), 1, kPatience.count()));
-  EXPECT_EQ(Stat(h.sink(), "rendered"), 0U);
-  EXPECT_TRUE(gst_harness_crank_single_clock_wait(h.harness()));
-  streaming.join();
-  ASSERT_TRUE(h.PushEos());
-  EXPECT_EQ(fake.Sent(), 1U);
+  gst_app_src_push_buffer(GST_APP_SRC(pipeline.Get("src")), buffer);
+  gst_test_clock_wait_for_next_pending_id(GST_TEST_CLOCK(clock), nullptr);
+  EXPECT_EQ(Stat(pipeline.Get("sink"), "rendered"), 0U);
+  EXPECT_TRUE(gst_test_clock_crank(GST_TEST_CLOCK(clock)));
+  EXPECT_TRUE(fake.WaitFor([](const fake::State& state) { return state.messages.size() == 1; }));
+  gst_object_unref(clock);
 }
 
 TEST(SinkErrors, NameTheTopicThatIsMissing) {
