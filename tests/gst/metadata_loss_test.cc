@@ -8,6 +8,7 @@
 
 #include "analytics_support.h"
 #include "conv_support.h"
+#include "nvidia.h"
 #include "support.h"
 
 namespace dsmsg_test {
@@ -78,7 +79,17 @@ std::string FateOfDetection(GstBuffer* buffer) {
 
 std::string FateOfPayload(GstBuffer* buffer) { return Fate(!MetasOf(buffer).empty(), true); }
 
+std::string FateOfBatch(GstBuffer* buffer) {
+  const GType api = g_type_from_name("NvDsMetaAPI");
+  return Fate(api != 0 && gst_buffer_get_meta(buffer, api) != nullptr, true);
+}
+
 void Attach(GstBuffer* buffer) {
+  if (!nvidia::Folder().empty()) {
+    nvidia::Batch batch(1);
+    batch.AddFrame(0);
+    batch.Attach(buffer);
+  }
   auto* region = gst_buffer_add_video_region_of_interest_meta(buffer, "car", 10, 4, 20, 16);
   region->id = 5;
   gst_video_region_of_interest_meta_add_param(
@@ -91,7 +102,7 @@ void Attach(GstBuffer* buffer) {
 }
 
 struct Fates {
-  std::string region, detection, payload;
+  std::string region, detection, payload, batch;
 };
 
 /// Runs one picture through the element.
@@ -121,7 +132,7 @@ Fates Run(const std::string& element) {
       [](GstPad*, GstPadProbeInfo* info, gpointer data) {
         GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
         *static_cast<Fates*>(data) = {FateOfRegion(buffer), FateOfDetection(buffer),
-                                      FateOfPayload(buffer)};
+                                      FateOfPayload(buffer), FateOfBatch(buffer)};
         return GST_PAD_PROBE_OK;
       },
       &fates);
@@ -148,6 +159,10 @@ void Check(const std::string& heading, std::string Fates::*fate) {
 TEST(MetadataLoss, Regions) { Check("Regions of interest", &Fates::region); }
 TEST(MetadataLoss, Analytics) { Check("Analytics metadata", &Fates::detection); }
 TEST(MetadataLoss, Messages) { Check("Messages of dsmsgconv", &Fates::payload); }
+TEST(MetadataLoss, DeepStreamsBatches) {
+  // NVIDIA has its library for this kind of machine only.
+  if (!nvidia::Folder().empty()) Check("DeepStream's batches", &Fates::batch);
+}
 
 }  // namespace
 }  // namespace dsmsg_test
