@@ -88,6 +88,7 @@ class RedisConfig(Config):
             ("sentinel-username", "string", "", "User name for the Sentinels; empty: none", ""),
             ("sentinel-password", "string", "", "Password for the Sentinels, separate from that of the servers; empty: none", "s"),
             ("fields", "pairs", "", "Additional fields of a stream entry: name=template;name=template, for example camera=${sensor.id}", ""),
+            ("sensorid", "string", "", "In entries of DeepStream 9's form (DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION=1), the sensor of payloads that name none; takes precedence over DEEPSTREAM_SENSOR_ID. Has no effect without that form", ""),
             ("batch-read", "int(1,100000)", "100", "Maximum number of entries that subscribe reads at once (COUNT)", ""),
         )
     )
@@ -248,6 +249,10 @@ class RedisConfig(Config):
     fields: Mapping[str, str | int] | str | None
     """Additional fields of a stream entry: name=template;name=template, for example
     camera=${sensor.id} (not set by default)."""
+    sensorid: str | None
+    """In entries of DeepStream 9's form (DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION=1), the sensor
+    of payloads that name none; takes precedence over DEEPSTREAM_SENSOR_ID. Has no effect
+    without that form (not set by default)."""
     batch_read: int | None
     """Maximum number of entries that subscribe reads at once (COUNT) (default 100)."""
 
@@ -316,6 +321,7 @@ class RedisConfig(Config):
         sentinel_username: str | None = None,
         sentinel_password: str | None = None,
         fields: Mapping[str, str | int] | str | None = None,
+        sensorid: str | None = None,
         batch_read: int | None = None,
     ) -> None:
         """Sets options; None leaves the default of the adaptor.
@@ -386,5 +392,6 @@ class RedisConfig(Config):
             sentinel_username=sentinel_username,
             sentinel_password=sentinel_password,
             fields=fields,
+            sensorid=sensorid,
             batch_read=batch_read,
         )
