@@ -38,8 +38,8 @@ inline bool Plausible(Address address) {
 
 /// A text that a structure points to; "" for NULL.
 inline std::string_view TextAt(Address base, size_t offset) {
-  const auto* text = At<const char*>(base, offset);
-  return text == nullptr ? std::string_view() : text;
+  const auto text = At<Address>(base, offset);
+  return Readable(text) ? reinterpret_cast<const char*>(text) : std::string_view();
 }
 
 /// A text inside a structure; nullopt if it has no end.

@@ -6,7 +6,9 @@
 #include <array>
 #include <cstring>
 
+#include "msgconv/box3d_reader.h"
 #include "msgconv/deepstream_layout.h"
+#include "msgconv/event_meta.h"
 #include "msgconv/identity.h"
 #include "msgconv/joint_names.h"
 
@@ -240,11 +242,19 @@ void EventReader::ReadTail(const char* meta, int object_type, Frame* frame, Obje
   if (ext != nullptr && size > 0) ReadClass(ext, size, object_type, frame);
   object->attribute_count =
       static_cast<uint32_t>(frame->attributes.size()) - object->first_attribute;
+  if (ext != nullptr && IsInSpace(object_type) && size >= deepstream::box3d::kSize &&
+      !ReadBox3d(ext, &texts_, frame, object))
+    note_ = "the object in space at extMsg does not look right: its features are not read";
   AddPose(At<NvDsJoints>(meta, tail_.pose), frame, object);
   const auto embedding = At<NvDsEmbedding>(meta, tail_.embedding);
   object->embedding =
       Append<float>(embedding.embedding_vector, embedding.embedding_length, &frame->numbers);
   ReadTrack(meta, frame, object);
+}
+
+/// The type has that number since 8.0; products had it before.
+bool EventReader::IsInSpace(int object_type) const {
+  return tail_.product == kTail8.product && object_type == kObject3d;
 }
 
 /// The box and the feet of a body that is tracked in space.

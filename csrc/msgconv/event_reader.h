@@ -29,6 +29,7 @@ class EventReader {
  private:
   void ReadEvent(const NvDsEventMsgMeta& meta, Frame* frame);
   void ReadTail(const char* meta, int object_type, Frame* frame, Object* object);
+  bool IsInSpace(int object_type) const;
   void ReadTrack(const char* meta, Frame* frame, Object* object) const;
   void AddMeta(const NvDsEventMsgMeta& meta, Frame* frame, Object* object) const;
   void ReadClass(const char* ext, unsigned size, int object_type, Frame* frame);

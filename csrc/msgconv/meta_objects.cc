@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "msgconv/box3d_reader.h"
 #include "msgconv/deepstream_analytics.h"
 #include "msgconv/deepstream_memory.h"
 #include "msgconv/meta_reader.h"
@@ -297,29 +298,9 @@ Status MetaReader::AddScene(Address scene, Frame* to) {
     return Wrong("a scene says " + std::to_string(count) + " objects, it has room for " +
                  std::to_string(ds::boxes3d::kMost));
   for (uint32_t i = 0; i < count; ++i) {
-    const Address from = scene + i * ds::box3d::kSize;
-    Object object;
-    object.id = At<uint32_t>(from, ds::box3d::kId);
-    object.label = ds::TextAt(from, ds::box3d::kLabel);
-    object.confidence = At<float>(from, ds::box3d::kScore);
-    object.first_attribute = static_cast<uint32_t>(to->attributes.size());
-    const auto confidence = At<float>(from, ds::box3d::kConfidence);
-    to->attributes.push_back(
-        {"classConfidence", names_.emplace_back(std::to_string(confidence)), {}});
-    if (const std::string_view text = ds::TextAt(from, ds::box3d::kText); !text.empty())
-      to->attributes.push_back({"ocrId", text, {}});
-    object.attribute_count = static_cast<uint32_t>(to->attributes.size()) - object.first_attribute;
-    Box3d box;
-    box.values = At<std::array<float, 12>>(from, 0);
-    box.confidence = At<float>(from, ds::box3d::kScore);
-    if (const auto features = At<Address>(from, ds::box3d::kFeatures); Plausible(features)) {
-      const auto values = At<Address>(features, ds::box3d::kFeatureValues);
-      const auto number = At<uint32_t>(features, ds::box3d::kFeatureCount);
-      if (number > kMostNumbers) return Wrong("features of an object do not look right");
-      if (values != nullptr) box.embedding = Append<float>(values, number, &to->numbers);
-    }
-    object.box3d = AddBox3d(box, to);
-    to->objects.push_back(object);
+    Object& object = to->objects.emplace_back();
+    if (!ReadBox3d(scene + i * ds::box3d::kSize, &names_, to, &object))
+      return Wrong("an object of a scene does not look right");
   }
   return {};
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "conv_support.h"
+#include "msgconv/tests/json_check.h"
 #include "nvidia_random.h"
 #include "nvmsgconv.h"
 #include "sink_harness.h"
@@ -254,8 +255,11 @@ TEST(NvidiaFuzz, NothingBeyondABatchIsReadWhateverItSays) {
   std::vector<std::unique_ptr<ConvHarness>> converters;
   for (const char* type : {"deepstream", "minimal", "protobuf"}) {
     for (const char* api : {"true", "false"}) {
-      converters.push_back(std::make_unique<ConvHarness>(
-          std::string("frame-interval=1 payload-type=") + type + " msg2p-newapi=" + api));
+      for (const char* dialect : {"dsmsg", "deepstream"}) {
+        converters.push_back(
+            std::make_unique<ConvHarness>(std::string("frame-interval=1 payload-type=") + type +
+                                          " msg2p-newapi=" + api + " dialect=" + dialect));
+      }
     }
   }
   Fake fake;
@@ -269,11 +273,15 @@ TEST(NvidiaFuzz, NothingBeyondABatchIsReadWhateverItSays) {
     GstBuffer* buffer = victim->Attach();
     victim->Alter(&random);
     for (const auto& converter : converters) buffer = converter->Push(buffer);
-    messages += MetasOf(buffer).size();
+    for (const DsmsgPayloadMeta* meta : MetasOf(buffer)) {
+      ++messages;
+      if (meta->content_type == DSMSG_CONTENT_JSON) ParseJson(TextOf(*meta));
+    }
     gst_buffer_ref(buffer);
     ASSERT_EQ(sink.Push(buffer), GST_FLOW_OK);
     victim->Undo();
     gst_buffer_unref(buffer);
+    if (HasFailure()) return;
   }
   EXPECT_GT(messages, seeds);  // most alterations leave the rest readable
 }

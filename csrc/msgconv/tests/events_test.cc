@@ -276,6 +276,44 @@ TEST(EventTail, TrackingInSpaceIsReadWhereTheReleaseHasIt) {
   }
 }
 
+// As a detector in space attaches it to an event of 8.0 or later.
+TEST(EventReader, AnObjectInSpace) {
+  struct Features {
+    const float* values;
+    unsigned count;
+  };
+  struct Box {
+    float values[12], score;
+    const char *label, *filter;
+    float confidence;
+    unsigned id;
+    const void* features;
+    const char* text;
+  };
+  static_assert(sizeof(Box) == 96);
+  const float values[] = {0.5F, 1};
+  const Features features = {values, 2};
+  const Box box = {{1, 2, 3}, 0.5F, "Forklift", nullptr, 0.75F, 12, &features, "F-9"};
+  std::vector<char> room(kEventBytes);
+  auto* const meta = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
+  meta->objType = static_cast<NvDsObjectType>(9);
+  const auto set = [&room](size_t offset, auto value) {
+    std::memcpy(room.data() + offset, &value, sizeof(value));
+  };
+  set(kTail9.ext_msg, &box);
+  set(kTail9.ext_msg_size, static_cast<unsigned>(sizeof(box)));
+  EventReader reader(kTail9);
+  const Frame frame = ReadOne(meta, &reader);
+  const Object& object = frame.objects[0];
+  EXPECT_EQ(object.id, 12U);
+  EXPECT_EQ(object.label, "Forklift");
+  EXPECT_EQ(AttributeText(frame, object), "classConfidence=0.750000 ocrId=F-9 ");
+  ASSERT_EQ(object.box3d.count, 1U);
+  EXPECT_EQ(frame.boxes3d[0].values[2], 3);
+  EXPECT_EQ(frame.boxes3d[0].embedding.count, 2U);
+  EXPECT_EQ(reader.TakeNote(), "");
+}
+
 // What a library compiled for one release reads of our events, it reads in the other's place too.
 TEST(EventWriter, WritesForOldAndNewReleases) {
   const Frame rich = dsmsg_test::RichFrame();
