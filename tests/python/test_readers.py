@@ -168,6 +168,9 @@ class _Channel:
             else:
                 yield None, None, None
 
+    def cancel(self) -> None:
+        pass
+
 
 def test_amqp_a_reader_that_cannot_read_says_so() -> None:
     assert read_queue(_Channel(3), "q", patience=0.1) == [b"x"] * 3

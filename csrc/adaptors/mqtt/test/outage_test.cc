@@ -93,7 +93,7 @@ TEST(MqttOutage, TwoConnectionsWithOneClientId) {
 }
 
 TEST(MqttOutage, TheServersReasonForTheEndIsTold) {
-  const std::pair<int, const char*> cases[] = {{0x87, "(0x87) (check USER_MQTT"},
+  const std::pair<int, const char*> cases[] = {{0x87, "(0x87) (what does the server allow this user?"},
                                                {0x89, "busy (0x89)"},
                                                {0x8b, "shutting down (0x8b)"},
                                                {0x8d, "keep-alive"},
