@@ -81,7 +81,7 @@ void Converter::FullObject(const Frame& frame, const Object& object,
   EmbeddingMember(&out_, frame, object);
   PoseDetailMembers(&out_, frame, object);
   FaceMembers(&out_, object);
-  ExtendedMembers(&out_, frame, object, options_.embedding_filter);
+  if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   out_.Raw("},");
 }
 

@@ -48,7 +48,7 @@ void Converter::MinimalObject(const Frame& frame, const Object& object) {
     Attributes(frame, object);
     out_.Raw('}');
   }
-  ExtendedMembers(&out_, frame, object, options_.embedding_filter);
+  if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   out_.Raw('}');
 }
 

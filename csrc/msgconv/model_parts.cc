@@ -35,10 +35,6 @@ Box ScaledBox(const Frame& frame, const Object& object) {
   return {box.left * scale.x, box.top * scale.y, box.width * scale.x, box.height * scale.y};
 }
 
-float KnownConfidence(const Object& object) {
-  return std::max(object.confidence.value_or(0.0F), 0.0F);
-}
-
 std::string_view GivenSensorId(const Frame& frame) {
   if (!frame.sensor_id.empty()) return frame.sensor_id;
   return frame.source_sensor.empty() ? frame.source_name : frame.source_sensor;

@@ -3,6 +3,7 @@
 #ifndef DSMSG_MSGCONV_MODEL_PARTS_H_
 #define DSMSG_MSGCONV_MODEL_PARTS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -33,7 +34,15 @@ Scale ScaleOf(const Frame& frame);
 Box ScaledBox(const Frame& frame, const Object& object);
 
 /// 0 if it is not known.
-float KnownConfidence(const Object& object);
+inline float KnownConfidence(const Object& object) {
+  return std::max(object.confidence.value_or(0.0F), 0.0F);
+}
+/// Anything beyond the plain schema.
+inline bool IsExtended(const Object& object) {
+  return (object.mask.count | object.box3d.count | object.track3d.count | object.zones.count |
+          object.crowded_zones.count | object.lines.count) != 0 ||
+         !object.heading.empty() || !object.state.empty();
+}
 
 /// What the buffer itself calls its camera; "": nothing.
 std::string_view GivenSensorId(const Frame& frame);

@@ -112,7 +112,7 @@ void WriteObject(pbf_writer* out, const std::string& buffer, const Frame& frame,
   Direction(out, frame, object);
   Point3(out, 12, object.coordinate);
   Point3(out, 13, object.location);
-  ExtendedObject(out, frame, object, embedding_filter);
+  if (IsExtended(object)) ExtendedObject(out, frame, object, embedding_filter);
 }
 
 void WritePlace(pbf_writer* parent, const PlaceInfo& place) {

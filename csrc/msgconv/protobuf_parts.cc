@@ -4,9 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "msgconv/model_parts.h"
-#include "msgconv/utf8.h"
-
 namespace dsmsg::msgconv::protobuf {
 namespace {
 
@@ -20,19 +17,6 @@ void Digits(pbf_writer* out, pbf_tag_type tag, T number) {
 
 }  // namespace
 
-void Text(pbf_writer* out, pbf_tag_type tag, std::string_view text) {
-  if (text.empty()) return;
-  if (IsUtf8(text)) {
-    out->add_string(tag, text.data(), text.size());
-  } else {
-    out->add_string(tag, Repaired(text));  // otherwise a reader would refuse the whole message
-  }
-}
-
-void Float(pbf_writer* out, pbf_tag_type tag, float value) {
-  if (value != 0) out->add_float(tag, value);
-}
-
 void NumberText(pbf_writer* out, pbf_tag_type tag, int64_t number) { Digits(out, tag, number); }
 void NumberText(pbf_writer* out, pbf_tag_type tag, uint64_t number) { Digits(out, tag, number); }
 
@@ -43,32 +27,12 @@ void Time(pbf_writer* out, pbf_tag_type tag, uint64_t time_ns) {
   if (time_ns % kSecond != 0) time.add_int32(2, static_cast<int32_t>(time_ns % kSecond));
 }
 
-void MapEntry(pbf_writer* out, pbf_tag_type tag, std::string_view key, std::string_view value) {
-  pbf_writer entry(*out, tag);
-  Text(&entry, 1, key);
-  Text(&entry, 2, value);
-}
-
-void Map(pbf_writer* out, pbf_tag_type tag, std::span<const Attribute> attributes) {
-  for (size_t i = 0; i < attributes.size(); ++i) {
-    // A reader uses the last of two equal keys, whereas everywhere else the first one counts.
-    if (!SeenBefore(attributes, i)) MapEntry(out, tag, attributes[i].name, attributes[i].value);
-  }
-}
-
 void Point3(pbf_writer* out, pbf_tag_type tag, const std::optional<Triple>& triple) {
   if (!triple) return;
   pbf_writer point(*out, tag);
   for (size_t i = 0; i < triple->size(); ++i) {
     if ((*triple)[i] != 0) point.add_double(static_cast<pbf_tag_type>(i + 1), (*triple)[i]);
   }
-}
-
-void Corners(pbf_writer* bbox, const Box& box) {
-  Float(bbox, 1, box.left);
-  Float(bbox, 2, box.top);
-  Float(bbox, 3, box.left + box.width);
-  Float(bbox, 4, box.top + box.height);
 }
 
 void Embedding(pbf_writer* out, pbf_tag_type tag, std::span<const float> vector,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fields of the messages of include/nv.proto. What has its default value (0, "") is not written, as
-// in proto3. Plain functions; the writers are protozero's.
+// in proto3. Plain functions, inline where every object needs them; the writers are protozero's.
 #ifndef DSMSG_MSGCONV_PROTOBUF_PARTS_H_
 #define DSMSG_MSGCONV_PROTOBUF_PARTS_H_
 
@@ -11,25 +11,52 @@
 #include <string_view>
 
 #include "msgconv/model.h"
+#include "msgconv/model_parts.h"
+#include "msgconv/utf8.h"
 
 namespace dsmsg::msgconv::protobuf {
 
 using protozero::pbf_tag_type;
 using protozero::pbf_writer;
 
-void Text(pbf_writer* out, pbf_tag_type tag, std::string_view text);
-void Float(pbf_writer* out, pbf_tag_type tag, float value);
+inline void Text(pbf_writer* out, pbf_tag_type tag, std::string_view text) {
+  if (text.empty()) return;
+  if (IsUtf8(text)) {
+    out->add_string(tag, text.data(), text.size());
+  } else {
+    out->add_string(tag, Repaired(text));  // otherwise a reader would refuse the whole message
+  }
+}
+inline void Float(pbf_writer* out, pbf_tag_type tag, float value) {
+  if (value != 0) out->add_float(tag, value);
+}
 /// Decimal digits, also for 0.
 void NumberText(pbf_writer* out, pbf_tag_type tag, int64_t number);
 void NumberText(pbf_writer* out, pbf_tag_type tag, uint64_t number);
 /// google.protobuf.Timestamp
 void Time(pbf_writer* out, pbf_tag_type tag, uint64_t time_ns);
-void MapEntry(pbf_writer* out, pbf_tag_type tag, std::string_view key, std::string_view value);
+inline void MapEntry(pbf_writer* out, pbf_tag_type tag, std::string_view key,
+                     std::string_view value) {
+  pbf_writer entry(*out, tag);
+  Text(&entry, 1, key);
+  Text(&entry, 2, value);
+}
+
 /// The first of equal names counts.
-void Map(pbf_writer* out, pbf_tag_type tag, std::span<const Attribute> attributes);
+inline void Map(pbf_writer* out, pbf_tag_type tag, std::span<const Attribute> attributes) {
+  for (size_t i = 0; i < attributes.size(); ++i) {
+    // A reader uses the last of two equal keys, whereas everywhere else the first one counts.
+    if (!SeenBefore(attributes, i)) MapEntry(out, tag, attributes[i].name, attributes[i].value);
+  }
+}
 /// Coordinate or Location.
 void Point3(pbf_writer* out, pbf_tag_type tag, const std::optional<Triple>& triple);
-void Corners(pbf_writer* bbox, const Box& box);
+inline void Corners(pbf_writer* bbox, const Box& box) {
+  Float(bbox, 1, box.left);
+  Float(bbox, 2, box.top);
+  Float(bbox, 3, box.left + box.width);
+  Float(bbox, 4, box.top + box.height);
+}
 void Embedding(pbf_writer* out, pbf_tag_type tag, std::span<const float> vector,
                std::span<const Attribute> info);
 
