@@ -97,7 +97,10 @@ SHORT = Scale(
 def flow(sender: Sender, messages: int) -> None:
     """Waits until so many more messages were acknowledged."""
     goal = sender.status()["ok"] + messages
-    wait_for(lambda: sender.status()["ok"] >= goal, 240, "acknowledgements")
+    try:
+        wait_for(lambda: sender.status()["ok"] >= goal, 240, "acknowledgements")
+    except FaultError as error:
+        raise FaultError(f"{error}: {sender.status()}") from None
 
 
 def finish(result: Result, sender: Sender, patience: float = _DRAIN_S) -> None:
