@@ -52,7 +52,6 @@ def read_queue(
     Raises:
         ReaderError: the server counts messages that it does not deliver.
     """
-
     # Messages move from the server to the client at any time: a sum of both counts some twice. With
     # this consumer there, an answer of 0 comes behind the last message.
     found: list[bytes] = []
