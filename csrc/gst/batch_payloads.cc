@@ -8,8 +8,12 @@
 #include <string>
 #include <string_view>
 
+#include "msgconv/deepstream_memory.h"
+
 namespace dsmsg {
 namespace {
+
+namespace ds = deepstream;
 
 // DeepStream's structures, as far as they are written here; the same in all releases from 6.0 on.
 struct BaseMeta {
@@ -24,11 +28,7 @@ struct UserMeta {
   void* data;
 };
 static_assert(sizeof(BaseMeta) == 40 && sizeof(UserMeta) == 48);
-struct Pool {
-  int32_t type;
-  guint most, element_size;
-};
-constexpr int32_t kFrameMeta = 2, kUserMeta = 7, kPayloadMeta = 8, kSparse4dMessage = 31;
+constexpr int32_t kSparse4dMessage = 31;
 constexpr size_t kUserPool = 80, kMiscInfo = 128;  // in the batch
 
 // What marks a payload as ours. Two of our plugins in one process have to have the same, and
@@ -92,9 +92,9 @@ bool BatchPayloads::FindFunctions() {
 
 bool BatchPayloads::Usable(const void* batch) {
   if (!FindFunctions()) return false;
-  const Pool* pool = nullptr;
-  std::memcpy(&pool, static_cast<const char*>(batch) + kUserPool, sizeof(pool));
-  return pool != nullptr && pool->type == kUserMeta && pool->element_size == sizeof(UserMeta);
+  const auto pool = ds::At<ds::Address>(static_cast<ds::Address>(batch), kUserPool);
+  return ds::Plausible(pool) && ds::At<int32_t>(pool, ds::pool::kType) == ds::kUserMeta &&
+         ds::At<uint32_t>(pool, ds::pool::kElementSize) == sizeof(UserMeta);
 }
 
 void BatchPayloads::Attach(const void* to_batch, const void* to_frame, const DsmsgPayload& what,
@@ -117,7 +117,7 @@ void BatchPayloads::Attach(const void* to_batch, const void* to_frame, const Dsm
   payload->timestamp_ns = what.timestamp_ns;
   payload->converter = converter;
   meta->data = payload;
-  meta->base.type = kPayloadMeta;
+  meta->base.type = ds::kPayloadMeta;
   meta->base.context = Context();
   meta->base.copy = Copy;
   meta->base.release = Release;
@@ -126,7 +126,7 @@ void BatchPayloads::Attach(const void* to_batch, const void* to_frame, const Dsm
     const int64_t number = kSparse4dMessage;
     std::memcpy(static_cast<char*>(batch) + kMiscInfo, &number, sizeof(number));
     add_to_batch_(batch, meta);
-  } else if (static_cast<const BaseMeta*>(frame)->type == kFrameMeta) {
+  } else if (static_cast<const BaseMeta*>(frame)->type == ds::kFrameMeta) {
     add_to_frame_(frame, meta);
   } else {
     add_to_audio_frame_(frame, meta);

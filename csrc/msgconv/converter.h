@@ -48,7 +48,7 @@ std::unique_ptr<PayloadMaker> MakeConverter(std::shared_ptr<const ConvConfig> co
 class Converter final : public PayloadMaker {
  public:
   /// `config` is never null.
-  Converter(std::shared_ptr<const ConvConfig> config, ConverterOptions options)
+  Converter(std::shared_ptr<const ConvConfig> config, const ConverterOptions& options)
       : config_(std::move(config)),
         options_(options),
         protobuf_(config_.get(), options.embedding_filter) {}
