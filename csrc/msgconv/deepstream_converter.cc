@@ -28,7 +28,8 @@ std::string_view DeepStreamConverter::Render(const Frame& frame, size_t index) {
 
 std::string_view DeepStreamConverter::Time(const Frame& frame, const Object* object) {
   const bool event = object == nullptr ? frame.only_events : object->is_event;
-  if (!event) return time_.Format(NowNs());
+  const bool in_space = object != nullptr && IsInSpace(*object);
+  if (!event && !in_space) return time_.Format(NowNs());
   const bool own =
       object != nullptr && (object->event_meta.count > 0 || !object->timestamp.empty());
   return own ? object->timestamp : time_.Format(frame.time_ns);
@@ -39,6 +40,9 @@ std::string_view DeepStreamConverter::SensorId(const Frame& frame, const Object*
   if (event && object != nullptr) {
     const std::string_view own = EventMetaOf(frame, *object).sensor_str;
     if (own.data() != nullptr) return own;
+  }
+  if (object != nullptr && IsInSpace(*object) && !frame.source_sensor.empty()) {
+    return frame.source_sensor;
   }
   const uint32_t group = object == nullptr ? frame.source_id : GroupsOf(frame, *object).sensor;
   if (const SensorInfo* sensor = config_->Sensor(group)) return sensor->id;

@@ -15,6 +15,7 @@ using protobuf::ExtendedBox;
 using protobuf::ExtendedFrame;
 using protobuf::ExtendedObject;
 using protobuf::Float;
+using protobuf::Map;
 using protobuf::MapEntry;
 using protobuf::NumberText;
 using protobuf::pbf_writer;
@@ -57,7 +58,8 @@ void EventFields(pbf_writer* out, const Frame& frame, const Object& object,
 
 void ObjectFields(pbf_writer* out, const std::string& buffer, const Frame& frame,
                   const Object& object, std::string_view embedding_filter) {
-  const EventMeta event = object.is_event ? EventMetaOf(frame, object) : EventMeta();
+  const bool in_space = IsInSpace(object), is_event = object.is_event && !in_space;
+  const EventMeta event = is_event ? EventMetaOf(frame, object) : EventMeta();
   if (object.id_text.empty()) {
     NumberText(out, 1, object.id.value_or(UINT64_MAX));
   } else {
@@ -67,10 +69,10 @@ void ObjectFields(pbf_writer* out, const std::string& buffer, const Frame& frame
     Corners(bbox, object.box);
     ExtendedBox(bbox, frame, object);
   });
-  Text(out, 3, object.is_event ? TypeName(event) : object.label);
-  Float(out, 4,
-        object.is_event ? static_cast<float>(event.confidence) : object.confidence.value_or(0.0F));
-  if (object.is_event) EventFields(out, frame, object, event);
+  Text(out, 3, is_event ? TypeName(event) : object.label);
+  Float(out, 4, is_event ? static_cast<float>(event.confidence) : object.confidence.value_or(0.0F));
+  if (in_space) Map(out, 5, frame.AttributesOf(object));
+  if (is_event) EventFields(out, frame, object, event);
   ExtendedObject(out, frame, object, embedding_filter);
 }
 

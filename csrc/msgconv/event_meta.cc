@@ -39,6 +39,10 @@ EventMeta EventMetaOf(const Frame& frame, const Object& object) {
   return event;
 }
 
+bool IsInSpace(const Object& object) {
+  return object.box3d.count > 0 && object.box.width == 0 && object.box.height == 0;
+}
+
 std::optional<ClassKind> KindOf(const EventMeta& event) {
   switch (event.object_type) {
     case NVDS_OBJECT_TYPE_VEHICLE:

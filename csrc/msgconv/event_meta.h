@@ -20,6 +20,9 @@ inline constexpr int32_t kObject3d = 9, kObjectDummy = 10, kObjectProduct = 11,
 /// The event's EventMeta; one made from its other fields, if it did not come from DeepStream.
 EventMeta EventMetaOf(const Frame& frame, const Object& object);
 
+/// Found by a detector in space (Sparse4D): it has no box in a picture. DeepStream makes an event
+/// of it.
+bool IsInSpace(const Object& object);
 /// The class whose structure belongs to this type of object; nullopt: none.
 std::optional<ClassKind> KindOf(const EventMeta& event);
 /// It is one of the types with a mask.

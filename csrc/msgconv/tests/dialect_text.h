@@ -81,12 +81,13 @@ using protozero::pbf_wire_type;
 enum class Shape { kText, kMessage, kEntry, kFloats, kDoubles };
 inline Shape ShapeOf(const std::string& path) {
   static const std::map<std::string, Shape> shapes = {
-      {".3", Shape::kMessage},      {".5", Shape::kMessage},    {".12", Shape::kEntry},
-      {".5.2", Shape::kMessage},    {".5.5", Shape::kEntry},    {".5.6", Shape::kMessage},
-      {".5.6.1", Shape::kFloats},   {".5.7", Shape::kMessage},  {".5.7.2", Shape::kMessage},
-      {".5.7.2.2", Shape::kFloats}, {".5.14", Shape::kMessage}, {".5.14.1", Shape::kDoubles},
-      {".5.2.7", Shape::kEntry},    {".5.12", Shape::kMessage}, {".5.13", Shape::kMessage},
-      {".7", Shape::kMessage},      {".11", Shape::kMessage}};
+      {".3", Shape::kMessage},      {".5", Shape::kMessage},       {".12", Shape::kEntry},
+      {".5.2", Shape::kMessage},    {".5.5", Shape::kEntry},       {".5.6", Shape::kMessage},
+      {".5.6.1", Shape::kFloats},   {".5.7", Shape::kMessage},     {".5.7.2", Shape::kMessage},
+      {".5.7.2.2", Shape::kFloats}, {".5.14", Shape::kMessage},    {".5.14.1", Shape::kDoubles},
+      {".5.2.7", Shape::kEntry},    {".5.12", Shape::kMessage},    {".5.13", Shape::kMessage},
+      {".5.14.2", Shape::kMessage}, {".5.14.2.1", Shape::kFloats}, {".9", Shape::kMessage},
+      {".9.2", Shape::kEntry},      {".7", Shape::kMessage},       {".11", Shape::kMessage}};
   const auto found = shapes.find(path);
   return found == shapes.end() ? Shape::kText : found->second;
 }

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "json_check.h"
+#include "dialect_text.h"
 #include "msgconv/converter.h"
 
 namespace dsmsg::msgconv {
@@ -20,6 +20,7 @@ using dsmsg_test::Number;
 using dsmsg_test::ParseJson;
 using dsmsg_test::Text;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 Frame Warehouse() {
   Frame frame;
@@ -140,6 +141,26 @@ TEST(Extended, OfNamedClassesOnlyTheEmbeddingInSpaceIsKept) {
   options.embedding_filter = "Forklift,Box";
   EXPECT_FALSE(At(ParseJson(Made(options, Warehouse())), {"object", "bbox3d"})
                    .HasMember("embedding_vector"));
+}
+
+// Objects that only have a box in space are events to DeepStream: with the time and the sensor of
+// their scene, and the details of their class.
+TEST(Extended, ASceneInDeepStreamsDialect) {
+  Frame frame = Warehouse();
+  frame.objects.erase(frame.objects.begin());
+  frame.attributes = {{"classConfidence", "0.875000", {}}, {"ocrId", "F-17", {}}};
+  frame.objects[0].attribute_count = 2;
+  ConverterOptions options;
+  options.type = PayloadType::kProtobuf;
+  options.dialect = Dialect::kDeepStream;
+  options.embedding_filter = "Person";
+  const std::string made = dsmsg_test::ProtobufText(Made(options, frame));
+  EXPECT_THAT(made, HasSubstr(".3.1: 1705314600\n.3.2: 123000000\n.4: N1\n"));
+  EXPECT_THAT(made, HasSubstr(".5.3: Box\n"));
+  EXPECT_THAT(made, HasSubstr(".5.14.1: 1 2 3 4 5 6 7 8 9 10 11 12 \n.5.14.3: 0.75\n"));
+  EXPECT_THAT(made, HasSubstr(".5.5[classConfidence]: 0.875000\n.5.5[ocrId]: F-17\n"));
+  options.embedding_filter = "Person, Box";
+  EXPECT_THAT(dsmsg_test::ProtobufText(Made(options, frame)), HasSubstr(".5.14.2: "));
 }
 
 TEST(Extended, IsWhatTheStockRuntimeReads) {
