@@ -69,8 +69,12 @@ void FrameInput::Prepare(const InputFrame& which, Frame* frame) {
 
 InputReport FrameInput::AddEvents(const InputFrame& which, Frame* frame) {
   InputReport report;
-  if (which.in_batch && !settings_.new_api)  // fills it anew
-    deepstream_.Accept(deepstream_.batch().ReadEvents(*which.in_batch, frame));
+  if (which.in_batch && !settings_.new_api) {
+    msgconv::MetaReader& batch = deepstream_.batch();
+    // A scene is converted in any case. Events fill the frame anew.
+    deepstream_.Accept(batch.has_scenes() ? batch.ReadObjects(*which.in_batch, frame)
+                                          : batch.ReadEvents(*which.in_batch, frame));
+  }
   if (which.own_events) ReadEvents(buffer_, settings_.source_id, frame);
   report.found = frame->objects.size();
   auto& objects = frame->objects;

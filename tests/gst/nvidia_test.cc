@@ -312,6 +312,24 @@ TEST(Nvidia, EventsWithEverythingThatTheyMayHave) {
   EXPECT_THAT(h.Messages(), IsEmpty());
 }
 
+TEST(Nvidia, ASceneIsConvertedInAnyCase) {
+  std::vector<char> scene(71240);
+  const uint32_t one = 1, camera = 3, id = 12;
+  const char* const label = "Forklift";
+  memcpy(scene.data() + 57600, &one, sizeof(one));
+  memcpy(scene.data() + 57620, &camera, sizeof(camera));
+  memcpy(scene.data() + 56, &label, sizeof(label));
+  memcpy(scene.data() + 76, &id, sizeof(id));
+  for (const char* api : {"true", "false"}) {
+    Batch batch(2);
+    batch.AddFrame(0);
+    batch.AddFrame(1);
+    batch.AddUser(batch.get(), kSparse4d, scene.data());
+    ConvHarness h(std::string("frame-interval=1 msg2p-newapi=") + api);
+    EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("3:12"));
+  }
+}
+
 TEST(Nvidia, TheSinkSendsPayloadsOfFramesAndOfTheBatch) {
   char one[] = "{\"one\":1}", two[] = "{\"two\":2}", three[] = "{\"three\":3}";
   Payload payloads[] = {
