@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both dialects, compared with data/dialects. What stands below `deepstream` there was made by the
-// converter of DeepStream 9.1 itself, from the same objects and events; random ids and the time of
-// the conversion are the only things that may differ. Below `dsmsg` stands what our own form of the
-// same is.
+// Both dialects, compared with data/dialects. The converter of DeepStream 9.1 itself made the files
+// in `deepstream`, from the same objects and events: only random ids and the time of the conversion
+// may differ. The files in `dsmsg` are our own form of the same.
 //
-// With DSMSG_WRITE_DATA=1 the files below `dsmsg` are written anew.
+// With DSMSG_WRITE_DATA=1 the files in `dsmsg` are written anew.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
