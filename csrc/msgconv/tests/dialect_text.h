@@ -132,7 +132,10 @@ inline void Dump(protozero::pbf_reader message, const std::string& path, std::st
       case Shape::kEntry: {  // the order of a map means nothing
         protozero::pbf_reader entry = message.get_message();
         std::string key, value;
-        while (entry.next()) (entry.tag() == 1 ? key : value) = entry.get_string();
+        while (entry.next()) {
+          std::string& part = entry.tag() == 1 ? key : value;
+          part = entry.get_string();
+        }
         entries.push_back(field + "[" + key + "]: " + value + "\n");
         break;
       }

@@ -226,7 +226,8 @@ TEST_F(Library, TheDialectIsThatOfWhatIsGiven) {
   for (const auto& [dialect, begin] : {std::pair(Dialect::kDsmsg, "{\"messageid\""),
                                        std::pair(Dialect::kDeepStream, "{\"version\"")}) {
     FrameExport exported(dialect);
-    auto* const c_frame = const_cast<DsmsgFrame*>(exported.Make(RichFrame()));
+    const auto frame = RichFrame();  // what is exported points into it
+    auto* const c_frame = const_cast<DsmsgFrame*>(exported.Make(frame));
     EXPECT_THAT(Take(generate_new(ctx_, c_frame)), StartsWith(begin));
     c_frame->size = offsetof(DsmsgFrame, dialect);  // of a host that was compiled before
     EXPECT_THAT(Take(generate_new(ctx_, c_frame)), StartsWith("{\"messageid\""));

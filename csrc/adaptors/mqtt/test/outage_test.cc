@@ -93,13 +93,14 @@ TEST(MqttOutage, TwoConnectionsWithOneClientId) {
 }
 
 TEST(MqttOutage, TheServersReasonForTheEndIsTold) {
-  const std::pair<int, const char*> cases[] = {{0x87, "(0x87) (what does the server allow this user?"},
-                                               {0x89, "busy (0x89)"},
-                                               {0x8b, "shutting down (0x8b)"},
-                                               {0x8d, "keep-alive"},
-                                               {0x8e, "same client-id"},
-                                               {0x97, "(0x97) (this client has reached"},
-                                               {0x9d, "(0x9d) (name the other server"}};
+  const std::pair<int, const char*> cases[] = {
+      {0x87, "(0x87) (what does the server allow this user?"},
+      {0x89, "busy (0x89)"},
+      {0x8b, "shutting down (0x8b)"},
+      {0x8d, "keep-alive"},
+      {0x8e, "same client-id"},
+      {0x97, "(0x97) (this client has reached"},
+      {0x9d, "(0x9d) (name the other server"}};
   for (const auto& [reason, expected] : cases) {
     ScriptServer server(
         [reason = reason](int, const std::string& packet) -> std::optional<std::string> {
