@@ -270,7 +270,7 @@ void EventReader::ReadTrack(const char* meta, Frame* frame, Object* object) cons
   const auto hull = At<NvDsConvexHull>(meta, tail_.hull);
   if (hull.points != nullptr && hull.numFilled <= kMostValues / 2) {
     track.hull = {static_cast<uint32_t>(frame->points.size()), hull.numFilled};
-    for (unsigned i = 0; i < hull.numFilled; ++i) {
+    for (size_t i = 0; i < hull.numFilled; ++i) {
       frame->points.push_back(
           {static_cast<float>(hull.points[2 * i]), static_cast<float>(hull.points[2 * i + 1])});
     }
