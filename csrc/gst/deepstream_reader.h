@@ -26,7 +26,7 @@ class DeepStreamReader {
   /// The payloads of that batch: others' in the order of their lists, then dsmsg's as they were
   /// made.
   const std::vector<DeepStreamPayload>& payloads() const { return payloads_; }
-  /// Notes a refusal; true if there is none.
+  /// Notes a refusal; true if nothing was refused.
   bool Accept(const Status& status);
   /// Why metadata was not read; "" if nothing was refused so far.
   const std::string& refusal() const { return refusal_; }

@@ -50,7 +50,7 @@ class FrameInput {
   /// frames in it, at least one: those of DeepStream's batch as they are, also several of one
   /// camera; then one for each other camera that an event is about.
   const std::vector<InputFrame>& Begin(GstBuffer* buffer);
-  /// DeepStream's batch (NvDsBatchMeta) on that buffer; nullptr: there is none.
+  /// DeepStream's batch (NvDsBatchMeta) on that buffer; nullptr: the buffer has no batch.
   const void* batch() { return has_batch_ ? deepstream_.batch().batch() : nullptr; }
   /// NvDsFrameMeta of its first frame; nullptr: it has none.
   const void* first_frame_meta() const { return frames_.front().meta; }

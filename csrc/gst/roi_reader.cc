@@ -96,7 +96,7 @@ void ReadDetection(const GstStructure* detection, const Frame& frame, Object* ob
   ReadRelativeBox(detection, frame, object);
 }
 
-/// A number of an array of a structure, nullptr if there is none.
+/// A number of an array of a structure, nullptr: it has no such number.
 const GValue* ArrayValue(const GstStructure* structure, GQuark field, guint index) {
   const GValue* array = gst_structure_id_get_value(structure, field);
   if (array == nullptr || !GST_VALUE_HOLDS_ARRAY(array) || index >= gst_value_array_get_size(array))

@@ -105,7 +105,7 @@ Status MetaReader::ReadObjects(size_t index, Frame* frame) {
 
 Status MetaReader::AddObjects(Address frame, Frame* to) {
   if (!ds::ReadList(At<Address>(frame, ds::frame::kObjectList), batch_, &elements_))
-    return Wrong("the list of objects is none");
+    return Wrong("the list of objects is not valid");
   const auto said = At<uint32_t>(frame, ds::frame::kObjects);
   if (said != elements_.size()) {
     return Wrong("a frame says " + std::to_string(said) + " objects, its list has " +
@@ -144,13 +144,14 @@ Status MetaReader::ReadObject(const void* object_meta, Frame* frame) {
 
 Status MetaReader::AddClassifiers(Address list, Frame* to, Object* object) {
   object->first_attribute = static_cast<uint32_t>(to->attributes.size());
-  if (!ds::ReadList(list, batch_, &classifiers_)) return Wrong("a list of classifiers is none");
+  if (!ds::ReadList(list, batch_, &classifiers_))
+    return Wrong("a list of classifiers is not valid");
   for (auto each = classifiers_.rbegin(); each != classifiers_.rend(); ++each) {
     const Address classifier = *each;
     if (!ds::IsMeta(classifier, batch_, ds::kClassifierMeta))
       return Wrong("a classifier has another type");
     if (!ds::ReadList(At<Address>(classifier, ds::classifier::kLabelList), batch_, &labels_))
-      return Wrong("a classifier's list of labels is none");
+      return Wrong("a classifier's list of labels is not valid");
     std::string_view name = ds::TextAt(classifier, ds::classifier::kType);
     const bool made_up = name.empty();
     if (made_up) {
@@ -209,7 +210,7 @@ Status MetaReader::AddObjectUsers(Address object_meta, Frame* to, Object* object
   if (!layout_->user_types) return {};
   std::vector<Address> elements;
   if (!ds::ReadList(At<Address>(object_meta, layout_->object_users), batch_, &elements))
-    return Wrong("an object's list of user metadata is none");
+    return Wrong("an object's list of user metadata is not valid");
   for (const Address element : elements) {
     const auto type = At<int32_t>(element, ds::kBaseType);
     const auto data = At<Address>(element, ds::user::kData);
@@ -253,7 +254,7 @@ bool MetaReader::AddObjectUser(int32_t type, Address data, Frame* to, Object* ob
 Status MetaReader::AddFrameUsers(Address frame, Frame* to) {
   if (!layout_->user_types) return {};
   if (!ds::ReadList(UserList(frame), batch_, &elements_))
-    return Wrong("a list of user metadata is none");
+    return Wrong("a list of user metadata is not valid");
   to->custom_messages = {static_cast<uint32_t>(to->texts.size()), 0};
   for (auto element = elements_.rbegin(); element != elements_.rend(); ++element) {
     const auto type = At<int32_t>(*element, ds::kBaseType);

@@ -31,7 +31,7 @@ bool KnownFrameSize(size_t size) {
                      [size](const ds::Layout& layout) { return layout.frame_size == size; });
 }
 
-/// The type of a pool's elements and their size; nullopt: it is none.
+/// The type of a pool's elements and their size; nullopt: not a pool.
 std::optional<std::pair<int32_t, size_t>> PoolOf(Address batch, size_t offset) {
   const auto pool = At<Address>(batch, offset);
   if (!Plausible(pool)) return std::nullopt;
@@ -100,7 +100,7 @@ Status MetaReader::Open(const void* batch) {
   scenes_.clear();
   Status status = FindLayout();
   if (status.ok() && !ds::ReadList(At<Address>(batch_, ds::batch::kFrameList), batch_, &frames_))
-    status = Wrong("the list of frames is none");
+    status = Wrong("the list of frames is not valid");
   const size_t said = status.ok() ? At<uint32_t>(batch_, ds::batch::kFrames) : 0;
   if (status.ok() && said != frames_.size()) {
     status = Wrong("the batch says " + std::to_string(said) + " frames, its list has " +
@@ -133,7 +133,7 @@ Status MetaReader::OpenFrame(const void* frame) {
 Status MetaReader::FindScenes() {
   if (layout_ == nullptr || !layout_->user_types) return {};
   if (!ds::ReadList(At<Address>(batch_, ds::batch::kUserList), batch_, &elements_))
-    return Wrong("the batch's list of user metadata is none");
+    return Wrong("the batch's list of user metadata is not valid");
   for (const Address element : elements_) {
     const auto data = At<Address>(element, ds::user::kData);
     if (At<int32_t>(element, ds::kBaseType) == ds::type::kSparse4d && Plausible(data))
@@ -190,7 +190,8 @@ Address MetaReader::UserList(Address frame) const {
 
 Status MetaReader::AddPayloads(Address user_list, std::vector<AttachedPayload>* payloads) const {
   std::vector<Address> elements;
-  if (!ds::ReadList(user_list, batch_, &elements)) return Wrong("a list of user metadata is none");
+  if (!ds::ReadList(user_list, batch_, &elements))
+    return Wrong("a list of user metadata is not valid");
   for (const Address element : elements) {
     if (At<int32_t>(element, ds::kBaseType) != ds::kPayloadMeta) continue;
     const auto payload = At<Address>(element, ds::user::kData);
@@ -228,7 +229,7 @@ Status MetaReader::ReadEvents(size_t index, Frame* frame) {
   events_.clear();
   if (scenes_.empty()) {
     if (!ds::ReadList(UserList(frames_[index]), batch_, &elements_))
-      return Wrong("a list of user metadata is none");
+      return Wrong("a list of user metadata is not valid");
     for (const Address element : elements_) {
       if (At<int32_t>(element, ds::kBaseType) != ds::kEventMeta) continue;
       const auto data = At<Address>(element, ds::user::kData);

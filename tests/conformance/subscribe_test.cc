@@ -177,7 +177,7 @@ TEST_P(Rule10_Subscribe, RestoredAfterAnOutage) {
   ASSERT_TRUE(WaitLink(producer, true));
   // Again and again: a server may be back before the subscription is, without what it knew of the
   // subscriber: RabbitMQ 3.10.8, killed on a busy machine soon after it confirmed a durable
-  // binding, forgot that in 5 of 177 cases.
+  // binding, forgot that in 5 of 175 cases.
   EXPECT_TRUE(WaitFor([&] {
     EXPECT_EQ(producer.Send(topic, "after"), NVDS_MSGAPI_OK);
     return WaitFor(

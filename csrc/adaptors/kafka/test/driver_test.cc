@@ -253,7 +253,7 @@ TEST(KafkaDriver, OpenTellsRefusedSilentAndUnresolvableApart) {
   const Deadline begin = Clock::now();
   const Status a = refused.Open(Role::kProducer, Millis(30'000));
   EXPECT_LT(Elapsed(begin), Millis(20'000))
-      << "nobody is there: no reason to wait for the deadline";
+      << "a refused connection needs no wait until the deadline";
   EXPECT_EQ(a.code(), Code::kUnavailable);
   EXPECT_NE(a.message().find("connection refused"), std::string::npos) << a.message();
 
