@@ -66,8 +66,8 @@ generate: ## [1 min] Write again the files that are made from the adaptors' opti
 lock: ## [] Renew the exact versions of Python packages (requirements.lock), and run the quick tests with them
 	@scripts/lock
 
-bench: ## [] Measure: each result is a ratio or a cost per message, as JSON in build/bench/
-	@scripts/setup test
+bench: ## [24 min] Measure beside the client libraries, into build/bench/report.md [ADAPTOR=redis] [CASES="unbounded paced"]
+	@scripts/setup test bench
 	@scripts/bench
 
 docs: ## [5 s] Build the documentation into site/

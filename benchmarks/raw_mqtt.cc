@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// libmosquitto, MQTT 5, QoS 1. The window is full at all times: on_publish, called from the
-// library's loop on this one thread, makes room for the next message.
+// libmosquitto, MQTT 5, QoS 1, its loop on the thread that sends.
 #include <mosquitto.h>
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
+#include <vector>
 
 #include "target.h"
 
@@ -19,8 +20,8 @@ void Check(int code, const char* what) {
 
 class MqttClient : public RawClient {
  public:
-  MqttClient(const std::string& host, int port, size_t window)
-      : client_(mosquitto_new(nullptr, true, this)), window_(window) {
+  MqttClient(const std::string& host, int port, uint64_t window)
+      : client_(mosquitto_new(nullptr, true, this)), waiting_(65536) {
     if (client_ == nullptr) throw std::runtime_error("mosquitto_new failed");
     mosquitto_int_option(client_, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(client_, MOSQ_OPT_SEND_MAXIMUM, static_cast<int>(window));
@@ -30,10 +31,9 @@ class MqttClient : public RawClient {
           static_cast<MqttClient*>(self)->connected_ = code == 0;
         });
     mosquitto_publish_v5_callback_set(
-        client_, [](mosquitto*, void* self, int, int reason, const mosquitto_property*) {
-          auto* client = static_cast<MqttClient*>(self);
-          ++client->done_;
-          if (reason >= 0x80) ++client->failed_;
+        client_, [](mosquitto*, void* self, int id, int reason, const mosquitto_property*) {
+          Tracker::Done(static_cast<MqttClient*>(self)->waiting_[static_cast<size_t>(id)],
+                        reason < 0x80);
         });
     Check(mosquitto_connect(client_, host.c_str(), port, 60), "connect");
     while (!connected_) Check(mosquitto_loop(client_, 1000, 1), "connect");
@@ -43,36 +43,32 @@ class MqttClient : public RawClient {
     mosquitto_destroy(client_);
   }
 
-  void Send(size_t count, const Payloads& payloads) override {
-    done_ = failed_ = 0;
-    for (size_t sent = 0; done_ < count;) {
-      for (; sent < count && sent - done_ < window_; ++sent) {
-        const std::string& payload = payloads[sent % payloads.size()];
-        Check(mosquitto_publish(client_, nullptr, kTopic, static_cast<int>(payload.size()),
-                                payload.data(), 1, false),
-              "publish");
-      }
-      Check(mosquitto_loop(client_, 100, 1), "loop");
-    }
-    if (failed_ > 0) throw std::runtime_error("messages were refused");
+  void Submit(const Letter& letter, Sent* sent) override {
+    int id = 0;
+    Check(
+        mosquitto_publish(client_, &id, letter.topic.c_str(),
+                          static_cast<int>(letter.payload.size()), letter.payload.data(), 1, false),
+        "publish");
+    waiting_[static_cast<size_t>(id)] = sent;
+  }
+
+  void Poll(std::chrono::microseconds wait) override {
+    if (mosquitto_want_write(client_)) Check(mosquitto_loop_write(client_, 1), "write");
+    if (Readable(mosquitto_socket(client_), wait)) Check(mosquitto_loop_read(client_, 1), "read");
+    mosquitto_loop_misc(client_);
   }
 
  private:
   mosquitto* const client_;
-  const size_t window_;
+  std::vector<Sent*> waiting_;  // by message id
   bool connected_ = false;
-  size_t done_ = 0, failed_ = 0;
 };
 
 class MqttTarget : public BrokerTarget {
  public:
-  /// `server`: arguments of dsmsg.brokers. `window`: messages that it lets a client have under way.
-  MqttTarget(std::string name, std::string server, size_t window)
-      : BrokerTarget("mosquitto", std::move(server)), name_(std::move(name)), window_(window) {
-    mosquitto_lib_init();
-  }
+  MqttTarget() : BrokerTarget("mosquitto") { mosquitto_lib_init(); }
   ~MqttTarget() override { mosquitto_lib_cleanup(); }
-  std::string name() const override { return name_; }
+  std::string name() const override { return "mqtt"; }
   std::string adaptor() const override { return "mqtt"; }
   std::string client() const override {
     int major = 0, minor = 0, revision = 0;
@@ -81,33 +77,33 @@ class MqttTarget : public BrokerTarget {
            std::to_string(revision);
   }
   std::string terms() const override {
-    return "MQTT 5, QoS 1, " + std::to_string(window_) + " in flight, no subscriber";
+    return "MQTT 5, QoS 1, as many in flight as the server takes (20; tuned: 1000)";
+  }
+  uint64_t window() const override { return window_; }
+  void Start(const Setup& setup) override {
+    // Mosquitto as its package leaves it: Receive Maximum 20, and Nagle's algorithm on.
+    window_ = setup.tuned ? kWindow : 20;
+    BrokerTarget::Start(setup);
   }
   std::vector<std::string> config() const override {
-    return {"qos=1", "max-inflight=" + std::to_string(kWindow)};
+    // A shorter queue: what is in it at the end of a run is waited for.
+    return {"qos=1", "queue-size=4000", "max-inflight=" + std::to_string(kWindow)};
   }
   std::unique_ptr<RawClient> Connect() override {
     return std::make_unique<MqttClient>(host(), port(), window_);
   }
 
+ protected:
+  std::string ServerArgs(const Setup& setup, uint16_t /*proxy*/) const override {
+    return setup.tuned ? R"({"config":["max_inflight_messages 1000","set_tcp_nodelay true"]})"
+                       : "{}";
+  }
+
  private:
-  const std::string name_;
-  const size_t window_;
+  uint64_t window_ = 20;
 };
 
-class MqttWideTarget : public MqttTarget {
- public:
-  MqttWideTarget() : MqttTarget("mqtt", R"({"config":["max_inflight_messages 1000"]})", kWindow) {}
-};
-
-// Mosquitto as its package leaves it: Receive Maximum 20, and Nagle's algorithm on.
-class MqttDefaultsTarget : public MqttTarget {
- public:
-  MqttDefaultsTarget() : MqttTarget("mqtt-defaults", "{}", 20) {}
-};
-
-DSMSG_TARGET(MqttWideTarget);
-DSMSG_TARGET(MqttDefaultsTarget);
+DSMSG_TARGET(MqttTarget);
 
 }  // namespace
 }  // namespace dsmsg::bench

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // libzmq: PUSH to a PULL socket, and REQ to a REP socket, in a process of their own, whose work is
 // not counted. PUSH acknowledges what libzmq took, so that both wait until everything arrived.
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -27,45 +25,27 @@ static_assert(Counter::is_always_lock_free, "shared between processes");
 /// The other side: receives (and answers), in a child process.
 class Peer {
  public:
-  explicit Peer(int socket_type) {
+  Peer(int socket_type, const std::string& endpoint) {
     void* memory =
         mmap(nullptr, sizeof(Counter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::runtime_error("no shared memory");
     received_ = new (memory) Counter(0);
-    int ends[2];
-    if (pipe(ends) != 0) throw std::runtime_error("no pipe");
-    child_ = fork();
-    if (child_ < 0) throw std::runtime_error("cannot fork");
-    if (child_ == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      // Not to hold open what other parts of the program have, such as the pipe to a server.
-      for (int fd = STDERR_FILENO + 1; fd < 1024; ++fd) {
-        if (fd != ends[1]) close(fd);
-      }
-      Serve(socket_type, ends[1]);
-      _exit(1);
-    }
-    close(ends[1]);
-    std::array<char, 256> text{};
-    const ssize_t size = read(ends[0], text.data(), text.size());
-    close(ends[0]);
-    if (size <= 0) throw std::runtime_error("the receiving process did not start");
-    endpoint_.assign(text.data(), static_cast<size_t>(size));
+    helper_ = std::make_unique<Helper>([&](int answer) { Serve(socket_type, endpoint, answer); });
   }
   ~Peer() {
-    kill(child_, SIGKILL);
-    waitpid(child_, nullptr, 0);
+    helper_.reset();
     munmap(received_, sizeof(Counter));
   }
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
-  const std::string& endpoint() const { return endpoint_; }
+  const std::string& endpoint() const { return helper_->text(); }
+  pid_t pid() const { return helper_->pid(); }
 
   void Wait(uint64_t total) const {
-    const auto deadline = std::chrono::steady_clock::now() + kArrival;
+    const auto deadline = Clock::now() + kArrival;
     while (received_->load() < total) {
-      if (std::chrono::steady_clock::now() > deadline) {
+      if (Clock::now() > deadline) {
         throw std::runtime_error(std::to_string(total - received_->load()) +
                                  " messages did not arrive");
       }
@@ -74,14 +54,14 @@ class Peer {
   }
 
  private:
-  void Serve(int socket_type, int answer) {
+  void Serve(int socket_type, const std::string& endpoint, int answer) {
     void* context = zmq_ctx_new();
     void* socket = zmq_socket(context, socket_type);
     std::array<char, 256> text{};
     size_t size = text.size();
-    if (zmq_bind(socket, "tcp://127.0.0.1:*") != 0 ||
+    if (zmq_bind(socket, endpoint.c_str()) != 0 ||
         zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, text.data(), &size) != 0 ||
-        write(answer, text.data(), size - 1) < 0) {
+        dprintf(answer, "%s\n", text.data()) < 0) {
       return;
     }
     close(answer);
@@ -95,8 +75,7 @@ class Peer {
   }
 
   Counter* received_ = nullptr;
-  pid_t child_ = -1;
-  std::string endpoint_;
+  std::unique_ptr<Helper> helper_;
 };
 
 class ZmqClient : public RawClient {
@@ -110,15 +89,18 @@ class ZmqClient : public RawClient {
     zmq_ctx_term(context_);
   }
 
-  void Send(size_t count, const Payloads& payloads) override {
+  void Submit(const Letter& letter, Sent* sent) override {
     std::array<char, 64> reply{};
-    for (size_t i = 0; i < count; ++i) {
-      const std::string& payload = payloads[i % payloads.size()];
-      if (zmq_send(socket_, payload.data(), payload.size(), 0) < 0 ||
-          (type_ == ZMQ_REQ && zmq_recv(socket_, reply.data(), reply.size(), 0) < 0)) {
-        throw std::runtime_error(zmq_strerror(zmq_errno()));
-      }
+    if (zmq_send(socket_, letter.payload.data(), letter.payload.size(), 0) < 0 ||
+        (type_ == ZMQ_REQ && zmq_recv(socket_, reply.data(), reply.size(), 0) < 0)) {
+      throw std::runtime_error(zmq_strerror(zmq_errno()));
     }
+    Tracker::Done(sent, true);
+  }
+
+  // Everything is acknowledged already.
+  void Poll(std::chrono::microseconds wait) override {
+    if (wait.count() > 0) std::this_thread::sleep_for(wait);
   }
 
  private:
@@ -129,7 +111,9 @@ class ZmqClient : public RawClient {
 
 class ZmqTarget : public Target {
  public:
-  ZmqTarget(int socket_type, int peer_type) : type_(socket_type), peer_type_(peer_type) {}
+  ZmqTarget(std::string name, std::string type, std::string endpoint)
+      : name_(std::move(name)), type_(std::move(type)), endpoint_(std::move(endpoint)) {}
+  std::string name() const override { return name_; }
   std::string adaptor() const override { return "zmq"; }
   std::string client() const override {
     int major = 0, minor = 0, patch = 0;
@@ -137,37 +121,42 @@ class ZmqTarget : public Target {
     return "libzmq " + std::to_string(major) + "." + std::to_string(minor) + "." +
            std::to_string(patch);
   }
-  void Start() override { peer_ = std::make_unique<Peer>(peer_type_); }
-  std::string connection() const override { return peer_->endpoint(); }
-  std::unique_ptr<RawClient> Connect() override {
-    return std::make_unique<ZmqClient>(peer_->endpoint(), type_);
+  std::string terms() const override {
+    return asks() ? "REQ to REP, one at a time" : "PUSH to PULL, high-water mark 1000";
   }
-  void WaitReceived(size_t total) override { peer_->Wait(total); }
+  std::vector<std::string> config() const override { return {"socket_type=" + type_}; }
+  void Start(const Setup& setup) override {
+    proxy_.reset();
+    // A path of this process; removed by libzmq.
+    std::string endpoint = endpoint_;
+    if (endpoint.starts_with("ipc")) endpoint += "-" + std::to_string(getpid());
+    peer_ = std::make_unique<Peer>(asks() ? ZMQ_REP : ZMQ_PULL, endpoint);
+    if (setup.round_trip.count() == 0 || !endpoint.starts_with("tcp")) return;
+    const size_t colon = peer_->endpoint().rfind(':');
+    const auto port = static_cast<uint16_t>(std::stoul(peer_->endpoint().substr(colon + 1)));
+    proxy_ = MakeProxy(port, 0, setup.round_trip);
+  }
+  std::string connection() const override {
+    return proxy_ != nullptr ? "tcp://127.0.0.1:" + proxy_->text() : peer_->endpoint();
+  }
+  std::unique_ptr<RawClient> Connect() override {
+    return std::make_unique<ZmqClient>(connection(), asks() ? ZMQ_REQ : ZMQ_PUSH);
+  }
+  void WaitReceived(uint64_t total) override { peer_->Wait(total); }
+  pid_t server() const override { return peer_->pid(); }
 
  private:
-  const int type_, peer_type_;
+  bool asks() const { return type_ == "REQ"; }
+
+  const std::string name_, type_, endpoint_;
   std::unique_ptr<Peer> peer_;
+  std::unique_ptr<Helper> proxy_;
 };
 
-class PushTarget : public ZmqTarget {
- public:
-  PushTarget() : ZmqTarget(ZMQ_PUSH, ZMQ_PULL) {}
-  std::string name() const override { return "zmq"; }
-  std::string terms() const override { return "PUSH to PULL over tcp, high-water mark 1000"; }
-  std::vector<std::string> config() const override { return {"socket_type=PUSH"}; }
-};
-
-class RequestTarget : public ZmqTarget {
- public:
-  RequestTarget() : ZmqTarget(ZMQ_REQ, ZMQ_REP) {}
-  std::string name() const override { return "zmq-req"; }
-  std::string terms() const override { return "REQ to REP over tcp, one at a time"; }
-  size_t default_messages() const override { return 30'000; }
-  std::vector<std::string> config() const override { return {"socket_type=REQ"}; }
-};
-
-DSMSG_TARGET(PushTarget);
-DSMSG_TARGET(RequestTarget);
+[[maybe_unused]] const bool registered =
+    RegisterTarget(std::make_unique<ZmqTarget>("zmq", "PUSH", "tcp://127.0.0.1:*")) &&
+    RegisterTarget(std::make_unique<ZmqTarget>("zmq-ipc", "PUSH", "ipc:///tmp/dsmsg-bench")) &&
+    RegisterTarget(std::make_unique<ZmqTarget>("zmq-req", "REQ", "tcp://127.0.0.1:*"));
 
 }  // namespace
 }  // namespace dsmsg::bench

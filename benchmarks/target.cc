@@ -2,14 +2,22 @@
 #include "target.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <random>
+#include <sstream>
 #include <stdexcept>
+
+#include "cut_proxy.h"
 
 namespace dsmsg::bench {
 namespace {
@@ -83,10 +91,72 @@ double CpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-std::string Camera(size_t number) { return "cam" + std::to_string(number % 30); }
+double CpuSeconds(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  // After the name in parentheses: eleven fields, then the two times.
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string skipped;
+  for (int i = 0; i < 12; ++i) fields >> skipped;
+  double user = 0, system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
 
-std::string Payload(size_t number, size_t size) {
-  const std::string camera = Camera(number);
+bool Readable(int fd, std::chrono::microseconds wait) {
+  pollfd waiting{fd, POLLIN, 0};
+  const timespec time{wait.count() / 1'000'000, wait.count() % 1'000'000 * 1000};
+  return ppoll(&waiting, 1, &time, nullptr) > 0;
+}
+
+Helper::Helper(const std::function<void(int)>& body) {
+  int ends[2];
+  if (pipe(ends) != 0) throw std::runtime_error("no pipe");
+  child_ = fork();
+  if (child_ < 0) throw std::runtime_error("cannot fork");
+  if (child_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Not to hold open what other parts of the program have, such as the pipe to a server.
+    for (int fd = STDERR_FILENO + 1; fd < 1024; ++fd) {
+      if (fd != ends[1]) close(fd);
+    }
+    body(ends[1]);
+    _exit(1);
+  }
+  close(ends[1]);
+  char byte = 0;
+  while (read(ends[0], &byte, 1) == 1 && byte != '\n') text_ += byte;
+  close(ends[0]);
+  if (byte != '\n') throw std::runtime_error("a helper process did not start");
+}
+
+Helper::~Helper() {
+  if (child_ <= 0) return;
+  kill(child_, SIGKILL);
+  waitpid(child_, nullptr, 0);
+}
+
+std::unique_ptr<Helper> MakeProxy(uint16_t target, uint16_t port,
+                                  std::chrono::milliseconds round_trip) {
+  return std::make_unique<Helper>([&](int answer) {
+    conformance::CutProxy proxy(target, port);
+    proxy.SlowDown(round_trip / 2, 0);
+    dprintf(answer, "%d\n", proxy.port());
+    for (;;) pause();
+  });
+}
+
+void BrokerTarget::Start(const Setup& setup) {
+  proxy_.reset();
+  const bool far = setup.round_trip.count() > 0;
+  if (far) proxy_port_ = conformance::ClosedPort().port();
+  server_ = std::make_unique<conformance::Server>(kind_, ServerArgs(setup, far ? proxy_port_ : 0));
+  server_->EnsureUp();
+  if (far) proxy_ = MakeProxy(server_->port(), proxy_port_, setup.round_trip);
+}
+
+std::string Payload(size_t number, size_t size, const std::string& camera) {
   std::string text = R"({"version":"4.0","id":")" + std::to_string(number) + R"(","sensorId":")" +
                      camera + R"(","sensor":{"id":")" + camera + R"("},"objects":[)";
   std::minstd_rand random(static_cast<unsigned>(number) + 1);

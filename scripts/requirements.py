@@ -14,6 +14,17 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+
+
+def _pythons(marker: Any) -> set[str]:  # noqa: ANN401  # of pip's own copy of packaging
+    """Returns those for which a line with this marker (or None) holds."""
+    return {
+        python
+        for python in PYTHONS
+        if marker is None
+        or marker.evaluate({"python_version": python, "python_full_version": f"{python}.9"})
+    }
 
 
 def load_toml(path: Path) -> dict[str, Any]:
@@ -40,7 +51,7 @@ def unmet(extras: dict[str, list[str]], lock: str) -> list[str]:
     """
     packaging: Any = importlib.import_module("pip._vendor.packaging.requirements")
     names: Any = importlib.import_module("pip._vendor.packaging.utils")
-    pins: dict[str, list[str]] = {}
+    pins: dict[str, list[tuple[str, set[str]]]] = {}
     wrong = []
     for line in lock.splitlines():
         text = line.partition("#")[0].strip()
@@ -50,7 +61,8 @@ def unmet(extras: dict[str, list[str]], lock: str) -> list[str]:
         exact = [each.version for each in pin.specifier if each.operator == "=="]
         if len(exact) != 1 or len(pin.specifier) != 1 or pin.url:
             wrong.append(f"{text}: not an exact version")
-        pins.setdefault(names.canonicalize_name(pin.name), []).extend(exact)
+        of_name = pins.setdefault(names.canonicalize_name(pin.name), [])
+        of_name += [(version, _pythons(pin.marker)) for version in exact]
     for extra, requirements in extras.items():
         for text in requirements:
             wanted = packaging.Requirement(text)
@@ -59,8 +71,9 @@ def unmet(extras: dict[str, list[str]], lock: str) -> list[str]:
                 wrong.append(f"{extra}: {text}: not in the lock file")
             wrong += [
                 f"{extra}: {text}: locked is {version}"
-                for version in versions
-                if not wanted.specifier.contains(version, prereleases=True)
+                for version, pythons in versions
+                if pythons & _pythons(wanted.marker)
+                and not wanted.specifier.contains(version, prereleases=True)
             ]
     return wrong
 

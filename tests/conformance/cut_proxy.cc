@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <stdexcept>
 #include <vector>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr size_t kPartsASecond = 100;  // a limited rate moves in parts of a hundredth
+constexpr size_t kPart = size_t{64} << 10, kLongLine = 1024;  // bytes, and how many parts under way
 
 sockaddr_in Loopback(uint16_t port) {
   sockaddr_in address{};
@@ -128,7 +130,7 @@ void CutProxy::Vanish() {
   for (Pair& pair : pairs_) {
     if (pair.up.to >= 0) Reset(pair.up.to);
     pair.up.to = pair.down.from = -1;
-    pair.down.bytes.clear();
+    pair.down.parts.clear();
   }
 }
 
@@ -160,26 +162,40 @@ void CutProxy::ConnectPair(int client) {
   pair.up.to = pair.down.from = server;
 }
 
-// Nothing more is read until what was read is written, so that a stalled server stalls the client.
+// Nothing more is read until what was read is written, so that a stalled server stalls the client;
+// only a long line holds more.
+bool CutProxy::Takes(const Way& way) const {
+  return !way.ended && way.parts.size() < (LongLine() ? kLongLine : 1);
+}
+
 bool CutProxy::Move(Way* way, short from_events, short to_events) const {
-  if (way->bytes.empty() && (from_events & (POLLIN | POLLHUP | POLLERR)) != 0) {
-    way->bytes.resize(64 * 1024);
-    const ssize_t got = recv(way->from, way->bytes.data(), way->bytes.size(), MSG_DONTWAIT);
-    way->bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
-    if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
-    if (!now_.marker.empty() && HoldsMarker(way)) return false;
-    if (way->to < 0) way->bytes.clear();  // swallowed
-    way->not_before = std::max(way->not_before, Clock::now() + now_.delay);
+  if (Takes(*way) && (from_events & (POLLIN | POLLHUP | POLLERR)) != 0) {
+    std::array<char, kPart> buffer;
+    const ssize_t got = recv(way->from, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && errno != EAGAIN) return false;
+    way->ended = got == 0;
+    std::string bytes(buffer.data(), got > 0 ? static_cast<size_t>(got) : 0);
+    if (!now_.marker.empty() && HoldsMarker(way, bytes)) return false;
+    // A delayed confirmation would hold up a sender with Nagle's algorithm for more than the line
+    // is long.
+    const int on = 1;
+    if (LongLine()) setsockopt(way->from, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    if (got > 0 && way->to >= 0) {  // otherwise swallowed
+      way->parts.push_back({std::move(bytes), Clock::now() + now_.delay});
+    }
     to_events = POLLOUT;  // most likely
   }
-  if (way->bytes.empty() || to_events == 0 || Clock::now() < way->not_before) return true;
+  if (way->parts.empty() && way->ended) return false;
+  if (way->parts.empty() || to_events == 0 || Clock::now() < way->due()) return true;
+  std::string& bytes = way->parts.front().bytes;
   const size_t rate = now_.bytes_per_second;
-  const size_t most = rate == 0 ? way->bytes.size() : std::max<size_t>(1, rate / kPartsASecond);
-  const ssize_t put = send(way->to, way->bytes.data(), std::min(most, way->bytes.size()),
-                           MSG_DONTWAIT | MSG_NOSIGNAL);
+  const size_t most = rate == 0 ? bytes.size() : std::max<size_t>(1, rate / kPartsASecond);
+  const ssize_t put =
+      send(way->to, bytes.data(), std::min(most, bytes.size()), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (put < 0 && errno != EAGAIN) return false;
   if (put > 0) {
-    way->bytes.erase(0, static_cast<size_t>(put));
+    bytes.erase(0, static_cast<size_t>(put));
+    if (bytes.empty()) way->parts.pop_front();
     if (rate > 0) {
       way->not_before =
           Clock::now() + std::chrono::microseconds(1'000'000 * static_cast<uint64_t>(put) / rate);
@@ -188,16 +204,16 @@ bool CutProxy::Move(Way* way, short from_events, short to_events) const {
   return true;
 }
 
-bool CutProxy::HoldsMarker(Way* way) const {
-  way->before += way->bytes;
+bool CutProxy::HoldsMarker(Way* way, const std::string& bytes) const {
+  way->before += bytes;
   if (way->before.find(now_.marker) != std::string::npos) return true;
   way->before.erase(0, way->before.size() - std::min(way->before.size(), now_.marker.size()));
   return false;
 }
 
-short CutProxy::Interest(const Way& in, const Way& out) {
-  const bool write = !out.bytes.empty() && Clock::now() >= out.not_before;
-  return static_cast<short>((in.bytes.empty() ? POLLIN : 0) | (write ? POLLOUT : 0));
+short CutProxy::Interest(const Way& in, const Way& out) const {
+  const bool write = !out.parts.empty() && Clock::now() >= out.due();
+  return static_cast<short>((Takes(in) ? POLLIN : 0) | (write ? POLLOUT : 0));
 }
 
 // Two descriptors, then two for each pair. Returns poll's answer.
@@ -213,9 +229,7 @@ int CutProxy::Wait(std::vector<pollfd>* fds) {
     fds->push_back({moving && client != 0 ? pair.up.from : -1, client, 0});
     fds->push_back({moving && server != 0 ? pair.up.to : -1, server, 0});
     for (const Way* way : {&pair.up, &pair.down}) {
-      if (moving && !way->bytes.empty() && way->not_before > now) {
-        next = std::min(next, way->not_before);
-      }
+      if (moving && !way->parts.empty() && way->due() > now) next = std::min(next, way->due());
     }
   }
   if (next == Clock::time_point::max()) return poll(fds->data(), fds->size(), -1);
@@ -228,7 +242,7 @@ void CutProxy::MoveAll(const std::vector<pollfd>& fds) {
   for (auto pair = pairs_.begin(); pair != pairs_.end(); at += 2) {
     // What poll did not look at, because it has to wait, tries anyway: it costs nothing.
     const auto events = [&](size_t i, const Way& out) {
-      return static_cast<short>(fds[i].revents | (out.bytes.empty() ? 0 : POLLOUT));
+      return static_cast<short>(fds[i].revents | (out.parts.empty() ? 0 : POLLOUT));
     };
     const short client = events(at, pair->down), server = events(at + 1, pair->up);
     const bool alive =

@@ -9,9 +9,11 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <mutex>
 #include <string>
@@ -42,8 +44,9 @@ class CutProxy {
   void Cut() { Become(Mode::kCut); }
   void Restore() { Become(Mode::kOpen); }
   void Become(Mode mode);
-  /// While open: each way holds bytes back for `delay`, and passes at most so many of them a second
-  /// (0: no limit).
+  /// While open: each way holds bytes back for `delay`, like a long line, which takes more
+  /// meanwhile; and passes at most so many of them a second (0: no limit), taking no more before
+  /// they are gone.
   void SlowDown(std::chrono::milliseconds delay, size_t bytes_per_second);
   /// While open: a connection ends, for both sides, as soon as the client's bytes hold `marker`.
   void EndConnectionsAt(std::string marker);
@@ -53,10 +56,16 @@ class CutProxy {
  private:
   /// What was read from one socket and not yet written to the other.
   struct Way {
+    struct Part {
+      std::string bytes;
+      Clock::time_point due;
+    };
     int from = -1, to = -1;
-    std::string bytes;
+    std::deque<Part> parts;
+    bool ended = false;  // nothing more comes: what is under way still goes out
     std::string before;  // the last bytes that were read earlier, where a marker may have begun
     Clock::time_point not_before{};  // of the next write
+    Clock::time_point due() const { return std::max(not_before, parts.front().due); }
   };
   struct Pair {
     Way up, down;  // up.to is -1 once the server's side is gone
@@ -79,8 +88,10 @@ class CutProxy {
   int Wait(std::vector<pollfd>* fds);
   void MoveAll(const std::vector<pollfd>& fds);
   bool Move(Way* way, short from_events, short to_events) const;
-  bool HoldsMarker(Way* way) const;
-  static short Interest(const Way& in, const Way& out);
+  bool LongLine() const { return now_.delay.count() > 0 && now_.bytes_per_second == 0; }
+  bool Takes(const Way& way) const;
+  bool HoldsMarker(Way* way, const std::string& bytes) const;
+  short Interest(const Way& in, const Way& out) const;
 
   const uint16_t target_;
   uint16_t port_ = 0;

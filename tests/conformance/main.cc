@@ -35,7 +35,7 @@ namespace {
 /// Parts of the contract that no test here shows, and why.
 constexpr const char* kNotTested[][2] = {
     {"rule 4, figures",
-     "CPU per message is measured by benchmarks/host_cpu; here only that nothing spins"},
+     "CPU per message is measured by benchmarks/load; here only that nothing spins"},
     {"rule 5, heartbeats over minutes",
      "an idle connection is watched for seconds only; keep-alive intervals are minutes long"},
     {"rule 7, backoff distribution",
