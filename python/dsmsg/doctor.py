@@ -1,62 +1,190 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `dsmsg doctor` checks: the adaptors, and what the trial brokers need."""
+"""What `dsmsg doctor` checks on this machine: adaptors, elements, DeepStream, trial brokers.
+
+Threads: any thread.
+"""
 
 from __future__ import annotations
 
+import functools
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dsmsg import _settings
-from dsmsg._find import available
+from dsmsg._find import available, search_folders
 from dsmsg.brokers import KINDS, BrokerError
 
-__all__ = ["examine"]
+__all__ = ["CONTRACT", "DEEPSTREAM", "check", "examine", "is_ours"]
+
+CONTRACT = (
+    "connect",
+    "send",
+    "send_async",
+    "subscribe",
+    "do_work",
+    "disconnect",
+    "getversion",
+    "get_protocol_name",
+    "connection_signature",
+)
+"""The functions of include/nvds_msgapi.h, without `nvds_msgapi_`."""
+DEEPSTREAM = Path("/opt/nvidia/deepstream/deepstream")
+_INSPECT_TIMEOUT_S = 60.0
 
 
 def examine() -> dict[str, Any]:
-    """Returns {"ok": bool, "checks": [{"name", "ok", "needed", "text"}]}.
+    """Returns {"ok": bool, "checks": [{"name", "ok", "needed", "text", "ms", "cure"}]}.
 
     "ok" as a whole means that at least one adaptor was found and that every one found loads. What
-    only the trial brokers need is reported but does not count.
+    only the elements, DeepStream or the trial brokers need is reported but does not count.
     """
     checks = [_adaptor(name) for name in dict.fromkeys((*_settings.ADAPTORS, *available()))]
-    found = [check for check in checks if check["needed"]]
-    ok = bool(found) and all(check["ok"] for check in found)
-    return {"ok": ok, "checks": checks + _brokers()}
+    found = [each for each in checks if each["needed"]]
+    ok = bool(found) and all(each["ok"] for each in found)
+    return {"ok": ok, "checks": [*checks, _elements(), _deepstream(), *_brokers()]}
+
+
+def check(
+    name: str,
+    find: Callable[[], str],
+    *,
+    needed: bool = True,
+    cure: str = "",
+    errors: tuple[type[Exception], ...] = (OSError, RuntimeError, ValueError),
+) -> dict[str, Any]:
+    """Makes one check and measures its time.
+
+    Args:
+        name: of what is checked.
+        find: returns what to say of it, or raises one of `errors`.
+        needed: a failure counts.
+        cure: what to try after a failure, unless the error says it.
+        errors: that mean a failure.
+    """
+    begin = time.monotonic()
+    try:
+        ok, text = True, find()
+    except errors as error:
+        ok, text = False, str(error)
+    milliseconds = round((time.monotonic() - begin) * 1000, 1)
+    return {
+        "name": name,
+        "ok": ok,
+        "needed": needed,
+        "text": text,
+        "ms": milliseconds,
+        "cure": "" if ok else cure,
+    }
+
+
+def is_ours(library: Path) -> bool:
+    """Says whether a library is one of dsmsg's, without loading it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return b"dsmsg_describe" in library.read_bytes()
 
 
 def _adaptor(name: str) -> dict[str, Any]:
     path = available().get(name)
+    cure = "build it, or set DSMSG_LIB_DIR to its folder"
     if path is None:
-        return _check(
-            name, False, False, "not found (build it, or set DSMSG_LIB_DIR to its folder)"
-        )
+        return check(name, lambda: _fail(f"not found ({cure})"), needed=False, cure=cure)
     try:
-        from dsmsg.adaptor import Adaptor
-
-        adaptor = Adaptor(path)
-        library = ""
-        if "describe" in adaptor.extensions:
-            about = adaptor.describe()
-            library = f", dsmsg {about['version']} on {about['library']}"
-        return _check(
-            name, True, True, f"{adaptor.protocol}, contract {adaptor.version}{library}: {path}"
-        )
+        import cffi  # noqa: F401 - without it no adaptor can be loaded from Python
     except ImportError as error:
-        return _check(name, False, True, f"{path}: {error} (pip install cffi)")
-    except (OSError, RuntimeError) as error:
-        return _check(name, False, True, str(error))
+        text = f"{path}: {error} (pip install cffi)"
+        return check(name, lambda: _fail(text), cure="pip install cffi")
+    return check(name, lambda: _about(path))
+
+
+def _about(path: Path) -> str:
+    from dsmsg.adaptor import Adaptor
+
+    adaptor = Adaptor(path)
+    symbols = path.read_bytes()
+    missing = [each for each in CONTRACT if b"nvds_msgapi_" + each.encode() not in symbols]
+    if missing:
+        raise RuntimeError(f"{path}: the function nvds_msgapi_{missing[0]} is missing")
+    library = ""
+    if "describe" in adaptor.extensions:
+        about = adaptor.describe()
+        library = f", dsmsg {about['version']} on {about['library']}{_version(path)}"
+    return f"{adaptor.protocol}, contract {adaptor.version}{library}: {path}"
+
+
+def _version(path: Path) -> str:
+    """The file of the client library that is loaded now, such as librdkafka.so.1."""
+    needed = subprocess.run(
+        ["ldd", str(path)], capture_output=True, text=True, timeout=30, check=False
+    ).stdout
+    names = "|".join(("rdkafka", "hiredis", "mosquitto", "rabbitmq", "zmq"))
+    found = re.search(rf"=> (\S*/lib(?:{names})\.so\S*)", needed)
+    return f" ({Path(found.group(1)).resolve().name})" if found else ""
+
+
+def _elements() -> dict[str, Any]:
+    """GStreamer finds the element dsmsgbroker, in its own folders or beside the adaptors."""
+    beside = [str(folder / "gstreamer") for folder in search_folders()]
+    places = [os.environ.get("GST_PLUGIN_PATH", ""), *beside]
+    environment = {**os.environ, "GST_PLUGIN_PATH": ":".join(filter(None, places))}
+
+    def find() -> str:
+        result = subprocess.run(
+            ["gst-inspect-1.0", "--no-colors", "dsmsgbroker"],
+            capture_output=True,
+            text=True,
+            timeout=_INSPECT_TIMEOUT_S,
+            env=environment,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise RuntimeError("GStreamer does not find the element dsmsgbroker")
+        file = re.search(r"Filename +(\S+)", result.stdout)
+        version = re.search(r"Version +(\S+)", result.stdout)
+        return " ".join(found.group(1) for found in (version, file) if found)
+
+    return check(
+        "gstreamer",
+        find,
+        needed=False,
+        cure="set GST_PLUGIN_PATH to the folder of libgstdsmsg.so (apt-get install "
+        "gstreamer1.0-tools for gst-inspect-1.0)",
+        errors=(OSError, RuntimeError, subprocess.TimeoutExpired),
+    )
+
+
+def _deepstream() -> dict[str, Any]:
+    def find() -> str:
+        folder = DEEPSTREAM.resolve() / "lib"
+        libraries = sorted(folder.glob("libnvds_*_proto.so"))
+        if not libraries:
+            raise RuntimeError(f"no adaptors in {folder}")
+        ours = [each.name for each in libraries if is_ours(each)]
+        return f"{folder}: {len(libraries)} adaptors, {len(ours)} of them dsmsg's" + (
+            f" ({', '.join(ours)})" if ours else ""
+        )
+
+    return check("deepstream", find, needed=False, cure="`dsmsg install` copies adaptors there")
 
 
 def _brokers() -> list[dict[str, Any]]:
-    checks = []
     needed = {name: find for kind in KINDS.values() for name, find in kind.needed().items()}
-    for name, find in needed.items():
-        try:
-            checks.append(_check(name, True, False, str(find())))
-        except BrokerError as error:
-            checks.append(_check(name, False, False, str(error)))
-    return checks
+    return [
+        check(name, functools.partial(_found, find), needed=False, errors=(BrokerError,))
+        for name, find in needed.items()
+    ]
 
 
-def _check(name: str, ok: bool, needed: bool, text: str) -> dict[str, Any]:
-    return {"name": name, "ok": ok, "needed": needed, "text": text}
+def _found(find: Callable[[], object]) -> str:
+    return str(find())
+
+
+def _fail(text: str) -> str:
+    raise RuntimeError(text)

@@ -154,7 +154,7 @@ def inspect(path: str | Path) -> SpoolFile:
         )
         return SpoolFile(**common, problem=what)
     try:
-        with _Database(path) as database:
+        with Database(path) as database:
             about = {
                 _text(name): _text(value)
                 for name, value in database.execute("SELECT name, value FROM about")
@@ -188,7 +188,7 @@ def messages(path: str | Path, limit: int | None = None) -> Iterator[SpoolMessag
     Raises:
         SpoolError: the file cannot be read, or not to its end.
     """
-    with _Database(Path(path)) as database:
+    with Database(Path(path)) as database:
         for row in database.execute(
             "SELECT CAST(id AS INTEGER), CAST(accepted_ms AS INTEGER),"
             " CAST(timestamp_ms AS INTEGER), CAST(topic AS BLOB), CAST(key AS BLOB),"
@@ -244,17 +244,20 @@ def purge(path: str | Path) -> None:
         lock.delete()
 
 
-class _Database:
-    """A spool opened read-only; errors of SQLite become SpoolError."""
+class Database:
+    """An open spool; errors of SQLite become SpoolError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: str = "ro") -> None:
         self._path = path
+        self._mode = mode
 
     def __enter__(self) -> sqlite3.Connection:
         try:
             _demand_file(self._path)
             name = quote(os.fsencode(self._path.absolute()))
-            self._connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=2)
+            self._connection = sqlite3.connect(
+                f"file:{name}?mode={self._mode}", uri=True, timeout=2
+            )
         except OSError as error:
             raise SpoolError(f"cannot read {self._path}: {error.strerror}") from error
         except sqlite3.Error as error:

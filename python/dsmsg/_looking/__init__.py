@@ -2,7 +2,8 @@
 """Settings for `dsmsg sub`, which only watches and takes no message away from a running consumer.
 
 The module named like the adaptor says how: it has `plan`, `GROUP_OPTION` (the option that names a
-group; None without one) and `HELP`. Adding the file is enough.
+group; None without one), `HELP` and, where the adaptor has an option for it, `START` (the option
+that says where to begin, and its value for the oldest message). Adding the file is enough.
 
 Threads: pure functions; any thread.
 """
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 
 from dsmsg._looking._base import Look, dashed, settings_of
 
-__all__ = ["HELP", "Look", "look", "settings_of"]
+__all__ = ["HELP", "Look", "look", "settings_of", "starting_at"]
 
 _PLANS = {
     module.name: importlib.import_module(f"{__name__}.{module.name}")
@@ -67,3 +68,23 @@ def look(
         return Look({}, topics)
     look: Look = plan.plan(topics, group, {**file, **chosen})
     return look
+
+
+def starting_at(protocol: str, known: frozenset[str], start: str) -> dict[str, str]:
+    """Says how to begin elsewhere.
+
+    Args:
+        protocol: protocol name of the adaptor.
+        known: names of its options.
+        start: value of the adaptor's option; "": the one for the oldest message.
+
+    Raises:
+        ValueError: the adaptor has no option for it.
+    """
+    option, oldest = getattr(_PLANS.get(protocol.lower()), "START", ("", ""))
+    if option not in known:
+        raise ValueError(
+            f"--from-beginning and --offset are not supported for the {protocol} adaptor: it has "
+            "no option that says where to begin"
+        )
+    return {option: start or oldest}

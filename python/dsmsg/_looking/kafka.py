@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dsmsg._looking._base import Look, unique
 
 GROUP_OPTION = "consumer-group-id"
+START = ("offset-reset", "earliest")
 HELP = "--group is a consumer group; a topic is read from offset-reset on (earliest)"
 
 

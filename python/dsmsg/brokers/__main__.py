@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command line of `dsmsg.brokers`.
 
-    python -m dsmsg.brokers start KIND [--port N] [--print-json] [--set LINE]...
+    python -m dsmsg.brokers start KIND [--port N] [--tls] [--password P] [--print-json]
+        [--set LINE]...
     python -m dsmsg.brokers fetch KIND
     python -m dsmsg.brokers serve KIND [--port N]
 
@@ -41,7 +42,7 @@ from typing import Any
 from dsmsg.brokers import KINDS, Broker, BrokerError, make
 from dsmsg.brokers._base import texts
 
-__all__ = ["add_commands", "main"]
+__all__ = ["add_commands", "main", "serve", "start"]
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -59,26 +60,28 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def add_commands(parser: argparse.ArgumentParser) -> None:
     """Adds the sub-commands to a parser; the result's `run` takes the parsed arguments."""
     commands = parser.add_subparsers(dest="brokers_command", required=True, metavar="COMMAND")
-    start = commands.add_parser("start", help="run a broker until Ctrl-C")
-    start.add_argument("kind", choices=sorted(KINDS))
-    start.add_argument("--port", type=int, help="port (default: a free one)")
-    start.add_argument("--dir", help="folder for data and log, kept (default: temporary)")
-    start.add_argument("--print-json", "--json", action="store_true", help="print one JSON line")
-    start.add_argument(
+    starter = commands.add_parser("start", help="run a broker until Ctrl-C")
+    starter.add_argument("kind", choices=sorted(KINDS))
+    starter.add_argument("--port", type=int, help="port (default: a free one)")
+    starter.add_argument("--dir", help="folder for data and log, kept (default: temporary)")
+    starter.add_argument("--print-json", "--json", action="store_true", help="print one JSON line")
+    starter.add_argument("--tls", action="store_true", help="also listen with TLS")
+    starter.add_argument("--password", help="let only the user dsmsg with this password in")
+    starter.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="LINE",
         help="; ".join(f"{kind}: {broker.set_help}" for kind, broker in KINDS.items()),
     )
-    start.set_defaults(run=_run_start)
+    starter.set_defaults(run=start)
     fetch = commands.add_parser("fetch", help="fetch what a broker needs into the cache")
     fetch.add_argument("kind", choices=sorted(KINDS))
     fetch.set_defaults(run=_run_fetch)
-    serve = commands.add_parser("serve", help="control a broker with JSON lines on standard input")
-    serve.add_argument("kind", choices=sorted(KINDS))
-    serve.add_argument("--port", type=int, help="port (default: a free one)")
-    serve.set_defaults(run=_run_serve)
+    server = commands.add_parser("serve", help="control a broker with JSON lines on standard input")
+    server.add_argument("kind", choices=sorted(KINDS))
+    server.add_argument("--port", type=int, help="port (default: a free one)")
+    server.set_defaults(run=serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,23 +104,17 @@ def _run_fetch(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _run_start(parsed: argparse.Namespace) -> int:
+def start(parsed: argparse.Namespace) -> int:
+    """Runs a broker until a signal; takes what the parser of `start` gives."""
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     broker: Broker | None = None
     try:
         broker = make(parsed.kind, port=parsed.port, folder=parsed.dir)
-        broker.configure(broker.settings_from_lines(parsed.set))
+        lines = [*parsed.set, *broker.guarded(tls=parsed.tls, password=parsed.password)]
+        broker.configure(broker.settings_from_lines(lines))
         broker.start()
-        if parsed.print_json:
-            print(json.dumps({**_state(broker), "conn_str": broker.conn_str, "url": broker.url}))
-        else:
-            print(
-                f"{broker.kind} is up at {broker.address} "
-                f"(pid {broker.pid}, log {broker.log_path})\n"
-                f'conn-str="{broker.conn_str}"   or {broker.url}\n'
-                f"Ctrl-C ends it."
-            )
+        print(_up(broker, parsed))
         sys.stdout.flush()
         never = threading.Event()
         while broker.running:
@@ -140,7 +137,26 @@ def _run_start(parsed: argparse.Namespace) -> int:
             broker.close()
 
 
-def _run_serve(parsed: argparse.Namespace) -> int:
+def _up(broker: Broker, parsed: argparse.Namespace) -> str:
+    """What the user needs to connect."""
+    settings = broker.client_settings(tls=parsed.tls, password=parsed.password)
+    conn_str, url = broker.conn_str, broker.url
+    if parsed.tls:
+        conn_str, url = f"localhost;{broker.ports['tls']}", f"localhost:{broker.ports['tls']}"
+    if parsed.print_json:
+        about = {"conn_str": conn_str, "url": url, "settings": settings}
+        return json.dumps({**_state(broker), **about})
+    options = "".join(f" -o {name}={value}" for name, value in settings.items())
+    return (
+        f"{broker.kind} is up at {broker.address} (pid {broker.pid}, log {broker.log_path})\n"
+        f'conn-str="{conn_str}"   or {url}\n'
+        + (f"settings:{options}\n" if options else "")
+        + "Ctrl-C ends it."
+    )
+
+
+def serve(parsed: argparse.Namespace) -> int:
+    """Answers JSON lines; takes what the parser of `serve` gives."""
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     broker: Broker | None = None

@@ -15,16 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
+from dsmsg.brokers._identity import USER, BrokerError, Identity, make_identity
 from dsmsg.brokers._process import Guard, ServerProcess, free_port, port_is_free, wait_until
 
 __all__ = ["Broker", "BrokerError"]
 
 _B = TypeVar("_B", bound="Broker")
 _PLACEHOLDER = re.compile(r"\{(host|dir|port(?::[A-Za-z0-9_-]+)?)\}")
-
-
-class BrokerError(RuntimeError):
-    """A broker cannot be started, stopped or fetched; the text says what to try."""
 
 
 class Broker(ABC):
@@ -48,6 +45,10 @@ class Broker(ABC):
     """Names that `configure` takes."""
     set_help: ClassVar[str]
     """What a line of `--set` is, with an example."""
+    can_tls: ClassVar[bool] = False
+    """`guarded` takes `tls`."""
+    can_password: ClassVar[bool] = False
+    """`guarded` takes `password`."""
     start_timeout: ClassVar[float] = 180.0
     """Seconds until `start` gives up."""
     stop_timeout: ClassVar[float] = 10.0
@@ -117,6 +118,38 @@ class Broker(ABC):
             BrokerError: a line cannot be read.
         """
         return {"config": list(lines)}
+
+    def guarded(self, *, tls: bool = False, password: str | None = None) -> list[str]:
+        """Returns lines of `--set` that protect the server.
+
+        Args:
+            tls: also listen on the port `tls`, with a certificate for localhost from the authority
+                that `client_settings` names.
+            password: only the user `USER` with this password may do anything.
+
+        Raises:
+            BrokerError: this kind cannot, or the program openssl is missing.
+        """
+        lacks = ["--tls"] * (tls and not self.can_tls)
+        lacks += ["--password"] * (password is not None and not self.can_password)
+        if lacks:
+            raise BrokerError(
+                f"{self.kind}: {' and '.join(lacks)} cannot be set up for it (--set may: "
+                f"{self.set_help})"
+            )
+        identity = make_identity(self.dir) if tls else None
+        return self._guard_lines(identity, password)
+
+    def client_settings(self, *, tls: bool = False, password: str | None = None) -> dict[str, str]:
+        """Returns the adaptor's options for a server with `guarded`."""
+        settings = {"enable-tls": "1", "tls-cafile": str(self.dir / "ca.pem")} if tls else {}
+        if password is not None:
+            settings.update({"username": USER, "password": password})
+        return settings
+
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        """Returns the lines of `guarded`; called only with what this kind can."""
+        return []
 
     def ctl(self, *arguments: str) -> str:
         """Runs the server's control program and returns its standard output.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError
+from dsmsg.brokers._identity import USER, Identity
 from dsmsg.brokers._probe import exchange
 from dsmsg.brokers.kafka_jars import KAFKA4_VERSION, KAFKA_VERSION, find_java, kafka_libs
 
@@ -66,6 +67,8 @@ class KafkaBroker(Broker):
     scheme: ClassVar[str] = "kafka"
     settings: ClassVar[tuple[str, ...]] = ("properties", "scram_users")
     set_help: ClassVar[str] = 'line of server.properties ("num.partitions=1")'
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
     start_timeout: ClassVar[float] = 180.0
     stop_timeout: ClassVar[float] = 15.0
     version: ClassVar[str] = KAFKA_VERSION
@@ -134,6 +137,37 @@ class KafkaBroker(Broker):
             if not equals or not name:
                 raise BrokerError(f"kafka: --set {name!r} is not of the form name=value")
         return {"properties": {name.strip(): value.strip() for name, _, value in pairs}}
+
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        """The first listener stays plain: the broker talks to itself through it."""
+        login = "SASL_" if password is not None else ""
+        listeners = ["PLAINTEXT://{host}:{port:plain}"] if login else []
+        listeners.append("USERS://{host}:{port}" if login else "PLAINTEXT://{host}:{port}")
+        listeners += ["TLS://{host}:{port:tls}"] if identity is not None else []
+        lines = [
+            f"listeners={','.join(listeners)},CONTROLLER://{{host}}:{{port:controller}}",
+            f"advertised.listeners={','.join(listeners)}",
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+            f"USERS:{login}PLAINTEXT,TLS:{login}{'SSL' if identity else 'PLAINTEXT'}",
+        ]
+        if identity is not None:
+            lines += [
+                "listener.name.tls.ssl.keystore.type=PEM",
+                f"listener.name.tls.ssl.keystore.location={identity.both}",
+            ]
+        for name in ("users", "tls") if login else ():
+            module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+            lines += [
+                f"listener.name.{name}.sasl.enabled.mechanisms=PLAIN",
+                f"listener.name.{name}.plain.sasl.jaas.config={module} required "
+                f'user_{USER}="{password}";',
+            ]
+        return lines
+
+    def client_settings(self, *, tls: bool = False, password: str | None = None) -> dict[str, str]:
+        """Returns the adaptor's options for a server with `guarded`."""
+        login = {} if password is None else {"sasl-mechanism": "PLAIN"}
+        return {**super().client_settings(tls=tls, password=password), **login}
 
     def _prepare(self) -> list[str]:
         java = find_java()

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import os
 import pwd
 import shutil
@@ -13,6 +15,7 @@ from typing import ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, texts
 from dsmsg.brokers._debian import debian13_programs
+from dsmsg.brokers._identity import USER, Identity
 from dsmsg.brokers._probe import first_bytes
 
 __all__ = ["Mosquitto13Broker", "MosquittoBroker", "find_mosquitto"]
@@ -52,6 +55,8 @@ class MosquittoBroker(Broker):
     kind: ClassVar[str] = "mosquitto"
     scheme: ClassVar[str] = "mqtt"
     set_help: ClassVar[str] = 'line of mosquitto.conf ("max_inflight_messages 100")'
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
     start_timeout: ClassVar[float] = 180.0
 
     @classmethod
@@ -81,6 +86,28 @@ class MosquittoBroker(Broker):
 
     def _set(self, name: str, value: object) -> None:
         self.config = texts(value)
+
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        lines = []
+        if password is not None:
+            lines += ["allow_anonymous false", f"password_file {self._password_file(password)}"]
+        if identity is not None:
+            lines += [
+                "listener {port:tls} {host}",
+                f"certfile {identity.cert}",
+                f"keyfile {identity.key}",
+            ]
+        return lines
+
+    def _password_file(self, password: str) -> Path:
+        """The server's own form: salted and hashed with PBKDF2-HMAC-SHA512."""
+        salt, rounds = os.urandom(12), 101
+        digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds)
+        texts = (base64.b64encode(each).decode("ascii") for each in (salt, digest))
+        path = self.dir / "passwords"
+        path.touch(mode=0o600)
+        path.write_text(f"{USER}:$7${rounds}${'$'.join(texts)}\n", encoding="utf-8")
+        return path
 
     def _program(self) -> str:
         return find_mosquitto()

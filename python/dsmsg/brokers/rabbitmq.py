@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, texts
 from dsmsg.brokers._debian import debian13_programs
+from dsmsg.brokers._identity import USER, Identity
 from dsmsg.brokers._probe import first_bytes
 from dsmsg.brokers._process import Guard, ServerProcess, port_is_free, wait_until
 
@@ -41,6 +42,8 @@ class RabbitMqBroker(Broker):
     scheme: ClassVar[str] = "amqp"
     settings: ClassVar[tuple[str, ...]] = ("config", "plugins")
     set_help: ClassVar[str] = 'line of rabbitmq.conf ("heartbeat = 5"), or plugin=rabbitmq_mqtt'
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
     start_timeout: ClassVar[float] = 180.0
 
     @classmethod
@@ -87,6 +90,20 @@ class RabbitMqBroker(Broker):
             "config": [line for line in lines if not line.startswith("plugin=")],
             "plugins": plugins,
         }
+
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        lines = []
+        if password is not None:
+            lines += [f"default_user = {USER}", f"default_pass = {password}"]
+        if identity is not None:
+            lines += [
+                "listeners.ssl.default = {host}:{port:tls}",
+                f"ssl_options.cacertfile = {identity.ca}",
+                f"ssl_options.certfile = {identity.cert}",
+                f"ssl_options.keyfile = {identity.key}",
+                "ssl_options.verify = verify_none",
+            ]
+        return lines
 
     def ctl(self, *arguments: str) -> str:
         """Runs `rabbitmqctl` for this node and returns its standard output.

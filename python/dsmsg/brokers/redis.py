@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, texts
 from dsmsg.brokers._debian import debian13_programs
+from dsmsg.brokers._identity import USER, Identity
 from dsmsg.brokers._probe import exchange
 
 __all__ = ["Redis13Broker", "RedisBroker", "find_redis"]
@@ -43,6 +45,8 @@ class RedisBroker(Broker):
     kind: ClassVar[str] = "redis"
     scheme: ClassVar[str] = "redis"
     set_help: ClassVar[str] = 'line of redis.conf ("maxmemory 10mb")'
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
     start_timeout: ClassVar[float] = 180.0
 
     @classmethod
@@ -70,6 +74,21 @@ class RedisBroker(Broker):
 
     def _set(self, name: str, value: object) -> None:
         self.config = texts(value)
+
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        lines = []
+        if identity is not None:
+            lines += [
+                "tls-port {port:tls}",
+                f"tls-cert-file {identity.cert}",
+                f"tls-key-file {identity.key}",
+                f"tls-ca-cert-file {identity.ca}",
+                "tls-auth-clients no",
+            ]
+        if password is not None:
+            digest = hashlib.sha256(password.encode()).hexdigest()
+            lines += ["user default off", f"user {USER} on #{digest} ~* &* +@all"]
+        return lines
 
     def _program(self) -> str:
         return find_redis()

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A DeepStream tree: what `dsmsg install` puts into it, and how it comes out again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from dsmsg.doctor import is_ours
+
+__all__ = ["Done", "Tree", "libraries"]
+
+_BACKUP = "dsmsg-backup"
+_NOTE = "installed.json"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one file."""
+
+    name: str
+    state: str
+    why: str = ""
+    good: bool = True
+
+    def to_json(self) -> dict[str, object]:
+        """Returns its fields."""
+        return asdict(self)
+
+
+def libraries(folder: Path) -> list[Path]:
+    """Returns our adaptors in a folder, and our client library.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    found = [path for path in sorted(folder.glob("libnvds_*_proto.so")) if is_ours(path)]
+    client = folder / "libnvds_msgbroker.so"
+    return [*found, client] if found and client.is_file() else found
+
+
+class Tree:
+    """The folder `lib` of a tree, with a folder of backups in it.
+
+    The note in that folder says for each installed file what it was when installed and what was
+    there before: nothing, or a file or symbolic link, which is in the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Takes the tree.
+
+        Raises:
+            ValueError: it is none.
+        """
+        self._lib = root / "lib"
+        if not self._lib.is_dir():
+            raise ValueError(f"{root} is not a DeepStream tree: it has no folder lib (--tree)")
+        self._backup = self._lib / _BACKUP
+
+    def install(self, files: list[Path]) -> list[Done]:
+        """Copies the files; what is there already stays in the backup, only once.
+
+        Raises:
+            OSError: something cannot be written; what was copied until then can be undone.
+        """
+        self._backup.mkdir(exist_ok=True)
+        note = self._read()
+        done = []
+        for file in files:
+            target = self._lib / file.name
+            if file.name in note and _digest(target) == _digest(file):
+                done.append(Done(file.name, "same"))
+                continue
+            if file.name not in note:
+                kept = os.path.lexists(target)
+                if kept:
+                    _copy(target, self._backup / file.name)
+                note[file.name] = {"kept": kept}
+            note[file.name]["digest"] = _digest(file)
+            self._write(note)  # first: an interrupted copy can be undone
+            _copy(file, target)
+            done.append(Done(file.name, "installed"))
+        return done
+
+    def check(self, files: list[Path]) -> list[Done]:
+        """Compares the tree with the files."""
+        note = self._read()
+        done = []
+        for file in files:
+            there = _digest(self._lib / file.name)
+            if there is None:
+                done.append(Done(file.name, "missing", good=False))
+            elif there == _digest(file):
+                done.append(Done(file.name, "installed"))
+            elif file.name not in note:
+                done.append(Done(file.name, "other", "not installed by dsmsg", good=False))
+            elif there == note[file.name]["digest"]:
+                done.append(Done(file.name, "old", "another build of dsmsg", good=False))
+            else:
+                done.append(Done(file.name, "changed", "since it was installed", good=False))
+        return done
+
+    def undo(self) -> list[Done]:
+        """Puts back what was there; a file that others have changed since stays.
+
+        Raises:
+            OSError: something cannot be written.
+        """
+        note = self._read()
+        done = []
+        for name in list(note):
+            target = self._lib / name
+            if _digest(target) not in (None, note[name]["digest"]):
+                kept = f"; the old one is {self._backup / name}" if note[name]["kept"] else ""
+                done.append(Done(name, "left", f"changed since it was installed{kept}", good=False))
+                continue
+            if note[name]["kept"]:
+                (self._backup / name).replace(target)
+                done.append(Done(name, "restored"))
+            else:
+                target.unlink(missing_ok=True)
+                done.append(Done(name, "removed"))
+            del note[name]
+            self._write(note)
+        if not note and self._backup.is_dir():
+            (self._backup / _NOTE).unlink(missing_ok=True)
+            self._backup.rmdir()
+        return done
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        try:
+            note: dict[str, dict[str, Any]] = json.loads((self._backup / _NOTE).read_text("utf-8"))
+            return note
+        except FileNotFoundError:
+            return {}
+
+    def _write(self, note: dict[str, dict[str, Any]]) -> None:
+        temporary = self._backup / f".{_NOTE}"
+        temporary.write_text(json.dumps(note, indent=2), encoding="utf-8")
+        temporary.replace(self._backup / _NOTE)
+
+
+def _digest(path: Path) -> Optional[str]:
+    """Of a file's content; None: there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies content, times, rights and owner, or a symbolic link, to a new file, then renames it.
+
+    A process that has the old file open keeps it.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    try:
+        if source.is_symlink():
+            Path(temporary).unlink()
+            Path(temporary).symlink_to(source.readlink())
+        else:
+            shutil.copy2(source, temporary)
+            state = source.stat()
+            if os.geteuid() == 0:
+                os.chown(temporary, state.st_uid, state.st_gid)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

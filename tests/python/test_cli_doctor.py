@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dsmsg doctor` against servers that work, refuse and are not there; `dsmsg brokers`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dsmsg._cli._address import servers
+from dsmsg.brokers import Broker, BrokerError, make
+from dsmsg.brokers._process import free_port
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+ADAPTORS = {"redis": "redis", "kafka": "kafka", "mosquitto": "mqtt", "rabbitmq": "amqp"}
+PASSWORD = "tr1al-Slartibartfast"  # noqa: S105 - a test's
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[dict[str, Any]]:
+    """A server that `dsmsg brokers start` runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dsmsg", "brokers", "start", *arguments, "--json"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "python")},
+    )
+    assert process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=300)
+    assert process.returncode == 0
+
+
+def settings(up: dict[str, Any], **changed: str) -> list[str]:
+    pairs = {**up["settings"], **changed}
+    return [part for name, value in pairs.items() for part in ("-o", f"{name}={value}")]
+
+
+def examined(run_dsmsg: Run, *arguments: str, timeout: str = "60") -> tuple[dict[str, Any], int]:
+    result = run_dsmsg("doctor", *arguments, "--json", "--timeout", timeout, check=False)
+    report = json.loads(result.stdout)
+    assert report["exit_code"] == result.returncode
+    return {check["name"]: check for check in report["checks"]}, result.returncode
+
+
+@pytest.mark.parametrize("kind", ADAPTORS)
+def test_tls_and_password(run_dsmsg: Run, kind: str) -> None:
+    """What `brokers start` sets up, `doctor` finds: a good login, a wrong one, a wrong authority."""
+    adaptor = ADAPTORS[kind]
+    with started(kind, "--tls", "--password", PASSWORD) as up:
+        where = (adaptor, up["conn_str"])
+        checks, code = examined(run_dsmsg, *where, *settings(up))
+        assert code == 0, checks
+        assert [check["ok"] for check in checks.values()] == [True] * 7
+        assert checks["tls"]["text"].startswith(f"localhost:{up['ports']['tls']}: TLSv1.")
+        assert "its certificate holds for" in checks["tls"]["text"]
+        wrong = settings(up, password="wr0ng")  # noqa: S106 - a test's
+        checks, code = examined(run_dsmsg, *where, *wrong, timeout="6")
+        assert (code, checks["login"]["ok"]) == (14, False), checks
+        assert checks["tls"]["ok"]
+        assert "publish" not in checks
+        foreign = settings(up, **{"tls-cafile": "/etc/ssl/certs/ca-certificates.crt"})
+        checks, code = examined(run_dsmsg, *where, *foreign)
+        assert code == 13, checks
+        assert "certificate" in checks["tls"]["text"]
+        assert "tls-cafile" in checks["tls"]["cure"]
+
+
+@pytest.mark.parametrize("kind", ADAPTORS)
+def test_a_closed_port(run_dsmsg: Run, kind: str) -> None:
+    checks, code = examined(run_dsmsg, ADAPTORS[kind], f"127.0.0.1;{free_port()}")
+    assert code == 12
+    assert "refused" in checks["tcp"]["text"]
+    assert "is the broker running" in checks["tcp"]["cure"]
+    assert [check["ok"] for check in checks.values()] == [True, True, False]
+
+
+def test_text_for_people(run_dsmsg: Run, redis_broker: Broker, topic: str) -> None:
+    good = run_dsmsg("doctor", redis_broker.url, "--topic", topic).stdout.decode()
+    assert f"the message came back from {topic}" in good
+    assert "\33" not in good
+    quiet = run_dsmsg("doctor", redis_broker.url, "--no-publish").stdout.decode()
+    assert "not asked for (--no-publish)" in quiet
+    bad = run_dsmsg("doctor", "redis", f"localhost;{free_port()}", check=False)
+    assert b"FAILED  tcp " in bad.stdout
+    assert b"try: is the broker running" in bad.stdout
+
+
+def test_steps_before_the_broker(run_dsmsg: Run) -> None:
+    checks, code = examined(run_dsmsg, "redis", "no-such-host.invalid;6379")
+    assert (code, checks["lookup"]["ok"]) == (11, False)
+    checks, code = examined(run_dsmsg, "redis", "localhost;6379", "-o", "payloadky=x")
+    assert code == 10
+    assert "payloadkey" in checks["adaptor"]["text"]
+    assert examined(run_dsmsg, "pigeon", "localhost;1")[1] == 10
+
+
+def test_the_machine(run_dsmsg: Run) -> None:
+    report = json.loads(run_dsmsg("doctor", "--json").stdout)
+    checks = {check["name"]: check for check in report["checks"]}
+    assert "librdkafka.so" in checks["kafka"]["text"]
+    assert {"gstreamer", "deepstream"} <= set(checks)
+    for check in checks.values():
+        assert check["ms"] >= 0
+        assert (check["cure"] == "") or not check["ok"]
+
+
+def test_a_library_without_a_function_is_told(
+    run_dsmsg: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = tmp_path / "adaptor.c"
+    source.write_text("char *nvds_msgapi_getversion(void) { return 0; }\n")
+    library = tmp_path / "libnvds_pigeon_proto.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    monkeypatch.setenv("DSMSG_LIB_DIR", str(tmp_path))
+    result = run_dsmsg("doctor", check=False)
+    assert result.returncode == 1
+    line = next(each for each in result.stdout.splitlines() if b" pigeon " in each)
+    assert line.startswith(b"MISSING ")
+    assert b"nvds_msgapi_connect" in line
+
+
+@pytest.mark.parametrize(
+    ("conn_str", "found"),
+    [
+        ("host;9092", "host:9092"),
+        ("host;9092;topic", "host:9092"),
+        ("h1:1,h2", "h1:1 h2:7"),
+        ("kafka://h1:1,[::1]:2/x", "h1:1 [::1]:2"),
+        ("amqps://user:p@ss@host/vhost", "host:7"),
+        ("zmq://tcp://host:5", "host:5"),
+        ("[::1];5", "[::1]:5"),
+        ("zmq://ipc:///tmp/x", ""),
+        ("", ""),
+    ],
+)
+def test_servers_of_a_connection_string(conn_str: str, found: str) -> None:
+    assert " ".join(map(str, servers(conn_str, 7))) == found
+
+
+def test_brokers_are_listed(run_dsmsg: Run) -> None:
+    kinds = json.loads(run_dsmsg("brokers", "ls", "--json").stdout)
+    assert {"redis", "kafka", "nats", "hivemq", "valkey"} <= set(kinds)
+    assert kinds["redis"]["tls"]
+    assert b"--tls, --password" in run_dsmsg("brokers", "ls").stdout
+    unknown = run_dsmsg("brokers", "start", "pigeon", check=False)
+    assert unknown.returncode == 2
+
+
+def test_what_cannot_be_protected_says_so() -> None:
+    broker = make("zmq")
+    try:
+        with pytest.raises(BrokerError, match="--tls and --password cannot be set up"):
+            broker.guarded(tls=True, password=PASSWORD)
+    finally:
+        broker.close()
+
+
+def test_without_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = make("redis")
+    monkeypatch.setenv("PATH", "/none")
+    try:
+        with pytest.raises(BrokerError, match="apt-get install openssl"):
+            broker.guarded(tls=True)
+    finally:
+        broker.close()
