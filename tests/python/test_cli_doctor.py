@@ -55,7 +55,7 @@ def examined(run_dsmsg: Run, *arguments: str, timeout: str = "60") -> tuple[dict
 
 @pytest.mark.parametrize("kind", ADAPTORS)
 def test_tls_and_password(run_dsmsg: Run, kind: str) -> None:
-    """What `brokers start` sets up, `doctor` finds: a good login, a wrong one, a wrong authority."""
+    """`doctor` finds what `brokers start` set up, a wrong password and a wrong authority."""
     adaptor = ADAPTORS[kind]
     with started(kind, "--tls", "--password", PASSWORD) as up:
         where = (adaptor, up["conn_str"])

@@ -17,7 +17,6 @@ from dsmsg import Adaptor, spool
 from dsmsg._find import find
 from dsmsg.brokers import Broker
 from dsmsg.brokers._process import free_port, wait_until
-
 from test_spool import NAME, ROWS, locked, make
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]

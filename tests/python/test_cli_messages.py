@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import redis
 from dsmsg.brokers import Broker
-
 from test_cli import subscriber
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]

@@ -9,7 +9,7 @@ from typing import Optional
 
 __all__ = ["Server", "servers"]
 
-_URL = re.compile(r"([a-z][a-z0-9+-]*)://(?:[^@/]*@)?([^/?]*)")
+_URL = re.compile(r"([a-z][a-z0-9+-]*)://(?:[^/]*@)?([^/?]*)")
 _HOST = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]*))(?::(\d+))?")
 
 

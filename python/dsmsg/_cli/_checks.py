@@ -12,6 +12,7 @@ import ssl
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Optional
@@ -45,6 +46,10 @@ class Plan:
         self._servers: list[Server] = []
         self._schemes: list[str] = []
         self._protocol = ""
+        self._open = ExitStack()
+        self._mark = f"dsmsg doctor {uuid.uuid4().hex}".encode()
+        self._found = threading.Event()
+        self._unread: Optional[Exception] = None
 
     def run(self, show: Optional[Show]) -> tuple[dict[str, Any], int]:
         """Makes the steps until one fails; returns the report and the exit code."""
@@ -58,13 +63,14 @@ class Plan:
             "read back": self._read_back,
         }
         checks = []
-        for number, stage in enumerate(_STAGES):
-            made = self._step(stage, steps[stage])
-            checks.append(made)
-            if show is not None:
-                show(made)
-            if made["ok"] is False:
-                return {"ok": False, "checks": checks}, _FIRST_CODE + number
+        with self._open:
+            for number, stage in enumerate(_STAGES):
+                made = self._step(stage, steps[stage])
+                checks.append(made)
+                if show is not None:
+                    show(made)
+                if made["ok"] is False:
+                    return {"ok": False, "checks": checks}, _FIRST_CODE + number
         return {"ok": True, "checks": checks}, 0
 
     def _step(self, stage: str, step: Callable[[], Optional[str]]) -> dict[str, Any]:
@@ -122,7 +128,7 @@ class Plan:
     def _tls(self) -> str:
         self._need_servers()
         if not self._wants_tls():
-            raise _SkippedError("not asked for (enable-tls=1 or a URL such as kafka:// has none)")
+            raise _SkippedError("not asked for (enable-tls=1, or a URL with TLS such as rediss://)")
         context = self._context()
 
         def shake(server: Server, link: socket.socket) -> str:
@@ -174,30 +180,38 @@ class Plan:
 
     def _publish(self) -> str:
         self._need_topic()
+        # First, because AMQP refuses what no queue takes.
+        self._listen()
         with self._where.connect() as connection:
-            payload = b"dsmsg doctor"
-            connection.send(self._topic, payload)
-        return f"{len(payload)} bytes to {self._topic}: acknowledged"
+            connection.send(self._topic, self._mark)
+        return f"{len(self._mark)} bytes to {self._topic}: acknowledged"
+
+    def _listen(self) -> None:
+        """Subscribes; a refusal is the next step's."""
+
+        def receive(message: Any) -> None:  # noqa: ANN401 - Message
+            if message.payload == self._mark:
+                self._found.set()
+
+        if self._protocol == "ZMQ":
+            return
+        try:
+            reader, plan = connect_to_look(self._where, [str(self._topic)])
+            self._open.enter_context(reader)
+            reader.subscribe(plan.topics, receive)
+        except (OSError, RuntimeError, ValueError) as error:
+            self._unread = error
 
     def _read_back(self) -> str:
         self._need_topic()
         if self._protocol == "ZMQ":
             raise _SkippedError(_ONE_WAY)
-        mark = f"dsmsg doctor {uuid.uuid4().hex}".encode()
-        found = threading.Event()
-
-        def receive(message: Any) -> None:  # noqa: ANN401 - Message
-            if message.payload == mark:
-                found.set()
-
-        reader, plan = connect_to_look(self._where, [str(self._topic)])
-        with reader, self._where.connect() as connection:
-            reader.subscribe(plan.topics, receive)
-            connection.send(self._topic, mark)
-            if not found.wait(self._timeout_s):
-                raise RuntimeError(
-                    f"the message did not come back from {self._topic} within {self._timeout_s:g} s"
-                )
+        if self._unread is not None:
+            raise self._unread
+        if not self._found.wait(self._timeout_s):
+            raise RuntimeError(
+                f"the message did not come back from {self._topic} within {self._timeout_s:g} s"
+            )
         return f"the message came back from {self._topic}"
 
     def _need_servers(self) -> None:

@@ -57,7 +57,8 @@ class _Parser:
 
     def __init__(self, file: Any, text: str) -> None:  # noqa: ANN401 - a protobuf message
         self._file = file
-        self._tokens = _TOKEN.findall(re.sub(r"//[^\n]*", "", text))[::-1]
+        # Without comments and [packed = true], which proto3 has anyway.
+        self._tokens = _TOKEN.findall(re.sub(r"//[^\n]*|\[[^]]*\]", "", text))[::-1]
 
     def run(self) -> None:
         while self._tokens:

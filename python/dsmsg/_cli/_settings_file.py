@@ -9,6 +9,7 @@ from typing import Any
 
 from dsmsg._find import find
 from dsmsg._inifile import GROUP
+from dsmsg._looking import Look
 from dsmsg._looking._base import dashed
 
 __all__ = [
@@ -20,6 +21,18 @@ __all__ = [
     "table_of",
     "wrong_together",
 ]
+
+
+_NOWHERE = "127.0.0.1;1"
+_OFF = {
+    "connect": "lazy",
+    "spool-dir": None,
+    "dead-letter-dir": None,
+    "metrics-file": None,
+    "config-watch": None,
+    "overflow": None,  # overflow=spool needs spool-dir
+    "spool-mode": None,
+}
 
 
 @dataclass(frozen=True)
@@ -122,13 +135,16 @@ def check_lines(adaptor: str, lines: list[Line]) -> list[Problem]:
 
 
 def wrong_together(adaptor: str, path: str) -> list[Problem]:
-    """Asks the adaptor about the whole file: rules between options, files and secrets."""
+    """Asks the adaptor about the whole file: rules between options, files, secrets.
+
+    `connect` says it before it dials; what would touch the disk is off meanwhile.
+    """
     from dsmsg.adaptor import Adaptor, DsmsgError
 
     loaded = Adaptor(adaptor)
+    off = {name: value for name, value in _OFF.items() if name in loaded.options}
     try:
-        # It reads the settings as connect does, and connects to nothing.
-        loaded.signature(f"localhost;{loaded.describe()['default_port']}", path)
+        loaded.connect(_NOWHERE, Look(off, []).over(path, {})).disconnect()
     except DsmsgError as error:
         return [Problem(0, str(error))]
     return []

@@ -95,9 +95,8 @@ class Shower:
             if isinstance(value, bytes):
                 fields.update(field_of(name, value))
             elif name == "headers" and value:
-                pairs = value.items() if isinstance(value, dict) else value
-                fields[name] = [{"name": each, "value": text} for each, text in pairs]
-            elif value is not None and value != ():
+                fields[name] = [{"name": each, **field_of("value", data)} for each, data in value]
+            elif value not in (None, "", ()) and value is not False:
                 fields[name] = value
         if self._decode is None:
             fields.update(field_of("payload", payload))

@@ -79,8 +79,8 @@ class Tree:
                 continue
             if file.name not in note:
                 kept = os.path.lexists(target)
-                if kept:
-                    _copy(target, self._backup / file.name)
+                if kept:  # a second name: times, rights and owner stay as they are
+                    os.link(target, self._backup / file.name, follow_symlinks=False)
                 note[file.name] = {"kept": kept}
             note[file.name]["digest"] = _digest(file)
             self._write(note)  # first: an interrupted copy can be undone
@@ -155,21 +155,14 @@ def _digest(path: Path) -> Optional[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copies content, times, rights and owner, or a symbolic link, to a new file, then renames it.
+    """Copies content, times and rights to a new file, then renames it.
 
     A process that has the old file open keeps it.
     """
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
     try:
-        if source.is_symlink():
-            Path(temporary).unlink()
-            Path(temporary).symlink_to(source.readlink())
-        else:
-            shutil.copy2(source, temporary)
-            state = source.stat()
-            if os.geteuid() == 0:
-                os.chown(temporary, state.st_uid, state.st_gid)
+        shutil.copy2(source, temporary)
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

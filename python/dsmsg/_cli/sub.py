@@ -93,11 +93,11 @@ def connect_to_look(
     """
     adaptor = where.load()
     adaptor.check(where.options)
-    file = settings_of(where.file) if where.file else {}
-    plan = look(adaptor.protocol, adaptor.options, topics, group, file, where.options)
     if start is not None:
         begin = starting_at(adaptor.protocol, adaptor.options, start)
-        plan = replace(plan, settings={**plan.settings, **begin})
+        where = replace(where, options={**where.options, **begin})
+    file = settings_of(where.file) if where.file else {}
+    plan = look(adaptor.protocol, adaptor.options, topics, group, file, where.options)
     config = where.config(plan if plan.settings else None)
     return adaptor.connect(where.conn_str, config), plan
 
