@@ -109,7 +109,7 @@ def _about(path: Path) -> str:
 
     adaptor = Adaptor(path)
     symbols = path.read_bytes()
-    missing = [each for each in CONTRACT if b"nvds_msgapi_" + each.encode() not in symbols]
+    missing = [each for each in CONTRACT if f"nvds_msgapi_{each}\0".encode() not in symbols]
     if missing:
         raise RuntimeError(f"{path}: the function nvds_msgapi_{missing[0]} is missing")
     library = ""

@@ -59,6 +59,7 @@ def test_tls_and_password(run_dsmsg: Run, kind: str) -> None:
     adaptor = ADAPTORS[kind]
     with started(kind, "--tls", "--password", PASSWORD) as up:
         where = (adaptor, up["conn_str"])
+        assert up["url"].endswith(f"://localhost:{up['ports']['tls']}")
         checks, code = examined(run_dsmsg, *where, *settings(up))
         assert code == 0, checks
         assert [check["ok"] for check in checks.values()] == [True] * 7

@@ -28,8 +28,7 @@ SECRET = "g3heim-Marvin"  # noqa: S105 - a test's
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "settings.txt"
     path.write_text(
-        "[message-broker]\nqos=2\ntls-key-password="
-        f"{SECRET}\nclient-id='gate'\n\n# comment {SECRET}\n"
+        f"[message-broker]\nqos=2\npassword={SECRET}\nclient-id='gate'\n\n# comment {SECRET}\n"
     )
     return path
 
@@ -83,7 +82,7 @@ def test_config_diff(run_dsmsg: Run, file: Path) -> None:
     result = run_dsmsg("config", "diff", "mqtt", str(file), "--json")
     assert json.loads(result.stdout) == {
         "qos": {"default": "1", "value": "2"},
-        "tls-key-password": {"default": "", "value": "***"},
+        "password": {"default": "", "value": "***"},
         "client-id": {"default": "", "value": "gate"},
     }
     assert b"1 -> 2" in run_dsmsg("config", "diff", "mqtt", str(file)).stdout
@@ -212,7 +211,7 @@ def test_debug(run_dsmsg: Run, file: Path, tmp_path: Path, monkeypatch: pytest.M
         }
     assert sorted(parts) == sorted(json.loads(result.stdout)["files"])
     assert parts["log-0-pipeline.log"] == b"line 98\nline 99\n"
-    settings = b"[message-broker]\nqos=2\ntls-key-password=***\nclient-id=gate\n"
+    settings = b"[message-broker]\nqos=2\npassword=***\nclient-id=gate\n"
     assert parts["config-0-settings.txt"] == settings
     assert json.loads(parts["environment.json"])["DSMSG_LOG"] == "error"
     assert json.loads(parts["adaptors.json"])["kafka"]["protocol"] == "KAFKA"
