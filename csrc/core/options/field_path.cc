@@ -2,8 +2,6 @@
 #include "core/options/field_path.h"
 
 #include <glib.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +11,7 @@
 #include <utility>
 
 #include "core/base/text_file.h"
+#include "core/options/json_fields.h"
 
 namespace dsmsg {
 namespace {
@@ -22,171 +21,13 @@ using Path = FieldReader::Path;
 // Field numbers of nv.Frame (include/nv.proto).
 constexpr uint32_t kFrameVersion = 1, kFrameId = 2, kFrameSensor = 4;
 
-/// Follows several paths through one document at once. A path is alive while its value may still
-/// come; it dies when its value has been found, or when the container that should have held it has
-/// ended (so the first of repeated keys counts). Parsing stops when none is alive.
-class JsonFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonFinder> {
- public:
-  using Size = rapidjson::SizeType;
-
-  JsonFinder(const std::vector<Path>& paths, bool first_only, const rapidjson::MemoryStream& stream,
-             std::vector<FieldValue>* values)
-      : paths_(paths),
-        first_only_(first_only),
-        stream_(stream),
-        values_(values),
-        alive_(paths.size()) {}
-
-  bool Null() { return Scalar(std::nullopt); }
-  bool Bool(bool value) { return Scalar(value ? "true" : "false"); }
-  bool RawNumber(const char* text, Size length, bool) {
-    // A number at the end of the payload may have been cut off.
-    if (stream_.src_ == stream_.end_) return false;
-    return Scalar(std::string_view(text, length));
-  }
-  bool String(const char* text, Size length, bool) {
-    return Scalar(std::string_view(text, length));
-  }
-
-  bool StartObject() { return Start(false); }
-  bool StartArray() { return Start(true); }
-  bool EndObject(Size) { return End(); }
-  bool EndArray(Size) { return End(); }
-
-  bool Key(const char* text, Size length, bool) {
-    if (!OnPath()) return true;
-    const std::string_view key(text, length);
-    const size_t level = depth_ - 1;
-    for (size_t i = 0; i < paths_.size(); ++i) {
-      State& state = states_[i];
-      state.next = Expects(i, level) && paths_[i][level].name == key;
-    }
-    return true;
-  }
-
- private:
-  struct State {
-    uint8_t matched = 0;  // leading names found, and still inside their containers
-    bool next = false;    // the next value is the one for name number `matched`
-    bool dead = false;
-  };
-
-  // Only containers at most one level deeper than the longest match matter; everything else is
-  // skipped quickly.
-  bool OnPath() const { return depth_ > 0 && depth_ <= size_t{deepest_} + 1; }
-  bool Expects(size_t i, size_t level) const {
-    return !states_[i].dead && states_[i].matched == level;
-  }
-
-  void Kill(State* state) {
-    state->dead = true;
-    state->next = false;
-    --alive_;
-  }
-
-  // In an array, the position serves as the key.
-  void CountElement() {
-    const size_t level = depth_ - 1;
-    if (!arrays_[level]) return;
-    const uint32_t index = positions_[level]++;
-    for (size_t i = 0; i < paths_.size(); ++i) {
-      states_[i].next = Expects(i, level) && paths_[i][level].index == index;
-    }
-  }
-
-  bool Scalar(std::optional<std::string_view> text) {
-    if (!OnPath()) return depth_ > 0;
-    CountElement();
-    for (size_t i = 0; i < paths_.size(); ++i) {
-      State& state = states_[i];
-      if (!state.next) continue;
-      if (text && paths_[i].size() == depth_) {
-        (*values_)[i].found = true;
-        (*values_)[i].text.assign(text->data(), text->size());
-        if (first_only_) return false;
-      }
-      Kill(&state);
-    }
-    return alive_ > 0;
-  }
-
-  bool Start(bool array) {
-    if (OnPath()) {
-      CountElement();
-      for (size_t i = 0; i < paths_.size(); ++i) {
-        State& state = states_[i];
-        if (!state.next) continue;
-        state.next = false;
-        if (paths_[i].size() == depth_) {
-          Kill(&state);  // the value is not a scalar
-        } else {
-          state.matched = static_cast<uint8_t>(depth_);
-          deepest_ = std::max(deepest_, state.matched);
-        }
-      }
-    }
-    if (depth_ < arrays_.size()) {
-      arrays_[depth_] = array;
-      positions_[depth_] = 0;
-    }
-    ++depth_;
-    return alive_ > 0;
-  }
-
-  bool End() {
-    --depth_;
-    if (depth_ > deepest_) return true;
-    deepest_ = 0;
-    for (size_t i = 0; i < paths_.size(); ++i) {
-      State& state = states_[i];
-      if (state.dead) continue;
-      if (state.matched == depth_) {
-        Kill(&state);  // the container ended without it
-      } else {
-        deepest_ = std::max(deepest_, state.matched);
-      }
-    }
-    return alive_ > 0;
-  }
-
-  const std::vector<Path>& paths_;
-  const bool first_only_;
-  const rapidjson::MemoryStream& stream_;
-  std::vector<FieldValue>* const values_;
-  size_t alive_;
-  size_t depth_ = 0;  // open containers
-  uint8_t deepest_ = 0;
-  std::array<State, FieldReader::kMostPaths> states_{};
-  std::array<bool, FieldReader::kDeepest + 1> arrays_;
-  std::array<uint32_t, FieldReader::kDeepest + 1> positions_;
-};
-
-std::string_view WithoutSpace(std::string_view payload) {
+/// The JSON text in the payload; empty if it is something else.
+std::string_view JsonText(std::string_view payload) {
   payload = WithoutByteOrderMark(payload);
-  const size_t first = payload.find_first_not_of(" \t\r\n");
-  return first == std::string_view::npos ? std::string_view() : payload.substr(first);
-}
-
-bool IsJson(std::string_view payload) {
-  const std::string_view text = WithoutSpace(payload);
-  return !text.empty() && (text.front() == '{' || text.front() == '[');
-}
-
-void ExtractJson(std::string_view payload, const std::vector<Path>& paths, bool first_only,
-                 std::vector<FieldValue>* values) {
-  const std::string_view text = WithoutSpace(payload);
-  rapidjson::MemoryStream stream(text.data(), text.size());
-  JsonFinder finder(paths, first_only, stream, values);
-  // Strings are decoded and containers recorded in this memory; only longer ones need the heap.
-  alignas(8) char memory[2048];
-  rapidjson::MemoryPoolAllocator<> allocator(memory, sizeof memory, 4096);
-  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>>
-      reader(&allocator, 512);
-  // Iterative, so that nesting as deep as the payload is long does not overflow the thread's stack.
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseNumbersAsStringsFlag |
-                              rapidjson::kParseStopWhenDoneFlag;
-  (void)reader.Parse<kFlags>(stream, finder);
+  size_t at = 0;
+  while (at < payload.size() && JsonFields::Blank(payload[at])) ++at;
+  payload.remove_prefix(at);
+  return payload.starts_with('{') || payload.starts_with('[') ? payload : std::string_view();
 }
 
 uint32_t FrameField(const Path& path) {
@@ -197,16 +38,22 @@ uint32_t FrameField(const Path& path) {
   return sensor || is("sensorId") ? kFrameSensor : 0;
 }
 
-void ExtractFrame(std::string_view payload, const std::vector<Path>& paths,
-                  std::vector<FieldValue>* values) {
-  std::array<std::optional<std::string_view>, kFrameSensor + 1> found;
-  uint32_t last_wanted = 0;
-  for (const Path& path : paths) last_wanted = std::max(last_wanted, FrameField(path));
-  if (last_wanted == 0) return;
+/// UTF-8 without NULs. Most names are ASCII, which is quicker seen than looked up.
+bool IsText(std::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c > 0; }) ||
+         g_utf8_validate(bytes.data(), static_cast<gssize>(bytes.size()), nullptr) != 0;
+}
+
+using FrameTexts = std::array<std::optional<std::string_view>, kFrameSensor + 1>;
+
+/// The text fields of a frame up to number `last`.
+FrameTexts ReadFrame(std::string_view payload, uint32_t last) {
+  FrameTexts found;
+  if (last == 0) return found;
   try {
     protozero::pbf_reader frame(payload.data(), payload.size());
     // Fields are written in ascending order; a frame's objects, the bulk, come last.
-    while (frame.next() && frame.tag() <= last_wanted) {
+    while (frame.next() && frame.tag() <= last) {
       const bool text = frame.wire_type() == protozero::pbf_wire_type::length_delimited;
       const uint32_t tag = frame.tag();
       if (!text || (tag != kFrameVersion && tag != kFrameId && tag != kFrameSensor)) {
@@ -215,18 +62,14 @@ void ExtractFrame(std::string_view payload, const std::vector<Path>& paths,
       }
       const protozero::data_view view = frame.get_view();
       // Strings in proto3 are UTF-8: anything else is not a frame but arbitrary bytes.
-      if (g_utf8_validate(view.data(), static_cast<gssize>(view.size()), nullptr) == 0) break;
-      found[tag] = std::string_view(view.data(), view.size());
+      const std::string_view bytes(view.data(), view.size());
+      if (!IsText(bytes)) break;
+      found[tag] = bytes;
     }
   } catch (const protozero::exception&) {
     // Truncated: what was found so far counts.
   }
-  for (size_t i = 0; i < paths.size(); ++i) {
-    const uint32_t field = FrameField(paths[i]);
-    if (field == 0 || !found[field]) continue;
-    (*values)[i].found = true;
-    (*values)[i].text.assign(found[field]->data(), found[field]->size());
-  }
+  return found;
 }
 
 }  // namespace
@@ -235,6 +78,7 @@ Result<size_t> FieldReader::Add(std::string_view path) {
   const auto bad = [&](const char* why) { return Status(Code::kInvalidArgument, why); };
   if (path.empty()) return bad("there is no field name");
   Path names;
+  uint64_t lengths = 0;
   for (bool more = true; more;) {
     const size_t dot = path.find('.');
     PathElement element{std::string(path.substr(0, dot)), kNoIndex};
@@ -243,6 +87,7 @@ Result<size_t> FieldReader::Add(std::string_view path) {
     uint32_t index = 0;
     const auto [last, error] = std::from_chars(element.name.data(), end, index);
     if (error == std::errc() && last == end) element.index = index;
+    lengths |= uint64_t{1} << LengthBit(element.name);
     names.push_back(std::move(element));
     more = dot != std::string_view::npos;
     if (more) path.remove_prefix(dot + 1);
@@ -251,29 +96,32 @@ Result<size_t> FieldReader::Add(std::string_view path) {
   const auto found = std::find(paths_.begin(), paths_.end(), names);
   if (found != paths_.end()) return static_cast<size_t>(found - paths_.begin());
   if (paths_.size() == kMostPaths) return bad("there are more than 64 different fields");
+  lengths_ |= lengths;
+  frame_fields_.push_back(FrameField(names));
+  last_frame_field_ = std::max(last_frame_field_, frame_fields_.back());
   paths_.push_back(std::move(names));
   return paths_.size() - 1;
-}
-
-void FieldReader::Read(std::string_view payload, bool first_only,
-                       std::vector<FieldValue>* values) const {
-  values->resize(paths_.size());
-  for (FieldValue& value : *values) {
-    value.found = false;
-    value.text.clear();
-  }
-  if (paths_.empty() || payload.empty()) return;
-  if (IsJson(payload)) {
-    ExtractJson(payload, paths_, first_only, values);
-  } else {
-    ExtractFrame(payload, paths_, values);
-  }
 }
 
 void FieldReader::Extract(std::string_view payload,
                           std::vector<FieldValue>* values) const noexcept {
   try {
-    Read(payload, false, values);
+    values->resize(paths_.size());
+    for (FieldValue& value : *values) {
+      value.found = false;
+      value.text.clear();
+    }
+    if (paths_.empty()) return;
+    if (const std::string_view json = JsonText(payload); !json.empty()) {
+      JsonFields(json, paths_, lengths_).All(values);
+      return;
+    }
+    const FrameTexts frame = ReadFrame(payload, last_frame_field_);
+    for (size_t i = 0; i < paths_.size(); ++i) {
+      if (!frame[frame_fields_[i]]) continue;
+      (*values)[i].found = true;
+      (*values)[i].text.assign(*frame[frame_fields_[i]]);
+    }
   } catch (...) {
     // Out of memory: treated as if the rest were missing.
   }
@@ -281,11 +129,14 @@ void FieldReader::Extract(std::string_view payload,
 
 bool FieldReader::ExtractFirst(std::string_view payload, std::string* text) const noexcept {
   try {
-    std::vector<FieldValue> values;
-    Read(payload, true, &values);
-    for (FieldValue& value : values) {
-      if (!value.found) continue;
-      *text = std::move(value.text);
+    if (paths_.empty()) return false;
+    if (const std::string_view json = JsonText(payload); !json.empty()) {
+      return JsonFields(json, paths_, lengths_).First(text);
+    }
+    const FrameTexts frame = ReadFrame(payload, last_frame_field_);
+    for (const uint32_t field : frame_fields_) {
+      if (!frame[field]) continue;
+      text->assign(*frame[field]);
       return true;
     }
   } catch (...) {

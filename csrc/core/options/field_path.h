@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads fields out of a payload without building a tree: JSON with RapidJSON's SAX reader, which
-// stops at the last field needed; protobuf (nv.Frame, numbers of include/nv.proto) with a
-// protozero scan. Immutable after the last Add: any thread may extract.
+// Reads fields out of a payload without building a tree: JSON (json_fields.h) up to the last field
+// needed; protobuf (nv.Frame, numbers of include/nv.proto) with a protozero scan. Immutable after
+// the last Add: any thread may extract.
 #ifndef DSMSG_CORE_OPTIONS_FIELD_PATH_H_
 #define DSMSG_CORE_OPTIONS_FIELD_PATH_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -35,6 +36,8 @@ class FieldReader {
     bool operator==(const PathElement&) const = default;
   };
   using Path = std::vector<PathElement>;
+  /// Names of different lengths need not be compared.
+  static size_t LengthBit(std::string_view name) { return std::min<size_t>(name.size(), 63); }
 
   /// Path: names joined by dots, arrays by index ("objects.0.id"). Returns the index of its value
   /// (the same for the same path). At most kDeepest names and kMostPaths different paths.
@@ -53,9 +56,10 @@ class FieldReader {
   bool ExtractFirst(std::string_view payload, std::string* text) const noexcept;
 
  private:
-  void Read(std::string_view payload, bool first_only, std::vector<FieldValue>* values) const;
-
   std::vector<Path> paths_;
+  uint64_t lengths_ = 0;                // of all names, see LengthBit
+  std::vector<uint32_t> frame_fields_;  // each path's field of nv.Frame, or 0
+  uint32_t last_frame_field_ = 0;
 };
 
 }  // namespace dsmsg

@@ -91,7 +91,7 @@ bool Template::needs_topic() const {
 
 bool Template::Render(std::string_view payload, std::string_view caller_topic,
                       std::string* out) const {
-  std::vector<FieldValue> values;
+  thread_local std::vector<FieldValue> values;  // keeps its memory
   if (reader_.size() > 0) reader_.Extract(payload, &values);
   bool complete = true;
   for (const Part& part : parts_) {
