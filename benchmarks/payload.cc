@@ -13,44 +13,12 @@
 #include <vector>
 
 #include "msgconv/converter.h"
+#include "scene.h"
 
 namespace {
 
 using namespace dsmsg::msgconv;
-
-constexpr size_t kObjects = 20;
-constexpr char kConfig[] =
-    "[sensor0]\ntype=Camera\nid=CAMERA_001\nlocation=45.293701;-75.830391;48.155\n"
-    "description=Entrance camera\ncoordinate=5.2;10.1;11.2\n"
-    "[place0]\nid=1\ntype=garage\nname=ParkingLot_A\nlocation=30.32;-40.55;100\ncoordinate=1;2;3\n"
-    "place-sub-field1=Zone_A\nplace-sub-field2=Lane_1\nplace-sub-field3=Level_P1\n"
-    "[analytics0]\nid=XYZ\ndescription=Vehicle detection\nsource=ResNet18\nversion=1.0\n";
-
-std::shared_ptr<const ConvConfig> Config() {
-  return std::make_shared<ConvConfig>(ConvConfig::Parse(kConfig, "bench.txt").value());
-}
-
-// A street: tracked cars with a classifier's results.
-Frame Street() {
-  Frame frame;
-  frame.number = 4711;
-  frame.time_ns = 1'705'314'600'123'000'000;
-  frame.width = 1920;
-  frame.height = 1080;
-  frame.attributes = {{"make", "audi", {}}, {"color", "blue", {}}, {"type", "sedan", {}}};
-  for (size_t i = 0; i < kObjects; ++i) {
-    Object car;
-    car.id = 1000 + i;
-    car.label = "car";
-    car.label_id = 0;
-    car.confidence = 0.5F + static_cast<float>(i) / 64;
-    car.box = {17.25F * static_cast<float>(i), 300.5F, 120.75F, 80.25F};
-    car.event = EventType::kMoving;
-    car.attribute_count = 3;
-    frame.objects.push_back(car);
-  }
-  return frame;
-}
+using namespace dsmsg::bench;
 
 // The same with a pose of 34 joints and an embedding of 256 numbers for each object.
 Frame Crowd() {
