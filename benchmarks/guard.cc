@@ -28,7 +28,7 @@ void OnSent(void* user, NvDsMsgApiErrorType status) {
 }
 
 void Run(Target& target, size_t messages) {
-  target.Start();
+  target.Start({});
   const auto adaptor = conformance::Adaptor::Load(LibraryOf(target));
   const ConfigFile config(target.config());
   const auto link = conformance::Link::Open(*adaptor, target.connection(), config.path(),
@@ -36,7 +36,7 @@ void Run(Target& target, size_t messages) {
   if (!link.ok()) throw std::runtime_error("the adaptor does not connect (its log says why)");
   Counters counters;
   std::string topic = kTopic;
-  const std::string payload = Payload(1, 1000);
+  const std::string payload = Payload(1, 1000, "camera-1");
   for (size_t sent = 0; sent < messages;) {
     for (size_t i = 0; i < kBurst; ++i, ++sent) {
       if (link.SendAsync(topic.data(), payload, OnSent, &counters) != NVDS_MSGAPI_OK) {
