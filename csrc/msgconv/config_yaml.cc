@@ -9,12 +9,22 @@
 namespace dsmsg::msgconv {
 namespace {
 
+// DeepStream's own files begin with "%YAML 1.2" and lack the "---" that libyaml wants behind it: it
+// becomes a comment.
+std::string WithoutVersion(std::string_view text) {
+  std::string copy(text);
+  const size_t at = copy.find("%YAML ");
+  if (at == 0 || (at != std::string::npos && copy[at - 1] == '\n')) copy[at] = '#';
+  return copy;
+}
+
 class YamlReader {
  public:
-  YamlReader(std::string_view text, const std::string& origin) : origin_(origin) {
+  YamlReader(std::string_view text, const std::string& origin)
+      : text_(WithoutVersion(text)), origin_(origin) {
     yaml_parser_initialize(&parser_);
-    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
-                                 text.size());
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text_.data()),
+                                 text_.size());
   }
   ~YamlReader() {
     yaml_event_delete(&event_);
@@ -123,6 +133,7 @@ class YamlReader {
     }
   }
 
+  const std::string text_;
   const std::string& origin_;
   yaml_parser_t parser_{};
   yaml_event_t event_{};

@@ -83,6 +83,13 @@ TEST(ConfigYaml, ReadsTheSameGroups) {
   EXPECT_EQ(config.Analytics(0)->version, "1.0");
 }
 
+// As DeepStream's own files have it.
+TEST(ConfigYaml, AVersionNeedsNoMarkOfADocument) {
+  for (const char* begin : {"%YAML 1.2\n", "# text\n\n%YAML 1.1\n", "%YAML 1.2\n---\n"}) {
+    EXPECT_EQ(Good(begin + std::string(kYaml), "cam.yml").Sensor(0)->id, "CAMERA_001") << begin;
+  }
+}
+
 TEST(ConfigYaml, NamesFileAndLine) {
   EXPECT_THAT(Refused("sensor0:\n  id: a\n  location: 1;2\n"),
               HasSubstr("cam.yml:3: location=1;2 in [sensor0]: expected three numbers"));
