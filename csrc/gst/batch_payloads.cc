@@ -47,14 +47,16 @@ void* Copy(void* user_meta, void*) {
   return to;
 }
 
-void Release(void* user_meta, void*) {
-  auto* meta = static_cast<UserMeta*>(user_meta);
-  auto* payload = static_cast<BatchPayload*>(meta->data);
-  if (payload == nullptr) return;
-  meta->data = nullptr;
+void Delete(BatchPayload* payload) {
   g_free(payload->payload.payload);
   g_free(payload->partition_key);
   g_free(payload);
+}
+
+void Release(void* user_meta, void*) {
+  auto* meta = static_cast<UserMeta*>(user_meta);
+  if (meta->data != nullptr) Delete(static_cast<BatchPayload*>(meta->data));
+  meta->data = nullptr;
 }
 
 int FindPath(dl_phdr_info* info, size_t, void* path) {
@@ -85,6 +87,8 @@ bool BatchPayloads::FindFunctions() {
   const bool all = find("nvds_add_user_meta_to_frame", &add_to_frame_) &&
                    find("nvds_add_user_meta_to_audio_frame", &add_to_audio_frame_) &&
                    find("nvds_add_user_meta_to_batch", &add_to_batch_) &&
+                   find("nvds_acquire_meta_lock", &lock_) &&
+                   find("nvds_release_meta_lock", &unlock_) &&
                    find("nvds_acquire_user_meta_from_pool", &acquire_);
   dlclose(library);  // who made the batch keeps it
   return all;
@@ -101,8 +105,6 @@ void BatchPayloads::Attach(const void* to_batch, const void* to_frame, const Dsm
                            guint32 order, guint64 converter) {
   void* const batch = const_cast<void*>(to_batch);
   void* const frame = const_cast<void*>(to_frame);
-  auto* meta = static_cast<UserMeta*>(acquire_(batch));
-  if (meta == nullptr) return;
   gsize size = 0;
   const void* bytes = g_bytes_get_data(what.payload, &size);
   auto* payload = g_new0(BatchPayload, 1);
@@ -116,6 +118,14 @@ void BatchPayloads::Attach(const void* to_batch, const void* to_frame, const Dsm
   payload->partition_key = g_strdup(what.partition_key);
   payload->timestamp_ns = what.timestamp_ns;
   payload->converter = converter;
+  lock_(batch);
+  Add(batch, frame, payload);
+  unlock_(batch);
+}
+
+void BatchPayloads::Add(void* batch, void* frame, BatchPayload* payload) {
+  auto* meta = static_cast<UserMeta*>(acquire_(batch));
+  if (meta == nullptr) return Delete(payload);
   meta->data = payload;
   meta->base.type = ds::kPayloadMeta;
   meta->base.context = Context();

@@ -3,9 +3,10 @@
 // batch, made with DeepStream's own functions. There its sink looks for them, and its library
 // copies and releases them with the batch.
 //
-// Attach() takes the batch's own lock, as every element of DeepStream does when it adds metadata,
-// so that the buffer need not be writable: the branches of a tee share the batch and see each
-// other's messages. OwnBatchPayload() and the objects of this class: one thread at a time.
+// Attach() holds the batch's own lock, so that the buffer need not be writable: the branches of a
+// tee share the batch and see each other's messages. (DeepStream's functions take that lock
+// themselves, but read the head of a list before and write it after: two at once lose metadata.)
+// OwnBatchPayload() and the objects of this class: one thread at a time.
 #ifndef DSMSG_GST_BATCH_PAYLOADS_H_
 #define DSMSG_GST_BATCH_PAYLOADS_H_
 
@@ -46,8 +47,11 @@ class BatchPayloads {
 
  private:
   bool FindFunctions();
+  void Add(void* batch, void* frame, BatchPayload* payload);
 
   bool looked_ = false;
+  void (*lock_)(void* batch) = nullptr;
+  void (*unlock_)(void* batch) = nullptr;
   void* (*acquire_)(void* batch) = nullptr;
   void (*add_to_frame_)(void* frame, void* user_meta) = nullptr;
   void (*add_to_audio_frame_)(void* frame, void* user_meta) = nullptr;
