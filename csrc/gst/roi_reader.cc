@@ -62,16 +62,16 @@ std::optional<float> FloatField(const GstStructure* structure, GQuark field) {
 }
 
 // Not negative: detectors write -1 for "none".
-std::optional<int64_t> IndexField(const GstStructure* structure, GQuark field) {
+std::optional<uint64_t> IndexField(const GstStructure* structure, GQuark field) {
   const GValue* value = gst_structure_id_get_value(structure, field);
   if (value == nullptr) return std::nullopt;
+  if (G_VALUE_HOLDS_UINT64(value)) return g_value_get_uint64(value);
   int64_t number = -1;
   if (G_VALUE_HOLDS_INT(value)) number = g_value_get_int(value);
   if (G_VALUE_HOLDS_UINT(value)) number = g_value_get_uint(value);
   if (G_VALUE_HOLDS_INT64(value)) number = g_value_get_int64(value);
-  if (G_VALUE_HOLDS_UINT64(value)) number = static_cast<int64_t>(g_value_get_uint64(value));
   if (number < 0) return std::nullopt;
-  return number;
+  return static_cast<uint64_t>(number);
 }
 
 // GStreamer's elements keep the rectangle up to date; if it is empty, the relative one in the
@@ -89,7 +89,8 @@ void ReadRelativeBox(const GstStructure* detection, const Frame& frame, Object* 
 void ReadDetection(const GstStructure* detection, const Frame& frame, Object* object) {
   const Quarks& q = Names();
   object->confidence = FloatField(detection, q.confidence);
-  object->label_id = IndexField(detection, q.label_id);
+  if (const auto id = IndexField(detection, q.label_id))
+    object->label_id = static_cast<int64_t>(*id);
   if (object->label.empty()) object->label = TextField(detection, q.label);
   if (const auto radians = FloatField(detection, q.rotation))
     object->rotation = *radians * 180 / std::numbers::pi_v<float>;
@@ -168,7 +169,7 @@ Object RoiReader::ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* 
     if (name == q.detection) {
       ReadDetection(structure, *frame, &object);
     } else if (name == q.object_id) {
-      if (const auto id = IndexField(structure, q.id)) object.id = static_cast<uint64_t>(*id);
+      if (const auto id = IndexField(structure, q.id)) object.id = *id;
     } else if (TextField(structure, q.type) == "keypoints") {
       ReadKeypoints(structure, frame, &object);
     } else {

@@ -130,6 +130,17 @@ TEST(Conv, ThePayloadSaysWhatItIs) {
   gst_buffer_unref(out);
 }
 
+TEST(Conv, AnIdMayBeAsLargeAsItsType) {
+  for (const guint64 id : {guint64{0}, guint64{1} << 63, G_MAXUINT64 - 1}) {
+    GstBuffer* buffer = Picture();
+    gst_video_region_of_interest_meta_add_param(
+        AddRegion(buffer, "car", 0.5),
+        gst_structure_new("object_id", "id", G_TYPE_UINT64, id, nullptr));
+    ConvHarness h(" msg2p-newapi=true frame-interval=1");
+    EXPECT_EQ(Text(ParseJson(h.Payloads(buffer).at(0)), {"object", "id"}), std::to_string(id));
+  }
+}
+
 TEST(Conv, ThePayloadSurvivesCopies) {
   ConvHarness h(With(""));
   GstBuffer* out = h.Push(PersonPicture());
