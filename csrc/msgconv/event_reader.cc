@@ -120,7 +120,8 @@ void AddMask(const GList* polygons, Frame* frame, Object* object) {
   object->outlines.first = static_cast<uint32_t>(frame->outlines.size());
   for (const GList* node = polygons; node != nullptr; node = node->next) {
     const auto* polygon = static_cast<const GArray*>(node->data);
-    if (polygon == nullptr || polygon->data == nullptr || polygon->len > kMostValues) continue;
+    if (polygon == nullptr || polygon->len > kMostValues) continue;
+    if (polygon->data == nullptr && polygon->len > 0) continue;
     Range outline{static_cast<uint32_t>(frame->points.size()), polygon->len / 2};
     for (uint32_t i = 0; i < outline.count; ++i) {
       double pair[2];

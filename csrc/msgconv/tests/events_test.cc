@@ -153,6 +153,20 @@ TEST(EventReader, ClassesAndMasks) {
   EXPECT_EQ(frame.objects[0].label, "car");
 }
 
+TEST(EventReader, APolygonMayBeEmpty) {
+  GArray none = {nullptr, 0};
+  GList mask = {&none, nullptr, nullptr};
+  NvDsVehicleObjectExt vehicle = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, &mask};
+  NvDsEventMsgMeta meta{};
+  meta.objType = NVDS_OBJECT_TYPE_VEHICLE_EXT;
+  meta.extMsg = &vehicle;
+  meta.extMsgSize = sizeof(vehicle);
+  EventReader reader(kTail7);
+  const Frame frame = ReadOne(&meta, &reader);
+  ASSERT_EQ(frame.objects[0].outlines.count, 1U);
+  EXPECT_EQ(frame.outlines[0].count, 0U);
+}
+
 TEST(EventReader, EventTypesInDeepStreamsOrder) {
   NvDsEventMsgMeta meta{};
   EventReader reader(kTail7);
