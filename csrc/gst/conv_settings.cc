@@ -119,8 +119,9 @@ void InstallDeepStreamProperties(GObjectClass* klass) {
       klass, kCompId,
       g_param_spec_uint("comp-id", "Component id",
                         "Convert only event metadata and objects of the component with this id, "
-                        "and those without a component; messages carry the id for the comp-id "
-                        "filter of a sink (default: all)",
+                        "and those without a component (dialect=deepstream: events of exactly this "
+                        "component, and all objects); messages carry the id for the comp-id filter "
+                        "of a sink (default: all)",
                         0, G_MAXUINT, G_MAXUINT, kFlags));
   InstallText(klass, kMsg2pLib, "msg2p-lib", "Payload library",
               "Library that makes the messages with its nvds_msg2p_* functions: a path, or a name "
@@ -243,9 +244,10 @@ bool OnePerObject(const ConvSettings& settings) {
   return settings.multiple_payloads && !InDeepStreamsWords(settings);
 }
 
-bool WantsEmptyFrames(const ConvSettings& settings) {
+bool WantsEmptyFrames(const ConvSettings& settings, bool scene) {
   if (!InDeepStreamsWords(settings)) return settings.dummy_payload && settings.new_api;
-  return settings.payload_type != kPayloadFull && (settings.dummy_payload || settings.new_api);
+  return settings.payload_type != kPayloadFull &&
+         (settings.dummy_payload || settings.new_api || scene);
 }
 
 void InstallConvProperties(GObjectClass* object_class) {

@@ -43,8 +43,8 @@ ConvSettings DefaultConvSettings();
 msgconv::ConverterOptions ConverterOptionsOf(const ConvSettings& settings);
 /// Messages hold one object each.
 bool OnePerObject(const ConvSettings& settings);
-/// A frame without objects has a message, too.
-bool WantsEmptyFrames(const ConvSettings& settings);
+/// A frame without objects has a message, too. `scene`: a frame in space.
+bool WantsEmptyFrames(const ConvSettings& settings, bool scene);
 
 /// Called once, from class_init.
 void InstallConvProperties(GObjectClass* object_class);

@@ -11,7 +11,6 @@
 
 #include "gst/payload_meta.h"
 #include "msgconv/converter.h"
-#include "msgconv/custom_library.h"
 
 GST_DEBUG_CATEGORY_EXTERN(dsmsg_conv_debug);
 #define GST_CAT_DEFAULT dsmsg_conv_debug
@@ -125,6 +124,8 @@ ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCo
       labels_(std::move(labels)),
       config_(std::move(config)),
       maker_(std::move(maker)),
+      custom_(settings.msg2p_lib.empty() ? nullptr
+                                         : static_cast<msgconv::CustomLibrary*>(maker_.get())),
       input_(settings_, labels_),
       gate_(settings.frame_interval, settings.rate),
       counters_(*counters) {}
@@ -170,37 +171,77 @@ GstBuffer* ConvWorker::Attach(GstBuffer* buffer) {
 }
 
 /// Whether this frame's turn has come: by its own number, if the batch counts frames, so that the
-/// frames of all its cameras are chosen alike.
+/// frames of all its cameras are chosen alike. DeepStream's converter takes every scene.
 bool ConvWorker::Admit(const InputFrame& which, msgconv::SourceGate::Source* source) const {
   const bool counted = gate_.AdmitFrame(*source);
+  if (which.scene && settings_.dialect == kDialectDeepStream) return true;
   return which.number ? *which.number % std::max(settings_.frame_interval, 1U) == 0 : counted;
 }
 
-void ConvWorker::Convert(GstBuffer* buffer, const InputFrame& which) {
+/// Whether the library reads DeepStream's own structures. Events from tracking ids are ours.
+bool ConvWorker::PassesOn(const InputFrame& which) const {
+  return custom_ != nullptr && which.in_batch && !which.scene && !custom_->takes_frames() &&
+         settings_.events == kEventsNone && (!settings_.new_api || custom_->takes_metadata());
+}
+
+void ConvWorker::PassOn(GstBuffer* buffer, const InputFrame& which, bool admitted,
+                        msgconv::SourceGate::Source* source) {
+  size_t count = 0;
+  if (!settings_.new_api) {
+    input_.ListEvents(which, &events_);
+    counters_.found += events_.size();
+    count = custom_->CountOf(events_);
+  } else if (admitted && input_.ListObjects(which, &objects_)) {
+    counters_.found += objects_.size();
+    count = custom_->CountOf(which.meta, input_.is_sound(), objects_);
+  }
+  if (count == 0) return;
+  input_.Describe(which, &frame_);
+  if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
+  Render(count, which.meta, source);
+}
+
+void ConvWorker::Convert(GstBuffer* buffer, InputFrame which) {
   msgconv::SourceGate::Source& source = gate_.Find(which.source);
   const bool admitted = Admit(which, &source);
+  if (PassesOn(which)) {
+    input_.Prepare(which, &frame_);
+    PassOn(buffer, which, admitted, &source);
+    which.in_batch.reset();  // the rest is on the buffer
+    if (!which.own_events && !which.own_detections) return;
+  }
   input_.Prepare(which, &frame_);
   frame_.number = source.frames - 1;
-  counters_.found += input_.AddEvents(which, &frame_).found;
-  frame_.only_events = !settings_.new_api;
+  const InputReport events = input_.AddEvents(which, &frame_);
+  counters_.found += events.found;
+  bool refused = events.refused;
+  frame_.only_events = !settings_.new_api || which.scene;  // as DeepStream's converter has scenes
   const size_t attached = frame_.objects.size();
   if (settings_.new_api && (admitted || settings_.events != kEventsNone)) {
     const InputReport report = input_.AddDetections(which, &frame_);
     counters_.found += report.found;
+    refused = refused || report.refused;
     ReportDetections(report);
     if (settings_.events != kEventsNone) KeepEvents(buffer, attached, admitted);
   }
-  const bool dummy = WantsEmptyFrames(settings_) && (admitted || !settings_.new_api);
-  if (frame_.objects.empty() && !dummy) return;
+  if (frame_.objects.empty() && (refused || !WantsEmpty(which, admitted))) return;
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
+  if (which.scene && frame_.objects.empty()) frame_.sensor_id = frame_.source_sensor;
   ReportMissingGroups(&source);
   RenderAll(which.meta != nullptr ? which.meta : input_.first_frame_meta(), &source);
 }
 
+/// Whether a frame without objects has a message.
+bool ConvWorker::WantsEmpty(const InputFrame& which, bool admitted) {
+  if (input_.batch() != nullptr && !which.in_batch) return false;  // the batch has no such frame
+  return WantsEmptyFrames(settings_, which.scene) && (admitted || !settings_.new_api);
+}
+
 /// Makes events from the tracker's ids, and leaves out objects that make no message.
 void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
-  const uint64_t now = GST_BUFFER_PTS_IS_VALID(buffer) ? GST_BUFFER_PTS(buffer) : FrameTime(buffer);
-  tracks_.Apply(now, &frame_);
+  // A buffer without a time among others that have one is as old as the one before.
+  if (GST_BUFFER_PTS_IS_VALID(buffer)) last_pts_ = GST_BUFFER_PTS(buffer);
+  tracks_.Apply(GST_CLOCK_TIME_IS_VALID(last_pts_) ? last_pts_ : FrameTime(buffer), &frame_);
   if (settings_.events == kEventsAll && admitted) return;
   auto& objects = frame_.objects;
   objects.erase(std::remove_if(objects.begin() + static_cast<ptrdiff_t>(attached), objects.end(),
@@ -211,14 +252,18 @@ void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
 }
 
 void ConvWorker::RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source) {
-  const uint64_t now_ns =
-      settings_.rate > 0 ? static_cast<uint64_t>(g_get_monotonic_time()) * 1000 : 0;
   const bool each = OnePerObject(settings_);
   const bool dummy = frame_.objects.empty();
   if (dummy && each) frame_.objects.emplace_back();
   size_t count = maker_->Count(frame_);
   // The built-in forms for a whole frame count no objects; a library may make no message from one.
   if (dummy && !each) count = std::max<size_t>(count, 1);
+  Render(count, frame_meta, source);
+}
+
+void ConvWorker::Render(size_t count, const void* frame_meta, msgconv::SourceGate::Source* source) {
+  const uint64_t now_ns =
+      settings_.rate > 0 ? static_cast<uint64_t>(g_get_monotonic_time()) * 1000 : 0;
   for (size_t i = 0; i < count; ++i) {
     if (!gate_.AdmitMessage(*source, now_ns)) {
       GST_LOG_OBJECT(element_, "source %u: message left out for rate=%g (%" PRIu64 " so far)",
@@ -235,8 +280,8 @@ void ConvWorker::RenderAll(const void* frame_meta, msgconv::SourceGate::Source* 
     payload.source = frame_.source_id;
     payload.time_ns = frame_.time_ns;
     payload.frame_meta = frame_meta;
+    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(bytes, payloads_.size());
     payloads_.push_back(std::move(payload));
-    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(bytes, i);
   }
 }
 

@@ -21,6 +21,7 @@
 #include "gst/frame_input.h"
 #include "gst/track_events.h"
 #include "msgconv/conv_config.h"
+#include "msgconv/custom_library.h"
 #include "msgconv/labels.h"
 #include "msgconv/payload_maker.h"
 #include "msgconv/source_gate.h"
@@ -40,6 +41,8 @@ class ConvWorker {
   /// it too and there is something to attach, a copy that shares its memory. Messages of a buffer
   /// with a batch of DeepStream's are attached to that, and the buffer is never copied.
   GstBuffer* Process(GstBuffer* buffer);
+  /// After a seek: what was tracked before is another time.
+  void Flush() { tracks_ = {}; }
   /// At the end of the stream: says why there was no message, however few buffers arrived.
   void AtEnd();
 
@@ -58,11 +61,16 @@ class ConvWorker {
              std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
              std::unique_ptr<msgconv::PayloadMaker> maker);
 
-  void Convert(GstBuffer* buffer, const InputFrame& which);
+  void Convert(GstBuffer* buffer, InputFrame which);
+  bool PassesOn(const InputFrame& which) const;
+  void PassOn(GstBuffer* buffer, const InputFrame& which, bool admitted,
+              msgconv::SourceGate::Source* source);
   bool Admit(const InputFrame& which, msgconv::SourceGate::Source* source) const;
+  bool WantsEmpty(const InputFrame& which, bool admitted);
   void KeepEvents(GstBuffer* buffer, size_t attached, bool admitted);
   GstBuffer* Attach(GstBuffer* buffer);
   void RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source);
+  void Render(size_t count, const void* frame_meta, msgconv::SourceGate::Source* source);
   void WriteDebugFile(std::string_view payload, size_t index);
   void ReportMissingGroups(msgconv::SourceGate::Source* source);
   void ReportDetections(const InputReport& report);
@@ -77,12 +85,16 @@ class ConvWorker {
   const msgconv::Labels labels_;
   const std::shared_ptr<const msgconv::ConvConfig> config_;
   const std::unique_ptr<msgconv::PayloadMaker> maker_;
+  msgconv::CustomLibrary* const custom_;  // the maker, if it is one
   FrameInput input_;
   msgconv::SourceGate gate_;
   TrackEvents tracks_;
+  GstClockTime last_pts_ = GST_CLOCK_TIME_NONE;
   BatchPayloads batch_payloads_;
   msgconv::Frame frame_;           // kept for its memory
   std::vector<Payload> payloads_;  // of the buffer at hand
+  std::vector<NvDsEvent> events_;  // of DeepStream's frame at hand, as its objects
+  std::vector<const unsigned char*> objects_;
   ConvCounters& counters_;
   // Each is said once.
   bool told_no_parameters_ = false, told_unnamed_ = false, told_debug_ = false,

@@ -87,7 +87,10 @@ gboolean Stop(GstBaseTransform* base) {
 }
 
 gboolean SinkEvent(GstBaseTransform* base, GstEvent* event) {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && Self(base).worker) Self(base).worker->AtEnd();
+  if (dsmsg::ConvWorker* const worker = Self(base).worker.get()) {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) worker->AtEnd();
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) worker->Flush();
+  }
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(base, event);
 }
 

@@ -31,7 +31,8 @@ const std::vector<InputFrame>& FrameInput::Begin(GstBuffer* buffer) {
   const size_t count = has_batch_ ? deepstream_.batch().size() : 0;
   for (size_t i = 0; i < count; ++i) {
     const msgconv::MetaReader& batch = deepstream_.batch();
-    frames_.push_back({batch.Source(i), i, batch.Number(i), batch.FrameMeta(i)});
+    frames_.push_back(
+        {batch.Source(i), i, batch.Number(i), batch.FrameMeta(i), batch.has_scenes()});
   }
   if (frames_.empty()) frames_.push_back({settings_.source_id});
   // What belongs to the whole buffer goes to one frame: GStreamer's metadata to that of the only
@@ -72,8 +73,9 @@ InputReport FrameInput::AddEvents(const InputFrame& which, Frame* frame) {
   if (which.in_batch && !settings_.new_api) {
     msgconv::MetaReader& batch = deepstream_.batch();
     // A scene is converted in any case. Events fill the frame anew.
-    deepstream_.Accept(batch.has_scenes() ? batch.ReadObjects(*which.in_batch, frame)
-                                          : batch.ReadEvents(*which.in_batch, frame));
+    const Status status = batch.has_scenes() ? batch.ReadObjects(*which.in_batch, frame)
+                                             : batch.ReadEvents(*which.in_batch, frame);
+    report.refused = !deepstream_.Accept(status);
   }
   if (which.own_events) ReadEvents(buffer_, settings_.source_id, frame);
   report.found = frame->objects.size();
@@ -87,7 +89,10 @@ InputReport FrameInput::AddEvents(const InputFrame& which, Frame* frame) {
 InputReport FrameInput::AddDetections(const InputFrame& which, Frame* frame) {
   InputReport report;
   const size_t first = frame->objects.size();
-  if (which.in_batch) deepstream_.Accept(deepstream_.batch().ReadObjects(*which.in_batch, frame));
+  if (which.in_batch) {
+    const Status status = deepstream_.batch().ReadObjects(*which.in_batch, frame);
+    report.refused = !deepstream_.Accept(status);
+  }
   if (which.own_detections) {
     const size_t first_region = frame->objects.size();
     report.without_parameters = regions_.Read(buffer_, frame).without_parameters;
@@ -98,11 +103,40 @@ InputReport FrameInput::AddDetections(const InputFrame& which, Frame* frame) {
   return report;
 }
 
+void FrameInput::Describe(const InputFrame& which, Frame* frame) {
+  deepstream_.batch().Describe(*which.in_batch, frame);
+}
+
+void FrameInput::ListEvents(const InputFrame& which, std::vector<NvDsEvent>* events) {
+  if (!deepstream_.Accept(deepstream_.batch().ListEvents(*which.in_batch, events))) {
+    return events->clear();
+  }
+  const auto unwanted = [this](const NvDsEvent& event) {
+    Object object;
+    object.event_meta.count = 1;
+    const int component = event.metadata->componentId;
+    if (component > 0) object.component_id = static_cast<uint32_t>(component);
+    return !OfComponent(object, false);
+  };
+  events->erase(std::remove_if(events->begin(), events->end(), unwanted), events->end());
+}
+
+bool FrameInput::ListObjects(const InputFrame& which, std::vector<const unsigned char*>* objects) {
+  return deepstream_.Accept(deepstream_.batch().ListObjects(*which.in_batch, objects));
+}
+
+/// DeepStream's converter asks its events for exactly this component, and detected objects for
+/// none.
+bool FrameInput::OfComponent(const Object& object, bool detection) const {
+  if (settings_.comp_id == 0 || settings_.comp_id == G_MAXUINT) return true;
+  if (object.component_id == settings_.comp_id) return true;
+  const bool of_none = object.component_id == msgconv::kAnyComponent;
+  if (settings_.dialect != kDialectDeepStream) return of_none;
+  return detection || (of_none && object.event_meta.count == 0);
+}
+
 bool FrameInput::Wanted(const Object& object, bool detection) const {
-  const bool all = settings_.comp_id == 0 || settings_.comp_id == G_MAXUINT;
-  if (!all && object.component_id != msgconv::kAnyComponent &&
-      object.component_id != settings_.comp_id)
-    return false;
+  if (!OfComponent(object, detection)) return false;
   // Compared as floats; otherwise 0.7 would be less than 0.7.
   const auto least = static_cast<float>(settings_.min_confidence);
   return !detection || least <= 0 || object.confidence.value_or(-1.0F) >= least;

@@ -27,6 +27,7 @@ struct InputReport {
   size_t found = 0;                      // events, or detections before filters
   size_t without_parameters = 0;         // of these, regions of interest without parameters
   std::optional<int64_t> unnamed_class;  // a class number that `labels` has no name for
+  bool refused = false;                  // there is something that cannot be read
 };
 
 /// A frame of a buffer.
@@ -35,6 +36,7 @@ struct InputFrame {
   std::optional<size_t> in_batch{};  // its place in DeepStream's batch
   std::optional<int64_t> number{};   // counted by the batch
   const void* meta = nullptr;        // NvDsFrameMeta, if there is one
+  bool scene = false;                // of a detector in space, made of all cameras
   bool own_events = false;           // events of dsmsg_meta.h about this camera belong to it
   bool own_detections = false;       // so does GStreamer's metadata
 };
@@ -43,7 +45,9 @@ class FrameInput {
  public:
   /// Both outlive the input.
   FrameInput(const ConvSettings& settings, const msgconv::Labels& labels)
-      : settings_(settings), labels_(labels) {}
+      : settings_(settings), labels_(labels) {
+    deepstream_.batch().KeepEmptyResults(settings.dialect == kDialectDeepStream);
+  }
 
   void SetCaps(const GstCaps* caps);
   /// Examines the buffer, which must not change until its last frame has been used. Returns the
@@ -59,6 +63,11 @@ class FrameInput {
   /// Append to a prepared frame, in this order: attached event metadata; what detectors found.
   InputReport AddEvents(const InputFrame& which, msgconv::Frame* frame);
   InputReport AddDetections(const InputFrame& which, msgconv::Frame* frame);
+  /// Instead of these, of a frame of DeepStream's batch: what it is, and its own events or objects.
+  void Describe(const InputFrame& which, msgconv::Frame* frame);
+  void ListEvents(const InputFrame& which, std::vector<NvDsEvent>* events);
+  bool ListObjects(const InputFrame& which, std::vector<const unsigned char*>* objects);
+  bool is_sound() { return deepstream_.batch().is_sound(); }
   /// Why DeepStream's metadata was not read; "" if nothing was refused so far.
   const std::string& refusal() const { return deepstream_.refusal(); }
   /// What a user should know about DeepStream's metadata; "" if nothing.
@@ -68,6 +77,7 @@ class FrameInput {
 
  private:
   void Filter(size_t first, msgconv::Frame* frame, InputReport* report) const;
+  bool OfComponent(const msgconv::Object& object, bool detection) const;
   bool Wanted(const msgconv::Object& object, bool detection) const;
 
   const ConvSettings& settings_;

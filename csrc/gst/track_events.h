@@ -32,7 +32,7 @@ class TrackEvents {
 
   /// Sets the events of the frame's objects, and appends the objects that have disappeared.
   /// `now_ns`: of this frame, any clock that does not go back within a source; a jump back by more
-  /// than kGoneAfterNs (a seek, a restarted file) starts over. The appended texts live until the
+  /// than kGoneAfterNs (a restarted file) starts over. The appended texts live until the
   /// next call.
   void Apply(uint64_t now_ns, msgconv::Frame* frame);
   size_t sources() const { return sources_.size(); }

@@ -18,6 +18,12 @@ bool Find(void* library, const char* name, Function** function) {
 // Types whose messages hold all objects of a frame.
 bool HoldsFrame(int type) { return type > kFull && type < kCustom; }
 
+// As DeepStream has it since 8.0.
+struct MetaInfo {
+  NvDsMsg2pMetaInfo info;
+  void* datamap;
+};
+
 EventTail TailHere() {
   const Result<EventTail> tail = EventTailOf(FindDeepStream());
   return tail.ok() && tail->product >= 0 ? tail.value() : kTail7;
@@ -74,6 +80,7 @@ Status CustomLibrary::Resolve() {
   need(Find(library_, "nvds_msg2p_release", &api_.release), "nvds_msg2p_release");
   Find(library_, "nvds_msg2p_generate", &api_.generate);
   Find(library_, "nvds_msg2p_generate_multiple", &api_.generate_multiple);
+  Find(library_, "nvds_msg2p_generate_new", &api_.generate_new);
   Find(library_, "nvds_msg2p_generate_multiple_new", &api_.generate_frames);
   if (Find(library_, "dsmsg_msg2p_frame_version", &api_.frame_version)) {
     need(api_.generate_frames != nullptr, "nvds_msg2p_generate_multiple_new");
@@ -139,8 +146,7 @@ void CustomLibrary::FromFrame(const Frame& frame) {
   Take(list, count);
 }
 
-void CustomLibrary::FromEvents(const Frame& frame) {
-  const std::span<NvDsEvent> events = events_.Make(frame);
+void CustomLibrary::FromEvents(std::span<NvDsEvent> events) {
   // As DeepStream's element does: one call for a frame, or one for each object.
   const bool together = HoldsFrame(options_.type) && !options_.one_per_object;
   const size_t step = together ? events.size() : 1;
@@ -157,11 +163,42 @@ void CustomLibrary::FromEvents(const Frame& frame) {
   }
 }
 
+void CustomLibrary::FromMetadata(const void* frame_meta, const void* object_meta, bool sound) {
+  std::string media = sound ? "audio" : "video";
+  MetaInfo meta = {{const_cast<void*>(object_meta), const_cast<void*>(frame_meta), media.data()},
+                   nullptr};
+  if (api_.generate_frames != nullptr &&
+      (api_.generate_new == nullptr || options_.one_per_object)) {
+    unsigned count = 0;
+    NvDsPayload** const list = api_.generate_frames(context_, &meta, &count);
+    Take(list, count);
+  } else if (NvDsPayload* payload = api_.generate_new(context_, &meta)) {
+    payloads_.push_back(payload);
+  }
+}
+
+size_t CustomLibrary::CountOf(const void* frame_meta, bool sound,
+                              const std::vector<const unsigned char*>& objects) {
+  ReleaseAll();
+  if (HoldsFrame(options_.type)) {
+    FromMetadata(frame_meta, nullptr, sound);
+  } else {
+    for (const auto* object : objects) FromMetadata(frame_meta, object, sound);
+  }
+  return payloads_.size();
+}
+
+size_t CustomLibrary::CountOf(std::span<NvDsEvent> events) {
+  ReleaseAll();
+  if (!events.empty()) FromEvents(events);
+  return payloads_.size();
+}
+
 size_t CustomLibrary::Count(const Frame& frame) {
   ReleaseAll();
   if (frame.objects.empty()) return 0;
   if (!takes_frames()) {
-    FromEvents(frame);
+    FromEvents(events_.Make(frame));
   } else if (options_.one_per_object && HoldsFrame(options_.type)) {
     one_ = frame;
     for (const Object& object : frame.objects) {

@@ -3,11 +3,13 @@
 // of nvmsgconv.h, ours or a third party's.
 //
 // It gets the frame (dsmsg_frame.h) if it exports dsmsg_msg2p_frame_version(), otherwise
-// DeepStream's events, one for each object. One thread at a time.
+// DeepStream's events, one for each object. What DeepStream itself attached, such a library can
+// read where it is: CountOf(). One thread at a time.
 #ifndef DSMSG_MSGCONV_CUSTOM_LIBRARY_H_
 #define DSMSG_MSGCONV_CUSTOM_LIBRARY_H_
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,15 @@ class CustomLibrary final : public PayloadMaker {
 
   /// It takes frames instead of DeepStream's events.
   bool takes_frames() const { return api_.frame_version != nullptr; }
+  /// It takes DeepStream's frames themselves.
+  bool takes_metadata() const {
+    return !takes_frames() && (api_.generate_new != nullptr || api_.generate_frames != nullptr);
+  }
+  /// As Count(), of DeepStream's own structures, as its element passes them: a frame with its
+  /// objects; events.
+  size_t CountOf(const void* frame_meta, bool sound,
+                 const std::vector<const unsigned char*>& objects);
+  size_t CountOf(std::span<NvDsEvent> events);
 
  private:
   struct Api {
@@ -50,6 +61,7 @@ class CustomLibrary final : public PayloadMaker {
     decltype(&nvds_msg2p_release) release = nullptr;
     decltype(&nvds_msg2p_generate) generate = nullptr;                      // or nullptr
     decltype(&nvds_msg2p_generate_multiple) generate_multiple = nullptr;    // or nullptr
+    decltype(&nvds_msg2p_generate_new) generate_new = nullptr;              // or nullptr
     decltype(&nvds_msg2p_generate_multiple_new) generate_frames = nullptr;  // or nullptr
     decltype(&dsmsg_msg2p_frame_version) frame_version = nullptr;           // or nullptr
   };
@@ -58,7 +70,8 @@ class CustomLibrary final : public PayloadMaker {
   Status Resolve();
   Status MakeContext();
   void ReleaseAll();
-  void FromEvents(const Frame& frame);
+  void FromEvents(std::span<NvDsEvent> events);
+  void FromMetadata(const void* frame_meta, const void* object_meta, bool sound);
   void FromFrame(const Frame& frame);
   void Take(NvDsPayload** list, unsigned count);
 

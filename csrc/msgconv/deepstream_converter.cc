@@ -6,10 +6,8 @@
 
 namespace dsmsg::msgconv {
 
-uint32_t DeepStreamConverter::ComponentId(const Frame& frame, size_t index) const {
-  if (frame.objects.empty()) return kAnyComponent;
-  return frame.objects[index < frame.objects.size() ? index : 0].component_id;
-}
+// What DeepStream's converter makes is marked with its own id, never with that of a detector.
+uint32_t DeepStreamConverter::ComponentId(const Frame&, size_t) const { return kAnyComponent; }
 
 size_t DeepStreamConverter::Count(const Frame& frame) {
   return options_.type == PayloadType::kFull ? frame.objects.size() : 1;
@@ -37,8 +35,9 @@ std::string_view DeepStreamConverter::Time(const Frame& frame, const Object* obj
 
 std::string_view DeepStreamConverter::SensorId(const Frame& frame, const Object* object) const {
   const bool event = object == nullptr ? frame.only_events : object->is_event;
-  if (event && object != nullptr) {
-    const std::string_view own = EventMetaOf(frame, *object).sensor_str;
+  if (event) {
+    const std::string_view own =
+        object == nullptr ? frame.sensor_id : EventMetaOf(frame, *object).sensor_str;
     if (own.data() != nullptr) return own;
   }
   if (object != nullptr && IsInSpace(*object) && !frame.source_sensor.empty()) {

@@ -92,7 +92,7 @@ Status MetaReader::ReadObjects(size_t index, Frame* frame) {
     status = AddScene(scenes_[index], frame);
   } else {
     const Address meta = frames_[index];
-    status = audio_ ? AddSound(meta, frame) : AddObjects(meta, frame);
+    status = audio_ ? AddSound(meta, frame) : AddObjects(index, frame);
     if (status.ok()) status = AddFrameUsers(meta, frame);
   }
   if (status.ok()) return {};
@@ -103,17 +103,25 @@ Status MetaReader::ReadObjects(size_t index, Frame* frame) {
   return status;
 }
 
-Status MetaReader::AddObjects(Address frame, Frame* to) {
-  if (!ds::ReadList(At<Address>(frame, ds::frame::kObjectList), batch_, &elements_))
+Status MetaReader::ListObjects(size_t index, std::vector<Address>* objects) const {
+  objects->clear();
+  if (audio_ || !scenes_.empty()) return {};
+  const Address frame = frames_[index];
+  if (!ds::ReadList(At<Address>(frame, ds::frame::kObjectList), batch_, objects))
     return Wrong("the list of objects is not valid");
   const auto said = At<uint32_t>(frame, ds::frame::kObjects);
-  if (said != elements_.size()) {
+  if (said != objects->size()) {
     return Wrong("a frame says " + std::to_string(said) + " objects, its list has " +
-                 std::to_string(elements_.size()));
+                 std::to_string(objects->size()));
   }
-  // Newest first until now.
-  for (auto element = elements_.rbegin(); element != elements_.rend(); ++element) {
-    if (Status status = ReadObject(*element, to); !status.ok()) return status;
+  std::reverse(objects->begin(), objects->end());  // newest first until now
+  return {};
+}
+
+Status MetaReader::AddObjects(size_t index, Frame* to) {
+  if (Status status = ListObjects(index, &elements_); !status.ok()) return status;
+  for (const Address element : elements_) {
+    if (Status status = ReadObject(element, to); !status.ok()) return status;
   }
   return {};
 }
@@ -165,7 +173,7 @@ Status MetaReader::AddClassifiers(Address list, Frame* to, Object* object) {
       const auto result = ds::ArrayAt(*label, ds::classifier::kResult);
       if (value.empty() && !result) return Wrong("a classifier's label has no end");
       if (value.empty()) value = *result;
-      if (value.empty()) continue;
+      if (value.empty() && !keep_empty_results_) continue;
       to->attributes.push_back(
           {name, value, At<float>(*label, ds::classifier::kProbability), made_up});
     }

@@ -3,6 +3,7 @@
 #include "msgconv/meta_reader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "msgconv/deepstream_memory.h"
@@ -225,20 +226,27 @@ EventReader& MetaReader::Events() {
   return *event_reader_;
 }
 
-Status MetaReader::ReadEvents(size_t index, Frame* frame) {
-  events_.clear();
-  if (scenes_.empty()) {
-    if (!ds::ReadList(UserList(frames_[index]), batch_, &elements_))
-      return Wrong("a list of user metadata is not valid");
-    for (const Address element : elements_) {
-      if (At<int32_t>(element, ds::kBaseType) != ds::kEventMeta) continue;
-      const auto data = At<Address>(element, ds::user::kData);
-      if (!Plausible(data)) return Wrong("an event is not where it should be");
-      auto* event = reinterpret_cast<NvDsEventMsgMeta*>(const_cast<unsigned char*>(data));
-      events_.push_back({NVDS_EVENT_CUSTOM, event});  // its own type counts
-    }
+Status MetaReader::ListEvents(size_t index, std::vector<NvDsEvent>* events) const {
+  events->clear();
+  if (!scenes_.empty()) return {};
+  std::vector<Address> elements;
+  if (!ds::ReadList(UserList(frames_[index]), batch_, &elements))
+    return Wrong("a list of user metadata is not valid");
+  for (const Address element : elements) {
+    if (At<int32_t>(element, ds::kBaseType) != ds::kEventMeta) continue;
+    const auto data = At<Address>(element, ds::user::kData);
+    if (!Plausible(data)) return Wrong("an event is not where it should be");
+    auto* meta = reinterpret_cast<NvDsEventMsgMeta*>(const_cast<unsigned char*>(data));
+    NvDsEvent& event = events->emplace_back();
+    std::memcpy(&event.eventType, data, sizeof(event.eventType));  // may be any number
+    event.metadata = meta;
   }
-  std::reverse(events_.begin(), events_.end());  // newest first until now
+  std::reverse(events->begin(), events->end());  // newest first until now
+  return {};
+}
+
+Status MetaReader::ReadEvents(size_t index, Frame* frame) {
+  if (Status status = ListEvents(index, &events_); !status.ok()) return status;
   const Status status = Events().Read(events_, frame);
   Describe(index, frame);
   return status;

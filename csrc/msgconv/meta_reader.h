@@ -39,6 +39,10 @@ class MetaReader {
   MetaReader(const MetaReader&) = delete;
   MetaReader& operator=(const MetaReader&) = delete;
 
+  /// Whether a classifier's result without text is read, too: some readers of messages count
+  /// places.
+  void KeepEmptyResults(bool keep) { keep_empty_results_ = keep; }
+
   /// Examines a batch (NvDsBatchMeta), of pictures or of sound.
   Status Open(const void* batch);
   /// The same with the batch of this frame (NvDsFrameMeta or NvDsAudioFrameMeta), which is then the
@@ -55,6 +59,7 @@ class MetaReader {
   /// NvDsFrameMeta; NULL for a scene.
   const void* FrameMeta(size_t index) const;
   bool has_scenes() const { return !scenes_.empty(); }
+  bool is_sound() const { return audio_; }
 
   /// Sets number, time, sizes and the names of the camera; what is unknown stays as it is.
   void Describe(size_t index, Frame* frame);
@@ -65,6 +70,10 @@ class MetaReader {
   Status ReadObject(const void* object, Frame* frame);
   /// Refills the frame with the events attached to it, in the order in which they were attached.
   Status ReadEvents(size_t index, Frame* frame);
+  /// Refills the list with the frame's objects (NvDsObjectMeta) or with its events, in the order in
+  /// which they were attached. A frame of sound has no objects.
+  Status ListObjects(size_t index, std::vector<const unsigned char*>* objects) const;
+  Status ListEvents(size_t index, std::vector<NvDsEvent>* events) const;
   /// Appends the payloads of all frames and of the batch, in the order of their lists.
   Status ReadPayloads(std::vector<AttachedPayload>* payloads) const;
 
@@ -81,7 +90,7 @@ class MetaReader {
   Address UserList(Address frame) const;
   Status AddPayloads(Address user_list, std::vector<AttachedPayload>* payloads) const;
 
-  Status AddObjects(Address frame, Frame* to);
+  Status AddObjects(size_t index, Frame* to);
   Status AddSound(Address frame, Frame* to);
   Status AddScene(Address scene, Frame* to);
   Status AddClassifiers(Address list, Frame* to, Object* object);
@@ -92,7 +101,7 @@ class MetaReader {
   EventReader& Events();
 
   Address batch_ = nullptr;
-  bool audio_ = false;
+  bool audio_ = false, keep_empty_results_ = false;
   size_t frame_size_ = 0, object_size_ = 0;
   const deepstream::Layout* layout_ = nullptr;  // NULL: the objects' layout is unknown
   std::vector<Address> frames_, scenes_;

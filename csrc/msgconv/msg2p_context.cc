@@ -96,7 +96,9 @@ Msg2pContext::Msg2pContext(std::shared_ptr<const ConvConfig> config,
       options_(options),
       full_(options.type == PayloadType::kFull),
       deepstream_dialect_(config_->dialect().value_or(Dialect::kDeepStream)),
-      events_(tail) {}
+      events_(tail) {
+  metas_.KeepEmptyResults(deepstream_dialect_ == Dialect::kDeepStream);
+}
 
 PayloadMaker* Msg2pContext::MakerOf(Dialect dialect) {
   std::unique_ptr<PayloadMaker>& maker = makers_[static_cast<size_t>(dialect)];

@@ -205,6 +205,26 @@ TEST(ConvTrack, ASeekBackBeginsAnew) {
   EXPECT_THAT(Types(&h, At(0.1, 6)), ElementsAre("entry6"));
 }
 
+TEST(ConvTrack, ASeekForwardBeginsAnew) {
+  ConvHarness h("msg2p-newapi=true events=track");
+  EXPECT_THAT(Types(&h, At(0, 5)), ElementsAre("entry5"));
+  gst_harness_push_event(h.harness(), gst_event_new_flush_start());
+  gst_harness_push_event(h.harness(), gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(h.harness(), gst_event_new_segment(&segment));
+  EXPECT_THAT(Types(&h, At(60, 5)), ElementsAre("entry5"));
+}
+
+TEST(ConvTrack, ABufferWithoutATimeIsNoSeek) {
+  ConvHarness h("msg2p-newapi=true events=track");
+  EXPECT_THAT(Types(&h, At(0, 5)), ElementsAre("entry5"));
+  GstBuffer* buffer = At(0.1, 5);
+  GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
+  EXPECT_THAT(Types(&h, buffer), IsEmpty());
+  EXPECT_THAT(Types(&h, At(0.2, 5)), IsEmpty());
+}
+
 TEST(ConvTrack, ObjectsWithoutIdHaveNoEvents) {
   ConvHarness h("msg2p-newapi=true events=track");
   for (int i = 0; i < 2; ++i) {

@@ -216,6 +216,9 @@ TEST_F(Library, NoEventsMakeAMessageOfTheirFrame) {
   unsigned count = 0;
   auto** const list = generate_multiple(ctx_, cameras.events, 0, &count);
   EXPECT_EQ(TakeAll(list, count).size(), 1U);
+  char sensor[] = "hall";  // of a scene without objects
+  cameras.metas[0].sensorStr = sensor;
+  EXPECT_EQ(Text(ParseJson(Take(generate(ctx_, cameras.events, 0))), {"sensorId"}), "hall");
 }
 
 // What DeepStream gives is written in its dialect; a frame of ours as its host wants it.
