@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dsmsg._cli._address import servers
-from dsmsg.brokers import Broker, BrokerError, make
+from dsmsg.brokers import KINDS, Broker, BrokerError, make
 from dsmsg.brokers._process import free_port
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -158,13 +158,20 @@ def test_brokers_are_listed(run_dsmsg: Run) -> None:
     assert unknown.returncode == 2
 
 
-def test_what_cannot_be_protected_says_so() -> None:
-    broker = make("zmq")
-    try:
-        with pytest.raises(BrokerError, match="--tls and --password cannot be set up"):
-            broker.guarded(tls=True, password=PASSWORD)
-    finally:
-        broker.close()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_protected_or_says_that_it_cannot(kind: str) -> None:
+    with closing(make(kind)) as broker:
+        for can, name, wanted in (
+            (broker.can_tls, "--tls", {"tls": True}),
+            (broker.can_password, "--password", {"password": PASSWORD}),
+        ):
+            if can:
+                lines = broker.guarded(**wanted)
+                assert lines
+                broker.configure(broker.settings_from_lines(lines))
+            else:
+                with pytest.raises(BrokerError, match=f"{kind}: {name} cannot be set up"):
+                    broker.guarded(**wanted)
 
 
 def test_without_openssl(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from dsmsg._cli.app import app
+from dsmsg.brokers import Broker
 from typer.main import get_command
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -57,13 +58,14 @@ def test_help_is_plain_text_in_a_pipe(run_dsmsg: Run) -> None:
         assert b"\33" not in text
 
 
-def test_colour_on_a_terminal_only(run_dsmsg: Run) -> None:
-    assert b"\33" not in run_dsmsg("describe", "redis").stdout
+def on_a_terminal(stream: str, *arguments: str) -> bytes:
+    """What a command prints to standard output or error when that is a terminal."""
     parent, child = pty.openpty()
+    other = "stderr" if stream == "stdout" else "stdout"
     process = subprocess.Popen(
-        [sys.executable, "-m", "dsmsg", "describe", "redis"],
-        stdout=child,
+        [sys.executable, "-m", "dsmsg", *arguments],
         env={**os.environ, "PYTHONPATH": str(PYTHON), "TERM": "xterm"},
+        **{stream: child, other: subprocess.DEVNULL},
     )
     os.close(child)
     text = b""
@@ -74,7 +76,20 @@ def test_colour_on_a_terminal_only(run_dsmsg: Run) -> None:
         pass
     os.close(parent)
     assert process.wait(300) == 0
-    assert b"\33[1m" in text
+    return text
+
+
+def test_colour_on_a_terminal_only(run_dsmsg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert b"\33" not in run_dsmsg("describe", "redis").stdout
+    assert b"\33[1m" in on_a_terminal("stdout", "describe", "redis")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert b"\33[3" not in on_a_terminal("stdout", "doctor", "--help")
+
+
+def test_progress_on_a_terminal_only(run_dsmsg: Run, redis_broker: Broker, topic: str) -> None:
+    arguments = ("pub", redis_broker.url, topic, "x", "--count", "3")
+    assert b"sending" in on_a_terminal("stderr", *arguments)
+    assert run_dsmsg(*arguments).stderr == b""
 
 
 def test_completion(run_dsmsg: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,6 +197,7 @@ def test_bench_counts_and_measures(
     report = json.loads(run_dsmsg("bench", redis_broker.url, topic, *options).stdout)
     assert (report["sent"], report["acknowledged"], report["failed"]) == (200, 200, 0)
     assert {len(payload) for payload in payloads(redis_broker, topic)} == {2048}
+    assert report["stats"]["acknowledged"] == 200
     times = report["latency_ms"]
     assert 0 < times["p50"] <= times["p90"] <= times["p99"] <= times["p99.9"] <= times["max"]
     assert plot.read_bytes().startswith(b"\x89PNG")

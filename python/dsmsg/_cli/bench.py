@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
@@ -54,6 +55,8 @@ class _Load:
     late: float = 0.0
     """How far behind its moment the sender was at worst, seconds: this machine was too slow."""
     took: float = 0.0
+    stats: dict[str, Any] = field(default_factory=dict)
+    """The adaptor's own counters (`dsmsg_stats`), if it has them."""
 
     def run(self, connection: Connection, topic: str, show: _output.Show) -> None:
         """Sends everything and waits for the answers."""
@@ -72,6 +75,8 @@ class _Load:
                 show(number)
         connection.work_until_done(60.0)
         self.took = time.monotonic() - begin
+        with contextlib.suppress(RuntimeError):  # without dsmsg_stats
+            self.stats = connection.stats()
 
     @property
     def total(self) -> int:
@@ -106,6 +111,7 @@ class _Load:
                 )
                 for each in _PERCENTILES
             },
+            "stats": self.stats,
         }
 
 

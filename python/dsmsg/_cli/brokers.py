@@ -85,7 +85,7 @@ def _start(
         typer.Option("--set", metavar="LINE", help="A setting; `dsmsg brokers ls --json` says."),
     ] = None,
     tls: Annotated[
-        bool, typer.Option("--tls", help="Also listen with TLS, with a certificate of its own.")
+        bool, typer.Option("--tls", help="Set up TLS with a certificate of its own.")
     ] = False,
     password: Annotated[
         Optional[str], typer.Option(help="Let only the user dsmsg with this password in.")

@@ -142,7 +142,7 @@ def _up(broker: Broker, parsed: argparse.Namespace) -> str:
     settings = broker.client_settings(tls=parsed.tls, password=parsed.password)
     conn_str, url = broker.conn_str, broker.url
     if parsed.tls:
-        port = broker.ports["tls"]
+        port = broker.ports.get("tls", broker.port)
         scheme = broker.scheme if broker.scheme == "kafka" else f"{broker.scheme}s"
         conn_str, url = f"localhost;{port}", f"{scheme}://localhost:{port}"
     if parsed.print_json:

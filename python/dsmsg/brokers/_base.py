@@ -49,6 +49,8 @@ class Broker(ABC):
     """`guarded` takes `tls`."""
     can_password: ClassVar[bool] = False
     """`guarded` takes `password`."""
+    sasl: ClassVar[str] = ""
+    """Kafka's mechanism for it."""
     start_timeout: ClassVar[float] = 180.0
     """Seconds until `start` gives up."""
     stop_timeout: ClassVar[float] = 10.0
@@ -123,8 +125,8 @@ class Broker(ABC):
         """Returns lines of `--set` that protect the server.
 
         Args:
-            tls: also listen on the port `tls`, with a certificate for localhost from the authority
-                that `client_settings` names.
+            tls: with a certificate for localhost from the authority that `client_settings` names;
+                on a second port, `ports["tls"]`, if the kind has one.
             password: only the user `USER` with this password may do anything.
 
         Raises:
@@ -145,6 +147,7 @@ class Broker(ABC):
         settings = {"enable-tls": "1", "tls-cafile": str(self.dir / "ca.pem")} if tls else {}
         if password is not None:
             settings.update({"username": USER, "password": password})
+            settings.update({"sasl-mechanism": self.sasl} if self.sasl else {})
         return settings
 
     def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dsmsg.brokers._base import Broker, BrokerError, texts
+from dsmsg.brokers._identity import USER, Identity
 from dsmsg.brokers._maven import Artifact, find_java, maven_libs
 from dsmsg.brokers._probe import first_bytes
 from dsmsg.brokers._process import port_is_free
@@ -52,6 +53,13 @@ class PackagedBroker(Broker):
 
     def _set(self, name: str, value: object) -> None:
         self.config = texts(value)
+
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        """Returns the words that our own programs take; TLS is then on the port itself."""
+        lines = [] if password is None else [f"user={USER}:{password}"]
+        return lines + (
+            [] if identity is None else [f"cert={identity.cert}", f"key={identity.key}"]
+        )
 
     def _lines(self) -> list[str]:
         return [self._expand(line) for line in self.config]

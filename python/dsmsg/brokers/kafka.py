@@ -69,6 +69,7 @@ class KafkaBroker(Broker):
     set_help: ClassVar[str] = 'line of server.properties ("num.partitions=1")'
     can_tls: ClassVar[bool] = True
     can_password: ClassVar[bool] = True
+    sasl: ClassVar[str] = "PLAIN"
     start_timeout: ClassVar[float] = 180.0
     stop_timeout: ClassVar[float] = 15.0
     version: ClassVar[str] = KAFKA_VERSION
@@ -163,11 +164,6 @@ class KafkaBroker(Broker):
                 f'user_{USER}="{password}";',
             ]
         return lines
-
-    def client_settings(self, *, tls: bool = False, password: str | None = None) -> dict[str, str]:
-        """Returns the adaptor's options for a server with `guarded`."""
-        login = {} if password is None else {"sasl-mechanism": "PLAIN"}
-        return {**super().client_settings(tls=tls, password=password), **login}
 
     def _prepare(self) -> list[str]:
         java = find_java()

