@@ -95,8 +95,6 @@ class KfakeBroker(PackagedBroker):
 
     kind: ClassVar[str] = "kfake"
     can_tls: ClassVar[bool] = True
-    can_password: ClassVar[bool] = True
-    sasl: ClassVar[str] = "SCRAM-SHA-256"
     scheme: ClassVar[str] = "kafka"
     version: ClassVar[str] = "v0.0.0-20260918054303-01f206a7e32c"
     set_help: ClassVar[str] = "user=NAME:PASSWORD, cert=FILE, key=FILE"
