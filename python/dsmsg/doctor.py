@@ -115,18 +115,18 @@ def _about(path: Path) -> str:
     library = ""
     if "describe" in adaptor.extensions:
         about = adaptor.describe()
-        library = f", dsmsg {about['version']} on {about['library']}{_version(path)}"
+        library = f", dsmsg {about['version']} on {_loaded(path, about['library'])}"
     return f"{adaptor.protocol}, contract {adaptor.version}{library}: {path}"
 
 
-def _version(path: Path) -> str:
-    """The file of the client library that is loaded now, such as librdkafka.so.1."""
+def _loaded(path: Path, library: str) -> str:
+    """A client library with the file that is loaded for it: librdkafka (librdkafka.so.1)."""
     needed = subprocess.run(
         ["ldd", str(path)], capture_output=True, text=True, timeout=30, check=False
     ).stdout
-    names = "|".join(("rdkafka", "hiredis", "mosquitto", "rabbitmq", "zmq"))
-    found = re.search(rf"=> (\S*/lib(?:{names})\.so\S*)", needed)
-    return f" ({Path(found.group(1)).resolve().name})" if found else ""
+    name = re.escape(library.removeprefix("lib").removesuffix("-c"))  # rabbitmq-c is librabbitmq
+    found = re.search(rf"=> (\S*/lib{name}\.so\S*)", needed)
+    return f"{library} ({Path(found.group(1)).resolve().name})" if found else library
 
 
 def _elements() -> dict[str, Any]:

@@ -106,6 +106,19 @@ def test_steps_before_the_broker(run_dsmsg: Run) -> None:
     assert examined(run_dsmsg, "pigeon", "localhost;1")[1] == 10
 
 
+def test_missing_rights(run_dsmsg: Run, new_broker: Callable[[str], Broker], topic: str) -> None:
+    broker = new_broker("redis")
+    rights = {"reader": "+@all -xadd", "writer": "+@all -xread -xreadgroup"}
+    lines = [f"user {user} on >{PASSWORD} ~* &* {each}" for user, each in rights.items()]
+    broker.configure({"config": lines})
+    broker.start()
+    for user, step, expected in (("reader", "publish", 15), ("writer", "read back", 16)):
+        options = ("-o", f"username={user}", "-o", f"password={PASSWORD}", "--topic", topic)
+        checks, code = examined(run_dsmsg, broker.url, *options, timeout="5")
+        assert (code, checks[step]["ok"]) == (expected, False), checks
+        assert "NOPERM" in checks[step]["text"]
+
+
 def test_the_machine(run_dsmsg: Run) -> None:
     report = json.loads(run_dsmsg("doctor", "--json").stdout)
     checks = {check["name"]: check for check in report["checks"]}

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from dsmsg._cli._address import Server, servers
 from dsmsg._cli._where import Where
@@ -23,6 +23,9 @@ from dsmsg._cli.sub import connect_to_look
 from dsmsg._looking import settings_of
 from dsmsg._looking._base import dashed
 from dsmsg.doctor import check
+
+if TYPE_CHECKING:
+    from dsmsg.adaptor import Connection
 
 __all__ = ["Plan"]
 
@@ -49,6 +52,7 @@ class Plan:
         self._open = ExitStack()
         self._mark = f"dsmsg doctor {uuid.uuid4().hex}".encode()
         self._found = threading.Event()
+        self._reader: Optional[Connection] = None
         self._unread: Optional[Exception] = None
 
     def run(self, show: Optional[Show]) -> tuple[dict[str, Any], int]:
@@ -197,7 +201,7 @@ class Plan:
             return
         try:
             reader, plan = connect_to_look(self._where, [str(self._topic)])
-            self._open.enter_context(reader)
+            self._reader = self._open.enter_context(reader)
             reader.subscribe(plan.topics, receive)
         except (OSError, RuntimeError, ValueError) as error:
             self._unread = error
@@ -209,8 +213,10 @@ class Plan:
         if self._unread is not None:
             raise self._unread
         if not self._found.wait(self._timeout_s):
+            reason = self._reader.last_error() if self._reader and self._schemes else ""
             raise RuntimeError(
                 f"the message did not come back from {self._topic} within {self._timeout_s:g} s"
+                f"{reason and ': '}{reason}"
             )
         return f"the message came back from {self._topic}"
 

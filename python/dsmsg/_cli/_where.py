@@ -66,10 +66,6 @@ class Where:
         """Connects."""
         return self.load().connect(self.conn_str, self.config())
 
-    def __str__(self) -> str:
-        """The adaptor and its file, without the connection string: that may hold a password."""
-        return self.adaptor if self.file is None else f"{self.adaptor} ({self.file})"
-
 
 def _without_login(adaptor: str, options: Mapping[str, str]) -> dict[str, str]:
     """Moves a login to the environment, where our adaptors want it, for this process alone."""
