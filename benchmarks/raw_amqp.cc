@@ -72,7 +72,12 @@ class AmqpClient : public RawClient {
   /// Waits for one confirmation, then takes what has come with it.
   void Poll(std::chrono::microseconds time) override {
     amqp_maybe_release_buffers(connection_);
-    timeval wait{time.count() / 1'000'000, time.count() % 1'000'000};
+    // Its own wait knows milliseconds only.
+    if (amqp_frames_enqueued(connection_) == 0 && amqp_data_in_buffer(connection_) == 0 &&
+        !Readable(amqp_get_sockfd(connection_), time)) {
+      return;
+    }
+    const timeval wait{0, 0};
     for (;;) {
       amqp_frame_t frame;
       const int code = amqp_simple_wait_frame_noblock(connection_, &frame, &wait);
@@ -84,7 +89,6 @@ class AmqpClient : public RawClient {
       }
       const auto* ack = static_cast<const amqp_basic_ack_t*>(frame.payload.method.decoded);
       Confirm(ack->delivery_tag, ack->multiple != 0);
-      wait = {0, 0};
     }
   }
 

@@ -57,7 +57,7 @@ def cases_of(target: str) -> Iterator[Case]:
     yield _load("windowed", target, "--pattern windowed --rounds 2 --seconds 1.5")
     yield _load("sync", target, "--pattern sync --rounds 2 --seconds 1")
     yield _load("sync-1mb", target, "--pattern sync --rounds 2 --seconds 1 --bytes 1100000")
-    yield _load("paced", target, hosts)
+    yield _load("paced", target, f"{hosts},null")
     yield _load("bursts", target, f"{hosts} --burst 30")
     if target != "zmq":  # which has no server
         yield _load("tuned", target, "--rounds 3 --seconds 1.5 --server tuned")

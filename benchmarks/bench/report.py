@@ -11,7 +11,7 @@ from bench.run import Json
 
 __all__ = ["write_report"]
 
-_SIDES = ("raw", "adaptor", "host-a", "host-b")
+_SIDES = ("raw", "adaptor", "host-a", "host-b", "null")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

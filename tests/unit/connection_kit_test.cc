@@ -89,7 +89,7 @@ TEST_F(ServersTest, KnowsWhichHaveAnswered) {
   EXPECT_EQ(servers_.AnsweredBy("b:2", false), Answered::kNever);
 }
 
-TEST(SendWindow, OnceFullItTakesNothingUntilAQuarterIsFree) {
+TEST(SendWindow, OnceFullItTakesNothingUntilAQuarterOrABurstIsFree) {
   SendWindow window;
   window.Reset(8);
   EXPECT_TRUE(window.Takes(7));
@@ -105,6 +105,10 @@ TEST(SendWindow, OnceFullItTakesNothingUntilAQuarterIsFree) {
   EXPECT_TRUE(window.Takes(0));
   EXPECT_FALSE(window.Takes(1));
   EXPECT_TRUE(window.Reopens(0));
+  window.Reset(1000);
+  EXPECT_FALSE(window.Takes(1000));
+  EXPECT_FALSE(window.Reopens(937));
+  EXPECT_TRUE(window.Reopens(936)) << "a burst has room";
 }
 
 /// A TCP connection of which the test holds both ends.
