@@ -213,8 +213,8 @@ def _google(google: Json) -> Iterator[str]:
 def _failures(results: Sequence[Json]) -> Iterator[str]:
     for result in results:
         if "error" in result:
-            yield f"- FAILED: {result['target']}, {result['case']}, {result['condition']}: "
-            yield f"  {result['error']}"
+            where = f"{result['target']}, {result['case']}, {result['condition']}"
+            yield f"- FAILED: {where}: {result['error']}"
 
 
 def write_report(report: Json, plots: Sequence[Path]) -> str:
