@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "adaptor.h"
 #include "target.h"
 
 namespace dsmsg::bench {
@@ -21,6 +22,24 @@ namespace {
 constexpr std::chrono::seconds kArrival{10};
 using Counter = std::atomic<uint64_t>;
 static_assert(Counter::is_always_lock_free, "shared between processes");
+
+void Await(const Counter& received, uint64_t total) {
+  const auto deadline = Clock::now() + kArrival;
+  while (received.load() < total) {
+    if (Clock::now() > deadline) {
+      throw std::runtime_error(std::to_string(total - received.load()) +
+                               " messages did not arrive");
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+}
+
+std::string ZmqVersion() {
+  int major = 0, minor = 0, patch = 0;
+  zmq_version(&major, &minor, &patch);
+  return "libzmq " + std::to_string(major) + "." + std::to_string(minor) + "." +
+         std::to_string(patch);
+}
 
 /// The other side: receives (and answers), in a child process.
 class Peer {
@@ -42,16 +61,7 @@ class Peer {
   const std::string& endpoint() const { return helper_->text(); }
   pid_t pid() const { return helper_->pid(); }
 
-  void Wait(uint64_t total) const {
-    const auto deadline = Clock::now() + kArrival;
-    while (received_->load() < total) {
-      if (Clock::now() > deadline) {
-        throw std::runtime_error(std::to_string(total - received_->load()) +
-                                 " messages did not arrive");
-      }
-      std::this_thread::sleep_for(std::chrono::microseconds(100));
-    }
-  }
+  void Wait(uint64_t total) const { Await(*received_, total); }
 
  private:
   void Serve(int socket_type, const std::string& endpoint, int answer) {
@@ -103,6 +113,10 @@ class ZmqClient : public RawClient {
     if (wait.count() > 0) std::this_thread::sleep_for(wait);
   }
 
+ protected:
+  void* context() const { return context_; }
+  void* socket() const { return socket_; }
+
  private:
   void* const context_;
   void* const socket_;
@@ -115,12 +129,7 @@ class ZmqTarget : public Target {
       : name_(std::move(name)), type_(std::move(type)), endpoint_(std::move(endpoint)) {}
   std::string name() const override { return name_; }
   std::string adaptor() const override { return "zmq"; }
-  std::string client() const override {
-    int major = 0, minor = 0, patch = 0;
-    zmq_version(&major, &minor, &patch);
-    return "libzmq " + std::to_string(major) + "." + std::to_string(minor) + "." +
-           std::to_string(patch);
-  }
+  std::string client() const override { return ZmqVersion(); }
   std::string terms() const override {
     return asks() ? "REQ to REP, one at a time" : "PUSH to PULL, high-water mark 1000";
   }
@@ -153,7 +162,71 @@ class ZmqTarget : public Target {
   std::unique_ptr<Helper> proxy_;
 };
 
+constexpr char kInproc[] = "inproc://dsmsg-bench";
+
+/// A PULL socket of this process, with a thread that counts what it receives.
+class InprocClient : public ZmqClient {
+ public:
+  explicit InprocClient(Counter* received) : ZmqClient(kInproc, ZMQ_PUSH) {
+    receiver_ = zmq_socket(context(), ZMQ_PULL);
+    if (zmq_bind(receiver_, kInproc) != 0) throw std::runtime_error("zmq_bind failed");
+    thread_ = std::thread([this, received] {
+      zmq_msg_t message;
+      zmq_msg_init(&message);
+      while (zmq_msg_recv(&message, receiver_, 0) > 1) received->fetch_add(1);
+      zmq_msg_close(&message);
+    });
+  }
+  ~InprocClient() override {
+    const std::string end = "e";  // of one byte, as no payload is
+    zmq_send(socket(), end.data(), end.size(), 0);
+    thread_.join();
+    zmq_close(receiver_);
+  }
+
+ private:
+  void* receiver_ = nullptr;
+  std::thread thread_;
+};
+
+/// Both ends in one process: sockets of one context, two handles of the adaptor.
+class InprocTarget : public Target {
+ public:
+  ~InprocTarget() override {
+    if (receiver_.ok()) receiver_.Disconnect();
+  }
+  std::string name() const override { return "zmq-inproc"; }
+  std::string adaptor() const override { return "zmq"; }
+  std::string client() const override { return ZmqVersion(); }
+  std::string terms() const override { return "PUSH to PULL in one process, received there too"; }
+  std::vector<std::string> config() const override { return {"socket_type=PUSH"}; }
+  std::string connection() const override { return std::string("zmq://") + kInproc; }
+  pid_t server() const override { return 0; }
+
+  void Start(const Setup&) override {
+    adaptor_ = conformance::Adaptor::Load(LibraryOf(*this));
+    const ConfigFile config({"socket_type=NONE", "subscribe_socket_type=PULL"});
+    receiver_ = conformance::Link::Open(*adaptor_, connection(), config.path());
+    const auto count = [](NvDsMsgApiErrorType, void*, int, char*, void* counter) {
+      static_cast<Counter*>(counter)->fetch_add(1, std::memory_order_relaxed);
+    };
+    if (!receiver_.ok() || receiver_.Subscribe({kTopic}, count, &received_) != NVDS_MSGAPI_OK) {
+      throw std::runtime_error("the adaptor does not receive (its log says why)");
+    }
+  }
+  std::unique_ptr<RawClient> Connect() override {
+    return std::make_unique<InprocClient>(&received_);
+  }
+  void WaitReceived(uint64_t total) override { Await(received_, total); }
+
+ private:
+  std::unique_ptr<conformance::Adaptor> adaptor_;
+  conformance::Link receiver_;
+  Counter received_{0};
+};
+
 [[maybe_unused]] const bool registered =
+    RegisterTarget(std::make_unique<InprocTarget>()) &&
     RegisterTarget(std::make_unique<ZmqTarget>("zmq", "PUSH", "tcp://127.0.0.1:*")) &&
     RegisterTarget(std::make_unique<ZmqTarget>("zmq-ipc", "PUSH", "ipc:///tmp/dsmsg-bench")) &&
     RegisterTarget(std::make_unique<ZmqTarget>("zmq-req", "REQ", "tcp://127.0.0.1:*"));

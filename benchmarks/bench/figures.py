@@ -139,6 +139,7 @@ TARGETS = (
     _throughput("redis", 1.1),
     _throughput("zmq", 0.95),
     _throughput("zmq-ipc", 0.95),
+    _throughput("zmq-inproc", 0.95),
     *(
         Goal(
             f"{target}, host A at 900/s: CPU of a message",
