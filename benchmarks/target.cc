@@ -32,6 +32,24 @@ std::vector<Target*>& Sorted() {
   return targets;
 }
 
+// The full form of a message, in parts; what follows it are objects as in the minimal form.
+constexpr size_t kFullSize = 960;
+constexpr char kFullBegin[] =
+    R"({"mdsversion":"1.0","@timestamp":"2026-01-02T03:04:05.678Z","place":{"id":"1","name":"HWY_20",)"
+    R"("type":"intersection","location":{"lat":30.32,"lon":-40.55,"alt":100.0},"aisle":{"id":"walsh",)"
+    R"("name":"lane1","level":"P2","coordinate":{"x":1.0,"y":2.0,"z":3.0}}},"messageid":"44ad-)";
+constexpr char kFullSensor[] =
+    R"(","type":"Camera","description":"Entrance of the garage","location":{"lat":45.29,"lon":-75.83,)"
+    R"("alt":48.15},"coordinate":{"x":5.2,"y":10.1,"z":11.2}},"analyticsModule":{"id":"XYZ",)"
+    R"("description":"Vehicle detection and licence plates","source":"OpenALR","version":"1.0"},)"
+    R"("object":{"id":")";
+constexpr char kFullObject[] =
+    R"(","speed":0.0,"direction":0.0,"orientation":0.0,"vehicle":{"type":"sedan","make":"Bugatti",)"
+    R"("model":"M","color":"blue","licenseState":"CA","license":"XX1234","confidence":0.9},)"
+    R"("bbox":{"topleftx":)";
+constexpr char kFullEnd[] =
+    R"(.0}},"event":{"id":"8b-20","type":"moving"},"videoPath":"","objects":[)";
+
 }  // namespace
 
 const std::vector<Target*>& Targets() { return Sorted(); }
@@ -157,14 +175,21 @@ void BrokerTarget::Start(const Setup& setup) {
 }
 
 std::string Payload(size_t number, size_t size, const std::string& camera) {
-  std::string text = R"({"version":"4.0","id":")" + std::to_string(number) + R"(","sensorId":")" +
-                     camera + R"(","sensor":{"id":")" + camera + R"("},"objects":[)";
   std::minstd_rand random(static_cast<unsigned>(number) + 1);
-  bool first = true;
-  while (text.size() + 40 < size) {
-    text += first ? "\"" : ",\"";
-    first = false;
-    for (int i = 0; i < 5; ++i) text += std::to_string(random() % 19200 / 10) + "|";
+  const std::string id = std::to_string(number);
+  const auto coordinate = [&random] { return std::to_string(random() % 19200 / 10); };
+  std::string text;
+  if (size < kFullSize) {
+    text = R"({"version":"4.0","id":")" + id + R"(","sensorId":")" + camera +
+           R"(","sensor":{"id":")" + camera + R"("},"objects":[)";
+  } else {
+    text = kFullBegin + id + R"(","sensor":{"id":")" + camera + kFullSensor + id + kFullObject +
+           coordinate() + R"(.0,"toplefty":)" + coordinate() + R"(.0,"bottomrightx":)" +
+           coordinate() + R"(.0,"bottomrighty":)" + coordinate() + kFullEnd;
+  }
+  for (const char* comma = ""; text.size() + 40 < size; comma = ",") {
+    text += std::string(comma) + "\"";
+    for (int i = 0; i < 5; ++i) text += coordinate() + "|";
     text += "Person\"";
   }
   return text + "]}";

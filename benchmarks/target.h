@@ -149,7 +149,7 @@ double CpuSeconds(pid_t process);
 /// Waits until there is something to read; false: not within this time.
 bool Readable(int fd, std::chrono::microseconds wait);
 /// A detection message of about `size` bytes, different for each `number`, with `camera` as the
-/// sensor's id. Compresses as such messages do.
+/// sensor's id: of the full form where it has room. Compresses as such messages do.
 std::string Payload(size_t number, size_t size, const std::string& camera);
 
 }  // namespace dsmsg::bench
