@@ -36,7 +36,7 @@ void Run(Target& target, size_t messages) {
   if (!link.ok()) throw std::runtime_error("the adaptor does not connect (its log says why)");
   Counters counters;
   std::string topic = kTopic;
-  const std::string payload = Payload(1, 1000, "camera-1");
+  const std::string payload = Payload(1, 950, "camera-1");  // the minimal form
   for (size_t sent = 0; sent < messages;) {
     for (size_t i = 0; i < kBurst; ++i, ++sent) {
       if (link.SendAsync(topic.data(), payload, OnSent, &counters) != NVDS_MSGAPI_OK) {

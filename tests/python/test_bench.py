@@ -79,8 +79,10 @@ def test_latencies_growth_and_frames_are_shown() -> None:
 
 
 def test_every_target_is_measured_by_a_case() -> None:
-    cases = {(case.target, case.name, case.condition)
-             for target in (*BROKERS, "zmq-ipc", "zmq-inproc") for case in cases_of(target)}  # fmt: skip
+    targets = (*BROKERS, "zmq-ipc", "zmq-inproc")
+    cases = {
+        (case.target, case.name, case.condition) for target in targets for case in cases_of(target)
+    }
     assert {(goal.target, goal.case, goal.condition) for goal in TARGETS} <= cases
 
 
