@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "msgconv/deepstream_memory.h"
+#include "msgconv/model_parts.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -13,6 +14,7 @@ using ds::Address;
 using ds::At;
 
 constexpr uint32_t kMostFeatures = 1 << 16;  // more cannot be meant
+constexpr size_t kFilter = 64;               // embedding_filter, of DeepStream's element
 
 bool AddFeatures(Address features, Frame* frame, Box3d* box) {
   const auto* values = At<const float*>(features, ds::box3d::kFeatureValues);
@@ -45,7 +47,8 @@ bool ReadBox3d(const void* from, std::deque<std::string>* names, Frame* frame, O
   object->attribute_count =
       static_cast<uint32_t>(frame->attributes.size()) - object->first_attribute;
   const auto features = At<Address>(data, ds::box3d::kFeatures);
-  if (ds::Plausible(features) && !AddFeatures(features, frame, &box)) return false;
+  const bool wanted = ds::Plausible(features) && IsNamed(ds::TextAt(data, kFilter), object->label);
+  if (wanted && !AddFeatures(features, frame, &box)) return false;
   object->box3d = {static_cast<uint32_t>(frame->boxes3d.size()), 1};
   frame->boxes3d.push_back(box);
   return true;

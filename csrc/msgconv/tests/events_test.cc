@@ -307,7 +307,7 @@ TEST(EventReader, AnObjectInSpace) {
   static_assert(sizeof(Box) == 96);
   const float values[] = {0.5F, 1};
   const Features features = {values, 2};
-  const Box box = {{1, 2, 3}, 0.5F, "Forklift", nullptr, 0.75F, 12, &features, "F-9"};
+  Box box = {{1, 2, 3}, 0.5F, "Forklift", nullptr, 0.75F, 12, &features, "F-9"};
   std::vector<char> room(kEventBytes);
   auto* const meta = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
   meta->objType = static_cast<NvDsObjectType>(9);
@@ -325,6 +325,11 @@ TEST(EventReader, AnObjectInSpace) {
   ASSERT_EQ(object.box3d.count, 1U);
   EXPECT_EQ(frame.boxes3d[0].values[2], 3);
   EXPECT_EQ(frame.boxes3d[0].embedding.count, 2U);
+  // DeepStream's element tells its library the property embedding-filter like this.
+  for (const auto& [filter, count] : {std::pair("Person", 0U), std::pair("Person, Forklift", 2U)}) {
+    box.filter = filter;
+    EXPECT_EQ(ReadOne(meta, &reader).boxes3d.at(0).embedding.count, count) << filter;
+  }
   EXPECT_EQ(reader.TakeNote(), "");
 }
 
