@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gst/app/gstappsrc.h>
 
+#include <map>
+
 #include "conv_support.h"
 #include "nvidia.h"
 #include "sink_harness.h"
@@ -220,6 +222,25 @@ TEST(NvidiaPayloads, BranchesOfATeeSendTheirOwn) {
   });
   EXPECT_EQ(minimal, 2 * kBuffers);
   EXPECT_EQ(full, 4 * kBuffers);
+}
+
+TEST(NvidiaPayloads, AConverterBeforeATeeFeedsEverySink) {
+  Fake fake;
+  const std::string sink = " ! dsmsgbroker conn-str=h;1 " + fake.proto_lib() + " topic=";
+  Pipeline pipeline("appsrc name=src format=time caps=" + std::string(kVideo) + " ! dsmsgconv " +
+                    kMinimal + " ! queue ! tee name=t t. ! queue" + sink + "one t. ! queue" + sink +
+                    "two");
+  pipeline.Set(GST_STATE_PLAYING);
+  GstAppSrc* source = GST_APP_SRC(pipeline.Get("src"));
+  constexpr size_t kBuffers = 20;
+  for (size_t i = 0; i < kBuffers; ++i) gst_app_src_push_buffer(source, TwoCameras());
+  gst_app_src_end_of_stream(source);
+  ASSERT_TRUE(pipeline.WaitEos());
+  std::map<std::string, size_t> sent;
+  fake.With([&](fake::State& state) {
+    for (const auto& message : state.messages) ++sent[message.topic];
+  });
+  EXPECT_EQ(sent, (std::map<std::string, size_t>{{"one", 2 * kBuffers}, {"two", 2 * kBuffers}}));
 }
 
 }  // namespace
