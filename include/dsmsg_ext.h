@@ -87,6 +87,90 @@ NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char* connection_
 NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr, const DsmsgMessage* message,
                                        nvds_msgapi_send_cb_t send_callback, void* user_ptr);
 
+/** One key and value of a received message's headers. A NUL follows the value in memory, and it may
+ * contain others. */
+typedef struct {
+  const char* name; /**< NUL-terminated */
+  const uint8_t* value;
+  size_t value_len;
+} DsmsgReceivedHeader;
+
+/** A received message, valid during the callback. What a protocol does not have is absent: NULL,
+ * "" or -1, as said. Fields may be added at the end: read none beyond @c size. */
+typedef struct {
+  size_t size;       /**< bytes of this structure that the adaptor filled in */
+  const char* topic; /**< that it was sent to */
+  const uint8_t* payload;
+  size_t payload_len; /**< bytes, may be 0 */
+  const uint8_t* key; /**< NULL: none */
+  size_t key_len;
+  const DsmsgReceivedHeader* headers; /**< in the order sent; a name may come twice */
+  size_t num_headers;
+  int64_t timestamp_ms; /**< milliseconds since the epoch, the sender's or the broker's; -1: none */
+  int64_t offset;       /**< Kafka: offset in its partition; -1: none */
+  int32_t partition;    /**< Kafka: -1: none */
+  int32_t redelivered;  /**< 1: the broker says that it delivered it before (AMQP, Redis groups) */
+  const char* id;       /**< Redis: entry id, AMQP: message-id; "": none */
+  uint64_t ack;         /**< with DSMSG_MANUAL_ACK: for dsmsg_ack(); else 0 */
+} DsmsgReceived;
+
+/** Receives messages: threads and rules of nvds_msgapi_subscribe_request_cb_t. */
+typedef void (*DsmsgMessageCallback)(const DsmsgReceived* message, void* user_ctx);
+
+/** Messages are acknowledged with dsmsg_ack(), not when their callback returns. */
+#define DSMSG_MANUAL_ACK 1u
+
+/**
+ * nvds_msgapi_subscribe() with everything that the broker says about a message. It replaces a
+ * subscription made with either function, as a transaction.
+ *
+ * With DSMSG_MANUAL_ACK a message stays unacknowledged until dsmsg_ack(), in any order, from any
+ * thread. At most 1000 messages are received and not acknowledged; then no more come. What was not
+ * acknowledged when the connection ends, the broker delivers again:
+ * - Kafka commits offsets, so a message counts once all before it in its partition are
+ * acknowledged;
+ * - Redis (streams with a group): XACK for each; lists and channels have no acknowledgement;
+ * - AMQP: basic.ack for each; `prefetch` may end the flow before the 1000 do;
+ * - MQTT: PUBACK, in the order received, as the protocol wants it; with clean-session=1 or QoS 0
+ * the server keeps nothing, and it is acknowledged when it is received;
+ * - ZeroMQ: REP replies at that moment; the others have no acknowledgement.
+ *
+ * @param flags 0 or DSMSG_MANUAL_ACK
+ */
+NvDsMsgApiErrorType dsmsg_subscribe_message(NvDsMsgApiHandle h_ptr, const char* const* topics,
+                                            int num_topics, DsmsgMessageCallback callback,
+                                            unsigned flags, void* user_ctx);
+
+/**
+ * Acknowledges one message of a subscription with DSMSG_MANUAL_ACK. Does not wait. After a
+ * reconnect, acknowledgements of earlier messages do nothing: the broker delivers those again.
+ * @param ack DsmsgReceived::ack
+ * @return ERR if no unacknowledged message has this number (it was acknowledged already)
+ */
+NvDsMsgApiErrorType dsmsg_ack(NvDsMsgApiHandle h_ptr, uint64_t ack);
+
+/**
+ * Receives the log lines of this adaptor, at the level that `log-level` or DSMSG_LOG lets through.
+ * On any thread, also on those that have heartbeats to send: it must not wait, and must not call
+ * the adaptor. @p text begins with the protocol's name and is valid during the call.
+ */
+typedef void (*DsmsgLogCallback)(int level, const char* text);
+
+/**
+ * Has log lines of all connections of this adaptor go to @p callback, and no longer to DeepStream's
+ * log or to stderr; NULL: as before. Levels: 0 error, 1 warning, 2 information, 3 debugging. A call
+ * may still be running when this returns, so what the callback uses must last.
+ */
+void dsmsg_set_log_callback(DsmsgLogCallback callback);
+
+/**
+ * The kind of what dsmsg_last_error() tells, for hosts that react to it: "unavailable", "timeout",
+ * "auth" (login), "tls", "unknown-topic", "too-large", "rejected", "invalid-argument" (a setting or
+ * an argument), "not-supported", "cancelled" (the connection ends), "would-block" (the queue is
+ * full), "internal"; "" without an error. Never NULL; constant text.
+ */
+const char* dsmsg_last_error_kind(NvDsMsgApiHandle h_ptr);
+
 /**
  * Says whether messages sent with @p topic (NULL or empty: none) have somewhere to go: with ERR
  * every such message would be refused, because neither the connection string nor the configuration

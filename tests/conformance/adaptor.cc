@@ -91,6 +91,9 @@ std::unique_ptr<Adaptor> Adaptor::Load(const std::string& path) {
   Find(library, "dsmsg_reload", f.reload);
   Find(library, "dsmsg_send_message", f.send_message);
   Find(library, "dsmsg_check_topic", f.check_topic);
+  Find(library, "dsmsg_subscribe_message", f.subscribe_message);
+  Find(library, "dsmsg_ack", f.ack);
+  Find(library, "dsmsg_last_error_kind", f.last_error_kind);
   return adaptor;
 }
 

@@ -50,6 +50,9 @@ struct AdaptorFunctions {
   decltype(&dsmsg_reload) reload = nullptr;
   decltype(&dsmsg_send_message) send_message = nullptr;
   decltype(&dsmsg_check_topic) check_topic = nullptr;
+  decltype(&dsmsg_subscribe_message) subscribe_message = nullptr;
+  decltype(&dsmsg_ack) ack = nullptr;
+  decltype(&dsmsg_last_error_kind) last_error_kind = nullptr;
 };
 
 class Adaptor {

@@ -100,6 +100,12 @@ class Quirks {
   virtual bool duplicates_possible() const = 0;  // after a lost link
   virtual bool has_keys() const = 0;             // the broker keeps the key: sensor.id by default
   virtual bool has_unknown_topic() const { return false; }
+  /// What a received message has beside topic and payload: "key headers timestamp partition id".
+  virtual std::string received_fields() const { return ""; }
+  /// With ConsumerConfig, what was not acknowledged comes again on the next connection...
+  virtual bool redelivers() const { return true; }
+  /// ... marked as such.
+  virtual bool marks_redelivered() const { return false; }
   virtual size_t largest_payload() const = 0;  // with the default options of adaptor and broker
 
   // Refusals: for good (completed with ERR) and for a time (retried until it ends).

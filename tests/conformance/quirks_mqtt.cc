@@ -253,6 +253,7 @@ class MqttQuirks : public Quirks {
   }
 
   Lines LowLatencyConfig() const override { return {"linger=0"}; }
+  std::string received_fields() const override { return "headers"; }
   Lines ConsumerConfig(const std::string& unique) const override {
     return {"client-id=consumer-" + unique, "clean-session=0"};
   }

@@ -114,6 +114,8 @@ class RedisQuirks : public Quirks {
   // The default trims a stream to its last 10,000 entries, of which a reader could not tell that
   // they arrived.
   Lines BaseConfig() const override { return {"streamsize=0"}; }
+  std::string received_fields() const override { return "key headers timestamp id"; }
+  bool marks_redelivered() const override { return true; }
   Lines ConsumerConfig(const std::string& unique) const override {
     return {"consumergroup=group-" + unique, "consumername=one"};
   }

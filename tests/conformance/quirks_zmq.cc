@@ -108,6 +108,7 @@ class ZmqQuirks : public Quirks {
     return {"socket_type=REQ", "topic_frame=1", "queue_size=100000"};
   }
   Lines LowLatencyConfig() const override { return {"submit-linger=0"}; }
+  bool redelivers() const override { return false; }
   Lines ConsumerConfig(const std::string&) const override {
     return {"subscribe_address=ipc://@dsmsg-zmq-" + std::to_string(publisher_port_) + "-publish"};
   }

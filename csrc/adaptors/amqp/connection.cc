@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "adaptors/amqp/errors.h"
 #include "core/net/hints.h"
@@ -14,6 +15,57 @@ namespace {
 // How much of a message's body is reserved because the broker announced it; the rest is reserved as
 // it comes.
 constexpr uint64_t kReserve = uint64_t{1} << 20;
+
+/// A header's value as text; nothing for tables, arrays and the like.
+std::optional<std::string> TextOf(const amqp_field_value_t& field) {
+  switch (field.kind) {
+    case AMQP_FIELD_KIND_UTF8:
+    case AMQP_FIELD_KIND_BYTES:
+      return std::string(ToView(field.value.bytes));
+    case AMQP_FIELD_KIND_BOOLEAN:
+      return field.value.boolean != 0 ? "true" : "false";
+    case AMQP_FIELD_KIND_I8:
+      return std::to_string(field.value.i8);
+    case AMQP_FIELD_KIND_U8:
+      return std::to_string(field.value.u8);
+    case AMQP_FIELD_KIND_I16:
+      return std::to_string(field.value.i16);
+    case AMQP_FIELD_KIND_U16:
+      return std::to_string(field.value.u16);
+    case AMQP_FIELD_KIND_I32:
+      return std::to_string(field.value.i32);
+    case AMQP_FIELD_KIND_U32:
+      return std::to_string(field.value.u32);
+    case AMQP_FIELD_KIND_I64:
+      return std::to_string(field.value.i64);
+    case AMQP_FIELD_KIND_U64:
+    case AMQP_FIELD_KIND_TIMESTAMP:
+      return std::to_string(field.value.u64);
+    case AMQP_FIELD_KIND_F32:
+      return std::to_string(field.value.f32);
+    case AMQP_FIELD_KIND_F64:
+      return std::to_string(field.value.f64);
+    default:
+      return std::nullopt;
+  }
+}
+
+// Decoded properties live until the next frame, so they are copied. Seconds, as AMQP says; a sender
+// that wrote milliseconds is recognised by a year beyond 5000.
+void TakeProperties(const amqp_basic_properties_t& properties, AmqpEvent* event) {
+  constexpr uint64_t kSecondsEnd = 100'000'000'000;
+  if ((properties._flags & AMQP_BASIC_TIMESTAMP_FLAG) != 0) {
+    const uint64_t time = properties.timestamp;
+    event->timestamp_ms = static_cast<int64_t>(time < kSecondsEnd ? time * 1000 : time);
+  }
+  if ((properties._flags & AMQP_BASIC_HEADERS_FLAG) == 0) return;
+  for (int i = 0; i < properties.headers.num_entries; ++i) {
+    const amqp_table_entry_t& entry = properties.headers.entries[i];
+    if (auto text = TextOf(entry.value)) {
+      event->headers.emplace_back(ToView(entry.key), *std::move(text));
+    }
+  }
+}
 
 }  // namespace
 
@@ -231,6 +283,7 @@ bool AmqpConnection::OnContent(const AmqpFrame& frame, AmqpEvent* event) {
       const auto* deliver = static_cast<const amqp_basic_deliver_t*>(frame.method);
       content_.delivery_tag = deliver->delivery_tag;
       content_.routing_key = ToView(deliver->routing_key);
+      content_.redelivered = deliver->redelivered != 0;
     } else if (frame.id == AMQP_BASIC_RETURN_METHOD) {
       const auto* returned = static_cast<const amqp_basic_return_t*>(frame.method);
       content_.reply_code = returned->reply_code;
@@ -250,6 +303,7 @@ bool AmqpConnection::OnContent(const AmqpFrame& frame, AmqpEvent* event) {
     if ((frame.properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0) {
       content_.message_id = ToView(frame.properties->message_id);
     }
+    if (keep) TakeProperties(*frame.properties, &content_);
     if (keep) content_.body.reserve(std::min(body_left_, kReserve));
   } else if (has_header_) {
     if (keep) content_.body.append(frame.body);

@@ -11,6 +11,8 @@
 
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "adaptors/amqp/frames.h"
 #include "adaptors/amqp/settings.h"
@@ -32,6 +34,10 @@ struct AmqpEvent {
   uint64_t delivery_tag = 0;
   uint16_t reply_code = 0;
   std::string reply_text, routing_key, message_id, body;
+  // basic.deliver:
+  bool redelivered = false;
+  int64_t timestamp_ms = -1;                                 // -1: none
+  std::vector<std::pair<std::string, std::string>> headers;  // those with a text or a number
 };
 
 class AmqpConnection {

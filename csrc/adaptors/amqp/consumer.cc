@@ -32,6 +32,7 @@ void AmqpConsumer::Reset() {
   bound_.clear();
   kept_.clear();
   settled_.clear();
+  delivered_.clear();
   if (!named()) left_.clear();  // its queue has gone
   consuming_ = false;
   pending_.clear();
@@ -236,6 +237,17 @@ void AmqpConsumer::TakeMessage(AmqpEvent& event) {
   InMessage message;
   message.topic = std::move(event.routing_key);
   message.payload = std::move(event.body);
+  message.id = std::move(event.message_id);
+  message.timestamp_ms = event.timestamp_ms;
+  message.redelivered = event.redelivered;
+  for (auto& [name, value] : event.headers) {
+    if (name == "key") {  // where the sending half writes it
+      message.key = value;
+      message.has_key = true;
+    } else {
+      message.headers.emplace_back(std::move(name), std::move(value));
+    }
+  }
   pending_.push_back({std::move(message), event.delivery_tag});
 }
 
@@ -250,23 +262,39 @@ void AmqpConsumer::DeliverPending() {
       pending_.clear();
       return;
     }
+    delivered_.push_back(next.tag);
     pending_.pop_front();
   }
 }
 
+// Messages of an earlier connection are delivered again, under new numbers.
+bool AmqpConsumer::TakeDelivered(AckToken token) {
+  if (token >> kGenerationShift != (generation_ & (~uint64_t{0} >> kGenerationShift))) return false;
+  const auto found = std::lower_bound(delivered_.begin(), delivered_.end(), token & kTagMask);
+  if (found == delivered_.end() || *found != (token & kTagMask)) return false;
+  delivered_.erase(found);
+  return true;
+}
+
 void AmqpConsumer::Ack(AckToken token) noexcept {
-  // Messages of an earlier connection are delivered again, under new numbers.
-  if (token >> kGenerationShift != (generation_ & (~uint64_t{0} >> kGenerationShift))) return;
-  ack_due_ = std::max(ack_due_, token & kTagMask);
+  const uint64_t tag = token & kTagMask;
+  if (!TakeDelivered(token)) return;
+  if (delivered_.empty() || delivered_.front() > tag) {
+    ack_due_ = std::max(ack_due_, tag);  // all up to here are done
+    return;
+  }
+  // Out of order, by a host that acknowledges by itself.
+  settled_.insert(tag);
+  amqp_basic_ack_t ack{};
+  ack.delivery_tag = tag;
+  (void)connection_.Send(AMQP_BASIC_ACK_METHOD, &ack);
 }
 
 void AmqpConsumer::Release(AckToken token) noexcept {
-  if (token >> kGenerationShift != (generation_ & (~uint64_t{0} >> kGenerationShift))) return;
-  TurnAway(token & kTagMask);
+  if (TakeDelivered(token)) TurnAway(token & kTagMask);
 }
 
-// The host's callback gets one message after the other, so everything up to the last one is done,
-// except for what was rejected.
+// Everything up to ack_due_ is done, except for what was rejected or answered by itself.
 void AmqpConsumer::SendAcks() {
   if (ack_due_ <= acked_) return;
   amqp_basic_ack_t ack{};

@@ -73,6 +73,8 @@ class AmqpConsumer {
   std::string QueueName() const;
   void TakeMessage(AmqpEvent& event);
   void DeliverPending();
+  /// Whether it was delivered over this connection and not settled; now it is.
+  bool TakeDelivered(AckToken token);
   void SendAcks();
   Status ReadEvents(bool* got);
   Status OnEvent(AmqpEvent& event);
@@ -84,8 +86,9 @@ class AmqpConsumer {
   Topics bound_;
   Topics
       left_;  // unsubscribed, or perhaps bound without being subscribed to: their messages may come
-  std::set<uint64_t> kept_;     // tags of such messages, unacknowledged
-  std::set<uint64_t> settled_;  // tags above acked_ that were answered one by one
+  std::set<uint64_t> kept_;         // tags of such messages, unacknowledged
+  std::set<uint64_t> settled_;      // tags above acked_ that were answered one by one
+  std::deque<uint64_t> delivered_;  // to the core and not settled: tags, ascending
   bool consuming_ = false;
   std::deque<Pending> pending_;       // messages waiting for room in the core
   uint64_t acked_ = 0, ack_due_ = 0;  // all up to these are acknowledged, are to be

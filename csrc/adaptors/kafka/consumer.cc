@@ -20,6 +20,30 @@ ListPtr NewList(size_t size) {
   return ListPtr(rd_kafka_topic_partition_list_new(static_cast<int>(size)));
 }
 
+InMessage MessageOf(const rd_kafka_message_t& message) {
+  InMessage in;
+  if (message.payload != nullptr) {
+    in.payload.assign(static_cast<const char*>(message.payload), message.len);
+  }
+  in.has_key = message.key != nullptr;
+  if (in.has_key) in.key.assign(static_cast<const char*>(message.key), message.key_len);
+  in.partition = message.partition;
+  in.offset = message.offset;
+  in.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);  // -1: none
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return in;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  for (size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+       ++i) {
+    in.headers.emplace_back(
+        name, std::string(static_cast<const char*>(value), value == nullptr ? 0 : size));
+  }
+  return in;
+}
+
 }  // namespace
 
 bool Matches(const std::string& filter, const std::string& topic) {
@@ -70,11 +94,8 @@ void KafkaConsumer::OnFetch(rd_kafka_event_t* event) {
     const char* topic = rd_kafka_topic_name(message->rkt);
     const uint32_t partition = PartitionIndex(topic, message->partition);
     if (!partitions_[partition].wanted) continue;
-    InMessage in;
+    InMessage in = MessageOf(*message);
     in.topic = topic;
-    if (message->payload != nullptr) {
-      in.payload.assign(static_cast<const char*>(message->payload), message->len);
-    }
     const AckToken token = next_token();
     pending_.push_back({partition, false, false, message->offset});
     Offer(std::move(in), token);

@@ -236,12 +236,13 @@ void MqttConnection::SetCallbacks() {
         self->silence_.Heard();
         self->events_.OnPublished(mid, reason, reason < 128 ? std::string() : ServersWords(list));
       });
-  mosquitto_message_callback_set(object,
-                                 [](mosquitto*, void* user, const mosquitto_message* message) {
-                                   auto* self = static_cast<MqttConnection*>(user);
-                                   self->silence_.Heard();
-                                   self->events_.OnMessage(*message);
-                                 });
+  mosquitto_message_v5_callback_set(
+      object,
+      [](mosquitto*, void* user, const mosquitto_message* message, const mosquitto_property* list) {
+        auto* self = static_cast<MqttConnection*>(user);
+        self->silence_.Heard();
+        self->events_.OnMessage(*message, list);
+      });
   mosquitto_subscribe_callback_set(
       object, [](mosquitto*, void* user, int mid, int count, const int* granted) {
         auto* self = static_cast<MqttConnection*>(user);

@@ -28,7 +28,9 @@ class MqttEvents {
   /// PUBACK, PUBCOMP, a refusing PUBREC (with the server's text), or, for QoS 0, written out. May
   /// be called from inside mosquitto_publish.
   virtual void OnPublished(int mid, int reason, const std::string& words) = 0;
-  virtual void OnMessage(const mosquitto_message& message) = 0;
+  /// `properties` of MQTT 5, else null.
+  virtual void OnMessage(const mosquitto_message& message,
+                         const mosquitto_property* properties) = 0;
   virtual void OnSubscribed(int mid, std::span<const int> granted) = 0;
   virtual void OnUnsubscribed(int mid) = 0;
 

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <iterator>
+#include <utility>
 
 #include "adaptors/mqtt/errors.h"
 #include "core/base/time.h"
@@ -32,10 +34,25 @@ std::vector<std::string> Difference(const std::set<std::string>& a,
   return only_a;
 }
 
+std::vector<std::pair<std::string, std::string>> UserProperties(const mosquitto_property* list) {
+  std::vector<std::pair<std::string, std::string>> all;
+  char *name = nullptr, *value = nullptr;
+  bool skip = false;  // the one found last
+  while ((list = mosquitto_property_read_string_pair(list, MQTT_PROP_USER_PROPERTY, &name, &value,
+                                                     skip)) != nullptr) {
+    all.emplace_back(name, value);
+    std::free(name);
+    std::free(value);
+    skip = true;
+  }
+  return all;
+}
+
 }  // namespace
 
 void MqttConsumer::BeginOpen() {
   opening_ = strangers_ = true;
+  owed_.clear();
   pending_before_ = pending_.size();
   early_before_ = early_.size();
 }
@@ -73,7 +90,14 @@ size_t MqttConsumer::UnsavedPending() const {
 }
 
 void MqttConsumer::Ack(AckToken token) {
-  if (token != 0) connection_.Acknowledge(static_cast<int>(token));
+  const auto owed = std::find_if(owed_.begin(), owed_.end(), [token](const Owed& each) {
+    return each.mid == static_cast<int>(token) && !each.handled;
+  });
+  if (owed == owed_.end()) return;
+  owed->handled = true;
+  for (; !owed_.empty() && owed_.front().handled; owed_.pop_front()) {
+    connection_.Acknowledge(owed_.front().mid);
+  }
 }
 
 Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline deadline,
@@ -243,10 +267,14 @@ bool MqttConsumer::Wanted(const char* topic) const {
                      [topic](const std::string& filter) { return Matches(filter, topic); });
 }
 
-void MqttConsumer::OnMessage(const mosquitto_message& message) {
+void MqttConsumer::OnMessage(const mosquitto_message& message,
+                             const mosquitto_property* properties) {
   Received received;
   received.qos = message.qos;
-  if (message.qos == 1) received.mid = message.mid;
+  if (message.qos == 1) {
+    received.mid = message.mid;
+    owed_.push_back({message.mid, false});
+  }
   if (called_ && strangers_ && !Wanted(message.topic)) {
     Ack(static_cast<AckToken>(received.mid));
     return;
@@ -254,6 +282,7 @@ void MqttConsumer::OnMessage(const mosquitto_message& message) {
   received.message.topic = message.topic;
   received.message.payload.assign(static_cast<const char*>(message.payload),
                                   static_cast<size_t>(message.payloadlen));
+  received.message.headers = UserProperties(properties);
   if (called_) {
     Deliver(std::move(received));
   } else {

@@ -38,11 +38,12 @@ class MqttConsumer {
   Status Subscribe(std::span<const std::string> topics, Deadline deadline, int cancel_fd);
   static bool Matches(const std::string& filter, const std::string& topic);
 
-  void OnMessage(const mosquitto_message& message);
+  void OnMessage(const mosquitto_message& message, const mosquitto_property* properties);
   void OnSubscribed(int mid, std::span<const int> granted);
   void OnUnsubscribed(int mid);
 
-  /// The host's callback has returned.
+  /// Handled: acknowledged as soon as those received before it are, because MQTT wants them in
+  /// order (MQTT-4.6.0-2).
   void Ack(AckToken token);
 
   /// Hands waiting messages over; true: there is room for more.
@@ -87,6 +88,11 @@ class MqttConsumer {
   bool strangers_ = false;
   int subscribe_mid_ = 0, unsubscribe_mid_ = 0;  // answers waited for
   std::vector<int> granted_;
+  struct Owed {
+    int mid = 0;
+    bool handled = false;
+  };
+  std::deque<Owed> owed_;  // received with QoS 1 over this connection and not acknowledged
   std::deque<Received> pending_;
   size_t pending_bytes_ = 0;
   bool opening_ = false;

@@ -45,7 +45,9 @@ class MqttDriver final : public Driver, private MqttEvents {
   void OnPublished(int mid, int reason, const std::string& words) override {
     producer_->OnPublished(mid, reason, words);
   }
-  void OnMessage(const mosquitto_message& message) override { consumer_->OnMessage(message); }
+  void OnMessage(const mosquitto_message& message, const mosquitto_property* properties) override {
+    consumer_->OnMessage(message, properties);
+  }
   void OnSubscribed(int mid, std::span<const int> granted) override {
     consumer_->OnSubscribed(mid, granted);
   }

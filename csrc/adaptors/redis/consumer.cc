@@ -52,25 +52,41 @@ void RedisConsumer::Reset(bool) {
   broken_ = Status();
 }
 
-// The field `payloadkey`, otherwise `value` (DeepStream 9's layout), otherwise the first one, so
-// that entries from other programs are shown too.
-std::string_view RedisConsumer::PayloadOf(const Reply& reply, size_t fields) const {
-  std::string_view fallback, value_field;
-  bool has_value = false;
-  size_t node = Reply::First(fields);
-  for (size_t i = 0; i + 1 < reply.count(fields); i += 2) {
+// The payload is the field `payloadkey`, otherwise `value` (DeepStream 9's layout), otherwise the
+// first one, so that entries from other programs are shown too. `key` is the key, others are
+// headers.
+InMessage RedisConsumer::MessageOf(std::string_view stream, const EntryId& id, const Reply& reply,
+                                   size_t fields) const {
+  InMessage message;
+  message.topic = stream;
+  message.id = id.ToString();
+  message.timestamp_ms = static_cast<int64_t>(id.ms);
+  const size_t count = reply.count(fields) / 2;
+  size_t payload = 0, node = Reply::First(fields);
+  for (size_t i = 0; i < count; ++i) {
+    const std::string_view name = reply.text(node);
+    node = reply.Next(reply.Next(node));
+    if (name == "value" && payload == 0) payload = i;
+    if (name != settings_.payload_key) continue;
+    payload = i;
+    break;
+  }
+  node = Reply::First(fields);
+  for (size_t i = 0; i < count; ++i) {
     const std::string_view name = reply.text(node);
     node = reply.Next(node);
     const std::string_view value = reply.text(node);
     node = reply.Next(node);
-    if (name == settings_.payload_key) return value;
-    if (i == 0) fallback = value;
-    if (name == "value" && !has_value) {
-      has_value = true;
-      value_field = value;
+    if (i == payload) {
+      message.payload = value;
+    } else if (name == "key" && !message.has_key) {
+      message.key = value;
+      message.has_key = true;
+    } else {
+      message.headers.emplace_back(name, value);
     }
   }
-  return has_value ? value_field : fallback;
+  return message;
 }
 
 void RedisConsumer::Push(Kind kind, size_t count) {

@@ -89,8 +89,9 @@ class RedisConsumer {
   /// Reads once and processes the replies.
   Status ReadReplies(bool* got);
   bool DeliverPending();
-  /// The payload among a stream entry's fields and values.
-  std::string_view PayloadOf(const Reply& reply, size_t fields) const;
+  /// A stream's entry, from its fields and values.
+  InMessage MessageOf(std::string_view stream, const EntryId& id, const Reply& reply,
+                      size_t fields) const;
   Status ReplyError(const std::string& what, std::string_view text) const;
 
   const RedisSettings& settings_;

@@ -219,8 +219,8 @@ void StreamConsumer::TakeEntry(const Reply& reply, size_t entry, Stream& stream)
     return;
   }
   Pending pending;
-  pending.message.topic = *stream.name;
-  pending.message.payload.assign(PayloadOf(reply, fields));
+  pending.message = MessageOf(*stream.name, id, reply, fields);
+  pending.message.redelivered = recovering_;
   pending.stream = stream.name;
   pending.id = id;
   pending_.push_back(std::move(pending));

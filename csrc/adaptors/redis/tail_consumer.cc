@@ -88,10 +88,9 @@ void TailConsumer::TakeEntries(const Reply& reply) {
     for (size_t left = reply.count(entries); left-- > 0; entry = reply.Next(entry)) {
       if (reply.count(entry) != 2) continue;
       Pending pending;
-      pending.message.topic = *stream->name;
-      pending.message.payload.assign(PayloadOf(reply, reply.At(entry, 1)));
       pending.stream = stream->name;
       pending.id = stream->last_read = EntryId::Parse(reply.text(Reply::First(entry)));
+      pending.message = MessageOf(*stream->name, pending.id, reply, reply.At(entry, 1));
       pending_.push_back(std::move(pending));
     }
   }

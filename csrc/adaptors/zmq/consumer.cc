@@ -74,14 +74,20 @@ Status ZmqConsumer::Subscribe(std::span<const std::string> topics) {
 }
 
 InMessage ZmqConsumer::MessageOf(std::vector<std::string>* frames) {
-  if (frames->size() == 1) return {"", std::move(frames->front())};
+  InMessage message;
+  if (frames->size() == 1) {
+    message.payload = std::move(frames->front());
+    return message;
+  }
   if (frames->size() > 2) {
     host_.log().Limited(LogLevel::kWarn, "frames",
                         "received a message of " + std::to_string(frames->size()) +
                             " frames: the first is used as the topic, the second as the payload, "
                             "the rest is ignored");
   }
-  return {std::move((*frames)[0]), std::move((*frames)[1])};
+  message.payload = std::move((*frames)[1]);
+  message.topic = std::move((*frames)[0]);
+  return message;
 }
 
 bool ZmqConsumer::DeliverPending() {

@@ -16,6 +16,7 @@
 #include <ctime>
 #include <utility>
 
+#include "core/base/log_sink.h"
 #include "core/base/log_write.h"
 
 namespace dsmsg {
@@ -83,6 +84,8 @@ class Line {
   bool cut_ = false;
 };
 
+std::atomic<LogSink> sink{nullptr};
+
 void AppendTime(Line* line) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -106,6 +109,8 @@ std::string Mapped(std::string_view text, int (*change)(int)) {
 }
 
 }  // namespace
+
+void SetLogSink(LogSink to) noexcept { sink.store(to, std::memory_order_release); }
 
 LogLevel ParseLogLevel(std::string_view name, LogLevel fallback) {
   for (const LogLevel level :
@@ -172,7 +177,12 @@ void Logger::Write(LogLevel level, std::string_view text) {
   if (!Enabled(level)) return;
   const int saved_errno = errno;
   const SigpipeHeld no_sigpipe;
-  if (const NvdsLog nvds_log = FindNvdsLog()) {
+  if (const LogSink to = sink.load(std::memory_order_acquire)) {
+    Line line;
+    line.Append(prefix_);
+    line.Append(text);
+    to(static_cast<int>(level), line.Finish(""));
+  } else if (const NvdsLog nvds_log = FindNvdsLog()) {
     Line line;
     line.Append(prefix_);
     line.Append(text);

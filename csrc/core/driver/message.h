@@ -36,10 +36,26 @@ using AckToken = uint64_t;
 /// No driver gives it out.
 inline constexpr AckToken kNoToken = 0;
 
-/// A received message; owns its bytes.
+/// A received message; owns its bytes. Beyond topic and payload, a driver fills in what its
+/// protocol has.
 struct InMessage {
-  std::string topic;
-  std::string payload;
+  std::string topic{};
+  std::string payload{};
+  std::string key{};
+  bool has_key = false;
+  bool redelivered = false;   // the broker says that it delivered it before
+  int32_t partition = -1;     // -1: none
+  int64_t offset = -1;        // in the partition; -1: none
+  int64_t timestamp_ms = -1;  // since the epoch, as the broker tells it; -1: none
+  std::string id{};           // the broker's or the sender's name of it; empty: none
+  std::vector<std::pair<std::string, std::string>> headers{};
+
+  /// What it takes in memory, as far as the sender decides it.
+  size_t Size() const {
+    size_t size = topic.size() + payload.size() + key.size() + id.size();
+    for (const auto& [name, value] : headers) size += name.size() + value.size();
+    return size;
+  }
 };
 
 }  // namespace dsmsg

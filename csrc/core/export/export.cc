@@ -6,15 +6,13 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <map>
-#include <mutex>
-#include <shared_mutex>
 #include <string>
 
-#include "core/base/fork.h"
 #include "core/base/guard.h"
+#include "core/base/log_sink.h"
+#include "core/export/registry.h"
+#include "core/observe/error_kind.h"
 #include "core/options/config_parser.h"
 #include "core/session/session.h"
 #include "dsmsg_ext.h"
@@ -24,95 +22,16 @@
 
 namespace {
 
+using dsmsg::Ending;
+using dsmsg::Registry;
 using dsmsg::SendRequest;
 using dsmsg::Session;
 using dsmsg::Settings;
 using dsmsg::Status;
 
-/// Handle values and their sessions. A value is never used twice: this library counts upwards, and
-/// the upper half comes from the library's own address, so it differs from other adaptors in the
-/// process.
-///
-/// A child of fork() starts with an empty one: its parent's sessions have no threads there.
-class Registry {
- public:
-  static Registry& Get() {
-    static dsmsg::PerProcess<Registry> registry;
-    return registry.Get();
-  }
-  NvDsMsgApiHandle NextHandle() {
-    return reinterpret_cast<NvDsMsgApiHandle>(UpperHalf() | next_.fetch_add(1));
-  }
-  /// Why a handle may not be found.
-  const char* WhyNot(NvDsMsgApiHandle handle) const {
-    const auto value = reinterpret_cast<uintptr_t>(handle);
-    const uintptr_t number = value & 0xffffffff;
-    const bool of_parent = (value ^ number) == UpperHalf() && number != 0 && number < first_;
-    return of_parent ? "this handle belongs to the parent process: after fork(), the child must "
-                       "open its own connection"
-                     : "this handle is not connected";
-  }
-  dsmsg::Logger& log() { return log_; }
-  void Add(NvDsMsgApiHandle handle, std::shared_ptr<Session> session) {
-    std::unique_lock lock(mutex_);
-    sessions_[handle] = std::move(session);
-  }
-  std::shared_ptr<Session> Find(NvDsMsgApiHandle handle) {
-    std::shared_lock lock(mutex_);
-    const auto found = sessions_.find(handle);
-    return found == sessions_.end() ? nullptr : found->second;
-  }
-  std::shared_ptr<Session> Remove(NvDsMsgApiHandle handle) {
-    std::unique_lock lock(mutex_);
-    const auto found = sessions_.find(handle);
-    if (found == sessions_.end()) return nullptr;
-    std::shared_ptr<Session> session = std::move(found->second);
-    sessions_.erase(found);
-    return session;
-  }
-
- private:
-  static uintptr_t UpperHalf() {
-    static const char address = 0;
-    return ((reinterpret_cast<uintptr_t>(&address) >> 12) & 0x7fffffff) << 32;
-  }
-
-  std::shared_mutex mutex_;
-  std::map<NvDsMsgApiHandle, std::shared_ptr<Session>> sessions_;
-  static inline std::atomic<uintptr_t> next_{1};
-  const uintptr_t first_ = next_;  // of this process
-  dsmsg::Logger log_{dsmsg::AdaptorFactory().info->protocol};
-};
-
+/// Of this thread's last refused call.
 thread_local std::string last_error;
-
-/// The connection that this thread is disconnecting: its last callbacks may still ask for its last
-/// error and statistics.
-class Ending {
- public:
-  Ending(NvDsMsgApiHandle handle, std::shared_ptr<Session> session)
-      : handle_(handle), session_(std::move(session)), outer_(current_) {
-    current_ = this;
-  }
-  ~Ending() { current_ = outer_; }
-  Ending(const Ending&) = delete;
-  Ending& operator=(const Ending&) = delete;
-
-  static std::shared_ptr<Session> Find(NvDsMsgApiHandle handle) {
-    if (std::shared_ptr<Session> session = Registry::Get().Find(handle)) return session;
-    for (const Ending* each = current_; each != nullptr; each = each->outer_) {
-      if (each->handle_ == handle) return each->session_;
-    }
-    return nullptr;
-  }
-
- private:
-  static thread_local const Ending* current_;
-  const NvDsMsgApiHandle handle_;
-  const std::shared_ptr<Session> session_;
-  const Ending* const outer_;
-};
-thread_local const Ending* Ending::current_ = nullptr;
+thread_local const char* last_error_kind = "";
 
 // A process may exit without disconnecting. Our threads and those of the client libraries then use
 // OpenSSL to the very end, so it must not clean up at exit. For the same reason this library
@@ -120,9 +39,10 @@ thread_local const Ending* Ending::current_ = nullptr;
 [[maybe_unused]] const int openssl_stays = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
 
 // Logs, keeps for dsmsg_last_error, and answers ERR.
-NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
+NvDsMsgApiErrorType Refuse(const char* function, const Status& status,
                            dsmsg::Logger* logger = nullptr) {
-  last_error = std::string(function) + ": " + reason;
+  last_error = std::string(function) + ": " + status.message();
+  last_error_kind = dsmsg::KindName(status);
   if (logger != nullptr) {
     logger->Limited(dsmsg::LogLevel::kError, last_error, last_error);
   } else {
@@ -131,13 +51,21 @@ NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
   return NVDS_MSGAPI_ERR;
 }
 
+/// For a wrong argument.
+NvDsMsgApiErrorType Refuse(const char* function, const std::string& reason,
+                           dsmsg::Logger* logger = nullptr) {
+  return Refuse(function, Status(dsmsg::Code::kInvalidArgument, reason), logger);
+}
+
 NvDsMsgApiErrorType RefuseHandle(const char* function, NvDsMsgApiHandle handle) {
-  return Refuse(function, Registry::Get().WhyNot(handle));
+  return Refuse(function, Status(dsmsg::Code::kCancelled, Registry::Get().WhyNot(handle)));
 }
 
 template <class Body>
 auto Guard(const char* function, decltype(std::declval<Body>()()) failure, Body body) {
-  return dsmsg::Guarded(failure, body, [&](const char* what) { Refuse(function, what); });
+  return dsmsg::Guarded(failure, body, [&](const char* what) {
+    Refuse(function, Status(dsmsg::Code::kInternal, what));
+  });
 }
 
 std::string Text(const char* text) { return text == nullptr ? std::string() : std::string(text); }
@@ -152,8 +80,31 @@ NvDsMsgApiErrorType Send(const char* function, NvDsMsgApiHandle handle, const Se
                   &session->logger());
   }
   const Status status = send(*session);
-  if (!status.ok()) last_error = std::string(function) + ": " + status.message();
+  if (!status.ok()) {
+    last_error = std::string(function) + ": " + status.message();
+    last_error_kind = dsmsg::KindName(status);
+  }
   return dsmsg::ToApi(status);
+}
+
+NvDsMsgApiErrorType Subscribe(const char* function, NvDsMsgApiHandle handle,
+                              const char* const* topics, int count, dsmsg::Subscription wanted) {
+  const std::shared_ptr<Session> session = Registry::Get().Find(handle);
+  if (!session) return RefuseHandle(function, handle);
+  const bool has_callback = wanted.callback != nullptr || wanted.message_callback != nullptr;
+  if (topics == nullptr || count <= 0 || !has_callback) {
+    return Refuse(function, "topics, their number and the callback are required",
+                  &session->logger());
+  }
+  for (int i = 0; i < count; ++i) {
+    if (topics[i] == nullptr || *topics[i] == '\0') {
+      return Refuse(function, "topic " + std::to_string(i) + " is NULL or empty",
+                    &session->logger());
+    }
+    wanted.topics.emplace_back(topics[i]);
+  }
+  const Status status = session->Subscribe(std::move(wanted));
+  return status.ok() ? NVDS_MSGAPI_OK : Refuse(function, status, &session->logger());
 }
 
 size_t CopyOut(const std::string& text, char* buffer, size_t size) {
@@ -180,7 +131,7 @@ DSMSG_EXPORT NvDsMsgApiHandle nvds_msgapi_connect(char* connection_str,
     auto session = Session::Connect(dsmsg::AdaptorFactory(), Text(connection_str),
                                     Text(config_path), connect_cb, handle);
     if (!session.ok()) {
-      Refuse("connect", session.status().message());
+      Refuse("connect", session.status());
       return nullptr;
     }
     Registry::Get().Add(handle, session.value());
@@ -219,22 +170,10 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle h_ptr, c
                                                        nvds_msgapi_subscribe_request_cb_t cb,
                                                        void* user_ctx) {
   return Guard("subscribe", NVDS_MSGAPI_ERR, [&] {
-    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
-    if (!session) return RefuseHandle("subscribe", h_ptr);
-    if (topics == nullptr || num_topics <= 0 || cb == nullptr) {
-      return Refuse("subscribe", "topics, their number and the callback are required",
-                    &session->logger());
-    }
-    std::vector<std::string> names;
-    for (int i = 0; i < num_topics; ++i) {
-      if (topics[i] == nullptr || *topics[i] == '\0') {
-        return Refuse("subscribe", "topic " + std::to_string(i) + " is NULL or empty",
-                      &session->logger());
-      }
-      names.emplace_back(topics[i]);
-    }
-    const Status status = session->Subscribe(std::move(names), cb, user_ctx);
-    return status.ok() ? NVDS_MSGAPI_OK : Refuse("subscribe", status.message(), &session->logger());
+    dsmsg::Subscription wanted;
+    wanted.callback = cb;
+    wanted.user_ctx = user_ctx;
+    return Subscribe("subscribe", h_ptr, topics, num_topics, std::move(wanted));
   });
 }
 
@@ -262,9 +201,12 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) 
     const Ending scope(h_ptr, session);
     const Status status = session->Disconnect();
     // The handle is gone: its last words about its messages become this thread's last error.
-    if (status.ok()) last_error = session->LostAny() ? "disconnect: " + session->LastError() : "";
-    return status.ok() ? NVDS_MSGAPI_OK
-                       : Refuse("disconnect", status.message(), &session->logger());
+    if (status.ok()) {
+      const bool lost = session->LostAny();
+      last_error = lost ? "disconnect: " + session->LastError() : "";
+      last_error_kind = lost ? session->LastErrorKind() : "";
+    }
+    return status.ok() ? NVDS_MSGAPI_OK : Refuse("disconnect", status, &session->logger());
   });
 }
 
@@ -289,7 +231,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* broker_s
       return Refuse("connection_signature", "the output buffer needs room for 65 bytes");
     const dsmsg::DriverInfo& info = *dsmsg::AdaptorFactory().info;
     const dsmsg::Result<Settings> settings = Settings::Load(info, Text(broker_str), Text(cfg));
-    if (!settings.ok()) return Refuse("connection_signature", settings.status().message());
+    if (!settings.ok()) return Refuse("connection_signature", settings.status());
     CopyOut(settings->Signature(info), output_str, static_cast<size_t>(max_len));
     return NVDS_MSGAPI_OK;
   });
@@ -348,7 +290,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_reload(NvDsMsgApiHandle h_ptr, const char
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
     if (!session) return RefuseHandle("reload", h_ptr);
     const Status status = session->Reload(Text(connection_str), Text(config_path));
-    return status.ok() ? NVDS_MSGAPI_OK : Refuse("reload", status.message(), &session->logger());
+    return status.ok() ? NVDS_MSGAPI_OK : Refuse("reload", status, &session->logger());
   });
 }
 
@@ -378,13 +320,48 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
   });
 }
 
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_subscribe_message(NvDsMsgApiHandle h_ptr,
+                                                         const char* const* topics, int num_topics,
+                                                         DsmsgMessageCallback callback,
+                                                         unsigned flags, void* user_ctx) {
+  return Guard("subscribe_message", NVDS_MSGAPI_ERR, [&] {
+    if ((flags & ~DSMSG_MANUAL_ACK) != 0) {
+      return Refuse("subscribe_message", "a flag is unknown (allowed: DSMSG_MANUAL_ACK)");
+    }
+    dsmsg::Subscription wanted;
+    wanted.message_callback = callback;
+    wanted.manual_ack = (flags & DSMSG_MANUAL_ACK) != 0;
+    wanted.user_ctx = user_ctx;
+    return Subscribe("subscribe_message", h_ptr, topics, num_topics, std::move(wanted));
+  });
+}
+
+DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_ack(NvDsMsgApiHandle h_ptr, uint64_t ack) {
+  return Guard("ack", NVDS_MSGAPI_ERR, [&] {
+    const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
+    if (!session) return RefuseHandle("ack", h_ptr);
+    if (session->Acknowledge(ack)) return NVDS_MSGAPI_OK;
+    return Refuse("ack", "no unacknowledged message has the number " + std::to_string(ack),
+                  &session->logger());
+  });
+}
+
+DSMSG_EXPORT void dsmsg_set_log_callback(DsmsgLogCallback callback) { dsmsg::SetLogSink(callback); }
+
+DSMSG_EXPORT const char* dsmsg_last_error_kind(NvDsMsgApiHandle h_ptr) {
+  return Guard("last_error_kind", static_cast<const char*>(""), [&]() -> const char* {
+    if (h_ptr == nullptr) return last_error_kind;
+    const std::shared_ptr<Session> session = Ending::Find(h_ptr);
+    return session ? session->LastErrorKind() : "";
+  });
+}
+
 DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_check_topic(NvDsMsgApiHandle h_ptr, const char* topic) {
   return Guard("check_topic", NVDS_MSGAPI_ERR, [&] {
     const std::shared_ptr<Session> session = Registry::Get().Find(h_ptr);
     if (!session) return RefuseHandle("check_topic", h_ptr);
     const Status status = session->CheckTopic(Text(topic));
-    return status.ok() ? NVDS_MSGAPI_OK
-                       : Refuse("check_topic", status.message(), &session->logger());
+    return status.ok() ? NVDS_MSGAPI_OK : Refuse("check_topic", status, &session->logger());
   });
 }
 

@@ -5,6 +5,8 @@
 #include <bit>
 #include <numeric>
 
+#include "core/observe/error_kind.h"
+
 namespace dsmsg {
 namespace {
 
@@ -110,12 +112,17 @@ void Metrics::RecordLossReason(const Status& status) noexcept {
 void Metrics::RecordFailureReason(const Status& status) noexcept {
   last_failure_ms_.store(NowMillis(), std::memory_order_relaxed);
   std::lock_guard lock(mutex_);
-  last_failure_ = status.message();
+  last_failure_ = status;
 }
 
 std::string Metrics::LastFailureReason() const {
   std::lock_guard lock(mutex_);
-  return last_failure_;
+  return last_failure_.ok() ? std::string() : last_failure_.message();
+}
+
+const char* Metrics::LastFailureKind() const {
+  std::lock_guard lock(mutex_);
+  return KindName(last_failure_);
 }
 
 std::string Metrics::LastLossReason() const {

@@ -106,6 +106,7 @@ class Metrics {
   void RecordDropped(Place from, DropReason reason, const Status& status) noexcept;
   void RecordFailureReason(const Status& status) noexcept;
   std::string LastFailureReason() const;
+  const char* LastFailureKind() const;  // KindName
   /// The same of messages alone: what became of the link says nothing of them.
   std::string LastLossReason() const;
 
@@ -122,7 +123,8 @@ class Metrics {
   LatencyHistogram latency_;
   std::atomic<int64_t> last_success_ms_{0}, last_failure_ms_{0};
   mutable std::mutex mutex_;  // guards the following
-  std::string last_failure_, last_loss_;
+  Status last_failure_;
+  std::string last_loss_;
 };
 
 }  // namespace dsmsg

@@ -9,7 +9,10 @@
 namespace dsmsg {
 namespace {
 
-size_t SizeOf(const InMessage& message) { return message.payload.size() + message.topic.size(); }
+DsmsgReceivedHeader View(const std::pair<std::string, std::string>& header) {
+  return {header.first.c_str(), reinterpret_cast<const uint8_t*>(header.second.data()),
+          header.second.size()};
+}
 
 }  // namespace
 
@@ -29,6 +32,7 @@ void Inbox::Adopt(SubscriptionPtr subscription,
                   const std::function<bool(const std::string&)>& keep) {
   std::lock_guard lock(mutex_);
   current_ = std::move(subscription);
+  counted_ = 0;  // those of the previous one may still be acknowledged, and hold nothing up
   std::deque<Item> kept;
   for (Item& item : items_) {
     item.subscription = current_;
@@ -36,7 +40,7 @@ void Inbox::Adopt(SubscriptionPtr subscription,
       kept.push_back(std::move(item));
       continue;
     }
-    bytes_ -= SizeOf(item.message);
+    bytes_ -= item.message.Size();
     item.ack.unseen = std::move(item.message);
     acks_.push_back(std::move(item.ack));
   }
@@ -54,9 +58,9 @@ bool Inbox::WaitForOlderCall(uint64_t generation, Deadline deadline) {
 
 Status Inbox::Deliver(InMessage&& message, uint64_t epoch, AckToken token) {
   std::lock_guard lock(mutex_);
-  const size_t size = SizeOf(message);
+  const size_t size = message.Size();
   if (closed_) return {Code::kCancelled, "the connection is being closed"};
-  if (items_.size() >= kMaxMessages || (bytes_ + size > kMaxBytes && !items_.empty())) {
+  if (full(size)) {
     refused_ = true;
     return {Code::kWouldBlock, "the inbox is full"};
   }
@@ -64,6 +68,29 @@ Status Inbox::Deliver(InMessage&& message, uint64_t epoch, AckToken token) {
   items_.push_back({std::move(message), {epoch, token, std::nullopt}, current_});
   changed_cv_.notify_one();
   return {};
+}
+
+bool Inbox::full(size_t more_bytes) const {
+  return items_.size() + counted_ >= kMaxMessages ||
+         (bytes_ + more_bytes > kMaxBytes && !items_.empty());
+}
+
+bool Inbox::Acknowledge(uint64_t number) {
+  std::lock_guard lock(mutex_);
+  auto found = unacked_.extract(number);
+  if (found.empty()) return false;
+  if (found.mapped().subscription == current_) --counted_;
+  AddAck(std::move(found.mapped().ack));
+  return true;
+}
+
+void Inbox::AddAck(Ack&& ack) {
+  acks_.push_back(std::move(ack));
+  if (closed_) return;  // the link may be gone: do not wake it
+  const bool room = refused_ && items_.size() + counted_ <= kMaxMessages / 2;
+  if (acks_.size() > 1 && !room) return;
+  if (room) refused_ = false;
+  wake_();
 }
 
 void Inbox::TakeAcks(std::vector<Ack>* acks) {
@@ -103,32 +130,55 @@ void Inbox::Run() {
     if (closed_) return;
     Item item = std::move(items_.front());
     items_.pop_front();
-    bytes_ -= SizeOf(item.message);
+    bytes_ -= item.message.Size();
     calling_ = item.subscription != nullptr ? item.subscription : current_;
     const Subscription& receiver = *calling_;
+    const bool manual = receiver.manual_ack;
+    // Before the callback, which may acknowledge it.
+    if (manual) {
+      unacked_.emplace(++numbers_, Unacked{std::move(item.ack), calling_});
+      if (calling_ == current_) ++counted_;
+    }
+    const uint64_t number = manual ? numbers_ : 0;
     lock.unlock();
-    Contained(
-        [&] {
-          around_([&] {
-            receiver.callback(NVDS_MSGAPI_OK, item.message.payload.data(),
-                              static_cast<int>(item.message.payload.size()),
-                              item.message.topic.data(), receiver.user_ctx);
-          });
-        },
-        [](const char* what) { LogException("a subscribe callback", what); });
+    Contained([&] { around_([&] { Call(receiver, item.message, number); }); },
+              [](const char* what) { LogException("a subscribe callback", what); });
     if (!process_.is_here()) return;  // the callback forked and returned in the child
     lock.lock();
     calling_ = nullptr;
     idle_cv_.notify_all();
-    acks_.push_back(std::move(item.ack));
-    if (closed_) return;  // the link may be gone: do not wake it
-    // One wake-up for many: the I/O thread takes all pending acknowledgements.
-    const bool wake = acks_.size() == 1 || (refused_ && items_.size() <= kMaxMessages / 2);
-    if (wake) {
-      refused_ = false;
-      wake_();
-    }
+    if (!manual) AddAck(std::move(item.ack));
+    if (closed_) return;
   }
+}
+
+void Inbox::Call(const Subscription& receiver, const InMessage& message, uint64_t number) const {
+  if (receiver.message_callback == nullptr) {
+    // The contract's types: not const, but only read.
+    receiver.callback(NVDS_MSGAPI_OK, const_cast<char*>(message.payload.data()),
+                      static_cast<int>(message.payload.size()),
+                      const_cast<char*>(message.topic.data()), receiver.user_ctx);
+    return;
+  }
+  std::vector<DsmsgReceivedHeader> headers;
+  headers.reserve(message.headers.size());
+  for (const auto& header : message.headers) headers.push_back(View(header));
+  DsmsgReceived received{};
+  received.size = sizeof received;
+  received.topic = message.topic.c_str();
+  received.payload = reinterpret_cast<const uint8_t*>(message.payload.data());
+  received.payload_len = message.payload.size();
+  if (message.has_key) received.key = reinterpret_cast<const uint8_t*>(message.key.data());
+  received.key_len = message.key.size();
+  received.headers = headers.data();
+  received.num_headers = headers.size();
+  received.timestamp_ms = message.timestamp_ms;
+  received.partition = message.partition;
+  received.redelivered = message.redelivered ? 1 : 0;
+  received.offset = message.offset;
+  received.id = message.id.c_str();
+  received.ack = number;
+  receiver.message_callback(&received, receiver.user_ctx);
 }
 
 }  // namespace dsmsg

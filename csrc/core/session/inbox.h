@@ -2,7 +2,8 @@
 // Received messages between the I/O thread and the subscribe callback: a bounded queue, the
 // dispatch thread that calls the callback one message at a time, and the acknowledgements on their
 // way back to the I/O thread. Each message belongs to the subscription that was in force when it
-// was received.
+// was received. With manual acknowledgement, messages of the subscription in force that the host
+// has not acknowledged count against the bound, so that one that never does receives no more.
 //
 // Threads: every function from any thread. The callback runs on the dispatch thread with no lock
 // held; one that throws is logged, and its message counts as handled. The dispatch thread owns this
@@ -19,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "core/base/fork.h"
@@ -61,6 +63,9 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   /// kWouldBlock and `message` unchanged when full. `epoch`: which opening of the link it came
   /// from.
   Status Deliver(InMessage&& message, uint64_t epoch, AckToken token);
+  /// Acknowledges a message of a subscription with manual_ack, by its number (DsmsgReceived::ack).
+  /// false: it has no unacknowledged message of that number.
+  bool Acknowledge(uint64_t number);
   /// Acknowledgements due, oldest first.
   void TakeAcks(std::vector<Ack>* acks);
 
@@ -79,6 +84,11 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
     SubscriptionPtr subscription;
   };
   void Run();
+  void Call(const Subscription& receiver, const InMessage& message, uint64_t number) const;
+  /// The rest: with mutex_ held.
+  bool full(size_t more_bytes) const;
+  /// One acknowledgement is due: one wake-up for many, because the I/O thread takes all of them.
+  void AddAck(Ack&& ack);
 
   const ProcessStamp process_;
   const std::function<void()> wake_;
@@ -88,8 +98,15 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   std::deque<Item> items_;
   size_t bytes_ = 0;
   std::vector<Ack> acks_;
-  SubscriptionPtr current_;  // null: none yet
-  SubscriptionPtr calling_;  // whose callback runs
+  struct Unacked {
+    Ack ack;
+    SubscriptionPtr subscription;
+  };
+  std::unordered_map<uint64_t, Unacked> unacked_;  // with manual acknowledgement, by number
+  size_t counted_ = 0;                             // those of current_
+  uint64_t numbers_ = 0;                           // given out
+  SubscriptionPtr current_;                        // null: none yet
+  SubscriptionPtr calling_;                        // whose callback runs
   bool started_ = false, closed_ = false, refused_ = false;
   std::thread::id thread_;
 };

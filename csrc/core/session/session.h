@@ -46,8 +46,18 @@ class Session final : public LinkObserver {
   Status SendAsync(const SendRequest& request, nvds_msgapi_send_cb_t callback, void* user_ptr);
   /// Waits for the outcome, at most send-timeout.
   Status Send(const SendRequest& request);
+  /// `wanted`: topics, receiver, and whether it acknowledges by itself.
+  Status Subscribe(Subscription wanted);
   Status Subscribe(std::vector<std::string> topics, nvds_msgapi_subscribe_request_cb_t callback,
-                   void* user_ctx);
+                   void* user_ctx) {
+    Subscription wanted;
+    wanted.topics = std::move(topics);
+    wanted.callback = callback;
+    wanted.user_ctx = user_ctx;
+    return Subscribe(std::move(wanted));
+  }
+  /// Acknowledges a received message by its number; false: there is none of that number.
+  bool Acknowledge(uint64_t number) { return inbox_->Acknowledge(number); }
   /// Whether a message with this topic (empty: none) has somewhere to go.
   Status CheckTopic(std::string_view topic) const { return builder_.load()->CheckTopic(topic); }
   void DoWork();
@@ -64,6 +74,8 @@ class Session final : public LinkObserver {
   /// Why a message or an attempt failed last, and how much was lost since connect; "" when nothing
   /// ever failed.
   std::string LastError() const;
+  /// The kind of that failure (KindName).
+  const char* LastErrorKind() const { return metrics_.LastFailureKind(); }
   /// Whether any message ended with an error since connect.
   bool LostAny() const { return !losses_.Summary().empty(); }
   Logger& logger() { return logger_; }

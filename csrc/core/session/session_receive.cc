@@ -26,17 +26,12 @@ Result<Link*> Session::ConsumerLink() {
   return consumer_.get();
 }
 
-Status Session::Subscribe(std::vector<std::string> topics,
-                          nvds_msgapi_subscribe_request_cb_t callback, void* user_ctx) {
+Status Session::Subscribe(Subscription wanted) {
   notifier_->HostCalled();
   const Deadline deadline = Clock::now() + CurrentSettings()->connect_timeout;
   inbox_->Start();
   const Result<Link*> link = ConsumerLink();
   if (!link.ok()) return link.status();
-  Subscription wanted;
-  wanted.topics = std::move(topics);
-  wanted.callback = callback;
-  wanted.user_ctx = user_ctx;
   const Status status =
       subscription_.Replace(std::move(wanted), deadline, [&] { link.value()->Resubscribe(); });
   if (!status.ok()) return status;

@@ -22,6 +22,7 @@
 
 #include "core/base/status.h"
 #include "core/base/time.h"
+#include "dsmsg_ext.h"
 #include "nvds_msgapi.h"
 
 namespace dsmsg {
@@ -31,7 +32,11 @@ class Inbox;
 /// Topics and the receiver of their messages. Immutable once it is tried.
 struct Subscription {
   std::vector<std::string> topics;
+  /// One of the two.
   nvds_msgapi_subscribe_request_cb_t callback = nullptr;
+  DsmsgMessageCallback message_callback = nullptr;
+  /// A message is acknowledged by a call of Inbox::Acknowledge, not when its callback returns.
+  bool manual_ack = false;
   void* user_ctx = nullptr;
   uint64_t generation = 0;  // counts the attempts of a connection, from 1
 };
