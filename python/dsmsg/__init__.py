@@ -13,50 +13,101 @@ from typing import TYPE_CHECKING, Any
 from dsmsg import _settings
 
 if TYPE_CHECKING:
+    from dsmsg import aio
+    from dsmsg._connect import connect
     from dsmsg._find import AdaptorNotFoundError
+    from dsmsg._log import log_to_logging
+    from dsmsg._results import SendResults
+    from dsmsg._roles import Publisher, Subscriber
     from dsmsg._settings import *  # noqa: F403 - one class for each adaptor
-    from dsmsg.adaptor import (
-        Adaptor,
-        Connection,
-        ConnectionEvent,
+    from dsmsg.adaptor import Adaptor, Connection, ConnectionEvent, Message
+    from dsmsg.config import Config
+    from dsmsg.errors import (
+        BrokerUnavailableError,
+        ClosedError,
+        ConfigError,
         DsmsgError,
-        Message,
+        LoginError,
+        NotSupportedError,
+        QueueFullError,
+        RefusedError,
         Result,
+        TimedOutError,
+        TlsError,
+        TooLargeError,
+        UnknownTopicError,
     )
-    from dsmsg.config import Config, ConfigError
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Adaptor",
     "AdaptorNotFoundError",
+    "BrokerUnavailableError",
+    "ClosedError",
     "Config",
     "ConfigError",
     "Connection",
     "ConnectionEvent",
     "DsmsgError",
+    "LoginError",
     "Message",
+    "NotSupportedError",
+    "Publisher",
+    "QueueFullError",
+    "RefusedError",
     "Result",
+    "SendResults",
+    "Subscriber",
+    "TimedOutError",
+    "TlsError",
+    "TooLargeError",
+    "UnknownTopicError",
     "__version__",
+    "aio",
+    "connect",
+    "log_to_logging",
 ]
 __all__ += _settings.__all__
 
 _HOME = {
     "Adaptor": "adaptor",
     "AdaptorNotFoundError": "_find",
+    "Config": "config",
     "Connection": "adaptor",
     "ConnectionEvent": "adaptor",
-    "DsmsgError": "adaptor",
     "Message": "adaptor",
-    "Result": "adaptor",
-    "Config": "config",
-    "ConfigError": "config",
+    "Publisher": "_roles",
+    "SendResults": "_results",
+    "Subscriber": "_roles",
+    "connect": "_connect",
+    "log_to_logging": "_log",
     **dict.fromkeys(_settings.__all__, "config"),
+    **dict.fromkeys(
+        (
+            "BrokerUnavailableError",
+            "ClosedError",
+            "ConfigError",
+            "DsmsgError",
+            "LoginError",
+            "NotSupportedError",
+            "QueueFullError",
+            "RefusedError",
+            "Result",
+            "TimedOutError",
+            "TlsError",
+            "TooLargeError",
+            "UnknownTopicError",
+        ),
+        "errors",
+    ),
 }
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for
     """Imports the module that defines `name` (PEP 562)."""
+    if name == "aio":
+        return importlib.import_module("dsmsg.aio")
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,10 +26,15 @@ __all__ = [
     "EventSlot",
     "Library",
     "collect_errors",
+    "error_kind",
     "ffi",
     "forget",
+    "loaded",
+    "make_callback",
     "on_link",
+    "on_load",
     "on_message",
+    "on_received",
     "on_send",
     "register",
     "report",
@@ -42,6 +47,25 @@ typedef void *NvDsMsgApiHandle;
 typedef void (*send_cb)(void *user_ptr, int result);
 typedef void (*subscribe_cb)(int result, void *msg, int len, char *topic, void *user_ptr);
 typedef void (*connect_cb)(void *handle, int event);
+typedef struct { const char *name; const uint8_t *value; size_t value_len; } DsmsgReceivedHeader;
+typedef struct {
+  size_t size;
+  const char *topic;
+  const uint8_t *payload;
+  size_t payload_len;
+  const uint8_t *key;
+  size_t key_len;
+  const DsmsgReceivedHeader *headers;
+  size_t num_headers;
+  int64_t timestamp_ms;
+  int64_t offset;
+  int32_t partition;
+  int32_t redelivered;
+  const char *id;
+  uint64_t ack;
+} DsmsgReceived;
+typedef void (*message_cb)(const DsmsgReceived *message, void *user_ctx);
+typedef void (*log_cb)(int level, const char *text);
 typedef void (*link_cb)(void *user_ptr, int state, const char *reason);
 
 void *nvds_msgapi_connect(const char *connection_str, connect_cb callback, const char *config_path);
@@ -71,10 +95,15 @@ typedef struct {
 const char *dsmsg_describe(void);
 size_t dsmsg_stats(void *h, char *buffer, size_t size);
 size_t dsmsg_last_error(void *h, char *buffer, size_t size);
+const char *dsmsg_last_error_kind(void *h);
 int dsmsg_set_link_callback(void *h, link_cb callback, void *user_ptr);
 int dsmsg_flush(void *h, int timeout_ms);
 int dsmsg_reload(void *h, const char *connection_str, const char *config_path);
 int dsmsg_send_message(void *h, const DsmsgMessage *message, send_cb callback, void *user_ptr);
+int dsmsg_subscribe_message(void *h, const char **topics, int num_topics, message_cb callback,
+                            unsigned flags, void *user_ctx);
+int dsmsg_ack(void *h, uint64_t ack);
+void dsmsg_set_log_callback(log_cb callback);
 size_t dsmsg_check_option(const char *name, const char *value, char *error, size_t size);
 """)
 
@@ -84,14 +113,20 @@ _EXTENSIONS = (
     "describe",
     "stats",
     "last_error",
+    "last_error_kind",
     "set_link_callback",
     "flush",
     "reload",
     "send_message",
     "check_option",
+    "subscribe_message",
+    "ack",
+    "set_log_callback",
 )
 
-_loaded: list[Any] = []  # cffi would unload an unreferenced library
+loaded: list[Library] = []  # cffi would unload an unreferenced library
+on_load: list[Callable[[Library], None]] = []
+"""Called with each library when it is loaded."""
 _targets: dict[int, Callable[..., None]] = {}
 _numbers = itertools.count(1)
 _thread = threading.local()
@@ -117,7 +152,6 @@ class Library:
                 f"cannot load the adaptor {path}: {error} "
                 f"(`ldd {path}` shows which library is missing)"
             ) from None
-        _loaded.append(self._library)
         self._functions: dict[str, Any] = {}
         for prefix, names in (("nvds_msgapi_", _REQUIRED + _OPTIONAL), ("dsmsg_", _EXTENSIONS)):
             for name in names:
@@ -128,6 +162,9 @@ class Library:
         if missing:
             listed = ", ".join(f"nvds_msgapi_{name}" for name in missing)
             raise OSError(f"{path} is not an adaptor: it has no {listed}")
+        loaded.append(self)
+        for call in on_load:
+            call(self)
 
     @property
     def extensions(self) -> frozenset[str]:
@@ -161,6 +198,13 @@ class Library:
             if length < size or size > 1 << 20:
                 return bytes(ffi.buffer(buffer, min(length, size - 1))).decode("utf-8", "replace")
             size = int(length) + 1024
+
+
+def error_kind(library: Library, handle: Any) -> str:  # noqa: ANN401 - a void pointer
+    """Returns the kind of the last error of a connection, or, for NULL, of this thread's call."""
+    if not library.has("last_error_kind"):
+        return ""
+    return str(ffi.string(library.last_error_kind(handle)).decode("ascii", "replace"))
 
 
 def register(target: Callable[..., None]) -> Any:  # noqa: ANN401 - a void pointer
@@ -207,7 +251,7 @@ def report(error: BaseException) -> None:
         traceback.print_exc()
 
 
-def _callback(kind: str) -> Callable[[Callable[..., None]], Any]:
+def make_callback(kind: str) -> Callable[[Callable[..., None]], Any]:
     """Makes a C function, which lives as long as the process, of a Python one."""
 
     def make(function: Callable[..., None]) -> Any:  # noqa: ANN401 - a C function pointer
@@ -216,7 +260,7 @@ def _callback(kind: str) -> Callable[[Callable[..., None]], Any]:
     return make
 
 
-@_callback("send_cb")
+@make_callback("send_cb")
 def on_send(user_ptr: Any, result: int) -> None:  # noqa: ANN401 - a void pointer
     """Completes one send."""
     target = forget(user_ptr)
@@ -229,7 +273,7 @@ def on_send(user_ptr: Any, result: int) -> None:  # noqa: ANN401 - a void pointe
         report(error)
 
 
-@_callback("subscribe_cb")
+@make_callback("subscribe_cb")
 def on_message(result: int, message: Any, size: int, topic: Any, user_ptr: Any) -> None:  # noqa: ANN401
     """Hands over one received message, copied."""
     try:
@@ -242,7 +286,18 @@ def on_message(result: int, message: Any, size: int, topic: Any, user_ptr: Any) 
         report(error)
 
 
-@_callback("link_cb")
+@make_callback("message_cb")
+def on_received(message: Any, user_ptr: Any) -> None:  # noqa: ANN401 - void pointers
+    """Hands over one received message with all that the broker said of it, valid meanwhile."""
+    try:
+        target = _targets.get(int(ffi.cast("uintptr_t", user_ptr)))
+        if target is not None:
+            target(message)
+    except BaseException as error:  # nothing may pass into C
+        report(error)
+
+
+@make_callback("link_cb")
 def on_link(user_ptr: Any, state: int, reason: Any) -> None:  # noqa: ANN401
     """Reports a change of the link."""
     try:

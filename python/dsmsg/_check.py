@@ -83,7 +83,7 @@ def _check_names(library: Library, protocol: str, config: Mapping[str, object]) 
     for name in config:
         wrong = what_is_wrong(library, str(name))
         if wrong:
-            raise ConfigError(f"{protocol.lower()}: {wrong}")
+            raise ConfigError(f"{protocol.lower()}: {wrong}", field=_dashed(str(name)))
         first = seen.setdefault(_dashed(name), name)
         if first != name:
             raise ConfigError(f"{protocol.lower()}: {name!r} and {first!r} are the same option")

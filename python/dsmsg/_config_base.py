@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from dsmsg._inifile import to_ini
+from dsmsg import _address
+from dsmsg._inifile import read_ini, to_ini
 from dsmsg._options import ConfigError, Option
 
 __all__ = ["Config", "options_from"]
@@ -33,6 +34,7 @@ class Config:
     """Name of the adaptor, in lower case."""
     options: ClassVar[dict[str, Option]] = {}
     """The table of options, by their names in the file."""
+    _address: str | None
 
     def __init__(self, **settings: object) -> None:
         """Sets options by their Python names.
@@ -40,6 +42,7 @@ class Config:
         Raises:
             ConfigError: a setting is unknown or not allowed.
         """
+        object.__setattr__(self, "_address", None)
         for option in self.options.values():
             object.__setattr__(self, option.attribute, None)
         for name, value in settings.items():
@@ -56,6 +59,66 @@ class Config:
         for name, value in settings.items():
             config._set(name, value)
         return config
+
+    @classmethod
+    def from_url(cls: type[_C], url: str) -> _C:
+        """Makes settings from a URL: where to connect, and the options in its query.
+
+        Args:
+            url: as for `dsmsg.connect`: "kafka://host:9092?compression=zstd". A password in it
+                is shown by neither `repr` nor errors.
+
+        Raises:
+            ConfigError: the URL is for another adaptor, or a setting is unknown or not allowed.
+        """
+        address = _address.parse(url)
+        if cls.adaptor and address.adaptor != cls.adaptor:
+            raise ConfigError(
+                f"{cls.__name__} holds settings of the {cls.adaptor} adaptor, but this URL is "
+                f"for {address.adaptor}"
+            )
+        config = cls.from_options(address.options)
+        object.__setattr__(config, "_address", address.conn_str)
+        return config
+
+    @classmethod
+    def from_file(cls: type[_C], path: str | os.PathLike[str]) -> _C:
+        """Reads the group [message-broker] of a configuration file.
+
+        Raises:
+            ConfigError: a setting is unknown or not allowed.
+            OSError: the file cannot be read.
+        """
+        return cls.from_options(read_ini(path))
+
+    @classmethod
+    def from_env(cls: type[_C], prefix: str | None = None) -> _C:
+        """Reads environment variables: DSMSG_KAFKA_SEND_TIMEOUT=2s is `send-timeout`.
+
+        Args:
+            prefix: of their names; None: "DSMSG_" and the adaptor's name. Every variable that
+                begins so is a setting. `<prefix>URL` is the address, as for `from_url`.
+
+        Raises:
+            ConfigError: a setting is unknown or not allowed.
+        """
+        start = f"DSMSG_{cls.adaptor.upper()}_" if prefix is None else prefix
+        settings = {
+            name[len(start) :].lower(): value
+            for name, value in os.environ.items()
+            if name.startswith(start) and name != start
+        }
+        url = settings.pop("url", None)
+        config = cls() if url is None else cls.from_url(url)
+        for name, value in settings.items():
+            config._set(name, value)
+        return config
+
+    @property
+    def address(self) -> str | None:
+        """The connection string of `from_url`; None: `hostname` and `port` say where."""
+        address: str | None = self._address
+        return address
 
     def __setattr__(self, name: str, value: object) -> None:
         """Checks and sets one option.
@@ -74,7 +137,11 @@ class Config:
         else:
             wrong = "" if value is None else _complaint(self.adaptor, name, option.to_text(value))
         if wrong:
-            raise ConfigError(f"{self.adaptor}: {wrong}")
+            raise ConfigError(
+                f"{self.adaptor}: {wrong}",
+                field=attribute.replace("_", "-"),
+                allowed=option.type if option is not None else "",
+            )
         object.__setattr__(self, attribute, value)
 
     def to_dict(self) -> dict[str, str]:
@@ -98,8 +165,10 @@ class Config:
         """
         return to_ini(self.to_dict())
 
-    def write(self, path: str | os.PathLike[str]) -> Path:
+    def to_file(self, path: str | os.PathLike[str]) -> Path:
         """Writes the configuration file: all or nothing, readable by the owner only.
+
+        An address of `from_url` is not in it: it belongs into `conn-str`.
 
         Returns:
             The path.
@@ -119,9 +188,12 @@ class Config:
             raise
         return target
 
+    write = to_file  # its first name
+
     def __repr__(self) -> str:
         """Shows what is set, secrets as `***`."""
-        shown = []
+        address = _address.without_login(self._address)
+        shown = [] if address is None else [f"address={address!r}"]
         for option in self.options.values():
             value = getattr(self, option.attribute)
             if value is not None:
@@ -133,7 +205,7 @@ class Config:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self) or not isinstance(other, Config):
             return NotImplemented
-        return self.to_dict() == other.to_dict()
+        return self._address == other._address and self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]  # it can change
 

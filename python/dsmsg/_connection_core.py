@@ -5,36 +5,56 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dsmsg._abi import EventSlot, Library, collect_errors, ffi, forget, register, report
+from dsmsg._abi import (
+    EventSlot,
+    Library,
+    collect_errors,
+    error_kind,
+    ffi,
+    forget,
+    register,
+    report,
+)
+from dsmsg._feed import Source
 from dsmsg._inifile import SettingsFile
-from dsmsg._types import ConnectionEvent, DsmsgError, Result, SendCallback
+from dsmsg._native_module import new_sender
+from dsmsg._types import ConnectionEvent, DsmsgError, Payload, Result, SendCallback, encoded
+from dsmsg.errors import ClosedError, NotSupportedError, error_class
 
-__all__ = ["ConnectionCore"]
+if TYPE_CHECKING:
+    from dsmsg import _native
+
+__all__ = ["ConnectionCore", "disconnect_all"]
 
 _C = TypeVar("_C", bound="ConnectionCore")
 
 _CALLS_TIMEOUT_S = 120.0  # longest wait of disconnect for calls of other threads
 _thread = threading.local()
-
-
-class _ClosedError(DsmsgError):
-    """A call after `disconnect`."""
+_RESULTS = (Result.OK, Result.ERROR, Result.UNKNOWN_TOPIC)
 
 
 class ConnectionCore:
     """Implements what `Connection` documents about threads, exceptions and lifetime."""
 
-    def __init__(self, library: Library, protocol: str) -> None:
-        """Makes a closed connection; `Adaptor.connect` opens it."""
+    def __init__(self, library: Library, protocol: str, address: str = "") -> None:
+        """Makes a closed connection; `Adaptor.connect` opens it.
+
+        Args:
+            library: the adaptor.
+            protocol: its name.
+            address: for `repr`, without secrets.
+        """
+        self._address = address
         self._library = library
         self._protocol = protocol
         self._handle: Any = ffi.NULL
@@ -51,6 +71,10 @@ class ConnectionCore:
         self._link: Any = None
         self._settings: list[SettingsFile] = []  # that the adaptor may read again
         self._reloading = threading.Lock()  # guards _settings
+        self._sender: _native.Sender | None = None  # with a work thread, if it is there
+        self._receivers: list[_native.Receiver] = []  # must live until disconnect
+        self._source: Source | None = None  # of the last `messages`
+        self._at_end: list[Callable[[], object]] = []  # called when `disconnect` begins
         self._wake = threading.Event()
         self._worker: threading.Thread | None = None
 
@@ -80,6 +104,9 @@ class ConnectionCore:
         for event in early:
             self.handle_event(handle, event)
         if work_thread:
+            number = int(ffi.cast("uintptr_t", handle))
+            if self._library.has("describe"):  # one of ours, which calls back exactly once
+                self._sender = new_sender(str(self._library.path), number)
             name = f"dsmsg-{self._protocol.lower()}-work"
             self._worker = threading.Thread(target=self._work, name=name, daemon=True)
             self._worker.start()
@@ -94,6 +121,12 @@ class ConnectionCore:
 
     # For users.
 
+    def __repr__(self) -> str:
+        """Shows where it leads, without secrets, and how it is."""
+        to = f" to {self._address!r}" if self._address else ""
+        state = "closed" if self.closed else f"open, {len(self._pending)} pending"
+        return f"<{type(self).__name__} {self._protocol}{to}: {state}>"
+
     @property
     def protocol(self) -> str:
         """Protocol name of the adaptor."""
@@ -107,7 +140,9 @@ class ConnectionCore:
     @property
     def pending(self) -> int:
         """Number of asynchronous sends that have not been called back yet."""
-        return len(self._pending)
+        if self._sender is None or self._process != os.getpid():  # its locks are the parent's
+            return len(self._pending)
+        return len(self._pending) + self._sender.pending
 
     def do_work(self) -> None:
         """Runs the callbacks that are due; if none is, waits for one for at most `work-wait`.
@@ -117,6 +152,7 @@ class ConnectionCore:
         """
         with self._call() as handle, collect_errors() as errors:
             self._library.do_work(handle)
+            self._run_results()
         _raise_first(errors)
 
     def work_until_done(self, timeout: float) -> bool:
@@ -129,10 +165,10 @@ class ConnectionCore:
             False when some are still pending.
         """
         deadline = time.monotonic() + timeout
-        while self._pending:
+        while self.pending:
             if time.monotonic() >= deadline:
                 return False
-            began, before = time.monotonic(), len(self._pending)
+            began, before = time.monotonic(), self.pending
             self.do_work()
             self._pause_if_idle(began, before)
         return True
@@ -158,7 +194,14 @@ class ConnectionCore:
             if not self._open:
                 return
             self._open = False
+        for call in self._at_end:
+            call()
         self._wake.set()
+        for receiver in self._receivers:
+            receiver.close()
+        if self._sender is not None:
+            self._sender.close()
+            self._sender.stop()
         if self._worker is not None and self._worker is not threading.current_thread():
             self._worker.join(_CALLS_TIMEOUT_S)
         with self._condition:
@@ -171,6 +214,7 @@ class ConnectionCore:
         with collect_errors() as errors:
             code = self._library.disconnect(self._handle)
             self._last_words = self._library.read_text("last_error", ffi.NULL)
+            self._run_results()
         self._release()
         _raise_first(errors)
         if code != Result.OK:
@@ -195,13 +239,13 @@ class ConnectionCore:
     def _call(self) -> Iterator[Any]:
         """Keeps `disconnect` out during a call into the adaptor."""
         if self._process != os.getpid():
-            raise DsmsgError(
+            raise ClosedError(
                 f"this connection belongs to the parent process (pid {self._process}): after "
                 "fork(), the child must open its own connection"
             )
         with self._condition:
             if not self._open:
-                raise _ClosedError("the connection is closed")
+                raise ClosedError("the connection is closed")
             self._calls += 1
         try:
             yield self._handle
@@ -235,11 +279,8 @@ class ConnectionCore:
             with self._inside():
                 if callback is not None:
                     callback(result)
-                elif future is not None and result is Result.OK:
-                    future.set_result(result)
                 elif future is not None:
-                    text = f"a message to {topic!r} failed with {result.name}"
-                    future.set_exception(DsmsgError(text + self._reason(self._handle), result))
+                    self._settle(future, topic, result)
 
         with self._call() as handle:
             user_ptr = register(complete)
@@ -253,7 +294,57 @@ class ConnectionCore:
                 raise self._error(f"cannot queue a message to {topic!r}", code)
         return future
 
+    def _submit_native(
+        self,
+        sender: _native.Sender,
+        topic: str | None,
+        payload: Payload,
+        callback: SendCallback | None,
+        key: Payload | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        timestamp_ms: int = 0,
+    ) -> Future[Result] | None:
+        future: Future[Result] | None = None
+        done: SendCallback
+        if callback is None:
+            future = Future()
+            future.set_running_or_notify_cancel()  # the adaptor cannot take a message back
+            done = functools.partial(self._settle, future, topic)
+        else:
+            done = callback
+        name = encoded(topic, "topic")
+        if key is None and not headers and timestamp_ms == 0:
+            code = sender.send_async(name, payload, done)
+        else:
+            code = sender.send_async(name, payload, done, key, headers, timestamp_ms)
+        if code != 0:
+            raise self._error(f"cannot queue a message to {topic!r}", code)
+        return future
+
+    def _settle(self, future: Future[Result], topic: str | None, result: Result) -> None:
+        if result is Result.OK:
+            future.set_result(result)
+        else:
+            future.set_exception(self.failed(topic, result))
+
+    def _run_results(self) -> None:
+        """Runs the callbacks of results that the native part holds."""
+        if self._sender is not None:
+            self._run(self._sender.take())
+
+    def _run(self, results: list[tuple[Callable[..., object], int]]) -> None:
+        with self._inside():
+            for call, code in results:
+                try:
+                    call(_RESULTS[code])
+                except BaseException as error:
+                    report(error)
+
     def _work(self) -> None:
+        if self._sender is not None:
+            while (results := self._sender.work()) is not None:
+                self._run(results)
+            return
         always = self._protocol == "MQTT"  # hosts drive that protocol without pending sends, too
         while self._open:
             if not self._pending and not always:
@@ -261,11 +352,11 @@ class ConnectionCore:
                 if not self._pending and self._open:
                     self._wake.wait(1.0)
                 continue
-            began, before = time.monotonic(), len(self._pending)
+            began, before = time.monotonic(), self.pending
             try:
                 with self._call() as handle, collect_errors() as errors:
                     self._library.do_work(handle)
-            except _ClosedError:
+            except ClosedError:
                 return
             for error in errors:
                 report(error)
@@ -273,7 +364,7 @@ class ConnectionCore:
 
     def _pause_if_idle(self, began: float, before: int) -> None:
         """Pauses briefly after a `do_work` that neither waited nor completed anything."""
-        if len(self._pending) == before and time.monotonic() - began < 0.001:
+        if self.pending == before and time.monotonic() - began < 0.001:
             time.sleep(0.005)
 
     def _release(self) -> None:
@@ -298,24 +389,35 @@ class ConnectionCore:
     def _need(self, function: str) -> None:
         if not self._library.has(function):
             prefix = "nvds_msgapi_" if function == "subscribe" else "dsmsg_"
-            raise DsmsgError(f"the adaptor {self._library.path.name} has no {prefix}{function}")
+            raise NotSupportedError(
+                f"the adaptor {self._library.path.name} has no {prefix}{function}"
+            )
 
-    def _reason(self, handle: Any) -> str:  # noqa: ANN401 - a void pointer
-        reason = self._library.read_text("last_error", handle)
-        return f": {reason}" if reason else ""
+    def failed(self, topic: str | None, result: Result) -> DsmsgError:
+        """Makes the exception for a message that was accepted and failed."""
+        reason = self._library.read_text("last_error", self._handle)
+        text = f"a message to {topic!r} failed with {result.name}"
+        kind = error_class(error_kind(self._library, self._handle), result)
+        return kind(text + (f": {reason}" if reason else ""), result, reason)
 
     def _error(self, what: str, code: int) -> DsmsgError:
         """Makes the exception for a call of this thread that the adaptor has just refused."""
-        reason = self._reason(ffi.NULL) or self._reason(self._handle)
+        teller = ffi.NULL
+        reason = self._library.read_text("last_error", teller)
+        if not reason:
+            teller = self._handle
+            reason = self._library.read_text("last_error", teller)
         result = Result.of(code)
-        return DsmsgError(f"{self._library.path.name}: {what}: {result.name}{reason}", result)
+        text = f"{self._library.path.name}: {what}: {result.name}"
+        kind = error_class(error_kind(self._library, teller), result)
+        return kind(text + (f": {reason}" if reason else ""), result, reason)
 
 
 _connections: set[ConnectionCore] = set()
 
 
 @atexit.register
-def _disconnect_all() -> None:
+def disconnect_all() -> None:
     """Ends the connections still open, before the interpreter exits and no callback can run."""
     for connection in list(_connections):
         try:

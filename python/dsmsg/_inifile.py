@@ -15,7 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-__all__ = ["GROUP", "ConfigSource", "SettingsFile", "config_file", "quote", "to_ini"]
+__all__ = [
+    "GROUP",
+    "ConfigSource",
+    "SettingsFile",
+    "config_file",
+    "quote",
+    "read_ini",
+    "to_ini",
+]
 
 GROUP = "message-broker"
 
@@ -115,6 +123,32 @@ def config_file(config: object) -> Iterator[str | None]:
         yield file.path
     finally:
         file.close()
+
+
+def read_ini(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Returns the settings of a file: its group [message-broker], names with dashes.
+
+    What the adaptor reads is what counts: `${env:NAME}` and the like stay as they are written.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not UTF-8.
+    """
+    settings: dict[str, str] = {}
+    group = ""
+    for line in Path(path).read_text(encoding="utf-8-sig").splitlines():
+        bare = line.strip()
+        if bare.startswith("["):
+            group = bare[1:].partition("]")[0].strip()
+        elif group == GROUP and "=" in bare and bare[0] not in "#;":
+            name, _, value = bare.partition("=")
+            settings[name.strip().replace("_", "-")] = unquote(value.strip())
+    return settings
+
+
+def unquote(text: str) -> str:
+    """Returns a value without the quotes around it."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def quote(text: str) -> str:

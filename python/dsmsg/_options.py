@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from dsmsg.errors import ConfigError
+
 __all__ = ["ConfigError", "Option"]
 
 _BLANKS = " \t\r\n"
 _TEXT_KINDS = ("string", "path", "template", "pairs")
-
-
-class ConfigError(ValueError):
-    """A setting is unknown, of the wrong type or out of range; the text says what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,9 @@ class Option:
             raise self._error(allowed if kind == "pairs" else "text", value)
         text = str(value)
         if "\0" in text:  # would end the text in C
-            raise ConfigError(f"{self.name}: contains a control character")
+            raise ConfigError(
+                f"{self.name}: contains a control character", field=self.name, allowed=self.type
+            )
         return text
 
     def _pairs_text(self, pairs: Mapping[object, object]) -> str:
@@ -95,4 +95,5 @@ class Option:
     def _error(self, allowed: str, value: object = None) -> ConfigError:
         # The value itself may be a password.
         kind = "" if value is None else f", not {type(value).__name__}"
-        return ConfigError(f"{self.name}: must be {allowed}{kind}")
+        text = f"{self.name}: must be {allowed}{kind}"
+        return ConfigError(text, field=self.name, allowed=self.type)

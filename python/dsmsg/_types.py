@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from dsmsg._abi import ffi
+from dsmsg._message import Message
+from dsmsg.errors import DsmsgError, Result
 
 __all__ = [
     "ConnectionEvent",
@@ -21,23 +23,16 @@ __all__ = [
     "SendCallback",
     "c_bytes",
     "c_string",
+    "encoded",
 ]
 
-Payload = Union[bytes, bytearray, memoryview]
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # what mypy ships with
+
+Payload = Union[bytes, bytearray, memoryview, "Buffer"]
+"""Bytes: also an array, a NumPy array and whatever else has contiguous memory."""
+
 SendCallback = Callable[["Result"], object]
-
-
-class Result(enum.IntEnum):
-    """NvDsMsgApiErrorType."""
-
-    OK = 0
-    ERROR = 1
-    UNKNOWN_TOPIC = 2
-
-    @classmethod
-    def of(cls, code: int) -> Result:
-        """Returns the member for a C code; an unknown code counts as ERROR."""
-        return cls(code) if code in (0, 1, 2) else cls.ERROR
 
 
 class ConnectionEvent(enum.IntEnum):
@@ -48,33 +43,27 @@ class ConnectionEvent(enum.IntEnum):
     SERVICE_DOWN = 2
 
 
-class Message(NamedTuple):
-    """A received message."""
-
-    topic: str
-    payload: bytes
-    result: Result
-
-
-class DsmsgError(RuntimeError):
-    """The adaptor refused a call, or a message failed; `result` is the code, if there is one."""
-
-    def __init__(self, text: str, result: Result | None = None) -> None:
-        super().__init__(text)
-        self.result = result
-
-
 def c_string(text: str | None, what: str) -> Any:  # noqa: ANN401 - a C string
     """Returns a C string that lives as long as the result is referred to, or NULL for None.
 
     Raises:
         ValueError: the text contains a NUL character.
     """
+    data = encoded(text, what)
+    return ffi.NULL if data is None else ffi.new("char[]", data)
+
+
+def encoded(text: str | None, what: str) -> bytes | None:
+    """Returns text as C takes it, without the NUL at its end; None for None.
+
+    Raises:
+        ValueError: the text contains a NUL character.
+    """
     if text is None:
-        return ffi.NULL
+        return None
     if "\0" in text:
         raise ValueError(f"{what} contains a NUL character: {text!r}")
-    return ffi.new("char[]", text.encode("utf-8", "surrogateescape"))
+    return text.encode("utf-8", "surrogateescape")
 
 
 def c_bytes(payload: Payload) -> Any:  # noqa: ANN401 - a C array
@@ -83,6 +72,10 @@ def c_bytes(payload: Payload) -> Any:  # noqa: ANN401 - a C array
     Raises:
         TypeError: it is not a bytes-like object (text must be encoded first).
     """
+    if isinstance(payload, str):
+        raise TypeError(
+            'a payload is bytes, not text: encode it, as in payload.encode("utf-8") or b"..."'
+        )
     if isinstance(payload, memoryview) and not payload.c_contiguous:
         payload = payload.tobytes()
     return ffi.from_buffer("uint8_t[]", payload)

@@ -18,12 +18,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Union
 
-from dsmsg._abi import EventSlot, Library, ffi
+from dsmsg._abi import EventSlot, Library, error_kind, ffi
+from dsmsg._address import without_login
 from dsmsg._check import check_config, option_names
 from dsmsg._find import AdaptorNotFoundError, find
 from dsmsg._inifile import ConfigSource, SettingsFile
 from dsmsg._types import ConnectionEvent, DsmsgError, Message, Result, c_string
 from dsmsg.connection import Connection
+from dsmsg.errors import ConfigError, NotSupportedError, error_class
 
 __all__ = [
     "Adaptor",
@@ -87,7 +89,7 @@ class Adaptor:
             DsmsgError: the library has no dsmsg_describe.
         """
         if "describe" not in self.extensions:
-            raise DsmsgError(f"the adaptor {self.path.name} has no dsmsg_describe")
+            raise NotSupportedError(f"the adaptor {self.path.name} has no dsmsg_describe")
         table: dict[str, Any] = json.loads(self._text("describe"))
         return table
 
@@ -123,7 +125,7 @@ class Adaptor:
             DsmsgError: the settings are wrong, or the library has no such function.
         """
         if not self._library.has("connection_signature"):
-            raise DsmsgError(
+            raise NotSupportedError(
                 f"the adaptor {self.path.name} has no nvds_msgapi_connection_signature"
             )
         self.check(config)
@@ -168,7 +170,7 @@ class Adaptor:
             DsmsgError: the adaptor refused; the text is its last error.
         """
         self.check(config)
-        connection = Connection(self._library, self.protocol)
+        connection = Connection(self._library, self.protocol, without_login(conn_str) or "")
         settings = SettingsFile(config)
         try:
             path = c_string(settings.path, "config")
@@ -183,7 +185,7 @@ class Adaptor:
         if not handle:
             settings.close()
             slot.give_back()
-            raise self._refused(f"cannot connect to {_without_login(conn_str)!r}", None, settings)
+            raise self._refused(f"cannot connect to {without_login(conn_str)!r}", None, settings)
         connection.hold(settings)
         connection.open(handle, slot, on_event, work_thread=work_thread)
         if on_link is not None:
@@ -202,21 +204,16 @@ class Adaptor:
 
     def _refused(self, what: str, code: int | None, settings: SettingsFile) -> DsmsgError:
         reason = settings.explain(self._library.read_text("last_error", ffi.NULL))
-        return DsmsgError(
-            f"{self.path.name}: {what}: {reason or 'the adaptor gave no reason (see its log)'}",
-            None if code is None else Result.of(code),
-        )
+        text = f"{self.path.name}: {what}: {reason or 'the adaptor gave no reason (see its log)'}"
+        result = None if code is None else Result.of(code)
+        kind = error_kind(self._library, ffi.NULL)
+        if kind == "invalid-argument":
+            return ConfigError(text, result, reason, field=self._field_in(reason))
+        return error_class(kind, result)(text, result, reason)
 
-
-def _without_login(conn_str: str | None) -> str | None:
-    """A connection string fit to be shown: without what may be a user name or a password."""
-    if conn_str is None:
-        return None
-    scheme, mark, rest = conn_str.partition("://")
-    if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
-        _, at, hosts = rest.rpartition("@")
-        return scheme + mark + ("...@" if at else "") + hosts
-    fields = conn_str.split(";")
-    # host;port;user;password, and HostName=...;SharedAccessKey=...
-    shown = [] if any(sign in field for field in fields[:2] for sign in "=@") else fields[:2]
-    return ";".join(shown + ["..."] * (len(fields) > len(shown)))
+    def _field_in(self, reason: str) -> str | None:
+        """The option that a refusal of settings names first."""
+        # After the name of the function: "file:2: send-timeout = soon: must be ...".
+        words: list[str] = re.findall(r"[a-z0-9_.-]+(?=:| ?=)", reason.partition(": ")[2])
+        options = self.options
+        return next((w.replace("_", "-") for w in words if w.replace("_", "-") in options), None)

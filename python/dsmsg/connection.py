@@ -3,32 +3,35 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from dsmsg._abi import ffi, forget, on_link, on_message, on_send, register
+from dsmsg._abi import ffi, forget, on_link, on_message, on_received, register
 from dsmsg._check import check_config
-from dsmsg._connection_core import ConnectionCore
+from dsmsg._feed import Feed, Receiver, Source
 from dsmsg._inifile import ConfigSource, SettingsFile
+from dsmsg._native_module import new_receiver
+from dsmsg._sending import Sending
 from dsmsg._types import (
     ConnectionEvent,
     DsmsgError,
     Message,
-    Payload,
     Result,
-    SendCallback,
-    c_bytes,
     c_string,
+    encoded,
 )
+
+if TYPE_CHECKING:
+    from dsmsg import _native
 
 __all__ = ["Connection", "ConnectionEvent", "DsmsgError", "Message", "Result"]
 
 _KEPT_SUBSCRIPTIONS = 16  # the one in force, and previous ones
 
 
-class Connection(ConnectionCore):
+class Connection(Sending):
     """A connection to a broker.
 
     Threads: any thread may call any method; `disconnect` waits until calls on other threads have
@@ -50,130 +53,13 @@ class Connection(ConnectionCore):
 
     # For users.
 
-    def send(self, topic: str | None, payload: Payload) -> None:
-        """Sends one message and waits for the broker's acknowledgement for at most `send-timeout`.
-
-        Args:
-            topic: None takes the configured one.
-            payload: any bytes.
-
-        Raises:
-            DsmsgError: it was not acknowledged; `result` distinguishes an unknown topic from other
-                failures.
-            ValueError: the topic contains a NUL character.
-        """
-        with self._call() as handle:
-            data = c_bytes(payload)
-            code = self._library.send(handle, c_string(topic, "topic"), data, len(data))
-            if code != Result.OK:
-                raise self._error(f"cannot send to {topic!r}", code)
-
-    @overload
-    def send_async(self, topic: str | None, payload: Payload) -> Future[Result]: ...
-
-    @overload
-    def send_async(self, topic: str | None, payload: Payload, callback: SendCallback) -> None: ...
-
-    def send_async(
-        self, topic: str | None, payload: Payload, callback: SendCallback | None = None
-    ) -> Future[Result] | None:
-        """Queues a copy of one message.
-
-        Args:
-            topic: None takes the configured one.
-            payload: any bytes.
-            callback: called once with the result, by `do_work` or `disconnect`.
-
-        Returns:
-            Without `callback`, a future (not cancellable): its result is `Result.OK`, its exception
-            a DsmsgError. It completes in `do_work` or `disconnect`.
-
-        Raises:
-            DsmsgError: the adaptor refused the message; nothing will be called back.
-            ValueError: the topic contains a NUL character.
-        """
-        data = c_bytes(payload)
-        name = c_string(topic, "topic")
-
-        def submit(handle: Any, user_ptr: Any) -> int:  # noqa: ANN401 - void pointers
-            code: int = self._library.send_async(handle, name, data, len(data), on_send, user_ptr)
-            return code
-
-        return self._submit(submit, topic, callback)
-
-    @overload
-    def send_message(
+    def subscribe(
         self,
-        topic: str | None,
-        payload: Payload,
+        topics: str | Sequence[str],
+        callback: Callable[[Message], object],
         *,
-        key: Payload | None = None,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        timestamp_ms: int = 0,
-    ) -> Future[Result]: ...
-
-    @overload
-    def send_message(
-        self,
-        topic: str | None,
-        payload: Payload,
-        callback: SendCallback,
-        *,
-        key: Payload | None = None,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        timestamp_ms: int = 0,
-    ) -> None: ...
-
-    def send_message(
-        self,
-        topic: str | None,
-        payload: Payload,
-        callback: SendCallback | None = None,
-        *,
-        key: Payload | None = None,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        timestamp_ms: int = 0,
-    ) -> Future[Result] | None:
-        """`send_async` with a key, headers and a time.
-
-        Args:
-            topic: None takes the configured one.
-            payload: any bytes.
-            callback: as for `send_async`.
-            key: None takes the configured one.
-            headers: names and values, in this order; a name may come twice.
-            timestamp_ms: milliseconds since 1970; 0 is now.
-
-        Returns:
-            As `send_async`.
-
-        Raises:
-            DsmsgError: as `send_async`; also when the adaptor has no dsmsg_send_message.
-            ValueError: topic or headers contain a NUL character.
-        """
-        self._need("send_message")
-        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
-        texts = [(c_string(name, "header"), c_string(value, "header")) for name, value in pairs]
-        data, name = c_bytes(payload), c_string(topic, "topic")
-        key_data = None if key is None else c_bytes(key)
-        message = ffi.new("DsmsgMessage *")
-        message.size = ffi.sizeof("DsmsgMessage")
-        message.topic, message.payload, message.payload_len = name, data, len(data)
-        if key_data is not None:
-            message.key, message.key_len = key_data, len(key_data)
-        header_array = ffi.new("DsmsgHeader[]", len(texts))
-        for header, (header_name, value) in zip(header_array, texts):
-            header.name, header.value = header_name, value
-        message.headers, message.num_headers = header_array, len(texts)
-        message.timestamp_ms = timestamp_ms
-
-        def submit(handle: Any, user_ptr: Any) -> int:  # noqa: ANN401 - void pointers
-            code: int = self._library.send_message(handle, message, on_send, user_ptr)
-            return code
-
-        return self._submit(submit, topic, callback)
-
-    def subscribe(self, topics: str | Sequence[str], callback: Callable[[Message], object]) -> None:
+        manual_ack: bool = False,
+    ) -> None:
         """Receives the messages of some topics; a second call replaces topics and callback.
 
         All or nothing: after an error the previous topics and callback remain in force. May be
@@ -184,24 +70,49 @@ class Connection(ConnectionCore):
             topics: one or several.
             callback: called with each message on a thread of the adaptor, one at a time; the
                 message is acknowledged to the broker when it returns.
+            manual_ack: messages are acknowledged by their `ack()`, in any order, on any thread. At
+                most 1000 are received and not acknowledged.
 
         Raises:
             DsmsgError: the broker refused a topic, or did not answer within `connect-timeout`.
+            NotSupportedError: `manual_ack` with an adaptor that has no dsmsg_subscribe_message.
             ValueError: a topic contains a NUL character.
         """
+        self._subscribe(topics, callback, manual_ack, manual_ack)
+        source, self._source = self._source, None
+        if source is not None:
+            source.receiver.close()
+
+    def _subscribe(
+        self,
+        topics: str | Sequence[str],
+        callback: Callable[[Message], object],
+        manual_ack: bool,
+        exposed: bool,
+    ) -> None:
+        """Subscribes; `exposed`: messages have a usable `ack`."""
         names = [topics] if isinstance(topics, str) else list(topics)
         texts = [c_string(name, "topic") for name in names]
+        details = self._library.has("subscribe_message") and self._library.has("ack")
+        self._need("subscribe_message" if manual_ack else "subscribe")
 
         def receive(result: int, payload: bytes, topic: str) -> None:
             with self._inside():
                 callback(Message(topic, payload, Result.of(result)))
 
+        def receive_message(received: Any) -> None:  # noqa: ANN401 - a C structure
+            with self._inside():
+                callback(self._message_of(received, exposed))
+
         with self._call() as handle:
-            self._need("subscribe")
-            user_ptr = register(receive)
-            code = self._library.subscribe(
-                handle, ffi.new("char *[]", texts), len(texts), on_message, user_ptr
-            )
+            user_ptr = register(receive_message if details else receive)
+            array = ffi.new("char *[]", texts)
+            if details:
+                code = self._library.subscribe_message(
+                    handle, array, len(texts), on_received, int(manual_ack), user_ptr
+                )
+            else:
+                code = self._library.subscribe(handle, array, len(texts), on_message, user_ptr)
             if code != Result.OK:
                 forget(user_ptr)
                 raise self._error(f"cannot subscribe to {names!r}", code)
@@ -211,22 +122,97 @@ class Connection(ConnectionCore):
             if len(self._subscriptions) > _KEPT_SUBSCRIPTIONS:
                 forget(self._subscriptions.popleft())
 
-    def flush(self, timeout: float) -> bool:
-        """Waits until every accepted message is completed (callbacks still need `do_work`).
+    def _message_of(self, received: Any, exposed: bool) -> Message:  # noqa: ANN401 - a C structure
+        message = Message(
+            _text(received.topic),
+            _bytes(received.payload, received.payload_len),
+            Result.OK,
+            _bytes(received.key, received.key_len) if received.key else None,
+            tuple(
+                (_text(header.name), _bytes(header.value, header.value_len))
+                for header in received.headers[0 : received.num_headers]
+            ),
+            _present(received.timestamp_ms),
+            _present(received.partition),
+            _present(received.offset),
+            _text(received.id),
+            bool(received.redelivered),
+        )
+        message._number = int(received.ack)
+        if exposed:
+            message._ack = functools.partial(self.ack, message._number)
+        return message
+
+    def ack(self, number: int) -> None:
+        """Acknowledges a message by its number; `Message.ack` calls it."""
+        with self._call() as handle:
+            code = self._library.ack(handle, number)
+            if code != Result.OK:
+                raise self._error("cannot acknowledge a message", code)
+
+    def messages(
+        self,
+        topics: str | Sequence[str],
+        *,
+        manual_ack: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[Message]:
+        """Subscribes, and gives the messages to a loop, until the connection is closed.
+
+        A message is acknowledged when the loop asks for the next one. One over which the loop broke
+        off goes to the next loop over the same topics; when the connection has ended, a broker that
+        can delivers it again.
 
         Args:
-            timeout: seconds.
-
-        Returns:
-            False if some are not.
+            topics: one or several; they replace what was subscribed to.
+            manual_ack: the loop's body calls `Message.ack`.
+            timeout: seconds; the loop ends when no message came for so long. None: never.
 
         Raises:
-            DsmsgError: the adaptor has no dsmsg_flush.
+            DsmsgError: as `subscribe`.
         """
-        self._need("flush")
+        return self.source(topics, manual_ack=manual_ack).each(timeout)
+
+    def source(self, topics: str | Sequence[str], *, manual_ack: bool) -> Source:
+        """Subscribes, and returns what `messages` and `dsmsg.aio` take messages from."""
+        names = [topics] if isinstance(topics, str) else list(topics)
+        before = self._source
+        if before is not None and before.serves(names, manual_ack=manual_ack):
+            return before
+        receiver: Receiver | None = self._new_receiver(names, manual_ack=manual_ack)
+        if receiver is None:
+            feed = Feed(self.ack)
+            self._at_end.append(feed.close)
+            self._subscribe(names, feed.put, manual_ack or self._library.has("ack"), manual_ack)
+            receiver = feed
+        self._source = Source(receiver, names, manual_ack=manual_ack)
+        if before is not None:
+            before.receiver.close()
+        return self._source
+
+    def _new_receiver(self, names: list[str], *, manual_ack: bool) -> _native.Receiver | None:
+        """Subscribes with the native part; None where that is not there."""
+        if self._sender is None:
+            return None
+        texts = [encoded(name, "topic") or b"" for name in names]
+
+        def make(topic: str, payload: bytes, number: int, *details: Any) -> Message:  # noqa: ANN401
+            message = Message(topic, payload, Result.OK, *details)
+            message._number = number
+            if manual_ack:
+                message._ack = functools.partial(self.ack, number)
+            return message
+
         with self._call() as handle:
-            milliseconds = max(0, min(int(timeout * 1000), 2**31 - 1))
-            return bool(self._library.flush(handle, milliseconds) == Result.OK)
+            number = int(ffi.cast("uintptr_t", handle))
+            receiver = new_receiver(str(self._library.path), number, make)
+            if receiver is not None:
+                code = receiver.subscribe(texts)
+                # A refused one may have been tried for a moment: it is kept as well.
+                self._receivers.append(receiver)
+                if code != 0:
+                    raise self._error(f"cannot subscribe to {names!r}", code)
+        return receiver
 
     def reload(self, conn_str: str | None = None, config: ConfigSource | None = None) -> None:
         """Reconnects with another endpoint, certificate or password, and keeps the queue.
@@ -306,3 +292,15 @@ class Connection(ConnectionCore):
             previous, self._link = self._link, user_ptr
             if previous is not None:
                 forget(previous)
+
+
+def _text(text: Any) -> str:  # noqa: ANN401 - a C string
+    return ffi.string(text).decode("utf-8", "surrogateescape") if text else ""
+
+
+def _bytes(data: Any, size: int) -> bytes:  # noqa: ANN401 - a C array
+    return bytes(ffi.buffer(data, size)) if size > 0 else b""
+
+
+def _present(value: int) -> int | None:
+    return None if value < 0 else int(value)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hot path, in C++ (csrc/python): sends and receives without Python's lock.
+
+`dsmsg.Connection` uses it; it knows an adaptor by its path and a connection by its handle, both of
+which the Python side opened and will close. Topics are given as text or as bytes.
+"""
+
+from collections.abc import Callable, Sequence
+
+from dsmsg._message import Message
+from dsmsg._types import Payload
+
+REFUSED: int
+"""Code of a message that was not accepted (in `Sender.send_many`)."""
+UNFINISHED: int
+"""Code of a message without a result within the time-out."""
+
+class Sender:
+    """Sends, and hands out results.
+
+    Raises, in every call after `close`: dsmsg.ClosedError. A payload that is text: TypeError; one
+    that is not contiguous: BufferError.
+    """
+
+    def __init__(self, path: str, handle: int) -> None: ...
+    def send_async(
+        self,
+        topic: str | bytes | None,
+        payload: Payload,
+        done: Callable[..., object],
+        key: Payload | None = None,
+        headers: Sequence[tuple[str | bytes, str | bytes]] = ...,
+        timestamp_ms: int = 0,
+    ) -> int:
+        """Queues one message; returns the adaptor's answer, and with 0 `done` comes from `work`."""
+
+    def send_many(
+        self,
+        topic: str | bytes | None,
+        payloads: Sequence[Payload],
+        keys: Sequence[Payload] | None,
+        timeout: float,
+    ) -> bytes:
+        """Queues all and waits for `timeout` seconds (negative: for ever); a code for each."""
+
+    def work(self) -> list[tuple[Callable[..., object], int]] | None:
+        """Calls do_work until there are results; None after `stop`. One thread at a time."""
+
+    def take(self) -> list[tuple[Callable[..., object], int]]:
+        """Returns the results that are there."""
+
+    def stop(self) -> None:
+        """Ends `work`."""
+
+    def close(self) -> None:
+        """Waits for calls that run, and refuses new ones."""
+
+    @property
+    def pending(self) -> int:
+        """Messages without a result, and results not taken."""
+
+class Receiver:
+    """Receives; every message is acknowledged with `ack`. It must live until `disconnect`."""
+
+    def __init__(self, path: str, handle: int, make: Callable[..., Message]) -> None: ...
+    def subscribe(self, topics: Sequence[str | bytes]) -> int:
+        """Subscribes; returns the adaptor's answer."""
+
+    def take(self, most: int, timeout: float) -> list[Message] | None:
+        """Waits for `timeout` seconds (negative: for ever); None after `close`."""
+
+    def ack(self, number: int) -> int:
+        """Acknowledges a message; returns the adaptor's answer."""
+
+    def close(self) -> None:
+        """Ends waiting; what waits is not acknowledged."""

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every Python snippet of docs/ that imports dsmsg, and the typed example."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import dsmsg
+import pytest
+from dsmsg.brokers import Broker
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BROKERS = {"redis": 6379, "kafka": 9092, "mosquitto": 1883, "rabbitmq": 5672}
+
+
+def _run(*arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
+    ).stdout
+
+
+@pytest.mark.parametrize("number", range(len(SNIPPETS)))
+def test_a_snippet_runs(redis_broker: Broker, number: int) -> None:
+    snippet = SNIPPETS[number]
+    assert "localhost:6379" in snippet or "localhost;6379" in snippet or "localhost:1" in snippet
+    for separator in (":", ";"):
+        host = f"127.0.0.1{separator}{redis_broker.port}"
+        snippet = snippet.replace(f"localhost{separator}6379", host)
+    output = _run("-c", snippet)
+    for line in SNIPPETS[number].splitlines():
+        shown = re.search(r"print\(.*\)  +# ([<\[R].*)$", line)  # what a comment says is printed
+        if shown is not None:
+            assert shown.group(1) in output.replace(
+                f"127.0.0.1:{redis_broker.port}", "localhost:6379"
+            )
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_the_snippets_of_a_brokers_page_run(request: pytest.FixtureRequest, kind: str) -> None:
+    broker: Broker = request.getfixturevalue(f"{kind}_broker")
+    found = 0
+    for name in ("index", {"mosquitto": "mqtt", "rabbitmq": "amqp"}.get(kind, kind)):
+        page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        for snippet in re.findall(r"```python\n(import dsmsg\n.*?)```", page, re.DOTALL):
+            if f":{BROKERS[kind]}" in snippet:
+                _run("-c", snippet.replace(f"localhost:{BROKERS[kind]}", broker.address))
+                found += 1
+    assert found
+
+
+def test_the_typed_example_runs(redis_broker: Broker) -> None:
+    example = Path(__file__).with_name("typed_example.py")
+    assert "received 3 of 3" in _run(str(example), f"redis://{redis_broker.address}")
+
+
+def test_the_page_names_every_exception() -> None:
+    for name in dsmsg.__all__:
+        if name.endswith("Error"):
+            assert f"`{name}`" in PAGE, name
+
+
+def test_importing_the_package_is_cheap() -> None:
+    loaded = _run(
+        "-c",
+        "import sys; before = set(sys.modules); import dsmsg; "
+        "print(sorted(m for m in set(sys.modules) - before if not m.startswith('dsmsg')))",
+    )
+    for module in ("cffi", "asyncio", "json", "numpy", "urllib", "concurrent.futures"):
+        assert module not in loaded
