@@ -3,7 +3,7 @@
 # reach the scripts as environment variables. In brackets: how long it takes on two cores with a warm compiler cache,
 # where that is known; those under a minute are estimates.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build check test test-quick test-debian faults compat soak lint format generate lock bench docs clean
+.PHONY: help setup demo build check test test-quick test-debian faults compat soak lint format generate lock bench bench-python docs clean
 
 help: ## [1 s] List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -69,6 +69,12 @@ lock: ## [] Renew the exact versions of Python packages (requirements.lock), and
 bench: ## [24 min] Measure beside the client libraries, into build/bench/report.md [ADAPTOR=redis] [CASES="unbounded paced"]
 	@scripts/setup test bench
 	@scripts/bench
+
+bench-python: ## [] Measure the Python package beside confluent-kafka, redis-py, paho-mqtt and pika
+	@scripts/setup build test
+	@cmake --preset dev -Wno-dev
+	@cmake --build --preset dev --target adaptors
+	@.venv/bin/python benchmarks/python_speed.py
 
 docs: ## [5 s] Build the documentation into site/
 	@scripts/setup docs

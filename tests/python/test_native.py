@@ -132,6 +132,21 @@ def test_keys_headers_and_time(connect: Callable[..., dsmsg.Connection], topic: 
     assert message.headers == (("h", b"1"), ("ü", "ö".encode()))
 
 
+def test_what_a_loop_did_not_handle_goes_to_the_next(
+    connect: Callable[..., dsmsg.Connection], topic: str
+) -> None:
+    connection = connect(_group(topic))
+    next(connection.messages(topic, timeout=0.1), None)
+    assert connection.send_many(topic, [b"0", b"1", b"2"]).ok
+    with pytest.raises(LookupError):
+        for message in connection.messages(topic, timeout=240):
+            if message.payload == b"1":
+                raise LookupError("over the second message")
+    assert _received(connection, topic, 2) == [b"1", b"2"]
+    connection.subscribe(topic, lambda message: None)  # replaces the loops' subscription
+    assert list(connection.messages(f"{topic}-other", timeout=0.1)) == []
+
+
 def test_an_exception_in_a_callback_goes_to_the_hook(
     connect: Callable[..., dsmsg.Connection], topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
