@@ -39,6 +39,6 @@ def without_secrets(adaptor: str, options: Mapping[str, str]) -> dict[str, str]:
 
 def without_login(conn_str: str) -> str:
     """Returns a connection string without what may be a user name or a password."""
-    from dsmsg.adaptor import _without_login
+    from dsmsg._address import without_login as hide
 
-    return str(_without_login(conn_str))
+    return str(hide(conn_str))
