@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <span>
 
 #include "msgconv/deepstream_converter.h"
 #include "msgconv/json_parts.h"
@@ -12,12 +13,23 @@
 namespace dsmsg::msgconv {
 namespace {
 
-constexpr std::string_view kDetectedKeys[] = {"id",   "speed",    "direction", "orientation",
-                                              "bbox", "location", "coordinate"};
+// Keys of `object`: of detected ones, and of events.
+constexpr std::string_view kKeys[] = {
+    "id",         "speed",       "direction", "orientation", "bbox",      "location",
+    "coordinate", "maskoutline", "signature", "pose",        "embedding", "SV3DT",
+};
+constexpr size_t kDetectedKeys = 7;
 
 void Member(JsonWriter* out, std::string_view key, std::string_view value) {
   out->Raw(key);
   out->String(value);
+}
+
+// The name of a class as a key: the object has each key once.
+std::string_view Name(std::string_view label, std::span<const std::string_view> keys,
+                      std::string* room) {
+  if (std::find(keys.begin(), keys.end(), label) == keys.end()) return label;
+  return room->assign(label) += '_';
 }
 
 // Pixels lose their fraction; what no integer holds becomes the nearest one.
@@ -170,12 +182,7 @@ void DeepStreamConverter::BoxMember(const Object& object) {
 void DeepStreamConverter::DetectedObject(const Frame& frame, const Object& object) {
   ObjectId(object);
   out_.Raw(',');
-  const auto* const end = std::end(kDetectedKeys);
-  if (std::find(std::begin(kDetectedKeys), end, object.label) != end) {
-    out_.String(text_.assign(object.label) + '_');  // no second member of this name
-  } else {
-    out_.String(object.label);
-  }
+  out_.String(Name(object.label, std::span(kKeys).first(kDetectedKeys), &text_));
   out_.Raw(R"(:{"confidence":)");
   out_.Number(object.confidence.value_or(0.0F));
   const std::span<const Attribute> attributes = frame.AttributesOf(object);
@@ -217,7 +224,7 @@ void DeepStreamConverter::ClassMember(const Frame& frame, const Object& object,
     // Other types have no member.
     if (event.object_type != NVDS_OBJECT_TYPE_UNKNOWN || event.object_id.data() == nullptr) return;
     out_.Raw(',');
-    out_.String(event.object_id);
+    out_.String(Name(event.object_id, kKeys, &text_));
     return out_.Raw(":{}");
   }
   const ObjectClass& object_class = ClassOf(*kind);

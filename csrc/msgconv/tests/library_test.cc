@@ -237,6 +237,18 @@ TEST_F(Library, TheDialectIsThatOfWhatIsGiven) {
   }
 }
 
+TEST_F(Library, AClassNamedLikeAKeyIsNoSecondMember) {
+  Open(0, nullptr);
+  TwoCameras cameras;
+  cameras.metas[0].objType = NVDS_OBJECT_TYPE_UNKNOWN;
+  for (const std::string name : {"bbox", "pose", "dog"}) {
+    std::string text = name;
+    cameras.metas[0].objectId = text.data();
+    const std::string made = Take(generate(ctx_, cameras.events, 1));
+    EXPECT_THAT(made, HasSubstr("\"" + name + (name == "dog" ? "" : "_") + "\":{}"));
+  }
+}
+
 TEST_F(Library, WrongArgumentsGiveNull) {
   EXPECT_EQ(create(kExample, NVDS_PAYLOAD_CUSTOM), nullptr);
   EXPECT_EQ(create(kExample, static_cast<NvDsPayloadType>(3)), nullptr);
