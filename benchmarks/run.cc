@@ -113,6 +113,26 @@ class Patience {
   Clock::time_point since_ = Clock::now();
 };
 
+/// Several raw clients in turn, as one.
+class RawFleet final : public RawClient {
+ public:
+  RawFleet(Target& target, size_t connections) {
+    for (size_t i = 0; i < connections; ++i) clients_.push_back(target.Connect());
+  }
+  void Submit(const Letter& letter, Sent* sent) override {
+    clients_[next_++ % clients_.size()]->Submit(letter, sent);
+  }
+  void Poll(microseconds wait) override {
+    // One client waits; several are asked in turn, for a moment each.
+    if (clients_.size() > 1) wait = std::min(wait, kLook);
+    for (const auto& client : clients_) client->Poll(wait);
+  }
+
+ private:
+  std::vector<std::unique_ptr<RawClient>> clients_;
+  size_t next_ = 0;
+};
+
 void DriveRaw(RawClient& client, const Plan& plan, const Letters& letters, uint64_t window,
               Tracker& tracker) {
   const auto end = Clock::now() + Time(plan.seconds);
@@ -241,7 +261,7 @@ Result Run(Side side, const Plan& plan, const Letters& letters, Target& target,
   std::unique_ptr<RawClient> client;
   std::unique_ptr<Fleet> fleet;
   if (side == Side::kRaw) {
-    client = target.Connect();
+    client = std::make_unique<RawFleet>(target, plan.connections);
   } else {
     fleet = std::make_unique<Fleet>(
         side, plan, letters,

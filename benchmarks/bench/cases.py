@@ -68,12 +68,10 @@ def cases_of(target: str) -> Iterator[Case]:
     yield _load("unbounded", target, "--rounds 3 --seconds 2", "far", _FAR)
     yield _load("paced", target, near, "far", _FAR)
     for varied, values in _GROWTH.items():
-        sides = "adaptor" if varied == "connections" else "raw,adaptor"
-        yield _load(
-            f"growth-{varied}",
-            target,
-            f"--rounds 1 --seconds 0.7 --sides {sides} --vary {varied}={values}",
-        )
+        # As many messages under way through all connections as through one.
+        pattern = "windowed --window 1000" if varied == "connections" else "unbounded"
+        arguments = f"--pattern {pattern} --rounds 1 --seconds 0.7 --vary {varied}={values}"
+        yield _load(f"growth-{varied}", target, arguments)
     if target == "kafka":
         for count in (1, 50, 500):
             yield _load(
