@@ -49,12 +49,8 @@ void Run(Target& target, size_t messages) {
   if (counters.failed > 0) throw std::runtime_error("messages were not acknowledged");
 }
 
-}  // namespace
-}  // namespace dsmsg::bench
-
-int main(int argc, char** argv) {
-  using namespace dsmsg::bench;
-  Target* target = argc == 3 ? FindTarget(argv[1]) : nullptr;
+int Main(int argc, char** argv) {
+  Target* const target = argc == 3 ? FindTarget(argv[1]) : nullptr;
   if (target == nullptr) {
     fprintf(stderr, "usage: guard NAME MESSAGES (%s)\n", TargetNames().c_str());
     return 2;
@@ -69,3 +65,8 @@ int main(int argc, char** argv) {
   CloseTargets();
   return status;
 }
+
+}  // namespace
+}  // namespace dsmsg::bench
+
+int main(int argc, char** argv) { return dsmsg::bench::Main(argc, argv); }

@@ -18,15 +18,15 @@
 #include "core/queue/send_queue.h"
 #include "scene.h"
 
+namespace dsmsg::bench {
 namespace {
 
-using namespace dsmsg;
 using msgconv::MinimalFormat;
 using msgconv::PayloadType;
 
 std::string Message(PayloadType type, size_t objects) {
-  const msgconv::Frame frame = bench::Street(objects);
-  msgconv::Converter converter(bench::Config(), {type, MinimalFormat::kObjects, false});
+  const msgconv::Frame frame = Street(objects);
+  msgconv::Converter converter(Config(), {type, MinimalFormat::kObjects, false});
   return std::string(converter.Render(frame, 0));
 }
 
@@ -145,12 +145,12 @@ void Queue(benchmark::State& state) {
     (void)queue.Complete(outcomes, &finished);
     finished.clear();
   }
-  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * batch));
+  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
 void Write(benchmark::State& state, PayloadType type) {
-  msgconv::Frame frame = bench::Street();
-  msgconv::Converter converter(bench::Config(), {type, MinimalFormat::kObjects, false});
+  msgconv::Frame frame = Street();
+  msgconv::Converter converter(Config(), {type, MinimalFormat::kObjects, false});
   size_t payloads = 0;
   for (auto _ : state) {
     frame.time_ns += 33'000'000;  // a new frame has a new time
@@ -166,11 +166,7 @@ void LogOff(benchmark::State& state) {
   for (auto _ : state) logger.Debug("a line that is not wanted");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+void Register() {
   const auto add = [](const char* name, auto function, auto... arguments) {
     return benchmark::RegisterBenchmark(name, function, arguments...);
   };
@@ -192,6 +188,15 @@ int main(int argc, char** argv) {
   add("write/minimal", Write, PayloadType::kMinimal);
   add("write/protobuf", Write, PayloadType::kProtobuf);
   add("log/off", LogOff);
+}
+
+}  // namespace
+}  // namespace dsmsg::bench
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  dsmsg::bench::Register();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -18,7 +18,9 @@
 namespace {
 
 using namespace dsmsg::msgconv;
-using namespace dsmsg::bench;
+using dsmsg::bench::Config;
+using dsmsg::bench::kObjects;
+using dsmsg::bench::Street;
 
 // The same with a pose of 34 joints and an embedding of 256 numbers for each object.
 Frame Crowd() {
