@@ -126,10 +126,13 @@ TEST(MqttAcknowledgement, InAKeptSessionWaitsForTheCallback) {
   ASSERT_TRUE(connection.WaitDelivered(5).ok());
   Sync(connection);
   EXPECT_TRUE(server.acknowledged().empty());
+  // Out of order, by a host that acknowledges by itself: PUBACKs keep the order (MQTT-4.6.0-2).
   connection.driver.Ack(connection.host.tokens[2]);
+  Sync(connection);
+  EXPECT_TRUE(server.acknowledged().empty());
   connection.AckAll();
   Sync(connection);
-  EXPECT_EQ(server.acknowledged(), (std::vector<int>{3, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(server.acknowledged(), (std::vector<int>{1, 2, 3, 4, 5}));
 }
 
 // An acknowledgement must not get into the middle of a packet that is being sent.
