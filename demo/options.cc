@@ -29,7 +29,7 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
       options.fit = true;
       continue;
     }
-    if (i + 1 >= argc) return Wrong("what is '" + std::string(name) + "'?");
+    if (i + 1 >= argc) return Wrong("'" + std::string(name) + "' is unknown or has no value");
     const std::string value = argv[++i];
     if (name == "--broker") {
       options.broker = value;
@@ -46,7 +46,7 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
         return Wrong("FRAMES: '" + value + "' is not a number of frames");
       }
     } else {
-      return Wrong("what is '" + std::string(name) + "'?");
+      return Wrong("unknown argument '" + std::string(name) + "'");
     }
   }
   if (options.video.empty()) return Wrong("no video was named");

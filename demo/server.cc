@@ -30,8 +30,8 @@ using std::chrono::steady_clock;
 constexpr std::chrono::minutes kStartPatience{15};
 constexpr std::chrono::seconds kStopPatience{20};
 
-/// A child process that talks JSON lines over its standard input and output. In a process group of
-/// its own: Ctrl-C on the terminal must end the pipeline first and the broker after it.
+/// A child process that talks JSON lines over its standard input and output. It has its own process
+/// group: Ctrl-C on the terminal must end the pipeline first and the broker after it.
 class Server : public Target {
  public:
   ~Server() override {
@@ -100,7 +100,7 @@ class Server : public Target {
     while (line.empty() || line.back() != '\n') {
       const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
       pollfd wait = {out_, POLLIN, 0};
-      if (left.count() <= 0) return Status(Code::kTimeout, "the broker was not up in time");
+      if (left.count() <= 0) return Status(Code::kTimeout, "the broker did not start in time");
       const int ready = poll(&wait, 1, static_cast<int>(left.count()));
       if (ready < 0) return Status(Code::kCancelled, "interrupted");  // Ctrl-C
       if (ready == 0) continue;
@@ -108,7 +108,7 @@ class Server : public Target {
       const ssize_t size = read(out_, chunk.data(), chunk.size());
       if (size <= 0)
         return Status(Code::kInternal,
-                      "the process that starts brokers ended (see its words above)");
+                      "the process that starts brokers ended (see its output above)");
       line.append(chunk.data(), static_cast<size_t>(size));
     }
     return line;

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the files that are made from the adaptors' option tables.
 
-Each adaptor library tells its table through dsmsg_describe(). From it come, for each adaptor,
+Each adaptor library describes its table with dsmsg_describe(). From it come, for each adaptor,
 `cfg/cfg_<name>.txt`, `docs/options-<name>.md` and the Python package's typed configuration,
-`python/dsmsg/_settings/<name>.py`. From all of them together come the lists of adaptors: that of
-the Python package and the tables between the marks in README.md and docs/index.md.
+`python/dsmsg/_settings/<name>.py`. All of them together give the lists of adaptors: that of the
+Python package and the tables between the marks in README.md and docs/index.md.
 
 Usage: generate.py [--check] <folder with the built adaptors>
-    --check   write nothing; exit with 1 and name the files that are not what they would be
+    --check   write nothing; exit with 1 and name the files that are stale
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def values_text(kind: str) -> str:
 
 
 def groups(description: Description) -> list[tuple[str, list[Option]]]:
-    """Returns the options by heading: the adaptor's own, everyone's, those not there yet."""
+    """Returns the options by heading: the adaptor's own, the common ones, the unavailable ones."""
     usable = [option for option in description["options"] if not option["unavailable"]]
     return [
         (f"Options of {description['protocol']}", [o for o in usable if not o["common"]]),
@@ -90,7 +90,7 @@ def groups(description: Description) -> list[tuple[str, list[Option]]]:
 
 
 def notes(option: Option) -> list[str]:
-    """Returns what else is to be said about an option."""
+    """Returns additional remarks about an option."""
     said = []
     if option["deprecated"]:
         said.append("deprecated")
@@ -105,7 +105,7 @@ def comment(text: str) -> list[str]:
 
 
 def default_port(description: Description, before: str) -> str:
-    """Returns the words about the default port, behind `before`; none where there are no ports."""
+    """Returns `before` and the default port; "" for a protocol without ports."""
     port = description["default_port"]
     return f"{before}default port {port}" if port else ""
 
@@ -157,7 +157,7 @@ def options_page(name: str, description: Description) -> str:
         "",
         f"**Delivery.** {description['delivery']}",
         "",
-        "Options stand in the group `[message-broker]` of the adaptor's configuration file"
+        "Options belong in the group `[message-broker]` of the adaptor's configuration file"
         f" (a file with all of them: `cfg/cfg_{name}.txt`). Dashes and underscores are the same.",
     ]
     for title, options in groups(description):

@@ -18,8 +18,7 @@ constexpr std::string_view kGroup = "[nvmsgbroker]";
 constexpr size_t kLargestFile = size_t{1} << 20;
 
 constexpr OptionSpec kOptions[] = {
-    {"auto-reconnect", "bool", "1",
-     "make a lost connection again, for adaptors that do not do it themselves"},
+    {"auto-reconnect", "bool", "1", "reconnect, for adaptors that do not reconnect themselves"},
     {"retry-interval", "s(0,86400)", "2", "pause between two attempts; a bare number is seconds"},
     {"max-retry-limit", "s(0,31536000)", "360",
      "give up after this time; a bare number is seconds; 0: never"},
@@ -33,7 +32,7 @@ constexpr OptionSpec kOptions[] = {
     {"overflow-timeout", "ms(0,3600000)", "5s",
      "how long a send waits for room in a full queue while the link is up"},
     {"report-reconnecting", "enum(auto,yes,no)", "auto",
-     "tell the connect callback of RECONNECTING and the OK after it; auto: yes, but not "
+     "report RECONNECTING and the OK after it to the connect callback; auto: yes, but not to "
      "DeepStream's sink, which would drop every message from then on"},
 };
 

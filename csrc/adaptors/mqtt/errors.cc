@@ -11,7 +11,7 @@
 namespace dsmsg::mqtt {
 namespace {
 
-constexpr char kRightsAdvice[] = " (what does the server allow this user?)";
+constexpr char kRightsAdvice[] = " (check what the server lets this user do)";
 
 std::string Named(const char* text, int code) {
   char number[16];
@@ -83,7 +83,7 @@ bool IsVersionRefused(int connack_code) {
 std::string ServersWords(const mosquitto_property* properties) {
   constexpr std::pair<int, const char*> kTexts[] = {
       {MQTT_PROP_REASON_STRING, " (it says: "},
-      {MQTT_PROP_SERVER_REFERENCE, " (instead of itself it names "}};
+      {MQTT_PROP_SERVER_REFERENCE, " (it names another server: "}};
   constexpr size_t kLongest = 300;
   std::string words;
   for (const auto& [property, intro] : kTexts) {

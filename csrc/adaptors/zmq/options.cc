@@ -44,7 +44,7 @@ constexpr OptionSpec kOptions[] = {
     {"reconnect-interval", "ms(1,3600000)", "5000",
      "First pause between attempts to connect; doubles each time, with full jitter"},
     {"max_reconnect_attempts", "int(-1,1000000000)", "-1",
-     "Attempts before giving up; -1: for ever, 0: none. The same as reconnect-attempts"},
+     "Attempts before giving up; -1: no limit, 0: no attempt. The same as reconnect-attempts"},
     {"queue-size", "int(1,10000000)", "1000", "Limit of the memory queue, in messages"},
     {"request_timeout", "ms(1,3600000)", "5000",
      "REQ: how long to wait for a reply before the socket is reopened and the request repeated"},

@@ -48,7 +48,7 @@ constexpr OptionSpec kCommon[] = {
      "Renders the topic of every message; the caller's topic is ${topic}"},
     {"key", "template", "", "Template of the message key, e.g. ${sensor.id}"},
     {"headers", "pairs", "", "Templates of the message headers: source=${sensor.id};schema=1"},
-    {"spool-dir", "path", "off", "Directory of the spool (store and forward); off: none",
+    {"spool-dir", "path", "off", "Directory of the spool (store and forward); off: no spool",
      kOptFixed},
     {"spool-name", "string", "", "Distinguishes several spools for one endpoint", kOptFixed},
     {"spool-mode", "enum(overflow,always)", "overflow",

@@ -198,7 +198,7 @@ void Link::HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes) {
   for (const SendQueue::Outcome& outcome : *outcomes) {
     if (!outcome.status.retryable()) continue;
     parts_.logger.Limited(LogLevel::kWarn, CodeName(outcome.status.code()),
-                          "not taken, will be sent again: " + outcome.status.message());
+                          "not accepted, will be sent again: " + outcome.status.message());
   }
   outcomes->clear();
   if (retried > 0) {

@@ -48,7 +48,7 @@ class ZmqConfig(Config):
             ("topic-template", "template", "", "Renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "Template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "Templates of the message headers: source=${sensor.id};schema=1", ""),
-            ("spool-dir", "path", "off", "Directory of the spool (store and forward); off: none", ""),
+            ("spool-dir", "path", "off", "Directory of the spool (store and forward); off: no spool", ""),
             ("spool-name", "string", "", "Distinguishes several spools for one endpoint", ""),
             ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
             ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "Size limit of the spool", ""),
@@ -83,7 +83,7 @@ class ZmqConfig(Config):
             ("high_water_mark", "int(0,10000000)", "1000", "Maximum number of messages that libzmq holds for each connection, in each direction; 0: no limit", ""),
             ("linger", "ms(0,60000)", "1000", "How long libzmq keeps sending what it holds after the connection is closed", ""),
             ("submit-linger", "ms(0,100)", "5", "How long a message may wait so that others can share its wake-ups; a synchronous send never waits. 0: every message is sent at once", ""),
-            ("max_reconnect_attempts", "int(-1,1000000000)", "-1", "Attempts before giving up; -1: for ever, 0: none. The same as reconnect-attempts", ""),
+            ("max_reconnect_attempts", "int(-1,1000000000)", "-1", "Attempts before giving up; -1: no limit, 0: no attempt. The same as reconnect-attempts", ""),
             ("request_timeout", "ms(1,3600000)", "5000", "REQ: how long to wait for a reply before the socket is reopened and the request repeated", ""),
             ("retries", "int(0,1000000)", "3", "REQ: how often a request is repeated; after that the receiver counts as down, and the message waits in the queue until it is back", ""),
             ("wait_for_subscribers", "bool", "0", "PUB: 1: messages wait in the queue while there is no subscriber, instead of being dropped", ""),
@@ -150,7 +150,7 @@ class ZmqConfig(Config):
     headers: Mapping[str, str | int] | str | None
     """Templates of the message headers: source=${sensor.id};schema=1 (not set by default)."""
     spool_dir: str | os.PathLike[str] | None
-    """Directory of the spool (store and forward); off: none (default off)."""
+    """Directory of the spool (store and forward); off: no spool (default off)."""
     spool_name: str | None
     """Distinguishes several spools for one endpoint (not set by default)."""
     spool_mode: Literal["overflow", "always"] | None
@@ -226,8 +226,8 @@ class ZmqConfig(Config):
     """How long a message may wait so that others can share its wake-ups; a synchronous send
     never waits. 0: every message is sent at once (a bare number is milliseconds; default 5)."""
     max_reconnect_attempts: int | None
-    """Attempts before giving up; -1: for ever, 0: none. The same as reconnect-attempts (default
-    -1)."""
+    """Attempts before giving up; -1: no limit, 0: no attempt. The same as reconnect-attempts
+    (default -1)."""
     request_timeout: int | str | timedelta | None
     """REQ: how long to wait for a reply before the socket is reopened and the request repeated
     (a bare number is milliseconds; default 5000)."""

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connecting: versions, logins, several servers, servers that are none, keep-alive, signals.
+// Connecting: versions, logins, several servers, other kinds of servers, keep-alive, signals.
 #include <signal.h>
 
 #include <thread>
@@ -41,7 +41,7 @@ TEST(MqttVersion, AServerThatJustClosesIsAskedAgainNextTime) {
   EXPECT_EQ(server.versions(), (std::vector<int>{5, 4, 5, 4}));
 }
 
-// amqtt waits for what it takes for the rest of the packet.
+// amqtt waits for bytes that it believes belong to the packet.
 TEST(MqttVersion, ASilentServerIsAskedInTheOlderOneAndRemembered) {
   ScriptServer server([](int, const std::string& packet) {
     return ScriptServer::IsConnect(packet) && packet[8] == 4 ? ScriptServer::Connack311(0) : "";
@@ -131,7 +131,7 @@ TEST(MqttConnack, Refusals) {
   }
 }
 
-TEST(MqttConnack, TheServersWordsAreShown) {
+TEST(MqttConnack, TheServersTextIsShown) {
   // A reason string, and the server to use instead.
   const std::string words(
       "\x1f\0\x04"
@@ -142,13 +142,13 @@ TEST(MqttConnack, TheServersWordsAreShown) {
     return ScriptServer::Connack5(0x9c, words);
   });
   const Status status = Connection(server.Address()).Open();
-  EXPECT_NE(status.message().find("(0x9c) (it says: full) (instead of itself it names "
+  EXPECT_NE(status.message().find("(0x9c) (it says: full) (it names another server: "
                                   "other:1)"),
             std::string::npos)
       << status.message();
 }
 
-TEST(MqttConnack, EmptyWordsAreNone) {
+TEST(MqttConnack, EmptyTextsAreLeftOut) {
   const std::string words("\x1f\0\0\x1c\0\0", 6);
   ScriptServer server([&](int, const std::string&) -> std::optional<std::string> {
     return ScriptServer::Connack5(0x9c, words);
@@ -279,7 +279,7 @@ TEST(MqttSignals, SigpipeIsLeftToTheHost) {
   EXPECT_EQ(after.sa_handler, SIG_DFL);
 }
 
-// Many handles that connect again at the same time, as after a restart of their server.
+// Many handles that reconnect at the same time, as after a restart of their server.
 TEST(MqttSignals, ManyConnectionsLeaveTheHostsHandler) {
   struct sigaction before {
   }, after{}, handler{};

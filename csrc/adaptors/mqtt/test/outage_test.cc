@@ -17,7 +17,7 @@ TEST(MqttOutage, AKilledServerEndsPollAndTheUnacknowledgedStayWithTheCore) {
   ASSERT_TRUE(connection.Open().ok());
   ASSERT_TRUE(connection.Send("t", "acknowledged").ok());
   ASSERT_TRUE(connection.WaitCompleted(1).ok());
-  server.Freeze();  // so that the next one is surely not
+  server.Freeze();  // so that the next one surely is not
   ASSERT_TRUE(connection.Send("t", "unacknowledged").ok());
   server.Kill();
   const Status lost = connection.PumpUntil([] { return false; });
@@ -37,7 +37,7 @@ TEST(MqttOutage, AKilledServerEndsPollAndTheUnacknowledgedStayWithTheCore) {
   EXPECT_EQ(connection.host.ok, 2u);
   client.Wait(1);
   client.Publish("t", "end");
-  // What the core is to send again is not sent by the library as well.
+  // What the core sends again, the library must not send too.
   ASSERT_EQ(client.Wait(2).size(), 2u);
   EXPECT_EQ(client.received[0].payload, "again");
   EXPECT_EQ(client.received[1].payload, "end");
@@ -81,8 +81,8 @@ TEST(MqttOutage, TwoConnectionsWithOneClientId) {
   ASSERT_TRUE(second.Open().ok());
   Status lost = first.PumpUntil([] { return false; });
   EXPECT_EQ(lost.code(), Code::kUnavailable);
-  // Mosquitto 2.0.21 says that the session was taken over. An older one says nothing, and once may
-  // be anything: the two take it from each other.
+  // Mosquitto 2.0.21 says that the session was taken over. An older one gives no reason, and one
+  // lost connection proves nothing: the two must take the session from each other repeatedly.
   for (int i = 0; i < 5 && lost.message().find("client-id") == std::string::npos; ++i) {
     ASSERT_TRUE(first.Open().ok());
     EXPECT_EQ(second.PumpUntil([] { return false; }).code(), Code::kUnavailable);
@@ -92,9 +92,9 @@ TEST(MqttOutage, TwoConnectionsWithOneClientId) {
   EXPECT_NE(lost.message().find("client-id"), std::string::npos) << lost.message();
 }
 
-TEST(MqttOutage, TheServersReasonForTheEndIsTold) {
+TEST(MqttOutage, TheServersReasonForTheEndIsReported) {
   const std::pair<int, const char*> cases[] = {
-      {0x87, "(0x87) (what does the server allow this user?"},
+      {0x87, "(0x87) (check what the server lets this user do"},
       {0x89, "busy (0x89)"},
       {0x8b, "shutting down (0x8b)"},
       {0x8d, "keep-alive"},
@@ -117,7 +117,7 @@ TEST(MqttOutage, TheServersReasonForTheEndIsTold) {
   }
 }
 
-// Moquette refuses with silence. What follows has its answers all the time.
+// Moquette refuses with silence, but answers all later messages.
 TEST(MqttOutage, AMessageThatIsPassedOverEndsPoll) {
   ScriptServer server([](int, const std::string& packet) -> std::string {
     if (ScriptServer::IsConnect(packet)) return ScriptServer::Connack5(0);
@@ -127,7 +127,7 @@ TEST(MqttOutage, AMessageThatIsPassedOverEndsPoll) {
   Connection connection(server.Address(), "connect-timeout=300");
   ASSERT_TRUE(connection.Open().ok());
   ASSERT_TRUE(connection.Send("forbidden", "x").ok());
-  Status sent;  // which may be told as well
+  Status sent;  // which may be reported as well
   Status lost = connection.PumpUntil(
       [&] {
         if (connection.host.ok == connection.last_token - 1) sent = connection.Send("allowed", "x");
