@@ -35,10 +35,10 @@ typedef struct {
   int64_t timestamp_ms; /**< milliseconds since the epoch; 0: now */
 } DsmsgMessage;
 
-/** State of the link as told to a DsmsgLinkCallback. */
+/** State of the link as reported to a DsmsgLinkCallback. */
 typedef enum { DSMSG_LINK_DOWN = 0, DSMSG_LINK_UP = 1 } DsmsgLinkState;
 
-/** Called on a thread of the adaptor's own on every change; @p reason is valid during the call. */
+/** Called on a thread of the adaptor on every change; @p reason is valid during the call. */
 typedef void (*DsmsgLinkCallback)(void* user_ptr, DsmsgLinkState state, const char* reason);
 
 /** JSON text: protocol, versions, default port, delivery semantics, and the table of all options.
@@ -60,8 +60,8 @@ size_t dsmsg_stats(NvDsMsgApiHandle h_ptr, char* buffer, size_t size);
  */
 size_t dsmsg_last_error(NvDsMsgApiHandle h_ptr, char* buffer, size_t size);
 
-/** Sets or, with NULL, removes the callback for link changes. It is told the present state first.
- */
+/** Sets or, with NULL, removes the callback for link changes. It is called with the current state
+ * first. */
 NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle h_ptr, DsmsgLinkCallback callback,
                                             void* user_ptr);
 

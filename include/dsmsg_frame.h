@@ -134,7 +134,7 @@ typedef struct {
   const char* lip_activity; /**< "speaking", "silent" */
 
   const char* event_id;   /**< not known: a random UUID */
-  const char* event_type; /**< a type of its own; wins over event */
+  const char* event_type; /**< a custom type; takes precedence over event */
   const char* timestamp;  /**< RFC 3339; not known: that of the frame */
   const char* video_path; /**< not known: that of the frame */
   /** Groups of the configuration, counted from 1 (sensor_group=1 is [sensor0]); 0: those of the

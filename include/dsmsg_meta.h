@@ -3,10 +3,10 @@
  * @file dsmsg_meta.h
  * @brief Event metadata that an application attaches to a buffer, for dsmsgconv to make a message
  * of: an event, an object that no detector attached, classifier results, a pose, a mask, an
- * embedding, messages of the application's own.
+ * embedding, custom messages of the application.
  *
  * There is no library to link: this is GStreamer's own custom metadata (GstCustomMeta, GStreamer
- * 1.20), of the name #DSMSG_EVENT_META, whose GstStructure has the fields below. A program that
+ * 1.20), named #DSMSG_EVENT_META, whose GstStructure has the fields below. A program that
  * cannot include C headers sets the same fields with the functions of GStreamer
  * (gst_meta_register_custom() unless the name is known, gst_buffer_add_custom_meta(),
  * gst_structure_set()); docs/elements.md shows that in Python.
@@ -16,11 +16,11 @@
  * | field | type | meaning |
  * |---|---|---|
  * | source-id | uint | camera; without it the converter's property source-id |
- * | component-id | uint | who says it, for the property comp-id |
+ * | component-id | uint | the component that attached it, for the property comp-id |
  * | event | string | entry, exit, moving, stopped, parked, empty, reset, or a word of your own |
  * | event-id | string | without it a random UUID |
  * | label | string | class of the object |
- * | kind | string | vehicle, person, face, product, other; without it the label says |
+ * | kind | string | vehicle, person, face, product, other; without it the label decides |
  * | id | uint64 | tracking id |
  * | object-id | string | an id that is not a number; takes precedence over id |
  * | confidence | double | 0 to 1 |
@@ -45,10 +45,10 @@
  * | lip-activity | string | class of a speaking classifier |
  * | custom-messages | G_TYPE_STRV | go into the message as customMessage |
  *
- * Threads: as for any metadata, a buffer is changed only by who holds it alone
+ * Threads: as for any metadata, only the sole owner of a buffer may change it
  * (gst_buffer_is_writable()). Everything is copied. dsmsg_buffer_add_event() returns NULL for a
- * buffer that may not be changed; the other functions do nothing when the event, or what it is to
- * have, is NULL.
+ * buffer that may not be changed; the other functions do nothing when the event, or what is to be
+ * added, is NULL.
  */
 #ifndef DSMSG_META_H_
 #define DSMSG_META_H_

@@ -12,22 +12,22 @@
  *
  * Callbacks: send callbacks run inside nvds_msgapi_do_work() or nvds_msgapi_disconnect(), on the
  * calling thread, with no adaptor lock held; they may call nvds_msgapi_send_async() again.
- * Subscribe callbacks run one at a time on a thread of the adaptor's own, connect callbacks on
- * another. No callback runs on the caller's stack of nvds_msgapi_connect() or
+ * Subscribe callbacks run one at a time on a thread of the adaptor, connect callbacks on another
+ * one. No callback runs on the caller's stack of nvds_msgapi_connect() or
  * nvds_msgapi_send_async().
  *
- * A callback must not throw. One that does is logged and counts as run; the others are called. A
- * thread that is cancelled (pthread_cancel) inside a send callback leaves the callbacks after it to
- * the next nvds_msgapi_do_work().
+ * A callback must not throw. If one does, that is logged and it counts as run; the others are
+ * called. A thread that is cancelled (pthread_cancel) inside a send callback leaves the callbacks
+ * after it to the next nvds_msgapi_do_work().
  *
  * Processes: in a child made by fork(), every function answers NVDS_MSGAPI_ERR at once for a handle
- * of the parent's, nvds_msgapi_disconnect() too, and has no other effect. The parent's connections
- * go on undisturbed. A child may make connections of its own, whatever the parent's threads were
- * doing when it was made.
+ * of the parent, including nvds_msgapi_disconnect(), and has no other effect. The parent's
+ * connections are not disturbed. A child may open its own connections, whatever the parent's
+ * threads were doing during the fork.
  *
- * Limits: where no thread, descriptor or memory is to be had, nvds_msgapi_connect() returns NULL
- * and the log names the limit to raise; an established connection goes on, and counts what it
- * cannot do as an outage.
+ * Limits: when threads, descriptors or memory run out, nvds_msgapi_connect() returns NULL and the
+ * log names the limit to raise; an established connection continues, and treats what it cannot do
+ * as an outage.
  *
  * Arguments: any pointer may be NULL, any string empty, any length zero; such a call answers
  * NVDS_MSGAPI_ERR (or a NULL handle) with one log line and has no other effect.
@@ -45,7 +45,7 @@ extern "C" {
 /** One connection. A value is never used again for another connection. */
 typedef void* NvDsMsgApiHandle;
 
-/** What a connect callback is told. */
+/** The events of a connect callback. */
 typedef enum {
   NVDS_MSGAPI_EVT_SUCCESS = 0,     /**< the link is up (again) */
   NVDS_MSGAPI_EVT_DISCONNECT = 1,  /**< the broker ended the connection (not used by dsmsg) */
@@ -104,21 +104,21 @@ NvDsMsgApiErrorType nvds_msgapi_send_async(NvDsMsgApiHandle h_ptr, char* topic,
  *
  * A transaction, bounded by `connect-timeout` and half a second:
  * - NVDS_MSGAPI_OK: the new subscription is in force. No call of the previous callback begins any
- *   more. Received messages that wait for a callback go to the new one where a new topic has them;
- *   the others are not shown and not acknowledged (Kafka, Redis Streams and a named AMQP queue keep
+ *   more. Received messages that wait for a callback go to the new one if they match its topics;
+ *   others are neither delivered nor acknowledged (Kafka, Redis Streams and a named AMQP queue keep
  *   them, a Redis list gets them back; MQTT, a private AMQP queue and Redis Pub/Sub drop them).
- * - NVDS_MSGAPI_ERR (refused, in part too, or not answered): topics, callback and context of before
- *   are in force, and the new callback is never called. The adaptor gives back what the broker had
- *   granted.
+ * - NVDS_MSGAPI_ERR (refused, even in part, or not answered): the previous topics, callback and
+ *   context stay in force, and the new callback is never called. The adaptor cancels what the
+ *   broker had granted.
  * - With `connect=lazy` and the broker away: OK; the subscription is made when the link is up.
  *
  * A call of the previous callback that is running when the new subscription comes into force is
  * waited for, at most half a second. If it takes longer the log says so; its context has to stay
  * valid until it returns. Callbacks run one at a time: the first call of the new one shows that it
- * has.
+ * has returned.
  *
  * Legal from inside every callback. It holds no lock that a callback could need, so a host may hold
- * a lock around it that its callback takes, too. Concurrent calls are taken one after the other.
+ * a lock around it that its callback takes, too. Concurrent calls are handled one after the other.
  */
 NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle h_ptr, char** topics, int num_topics,
                                           nvds_msgapi_subscribe_request_cb_t cb, void* user_ctx);
@@ -132,8 +132,8 @@ void nvds_msgapi_do_work(NvDsMsgApiHandle h_ptr);
  * inside the send callbacks that it calls is not counted. A subscribe callback that is running is
  * waited for, at most 0.3 s; one that takes longer is left alone, the log says so, and what it uses
  * has to stay valid until it returns. No callback begins afterwards.
- * Refused (NVDS_MSGAPI_ERR) from inside a callback of the same handle, and for a handle already
- * ended.
+ * Refused (NVDS_MSGAPI_ERR) from inside a callback of the same handle, and for a handle that was
+ * already disconnected.
  */
 NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr);
 

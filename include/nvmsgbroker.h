@@ -20,8 +20,8 @@
  * A callback must not throw; one that does is logged and counts as run.
  *
  * Processes: in a child made by fork(), every function answers NV_MSGBROKER_API_ERR at once for a
- * handle of the parent's, and the parent's connections go on. A child may make connections of its
- * own.
+ * handle of the parent, and the parent's connections stay open. A child may open its own
+ * connections.
  *
  * Arguments: a NULL pointer, an empty payload or a handle that is not connected gives
  * NV_MSGBROKER_API_ERR (or a NULL handle) and one log line, and has no other effect.
@@ -47,8 +47,8 @@ extern "C" {
 typedef enum {
   NV_MSGBROKER_API_OK = 0,            /**< done; for a connect callback: the connection is back */
   NV_MSGBROKER_API_ERR = 1,           /**< failed; the log says why */
-  NV_MSGBROKER_API_RECONNECTING = 2,  /**< the connection is lost and being made again */
-  NV_MSGBROKER_API_NOT_SUPPORTED = 3, /**< part of the ABI; this library never answers it */
+  NV_MSGBROKER_API_RECONNECTING = 2,  /**< the connection is lost and is being re-established */
+  NV_MSGBROKER_API_NOT_SUPPORTED = 3, /**< part of the ABI; this library never returns it */
 } NvMsgBrokerErrorType;
 
 /** A message. All of it is copied before nv_msgbroker_send_async() returns. */
@@ -58,8 +58,8 @@ typedef struct {
   size_t payload_len; /**< number of bytes, at least 1 */
 } NvMsgBrokerClientMsg;
 
-/** A connection as one caller of nv_msgbroker_connect() sees it. Every call gives a value of its
- * own, also where the connection is shared; a value is never used again. */
+/** A connection as one caller of nv_msgbroker_connect() sees it. Every call returns a new value,
+ * even if the connection is shared; no value is used twice. */
 typedef void* NvMsgBrokerClientHandle;
 
 /**
@@ -91,12 +91,12 @@ NvMsgBrokerClientHandle nv_msgbroker_connect(char* broker_conn_str, char* broker
                                              nv_msgbroker_connect_cb_t connect_cb, char* cfg);
 
 /**
- * Takes a message. While the connection is being made again it waits in a bounded queue.
+ * Accepts a message. During a reconnect it waits in a bounded queue.
  * @param cb may be NULL; else called once if and only if NV_MSGBROKER_API_OK is returned.
- * @return NV_MSGBROKER_API_RECONNECTING: the link is lost and the queue in front of an adaptor of
- *         others is full; an adaptor of dsmsg follows its own `overflow`, and what that refuses is
- *         NV_MSGBROKER_API_ERR. Blocks only when the queue is full while the link is up, at most
- *         the option `overflow-timeout`.
+ * @return NV_MSGBROKER_API_RECONNECTING: the link is lost and the queue in front of a third-party
+ *         adaptor is full. An adaptor of dsmsg follows its own `overflow`; a message that it
+ *         refuses gives NV_MSGBROKER_API_ERR. Blocks only when the queue is full while the link is
+ *         up, at most the option `overflow-timeout`.
  */
 NvMsgBrokerErrorType nv_msgbroker_send_async(NvMsgBrokerClientHandle h_ptr,
                                              NvMsgBrokerClientMsg message,
@@ -104,9 +104,9 @@ NvMsgBrokerErrorType nv_msgbroker_send_async(NvMsgBrokerClientHandle h_ptr,
 
 /**
  * Subscribes to @p num_topics topics; a second call replaces topics, callback and context of this
- * handle. NV_MSGBROKER_API_ERR: those of before are in force; the topics of other handles on the
- * same connection stay as they are in any case. The subscription is restored when the connection is
- * made again. Legal from inside every callback.
+ * handle. NV_MSGBROKER_API_ERR: the previous ones stay in force. The topics of other handles on the
+ * same connection never change. The subscription is restored after a reconnect. Legal from inside
+ * every callback.
  */
 NvMsgBrokerErrorType nv_msgbroker_subscribe(NvMsgBrokerClientHandle h_ptr, char** topics,
                                             int num_topics, nv_msgbroker_subscribe_cb_t cb,

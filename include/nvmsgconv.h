@@ -3,12 +3,12 @@
  * @file nvmsgconv.h
  * @brief The payload library, `libnvds_msgconv.so`: makes messages of what a pipeline found.
  *
- * The functions and structures have the ABI of DeepStream's library of the same name. A payload
- * library of one's own (property `msg2p-lib` of the converter) exports these functions.
+ * The functions and structures have the ABI of DeepStream's library of the same name. Your own
+ * payload library (property `msg2p-lib` of the converter) exports these functions.
  *
- * Structures: those of events have changed between releases of DeepStream; the ones here are of
- * 6.4 to 7.0. A program that uses DeepStream includes DeepStream's nvdsmeta_schema.h before this
- * file, whose structures then stand back. The library itself asks the DeepStream that is loaded in
+ * Structures: those of events have changed between releases of DeepStream; the ones here are those
+ * of 6.4 to 7.0. A program that uses DeepStream includes DeepStream's nvdsmeta_schema.h before this
+ * file, which then leaves its own out. The library itself asks the DeepStream that is loaded in
  * the process for the size of its structures and reads events accordingly (docs/payloads.md).
  *
  * Threads: all functions may be called from any thread; calls with one context wait for each other.
@@ -57,7 +57,7 @@ typedef enum NvDsObjectType {
   NVDS_OBJECT_TYPE_PRODUCT_EXT = 10, /**< 12 from DeepStream 8.0 */
   NVDS_OBJECT_TYPE_RESERVED = 0x100,
   NVDS_OBJECT_TYPE_CUSTOM = 0x101,
-  NVDS_OBJECT_TYPE_UNKNOWN = 0x102, /**< a class of the name NvDsEventMsgMeta::objectId */
+  NVDS_OBJECT_TYPE_UNKNOWN = 0x102, /**< a class named by NvDsEventMsgMeta::objectId */
   NVDS_OBJECT_TYPE_FORCE32 = 0x7FFFFFFF
 } NvDsObjectType;
 
@@ -67,7 +67,7 @@ typedef enum NvDsPayloadType {
   NVDS_PAYLOAD_DEEPSTREAM_MINIMAL = 1,  /**< JSON, a message for all objects of a frame */
   NVDS_PAYLOAD_DEEPSTREAM_PROTOBUF = 2, /**< protobuf nv.Frame (nv.proto) */
   NVDS_PAYLOAD_RESERVED = 0x100,
-  NVDS_PAYLOAD_CUSTOM = 0x101, /**< only payload libraries of one's own know it */
+  NVDS_PAYLOAD_CUSTOM = 0x101, /**< known only to custom payload libraries */
   NVDS_PAYLOAD_FORCE32 = 0x7FFFFFFF
 } NvDsPayloadType;
 
@@ -81,12 +81,12 @@ typedef struct NvDsGeoLocation {
   double lat, lon, alt;
 } NvDsGeoLocation;
 
-/** In a plan of the site. */
+/** On a plan of the site. */
 typedef struct NvDsCoordinate {
   double x, y, z;
 } NvDsCoordinate;
 
-/** Numbers that tell an object again. */
+/** Numbers by which an object is recognised. */
 typedef struct NvDsObjectSignature {
   double* signature;
   unsigned size; /**< how many */
@@ -227,7 +227,7 @@ typedef struct {
 /**
  * Reads a configuration.
  * @param file  INI, YAML (.yml, .yaml) or CSV (.csv) as docs/payloads.md says; NULL or "": none,
- *              messages then go without place, sensor and analyticsModule.
+ *              messages then have no place, sensor and analyticsModule.
  * @param type  form of the messages: 0, 1 or 2.
  * @return a context for the other functions, or NULL: the log says which line of the file is wrong,
  *         or which types there are.
@@ -241,17 +241,17 @@ void nvds_msg2p_ctx_destroy(NvDsMsg2pCtx* ctx);
  * Makes one message of events.
  * @param events  borrowed; none of their `metadata` may be NULL.
  * @param size    how many. With the full form only the first one goes into the message; a warning
- *                tells so. 0: a message without objects (not of the full form), whose frame, time
+ *                says so. 0: a message without objects (not of the full form), whose frame, time
  *                and sensor are those of events[0].
- * @return a message to be given to nvds_msg2p_release(), or NULL.
+ * @return a message, to be freed with nvds_msg2p_release(), or NULL.
  */
 NvDsPayload* nvds_msg2p_generate(NvDsMsg2pCtx* ctx, NvDsEvent* events, unsigned size);
 
 /**
  * Makes all messages of events: with the full form one for each event, else one for each sensor.
  * @param payload_count  gets the number of messages.
- * @return a list to be given to g_free() (free()), of messages to be given to
- *         nvds_msg2p_release(); NULL with a count of 0 if there are none.
+ * @return a list, to be freed with g_free() (free()), of messages, to be freed with
+ *         nvds_msg2p_release(); NULL with a count of 0 if there are no messages.
  */
 NvDsPayload** nvds_msg2p_generate_multiple(NvDsMsg2pCtx* ctx, NvDsEvent* events, unsigned size,
                                            unsigned* payload_count);

@@ -11,7 +11,7 @@
 
 namespace dsmsg {
 
-/// Threads: as host::User; the data here are constant, but for `told_`, which the connection's
+/// Threads: as host::User; the data here are constant, except for `told_`, which the connection's
 /// mutex guards.
 class Client final : public host::User {
  public:

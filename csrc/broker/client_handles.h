@@ -33,7 +33,7 @@ class ClientHandles {
   Entry Find(NvMsgBrokerClientHandle handle) const;
   /// Why a handle may not be found.
   const char* WhyNot(NvMsgBrokerClientHandle handle) const;
-  /// What Find gave; nothing finds it any more.
+  /// As Find, and removes it, so that no later call finds it.
   Entry Take(NvMsgBrokerClientHandle handle);
 
  private:

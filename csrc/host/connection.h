@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection through one adaptor, shared by its users. What is common to both kinds is here: who
-// waits for which result, who is told what, who receives what.
+// waits for which result, who gets which state and which message.
 //
 // Threads: every function from any thread. The work thread calls the adaptor's do_work and
-// disconnect. No lock is held while the adaptor or a user's callback is called (but User::OnState).
-// Ownership: the work thread holds its connection until it ends, so that an adaptor that never
-// returns keeps the objects it uses.
+// disconnect. No lock is held while the adaptor or a user's callback is called (except
+// User::OnState). Ownership: the work thread holds its connection until it ends, so that an adaptor
+// that never returns keeps the objects it uses.
 #ifndef DSMSG_HOST_CONNECTION_H_
 #define DSMSG_HOST_CONNECTION_H_
 
@@ -64,8 +64,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// kOk: OnSent follows, exactly once, perhaps before this returns. Otherwise it never does.
   virtual SendResult Send(const std::shared_ptr<User>& user, const MessageView& message,
                           const Ticket& ticket) = 0;
-  /// All or nothing: when it answers false, this user's topics and callback of before are in force,
-  /// and the other users' always.
+  /// All or nothing: if it returns false, this user's previous topics and callback stay in force.
+  /// Those of the other users never change.
   bool Subscribe(const std::shared_ptr<User>& user, std::vector<std::string> topics,
                  nv_msgbroker_subscribe_cb_t callback, void* user_ptr);
 

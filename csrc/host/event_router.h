@@ -47,7 +47,7 @@ class EventRouter {
 
   std::shared_mutex mutex_;
   std::map<uint16_t, std::weak_ptr<Connection>> connections_;
-  // Two third-party adaptors may use the same value: both connections are told then.
+  // Two third-party adaptors may use the same value: both connections get the event then.
   std::multimap<NvDsMsgApiHandle, uint16_t> handles_;
   std::map<NvDsMsgApiHandle, NvDsMsgApiEventType> early_;
   size_t connecting_ = 0;  // calls of Connect, and their handles that were not bound yet

@@ -16,8 +16,8 @@
 namespace dsmsg::host {
 
 struct HostSettings {
-  /// Which hosts are told RECONNECTING (and the OK after it). kAuto: every host except DeepStream's
-  /// sink, which drops messages from then on, although they could wait.
+  /// Which hosts get RECONNECTING (and the OK after it). kAuto: every host except DeepStream's
+  /// sink, which would then drop messages that could wait.
   enum class Report { kAuto, kYes, kNo };
 
   bool auto_reconnect = true;

@@ -295,7 +295,7 @@ void QueuedConnection::RestoreTopics(Lock& lock) {
 void QueuedConnection::Reconnect(Lock& lock) {
   const Clock::time_point begin = Clock::now();
   reconnecting_ = true;
-  room_.notify_all();  // who waits for room is told kReconnecting
+  room_.notify_all();  // senders that wait for room get kReconnecting
   log().Warn(Name() + ": " + why_broken_ + "; connecting again every retry-interval");
   Tell(ConnectionState::kReconnecting);
   DropHandle(lock);

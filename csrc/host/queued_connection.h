@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connection through a third-party adaptor, of which nothing is expected: it need not reconnect,
-// nor keep a message it was given, nor bear calls from two threads. One thread makes every call of
+// A connection through a third-party adaptor, about which nothing is assumed: it may not reconnect,
+// may lose messages, and may not support calls from two threads. One thread makes every call into
 // the adaptor; messages wait in a bounded queue and are kept until they are called back, so that
-// they can be given to the adaptor again after it was connected anew. Results are told on a second
+// they can be given to the adaptor again after a reconnect. Results are reported on a second
 // thread: a callback that waits for its host must not stop the queue from draining, which that host
 // may be waiting for.
 //

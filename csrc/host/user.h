@@ -27,7 +27,7 @@ enum class SendResult {
   kUnanswered,    // the connection ended before the adaptor called back
   kGivenUp,       // there was no connection within max-retry-limit
   kFull,          // the queue in front of the adaptor stayed full
-  kReconnecting,  // that queue is full, and the connection is being made again
+  kReconnecting,  // that queue is full, and the connection is being re-established
   kTooLarge,      // the message is larger than that queue
   kClosed,        // the user has left
 };
@@ -63,9 +63,9 @@ class User {
   User(const User&) = delete;
   User& operator=(const User&) = delete;
 
-  /// The state of the connection, told when the user joins and when something happens, also when
-  /// it is the same as before. Under the connection's mutex: returns at once and calls nothing of
-  /// the connection.
+  /// The state of the connection: called when the user joins and when something happens, even if
+  /// the state is the same as before. Under the connection's mutex: returns at once and calls
+  /// nothing of the connection.
   virtual void OnState(ConnectionState state) = 0;
   /// The end of a message that was taken, exactly once for each. No lock is held.
   virtual void OnSent(const Ticket& ticket, SendResult result) = 0;

@@ -13,7 +13,7 @@ namespace dsmsg::amqp {
 
 /// The code for a close of the channel or connection, or for a returned message:
 ///   kUnknownTopic  the exchange or queue does not exist, or no queue is bound
-///   kAuth          this user may not
+///   kAuth          this user lacks a permission
 ///   kTooLarge      larger than the broker accepts
 ///   kUnavailable   may be over soon
 ///   kRejected      everything else

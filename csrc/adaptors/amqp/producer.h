@@ -50,7 +50,7 @@ class AmqpProducer {
     Token token = 0;
     Message message;
     bool done = false;  // confirmed, but not the oldest
-    Status returned;    // ok: it was not
+    Status returned;    // ok: not returned
   };
   /// A message that the broker did not accept and may return.
   struct Rejected {

@@ -25,7 +25,7 @@ class SigpipeKept {
   ~SigpipeKept() {
     struct sigaction now {};
     sigaction(SIGPIPE, nullptr, &now);
-    // The host has installed anything else meanwhile.
+    // The host has installed another handler meanwhile.
     if (Ignores(now) && !Ignores(before_)) sigaction(SIGPIPE, &before_, nullptr);
   }
   SigpipeKept(const SigpipeKept&) = delete;

@@ -52,7 +52,7 @@ class MqttProducer {
   MqttConnection& connection_;
   DriverHost& host_;
   SensorEnvelope envelope_;
-  MqttProperties constant_;  // what every message carries that has nothing of its own
+  MqttProperties constant_;  // for messages without properties of their own
 
   std::unordered_map<int, Sent> in_flight_;  // by message id
   size_t bytes_ = 0;

@@ -51,14 +51,14 @@ class MqttWire {
 
   /// Reads one piece from the server. kWouldBlock: there was nothing.
   TransportIo Receive();
-  /// The piece read last may not be all that has arrived.
+  /// More may have arrived than the last piece that was read.
   bool may_hold_more() const { return tls_ != nullptr || received_ == kPiece; }
   /// For a connection on which nothing was received before: the server has now answered CONNECT the
   /// way version 5 does.
   bool AnsweredAsVersion5();
   /// Bytes received but not yet handed on.
   std::string_view received() const { return {in_.get() + fed_, received_ - fed_}; }
-  /// Hands received bytes to the library, as many as fit. False: there are none left.
+  /// Hands received bytes to the library, as many as fit. False: nothing is left.
   bool Feed();
 
   /// Takes what the library wrote, unless a lot is already waiting. Returns the number of bytes.

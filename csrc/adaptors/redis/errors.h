@@ -11,7 +11,7 @@ namespace dsmsg::redis {
 
 /// The code of an error reply such as "WRONGTYPE Operation against a key ...":
 ///   kUnavailable  may be over soon: send it again (OOM, LOADING, READONLY, ...)
-///   kAuth         this user may not, or is not logged in
+///   kAuth         this user lacks a permission, or is not logged in
 ///   kTooLarge     larger than the server accepts
 ///   kRejected     everything else
 Code ErrorReplyCode(std::string_view reply);

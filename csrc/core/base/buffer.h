@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payload buffers that are used again instead of being freed, because a pipeline sends the same
-// sizes thousands of times a second.
+// Payload buffers that are reused instead of being freed, because a pipeline sends the same sizes
+// thousands of times a second.
 #ifndef DSMSG_CORE_BASE_BUFFER_H_
 #define DSMSG_CORE_BASE_BUFFER_H_
 

@@ -5,7 +5,7 @@
 // State of the process (not of a connection) is therefore kept in PerProcess: a child starts with
 // new state and never looks at the parent's, which stays as it is. Descriptors that would keep
 // something alive beyond the parent's end (the lock of a spool, a connection, a bound port) are
-// named to CloseInChildren.
+// registered with CloseInChildren.
 //
 // Threads: every function from any thread. The handlers are pthread_atfork's, one set for each
 // library that contains this file; they allocate, which glibc allows in a child.
@@ -23,7 +23,7 @@ namespace dsmsg {
 /// 0 in the process that loaded the library, one more in each child of a process.
 uint64_t ProcessNumber() noexcept;
 
-/// Tells the process that it was made in from children of it.
+/// Tells whether this is still the process that created the stamp, and not a child.
 class ProcessStamp {
  public:
   /// False in a child: what belongs to the stamp is the parent's, with the parent's locks.
@@ -33,7 +33,7 @@ class ProcessStamp {
   uint64_t number_ = ProcessNumber();
 };
 
-/// A T that each process makes for itself when it first asks. Never destroyed, because threads use
+/// A T that each process creates on first use. Never destroyed, because threads use
 /// it until the very end of a process. T's constructor may run twice at the same time; one of the
 /// two is kept.
 template <class T>
@@ -66,8 +66,8 @@ class PerProcess {
   std::atomic<Kept*> kept_{nullptr};
 };
 
-/// While one lives, no child is made: between opening a descriptor and naming it here. Short, and
-/// nothing that may wait for another thread.
+/// Prevents fork() while it lives: between opening a descriptor and registering it here. Hold it
+/// briefly, and never while waiting for another thread.
 class ForkDelayed {
  public:
   ForkDelayed();

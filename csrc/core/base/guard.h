@@ -20,8 +20,8 @@
 
 namespace dsmsg {
 
-/// Runs `body`. When it throws, `failed` is told the exception's text, and the answer is false. No
-/// exception gets out, not even of `failed`. Any thread.
+/// Runs `body`. If it throws, calls `failed` with the exception's text and returns false. No
+/// exception escapes, not even one of `failed`. Any thread.
 template <class Body, class Failed>
 DSMSG_HANDLES_UNWIND bool Contained(Body&& body, Failed&& failed) {
   const auto tell = [&failed](const char* what) DSMSG_HANDLES_UNWIND {
@@ -45,8 +45,8 @@ DSMSG_HANDLES_UNWIND bool Contained(Body&& body, Failed&& failed) {
   return false;
 }
 
-/// Gives what `body` returns; when it throws, `failure`, after `refuse` was told the exception's
-/// text. Any thread.
+/// Returns what `body` returns; if it throws, calls `refuse` with the exception's text and returns
+/// `failure`. Any thread.
 template <class Body, class Refuse>
 auto Guarded(decltype(std::declval<Body>()()) failure, Body body, Refuse refuse)
     -> decltype(body()) {

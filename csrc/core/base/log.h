@@ -39,7 +39,7 @@ class Logger {
 
   /// At most one line a minute for each `key`; the next one says how many were left out.
   void Limited(LogLevel level, const std::string& key, std::string_view text);
-  /// In any case, and as the line of this minute for `key`.
+  /// Always logs it, and counts it as this minute's line for `key`.
   void Unlimited(LogLevel level, const std::string& key, std::string_view text);
 
  private:

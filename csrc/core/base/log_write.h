@@ -13,7 +13,7 @@
 
 namespace dsmsg {
 
-/// While it lives, no SIGPIPE is delivered to this thread; one that was caused meanwhile never is.
+/// While it lives, no SIGPIPE is delivered to this thread; a pending one is discarded at the end.
 class SigpipeHeld {
  public:
   SigpipeHeld();

@@ -24,8 +24,8 @@ class Notifier : public std::enable_shared_from_this<Notifier> {
  public:
   using Event = std::function<void()>;
 
-  /// Starts the thread where it does not run. Throws NoThreadError. To be called, where a failure
-  /// can be told to the host, before there is anything to tell.
+  /// Starts the thread if it does not run. Throws NoThreadError: call it before the first event,
+  /// where the failure can be reported to the host.
   void Start();
   /// Queues an event; they run one at a time, in order. Without Start there are none.
   void Post(Event event) noexcept;

@@ -44,11 +44,11 @@ class [[nodiscard]] Status {
     return message_.empty() && !ok() ? DefaultMessage(code_) : message_;
   }
 
-  /// The same attempt may succeed later without anybody changing anything.
+  /// The same attempt may succeed later without any change.
   bool retryable() const {
     return code_ == Code::kUnavailable || code_ == Code::kTimeout || code_ == Code::kWouldBlock;
   }
-  /// Somebody must change the configuration, the credentials or the message.
+  /// A change of the configuration, the credentials or the message is needed.
   bool permanent() const { return !ok() && !retryable() && code_ != Code::kCancelled; }
 
  private:

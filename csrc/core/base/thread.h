@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts threads that no signal of the host's is delivered to. SIGPIPE stays blocked in them: a
+// Starts threads that receive none of the host's signals. SIGPIPE stays blocked in them: a
 // broken connection must not end the process, and the host's handling of it is not ours to change.
 // No exception leaves such a thread, since that would end the process.
 #ifndef DSMSG_CORE_BASE_THREAD_H_
@@ -43,8 +43,8 @@ class NoThreadError : public std::system_error {
 };
 
 /// `name`: up to 15 characters, shown by ps -L and in debuggers. Throws NoThreadError. An exception
-/// that leaves `body` ends the thread and is logged; a body that has something to make good does so
-/// by itself (Contained in guard.h).
+/// that leaves `body` ends the thread and is logged; a body that must clean up catches it itself
+/// (Contained in guard.h).
 std::thread StartThread(const char* name, std::function<void()> body);
 
 /// Logs that `subject` ("a send callback") threw; a line a minute for each.

@@ -101,8 +101,8 @@ class Driver {
   /// force has their topic. After ok, nothing of a topic no longer subscribed to is delivered.
   ///
   /// A driver that only sends leaves Subscribe, Ack and Release out and sets
-  /// DriverInfo.separate_roles to false: subscribe then answers ERR with this text, and what is
-  /// sent goes on.
+  /// DriverInfo.separate_roles to false: subscribe then answers ERR with this text, and sending
+  /// continues.
   virtual Status Subscribe(std::span<const std::string> topics, Deadline /*deadline*/) {
     if (topics.empty()) return {};
     return {Code::kNotSupported, "this adaptor only sends: nothing can be received with it"};

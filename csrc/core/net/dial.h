@@ -34,8 +34,8 @@ Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline
 Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd,
                          Answered answered = Answered::kNever);
 
-/// DialTcp's words for a failed connect(), for client libraries that dial themselves. `error`: an
-/// errno value; ETIMEDOUT and ECANCELED for the deadline and cancel_fd.
+/// DialTcp's error text for a failed connect(), for client libraries that dial themselves. `error`:
+/// an errno value; ETIMEDOUT and ECANCELED for the deadline and cancel_fd.
 Status ConnectFailure(const HostPort& endpoint, int error, Answered answered = Answered::kNever);
 
 }  // namespace dsmsg

@@ -26,10 +26,10 @@ class Servers {
   using OpenOne = std::function<Status(const HostPort&, Deadline)>;
   /// Calls `open` with one server after the other until it succeeds, beginning with the one that
   /// worked last, each with its share of the time. `close` is called after each failure. The error
-  /// names what each of them failed for; it is retryable if that of one server is.
+  /// names the cause for each server; it is retryable if that of one server is.
   Status Open(Deadline deadline, const OpenOne& open, const std::function<void()>& close);
 
-  /// The next Open begins with another server: this one turned out to be of no use.
+  /// The next Open begins with another server: this one turned out to be unusable.
   void PreferNext() { ++first_; }
 
   /// A login at the server of this name ("localhost:6379") succeeded.

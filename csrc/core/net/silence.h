@@ -27,8 +27,8 @@ class SilenceWatch {
   /// When something came last, or the connection began.
   Deadline heard() const { return heard_; }
 
-  /// For how long there was no sign of life on the TCP socket `fd` since an answer is expected. To
-  /// be called while one is.
+  /// How long the TCP socket `fd` has shown no sign of life while an answer was due. Call it only
+  /// while one is.
   Clock::duration Look(int fd);
   /// kTimeout when that is more than the limit and `grace`: "<name> has not answered for ... ms".
   Status Check(int fd, const std::string& name, Millis grace = Millis(0));

@@ -22,8 +22,8 @@ class Stream {
  public:
   using Io = TransportIo;
 
-  /// Dials, and makes the TLS handshake where it is on. A connection before it is closed. Errors as
-  /// those of DialTcp and TlsStream::Start.
+  /// Dials, and performs the TLS handshake if TLS is on. Closes an earlier connection first. Errors
+  /// as those of DialTcp and TlsStream::Start.
   Status Open(const HostPort& host, const TlsSettings& tls, Answered answered, Deadline deadline,
               int cancel_fd);
   bool open() const { return fd_.valid(); }

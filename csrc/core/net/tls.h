@@ -38,10 +38,10 @@ struct TlsSettings {
   }
 };
 
-/// Reads the options. With TLS on, all files are read and checked (there, readable, PEM, the key
+/// Reads the options. With TLS on, all files are read and checked (existing, readable, PEM, the key
 /// belongs to the certificate, the password opens it); an error names the option and what to do.
 /// tls-* options that are set with TLS off are an error too: a connection that its owner believes
-/// to be encrypted must not go out in clear. tls-verify=0 is the caller's to warn of
+/// to be encrypted must not go out in clear. A warning of tls-verify=0 is left to the caller
 /// (kInsecureWarning).
 Result<TlsSettings> ReadTlsSettings(const Endpoints& endpoints, const Config& config);
 

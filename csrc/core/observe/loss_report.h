@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells the log what a connection loses: a line when losses of a kind begin, which says what limit
+// Logs what a connection loses: a line when losses of a kind begin, which says what limit
 // was reached and which option to raise; while they go on, at most a line a minute for each kind,
 // with the counts since the last one; a summary when the link is back and at disconnect. It reads
 // the counters of the books, so a line that is left out loses no count.
@@ -33,19 +33,19 @@ class LossReport {
   /// All references outlive this object.
   LossReport(const Settings& settings, Logger& logger, Reader read, Quick losses);
 
-  /// Tells what is due. To be called after losses and now and then; cheap where nothing was lost.
+  /// Logs what is due. Call it after losses and periodically; it is cheap if nothing was lost.
   void Look() {
     if (losses_() != seen_.load(std::memory_order_relaxed)) LookAt(Clock::now());
   }
   void LookAt(Clock::time_point now);
 
   void LinkDown(Clock::time_point now);
-  /// "back after 41 s; 965 evicted, 0 failed, 1,236 waiting"; empty where the link was not down.
+  /// "back after 41 s; 965 evicted, 0 failed, 1,236 waiting"; empty if the link was not down.
   std::string LinkUp(Clock::time_point now);
 
-  /// "965 evicted, 3 failed": everything lost since connect, empty where nothing was.
+  /// "965 evicted, 3 failed": everything lost since connect, empty if nothing was lost.
   std::string Summary() const;
-  /// The log line at the end, after everything was ended, empty where there is nothing to tell.
+  /// The log line at disconnect, after everything has ended; empty if there is nothing to report.
   /// `left`: what a flush that was not finished left, `to_spool`: it went there.
   std::string AtDisconnect(bool flushed, size_t left, bool to_spool);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is told of a connection's metrics: the JSON of dsmsg_stats() and the text format of
+// The reports of a connection's metrics: the JSON of dsmsg_stats() and the text format of
 // Prometheus. Pure functions: any thread.
 #ifndef DSMSG_CORE_OBSERVE_METRICS_REPORT_H_
 #define DSMSG_CORE_OBSERVE_METRICS_REPORT_H_

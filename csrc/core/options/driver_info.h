@@ -44,7 +44,7 @@ struct DriverInfo {
   /// delivered by then is still handed to the host at disconnect, because it would not come again.
   /// nullptr: never.
   bool (*acknowledges_early)(const Config& config) = nullptr;
-  /// Whether a subscription to `filter` has the messages of `topic`. nullptr: when they are equal.
+  /// Whether a subscription to `filter` gets the messages of `topic`. nullptr: if they are equal.
   bool (*matches)(const Config& config, const std::string& filter,
                   const std::string& topic) = nullptr;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a connection is told: the parsed connection string and configuration file, and from
+// All settings of a connection: the parsed connection string and configuration file, and from
 // both the signature by which hosts share connections. Immutable after Load: any thread may read.
 #ifndef DSMSG_CORE_OPTIONS_SETTINGS_H_
 #define DSMSG_CORE_OPTIONS_SETTINGS_H_

@@ -2,8 +2,8 @@
 // What is known about a link: whether it is up, the last error, the attempts made. Link's I/O
 // thread writes it, hosts' threads wait for it.
 //
-// Threads: every function from any thread. While the queue is told the state of the link the lock
-// is held, so that both always agree; nothing else is called with it.
+// Threads: every function from any thread. The lock is held while the state of the link is passed
+// to the queue, so that both always agree; nothing else is called with it.
 #ifndef DSMSG_CORE_SESSION_LINK_STATE_H_
 #define DSMSG_CORE_SESSION_LINK_STATE_H_
 
@@ -36,7 +36,7 @@ class LinkState {
   enum class Up { kAlready, kFirst, kAgain };
   Up SetUp();
   struct Down {
-    bool known = false;     // connect=strict has not succeeded yet: connect() itself tells the host
+    bool known = false;     // connect=strict has not succeeded yet: connect() itself reports it
     bool first = false;     // the first report of this outage
     bool gives_up = false;  // now, and for good
   };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The subscription of a connection, replaced as a transaction: a new set of topics with its
-// callback is tried at the broker while the one in force goes on. It takes that one's place in one
-// moment, or never: refused, timed out or withdrawn, what was in force before is in force again,
-// and the new callback is not called.
+// callback is tried at the broker while the one in force goes on. It takes over in one moment, or
+// never: if it is refused, times out or is withdrawn, the previous one stays in force, and the new
+// callback is not called.
 //
 // Threads: hosts' threads call Replace and Close, the I/O thread of the link the rest (LinkUp and
 // LinkDown: any thread). No lock is held while a driver or a callback runs, so that Replace may be
@@ -52,7 +52,7 @@ class SubscriptionControl {
       : inbox_(inbox), lazy_(lazy), matches_(std::move(matches)) {}
 
   /// Tries `wanted` (its generation is set here) and waits for the answer until `deadline`, for its
-  /// turn included: calls are taken one after the other. `wake` makes the I/O thread look. Ok: it
+  /// turn included: calls are handled one after the other. `wake` makes the I/O thread look. Ok: it
   /// is in force, and no call of the previous callback begins any more. Else: what was in force is.
   Status Replace(Subscription wanted, Deadline deadline, const std::function<void()>& wake);
   /// The connection ends: waiting and later calls of Replace return kCancelled.

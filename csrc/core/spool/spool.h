@@ -48,7 +48,7 @@ using SpoolTicket = uint64_t;
 /// everything but Flush and Close.
 class SpoolListener {
  public:
-  /// These are durable and belong to the spool now. Told before Fetch hands out any of them.
+  /// These are durable and belong to the spool now. Called before Fetch hands out any of them.
   virtual void OnSpooled(std::span<const SpoolTicket> tickets) noexcept = 0;
   /// These are not in the spool: kUnavailable (disk), kWouldBlock (full after all), kCancelled
   /// (Close). Their keys have a backlog until after the call, so that what comes later can still
@@ -68,7 +68,7 @@ struct SpoolStats {
   uint64_t backlog = 0;  // rows not marked delivered
   uint64_t evicted = 0;  // deleted undelivered, to make room
   uint64_t lost = 0;     // undelivered ones that a damaged file took along
-  uint64_t failed = 0;   // told to OnSpoolFailed
+  uint64_t failed = 0;   // reported to OnSpoolFailed
   bool failing = false;  // the disk refused the last group
 };
 
@@ -76,14 +76,14 @@ class SpoolCore;
 
 class Spool {
  public:
-  /// Takes a file (and the leftovers of earlier processes), opens it and counts what is in there.
+  /// Takes a file (and the leftovers of earlier processes), opens it and counts its messages.
   /// Waits for the disk. kUnavailable: no directory, no permission, disk full.
   static Result<std::unique_ptr<Spool>> Open(const SpoolOptions& options, Logger& logger);
   ~Spool();  // closes within a second if Close was not called
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  /// Starts the thread; the listener outlives Close. Once. kInternal: no thread to be had.
+  /// Starts the thread; the listener outlives Close. Once. kInternal: no thread can be started.
   Status Start(SpoolListener* listener);
 
   /// Copies the message and has it written with all others that wait. Ok: OnSpooled or
@@ -139,7 +139,7 @@ class Spool {
   bool Flush(Deadline deadline);
 
   /// Takes no more, writes what waits, closes the file. What is not on disk at the deadline is
-  /// told as failed (kCancelled), even if it gets there later. After it no listener call comes.
+  /// reported as failed (kCancelled), even if it gets there later. No listener call comes after it.
   void Close(Deadline deadline);
 
  private:

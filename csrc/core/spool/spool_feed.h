@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between a session and its spool: decides which messages go to disk, tells their recipients OK
-// once they are durable, and feeds them back into the send queue while the link is up.
+// Between a session and its spool: decides which messages go to disk, reports OK to their
+// recipients once they are durable, and feeds them back into the send queue while the link is up.
 //
 // A message on its way to the disk is kept in memory too, until the commit: when the disk fails, it
 // goes the way it would have gone without a spool. A message from the spool is in the queue
@@ -13,7 +13,7 @@
 // before order.
 //
 // Threads: every function from any thread, except Close (once, by the owner). The listener's
-// functions run on the spool's thread; feeding has a thread of its own.
+// functions run on the spool's thread; feeding has its own thread.
 #ifndef DSMSG_CORE_SPOOL_SPOOL_FEED_H_
 #define DSMSG_CORE_SPOOL_SPOOL_FEED_H_
 
@@ -55,7 +55,7 @@ class SpoolFeed final : public SpoolListener {
   /// spool-mode=always: takes a dead letter, so that it survives the process as the refused message
   /// did. False: it is unchanged.
   bool PushLetter(Outgoing* letter) { return always_ && Take(letter, spool_->failures()).ok(); }
-  /// A synchronous sender stops waiting: it is told kTimeout if its message waits for the disk.
+  /// A synchronous sender stops waiting: it gets kTimeout if its message waits for the disk.
   void Withdraw(const std::shared_ptr<SyncWaiter>& waiter);
 
   void SetLinkUp(bool up);
@@ -68,8 +68,8 @@ class SpoolFeed final : public SpoolListener {
   /// Disconnect begins: nothing is fed any more, and what was behind the spool goes to the disk or,
   /// where the disk does not take it, to the broker.
   void StopFeeding();
-  /// After the driver was closed: takes what is left of the queue, tells everybody, closes the
-  /// file. Recipients whose messages are not on disk at the deadline are told kCancelled. Returns
+  /// After the driver was closed: takes what is left of the queue, completes every message, closes
+  /// the file. Recipients whose messages are not on disk at the deadline get kCancelled. Returns
   /// how many were left.
   size_t Close(Deadline deadline);
 

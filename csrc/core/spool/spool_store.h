@@ -27,7 +27,7 @@
 namespace dsmsg {
 
 /// How many messages of each key wait. A fixed number of counters by hash, so that memory does not
-/// grow with the number of keys: two keys that share one are both held to have a backlog, which
+/// grow with the number of keys: two keys that share one both count as having a backlog, which
 /// costs time, never order. Any thread, without a lock.
 class KeyCounts {
  public:
@@ -119,7 +119,7 @@ class SpoolStore {
   Status Insert(const SpoolMessage& message, bool* refused);
   Status Unpack(SqliteStatement& row, SpoolMessage* message);
   Status ReplaceOnce(std::string* report);
-  /// Replaces a file that has rows whose ids are no ids of ours.
+  /// Replaces a file that has rows with invalid ids.
   Status Renumber(std::string* report);
   /// Copies rows of the damaged file `from` until it cannot be read any more, from both ends.
   /// Returns how many. Not ok: another time it may be more.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool's thread: commits, deletes, reads ahead, How it repairs is in spool_repair.cc, how it
+// The spool's thread: commits, deletes, reads ahead. How it repairs is in spool_repair.cc, how it
 // evicts in spool_evict.cc, the callers' side in spool_core.cc.
 #include <algorithm>
 #include <utility>

@@ -114,7 +114,7 @@ TEST(AmqpLogin, DeclaringAnExchangeWithAnotherTypeIsAnErrorAtConnect) {
 }
 
 TEST(AmqpLogin, ExternalNeedsABrokerThatOffersIt) {
-  // What the broker's own plugin does is in the security tests.
+  // The security tests cover the broker's own plugin.
   const Status status = OpenWith("enable-tls=1\ntls-certfile=/no/such");
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr("tls-"));

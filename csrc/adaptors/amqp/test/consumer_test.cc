@@ -136,7 +136,7 @@ TEST(AmqpConsumer, DeliversWhatCameWhileItSubscribed) {
   Connection connection("queue=" + queue);
   ASSERT_OK(connection.Open(Role::kConsumer));
   ASSERT_OK(connection.Subscribe({topic}));
-  std::vector<std::string> more = {topic};  // many round trips, with messages arriving among them
+  std::vector<std::string> more = {topic};  // many round trips, while messages arrive
   for (int i = 0; i < 20; ++i) more.push_back(NewName());
   ASSERT_OK(connection.Subscribe(more));
   ASSERT_OK(connection.PumpUntil([&] {
@@ -147,8 +147,8 @@ TEST(AmqpConsumer, DeliversWhatCameWhileItSubscribed) {
     EXPECT_EQ(connection.host.delivered[i].payload, std::to_string(i));
 }
 
-// What waits in the queue, in the driver and at the core for the topics of before is not lost, and
-// what a refused topic had got by then is not delivered.
+// Messages of the previous topics that wait in the queue, the driver or the core are not lost, and
+// messages that a refused topic got meanwhile are not delivered.
 TEST(AmqpConsumer, ARefusalLeavesEverythingAsItWas) {
   Rabbit().Ctl(R"(["set_topic_permissions","guest","amq.topic",".*","^(?!forbidden).*"])");
   for (const bool named : {false, true}) {
@@ -177,8 +177,7 @@ TEST(AmqpConsumer, ARefusalLeavesEverythingAsItWas) {
   Rabbit().Ctl(R"(["clear_topic_permissions","guest"])");
 }
 
-// Of topics that are given up, what waits in a named queue stays there as long as the rest is not
-// kept back by it.
+// Messages of unsubscribed topics stay in a named queue as long as they do not hold up the others.
 TEST(AmqpConsumer, MessagesOfTopicsThatWereGivenUpAreNotDelivered) {
   const std::string old = NewName(), wanted = NewName(), queue = NewName();
   {
@@ -191,7 +190,7 @@ TEST(AmqpConsumer, MessagesOfTopicsThatWereGivenUpAreNotDelivered) {
     ASSERT_OK(connection.WaitDelivered(10));
     ASSERT_OK(connection.Subscribe({wanted}));
     std::vector<AckToken> tokens = connection.host.tokens;
-    for (size_t i = 0; i < 4; ++i) {  // as the core does with what no callback will see
+    for (size_t i = 0; i < 4; ++i) {  // as the core does with messages that no callback will see
       connection.driver.Release(tokens[i], {old, "old"});
     }
     ASSERT_OK(connection.PumpUntil([&] {
@@ -214,7 +213,7 @@ TEST(AmqpConsumer, MissingExchangeIsAnErrorThatNamesIt) {
   EXPECT_EQ(status.code(), Code::kUnknownTopic);
   EXPECT_THAT(status.message(), HasSubstr(exchange));
   EXPECT_THAT(status.message(), HasSubstr("404"));
-  // Made meanwhile: the same connection can subscribe.
+  // Created meanwhile: the same connection can subscribe.
   Connection maker("exchange=" + exchange + "\nexchange-type=topic");
   ASSERT_OK(maker.Open());
   ASSERT_OK(connection.Subscribe({"k"}));
@@ -249,7 +248,7 @@ amqp_table_entry_t Argument(const char* name, int64_t value) {
   return entry;
 }
 
-// Whatever it was made with, and without the right to make one.
+// Whatever its properties are, and without the permission to create one.
 TEST(AmqpConsumer, AQueueThatExistsIsReadAsItIs) {
   AmqpClient client(Rabbit());
   amqp_table_entry_t quorum[] = {Argument("x-queue-type", "quorum")};
@@ -275,7 +274,7 @@ TEST(AmqpConsumer, AQueueThatExistsIsReadAsItIs) {
   Rabbit().Ctl(R"(["set_permissions","guest",".*",".*",".*"])");
 }
 
-TEST(AmqpConsumer, AQueueThatDoesNotExistIsMadeAsToldTo) {
+TEST(AmqpConsumer, AMissingQueueIsCreatedAsConfigured) {
   AmqpClient client(Rabbit());
   for (const std::string more : {"", "\nchannel-max=1"}) {
     const std::string name = NewName();
@@ -292,7 +291,7 @@ TEST(AmqpConsumer, AQueueThatDoesNotExistIsMadeAsToldTo) {
     active.value.value.boolean = 1;
     amqp_table_entry_t same[] = {Argument("x-queue-type", "quorum"), Argument("x-max-length", 1000),
                                  Argument("x-overflow", "reject-publish"), active};
-    client.Declare(name, {4, same});  // throws where anything differs
+    client.Declare(name, {4, same});  // throws if anything differs
   }
 }
 
@@ -316,7 +315,7 @@ TEST(AmqpConsumer, TheDefaultExchangeCannotBeSubscribed) {
   EXPECT_EQ(connection.Subscribe({"k"}).code(), Code::kNotSupported);
 }
 
-TEST(AmqpConsumer, ADeletedQueueEndsTheLinkSoThatItIsMadeAgain) {
+TEST(AmqpConsumer, ADeletedQueueEndsTheLinkAndIsCreatedAgain) {
   const std::string topic = NewName(), queue = NewName();
   Connection connection("queue=" + queue);
   ASSERT_OK(connection.Open(Role::kConsumer));

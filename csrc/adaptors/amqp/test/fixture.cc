@@ -15,7 +15,7 @@ std::unique_ptr<Server>& Holder() {
   return server;
 }
 
-/// Ends the server before the program's static objects go.
+/// Ends the server before the program's static objects are destroyed.
 class EndOfProgram : public ::testing::Environment {
  public:
   void TearDown() override { Holder().reset(); }

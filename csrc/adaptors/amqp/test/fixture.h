@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the AMQP driver stand on: one real RabbitMQ for the whole program.
+// What the tests of the AMQP driver share: one real RabbitMQ for the whole program.
 #ifndef DSMSG_ADAPTORS_AMQP_TEST_FIXTURE_H_
 #define DSMSG_ADAPTORS_AMQP_TEST_FIXTURE_H_
 
@@ -26,7 +26,7 @@ using conformance::AmqpClient;
 using conformance::AmqpMessage;
 using conformance::Server;
 
-/// Running and not paused; started by the first test that asks, which takes some seconds.
+/// A running server; the first call starts it, which takes some seconds.
 Server& Rabbit();
 std::string Address();
 /// A name that no other test uses.

@@ -236,7 +236,7 @@ TEST(AmqpProducer, NackIsRetriedByTheCore) {
   EXPECT_THAT(connection.Text(3), HasSubstr("nack"));
 }
 
-/// The memory alarm; off again at the end of the test, however that comes.
+/// The memory alarm; off again at the end of the test, however it ends.
 class Alarm {
  public:
   ~Alarm() { End(); }
@@ -262,7 +262,7 @@ TEST(AmqpProducer, MemoryAlarmIsBackPressure) {
   Alarm alarm;
   ASSERT_OK(connection.PumpWhile([&] { alarm.Begin(); }));
   ASSERT_OK(connection.Send(topic, "1"));
-  // It says so, and then nothing is taken, for longer than the silence that is an outage.
+  // RabbitMQ announces it and then takes nothing, for longer than the silence limit.
   Message message;
   message.topic = topic;
   message.payload = "2";
@@ -282,7 +282,7 @@ TEST(AmqpProducer, MemoryAlarmIsBackPressure) {
   EXPECT_EQ(AmqpClient(Rabbit()).Count(topic), token);
 }
 
-// A queue that takes its time, as on a slow disk: not an outage, which would double the message.
+// A slow queue, as on a slow disk, is not an outage: that would send the message twice.
 TEST(AmqpProducer, SlowConfirmsAreNotSilence) {
   const std::string topic = NewTopic();
   Connection connection("connect-timeout=1s");
@@ -327,7 +327,7 @@ TEST(AmqpProducer, TheDefaultExchangeSendsToAQueue) {
 }
 
 // Everything is bounded when the broker stops reading: Submit and Poll, and the outage is noticed.
-TEST(AmqpProducer, AFrozenBrokerBlocksNobody) {
+TEST(AmqpProducer, AFrozenBrokerDoesNotBlockTheCaller) {
   const std::string topic = NewTopic();
   Connection connection("connect-timeout=1s");
   ASSERT_OK(connection.Open());

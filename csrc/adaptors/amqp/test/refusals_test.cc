@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How brokers refuse messages, as other brokers than RabbitMQ do, or as it happens seldom.
+// How brokers refuse messages: brokers other than RabbitMQ, and rare cases.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ using Message = ScriptedBroker::Message;
 constexpr char kNoRoute[] = "No route for message with exchange 'amq.topic'";
 constexpr char kDenied[] = "Permission PUBLISH denied";
 
-// Qpid Broker-J. The return may come as late as in front of the answer to the next question.
+// Qpid Broker-J. The return may come late, just before the answer to the next question.
 TEST(AmqpRefusals, AReturnBehindTheNackIsUnknownTopic) {
   for (const bool late : {false, true}) {
     std::optional<Message> nacked;
@@ -68,7 +68,7 @@ TEST(AmqpRefusals, ANackWithoutAReturnIsRetryable) {
   }
 }
 
-// A full queue of Qpid Broker-J's: returned, but not for want of a queue.
+// A full queue of Qpid Broker-J: returned, but not because no queue is bound.
 TEST(AmqpRefusals, AReturnForAFullQueueIsRetryable) {
   ScriptedBroker::Script script;
   script.message = [](ScriptedBroker& broker, const Message& message) {
@@ -84,7 +84,7 @@ TEST(AmqpRefusals, AReturnForAFullQueueIsRetryable) {
   EXPECT_THAT(connection.Text(1), HasSubstr("Maximum depth exceeded"));
 }
 
-// The broker ends the connection for one message: refused when there is no doubt which one it was.
+// The broker ends the connection over one message: it is refused if only one can be the cause.
 TEST(AmqpRefusals, ACloseOfTheConnectionIsTheEndOfTheOnlyMessage) {
   ScriptedBroker::Script script;
   script.message = [](ScriptedBroker& broker, const Message& message) {
@@ -111,7 +111,7 @@ TEST(AmqpRefusals, ACloseOfTheConnectionIsTheEndOfTheOnlyMessage) {
   EXPECT_EQ(connection.Outcome(3), Code::kOk);
 }
 
-TEST(AmqpRefusals, ACloseOfTheConnectionWithSeveralUnderWayRefusesNone) {
+TEST(AmqpRefusals, ACloseOfTheConnectionWithSeveralInFlightRefusesNone) {
   ScriptedBroker::Script script;
   script.message = [](ScriptedBroker& broker, const Message& message) {
     if (message.tag == 3) broker.CloseConnection(AMQP_ACCESS_REFUSED, kDenied);
@@ -126,7 +126,7 @@ TEST(AmqpRefusals, ACloseOfTheConnectionWithSeveralUnderWayRefusesNone) {
   EXPECT_TRUE(connection.host.completed.empty());
 }
 
-// A broker that is stopped, however often and however few messages are under way.
+// A broker that is stopped, however often and however few messages are in flight.
 TEST(AmqpRefusals, AForcedCloseGivesEverythingBack) {
   for (const uint64_t count : {1u, 3u}) {
     ScriptedBroker::Script script;
@@ -145,8 +145,8 @@ TEST(AmqpRefusals, AForcedCloseGivesEverythingBack) {
   }
 }
 
-// The broker hangs up in the middle of a large message, so that writing fails. Why it did is there
-// to be read.
+// The broker hangs up in the middle of a large message, so writing fails. The reason can still be
+// read.
 TEST(AmqpRefusals, WhatTheBrokerSaidBeforeItHungUpIsRead) {
   ScriptedBroker::Script script;
   script.header = [](ScriptedBroker& broker, const Message&) {
@@ -163,8 +163,8 @@ TEST(AmqpRefusals, WhatTheBrokerSaidBeforeItHungUpIsRead) {
   EXPECT_EQ(connection.Outcome(1), Code::kTooLarge);
 }
 
-// All of it leaves within one turn, however long that may take: what waited for the next look
-// around was taken for a silent broker after some megabytes.
+// All of it is sent within one Poll, however long that takes: when the rest waited for the next
+// Poll, the broker counted as silent after some megabytes.
 TEST(AmqpRefusals, ALargeMessageDoesNotWaitForTheNextTurn) {
   ScriptedBroker::Script script;
   script.message = [](ScriptedBroker& broker, const Message& message) { broker.Ack(message); };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An AMQP broker that answers messages as a test wants it: what real brokers do only now and then,
-// or what only brokers do that a test run has not got.
+// An AMQP broker that answers messages as a test wants: for what real brokers rarely do, or what
+// only brokers do that a test run does not have.
 //
 // Threads: the script runs on the broker's own thread. The rest: the test's thread.
 #ifndef DSMSG_ADAPTORS_AMQP_TEST_SCRIPTED_BROKER_H_

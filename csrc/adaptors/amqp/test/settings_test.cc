@@ -177,7 +177,7 @@ TEST(AmqpFrames, TooLargeAddsNothing) {
   EXPECT_EQ(writer.unsent().size(), before);
 }
 
-TEST(AmqpFrames, WhatIsNoAmqpIsSeen) {
+TEST(AmqpFrames, OtherProtocolsAreRecognised) {
   const std::string bad[] = {"HTTP/1.1 400 Bad Request\r\n\r\n",
                              std::string("AMQP\0\x01\x00\x00", 8),
                              std::string("\x01\x00\x01\x7f\xff\xff\xff", 7),

@@ -83,7 +83,7 @@ TEST_P(MqttSubscribe, AgainAfterARestartOfTheServer) {
   EXPECT_EQ(Payloads(connection), (std::vector<std::string>{"after"}));
 }
 
-// The test that BeginConnect speaks of: the session's expiry gets into CONNECT.
+// The test that BeginConnect refers to: CONNECT contains the session's expiry.
 TEST_P(MqttSubscribe, SessionsOutliveTheConnection) {
   MosquittoServer server;
   const std::string session = config() + "client-id=mine\nclean-session=0";
@@ -98,7 +98,7 @@ TEST_P(MqttSubscribe, SessionsOutliveTheConnection) {
   client.Publish("given/up", "x");
   Connection connection(server.Address(), session);
   ASSERT_TRUE(connection.Open().ok());
-  // They come before anybody has subscribed, together with acknowledgements of what is sent.
+  // They come before subscribe was called, together with acknowledgements of sent messages.
   ASSERT_TRUE(connection.Send("t", "x").ok());
   ASSERT_TRUE(connection.WaitCompleted(1).ok());
   EXPECT_EQ(connection.host.delivered.size(), 0u);
@@ -202,11 +202,11 @@ TEST(MqttConsumer, ARefusedSubscriptionNamesTopicAndReason) {
     EXPECT_NE(status.message().find(part), std::string::npos) << part << ": " << status.message();
   }
   EXPECT_EQ(status.message().find("\"a\""), std::string::npos) << status.message();
-  // The link is well.
+  // The link still works.
   EXPECT_TRUE(connection.driver.Poll(Millis(0), connection.wake.fd()).ok());
 }
 
-TEST(MqttConsumer, APacketIdentifierInUseIsNoRefusal) {
+TEST(MqttConsumer, APacketIdentifierInUseIsNotARefusal) {
   ScriptServer server([](int, const std::string& packet) -> std::optional<std::string> {
     if (ScriptServer::IsConnect(packet)) return ScriptServer::Connack5(0);
     if (!ScriptServer::IsSubscribe(packet)) return "";
@@ -218,8 +218,9 @@ TEST(MqttConsumer, APacketIdentifierInUseIsNoRefusal) {
   EXPECT_TRUE(status.ok()) << status.message();
 }
 
-// The server grants "good" and refuses "bad"; it sends a message of each as soon as it is asked.
-TEST(MqttConsumer, ARefusalLeavesTheTopicsOfBefore) {
+// The server grants "good" and refuses "bad"; it sends a message of each topic as soon as that is
+// requested.
+TEST(MqttConsumer, ARefusalKeepsThePreviousTopics) {
   ScriptServer server([](int, const std::string& packet) -> std::optional<std::string> {
     const auto publish = [](const std::string& topic) {
       std::string bytes = "\x30";

@@ -26,7 +26,7 @@ MosquittoServer::MosquittoServer(std::string lines, bool plain)
 }
 
 void MosquittoServer::Start() {
-  // Somebody else may take the port between the look and the start.
+  // Another process may take the port between the check and the start.
   for (int attempt = 0; attempt < 5; ++attempt) {
     if (port_ == 0) port_ = FreePort();
     const passwd* user = getpwuid(getuid());
@@ -68,7 +68,7 @@ Client::Client(uint16_t port, const std::string& id, bool version5)
     const auto* at = mosquitto_property_read_string_pair(properties, MQTT_PROP_USER_PROPERTY, &name,
                                                          &value, false);
     while (at != nullptr) {
-      // Since 2.1 the library has nullptr for an empty one.
+      // Since 2.1 the library passes nullptr for an empty payload.
       got.user_properties.emplace_back(name, value == nullptr ? "" : value);
       free(name);
       free(value);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the MQTT driver stand on: a real Mosquitto on a free loopback port, and a
-// client beside the driver.
+// What the tests of the MQTT driver share: a real Mosquitto on a free loopback port, and a second
+// client.
 //
 // Threads: the test's only. The server is a child process.
 #ifndef DSMSG_ADAPTORS_MQTT_TEST_FIXTURE_H_
@@ -25,8 +25,8 @@ using testing::TemporaryFolder;
 /// mosquitto as a child process.
 class MosquittoServer {
  public:
-  /// `lines` of mosquitto.conf, behind the listener and before allow_anonymous true (left out where
-  /// `lines` name it).
+  /// `lines` of mosquitto.conf, after the listener and before allow_anonymous true (left out if
+  /// `lines` contain it).
   explicit MosquittoServer(std::string lines = "", bool plain = true);
 
   uint16_t port() const { return port_; }
@@ -44,7 +44,7 @@ class MosquittoServer {
   testing::ServerProcess process_;
 };
 
-/// A plain client beside the driver.
+/// A plain client, independent of the driver.
 class Client {
  public:
   struct Message {
@@ -62,7 +62,7 @@ class Client {
   void Subscribe(const std::string& filter, int qos = 2);  // and waits for the answer
   void Publish(const std::string& topic, const std::string& payload, int qos = 1,
                bool retain = false);  // and waits for the answer
-  /// Waits until `count` messages are there, or too long.
+  /// Waits until `count` messages are there; gives up after a long time.
   const std::vector<Message>& Wait(size_t count);
   std::vector<Message> received;
 

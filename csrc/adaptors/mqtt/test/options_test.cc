@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options: what each bad value says, what the good ones mean; the sensor's envelope.
+// The options: the error for each bad value, the meaning of the good ones; the sensor's envelope.
 #include <protozero/pbf_reader.hpp>
 
 #include "adaptors/mqtt/sensor_envelope.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishing: what arrives, what completes with what, how many are under way, outages.
+// Publishing: what arrives, how each message completes, how many are in flight, outages.
 #include <protozero/pbf_reader.hpp>
 
 #include "adaptors/mqtt/test/fixture.h"
@@ -51,7 +51,7 @@ TEST_P(MqttQos, BinaryAndLargePayloads) {
   for (int i = 0; i < 8; ++i) {
     ASSERT_TRUE(connection.Send("t", std::string(3'000'000, static_cast<char>('a' + i))).ok());
     ASSERT_TRUE(connection.WaitCompleted(static_cast<size_t>(i) + 2).ok());
-    client.Wait(static_cast<size_t>(i) + 2);  // the server drops what its client does not take
+    client.Wait(static_cast<size_t>(i) + 2);  // the server drops what its client does not read
   }
   EXPECT_EQ(connection.host.ok, 9u);
   const auto& found = client.Wait(9);
@@ -63,7 +63,7 @@ TEST_P(MqttQos, BinaryAndLargePayloads) {
   }
 }
 
-TEST(MqttProducer, NobodyListeningIsOk) {
+TEST(MqttProducer, AMessageWithoutASubscriberIsOk) {
   MosquittoServer server;
   Connection connection(server.Address());
   ASSERT_TRUE(connection.Open().ok());
@@ -178,7 +178,7 @@ TEST(MqttWindow, IsTheSmallerOfOursAndTheServers) {
     Connection connection(which->Address(), config);
     ASSERT_TRUE(connection.Open().ok());
     which->Freeze();
-    // Of QoS 0 nothing is under way any more once the socket has taken it.
+    // A QoS 0 message is done once the socket has taken it.
     if (std::string_view(config).starts_with("qos=0")) {
       EXPECT_TRUE(connection.Send("t", "x").ok());
       EXPECT_EQ(connection.host.ok, 1u);
@@ -265,7 +265,7 @@ TEST(MqttRefusals, LargerThanTheServerTakes) {
   EXPECT_TRUE(connection.WaitCompleted(1).ok());
 }
 
-// Those that it may have (MQTT 5, 3.4.2.1).
+// The reasons that it may contain (MQTT 5, 3.4.2.1).
 TEST(MqttRefusals, ReasonsOfAnAcknowledgement) {
   const std::pair<int, Code> cases[] = {
       {0x00, Code::kOk},          {0x10, Code::kOk},          {0x80, Code::kRejected},
@@ -291,7 +291,7 @@ TEST(MqttRefusals, ReasonsOfAnAcknowledgement) {
   }
 }
 
-TEST(MqttRefusals, TheServersWordsAreShown) {
+TEST(MqttRefusals, TheServersTextIsShown) {
   ScriptServer server([](int, const std::string& packet) -> std::optional<std::string> {
     if (ScriptServer::IsConnect(packet)) return ScriptServer::Connack5(0);
     std::string answer = ScriptServer::Puback5(packet, 0x87);

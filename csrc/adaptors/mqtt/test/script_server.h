@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that says what a test wants: packets are read by their length, and a function answers.
-// For answers that Mosquitto never gives.
+// A server that answers as a test wants: it splits the input into packets, and a function answers
+// each. For answers that Mosquitto never gives.
 //
 // Threads: one of its own runs the function; the destructor ends it.
 #ifndef DSMSG_ADAPTORS_MQTT_TEST_SCRIPT_SERVER_H_

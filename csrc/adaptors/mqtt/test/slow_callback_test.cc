@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A callback that is slower than what arrives: sends on the same connection go on, memory stays
-// bounded, and a message is acknowledged when it has found its place.
+// A callback that is slower than the incoming messages: sends on the same connection continue,
+// memory stays bounded, and a message is acknowledged when the inbox has taken it.
 #include <algorithm>
 #include <mutex>
 #include <set>
@@ -40,7 +40,7 @@ TEST_P(MqttSlowCallback, DoesNotDelaySends) {
   }
 }
 
-// There is no acknowledgement that could hold QoS 0 back: what has no room is dropped, not kept.
+// No acknowledgement can hold QoS 0 back: messages without room are dropped, not kept.
 TEST_P(MqttSlowCallback, AFloodOfQos0IsBounded) {
   MosquittoServer server("max_queued_messages 100000");
   Connection connection(server.Address(), config());
@@ -63,8 +63,8 @@ TEST_P(MqttSlowCallback, AFloodOfQos0IsBounded) {
   EXPECT_LT(connection.host.delivered.size(), 5000u) << "all were kept";
 }
 
-/// A server with five messages for its subscriber, which notes what is acknowledged. To a message
-/// for "answers" it answers, so that one is known to come after all that was sent before.
+/// A server with five messages for its subscriber, which records the acknowledgements. It answers a
+/// message to "answers", and that answer comes after everything sent before.
 class FiveMessages {
  public:
   std::string Address() const { return server_.Address(); }
@@ -157,7 +157,7 @@ TEST(MqttAcknowledgement, BetweenPacketsOnly) {
   EXPECT_EQ(connection.host.ok, 2u);
 }
 
-// A process that is killed has returned from no callback: the next one gets the messages.
+// A killed process has not returned from its callbacks: the next process gets the messages.
 TEST(MqttAcknowledgement, WhatNoCallbackHasSeenComesAgain) {
   MosquittoServer server;
   const std::string session = "client-id=mine\nclean-session=0";
@@ -178,7 +178,7 @@ TEST(MqttAcknowledgement, WhatNoCallbackHasSeenComesAgain) {
   EXPECT_EQ(connection.host.delivered[4].payload, "4");
 }
 
-// Mosquitto (2.0.11) sends a session that is resumed more than its window.
+// Mosquitto (2.0.11) sends more than the window to a resumed session.
 TEST(MqttAcknowledgement, AllThatWaitsInAResumedSessionComes) {
   constexpr size_t kMessages = 3000;
   MosquittoServer server("max_queued_messages 0\n");

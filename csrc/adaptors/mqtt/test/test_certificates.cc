@@ -25,7 +25,7 @@ void Check(bool good) {
   if (!good) throw std::runtime_error("OpenSSL cannot make a certificate");
 }
 
-/// Signed by `issuer`; without one, by itself and as an authority.
+/// Signed by `issuer`; without one, a self-signed authority.
 Cert MakeCert(EVP_PKEY* key, const char* name, const std::string& names, X509* issuer,
               EVP_PKEY* issuer_key) {
   static long serial = 1;

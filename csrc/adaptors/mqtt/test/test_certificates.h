@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and certificates for tests, made on the spot. Throws where OpenSSL fails.
+// Creates keys and certificates for tests. Throws if OpenSSL fails.
 #ifndef DSMSG_ADAPTORS_MQTT_TEST_TEST_CERTIFICATES_H_
 #define DSMSG_ADAPTORS_MQTT_TEST_TEST_CERTIFICATES_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TLS: that it is used, that it verifies, and what each failure says.
+// TLS: it is used, it verifies, and each failure has its error text.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
@@ -15,7 +15,7 @@ namespace {
 
 class MqttTls : public ::testing::Test {
  protected:
-  /// A server whose certificate carries `names`; lines of mosquitto.conf besides.
+  /// A server whose certificate contains `names`, with more lines of mosquitto.conf.
   std::unique_ptr<MosquittoServer> Serve(const std::string& names, const std::string& more = "") {
     const auto identity = authority_.Issue(names);
     folder_.Write("server.pem", identity.certificate);
@@ -115,7 +115,7 @@ TEST_F(MqttTls, AFrozenServerIsBounded) {
 }
 
 // The server name indication is the name of the connection string, not the address.
-TEST_F(MqttTls, TheServerIsToldItsName) {
+TEST_F(MqttTls, TheServerGetsItsName) {
   const auto identity = authority_.Issue("DNS:localhost");
   const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_server_method()),
                                                              SSL_CTX_free);
@@ -142,7 +142,7 @@ TEST_F(MqttTls, TheServerIsToldItsName) {
   const std::string port = std::to_string(ntohs(address.sin_port));
   const Status status =
       Connection("localhost;" + port, Trust() + "protocol=3.1.1").Open(Millis(5000));
-  EXPECT_FALSE(status.ok());  // it is no MQTT server
+  EXPECT_FALSE(status.ok());  // it is not an MQTT server
   server.join();
   EXPECT_EQ(name, "localhost");
 }

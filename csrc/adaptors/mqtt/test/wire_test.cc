@@ -19,9 +19,9 @@ std::string ReceiveSome(int fd) {
   return {buffer, got > 0 ? static_cast<size_t>(got) : 0};
 }
 
-// A server that leaves Nagle's algorithm on, as Mosquitto does, keeps its next answer until the
-// kernel here has acknowledged the one before: which it may put off for 40 ms, and must not when
-// nothing is sent.
+// A server that leaves Nagle's algorithm on, as Mosquitto does, holds its next answer until our
+// kernel has acknowledged the previous one. The kernel may delay that by 40 ms, so the wire must
+// make it acknowledge at once when nothing is sent.
 TEST(MqttWire, AnswersAreAcknowledgedBeforeAWait) {
   constexpr int kRounds = 60, kFirst = 20;  // a young connection is acknowledged at once anyway
   const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -43,7 +43,7 @@ TEST(RedisStreams, WhatIsSentAfterSubscribeArrivesFromAllTopics) {
   }
 }
 
-// A look at a stream takes nothing away from the group that works on it, and leaves nothing behind.
+// Reading a stream without a group takes no entry away from its groups and leaves nothing behind.
 TEST(RedisStreams, WithoutAGroupEverySubscriberGetsAll) {
   RedisServer server;
   Client client(server.port());
@@ -68,14 +68,14 @@ TEST(RedisStreams, WithoutAGroupEverySubscriberGetsAll) {
   }
   EXPECT_EQ(client.Integer({"EVAL", "return #redis.call('XINFO', 'GROUPS', KEYS[1])", "1", "a"}),
             1);
-  // After a lost link it goes on where it was.
+  // After a lost link it continues where it was.
   first.driver.Close(Millis(100), -1);
   client.Run({"XADD", "a", "*", "metadata", "while away"});
   ASSERT_TRUE(first.Open(Role::kConsumer).ok());
   ASSERT_TRUE(first.Subscribe({"a", "b"}).ok());
   ASSERT_TRUE(first.WaitDelivered(sent.size() + 1).ok());
   EXPECT_EQ(first.host.delivered.back().payload, "while away");
-  // What is no stream is refused, and what was subscribed stays.
+  // A key that is not a stream is refused, and the previous subscription stays.
   client.Run({"SET", "text", "x"});
   EXPECT_EQ(first.Subscribe({"text"}).code(), Code::kRejected);
 }
@@ -89,7 +89,7 @@ TEST(RedisStreams, AcknowledgementsGoOutWithinASecond) {
   for (int i = 0; i < 250; ++i) client.Run({"XADD", "a", "*", "metadata", std::to_string(i)});
   ASSERT_TRUE(connection.WaitDelivered(250).ok());
   EXPECT_EQ(PendingEntries(client, "a"), 250);
-  // The read behind the last reply is held back by the server by now.
+  // By now the server blocks the read that follows the last reply.
   ASSERT_TRUE(connection.driver.Poll(Millis(10), connection.wake.fd()).ok());
   connection.AckAll();
   const auto start = Clock::now();
@@ -309,7 +309,7 @@ TEST(RedisStreams, ARefusalLeavesEverythingAsItWas) {
   }
 }
 
-// What no callback will see stays this consumer's, and comes with the next subscription.
+// Entries that no callback will see stay with this consumer, and come with the next subscription.
 TEST(RedisStreams, AReleasedEntryIsReadAgainWhenItsStreamIsWantedAgain) {
   RedisServer server;
   Client client(server.port());

@@ -24,7 +24,7 @@ bool Answers(uint16_t port) {
 }  // namespace
 
 RedisServer::RedisServer(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {
-  // Somebody else may take the port between the look and the start.
+  // Another process may take the port between the check and the start.
   for (int attempt = 0; attempt < 5; ++attempt) {
     port_ = testing::FreePort();
     if (Spawn()) return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the Redis driver stand on: a real server on a free loopback port, and a client
-// beside the driver.
+// What the tests of the Redis driver share: a real server on a free loopback port, and a second
+// client.
 #ifndef DSMSG_ADAPTORS_REDIS_TEST_FIXTURE_H_
 #define DSMSG_ADAPTORS_REDIS_TEST_FIXTURE_H_
 
@@ -44,7 +44,7 @@ class RedisServer {
   testing::ServerProcess process_;
 };
 
-/// A plain client beside the driver.
+/// A plain client, independent of the driver.
 class Client {
  public:
   explicit Client(uint16_t port);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Servers that end a connection over a limit of theirs, and one that answers sooner than asked.
+// Servers that end a connection over one of their limits, and one that answers sooner than asked.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -57,7 +57,7 @@ TEST(RedisLimits, AFullQueryBufferEndsTheLinkAndRefusesNothing) {
 }
 
 // The server has no room for the replies that a reader asks for.
-TEST(RedisLimits, AReaderOfTooMuchAtOnceIsToldWhatToLower) {
+TEST(RedisLimits, TooMuchReadAtOnceNamesWhatToLower) {
   const RedisServer server({"--client-output-buffer-limit", "normal", "1mb", "0", "0"});
   Connection writer(AddressOf(server));
   ASSERT_TRUE(writer.Open().ok());
@@ -78,10 +78,10 @@ TEST(RedisLimits, AReaderOfTooMuchAtOnceIsToldWhatToLower) {
   EXPECT_TRUE(modest.WaitDelivered(kEntries).ok());
 }
 
-TEST(RedisLimits, TooManyClientsIsToldAtConnect) {
+TEST(RedisLimits, TooManyClientsIsReportedAtConnect) {
   const RedisServer server({"--maxclients", "1"});
   Connection first(AddressOf(server)), second(AddressOf(server));
-  // The look whether the server is up may still count.
+  // The check whether the server is up may still count.
   Status status;
   const Deadline end = Clock::now() + Millis(10'000);
   while (!(status = first.Open()).ok() && Clock::now() < end) first.driver.Close(Millis(0), -1);
@@ -143,7 +143,7 @@ TEST(RedisLimits, AServerThatHoldsNoReadBackIsNotAskedWithoutEnd) {
     ASSERT_TRUE(connection.Subscribe({"t"}).ok());
     const Deadline begin = Clock::now();
     ASSERT_TRUE(connection.PumpUntil([&] { return server.reads() > 3; }).ok());
-    // Each took so long that it counts as held back, or was followed by a pause.
+    // Each read took as long as a blocked one, or was followed by a pause.
     const auto passed = std::chrono::duration_cast<Millis>(Clock::now() - begin);
     EXPECT_GE(passed.count(), 2 * 25) << config;
     connection.driver.Close(Millis(0), -1);

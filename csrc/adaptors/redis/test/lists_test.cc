@@ -72,7 +72,7 @@ TEST(RedisChannels, AFullHostKeepsMessagesInOrder) {
   }
 }
 
-TEST(RedisLists, ARefusalIsToldAndTakesNoElement) {
+TEST(RedisLists, ARefusalIsReportedAndTakesNoElement) {
   RedisServer server;
   Client client(server.port());
   client.Run({"ACL", "SETUSER", "limited", "on", ">limited", "~ok*", "+@all"});

@@ -273,7 +273,7 @@ TEST(RedisLogin, AclUsers) {
       .Run({"ACL", "SETUSER", "camera", "on", ">secret", "~allowed", "+xadd", "+auth"});
   EXPECT_EQ(Connection(AddressOf(server), "username=camera\npassword=no").Open().code(),
             Code::kAuth);
-  // PING is not among this user's commands: logged in all the same.
+  // This user may not use PING, and is logged in all the same.
   Connection connection(AddressOf(server), "username=camera\npassword=secret");
   const Status opened = connection.Open();
   ASSERT_TRUE(opened.ok()) << opened.message();
@@ -284,7 +284,7 @@ TEST(RedisLogin, AclUsers) {
   EXPECT_EQ(connection.host.completed[2].code(), Code::kAuth);
 }
 
-TEST(RedisLogin, APasswordThatNobodyAsksForIsNoError) {
+TEST(RedisLogin, AnUnneededPasswordIsNotAnError) {
   RedisServer server;
   EXPECT_TRUE(Connection(AddressOf(server), "password=unneeded").Open().ok());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The TLS transport against a server of the test's own, which stalls, hangs up and refuses as told.
+// The TLS transport against a server in the test, which stalls, hangs up and refuses on demand.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -27,7 +27,7 @@ using test::Cert;
 using test::Key;
 using Ssl = std::unique_ptr<SSL, test::Free<SSL_free>>;
 
-/// Accepts one connection and talks to it on a thread of its own.
+/// Accepts one connection and talks to it on its own thread.
 class Server {
  public:
   explicit Server(std::function<void(int fd)> talk) {
@@ -100,7 +100,7 @@ class RedisTls : public ::testing::Test {
     return stream_.Open(server.address(), settings_, Answered::kNever, deadline, cancel_fd);
   }
 
-  // What RedisConnection does: false when nothing happens for too long.
+  // As RedisConnection does: false when nothing happens for too long.
   bool Wait(short events) const {
     if (events == stream_.read_events() && stream_.buffered()) return true;
     pollfd fd = {stream_.fd(), events, 0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the ZeroMQ driver stand on: plain libzmq sockets as the other side.
+// What the tests of the ZeroMQ driver share: plain libzmq sockets as the other side.
 #ifndef DSMSG_ADAPTORS_ZMQ_TEST_FIXTURE_H_
 #define DSMSG_ADAPTORS_ZMQ_TEST_FIXTURE_H_
 
@@ -18,7 +18,7 @@ namespace dsmsg::zmq {
 
 using Frames = std::vector<std::string>;
 
-/// A libzmq socket of a context of its own.
+/// A libzmq socket with its own context.
 class Peer {
  public:
   explicit Peer(int type);
@@ -28,10 +28,10 @@ class Peer {
 
   void Set(int option, int value);
   void Set(int option, const std::string& value);
-  /// Binds "tcp://127.0.0.1:*" and returns what was chosen, or the address itself.
+  /// Binds the address and returns it; for "tcp://127.0.0.1:*" with the port that was chosen.
   std::string Bind(const std::string& address = "tcp://127.0.0.1:*");
   void Connect(const std::string& address);
-  /// Nothing within `timeout`: no value.
+  /// No value if nothing comes within `timeout`.
   std::optional<Frames> Receive(Millis timeout = Millis(5000));
   void Send(const Frames& frames);
   void Close();
@@ -48,7 +48,7 @@ class Connection : public testing::DriverHarness<ZmqDriver> {
   Status Subscribe(const std::vector<std::string>& topics = {"t"}) {
     return DriverHarness::Subscribe(topics);
   }
-  /// Submits until there is no room and none comes; returns how many were taken.
+  /// Submits until there is no room and none becomes free; returns how many were taken.
   size_t Fill(const std::string& payload);
   Status WaitLost() {
     return PumpUntil([] { return false; });

@@ -65,7 +65,7 @@ TEST(ZmqCloseTest, WhatWasTakenIsStillSent) {
   for (int i = 0; i < 500; ++i) EXPECT_EQ(pull.Receive(), Frames{std::to_string(i)});
 }
 
-TEST(ZmqCloseTest, IsBoundedWhenNobodyReads) {
+TEST(ZmqCloseTest, IsBoundedWhenThePeerDoesNotRead) {
   Peer pull(ZMQ_PULL);
   pull.Set(ZMQ_RCVHWM, 1);
   const std::string address = pull.Bind(NewIpc());
@@ -94,7 +94,7 @@ TEST(ZmqCloseTest, APortIsFreeAtOnce) {
   }
 }
 
-TEST(ZmqInprocTest, ThePartnersEndIsNoticedAndMended) {
+TEST(ZmqInprocTest, ThePartnersEndIsNoticedAndRepaired) {
   const std::string address = NewInproc();
   auto pull = std::make_unique<Connection>(Binding(address), "subscribe_socket_type=PULL");
   ASSERT_TRUE(pull->Open().ok());
@@ -124,7 +124,7 @@ TEST(ZmqContextTest, IsSharedAndEndsWithTheLast) {
   EXPECT_EQ(one, two);
 }
 
-// The mask of the thread that makes the first socket is put back.
+// The signal mask of the thread that creates the first socket is restored.
 TEST(ZmqContextTest, SignalsOfTheCallerAreUntouched) {
   sigset_t before, after;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);

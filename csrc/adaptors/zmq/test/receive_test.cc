@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drivers with each other, in every pairing over every transport, and what only receivers do.
+// Drivers with each other, in every pairing over every transport, and what concerns only receivers.
 #include <gmock/gmock.h>
 #include <zmq.h>
 
@@ -81,7 +81,7 @@ TEST_P(ZmqPairTest, DeliversBytes) {
 
 INSTANTIATE_TEST_SUITE_P(All, ZmqPairTest, ::testing::ValuesIn(AllCases()), CaseName);
 
-TEST(ZmqSubTest, TopicsAreBeginningsAndCanBeReplaced) {
+TEST(ZmqSubTest, TopicsArePrefixesAndCanBeReplaced) {
   Peer publisher(ZMQ_XPUB);
   publisher.Set(ZMQ_XPUB_VERBOSER, 1);
   Connection sub(publisher.Bind(), "subscribe_socket_type=SUB");
@@ -113,7 +113,7 @@ TEST(ZmqPullTest, FramesAndRoom) {
   push.Send({"payload alone"});
   push.Send({"topic", "payload"});
   push.Send({"topic", "second", "third"});
-  // Nobody has subscribed: what comes stays with libzmq.
+  // Before a subscription, messages stay with libzmq.
   ASSERT_TRUE(pull.driver.Poll(Millis(100), pull.wake.fd()).ok());
   EXPECT_TRUE(pull.host.delivered.empty());
   ASSERT_TRUE(pull.Subscribe().ok());
@@ -130,7 +130,7 @@ TEST(ZmqPullTest, FramesAndRoom) {
   EXPECT_EQ(pull.host.delivered[2].payload, "second");
 }
 
-// A sender that sent and went: everything is delivered before the loss is told.
+// A sender that sent and disconnected: everything is delivered before the loss is reported.
 TEST(ZmqPullTest, WhatCameBeforeALossIsDelivered) {
   auto push = std::make_unique<Peer>(ZMQ_PUSH);
   Connection pull(push->Bind(), "subscribe_socket_type=PULL\nbind=0");
@@ -200,7 +200,7 @@ TEST(ZmqBothTest, WithTwoAddressesAHandleDoesBoth) {
   EXPECT_EQ(pull.Receive(), Frames{"still"});
 }
 
-TEST(ZmqBothTest, AReceiverThatFindsNobodyIsToldSo) {
+TEST(ZmqBothTest, AReceiverWithoutAPeerGetsAnError) {
   Peer pull(ZMQ_PULL);
   Connection both(pull.Bind(), "connect-timeout=500\nsubscribe_address=" + FreeTcp());
   ASSERT_TRUE(both.Open().ok());

@@ -190,7 +190,7 @@ TEST(ZmqOpenTest, SilenceIsBoundedAndCancellable) {
 
 // ---------------------------------------------------------------- PUB
 
-TEST(ZmqPubTest, CountsWhatNobodyHears) {
+TEST(ZmqPubTest, CountsMessagesWithoutSubscriber) {
   const std::string address = FreeTcp();
   Connection pub(Binding(address), "socket_type=PUB");
   ASSERT_TRUE(pub.Open().ok());
@@ -200,7 +200,7 @@ TEST(ZmqPubTest, CountsWhatNobodyHears) {
   Peer sub(ZMQ_SUB);
   sub.Set(ZMQ_SUBSCRIBE, std::string("alerts"));
   sub.Connect(address);
-  // Until the subscription is here, messages are unheard.
+  // Until the subscription has arrived, messages have no receiver.
   ASSERT_TRUE(pub.PumpUntil([&] {
                    const size_t before = pub.host.unheard;
                    EXPECT_TRUE(pub.Submit("alerts.door", kBinary).ok());
@@ -296,7 +296,7 @@ TEST(ZmqReqTest, ALostReplyIsAskedForAgain) {
       asked->back() = "answer";
       router.Send(*asked);
     };
-    // On a busy machine an answer may come too late, and the question again.
+    // On a busy machine an answer may come too late, so the question is repeated.
     const auto answered = [&](size_t count) {
       return req.PumpUntil([&] {
         if (next()) answer();
@@ -313,7 +313,7 @@ TEST(ZmqReqTest, ALostReplyIsAskedForAgain) {
 
 TEST(ZmqReqTest, AfterTheLastRetryTheLinkIsLost) {
   Peer router(ZMQ_ROUTER);
-  // Each question gets a connection of its own: the time includes making it.
+  // Each question gets its own connection: the time includes connecting.
   Connection req(router.Bind(), "socket_type=REQ\nrequest_timeout=500\nretries=2");
   ASSERT_TRUE(req.Open().ok());
   ASSERT_TRUE(req.Submit("", "question").ok());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses and options: what they mean, and one clear error for each that cannot be.
+// Addresses and options: what they mean, and one clear error for each that is not allowed.
 #include "adaptors/zmq/settings.h"
 
 #include <gmock/gmock.h>
@@ -123,7 +123,7 @@ TEST(ZmqSettingsTest, MalformedAddresses) {
   EXPECT_THAT(ConfigureError(">tcp://a:1", "bind=1"), StartsWith("bind: "));
 }
 
-TEST(ZmqSettingsTest, OptionsThatCannotBe) {
+TEST(ZmqSettingsTest, OptionsThatAreNotAllowed) {
   const Pair one, two;
   const std::string public_key = "curve-public-key=\"" + std::string(one.public_key) + "\"\n";
   const std::string secret_key = "curve-secret-key=\"" + std::string(one.secret_key) + "\"\n";
@@ -157,7 +157,7 @@ TEST(ZmqSettingsTest, OptionsThatCannotBe) {
   EXPECT_EQ(ConfigureError("tcp://*:1", secret_key), "");
 }
 
-TEST(ZmqSettingsTest, WhatTheCoreIsTold) {
+TEST(ZmqSettingsTest, WhatTheCoreGets) {
   const auto load = [](const std::string& lines) {
     Settings settings;
     Result<Config> config =
