@@ -36,7 +36,7 @@ faults: ## [25 min] What breaks while a pipeline sends, at full length [FAULTS="
 	@scripts/setup test
 	@scripts/faults
 
-compat: ## [] One battery over some twenty servers as their packages leave them [SERVERS="mochi redis"] [SHORT=1] [DOCS=1]
+compat: ## [] One battery over some twenty servers with their packages' defaults [SERVERS="mochi redis"] [SHORT=1] [DOCS=1]
 	@scripts/setup build test
 	@scripts/compat
 
@@ -57,7 +57,7 @@ format: ## [10 s] Rewrite the sources in the project's format
 	@scripts/setup lint
 	@scripts/lint format
 
-generate: ## [1 min] Write again the files that are made from the adaptors' option tables
+generate: ## [1 min] Regenerate the files that are made from the adaptors' option tables
 	@scripts/setup build test
 	@cmake --preset dev -Wno-dev
 	@cmake --build --preset dev --target adaptors

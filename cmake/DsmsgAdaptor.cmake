@@ -34,9 +34,9 @@ endfunction()
 #                   [LIBS <targets>] [EXAMPLE])
 #
 # Builds libnvds_<name>_proto.so from a driver, the core and the client library of PKG, if any; without that library the
-# adaptor is skipped. DSMSG_DEFINE_ADAPTOR stands in adaptor.cc where drivers are to link into one program.
+# adaptor is skipped. DSMSG_DEFINE_ADAPTOR is in adaptor.cc if drivers must link into one program.
 # scripts/setup reads the names of the packages, from the first line of the call: SERVER is what the broker of tests and
-# demo needs. EXAMPLE: it is built beside the others, and not one of those that are installed and tested as a whole.
+# demo needs. EXAMPLE: it is built, but not installed or tested together with the others.
 function(dsmsg_add_adaptor name)
   cmake_parse_arguments(ARG "EXAMPLE" "PKG;PACKAGE" "SERVER;SOURCES;LIBS" ${ARGN})
   string(TOUPPER "DSMSG_${name}_LIB" var)

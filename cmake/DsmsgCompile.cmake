@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Warnings and sanitizers, as one interface target that every target of ours links.
+# Warnings and sanitizers, as one interface target that all our targets link.
 add_library(dsmsg_flags INTERFACE)
 target_compile_options(dsmsg_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
-# GCC 12 sees copies that overlap in std::string where there are none (its bug 105329) once it optimises fully.
+# GCC 12 wrongly reports overlapping copies in std::string (its bug 105329) at full optimisation.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(dsmsg_flags INTERFACE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-Wno-restrict>)
 endif()
@@ -13,7 +13,7 @@ if(DSMSG_SANITIZE)
   target_compile_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE})
   if(DSMSG_SANITIZE STREQUAL "address")
-    # Without vptr: that check needs descriptors of its own, and some tests leave the process none.
+    # Without vptr: that check needs descriptors, and some tests use all of them up.
     target_compile_options(dsmsg_flags INTERFACE -fsanitize=undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined)
     target_link_options(dsmsg_flags INTERFACE -fsanitize=undefined)
   endif()
@@ -31,7 +31,7 @@ function(dsmsg_pkg var module package)
 endfunction()
 
 # dsmsg_gtest_once: GoogleTest for a program of one file. dsmsg_gtest: with its headers compiled once for each program
-# of several: they are most of what compiling a test takes.
+# of several: they take most of the time to compile a test.
 if(DSMSG_TESTS)
   find_package(GTest REQUIRED)
   add_library(dsmsg_gtest_once INTERFACE)

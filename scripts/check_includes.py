@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that includes under csrc/ point one way only (docs/architecture.md has the folders).
 
-Each folder may include itself and those that ROOMS lists for it. A folder that ROOMS does not
-name fails, so that a new one is given its place.
+Each folder may include itself and those that ROOMS lists for it. A folder that is not in ROOMS
+fails, so that a new one gets its place.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ INCLUDE = re.compile(r'^#include "([a-z][a-z0-9_/]*/)[a-z0-9_]+\.h"', re.MULTILI
 
 
 def room_of(path: str) -> str:
-    """The room that a path below csrc/ belongs to; each adaptor is one of its own."""
+    """The room that a path below csrc/ belongs to; each adaptor is a separate one."""
     parts = path.split("/")
     if parts[0] == "adaptors":
         return "/".join(parts[:2])

@@ -2,7 +2,7 @@
 """Prints the folder with NVIDIA's metadata libraries of DeepStream, which tests load.
 
 They come from a package on PyPI that needs no GPU, by its exact version, and are kept in the cache
-of the trial brokers. Nothing else uses them, and nothing of them is part of dsmsg.
+of the trial brokers. Nothing else uses them, and no part of them is in dsmsg.
 
 Usage: deepstream_meta.py [--check]     (--check: fetches nothing; 1 if they are not there)
 """
@@ -49,7 +49,7 @@ def _fill(work: Path) -> str:
 
 
 def main() -> int:
-    """Returns 0 if the libraries are there, or cannot be on this kind of machine."""
+    """Returns 0 if the libraries are there, or do not exist for this kind of machine."""
     if platform.machine() != "x86_64":
         return 0
     try:

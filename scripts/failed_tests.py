@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints which tests failed, and what they said of it, from JUnit files.
+"""Prints which tests failed, and their output about it, from JUnit files.
 
-Usage: failed_tests.py FILE.xml [...]    (a file that is not there is passed over)
+Usage: failed_tests.py FILE.xml [...]    (a missing file is skipped)
 
-A run's log is long, and what is kept of it may be cut in the middle: what failed belongs to its
-end, in few lines.
+A run's log is long, and may be kept only in part: the failures belong at its end, in few lines.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def _excerpt(lines: list[str]) -> list[str]:
         if left > 0 or line.startswith(_ENDINGS):
             kept.append(line[:_WIDTH])
             left -= 1
-    if not kept:  # ended without a word: the case that ran, and what was printed last
+    if not kept:  # ended without output: the case that ran, and what was printed last
         kept = [line[:_WIDTH] for line in lines[-_LINES_OF_A_FAILURE:]]
         if case and case not in kept:
             kept.insert(0, case)

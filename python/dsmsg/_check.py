@@ -31,7 +31,7 @@ def installed(adaptor: str) -> Library | None:
 
 
 def what_is_wrong(library: Library, name: str, value: str | None = None) -> str:
-    """Returns the adaptor's text about an option or its value; "" where it has no complaint.
+    """Returns the adaptor's text about an option or its value; "" if it has no complaint.
 
     Args:
         library: the adaptor; one without dsmsg_check_option has no complaint.

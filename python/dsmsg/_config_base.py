@@ -24,10 +24,10 @@ _C = TypeVar("_C", bound="Config")
 class Config:
     """Settings of one adaptor.
 
-    Attributes are checked when they are assigned: the adaptor is loaded and asked. Where it is not
-    installed, or cannot be loaded, it checks in `connect`; and there, always, what only the client
-    library knows. None means not set. In a secret, `${env:NAME}` and `${file:/path}` are expanded
-    by the adaptor.
+    Attributes are checked when they are assigned: the adaptor is loaded and asked. If it is not
+    installed, or cannot be loaded, it checks in `connect`, where what only the client library knows
+    is always checked. None means not set. In a secret, `${env:NAME}` and `${file:/path}` are
+    expanded by the adaptor.
     """
 
     adaptor: ClassVar[str] = ""
@@ -211,7 +211,7 @@ class Config:
 
 
 def _complaint(adaptor: str, name: str, value: str | None = None) -> str:
-    """What the adaptor says against a setting; "" where there is no adaptor to ask."""
+    """The adaptor's complaint about a setting; "" if there is no adaptor to ask."""
     try:
         from dsmsg import _check  # here: it needs cffi, which settings do without
     except ImportError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of an adaptor, and their values as text. What is allowed, the adaptor itself says.
+"""Options of an adaptor, and their values as text. The adaptor itself says what is allowed.
 
 Threads: values are immutable, functions pure; any thread.
 """

@@ -12,7 +12,7 @@ HELP = "--group is a queue"
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
-    """Returns how to read these topics; raises ValueError for a group that cannot be."""
+    """Returns how to read these topics; raises ValueError for an impossible group."""
     if group is not None:
         return Look({"queue": group}, topics, f" from the queue {group}, with its other readers")
     return Look({"queue": None}, topics)

@@ -13,7 +13,7 @@ HELP = "--group is a consumer group; a topic is read from offset-reset on (earli
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
-    """Returns how to read these topics; raises ValueError for a group that cannot be."""
+    """Returns how to read these topics; raises ValueError for an impossible group."""
     if group is not None:
         return Look({"consumer-group-id": group}, topics, f" as a member of the group {group}")
     # Without a committed offset the broker forgets the group soon after its only member has left.

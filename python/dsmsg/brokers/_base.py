@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all kinds of test brokers have in common."""
+"""What all kinds of test brokers share."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Broker(ABC):
         """Fetches what the first start would fetch, into the cache; returns its folder.
 
         Raises:
-            BrokerError: it cannot be fetched, or this kind knows nothing to fetch.
+            BrokerError: it cannot be fetched, or this kind has nothing to fetch.
         """
         raise BrokerError(f"{cls.kind}: there is nothing to fetch before a start")
 
@@ -167,7 +167,7 @@ class Broker(ABC):
         return None
 
     def _failure(self) -> str:
-        """Returns the lines of the log that tell why the server did not start."""
+        """Returns the lines of the log that say why the server did not start."""
         return self.log_tail()
 
     def _end_helpers(self) -> None:  # noqa: B027 - most have none
@@ -393,7 +393,7 @@ class Broker(ABC):
                 self._fail(f"it ended with {_describe_exit(process.exit_code)}")
             if not answered:
                 self._fail(f"it does not answer within {self.start_timeout:g} s")
-        except BaseException:  # also Ctrl-C: a half-started server is of no use
+        except BaseException:  # also Ctrl-C: a half-started server is useless
             self.kill()
             raise
 

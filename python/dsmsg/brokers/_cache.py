@@ -38,7 +38,7 @@ def cached(name: str, fill: Callable[[Path], str], *, fetch: bool = True) -> Pat
     Args:
         name: of the folder, with the version; its part before the dash begins the messages.
         fill: fetches into a work folder; returns "" or why it failed, which is tried again.
-        fetch: False: None where it is not there yet.
+        fetch: False: return None if it is not there yet.
 
     Raises:
         BrokerError: `fill` raised it, or failed in all attempts.
@@ -63,10 +63,10 @@ def run_tool(
     environment: Mapping[str, str] | None = None,
     timeout: float = FETCH_TIMEOUT_S,
 ) -> str:
-    """Runs a package manager without input; returns "" or the end of what it said.
+    """Runs a package manager without input; returns "" or the end of its output.
 
     Args:
-        what: for the error of a program that is not there.
+        what: for the error of a missing program.
         command: program and arguments.
         work: its folder.
         hint: how to get the program.

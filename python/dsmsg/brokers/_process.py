@@ -58,7 +58,7 @@ class Guard:
                 self._process.stdin.flush()
 
     def close(self) -> None:
-        """Ends the guard; it does nothing any more."""
+        """Ends the guard, which then does nothing."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -88,7 +88,7 @@ class ServerProcess:
             cwd: working folder.
             log_path: receives standard output and error, appended.
             environment: replaces the environment, when given.
-            guard: is told the process id.
+            guard: gets the process id.
 
         Raises:
             OSError: the program cannot be started.
@@ -166,7 +166,7 @@ class ServerProcess:
         if self._popen.poll() is not None:
             return
         with contextlib.suppress(ProcessLookupError):
-            if number == signal.SIGTERM:  # passing it on, or not, is the server's business
+            if number == signal.SIGTERM:  # the server decides whether to pass it on
                 os.kill(self._popen.pid, number)
             else:
                 os.killpg(self._popen.pid, number)

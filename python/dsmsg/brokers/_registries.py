@@ -18,14 +18,14 @@ __all__ = ["LAUNCHERS", "cargo_program", "find_node", "go_program", "npm_modules
 LAUNCHERS = Path(__file__).with_name("launchers")
 """Programs that start servers which are libraries."""
 _CARGO_TIMEOUT_S = 3600.0
-# For servers that are only tried: it is the build that must be quick.
+# For servers that are only tried out, the build must be quick.
 _CARGO_PROFILE = {"LTO": "off", "CODEGEN_UNITS": "16", "OPT_LEVEL": "1", "DEBUG": "0"}
 _OLDEST_NODE = 20
 _NODE_WHEEL = "24.19.0"
 
 
 def pip_folder(name: str, version: str) -> Path:
-    """Returns a folder for PYTHONPATH with a package of PyPI and what it needs.
+    """Returns a folder for PYTHONPATH with a package of PyPI and its dependencies.
 
     Raises:
         BrokerError: it cannot be installed.
@@ -37,7 +37,7 @@ def pip_folder(name: str, version: str) -> Path:
         command += ["--disable-pip-version-check", "--target", str(work), f"{name}=={version}"]
         return run_tool(name, command, work, "it runs this program")
 
-    # Wheels can be for this version of Python alone.
+    # Wheels may be for this version of Python only.
     return _folder(f"{name}-{version}-py{sys.version_info[0]}.{sys.version_info[1]}", fill)
 
 
@@ -57,7 +57,7 @@ def find_node() -> Path:
 
 
 def npm_modules(name: str, version: str) -> Path:
-    """Returns the node_modules with a package of npm and what it needs.
+    """Returns the node_modules with a package of npm and its dependencies.
 
     Raises:
         BrokerError: it cannot be installed.
@@ -131,7 +131,7 @@ def go_program(
 def cargo_program(name: str, version: str, features: str = "") -> Path:
     """Returns the program of a Rust crate, which takes minutes to build.
 
-    What was compiled before it failed is there for the next try.
+    What was compiled before a failure is kept for the next attempt.
 
     Args:
         name: of the crate and of the program.
@@ -151,7 +151,7 @@ def cargo_program(name: str, version: str, features: str = "") -> Path:
         profile = {f"CARGO_PROFILE_RELEASE_{key}": text for key, text in _CARGO_PROFILE.items()}
         environment = {"CARGO_TARGET_DIR": str(target), **profile}
         error = run_tool(name, command, work, hint, environment, _CARGO_TIMEOUT_S)
-        if error:  # not tried again: it took long, and would end the same way
+        if error:  # not tried again: it took long, and would fail the same way
             raise BrokerError(f"{name}: cannot build {name} {version}: {error}")
         shutil.rmtree(target, ignore_errors=True)
         return ""

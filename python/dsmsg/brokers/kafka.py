@@ -43,7 +43,7 @@ Configuration:
   Loggers:
     Root: {level: info, AppenderRef: {ref: out}}
 """
-# For a second JVM that only formats; what matters it prints itself.
+# For a second JVM that only formats; it prints what matters.
 _JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
 _STARTED = b"Kafka Server started"
 
@@ -100,8 +100,8 @@ class KafkaBroker(Broker):
         Args:
             port: port to listen on; None finds a free one.
             folder: for configuration, data and log, kept at the end; None makes a temporary one.
-            properties: added to `server.properties`; they win over the defaults, and a change
-                of the attribute holds from the next start.
+            properties: added to `server.properties`; they replace the defaults; a change of the
+                attribute takes effect at the next start.
             scram_users: passwords by user name, for SCRAM-SHA-256 and SCRAM-SHA-512; made with the
                 storage, so they hold from the first start. Names and passwords may not contain
                 commas and brackets.
@@ -261,7 +261,7 @@ class KafkaBroker(Broker):
             log.seek(log_offset)
             if _STARTED not in log.read():
                 return False
-            if "listeners" in self.properties:  # perhaps TLS or SASL: only a client can tell more
+            if "listeners" in self.properties:  # perhaps TLS or SASL: only a client finds out
                 return True
             return self._knows_itself()
         return False

@@ -145,7 +145,7 @@ class BrokerJBroker(JavaBroker):
         ("org.apache.qpid", "qpid-broker-plugins-logging-logback", version),
         ("commons-cli", "commons-cli", "1.9.0"),
     )
-    # Its other dependencies cannot be had: one is the Berkeley DB.
+    # Its other dependencies are not available: one is the Berkeley DB.
     alone = (("org.apache.qpid", "qpid-broker", version),)
     set_help: ClassVar[str] = (
         "user=NAME:PASSWORD, rules=FILE (an ACL), keystore=FILE:PASSWORD (TLS)"

@@ -77,9 +77,9 @@ class MosquittoBroker(Broker):
             port: port to listen on; None finds a free one.
             folder: for configuration, data and log, kept at the end; None makes a temporary one.
             config: lines added to the configuration file after the loopback listener (options of a
-                listener therefore hold for it until another `listener` line), for example
-                "max_inflight_messages 100". They replace defaults of the same name; a change
-                of the attribute holds from the next start.
+                listener therefore apply to it until another `listener` line), for example
+                "max_inflight_messages 100". They replace defaults of the same name; a change of the
+                attribute takes effect at the next start.
         """
         self.config = list(config)
         super().__init__(port=port, folder=folder)
@@ -137,7 +137,7 @@ class MosquittoBroker(Broker):
 
     def _ready(self, log_offset: int) -> bool:
         if first_bytes(self.host, self.port, _CONNECT, 4).startswith(_CONNACK):
-            return True  # whatever it says: a server that wants a password is ready
+            return True  # any answer: a server that wants a password is ready
         with contextlib.suppress(OSError), self.log_path.open("rb") as log:
             log.seek(log_offset)  # a listener with TLS answers nothing
             return b" running\n" in log.read()
@@ -145,7 +145,7 @@ class MosquittoBroker(Broker):
 
 
 class Mosquitto13Broker(MosquittoBroker):
-    """Debian 13's Mosquitto, in a root of its own."""
+    """Debian 13's Mosquitto, in a separate root folder."""
 
     kind: ClassVar[str] = "mosquitto13"
 

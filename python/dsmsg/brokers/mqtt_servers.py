@@ -32,7 +32,7 @@ __all__ = [
 
 
 class MochiBroker(PackagedBroker):
-    """mochi-mqtt: the module's own program; with settings the one of its Docker image."""
+    """mochi-mqtt: the module's own program; with settings, that of its Docker image."""
 
     kind: ClassVar[str] = "mochi"
     can_tls: ClassVar[bool] = True

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real RabbitMQ (AMQP 0-9-1) server for tests and trials, as any user and without systemd.
 
-Each server has a node name registry (epmd) of its own: a shared one would outlive its server and be
+Each server has its own node name registry (epmd): a shared one would outlive its server and be
 found by the next.
 """
 
@@ -24,7 +24,7 @@ __all__ = ["RabbitMq13Broker", "RabbitMqBroker", "find_rabbitmq"]
 
 _HEADER = b"AMQP\x00\x00\x09\x01"
 _LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
-# Schedulers that wait without spinning leave the processor to what is tested.
+# Schedulers that wait without spinning leave the processor to the program under test.
 _NO_BUSY_WAIT = "+sbwt none +sbwtdcpu none +sbwtdio none"
 # Not the commands of /usr/sbin: those change to the user "rabbitmq".
 _FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin")
@@ -59,15 +59,14 @@ class RabbitMqBroker(Broker):
         config: Sequence[str] = (),
         plugins: Sequence[str] = (),
     ) -> None:
-        """Prepares a server; a change of the attributes holds from the next start.
+        """Prepares a server; a change of the attributes takes effect at the next start.
 
         Args:
             port: port to listen on; None finds a free one.
             folder: for configuration, data and log, kept at the end; None makes a temporary one.
             config: lines of `rabbitmq.conf`, for example "heartbeat = 5".
-            plugins: names of plugins. "rabbitmq_mqtt" and "rabbitmq_management" listen on ports
-                of their own, found in `ports` as "mqtt" and "management", unless `config` says
-                otherwise.
+            plugins: names of plugins. "rabbitmq_mqtt" and "rabbitmq_management" listen on their own
+                ports, found in `ports` as "mqtt" and "management", unless `config` says otherwise.
         """
         self.config = list(config)
         self.plugins = list(plugins)
@@ -112,7 +111,7 @@ class RabbitMqBroker(Broker):
             arguments: for example "set_vm_memory_high_watermark", "absolute", "1".
 
         Raises:
-            BrokerError: it failed; the text ends with what it said.
+            BrokerError: it failed; the text ends with its output.
         """
         with self._lock:
             self._need_process("control")
@@ -153,7 +152,7 @@ class RabbitMqBroker(Broker):
             f"listeners.tcp.default = {self.host}:{self.port}",
             "loopback_users.guest = true",
             "log.console.level = info",
-            # An alarm of a small disk would block publishers for a reason that no test means.
+            # A disk alarm would block publishers for a reason that no test intends.
             "disk_free_limit.absolute = 1MB",
             *self._plugin_lines(),
             *(self._expand(line) for line in self.config),
@@ -244,7 +243,7 @@ class RabbitMqBroker(Broker):
             "ERL_CRASH_DUMP_SECONDS": "0",
             "LC_ALL": "C.UTF-8",
         }
-        # What this process has of the kind is meant for another server.
+        # Such variables of this process are meant for another server.
         foreign = ("RABBITMQ_", "ERL_", "NOTIFY_SOCKET")
         rest = {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
         return {**rest, **own}
@@ -264,7 +263,7 @@ class RabbitMqBroker(Broker):
 
 
 class RabbitMq13Broker(RabbitMqBroker):
-    """Debian 13's RabbitMQ, in a root of its own."""
+    """Debian 13's RabbitMQ, in a separate root folder."""
 
     kind: ClassVar[str] = "rabbitmq13"
 

@@ -66,8 +66,8 @@ class RedisBroker(Broker):
         Args:
             port: port to listen on; None finds a free one.
             folder: for configuration, data and log, kept at the end; None makes a temporary one.
-            config: lines added to the configuration file, for example "maxmemory 10mb". They win
-                over the defaults; a change of the attribute holds from the next start.
+            config: lines added to the configuration file, for example "maxmemory 10mb". They
+                replace the defaults; a change of the attribute takes effect at the next start.
         """
         self.config = list(config)
         super().__init__(port=port, folder=folder)
@@ -117,7 +117,7 @@ class RedisBroker(Broker):
 
 
 class Redis13Broker(RedisBroker):
-    """Debian 13's Redis, in a root of its own."""
+    """Debian 13's Redis, in a separate root folder."""
 
     kind: ClassVar[str] = "redis13"
 
