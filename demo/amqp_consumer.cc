@@ -30,7 +30,7 @@ Status Failed(const std::string& what, const amqp_rpc_reply_t& reply) {
   return Status(Code::kUnavailable, "the demo's consumer cannot " + what + ": " + reason);
 }
 
-/// Reads a queue of its own, bound to the exchange by the topic.
+/// Reads a private queue, bound to the exchange with the topic.
 class AmqpConsumer : public Consumer {
  public:
   AmqpConsumer() : connection_(amqp_new_connection()) {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other side of the broker: reads back what arrived, with the client library alone and nothing
-// of dsmsg's, so that it proves something. One thread.
+// The other side of the broker: reads back what arrived, with the client library alone and no code
+// of dsmsg, so that it is a proof. One thread.
 #ifndef DSMSG_DEMO_CONSUMER_H_
 #define DSMSG_DEMO_CONSUMER_H_
 
@@ -24,8 +24,8 @@ class Consumer {
   virtual dsmsg::Status Poll(std::chrono::milliseconds budget, const OnMessage& on_message) = 0;
 };
 
-/// Makes a consumer that gets all that is sent to the topic from the return on. Without a server
-/// the consumer is what the adaptor connects to, and says where in `target`.
+/// Makes a consumer that gets everything sent to the topic after this returns. Without a server,
+/// the adaptor connects to the consumer, which says where in `target`.
 using ConsumerMaker = dsmsg::Result<std::unique_ptr<Consumer>> (*)(Target& target,
                                                                    const std::string& topic);
 /// Each <name>_consumer.cc that is built registers its maker under the adaptor's name, and the

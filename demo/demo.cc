@@ -42,7 +42,7 @@ void HandleSignals() {
   action.sa_handler = OnSignal;  // without SA_RESTART: waits end
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  action.sa_handler = SIG_IGN;  // a broker process that died is told by its answer
+  action.sa_handler = SIG_IGN;  // a broker process that died shows in its missing answer
   sigaction(SIGPIPE, &action, nullptr);
 }
 

@@ -51,7 +51,7 @@ class KafkaConsumer : public Consumer {
       if (left.count() <= 0) return {};
       rd_kafka_message_t* message = rd_kafka_consumer_poll(kafka_, static_cast<int>(left.count()));
       if (message == nullptr) return {};
-      // Errors here (a broker that is restarting) are told and retried by librdkafka itself.
+      // librdkafka itself logs and retries such errors (a broker that is restarting).
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         on_message({static_cast<const char*>(message->payload), message->len});
       }
@@ -72,8 +72,7 @@ class KafkaConsumer : public Consumer {
         partitions = metadata->topics[0].partition_cnt;
       }
       rd_kafka_metadata_destroy(metadata);
-      // Being made: the answer to "is it there" comes at once, so that asking again has to wait a
-      // little.
+      // It is being created. The answer comes at once, so wait a little before asking again.
       if (partitions == 0) rd_kafka_poll(kafka_, 100);
     }
     rd_kafka_topic_destroy(topic);

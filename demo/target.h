@@ -37,7 +37,8 @@ struct ServerKind {
 };
 
 /// A real server for an adaptor, started by `python -m dsmsg.brokers serve <kind>` and ended with
-/// it; says so first. `python` is the interpreter, `python_path` the folder that holds the package.
+/// this object; reports on the terminal first. `python` is the interpreter, `python_path` the
+/// folder that holds the package.
 dsmsg::Result<std::unique_ptr<Target>> StartServer(const std::string& adaptor,
                                                    const ServerKind& server,
                                                    const std::string& python,

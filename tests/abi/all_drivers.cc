@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// All drivers in one program: that it links shows that no two of them have a name in common.
+// All drivers in one program: if it links, no two of them share a name.
 int main() { return 0; }

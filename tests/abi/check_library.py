@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks what is visible of one adaptor library: its symbols, its flags and the libraries it needs.
+"""Checks the interface of one adaptor library: its symbols, its flags and the libraries it needs.
 
 Usage: check_library.py <library> --include <folder with the headers> --client [<library>...]
 
@@ -14,7 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: What a drop-in file may need besides its client library: GLib, OpenSSL, SQLite and the runtimes.
+#: Libraries that a drop-in file may need besides its client library: GLib, OpenSSL, SQLite and the
+#: runtimes.
 ALLOWED_NEEDED = "|".join(
     [
         *(r"libglib-2\.0", "libssl", "libcrypto", "libsqlite3"),
@@ -56,7 +57,7 @@ def symbol_errors(library: str, include: Path) -> list[str]:
     if len([name for name in wanted if name.startswith("nvds_msgapi_")]) != 9:
         return [f"the headers in {include} do not declare nine nvds_msgapi functions: {wanted}"]
     errors = [
-        f"exports {name}, which is not one of the contract's (linked without cmake/adaptor.map?)"
+        f"exports {name}, which is not in the contract (linked without cmake/adaptor.map?)"
         for name in sorted(exported - wanted)
     ]
     errors += [f"{name} is not exported" for name in sorted(wanted - exported)]
@@ -91,7 +92,7 @@ def dynamic_errors(library: str, clients: list[str]) -> list[str]:
 
 
 def binding_errors(library: str) -> list[str]:
-    """Checks that no call to an own export is bound by name (-Bsymbolic-functions)."""
+    """Checks that no call to the library's own exports is bound by name (-Bsymbolic-functions)."""
     relocations = run("readelf", "--relocs", "--wide", library)
     names = set(re.findall(r"\s((?:nvds_msgapi|dsmsg)_\w+)(?:@\S+)? \+ ", relocations))
     return [
@@ -127,7 +128,7 @@ def main() -> int:
     for error in errors:
         print(f"{name}: {error}")
     if not errors:
-        print(f"{name}: symbols, needed libraries, flags and bindings are as they must be")
+        print(f"{name}: symbols, needed libraries, flags and bindings are correct")
     return 1 if errors else 0
 
 

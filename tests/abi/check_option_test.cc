@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dsmsg_check_option of every adaptor: what a host can ask of one setting is what connect says of
-// it, in the same words.
+// dsmsg_check_option of every adaptor: it says the same about a setting as connect does, in the
+// same words.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
@@ -104,7 +104,7 @@ TEST_P(CheckOption, KnowsNamesAndKeepsItsBounds) {
   EXPECT_NE(Check("topic", "a\nb"), "");
   EXPECT_NE(Check("topic", "\xff"), "");
   EXPECT_EQ(Check("topic", "a b"), "");
-  EXPECT_EQ(LastError(), before) << "it is no refused call of the contract";
+  EXPECT_EQ(LastError(), before) << "it is not a refused call of the contract";
 }
 
 INSTANTIATE_TEST_SUITE_P(Adaptors, CheckOption, testing::ValuesIn(AdaptorNames()),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several adaptors in one process (CONTRACT rule 15): each answers for itself, in whatever order
-// and mode they were loaded. ctest runs every test in a process of its own; in one process the
-// first load would decide.
+// and mode they were loaded. ctest runs every test in its own process; in a shared one the first
+// load would decide.
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -50,7 +50,7 @@ std::string ProtocolOf(const std::string& json) {
   return std::regex_search(json, match, pattern) ? match[1].str() : "no protocol in: " + json;
 }
 
-// A loaded library; never unloaded, because what is tested is that several are there.
+// A loaded library; never unloaded, because the tests need several at once.
 class Library {
  public:
   Library(const std::string& path, int mode) : handle_(dlopen(path.c_str(), RTLD_NOW | mode)) {
@@ -63,7 +63,7 @@ class Library {
     return handle_ == nullptr ? nullptr : dlsym(handle_, name);
   }
 
-  // Asserting that a symbol is there is the caller's task: see Complete().
+  // The caller asserts that a symbol exists: see Complete().
   template <class Function>
   Function* Get(Function*, const char* name) const {
     return reinterpret_cast<Function*>(Address(name));
@@ -226,7 +226,7 @@ class TwoAdaptors : public testing::TestWithParam<Pair> {
   Library second_{AdaptorPath(std::get<1>(GetParam())), std::get<2>(GetParam())};
 };
 
-TEST_P(TwoAdaptors, HaveFunctionsOfTheirOwn) {
+TEST_P(TwoAdaptors, HaveTheirOwnFunctions) {
   for (const char* name : kContract) {
     EXPECT_NE(first_.Address(name), second_.Address(name)) << name;
   }
@@ -249,7 +249,7 @@ TEST_P(TwoAdaptors, ServeTheirOwnConnections) {
   Outcome of_b;
   EXPECT_EQ(SendOne(first_, a, &of_a), NVDS_MSGAPI_OK);
   EXPECT_EQ(SendOne(second_, b, &of_b), NVDS_MSGAPI_OK);
-  // One ends, the other lives on.
+  // One ends, the other continues.
   EXPECT_EQ(Disconnect(first_, a), NVDS_MSGAPI_OK);
   EXPECT_EQ(of_a.calls, 1);
   EXPECT_EQ(of_a.last, NVDS_MSGAPI_ERR);
@@ -274,7 +274,7 @@ TEST_P(TwoAdaptors, RefuseEachOthersHandles) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Adaptors, TwoAdaptors, testing::ValuesIn(AllPairs()), PairName);
-// With one client library only there is no pair.
+// With only one client library there is no pair.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TwoAdaptors);
 
 class Probes : public testing::TestWithParam<int> {};
@@ -298,7 +298,7 @@ std::string ModeName(const testing::TestParamInfo<int>& mode) {
 
 INSTANTIATE_TEST_SUITE_P(Modes, Probes, testing::Values(RTLD_LOCAL, RTLD_GLOBAL), ModeName);
 
-// The control: without the flags the traps are real, so the tests above can fail.
+// The control: without the flags symbols do bind to the wrong library, so the tests above can fail.
 TEST(Control, LinkedWithDefaultsAnswerForEachOther) {
   const Library a(ProbePath("plain_a"), RTLD_GLOBAL);
   const Library b(ProbePath("plain_b"), RTLD_GLOBAL);
@@ -312,8 +312,8 @@ TEST(Control, LinkedWithDefaultsAnswerForEachOther) {
   }
 }
 
-// The file that people copy: with every default written out, the adaptor accepts it, and reads
-// nothing new in it.
+// The file that users copy: with every default written out, the adaptor accepts it, and no setting
+// changes.
 TEST(GeneratedConfig, IsAcceptedWithEveryDefaultWrittenOut) {
   for (const auto& name : AdaptorNames()) {
     const Library library(AdaptorPath(name), RTLD_LOCAL);

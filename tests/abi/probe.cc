@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A library with the traps of two adaptors in one process: a call to its own export, and variables
-// of inline functions and templates, which a linker merges across libraries unless it is kept from
-// doing so.
+// of inline functions and templates, which a linker merges across libraries unless it is prevented.
 #include "dsmsg_ext.h"
 #include "nvds_msgapi.h"
 

@@ -53,7 +53,7 @@ TEST_F(Calls, EveryAcceptedMessageIsCalledBackOnce) {
   }
 }
 
-TEST_F(Calls, AnAdaptorOfOthersIsCalledByOneThreadOnly) {
+TEST_F(Calls, AThirdPartyAdaptorIsCalledByOneThreadOnly) {
   Sends sends;
   const auto handle = Connect(Plain());
   std::vector<std::thread> threads;
@@ -120,7 +120,8 @@ TEST_F(Calls, WrongArgumentsAreRefusedWithOneLine) {
       seen.push_back(log.front());
     }
   }
-  // Within a minute the process logs each line once: with --gtest_repeat only the first run tells.
+  // Within a minute the process logs each line once: with --gtest_repeat only the first run shows
+  // it.
   static bool first = true;
   const size_t expected = std::exchange(first, false) ? 8 : 3;
   EXPECT_GE(seen.size(), expected);
@@ -139,7 +140,7 @@ TEST_F(Calls, WrongArgumentsAreRefusedWithOneLine) {
   EXPECT_EQ(nv_msgbroker_disconnect(again), NV_MSGBROKER_API_OK);
 }
 
-TEST_F(Calls, ARefusedConnectGivesNullAndSaysWhich) {
+TEST_F(Calls, ARefusedConnectGivesNullAndNamesTheAdaptor) {
   Plain().With([](fake::State& state) { state.refuse_connects = 1; });
   EXPECT_EQ(Connect(Plain()), nullptr);
   const std::vector<std::string> log = TakeLog();
@@ -185,7 +186,7 @@ TEST_F(Calls, EqualSignaturesOfTwoLibrariesShareNothing) {
   EXPECT_EQ(nv_msgbroker_disconnect(two), NV_MSGBROKER_API_OK);
 }
 
-TEST_F(Calls, AConnectThatHangsDelaysOnlyWhoSharesIt) {
+TEST_F(Calls, AConnectThatHangsDelaysOnlyThoseWhoShareIt) {
   Plain().With([](fake::State& state) {
     state.signature = "signature";
     state.hold_connects = true;
@@ -271,7 +272,7 @@ TEST_F(Calls, AnAdaptorThatNeverReturnsIsLeftBehind) {
   const std::vector<std::string> log = TakeLog();
   ASSERT_FALSE(log.empty());
   EXPECT_NE(log.back().find("does not return"), std::string::npos) << log.back();
-  // Its late callback finds nobody.
+  // Its late callback finds no connection.
   Plain().With([](fake::State& state) { state.hold_disconnects = false; });
   EXPECT_TRUE(Plain().WaitFor([](const fake::State& state) { return state.disconnects == 1; }));
   EXPECT_EQ(sends.failed(), 1);
@@ -348,7 +349,7 @@ TEST_F(Calls, AFullQueueMakesASendWaitAndThenFail) {
   EXPECT_EQ(sends.ok(), 11);
 }
 
-TEST_F(Calls, TheRoomOfOneLargeMessageIsForAllWhoFit) {
+TEST_F(Calls, TheRoomOfOneLargeMessageIsForAllThatFit) {
   ConfigFile config("[nvmsgbroker]\nqueue-bytes=100\noverflow-timeout=20s\n");
   Plain().With([](fake::State& state) { state.latency = milliseconds(1000); });
   Sends sends;
@@ -357,7 +358,7 @@ TEST_F(Calls, TheRoomOfOneLargeMessageIsForAllWhoFit) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i)
     threads.emplace_back([&] { sends.Send(handle, std::string(30, 'y')); });
-  // All are with the broker before it has answered one of them.
+  // The broker has all of them before it answers one.
   EXPECT_TRUE(Plain().WaitFor([](const fake::State& state) {
     return !state.connections.empty() && state.connections.begin()->second->waiting.size() == 3;
   }));
@@ -396,7 +397,7 @@ TEST_F(Calls, ABrokerThatDoesNotAnswerIsNotPolledInALoop) {
   const auto begin = std::chrono::steady_clock::now();
   sends.Send(handle, "x");
   ASSERT_TRUE(Plain().WaitFor([](const fake::State& state) { return state.do_works >= 20; }));
-  // The pauses grow to 50 ms: ten until then, and ten of that length.
+  // The pauses grow to 50 ms: ten shorter ones, and ten of that length.
   EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(400));
   EXPECT_EQ(nv_msgbroker_disconnect(handle), NV_MSGBROKER_API_OK);
 }

@@ -14,8 +14,8 @@
 namespace dsmsg::client_test {
 namespace {
 
-// The sanitizers' own allocator (GCC 12) may hold a lock for the busy thread, and keep it for ever
-// in the child.
+// The sanitizers' own allocator (GCC 12) may hold a lock for the busy thread, which stays locked in
+// the child.
 #ifdef DSMSG_SANITIZED
 constexpr bool kBusy = false;
 #else
@@ -34,7 +34,7 @@ class Fork : public ClientTest {};
 
 void Ignore(NvMsgBrokerErrorType, void*, int, char*, void*) {}
 
-// 7: as it has to be; the others say where it went wrong.
+// 7: success; any other value says where it went wrong.
 int UseInChild(Fake& fake, NvMsgBrokerClientHandle parents) {
   alarm(300);
   char payload[] = "x", topic[] = "topic";
@@ -66,7 +66,7 @@ TEST_F(Fork, AHandleOfTheParentIsRefusedAtOnce) {
     });
     for (int i = 0; i < 20; ++i) {
       pid_t child = -1;
-      // The fake is no part of what is shown: its lock is not held when the child is made.
+      // The fake is not under test: its lock is not held during the fork.
       fake->With([&](fake::State&) { return child = fork(); });
       if (child == 0) _exit(UseInChild(*fake, handle));
       int status = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the client library share: fake adaptors, counted callbacks, seen events and log
-// lines. Every wait is for a condition, at most kPatience.
+// What the tests of the client library share: fake adaptors, counted callbacks, recorded events and
+// log lines. Every wait is for a condition, at most kPatience.
 #ifndef DSMSG_TESTS_BROKER_HARNESS_H_
 #define DSMSG_TESTS_BROKER_HARNESS_H_
 
@@ -26,7 +26,7 @@ constexpr std::chrono::seconds kPatience{120};
 class Fake : public fake::Adaptor {
  public:
   using Adaptor::Adaptor;
-  /// Tells a link state to all connections, or a message to all that subscribe.
+  /// Reports a link state to all connections, or delivers a message to all that subscribe.
   void LinkState(DsmsgLinkState state);
   void Deliver(const std::string& topic, const std::string& payload);
 };
@@ -44,7 +44,7 @@ class Sends {
   /// Runs inside every callback, on its thread.
   std::function<void(NvMsgBrokerErrorType)> inside;
 
-  /// Every accepted send has had its callback, exactly one.
+  /// Every accepted send has had exactly one callback.
   bool WaitAll();
   int accepted() const;
   int ok() const;
@@ -66,7 +66,7 @@ class Sends {
   bool doubled_ = false;
 };
 
-/// States told to connect callbacks, by handle.
+/// States that connect callbacks received, by handle.
 void OnConnectEvent(NvMsgBrokerClientHandle handle, NvMsgBrokerErrorType status);
 std::vector<NvMsgBrokerErrorType> EventsOf(NvMsgBrokerClientHandle handle);
 bool WaitForEvents(NvMsgBrokerClientHandle handle, const std::vector<NvMsgBrokerErrorType>& events);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lost links of adaptors that do not come back by themselves, and the events of those that do.
+// Lost links of adaptors that do not reconnect by themselves, and the events of those that do.
 #include <dlfcn.h>
 
 #include <atomic>
@@ -72,14 +72,14 @@ TEST_F(Reconnect, AnEventBeforeConnectReturnsIsNotForgotten) {
   SetInsideEvent(nullptr);
 }
 
-TEST_F(Reconnect, AnMqttAdaptorOfOthersIsWorkedWithoutPendingMessages) {
+TEST_F(Reconnect, AThirdPartyMqttAdaptorIsWorkedWithoutPendingMessages) {
   Plain().With([](fake::State& state) { state.protocol = "MQTT"; });  // keeps alive in do_work
   const auto handle = Connect(Plain());
   EXPECT_TRUE(Plain().WaitFor([](const fake::State& state) { return state.do_works > 5; }));
   EXPECT_EQ(nv_msgbroker_disconnect(handle), kOk);
 }
 
-TEST_F(Reconnect, ARefusedSendStartsIt) {
+TEST_F(Reconnect, ARefusedSendStartsAReconnect) {
   ConfigFile config(kQuick);
   Sends sends;
   const auto handle = Connect(Plain(), "host;1", config.path());
@@ -92,7 +92,7 @@ TEST_F(Reconnect, ARefusedSendStartsIt) {
   EXPECT_EQ(nv_msgbroker_disconnect(handle), kOk);
 }
 
-TEST_F(Reconnect, AMessageThatTheBrokerRefusesIsNotTakenForALostLinkForEver) {
+TEST_F(Reconnect, AMessageThatTheBrokerRefusesIsNotAlwaysTakenForALostLink) {
   ConfigFile config(kQuick);
   Plain().With([](fake::State& state) { state.poison = "poison"; });
   Sends sends;
@@ -150,7 +150,7 @@ TEST_F(Reconnect, AFullQueueAnswersReconnectingAtOnce) {
   EXPECT_EQ(nv_msgbroker_disconnect(handle), kOk);
 }
 
-TEST_F(Reconnect, DisconnectWhileItGoesOnIsBounded) {
+TEST_F(Reconnect, DisconnectDuringAReconnectIsBounded) {
   ConfigFile config("[nvmsgbroker]\nretry-interval=60s\nflush-timeout=50ms\n");
   Sends sends;
   const auto handle = Connect(Plain(), "host;1", config.path());
@@ -163,7 +163,7 @@ TEST_F(Reconnect, DisconnectWhileItGoesOnIsBounded) {
   EXPECT_EQ(sends.failed(), 1);
 }
 
-TEST_F(Reconnect, SwitchedOffItOnlyTells) {
+TEST_F(Reconnect, SwitchedOffItOnlyReports) {
   ConfigFile config("[nvmsgbroker]\nauto-reconnect=0\n");
   Sends sends;
   const auto handle = Connect(Plain(), "host;1", config.path());
@@ -177,7 +177,7 @@ TEST_F(Reconnect, SwitchedOffItOnlyTells) {
   EXPECT_EQ(nv_msgbroker_disconnect(handle), kOk);
 }
 
-TEST_F(Reconnect, WhoJoinsMeanwhileIsToldToo) {
+TEST_F(Reconnect, AUserWhoJoinsMeanwhileIsInformed) {
   ConfigFile config("[nvmsgbroker]\nretry-interval=10ms\n");
   Plain().With([](fake::State& state) { state.signature = "signature"; });
   const auto one = Connect(Plain(), "host;1", config.path());
@@ -194,7 +194,7 @@ TEST_F(Reconnect, WhoJoinsMeanwhileIsToldToo) {
   EXPECT_EQ(nv_msgbroker_disconnect(two), kOk);
 }
 
-TEST_F(Reconnect, AnAdaptorOfOursIsLeftToItself) {
+TEST_F(Reconnect, OurAdaptorReconnectsByItself) {
   Sends sends;
   const auto handle = Connect(Ours());
   Ours().LinkState(DSMSG_LINK_UP);  // nothing new
@@ -213,7 +213,7 @@ TEST_F(Reconnect, AnAdaptorOfOursIsLeftToItself) {
   EXPECT_EQ(sends.ok(), 1);
 }
 
-TEST_F(Reconnect, DeepStreamsSinkIsNotToldThatItShouldDropMessages) {
+TEST_F(Reconnect, DeepStreamsSinkDoesNotGetReconnecting) {
   void* sink = dlopen(DSMSG_TEST_SINK, RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(sink, nullptr) << dlerror();
   const auto event = reinterpret_cast<nv_msgbroker_connect_cb_t>(dlsym(sink, "fake_sink_event"));
@@ -226,7 +226,7 @@ TEST_F(Reconnect, DeepStreamsSinkIsNotToldThatItShouldDropMessages) {
   EXPECT_EQ(sends.Send(handle, "x"), kOk);
   EXPECT_TRUE(sends.WaitAll());
   EXPECT_EQ(last(), -1);
-  // But it is told when all is over.
+  // But it is called when reconnecting was given up.
   Plain().With([](fake::State& state) { state.refuse_connects = 1 << 20; });
   Plain().Event(NVDS_MSGAPI_EVT_DISCONNECT);
   const auto begin = std::chrono::steady_clock::now();
@@ -302,7 +302,7 @@ TEST_F(Reconnect, SubscriptionsAreRestored) {
   EXPECT_EQ(nv_msgbroker_disconnect(handle), kOk);
 }
 
-TEST_F(Reconnect, SharedSubscriptionsGoToWhoAskedForThem) {
+TEST_F(Reconnect, SharedSubscriptionsGoToTheirSubscribers) {
   for (Fake* fake : {&Plain(), &Ours()}) {
     fake->With([](fake::State& state) { state.signature = "signature"; });
     Received first, second;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client library with real adaptors and real servers, whose content is read back without any
-// code of ours.
+// The client library with real adaptors and real servers, whose content is read back without code
+// of dsmsg.
 #include <signal.h>
 #include <unistd.h>
 
@@ -81,7 +81,7 @@ TEST_P(Servers, NothingIsLostWhenTheServerIsKilledAndStartedAgain) {
       for (int n = 0; n < kEach; ++n) {
         const std::string payload = std::to_string(user) + "/" + std::to_string(n);
         if (sends.Send(handles[user], payload, topic.c_str()) != NV_MSGBROKER_API_OK) ++refused;
-        usleep(2000);  // the stream shall be longer than what a socket takes at once
+        usleep(2000);  // the stream must be longer than what a socket takes at once
       }
     });
   }
@@ -195,7 +195,7 @@ std::vector<Quirks*> Those(bool (*wanted)(const Quirks&)) {
 
 std::string NameOf(const ::testing::TestParamInfo<Quirks*>& test) { return test.param->protocol(); }
 
-// The library has two ways to retry, and these show both.
+// The library retries in two ways, and these adaptors show both.
 INSTANTIATE_TEST_SUITE_P(Real, Servers, ::testing::ValuesIn(Those([](const Quirks& quirks) {
                            return quirks.protocol() == "KAFKA" || quirks.protocol() == "REDIS";
                          })),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the options come from, and what is wrong with them.
+// Where the options come from, and the errors for wrong ones.
 #include <cstdlib>
 
 #include "harness.h"

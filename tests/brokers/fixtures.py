@@ -32,25 +32,25 @@ def _run(kind: str) -> Iterator[Broker]:
 
 @pytest.fixture(scope="session")
 def redis_broker() -> Iterator[Broker]:
-    """A Redis server for the whole run; tests use topics of their own and leave it running."""
+    """A Redis server for the whole run; tests use separate topics and leave it running."""
     yield from _run("redis")
 
 
 @pytest.fixture(scope="session")
 def kafka_broker() -> Iterator[Broker]:
-    """A Kafka server for the whole run; tests use topics of their own and leave it running."""
+    """A Kafka server for the whole run; tests use separate topics and leave it running."""
     yield from _run("kafka")
 
 
 @pytest.fixture(scope="session")
 def mosquitto_broker() -> Iterator[Broker]:
-    """A Mosquitto server for the whole run; tests use topics of their own and leave it running."""
+    """A Mosquitto server for the whole run; tests use separate topics and leave it running."""
     yield from _run("mosquitto")
 
 
 @pytest.fixture(scope="session")
 def rabbitmq_broker() -> Iterator[Broker]:
-    """A RabbitMQ server for the whole run; tests use queues of their own and leave it running."""
+    """A RabbitMQ server for the whole run; tests use separate queues and leave it running."""
     yield from _run("rabbitmq")
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests ask of a Kafka server as another client: to make topics, and what is in them.
+"""What tests ask of a Kafka server as another client: to create topics and to read them.
 
-A request can end with an error that is about a connection and not about the request. With
-librdkafka 2.12 to 2.16 one more is among them: a node that the first metadata do not list, because
-the cluster is just starting, is forgotten together with the requests that wait for its answer
-(_DESTROY_BROKER, not marked as retriable). So every request is repeated until a time is over.
+A request can end with an error that is about a connection and not about the request. librdkafka
+2.12 to 2.16 adds one: a node that the first metadata do not list, because the cluster is just
+starting, is forgotten together with the requests that wait for its answer (_DESTROY_BROKER, not
+marked as retriable). So every request is repeated until a time limit.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _FOR_GOOD = frozenset(
         KafkaError._FATAL,
     }
 )
-"""Answers that no repetition changes. The others are far more, and each release has new ones."""
+"""Answers that no repetition changes. There are many others, and each release has new ones."""
 
 
 class KafkaRequestError(RuntimeError):
-    """A request of the test's own client failed; this says nothing of the adaptor."""
+    """A request of the test's own client failed; the adaptor is not to blame."""
 
 
 class _NotYetError(Exception):
-    """A good answer that does not say yet what it will."""
+    """A valid answer that does not have the expected content yet."""
 
 
 def persist(
@@ -63,7 +63,7 @@ def persist(
 
     Args:
         what: for the error.
-        request: raises KafkaException where it fails.
+        request: raises KafkaException if it fails.
         done: codes with which a repeated request is answered when an earlier one, whose answer was
             lost, has been carried out; the result is None then.
         seconds: after which no further attempt is made.
@@ -107,7 +107,7 @@ def make_topic(
     first: its question goes to the leaders.
 
     Raises:
-        KafkaRequestError: the server does not, or there is such a topic already.
+        KafkaRequestError: the server refuses, or such a topic exists already.
     """
     new = NewTopic(topic, partitions, replicas, config=dict(config or {}))
 
@@ -129,7 +129,7 @@ def delete_topic(admin: AdminClient, topic: str) -> None:
     """Deletes a topic.
 
     Raises:
-        KafkaRequestError: the server does not.
+        KafkaRequestError: the server refuses.
     """
     persist(
         f"deleting the topic {topic}",
@@ -165,11 +165,11 @@ def read_topic(
     Args:
         servers: bootstrap servers.
         topic: neither compacted nor written to in transactions, so that offsets count messages.
-        partitions: how many it has, where that is known.
+        partitions: how many it has, if that is known.
         patience: how long to wait for partitions, and for the next message.
         settings: of the client, for TLS and the like.
-        at_least: messages to read on for where the ends promise fewer, until nothing more comes:
-            the end that tansu (0.6.0) gives is within its last batch.
+        at_least: number of messages to read even if the ends promise fewer, until nothing more
+            comes: the end that tansu (0.6.0) gives is within its last batch.
 
     Raises:
         ReaderError: not all that the server's offsets promise could be read.
@@ -179,7 +179,7 @@ def read_topic(
             "bootstrap.servers": servers,
             "group.id": "reader",
             "enable.auto.commit": False,
-            "log_level": 0,  # that a server is away is what happens here
+            "log_level": 0,  # servers are expected to go away here
             **(settings or {}),
         }
     )

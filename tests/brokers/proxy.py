@@ -13,8 +13,8 @@ __all__ = ["Proxy"]
 class Proxy:
     """Forwards connections to a port of this machine.
 
-    Modes: "forward"; "close": every connection is ended at once; "silent": connections are taken,
-    and nothing is forwarded; "refuse": nothing listens.
+    Modes: "forward"; "close": every connection is ended at once; "silent": connections are
+    accepted, and nothing is forwarded; "refuse": nothing listens.
 
     Args:
         target: port of the server.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What another client finds at a server: everything that is there, or an error.
+"""What another client finds at a server: everything that it holds, or an error.
 
-A reader that finds less than the server says it holds must not pass that on: the adaptor would be
-blamed for messages that are there. Each function compares what it read with the server's own count.
+A reader that finds less than the server counts must not return that: the adaptor would be blamed
+for messages that did arrive. Each function compares what it read with the server's own count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PAGE = 5000
 
 
 class ReaderError(RuntimeError):
-    """The test's own client cannot tell what the server holds; this says nothing of the adaptor."""
+    """The test's own client cannot tell what the server holds; the adaptor is not to blame."""
 
 
 def read_stream(client: redis.Redis, key: str) -> list[dict[bytes, bytes]]:
@@ -52,8 +52,8 @@ def read_queue(
     Raises:
         ReaderError: the server counts messages that it does not deliver.
     """
-    # Messages move from the server to the client at any time: a sum of both counts some twice. With
-    # this consumer there, an answer of 0 comes behind the last message.
+    # Messages move from the server to the client at any time: a sum of both counts some twice.
+    # While this consumer exists, an answer of 0 comes after the last message.
     found: list[bytes] = []
     last = time.monotonic()
     for _, _, payload in channel.consume(queue, auto_ack=True, inactivity_timeout=1):

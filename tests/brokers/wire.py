@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""As much MQTT 3.1.1 and AMQP 0-9-1 as it takes to leave something at a broker and find it again.
+"""As much MQTT 3.1.1 and AMQP 0-9-1 as it takes to store something at a broker and read it back.
 
 Independent of every client library. Errors are assertions or OSError.
 """

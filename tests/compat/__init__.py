@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One battery over many servers, each as its package leaves it (`make compat`)."""
+"""One battery over many servers, each with its package's defaults (`make compat`)."""

@@ -3,8 +3,8 @@
 
     python -m compat [--short] [--out FOLDER] [--docs FILE] [SERVER[:CHECK]]...
 
-Each server is tested in a process of its own, so that it may have a client library of its own.
-Returns 1 when something differs that is not known to, or a server could not be run that could be.
+Each server is tested in a separate process, so that it may have its own client library. Returns 1
+if a result differs from the known ones, or a server that works here could not be run.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help="fewer messages")
     parser.add_argument("--out", type=Path, default=Path("build/compat"), help="for the results")
     parser.add_argument(
-        "--docs", type=Path, help="page whose rows of these servers are written anew"
+        "--docs", type=Path, help="page in which the rows of these servers are rewritten"
     )
     parser.add_argument("--jobs", type=int, default=1, help="servers at a time (1)")
     parser.add_argument("--list", action="store_true", help="list the servers")
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     known = {server.name for server in SERVERS}
     if unknown := [word for word in parsed.words if word.partition(":")[0] not in known]:
-        print(f"there is no server {unknown[0]!r} (--list shows what there is)", file=sys.stderr)
+        print(f"unknown server {unknown[0]!r} (--list shows all)", file=sys.stderr)
         return 2
     if parsed.docs and parsed.short:
         print("--docs is for the whole battery (leave out --short)", file=sys.stderr)
@@ -75,12 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.docs:
         write_docs(parsed.docs, as_markdown(keep(RESULTS, reports)))
     found = surprises(reports)
-    print("\n".join(["Not as known:", *found]) if found else "All as known.")
+    print("\n".join(["Unexpected:", *found]) if found else "Everything as expected.")
     return 1 if found else 0
 
 
 def run_child(server: Server, words: Sequence[str], out: Path, short: bool) -> Report:
-    """Runs one server's battery in a process of its own.
+    """Runs one server's battery in a separate process.
 
     Args:
         server: which.
@@ -123,7 +123,7 @@ def _one(parsed: argparse.Namespace) -> int:
     server = next(server for server in SERVERS if server.name == name)
     only = [word.partition(":")[2] for word in parsed.words if ":" in word]
     if unknown := [check for check in only if check not in CHECKS]:
-        print(f"there is no check {unknown[0]!r} (there are {', '.join(CHECKS)})", file=sys.stderr)
+        print(f"unknown check {unknown[0]!r} (known: {', '.join(CHECKS)})", file=sys.stderr)
         return 2
 
     def tell(check: str, outcome: Outcome) -> None:

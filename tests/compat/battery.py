@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the battery over one server and says what came out."""
+"""Runs the battery over one server and returns the results."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The battery: what is done with each server, through the adaptor, and what another client sees.
 
-A check returns what it saw that is worth a word, raises Differs when the outcome is another than
-the one that all servers should have, and Absent when server or protocol have no such thing.
+A check returns remarks about what it saw, raises Differs if the outcome is not the one that all
+servers should have, and Absent if the server or the protocol has no such thing.
 """
 
 from __future__ import annotations
@@ -319,7 +319,8 @@ def _culprit(subject: Subject, good: str, bad: str, payload: bytes, **options: o
             _send(connection, good, payloads[30:], results)
             deadline = time.monotonic() + DONE_S
             while not connection.work_until_done(5) and time.monotonic() < deadline:
-                # The traffic goes on: silence is blamed on a message when another is acknowledged.
+                # The traffic continues: silence is blamed on a message when another one is
+                # acknowledged.
                 payloads.append(b"more %d" % len(payloads))
                 connection.send_async(good, payloads[-1], results.append)
             open_ends = len(payloads) + 1 - len(results) - len(verdict)

@@ -74,7 +74,7 @@ def launched_scenes(rights: bool = True) -> Scenes:
 
 
 def kfake_scenes() -> Scenes:
-    """As those, with SCRAM."""
+    """The same, with SCRAM."""
     scenes = launched_scenes(rights=False)
     password = scenes["password"]
     return {**scenes, "password": replace(password, options={"sasl-mechanism": "SCRAM-SHA-256"})}

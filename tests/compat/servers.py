@@ -21,7 +21,7 @@ __all__ = ["SERVERS", "Server"]
 
 @dataclass(frozen=True)
 class Server:
-    """A server with its default configuration, and what is known of it."""
+    """A server with its default configuration, and what is known about it."""
 
     name: str
     """On the command line."""
@@ -49,9 +49,9 @@ class Server:
     quiet: float = 8.0
     """MQTT: seconds after which a reader that gets nothing gives up."""
     lacks: Mapping[str, str] = field(default_factory=dict)
-    """What it has not, and why, by check."""
+    """What it lacks, and why, by check."""
     differs: Mapping[str, str] = field(default_factory=dict)
-    """Why outcomes that are the server's differ, by check."""
+    """Why outcomes differ because of the server, by check."""
 
     def make(self) -> Broker:
         """Makes the server, not yet started."""

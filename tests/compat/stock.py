@@ -70,7 +70,7 @@ class Stock(ABC):
         Args:
             at: the server.
             v5: MQTT: it speaks version 5.
-            quiet: MQTT: a reader says what it has after so long without a new message.
+            quiet: MQTT: a reader returns what it has after this long without a new message.
         """
         self.at = at
         self.v5 = v5
@@ -192,8 +192,8 @@ class AmqpStock(Stock):
         channel = self._channel()
         channel.queue_declare(topic, durable=True)
         channel.queue_bind(topic, "amq.topic", topic)
-        # RabbitMQ confirms a binding before it has written it down. What is lost by SIGKILL is the
-        # last one: one that nobody needs.
+        # RabbitMQ confirms a binding before it has written it down. SIGKILL loses the last one, so
+        # bind one that is not needed.
         channel.queue_bind(topic, "amq.topic", f"{topic}.last")
         channel.connection.close()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running server under test, and what a check can come to."""
+"""A running server under test, and the possible outcomes of a check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["LONG", "SHORT", "Absent", "Differs", "Scale", "Subject"]
 
 
 class Differs(Exception):  # noqa: N818 - an outcome
-    """The outcome is another one; the text says what was seen."""
+    """The outcome differs; the text says what was seen."""
 
 
 class Absent(Exception):  # noqa: N818 - an outcome
@@ -38,7 +38,7 @@ SHORT = Scale(500, 10, 600)
 
 @dataclass
 class Subject:
-    """A running server, and how it is spoken to."""
+    """A running server, and how to talk to it."""
 
     broker: Broker
     protocol: str
@@ -49,7 +49,7 @@ class Subject:
     options: Mapping[str, object]
     v5: bool
     too_large: int | None
-    """A size that the server refuses by default; None: it takes what it is sent."""
+    """A size that the server refuses by default; None: it takes everything."""
     largest: int | None
     """The largest payload that it takes, when that is below 200 KB."""
     scale: Scale
@@ -80,7 +80,7 @@ class Subject:
         return adaptor.connect(f"{self.at.host};{self.at.port}", {**self.options, **flush, **more})
 
     def topic(self, name: str) -> str:
-        """A name that the protocol's subscriptions can take apart."""
+        """A name that wildcard subscriptions of the protocol can match."""
         self.number += 1
         if self.protocol == "mqtt":
             return f"compat/{name}{self.number}/x"

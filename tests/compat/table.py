@@ -16,7 +16,7 @@ from compat.servers import SERVERS
 __all__ = ["RESULTS", "as_markdown", "keep", "stored", "surprises", "write_docs"]
 
 RESULTS = Path(__file__).with_name("results.jsonl")
-"""The reports of which the table of docs/compatibility.md is made, one a line."""
+"""The reports from which the table of docs/compatibility.md is made, one per line."""
 
 BEGIN, END = "<!-- table: begin (make compat) -->", "<!-- table: end -->"
 _TITLES = {"mqtt": "MQTT", "amqp": "AMQP 0-9-1", "kafka": "Kafka", "redis": "Redis"}
@@ -81,7 +81,7 @@ def _capital(text: str) -> str:
 
 
 def surprises(reports: Sequence[Report]) -> list[str]:
-    """Returns what differs and is not known to."""
+    """Returns the unexpected differences."""
     found = [f"  {each.name}: not run: {each.not_run}" for each in reports if each.not_run]
     return found + [
         f"  {report.name}, {check}: {outcome.seen}"

@@ -21,13 +21,13 @@
 
 namespace dsmsg::conformance {
 
-/// What the calling thread is inside of; counts, because a callback may call again.
+/// The calls that the calling thread is inside of; counts, because a callback may call again.
 struct CallState {
   int connect = 0, send = 0, subscribe = 0, work = 0, disconnect = 0;
 };
 CallState& ThisThread();
 
-/// Broken rules noticed by callbacks, which cannot fail a test themselves. Any thread.
+/// Broken rules noticed by callbacks, which cannot fail a test by themselves. Any thread.
 void NoteViolation(std::string text);
 std::vector<std::string> TakeViolations();
 
@@ -108,7 +108,7 @@ class Link {
   const Adaptor& adaptor() const { return *adaptor_; }
 
   NvDsMsgApiErrorType Send(const std::string& topic, std::string_view payload) const;
-  /// Sends a record of a ledger, which is told whether it was accepted.
+  /// Sends a record of a ledger and notes there whether it was accepted.
   NvDsMsgApiErrorType SendAsync(Record& record) const;
   NvDsMsgApiErrorType SendAsync(char* topic, std::string_view payload,
                                 nvds_msgapi_send_cb_t callback, void* user) const;

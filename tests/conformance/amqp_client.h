@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plain AMQP client on rabbitmq-c's blocking functions, for tests: it makes queues and looks into
-// them, independently of the adaptor.
+// A plain AMQP client on rabbitmq-c's blocking functions, for tests: it creates and reads queues,
+// independently of the adaptor.
 //
 // Threads: one at a time; only while the server is up. What the broker refuses is thrown.
 #ifndef DSMSG_CONFORMANCE_AMQP_CLIENT_H_
@@ -26,7 +26,7 @@
 
 namespace dsmsg::conformance {
 
-/// A message as it lies in a queue.
+/// A message in a queue.
 struct AmqpMessage {
   std::string payload, routing_key, content_type, message_id;
   uint8_t delivery_mode = 0;
@@ -111,7 +111,8 @@ class AmqpClient {
     }
     amqp_basic_cancel(state_.get(), kChannel, amqp_cstring_bytes("reader"));
     amqp_basic_nack(state_.get(), kChannel, last, /*multiple=*/1, /*requeue=*/1);
-    // They are back a little later than the queue answers: its count is answered with priority.
+    // The messages are back a little later than the answer says: the queue answers with its count
+    // first.
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     for (uint32_t count = Count(queue); count != found.size(); count = Count(queue)) {
       if (std::chrono::steady_clock::now() > deadline) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules 1 to 3: where callbacks run, and that there is exactly one. (That no callback runs on a
-// caller's stack, and none outside of do_work and disconnect, is checked by Ledger::OnSent in every
-// test.)
+// Rules 1 to 3: where callbacks run, and that each message gets exactly one. (That no callback runs
+// on a caller's stack, and none outside of do_work and disconnect, is checked by Ledger::OnSent in
+// every test.)
 #include "fixture.h"
 
 namespace dsmsg::conformance {
@@ -101,7 +101,8 @@ TEST_P(Rule02_CallbacksInsideDoWork, OfDisconnectMayCallBackIntoTheHost) {
   ledger.on_callback = [&](Record& record) {
     EXPECT_GT(ThisThread().disconnect, 0);
     if (called++ > 10) return;
-    // Whatever it answers, it must neither crash nor hang nor lose the callback of what it accepts.
+    // Whatever it returns, it must not crash or hang, or lose the callback of a message that it
+    // accepts.
     Record& more = ledger.Add(record.topic, "late");
     if (link.SendAsync(more) != NVDS_MSGAPI_OK) ++refused;
   };
@@ -140,7 +141,7 @@ TEST_P(Rule03_ExactlyOneCallback, ANullCallbackIsAllowed) {
     return link.GetStats()["acknowledged"] == 100;
   }));
   EXPECT_EQ(link.GetStats()["completions_waiting"], 0u)
-      << "nothing waits that nobody is called for";
+      << "messages without a callback must not wait";
   Close(link);
   EXPECT_EQ(quirks().ReadAll(server, topic).size(), 100u);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child of fork() for a test: it has the loaded adaptors, and one thread. What goes wrong in it,
-// a hang too, is told to the parent.
+// A child of fork() for a test: it has the loaded adaptors, and one thread. Failures in it,
+// including hangs, are reported to the parent.
 //
 // Threads: the parent's side by one thread. Ownership: the destructor kills a child that still
 // runs.
@@ -27,10 +27,10 @@ class Child {
   /// the other side ends instead.
   void Tell();
   void Await();
-  /// In the child: closes what it has inherited, such as the listening socket of a server that the
-  /// parent is to start again. Connections of the parent's are not to be shown then.
+  /// In the child: closes inherited descriptors, such as the listening socket of a server that the
+  /// parent will restart. Connections of the parent cannot be tested afterwards.
   void CloseInherited() const;
-  /// In the parent: waits for the child's end. Empty: well; else what went wrong.
+  /// In the parent: waits for the child's end. Empty: success; else what went wrong.
   std::string Join();
   pid_t pid() const { return pid_; }
 

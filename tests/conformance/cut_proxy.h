@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A TCP proxy in front of a server, with the faults of a network: connections cut, stalled, slow,
-// or dead without either end being told. In front of a server that loses at SIGKILL what it
+// or dead without notice to either end. In front of a server that loses at SIGKILL what it
 // acknowledged, Cut stands for the server's death.
 //
 // Threads: any; a change of mode waits until it is done.

@@ -26,7 +26,7 @@ TEST_P(Rule08_Disconnect, FlushesWithoutDoWork) {
 
 TEST_P(Rule08_Disconnect, IdleIsQuick) {
   const Link link = Connect(quirks().shared());
-  EXPECT_LT(Timed([&] { Close(link); }), Bound(2s)) << "nothing to flush";
+  EXPECT_LT(Timed([&] { Close(link); }), Bound(2s)) << "there is nothing to flush";
 }
 
 TEST_P(Rule08_Disconnect, BrokerDown) {

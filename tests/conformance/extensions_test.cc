@@ -71,8 +71,8 @@ TEST_P(Extensions_Dsmsg, StatsHaveTheirKeys) {
   Close(link);
 }
 
-// The reason of a message that only the end of the connection ends: inside its callback, and after
-// it, when the handle is gone.
+// The reason for a message that ends only with the connection: inside its callback, and afterwards,
+// when the handle is gone.
 TEST_P(Extensions_Dsmsg, LastErrorAtTheEndIsNeverEmpty) {
   const ClosedPort closed;
   const Link link = ConnectTo("127.0.0.1;" + std::to_string(closed.port()),
@@ -142,7 +142,7 @@ TEST_P(Extensions_Dsmsg, SendMessageWithKeyAndHeaders) {
   ExpectDelivered(ledger, server, topic, false);
 }
 
-// A host that asks before the first message gets the answer that the message would get.
+// A host that asks before the first message gets the same answer as that message.
 TEST_P(Extensions_Dsmsg, CheckTopicSaysWhatASendWithoutTopicWould) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);
@@ -179,7 +179,7 @@ TEST_P(Extensions_Dsmsg, LinkCallback) {
   LinkStates told;
   EXPECT_EQ(adaptor().f.set_link_callback(link.handle(), &LinkStates::OnChange, &told),
             NVDS_MSGAPI_OK);
-  EXPECT_TRUE(WaitFor([&] { return told.Get().size() == 1; })) << "the present state comes first";
+  EXPECT_TRUE(WaitFor([&] { return told.Get().size() == 1; })) << "the current state comes first";
   server.Kill();
   EXPECT_TRUE(WaitFor([&] { return told.Get().size() == 2; }));
   server.EnsureUp();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The base of every conformance test: one adaptor's quirks, its loaded library, its servers, and
-// what a test needs to connect and to wait. A test that opened a connection may leave it: it is
-// ended afterwards, and the ledgers outlive it. After every test the callbacks' complaints (rules
-// 1, 2, 7) are failures.
+// what a test needs to connect and to wait. A test may leave its connection open: it is ended
+// afterwards, and the ledgers outlive it. After every test, rules that callbacks found broken (1,
+// 2, 7) are failures.
 #ifndef DSMSG_CONFORMANCE_FIXTURE_H_
 #define DSMSG_CONFORMANCE_FIXTURE_H_
 
@@ -28,15 +28,15 @@ using Millis = std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-/// An upper bound of time: three times `time`, as the suites run beside each other and beside
-/// builds, and twelve times in a sanitizer's build. Bounds are margins, never measurements.
+/// An upper bound of time: three times `time`, because suites and builds run at the same time, and
+/// twelve times in a sanitizer's build. Bounds are margins, never measurements.
 Millis Bound(Millis time);
 /// An upper bound of CPU time, which other programs hardly change: `time`, or four times that in a
 /// sanitizer's build.
 Millis CpuBound(Millis time);
 
-/// How long a test waits for what must come, at most: far longer than a busy machine takes, as
-/// waiting ends when it came.
+/// How long a test waits at most: far longer than a busy machine takes, because waiting ends when
+/// the condition holds.
 constexpr Millis kPatience = 240s;
 
 /// Polls until `condition` holds; false after `timeout`.
@@ -54,7 +54,7 @@ Millis Timed(Call&& call) {
 std::chrono::microseconds ThreadCpu();
 std::chrono::microseconds ProcessCpu();
 
-/// What connect callbacks were told, of all connections.
+/// The events that connect callbacks received, of all connections.
 struct ConnectEvent {
   NvDsMsgApiHandle handle;
   NvDsMsgApiEventType type;
@@ -104,7 +104,7 @@ class Conformance : public ::testing::TestWithParam<Quirks*> {
                nvds_msgapi_connect_cb_t callback = nullptr);
   Link ConnectTo(const std::string& connection, const Lines& lines,
                  nvds_msgapi_connect_cb_t callback = nullptr);
-  /// To be ended after the test, if it is still open.
+  /// Ends it after the test, if it is still open.
   void Track(const Link& link) { links_.push_back(link); }
   void Close(const Link& link) { EXPECT_EQ(link.Disconnect(), NVDS_MSGAPI_OK); }
 
@@ -146,7 +146,7 @@ std::string QuirksName(const ::testing::TestParamInfo<Quirks*>& info);
 
 }  // namespace dsmsg::conformance
 
-/// A suite, named after a rule, run for every adaptor that it applies to.
+/// A suite, named after a rule; it runs for every adaptor that the rule applies to.
 #define CONFORMANCE_SUITE_OF(Suite, Fixture)            \
   using Suite = Fixture;                                \
   GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Suite); \

@@ -95,7 +95,7 @@ TEST_P(Rule23_Fork, AHandleOfTheParentIsRefusedAtOnce) {
   ExpectDelivered(ledger, server, topic, false);
 }
 
-// Sends so many and waits for all; in a child.
+// Sends that many and waits for all; in a child.
 void SendInChild(const Link& link, const std::string& topic, size_t count) {
   Require(link.ok(), "connect: " + link.adaptor().LastError());
   for (size_t i = 0; i < count; ++i) {
@@ -187,7 +187,7 @@ class Listener {
   size_t accepted_ = 0;
 };
 
-// A process that is killed while a child of it lives on: its broker must see the end of it.
+// A process that is killed while its child lives on: its broker must see its end.
 TEST_P(Rule23_ForkSockets, EndWithTheirProcess) {
   Listener listener;
   const std::string config = WriteConfig({"connect=lazy"});

@@ -9,7 +9,7 @@
 namespace dsmsg::conformance {
 namespace {
 
-/// What host B has once in a process.
+/// What host B has once per process.
 struct HostBProcess {
   std::mutex lock;  // held during connect, and taken by the connect callback to find its connection
   std::map<NvDsMsgApiHandle, std::weak_ptr<HostB>> by_handle;

@@ -39,7 +39,7 @@ class HostA {
   /// Waits until no callback is outstanding, as a host does at the end of the stream. False after
   /// `silence` without any callback.
   bool Drain(std::chrono::milliseconds silence);
-  /// Joins the work thread, then disconnects: from then on nobody calls do_work.
+  /// Joins the work thread, then disconnects: from then on no thread calls do_work.
   NvDsMsgApiErrorType Stop();
 
   uint64_t work_calls() const { return work_calls_.load(); }

@@ -109,8 +109,8 @@ TEST_P(HostA_Sink, EndlessDoWorkServerKilledAndRestarted) {
   RunA({.endless = true, .sleep = {}}, true);
 }
 
-// What is pending when the pipeline stops is flushed by disconnect, with nobody left who calls
-// do_work.
+// What is pending when the pipeline stops is flushed by disconnect, although no thread calls
+// do_work any more.
 TEST_P(HostA_Sink, StopWithMessagesPending) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server, 3);

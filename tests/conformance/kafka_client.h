@@ -38,8 +38,8 @@ class KafkaClient {
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
 
-  /// Returns when each partition has a leader that knows of it: one that does not refuses a first
-  /// message and may take the next.
+  /// Returns when each partition has a leader that knows it is one: a leader that does not know
+  /// refuses a first message and may take the next.
   void MakeTopic(const std::string& topic, int partitions, const Settings& settings = {}) const {
     // Asked for first: an answer to the first request may be lost when they come meanwhile.
     Persist("asking for the brokers", [&](bool) { return Brokers(); });
@@ -50,8 +50,8 @@ class KafkaClient {
     for (int32_t i = 0; i < partitions; ++i) (void)Offsets("asking the leaders", topic, i);
   }
 
-  /// All that the topic holds now, partition by partition in the broker's order. Nobody may write
-  /// to it in transactions or compact it: offsets count messages.
+  /// All that the topic holds now, partition by partition in the broker's order. It must not be
+  /// compacted or written to in transactions: offsets count messages.
   std::vector<Received> ReadAll(const std::string& topic) const {
     int partitions = 0;
     const std::string what = "reading " + topic;
@@ -86,7 +86,7 @@ class KafkaClient {
 
   static constexpr int kAnswerMs = 10'000;
 
-  /// How an attempt ended: "": well.
+  /// How an attempt ended: "": success.
   struct Outcome {
     std::string problem;
     bool for_good = false;
@@ -119,8 +119,8 @@ class KafkaClient {
     return client;
   }
 
-  /// Attempts something until it ends well; throws when that is not to be, or did not come within
-  /// the patience. `attempt` is told whether there was one before, whose answer may be lost.
+  /// Attempts something until it succeeds; throws if it never will, or did not within the patience.
+  /// `attempt` gets whether there was an earlier attempt, whose answer may be lost.
   void Persist(const std::string& what, const std::function<Outcome(bool)>& attempt) const {
     const auto deadline = Clock::now() + patience_;
     for (bool again = false;; again = true) {

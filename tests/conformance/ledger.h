@@ -2,7 +2,7 @@
 // The books of a run: what was sent, what the adaptor answered, how often each message was called
 // back and with what; and the comparison with what an independent consumer found at the broker.
 //
-// Threads: any thread may add, send and be called back; the checks belong after the run.
+// Threads: any thread may add, send and be called back; call the checks after the run.
 // Ownership: a ledger must outlive the connection that its records were sent through.
 #ifndef DSMSG_CONFORMANCE_LEDGER_H_
 #define DSMSG_CONFORMANCE_LEDGER_H_
@@ -67,9 +67,9 @@ class Ledger {
 
   /// Exactly one callback for each accepted message, none for a refused one. "" or what is wrong.
   std::string CheckCallbacks() const;
-  /// Compares with the broker's content: everything called back with OK is there, nothing is there
-  /// that was not sent, bytes are equal, and first occurrences keep their order within each key. ""
-  /// or what is wrong.
+  /// Compares with the broker's content: it has everything called back with OK and nothing that was
+  /// not sent, bytes are equal, and first occurrences keep their order within each key. "" or what
+  /// is wrong.
   std::string CheckDelivery(const std::vector<Received>& found, const DeliveryRules& rules) const;
 
  private:

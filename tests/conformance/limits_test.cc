@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rule 24: no descriptor or thread to be had. In children, so that the suite itself keeps its own.
+// Rule 24: no free descriptor or thread. In children, so that the suite itself keeps its own.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ CONFORMANCE_SUITE(Rule24_Limits);
 
 using testing::ThreadLimit;
 
-/// All descriptors that this process may have are in use, but for so many.
+/// Uses up the descriptors of this process, all but a given number.
 class Descriptors {
  public:
   Descriptors() {
@@ -109,9 +109,9 @@ void SendSome(const Link& link, std::string topic, size_t* ok) {
   }
 }
 
-// The outage of a process that has something used up: `begin` uses it up, `spent` says that nothing
-// is left although the connection has ended, `refused` that this was felt while the server was
-// there again, `end` frees it. Everything is delivered in the end.
+// An outage of a process that has used up a resource: `begin` uses it up, `spent` says that nothing
+// is left although the connection has ended, `refused` that this caused a failure while the server
+// was back, `end` frees it. Everything is delivered in the end.
 struct Shortage {
   std::function<void()> begin, end;
   std::function<bool(const Link&)> spent, refused;
@@ -182,7 +182,7 @@ TEST_P(Rule24_Limits, AnOutageWithoutThreads) {
     Shortage shortage;
     shortage.begin = [&] { none = std::make_unique<ThreadLimit>(0); };
     shortage.spent = [](const Link&) { return true; };
-    // The link may come back without a thread more.
+    // The link may come back without another thread.
     shortage.refused = [&](const Link& link) {
       return link.GetStats().link_up() || none->refused() > 0;
     };

@@ -24,7 +24,7 @@
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
   return "intercept_tls_get_addr=0";
 }
-// Children of fork() start threads of their own (rule 23).
+// Children of fork() start threads (rule 23).
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {
   return "die_after_fork=0";
 }
@@ -32,20 +32,20 @@ extern "C" __attribute__((visibility("default"))) const char* __tsan_default_opt
 namespace dsmsg::conformance {
 namespace {
 
-/// Parts of the contract that no test here shows, and why.
+/// Parts of the contract that no test here covers, and why.
 constexpr const char* kNotTested[][2] = {
     {"rule 4, figures",
      "CPU per message is measured by benchmarks/load; here only that nothing spins"},
     {"rule 5, heartbeats over minutes",
      "an idle connection is watched for seconds only; keep-alive intervals are minutes long"},
     {"rule 7, backoff distribution",
-     "full jitter is random: shown in the unit tests with a given generator"},
+     "full jitter is random: tested in the unit tests with a given generator"},
     {"rule 11, disconnect racing with other calls", "excluded by the contract"},
     {"rule 15, symbol binding",
      "the table of exports is checked here; binding inside a library by tests/abi"},
     {"rule 17, name server that never answers",
-     "needs a resolver of its own: shown in the unit tests"},
-    {"section 4, spool", "shown in the unit tests, with SIGKILL in tests/spool"},
+     "needs a special resolver: tested in the unit tests"},
+    {"section 4, spool", "tested in the unit tests, with SIGKILL in tests/spool"},
     {"section 5, TLS schemes (mqtts, rediss, amqps)",
      "certificates and real listeners: tests/python/test_security.py"},
     {"power cut", "a broker's own durability; SIGKILL is what is tested"},
@@ -90,11 +90,11 @@ class RuleTable : public ::testing::EmptyTestEventListener {
     Print();
   }
 
-  /// Rules that were broken when the test that did it was over already.
+  /// Rules that were broken after the test that broke them had ended.
   int late_failures() const { return late_failures_; }
 
  private:
-  /// What callbacks complained of between two tests is the failure of the first.
+  /// Rules that callbacks found broken between two tests are failures of the first.
   void LookForLateFailures() {
     for (const std::string& text : TakeViolations()) {
       std::printf("[  FAILED  ] %s.%s, after its end: %s\n", last_suite_.c_str(),
@@ -104,7 +104,7 @@ class RuleTable : public ::testing::EmptyTestEventListener {
     }
   }
 
-  // A server that is killed very often (poison_test.cc) takes its time.
+  // A server that is killed very often (poison_test.cc) takes long.
   static int Limit() {
     const char* kills = getenv("DSMSG_KILLS");
     return 480 + (kills == nullptr ? 0 : 20 * atoi(kills));

@@ -54,7 +54,7 @@ TEST_P(Options_Overflow, EveryPolicy) {
       }
     });
     EXPECT_LT(took, 1s + Bound(1s))
-        << item.policy << ": a live pipeline must not stall for an outage";
+        << item.policy << ": a live pipeline must not stall during an outage";
     EXPECT_LE(item.link.GetStats()["queue_messages"], 10u) << item.policy;
   }
   server.EnsureUp();
@@ -92,7 +92,7 @@ TEST_P(Options_Overflow, IsCountedByReason) {
     SendMany(link, ledger, "t", 30);
     link.DoWork();
     EXPECT_EQ(link.GetStats()[reason], 20u) << policy << ": " << link.GetStats().json();
-    EXPECT_EQ(ledger.completed(), 20u) << "what fell out is called back at once";
+    EXPECT_EQ(ledger.completed(), 20u) << "evicted messages are called back at once";
     Close(link);
     EXPECT_EQ(ledger.CheckCallbacks(), "");
   }
@@ -220,7 +220,7 @@ TEST_P(Options_File, BadValues) {
 TEST_P(Options_File, WrittenInSeveralWays) {
   const Link link = Connect(quirks().shared(), {"overflow_timeout=100", "work-wait = \"20ms\"",
                                                 "reconnect=yes", "queue-bytes=1M", "# comment"});
-  EXPECT_EQ(Log(), "") << "nothing to complain about";
+  EXPECT_EQ(Log(), "") << "there is nothing to warn of";
   Close(link);
 }
 

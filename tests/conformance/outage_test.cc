@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rule 7: an outage is not a send error; who is told what, on which thread.
+// Rule 7: an outage is not a send error; which events are reported, on which thread.
 #include "fixture.h"
 
 namespace dsmsg::conformance {
@@ -115,7 +115,7 @@ TEST_P(Rule07_Events, AttemptsUsedUp) {
 
 std::atomic<bool> lock_is_free{false};
 
-// What host B's callback does: it waits for a lock, which is held until after disconnect.
+// As host B's callback does: it waits for a lock, which is held until after disconnect.
 void TakesALock(NvDsMsgApiHandle handle, NvDsMsgApiEventType type) {
   ConnectEvents::OnEvent(handle, type);
   if (type == kDown) WaitFor([] { return lock_is_free.load(); });
@@ -147,7 +147,8 @@ TEST_P(Rule07_Credentials, RefusedAtConnect) {
   quirks().RequirePassword(server, "");
 }
 
-// A refusal for good is reported once; sends stay accepted, and all is well when it is resolved.
+// A permanent refusal is reported once; sends stay accepted, and everything works once it is
+// resolved.
 TEST_P(Rule07_Credentials, ReportedOnceThenSuccess) {
   Server& server = quirks().faulty();
   const std::string topic = NewTopic(server);
@@ -159,7 +160,7 @@ TEST_P(Rule07_Credentials, ReportedOnceThenSuccess) {
   EXPECT_TRUE(WaitFor([&] { return ConnectEvents::Count(link.handle(), kDown) > 0; }));
   SendMany(link, ledger, topic, 50);
   link.DoWork();
-  EXPECT_EQ(ledger.completed(), 0u) << "sends must wait, it may yet be resolved";
+  EXPECT_EQ(ledger.completed(), 0u) << "sends must wait, because it may be resolved";
   EXPECT_EQ(ConnectEvents::Count(link.handle(), kUp), 0u);
   quirks().RequirePassword(server, "wrong-one");
   EXPECT_TRUE(Pump(link, ledger)) << link.GetStats().json();

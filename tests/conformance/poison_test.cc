@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A message that the server answers by ending the connection costs itself alone; a server that is
-// killed costs none.
+// If a server answers a message by ending the connection, only that message is lost; a server that
+// is killed loses none.
 #include <atomic>
 #include <cstdlib>
 #include <random>
@@ -16,7 +16,7 @@ CONFORMANCE_SUITE(Poison_ServerKilled);
 
 constexpr char kMarker[] = "the server ends the connection over this";
 
-// The proxy is a server with a limit of its own. Before the marker, and after it, all arrives.
+// The proxy acts as a server with a limit. Everything before the marker and after it arrives.
 TEST_P(Poison_OneMessage, CostsItselfAndTheRestArrivesInOrder) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);

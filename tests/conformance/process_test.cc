@@ -56,8 +56,8 @@ Actions SignalActions() {
   return actions;
 }
 
-// That the process survives broken connections with SIGPIPE at its default is shown by every test
-// with an outage.
+// Every test with an outage shows that the process survives broken connections with SIGPIPE at its
+// default.
 TEST_P(Rule16_Signals, NothingChangesThroughAWholeLife) {
   Server& server = quirks().faulty();
   const std::string topic = NewTopic(server);
@@ -167,7 +167,7 @@ TEST_P(Rule18_LoadUnloadAgain, ExitWithoutDisconnect) {
   }
 }
 
-// A connect that fails leaves nothing behind either.
+// A failed connect leaves nothing behind either.
 TEST_P(Rule18_LoadUnloadAgain, FailedConnects) {
   const ClosedPort closed;
   const std::string config = WriteConfig({"connect-timeout=1s"});

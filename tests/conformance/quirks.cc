@@ -42,7 +42,7 @@ void Quirks::TestFailed() {
 }
 
 void Quirks::End(std::unique_ptr<Server>* server) {
-  // Where everything fails, waiting for new servers would take all the time there is.
+  // If everything fails, waiting for new servers would take far too long.
   constexpr int kOften = 10;
   if (!*server || ++ended_ > kOften) return;
   Forget(**server);

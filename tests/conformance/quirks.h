@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the conformance suite has to know about one adaptor and its broker. A new adaptor brings one
-// file, quirks_<name>.cc, with a subclass and DSMSG_QUIRKS(Subclass); nothing else is edited.
+// What the conformance suite has to know about one adaptor and its broker. A new adaptor adds one
+// file, quirks_<name>.cc, with a subclass and DSMSG_QUIRKS(Subclass); no other file is edited.
 //
 // Threads: one test at a time uses it; ReadAll and the like only while the server is up.
 #ifndef DSMSG_CONFORMANCE_QUIRKS_H_
@@ -26,7 +26,7 @@ struct ConnectionForm {
   bool has_connection = true;
 };
 
-/// A state of the broker in which it refuses messages: entered, left again.
+/// A state of the broker in which it refuses messages: how to enter and how to leave it.
 struct Refusal {
   std::string name;
   std::function<void(Server&, const std::string&topic)> begin, end;
@@ -57,15 +57,15 @@ class Quirks {
   Server& faulty();
   /// Which of them the test that begins will use is not known yet.
   void TestBegins() { shared_used_ = faulty_used_ = false; }
-  /// Ends the servers that the failed test used: it may have left them in any state, which must not
-  /// fail the next test. That gets new ones.
+  /// Ends the servers that the failed test used: it may have left them in any state, and that must
+  /// not fail the next test, which gets new ones.
   void TestFailed();
   virtual std::string server_kind() const = 0;  // for `dsmsg.brokers serve`
   virtual std::string server_args() const = 0;  // JSON
   virtual void CreateTopic(Server& server, const std::string& topic, int partitions) = 0;
-  /// All that the topic holds, in the broker's order, read without any code of ours. Throws where
-  /// it cannot prove by the server's own numbers (or a mark of its own) that it has read all: what
-  /// cannot be read must never be blamed on the adaptor.
+  /// All that the topic holds, in the broker's order, read without code of dsmsg. Throws if it
+  /// cannot prove by the server's own numbers (or a mark that it sent) that it has read everything:
+  /// a failed read must never be blamed on the adaptor.
   virtual std::vector<Received> ReadAll(Server& server, const std::string& topic) = 0;
 
   // Configuration.
@@ -73,7 +73,7 @@ class Quirks {
   virtual Lines BaseConfig() const { return {}; }
   /// Lines that make a single message travel at once.
   virtual Lines LowLatencyConfig() const { return {}; }
-  /// Lines for a consumer of its own, that sees all messages sent after subscribe returned.
+  /// Lines for a separate consumer, which sees all messages sent after subscribe returned.
   virtual Lines ConsumerConfig(const std::string& unique) const = 0;
   /// Everything that must lead to this server (besides the common "host;port" forms of the suite).
   virtual std::vector<ConnectionForm> ConnectionForms(Server& server) const = 0;
@@ -81,7 +81,7 @@ class Quirks {
   virtual std::string WithTopic(const Server& server, const std::string& topic) const {
     return server.host() + ";" + std::to_string(server.port()) + ";" + topic;
   }
-  /// host;port;user;password, where others have host;port;topic.
+  /// host;port;user;password, if that replaces host;port;topic.
   virtual bool fields_are_login() const { return false; }
   /// Settings written in two ways that mean the same, and a third that differs.
   struct EqualSettings {
@@ -89,8 +89,8 @@ class Quirks {
   };
   virtual EqualSettings SignatureForms() const = 0;
 
-  // A topic that the broker refuses to a subscriber, at a server where others are allowed to one
-  // that connects with these lines.
+  // A topic that the broker refuses to a subscriber who connects with these lines; other topics are
+  // allowed.
   virtual bool refuses_topics() const { return true; }
   virtual Server& restricted() { return shared(); }
   virtual Lines RestrictedConfig() const { return {}; }
@@ -121,7 +121,7 @@ class Quirks {
   virtual bool has_sensor_extraction() const { return false; }
 
  protected:
-  /// The server is about to be ended: whatever is remembered about it, such as passwords, goes.
+  /// The server is about to be ended: forgets what is known about it, such as passwords.
   virtual void Forget(const Server& /*server*/) {}
 
  private:

@@ -24,7 +24,7 @@ class KafkaQuirks : public Quirks {
   }
 
   std::string server_kind() const override { return "kafka"; }
-  // What is acknowledged survives SIGKILL: it stands in the kernel's page cache. Without automatic
+  // What is acknowledged survives SIGKILL: it is in the kernel's page cache. Without automatic
   // creation a topic is unknown until a test makes it.
   std::string server_args() const override {
     return R"({"properties":{"auto.create.topics.enable":"false"}})";

@@ -36,7 +36,7 @@ struct Destroy {
   void operator()(mosquitto* object) const { mosquitto_destroy(object); }
 };
 
-/// mosquitto_new ignores SIGPIPE for the whole process, and the suite checks that nobody does.
+/// mosquitto_new ignores SIGPIPE for the whole process, and the suite checks that no adaptor does.
 std::unique_ptr<mosquitto, Destroy> NewClient(const std::string& id, bool clean, void* user) {
   static const int initialised = mosquitto_lib_init();
   struct sigaction before {};
@@ -88,8 +88,8 @@ class Recorder {
   /// Everything that was published to the topic before this call. Throws when messages may have
   /// been missed.
   std::vector<Received> Of(const std::string& topic) {
-    // The server keeps the order: when a mark of now is back, all before it is here. Marks are
-    // repeated, since one may go with a connection.
+    // The server keeps the order: when a mark sent now has come back, everything before it is here.
+    // Marks are repeated, because one may be lost with a connection.
     std::unique_lock lock(mutex_);
     const int first = marks_ + 1;
     size_t heard = heard_;
@@ -134,7 +134,7 @@ class Recorder {
     }
   }
 
-  /// Field of a protobuf message at `*at`, or nothing where it is none of the wanted form.
+  /// Field of a protobuf message at `*at`, or nothing if it does not have the wanted form.
   static std::optional<std::string> Field(const std::string& bytes, unsigned number, size_t* at) {
     if (*at >= bytes.size() || static_cast<unsigned char>(bytes[*at]) != number * 8 + 2) return {};
     size_t length = 0;
@@ -149,7 +149,7 @@ class Recorder {
     return bytes.substr(*at - length, length);
   }
 
-  /// DeepStream's envelope of 1 payload, 2 key, 3 timestamp, where it is one to the last byte.
+  /// DeepStream's envelope of 1 payload, 2 key, 3 timestamp, if the bytes are exactly that.
   static Received Unwrapped(const std::string& bytes) {
     Received plain;
     plain.payload = bytes;
@@ -174,7 +174,7 @@ class Recorder {
   std::unique_ptr<mosquitto, Destroy> client_;  // last: its thread uses the rest
 };
 
-/// One connection attempt and, where a topic is given, one message: what the server says to it.
+/// One connection attempt and, if a topic is given, one message: the server's answer.
 class Probe {
  public:
   Probe(const Server& server, const std::string& user, const std::string& password,
@@ -230,9 +230,9 @@ class MqttQuirks : public Quirks {
   std::string library() const override { return "libnvds_mqtt_proto.so"; }
   std::vector<std::pair<std::string, std::string>> NotApplicable() const override {
     return {{"Section4_UnknownTopic",
-             "Mosquitto takes every topic name: shown in the unit tests with a server of theirs"},
+             "Mosquitto takes every topic name: tested in the unit tests with a scripted server"},
             {"Section4_RefusedForATime",
-             "Mosquitto knows no such state: shown in the unit tests with a server of theirs"}};
+             "Mosquitto has no such state: tested in the unit tests with a scripted server"}};
   }
 
   std::string server_kind() const override { return "mosquitto"; }
@@ -240,8 +240,8 @@ class MqttQuirks : public Quirks {
   bool survives_kill() const override { return false; }
   std::string server_args() const override {
     MakeFiles();
-    // Mosquitto 2.0.11 with max_queued_messages 0 ends the connection of whoever it refuses a
-    // message.
+    // Mosquitto 2.0.11 with max_queued_messages 0 ends the connection of a client whose message it
+    // refuses.
     return R"({"config":["max_queued_messages 1000000","allow_anonymous true","password_file )" +
            passwords_ + R"(","acl_file )" + access_ + R"(","include_dir )" + more_ + R"("]})";
   }
@@ -267,7 +267,8 @@ class MqttQuirks : public Quirks {
             {"QoS0", server.address(), {"qos=0"}},
             {"QoS2", server.address(), {"qos=2"}}};
   }
-  // Mosquitto's access file says nothing to a subscriber that may not read; its plugin does.
+  // With its access file Mosquitto does not refuse a subscriber that may not read; with its plugin
+  // it does.
   Server& restricted() override {
     if (!restricted_) {
       MakeFiles();
@@ -303,7 +304,7 @@ class MqttQuirks : public Quirks {
   }
 
   bool has_auth() const override { return true; }
-  // The suite only gives passwords: the user's name comes from the environment meanwhile.
+  // The suite sets only passwords: the user name comes from the environment.
   void RequirePassword(Server& server, const std::string& password) override {
     if (password.empty()) unsetenv("USER_MQTT");
     if (!password.empty() && getenv("USER_MQTT") == nullptr) setenv("USER_MQTT", "someone", 0);

@@ -96,7 +96,7 @@ class RedisQuirks : public Quirks {
     Client client(server);
     std::vector<Received> found;
     std::string from = "-";
-    for (;;) {  // in pages: one reply with everything would be built in the server's memory at once
+    for (;;) {  // in pages: the server would build one large reply in its memory
       const Reply page = client.Run(S("XRANGE"), topic, from, S("+"), S("COUNT"), S("5000"));
       if (page->elements == 0) break;
       for (size_t i = 0; i < page->elements; ++i) found.push_back(ReadEntry(page->element[i]));
@@ -111,8 +111,8 @@ class RedisQuirks : public Quirks {
     return found;
   }
 
-  // The default trims a stream to its last 10,000 entries, of which a reader could not tell that
-  // they arrived.
+  // By default a stream keeps its last 10,000 entries, and a reader could not tell whether older
+  // ones arrived.
   Lines BaseConfig() const override { return {"streamsize=0"}; }
   std::string received_fields() const override { return "key headers timestamp id"; }
   bool marks_redelivered() const override { return true; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ZeroMQ with REQ, the only one of its patterns that knows what arrived. The "broker" is
 // zmq_receiver.cc, a REP server that stores each message before it replies; what it stored is read
-// back with libzmq. It also publishes what it stores, and all that is stored to a new subscriber:
-// that is its memory, ZeroMQ keeps nothing for who is not there.
+// back with libzmq. It also publishes what it stores, and sends everything stored to a new
+// subscriber, because ZeroMQ keeps nothing for absent ones.
 #include <zmq.h>
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CONTRACT section 4: what OK means, what is refused for good and what only for a time.
+// CONTRACT section 4: what OK means, what is refused permanently and what only for a time.
 #include "fixture.h"
 
 namespace dsmsg::conformance {
@@ -10,7 +10,7 @@ CONFORMANCE_SUITE(Section4_RefusedForGood);
 CONFORMANCE_SUITE(Section4_RefusedForATime);
 CONFORMANCE_SUITE(Section4_UnknownTopic);
 
-// The server dies right after the last callback; what was OK is there when it is back.
+// The server dies right after the last callback; messages that were OK are there when it is back.
 TEST_P(Section4_OkMeansStored, AcrossAKill) {
   Server& server = quirks().faulty();
   const std::string topic = NewTopic(server, 3);
@@ -44,7 +44,7 @@ TEST_P(Section4_RefusedForGood, IsErrAndTheNextMessageIsNot) {
     refusal.end(server, bad);
     EXPECT_EQ(ledger.Count(NVDS_MSGAPI_ERR), 10u) << link.GetStats().json();
     EXPECT_FALSE(LogCapture::Since(mark).empty()) << "the broker's reason must be logged";
-    EXPECT_EQ(link.Send(good, "x"), NVDS_MSGAPI_OK) << "the connection must go on";
+    EXPECT_EQ(link.Send(good, "x"), NVDS_MSGAPI_OK) << "the connection must continue";
     EXPECT_TRUE(link.GetStats().link_up());
     Close(link);
     EXPECT_EQ(ledger.CheckCallbacks(), "");
@@ -60,7 +60,7 @@ TEST_P(Section4_RefusedForATime, IsRetriedUntilItIsOver) {
     refusal.begin(server, topic);
     Ledger& ledger = NewLedger();
     SendMany(link, ledger, topic, 50);
-    // It must keep on trying: no callback in a second, and only then does the state end.
+    // It must keep trying: no callback for a second, and only then the state ends.
     EXPECT_FALSE(WaitFor(
         [&] {
           link.DoWork();

@@ -58,7 +58,7 @@ TEST_P(Section5_ConnectionStrings, TheThirdFieldIsADefaultTopic) {
   EXPECT_EQ(quirks().ReadAll(server, other).size(), 1u);
 }
 
-TEST_P(Section5_ConnectionStrings, SoIsTheOptionTopic) {
+TEST_P(Section5_ConnectionStrings, TheOptionTopicIsADefaultTopic) {
   Server& server = quirks().shared();
   const std::string topic = NewTopic(server);
   const Link link = Connect(server, {"topic=" + topic});

@@ -208,7 +208,7 @@ Outage::Outage(Server& server, std::chrono::milliseconds down)
     : thread_([this, &server, down] {
         try {
           server.Kill();
-          std::this_thread::sleep_for(down);  // the length of the outage is what is wanted
+          std::this_thread::sleep_for(down);  // the test wants an outage of this length
           server.EnsureUp();
         } catch (const std::exception& error) {
           error_ = error.what();

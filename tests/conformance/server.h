@@ -34,7 +34,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Each throws std::runtime_error with the control process's message.
+  // Each of these throws std::runtime_error with the control process's message.
   void EnsureUp();  // running and not paused
   void Kill();      // SIGKILL, or all connections reset and the port refused
   void Pause();     // SIGSTOP
@@ -48,7 +48,7 @@ class Server {
   /// Past the proxy of Killed::kConnections: for the suite's own readers.
   uint16_t direct_port() const { return direct_port_; }
   pid_t pid() const { return pid_; }
-  /// Of another listener, by its name ("mqtt" of RabbitMQ); 0: there is none.
+  /// The port of another listener, by its name ("mqtt" of RabbitMQ); 0: no such listener.
   uint16_t extra_port(const std::string& name) const {
     const auto found = extra_ports_.find(name);
     return found == extra_ports_.end() ? uint16_t{0} : found->second;
@@ -73,7 +73,7 @@ class Server {
   std::unique_ptr<CutProxy> proxy_;
 };
 
-/// Kills a server on a thread of its own, and starts it again after `down`. Join before looking at
+/// Kills a server on a separate thread, and starts it again after `down`. Join before looking at
 /// results.
 class Outage {
  public:
@@ -89,7 +89,7 @@ class Outage {
   std::thread thread_;
 };
 
-/// A port on loopback that nobody listens on (and that nobody else gets: it is bound).
+/// A loopback port on which nothing listens, and which no other process gets: it is bound.
 class ClosedPort {
  public:
   ClosedPort();

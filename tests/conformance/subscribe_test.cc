@@ -81,8 +81,8 @@ TEST_P(Rule10_Subscribe, TwoTopicsInOneCall) {
   EXPECT_EQ(inbox.threads(), 1u) << "one dispatch thread";
 }
 
-// The same handle sends and receives, and its callback may be slow without starving anything: more
-// waits for it than the adaptor keeps, and every send is acknowledged before it goes on.
+// The same handle sends and receives, and a slow callback must not starve anything: more messages
+// wait for it than the adaptor keeps, and every send is acknowledged before the callback continues.
 TEST_P(Rule10_Subscribe, SlowCallbackOnASendingHandle) {
   constexpr size_t kBacklog = 1500, kSends = 3000;
   Server& server = quirks().shared();
@@ -95,7 +95,7 @@ TEST_P(Rule10_Subscribe, SlowCallbackOnASendingHandle) {
   Ledger &received = NewLedger(), &sent = NewLedger();
   SendMany(link, received, in, kBacklog);
   SendMany(link, sent, out, kSends);
-  EXPECT_TRUE(Pump(link, sent)) << "a callback that takes its time must not hold sends back";
+  EXPECT_TRUE(Pump(link, sent)) << "a slow callback must not delay sends";
   EXPECT_EQ(inbox.Count(in), 0u);
   go = true;
   EXPECT_TRUE(WaitFor([&] { return inbox.Count(in) >= kBacklog; })) << inbox.Count(in);
@@ -175,9 +175,9 @@ TEST_P(Rule10_Subscribe, RestoredAfterAnOutage) {
   ASSERT_TRUE(WaitLink(producer, false));
   server.EnsureUp();
   ASSERT_TRUE(WaitLink(producer, true));
-  // Again and again: a server may be back before the subscription is, without what it knew of the
-  // subscriber: RabbitMQ 3.10.8, killed on a busy machine soon after it confirmed a durable
-  // binding, forgot that in 5 of 175 cases.
+  // Repeatedly: a server may be back before the subscription is, and may have lost it: RabbitMQ
+  // 3.10.8, killed on a busy machine soon after it confirmed a durable binding, lost that in 5 of
+  // 175 cases.
   EXPECT_TRUE(WaitFor([&] {
     EXPECT_EQ(producer.Send(topic, "after"), NVDS_MSGAPI_OK);
     return WaitFor(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rule 19: a subscription is replaced as a whole or not at all, whoever asks for it, from wherever,
+// Rule 19: a subscription is replaced as a whole or not at all, from any thread or callback,
 // whatever the broker does meanwhile.
 #include <map>
 #include <mutex>
@@ -68,12 +68,12 @@ TEST_P(Rule19_Refused, WhatWasInForceStays) {
   EXPECT_EQ(Subscribe(link, {other, forbidden}, second), NVDS_MSGAPI_ERR) << "in part";
   EXPECT_TRUE(Contains(adaptor().LastError(), forbidden)) << adaptor().LastError();
   EXPECT_EQ(Subscribe(link, {forbidden}, third), NVDS_MSGAPI_ERR) << "altogether";
-  ASSERT_EQ(producer.Send(other, "not for anybody"), NVDS_MSGAPI_OK);
+  ASSERT_EQ(producer.Send(other, "not delivered"), NVDS_MSGAPI_OK);
   ASSERT_EQ(producer.Send(topic, "after"), NVDS_MSGAPI_OK);
   EXPECT_TRUE(WaitFor([&] { return first.Has(topic, "after"); }));
   EXPECT_EQ(first.Count(other), 0u);
   EXPECT_EQ(second.began + third.began, 0);
-  // What is allowed can be had afterwards.
+  // Allowed topics can be subscribed to afterwards.
   ASSERT_EQ(Subscribe(link, {other}, second), NVDS_MSGAPI_OK) << adaptor().LastError();
   ASSERT_EQ(producer.Send(other, "at last"), NVDS_MSGAPI_OK);
   EXPECT_TRUE(WaitFor([&] { return second.Has(other, "at last"); }));

@@ -110,7 +110,7 @@ TEST_P(Rule11_ThreadSafety, DisconnectInsideASendCallbackIsRefused) {
   ASSERT_TRUE(Pump(link, ledger));
   EXPECT_EQ(refused, 3);
   SendMany(link, ledger, topic, 3);
-  ASSERT_TRUE(Pump(link, ledger)) << "the handle must go on working";
+  ASSERT_TRUE(Pump(link, ledger)) << "the handle must still work";
   EXPECT_TRUE(Contains(Log(), "callback")) << "refused and logged: " << Log();
   SendMany(link, ledger, topic, 3);
   Close(link);

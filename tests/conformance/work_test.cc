@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules 4 to 6: do_work neither spins nor starves, nothing but callbacks depends on it, and a
-// sender that waits for room needs nobody to call it.
+// sender that waits for room does not need it.
 #include "fixture.h"
 
 namespace dsmsg::conformance {
@@ -42,8 +42,8 @@ TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WakesWhenACompletionComes) {
   Close(link);
 }
 
-// Earlier tests have ended their handles; what a client library still does for one of those, in the
-// background and for a while, is not the next test's.
+// Earlier tests have ended their handles; background work that a client library still does for them
+// does not belong to the next test.
 bool ProcessIsQuiet() {
   constexpr Millis kLook{200};
   const auto before = ProcessCpu();
@@ -80,8 +80,7 @@ TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForADeadBrokerUsesNoCpu) {
   Close(link);
 }
 
-// The connection is there, the broker is silent, and some of what was sent is with the client
-// library.
+// The connection is open, the broker is silent, and the client library holds some of the messages.
 TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForAFrozenBrokerUsesNoCpu) {
   ASSERT_TRUE(WaitFor(ProcessIsQuiet)) << "a handle that was ended still uses the CPU";
   Server& server = quirks().faulty();
@@ -167,7 +166,7 @@ TEST_P(Rule06_BlockedSendNeedsNoDoWork, WithTheCallbacksMutexHeldAndNoWorker) {
   std::mutex host_lock;
   ledger.on_callback = [&](Record&) { std::lock_guard lock(host_lock); };
   {
-    std::lock_guard held(host_lock);  // nobody could run a callback now
+    std::lock_guard held(host_lock);  // no thread could run a callback now
     SendMany(link, ledger, topic, 1000);
   }
   ASSERT_TRUE(Pump(link, ledger));

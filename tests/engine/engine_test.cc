@@ -92,7 +92,7 @@ TEST(SendEngineTest, InterruptedReadAndSentToAtOnce) {
 }
 
 // Several sinks in one process, with a real adaptor that writes a file instead of contacting a
-// broker: each starts, sends and stops on a thread of its own.
+// broker: each starts, sends and stops on its own thread.
 void RunManyEngines(bool shared) {
   const size_t kEngines = 10, kMessages = 500;
   std::string folder = ::testing::TempDir() + "engine_XXXXXX";

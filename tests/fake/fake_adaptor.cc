@@ -140,7 +140,7 @@ FAKE_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle handle, c
   if (c.state.refuse_subscribes > 0) {
     --c.state.refuse_subscribes;
 #ifndef FAKE_EXTENSIONS
-    // As third-party adaptors may: nothing is subscribed any more, and the refused callback stays.
+    // As third-party adaptors may do: it drops the subscription and keeps the refused callback.
     // Ours keep what was in force (servers_test.cc shows it).
     connection->topics.clear();
     connection->subscribe_cb = callback;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An adaptor with a broker of its own in memory, which does what a test tells it, and records what
-// it was asked. The test and the library share one Control, found with dlsym("fake_control").
+// An adaptor with its own broker in memory, which behaves as a test says and records the calls. The
+// test and the library share one Control, found with dlsym("fake_control").
 #ifndef DSMSG_TESTS_FAKE_FAKE_ADAPTOR_H_
 #define DSMSG_TESTS_FAKE_FAKE_ADAPTOR_H_
 
@@ -50,7 +50,7 @@ struct Connection {
   std::deque<Waiting> waiting;  // sent, not called back
 };
 
-/// What the adaptor is told to do, and which calls it has seen.
+/// How the adaptor is to behave, and which calls it has seen.
 struct State {
   std::string signature;  // answered by connection_signature, with the connection string
   std::string protocol = "FAKE";
@@ -119,7 +119,7 @@ class Adaptor {
     return control_->changed.wait_for(lock, std::chrono::seconds(120),
                                       [&] { return condition(control_->state); });
   }
-  /// Tells an event to all connections, on the calling thread.
+  /// Reports an event to all connections, on the calling thread.
   void Event(NvDsMsgApiEventType event) {
     const auto connections = With([](State& state) { return state.connections; });
     for (const auto& [handle, connection] : connections) connection->connect_cb(handle, event);

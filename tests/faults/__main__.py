@@ -4,7 +4,7 @@
     python -m faults [--short] [--jobs N] [--out FOLDER] [WORD]...
 
 A WORD is a case ("cut"), an adaptor ("redis") or both ("redis:cut"); none: everything. Returns 1
-when a promise was broken. The memory cases run beside the others, since they take ten minutes.
+when a promise was broken. The memory cases run alongside the others, because they take ten minutes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     known = {name for pair in ALL for name in (*pair, ":".join(pair))}
     if unknown := sorted(set(parsed.words) - known):
-        print(f"there is no {unknown[0]!r} (--list shows what there is)", file=sys.stderr)
+        print(f"unknown case or adaptor {unknown[0]!r} (--list shows all)", file=sys.stderr)
         return 2
     rows = _run(parsed.words, LONG if not parsed.short else SHORT, parsed.jobs)
     parsed.out.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (parsed.out / "faults.json").write_text(as_json(rows), encoding="utf-8")
     print(table)
     if not parsed.words:
-        print("What there is no case for:")
+        print("Combinations without a case:")
         print("\n".join(f"  {what}: {why}" for what, why in ABSENT.items()))
     return 1 if any(row.problems for row in rows) else 0
 

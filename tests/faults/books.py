@@ -83,7 +83,7 @@ class Result:
         memory_mb: peak of the resident memory.
         cpu_percent: of one core, where the case measures it.
         seconds: how long the case took.
-        note: what else there is to know.
+        note: further remarks.
         problems: broken promises; empty: passed.
     """
 

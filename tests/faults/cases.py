@@ -95,7 +95,7 @@ SHORT = Scale(
 
 
 def flow(sender: Sender, messages: int) -> None:
-    """Waits until so many more messages were acknowledged."""
+    """Waits until that many more messages were acknowledged."""
     goal = sender.status()["ok"] + messages
     try:
         wait_for(lambda: sender.status()["ok"] >= goal, 240, "acknowledgements")
@@ -211,7 +211,7 @@ def stalled(rig: Rig, scale: Scale) -> Result:
 
 
 def vanished(rig: Rig, scale: Scale) -> Result:
-    """The connections are dead without the client being told; new ones work afterwards."""
+    """The connections die without notice to the client; new ones work afterwards."""
 
     def fault(sender: Sender, topic: str) -> None:
         _for_a_time(
@@ -251,14 +251,14 @@ def slow(rig: Rig, scale: Scale) -> Result:
 
 
 def names(rig: Rig, scale: Scale) -> Result:
-    """The connection breaks, and for a while the server's name is not known any more."""
+    """The connection breaks, and for a while the server's name cannot be resolved."""
 
     def fault(sender: Sender, topic: str) -> None:
         rig.resolve(False)
         try:
             rig.proxy.become("cut")
             wait_for(lambda: sender.status()["stats"]["link"] == "down", 240, "the link's end")
-            rig.proxy.become("open")  # who knew the address would be let in again
+            rig.proxy.become("open")  # a client that kept the address would be let in again
             time.sleep(scale.names_s)
             if sender.status()["stats"]["link"] == "up":
                 raise FaultError("it found its way without the name")
@@ -271,7 +271,7 @@ def names(rig: Rig, scale: Scale) -> Result:
 
 
 def refused(rig: Rig, scale: Scale) -> Result | None:
-    """The server takes no messages for a time, and says so. None: this server cannot."""
+    """The server takes no messages for a time, and says so. None: not possible with this server."""
     if type(rig).refuse_writes is Rig.refuse_writes:
         return None
 
@@ -293,8 +293,8 @@ def refused(rig: Rig, scale: Scale) -> Result | None:
 def deleted(rig: Rig, scale: Scale) -> Result | None:
     """The topic is deleted while a pipeline is connected. None: there is nothing to delete.
 
-    What is in a topic goes with it: sending rests while it is read and deleted. Later messages may
-    fail while it is not there, but those acknowledged have to be in the new one.
+    The messages of a topic are deleted with it: sending pauses while it is read and deleted. Later
+    messages may fail while it does not exist, but acknowledged ones must be in the new one.
     """
     if type(rig).delete_topic is Rig.delete_topic:
         return None

@@ -21,7 +21,7 @@ __all__ = ["KafkaClusterRig", "leader_killed"]
 
 
 class KafkaClusterRig(Rig):
-    """Topics with three replicas, of which two have to have a message before it counts."""
+    """Topics with three replicas, two of which must have a message before it counts."""
 
     name = "kafka-cluster"
     adaptor = kind = "kafka"

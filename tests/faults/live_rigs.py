@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adaptors whose other side keeps nothing: somebody has to listen from the beginning."""
+"""Adaptors whose other side keeps nothing: a listener must run from the beginning."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class MqttRig(Rig):
         super().close()
 
     def received(self, topic: str) -> list[int]:
-        """What was recorded: all, since a mark that was published now has come back.
+        """Everything that was recorded; complete, because a mark published now has come back.
 
         The server passes messages on in the order in which it got them.
         """
@@ -133,7 +133,7 @@ class MqttQos0Rig(MqttRig):
 
 
 class _Socket(Broker):
-    """A PULL or SUB socket in this process, with what a server has: it can go and come back."""
+    """A PULL or SUB socket in this process that can go away and come back like a server."""
 
     kind = "zmq-socket"
     scheme = "zmq"
@@ -229,8 +229,8 @@ class ZmqPushRig(Rig):
     def received(self, topic: str) -> list[int]:
         """What was recorded until the socket was found empty many times, one after the other.
 
-        Nobody can tell whether more is on its way: OK promises nothing here, and nothing is counted
-        as lost. Looks are counted, not time, so that a thread that gets no core misses nothing.
+        Whether more is on its way cannot be told: OK promises nothing here, and nothing is counted
+        as lost. Checks are counted, not time, so that a thread that gets no core misses nothing.
         """
         socket = self.broker
         assert isinstance(socket, _Socket)
@@ -244,7 +244,7 @@ class ZmqPushRig(Rig):
 
 
 class ZmqPubRig(ZmqPushRig):
-    """PUB to a SUB socket: who does not listen misses it."""
+    """PUB to a SUB socket: an absent subscriber misses messages."""
 
     name = "zmq-pub"
     options: ClassVar[dict[str, object]] = {

@@ -68,7 +68,7 @@ def process_killed(rig: Rig, scale: Scale) -> Result:
 
 
 def storm(rig: Rig, scale: Scale) -> Result:
-    """Several pipelines lose their server at once: the cost of waiting, and who knocks when."""
+    """Several pipelines lose their server at once: the cost of waiting, and their attempts."""
     began = time.monotonic()
     result = Result("server away", rig.name)
     with ExitStack() as stack:
@@ -131,12 +131,12 @@ def storm(rig: Rig, scale: Scale) -> Result:
 
 
 def _distinct(times: list[float]) -> list[float]:
-    """Of one client, several together are one: versions of a protocol, hosts of a list."""
+    """Attempts of a client that come together (versions, hosts of a list) count as one."""
     return [at for before, at in zip([0.0, *times], times) if at - before > 5 * _STEP_S]
 
 
 def _look_for_step(result: Result, knocks: list[list[float]]) -> None:
-    """Clients in step try within the same few milliseconds again and again."""
+    """Clients in step repeatedly try within the same few milliseconds."""
     worst = 0.0
     for one, other in itertools.permutations(knocks, 2):
         together = sum(any(abs(at - there) < _STEP_S for there in other) for at in one)
@@ -233,11 +233,11 @@ def memory(rig: Rig, scale: Scale, policies: tuple[str, ...] = ("block",)) -> It
 
 
 def _on_disk(result: Result, folder: Path) -> None:
-    """What was told OK without a server is in the spool, neither less nor more."""
+    """Messages reported OK without a server are in the spool, exactly those."""
     rows = sum(inspect(path).messages for path in find(folder))
     result.received = rows
     result.lost = max(0, result.acknowledged - rows)
-    result.need(rows == result.acknowledged, f"{result.acknowledged} were told OK, {rows} on disk")
+    result.need(rows == result.acknowledged, f"{result.acknowledged} reported OK, {rows} on disk")
 
 
 def _flat(rig: Rig, policy: str, sender: Sender, full_mb: float, seconds: float) -> Result:

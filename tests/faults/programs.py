@@ -23,11 +23,11 @@ _ANSWER_S = 120.0
 
 
 class FaultError(RuntimeError):
-    """The suite itself cannot go on."""
+    """The suite itself cannot continue."""
 
 
 def program(name: str) -> str:
-    """Returns a program of the C++ build, which stands beside the adaptors' folder.
+    """Returns a program of the C++ build, from the folder beside that of the adaptors.
 
     Raises:
         FaultError: it is not built.
@@ -102,7 +102,7 @@ class _Program:
         self.close()
 
     def close(self) -> None:
-        """Ends it, if it runs yet; waits."""
+        """Ends it if it still runs; waits."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -216,7 +216,7 @@ class Sender(_Program):
         return self.ask("status")
 
     def start(self, rate: float) -> None:
-        """Sends so many messages a second from now on."""
+        """Sends that many messages a second from now on."""
         self.ask(f"start {rate}")
 
     def stop(self) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class Sender(_Program):
         return self.ask("stop")
 
     def drain(self, patience: float) -> dict[str, Any]:
-        """Waits for the callbacks that are due; "drained" tells whether all came.
+        """Waits for the callbacks that are due; "drained" says whether all came.
 
         Args:
             patience: gives up when none came for so many seconds.

@@ -35,7 +35,7 @@ HOST_NAME = "broker.faults.test"
 
 
 class Rig(ABC):
-    """An adaptor with a server of its own behind a proxy; used by one thread."""
+    """An adaptor with its own server behind a proxy; used by one thread."""
 
     name: ClassVar[str]
     """In the table."""
@@ -104,7 +104,7 @@ class Rig(ABC):
         return self.at(HOST_NAME, self.proxy.port)
 
     def nowhere(self) -> str:
-        """Connection string of a port where nobody listens."""
+        """Connection string of a port on which nothing listens."""
         return self.at("127.0.0.1", free_port())
 
     def sender(self, connection: str, topic: str, *, name: str = "", **more: object) -> Sender:
@@ -145,15 +145,15 @@ class Rig(ABC):
         """
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:
-        """Makes the server refuse messages for a time; returns what ends it. None: it cannot."""
+        """Makes the server refuse messages; returns a function that ends it. None: not possible."""
         return None
 
     def delete_topic(self, topic: str) -> None:
-        """Deletes a topic with all that is in it; NotImplementedError where there is none."""
+        """Deletes a topic with its content; NotImplementedError if there are no topics."""
         raise NotImplementedError(f"{self.name} has nothing to delete")
 
     def restore_topic(self, topic: str) -> None:  # noqa: B027 - most servers do it themselves
-        """Makes a deleted topic again, where the server does not."""
+        """Creates a deleted topic again, if the server does not."""
 
 
 class RedisRig(Rig):
@@ -174,7 +174,7 @@ class RedisRig(Rig):
             return [number_of(fields[b"metadata"]) for fields in read_stream(client, topic)]
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:
-        """Lets it be full: maxmemory with noeviction."""
+        """Makes it full: maxmemory with noeviction."""
         with self._client() as client:
             client.config_set("maxmemory-policy", "noeviction")
             client.config_set("maxmemory", "1")
@@ -210,7 +210,7 @@ class KafkaRig(Rig):
         return self._proxied_port
 
     def _configure(self) -> None:
-        # Who comes through the proxy is led through the proxy, by name.
+        # Clients that come through the proxy are led through the proxy, by name.
         own, controller = "PLAINTEXT://{host}:{port}", "CONTROLLER://{host}:{port:controller}"
         listener = f"FAULTS://{{host}}:{self._proxied_port}"
         self.broker.configure(
@@ -239,7 +239,7 @@ class KafkaRig(Rig):
         return read_kafka(self.broker.address, topic)
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:
-        """Asks for two in-sync replicas where there is one."""
+        """Requires two in-sync replicas where there is one."""
 
         def minimum(replicas: str) -> None:
             entry = ConfigEntry(
@@ -255,7 +255,7 @@ class KafkaRig(Rig):
         return lambda: minimum("1")
 
     def delete_topic(self, topic: str) -> None:
-        """Deletes it; the server makes it anew when somebody writes."""
+        """Deletes it; the server creates it again at the next write."""
         delete_topic(self._admin, topic)
 
 
@@ -279,8 +279,8 @@ class AmqpRig(Rig):
         channel = self._channel()
         channel.queue_declare(topic, durable=True)
         channel.queue_bind(topic, "amq.topic", topic)
-        # RabbitMQ confirms a binding before it has written it down. What is lost by SIGKILL is the
-        # last one: one that nobody needs.
+        # RabbitMQ confirms a binding before it has written it down. SIGKILL loses the last one, so
+        # bind one that is not needed.
         channel.queue_bind(topic, "amq.topic", f"{topic}.last")
         channel.connection.close()
 
@@ -303,7 +303,7 @@ class AmqpRig(Rig):
         channel.connection.close()
 
     def restore_topic(self, topic: str) -> None:
-        """Declares the queue anew."""
+        """Declares the queue again."""
         self.make_topic(topic)
 
 

@@ -40,8 +40,8 @@ class Sender {
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
-  /// Sends until Stop, at points in time `1/rate` seconds apart. What a blocked send delayed is not
-  /// made up for: a camera does not wait.
+  /// Sends until Stop, at points in time `1/rate` seconds apart. It does not catch up after a
+  /// blocked send: a camera does not wait.
   void Start(double rate);
   void Stop();
   /// Sends `count` messages as fast as they are accepted.

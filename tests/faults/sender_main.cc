@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pipeline under test as a program of its own, so that its memory and CPU can be measured and it
+// A pipeline under test as a separate program, so that its memory and CPU can be measured and it
 // can be killed.
 //
 //   dsmsg_fault_sender LIBRARY CONNECTION_STRING CONFIG_FILE TOPIC JOURNAL [KEYS] [BYTES]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which cases there are for which adaptor, and how they are run."""
+"""The cases for each adaptor, and how they are run."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ PLAN: dict[type[Rig], dict[str, Case]] = {
 """Cases of each rig, in the order in which they run."""
 
 ABSENT = {
-    "mqtt, writes refused": "Mosquitto refuses a message for good or not at all",
+    "mqtt, writes refused": "Mosquitto refuses a message permanently or not at all",
     "mqtt, topic deleted": "MQTT has no topics to delete",
-    "zmq, writes refused": "there is no broker that could",
-    "zmq, topic deleted": "there is no broker that holds any",
+    "zmq, writes refused": "there is no broker",
+    "zmq, topic deleted": "there is no broker that holds topics",
     "zmq-push and zmq-pub, server paused": "their receiver is a thread of the suite; see stalled",
 }
-"""Combinations that mean nothing, and why."""
+"""Combinations that make no sense, and why."""
 
 ALL = [(rig.name, case) for rig, plan in PLAN.items() for case in plan]
 
@@ -120,7 +120,7 @@ def _not_carried_out(case: str, kind: type[Rig], error: Exception, began: float)
 
 
 def _closed(case: str, rig: Rig, *, keep: bool = False) -> list[Result]:
-    """Closes a rig; what goes wrong then belongs to the case after which it does."""
+    """Closes a rig; a failure then counts for the case before it."""
     began = time.monotonic()
     try:
         if keep:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attaches GStreamer's analytics metadata in tests, with the functions of the library that the
-// system has, or else of fake_analytics.cc. Found by name, as the element does: one test program
-// is for all releases of GStreamer.
+// Attaches GStreamer's analytics metadata in tests, with the functions of the system's library or
+// else of fake_analytics.cc. They are looked up by name, as the element does, so one test program
+// works with all releases of GStreamer.
 #ifndef DSMSG_TESTS_GST_ANALYTICS_SUPPORT_H_
 #define DSMSG_TESTS_GST_ANALYTICS_SUPPORT_H_
 
@@ -26,7 +26,7 @@ class Analytics {
   explicit Analytics(GstBuffer* buffer)
       : meta_(Get<void*(GstBuffer*)>("gst_buffer_add_analytics_relation_meta")(buffer)) {}
 
-  /// Whether the running GStreamer has what came with 1.26, and what comes with 1.30.
+  /// Whether the running GStreamer has the functions of 1.26, and those of 1.30.
   static bool HasMasks() { return Has("gst_analytics_segmentation_mtd_get_mask"); }
   static bool HasTags() { return Has("gst_analytics_mtd_set_semantic_tag"); }
   static bool HasGroups() { return Has("gst_analytics_relation_meta_add_keypoint_mtd"); }
@@ -107,7 +107,7 @@ class Analytics {
   void AddMember(AnalyticsMtd* group, const AnalyticsMtd& member) {
     Get<gboolean(AnalyticsMtd*, guint)>("gst_analytics_group_mtd_add_member")(group, member.id);
   }
-  /// A result of a type that only its maker knows.
+  /// A result of a type that the reader does not know.
   AnalyticsMtd Unknown(const char* name) {
     static struct {
       const char* name;

@@ -33,7 +33,7 @@ GstBuffer* Analysed(bool tracking_first) {
   return buffer;
 }
 
-/// What the reader makes of a picture that `attach` has completed.
+/// The frame that the reader makes of a picture to which `attach` added metadata.
 class Reading {
  public:
   template <class Attach>
@@ -103,7 +103,7 @@ TEST(AnalyticsReader, EveryClassificationHasItsOwnName) {
   EXPECT_THAT(tagged.Attributes(0), ElementsAre("color=blue", "type=van", "color2=red"));
 }
 
-TEST(AnalyticsReader, AListOfClassesIsNoResultButGivesTheClassItsNumber) {
+TEST(AnalyticsReader, AListOfClassesIsNotAResultButGivesTheClassItsNumber) {
   const Reading reading([](Analytics& a) {
     const auto list = a.Classes({{"person", 0}, {"car", 0}, {"bus", 0}});
     a.Relate(a.Detection("bus", 4, 2, 8, 6, 0.75F), list);
@@ -295,7 +295,7 @@ TEST(ConvAnalytics, ALostTrackExitsAtOnce) {
   EXPECT_EQ(Text(ParseJson(payloads[0]), {"object", "id"}), "42");
 }
 
-TEST(ConvAnalytics, WhatIsNotReadIsSaidOnce) {
+TEST(ConvAnalytics, WhatIsNotReadIsReportedOnce) {
   ConvHarness h(kEveryFrame);
   for (int i = 0; i < 3; ++i) {
     GstBuffer* buffer = Analysed(false);
@@ -307,7 +307,7 @@ TEST(ConvAnalytics, WhatIsNotReadIsSaidOnce) {
   EXPECT_THAT(said[0].debug, HasSubstr("smell"));
 }
 
-// What Intel's elements attach since 2025: every object twice.
+// Since 2025 Intel's elements attach every object twice.
 TEST(ConvAnalytics, ADetectionThatIsAlsoARegionIsOneObject) {
   GstBuffer* buffer = Analysed(false);
   auto* car = gst_buffer_add_video_region_of_interest_meta(buffer, "car", 4, 2, 8, 6);
@@ -316,7 +316,7 @@ TEST(ConvAnalytics, ADetectionThatIsAlsoARegionIsOneObject) {
   person->id = 1;
   gst_video_region_of_interest_meta_add_param(
       person, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, 0.625, nullptr));
-  // An id that is another element's.
+  // An id of another element.
   AddRegion(buffer, "dog", 0.5)->id = 1;
   ConvHarness h(std::string(kEveryFrame) + "payload-type=minimal");
   const auto payloads = h.Payloads(buffer);

@@ -126,7 +126,7 @@ TEST(ConvEvents, WrongArgumentsChangeNothing) {
   EXPECT_EQ(dsmsg_buffer_add_event(buffer, "entry", "car"), nullptr);
   EXPECT_EQ(dsmsg_buffer_add_event(nullptr, "entry", "car"), nullptr);
   gst_buffer_unref(shared);
-  // A program that does not look at the answer: no complaint of GLib's, which may end it.
+  // A program that ignores the result: GLib must not warn, because a warning may end the program.
   const GLogLevelFlags before = g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL);
   const float numbers[] = {1, 2, 3, 4};
   const gchar* texts[] = {"one", nullptr};
@@ -140,7 +140,7 @@ TEST(ConvEvents, WrongArgumentsChangeNothing) {
   dsmsg_event_set_custom_messages(nullptr, texts);
   g_log_set_always_fatal(before);
   GstStructure* event = dsmsg_buffer_add_event(buffer, nullptr, nullptr);
-  // Types that nobody meant.
+  // Fields of wrong types.
   gst_structure_set(event, "id", G_TYPE_STRING, "nine", "embedding", G_TYPE_INT, 3, "mask",
                     G_TYPE_DOUBLE, 0.5, "attributes", G_TYPE_STRING, "x", "confidence",
                     G_TYPE_STRING, "high", "custom-messages", G_TYPE_INT, 3, nullptr);
@@ -150,7 +150,7 @@ TEST(ConvEvents, WrongArgumentsChangeNothing) {
 
 // ---------------------------------------------------------------- from tracking ids
 
-/// A picture at a time with a tracked person whose box begins at `left`; nobody if id < 0.
+/// A picture at a time with a tracked person whose box begins at `left`; no person if id < 0.
 GstBuffer* At(double seconds, int id, guint left = 10) {
   GstBuffer* buffer = Picture();
   GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(seconds * GST_SECOND);
@@ -198,7 +198,7 @@ TEST(ConvTrack, AllAlsoHasTheObjects) {
   EXPECT_THAT(Types(&h, At(0.3, 5, 30)), ElementsAre("moving5"));  // an event at any frame
 }
 
-TEST(ConvTrack, ASeekBackBeginsAnew) {
+TEST(ConvTrack, ASeekBackStartsOver) {
   ConvHarness h("msg2p-newapi=true events=track");
   EXPECT_THAT(Types(&h, At(50, 5)), ElementsAre("entry5"));
   EXPECT_THAT(Types(&h, At(0, 5)), ElementsAre("entry5"));

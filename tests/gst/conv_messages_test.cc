@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dsmsgconv: what it says on the bus, what it refuses, and that it can be described, restarted and
-// loaded twice.
+// dsmsgconv: its messages on the bus, what it refuses; it can be described, restarted and loaded
+// twice.
 #include <gmock/gmock.h>
 
 #include "conv_support.h"
@@ -16,7 +16,7 @@ using testing::SizeIs;
 
 constexpr char kEveryFrame[] = " msg2p-newapi=true frame-interval=1 ";
 
-// The one error that keeps the element from starting.
+// The only error, which keeps the element from starting.
 std::string Refused(const std::string& properties) {
   ConvElement conv(properties);
   EXPECT_EQ(gst_element_set_state(conv.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE)
@@ -95,7 +95,7 @@ TEST(ConvMessages, RegionsWithoutParametersAreReportedOnce) {
   EXPECT_THAT(said[0].debug, HasSubstr("before any conversion"));
 }
 
-// The case of FACTS: a conversion of the format keeps the region and loses its parameters.
+// A conversion of the format keeps the region and loses its parameters.
 TEST(ConvMessages, AVideoconvertBeforeItIsNoticed) {
   GstElement* convert = gst_element_factory_make("videoconvert", nullptr);
   ASSERT_NE(convert, nullptr) << "gstreamer1.0-plugins-base is needed";
@@ -175,7 +175,7 @@ TEST(ConvMessages, TheDialectFollowsTheNameOfTheElement) {
     EXPECT_EQ(TextOf(*metas[0]).find(R"("version":"4.0")") != std::string::npos, dialect == 1);
     gst_buffer_unref(out);
   }
-  // Messages for whole frames are made of empty frames, too, and not of each object.
+  // Messages for whole frames are also made of empty frames; messages for each object are not.
   for (const auto& [properties, messages] :
        {std::pair("dialect=deepstream payload-type=1 multiple-payloads=true", 1),
         std::pair("dialect=deepstream payload-type=2", 1),

@@ -23,7 +23,7 @@
 
 namespace dsmsg_test {
 
-/// Text of a message and which element says it.
+/// Text of a message and the element that posted it.
 struct Said {
   GstMessageType type = GST_MESSAGE_UNKNOWN;
   std::string text, debug;
@@ -68,8 +68,7 @@ class ConvElement {
   ConvElement& operator=(const ConvElement&) = delete;
 
   GstElement* get() const { return element_; }
-  /// Everything said so far of these types, in order. Posting is synchronous: there is nothing to
-  /// wait for.
+  /// All messages of these types so far, in order. Posting is synchronous, so no waiting is needed.
   std::vector<Said> Messages(int types = GST_MESSAGE_ERROR | GST_MESSAGE_WARNING |
                                          GST_MESSAGE_INFO) {
     std::vector<Said> all;
@@ -112,7 +111,7 @@ class ConvHarness : public ConvElement {
   }
   ~ConvHarness() { gst_harness_teardown(harness_); }
 
-  /// Takes the buffer; the one that came out belongs to the caller.
+  /// Takes the buffer; the returned one belongs to the caller.
   GstBuffer* Push(GstBuffer* buffer) {
     EXPECT_EQ(gst_harness_push(harness_, buffer), GST_FLOW_OK);
     return gst_harness_pull(harness_);
@@ -131,7 +130,7 @@ inline std::string TextOf(const DsmsgPayloadMeta& meta) {
   return {data, size};
 }
 
-/// What dsmsgconv attached to a batch of DeepStream's, as it would be on a buffer without one.
+/// What dsmsgconv attached to a batch of DeepStream, in the form for a buffer without a batch.
 /// Lives until the end of the program.
 inline const DsmsgPayloadMeta* AsMeta(const dsmsg::BatchPayload& payload) {
   static std::deque<DsmsgPayloadMeta> all;

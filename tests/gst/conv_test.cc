@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// dsmsgconv: what it makes of regions of interest, and what it leaves alone.
+// dsmsgconv: what it makes of regions of interest, and what it does not change.
 #include <gmock/gmock.h>
 
 #include <cstring>
@@ -174,10 +174,10 @@ TEST(Conv, TheSourcesOwnTimeCounts) {
 TEST(Conv, BuffersPassUnchangedAndUncopied) {
   ConvHarness h(With(""));
   GstBuffer* in = PersonPicture();
-  GstBuffer* shared = gst_buffer_ref(in);  // somebody else holds it: a tee
+  GstBuffer* shared = gst_buffer_ref(in);  // another element holds it: a tee
   GstBuffer* expected = Picture();
   GstBuffer* out = h.Push(in);
-  EXPECT_THAT(MetasOf(shared), IsEmpty()) << "changed under somebody else";
+  EXPECT_THAT(MetasOf(shared), IsEmpty()) << "changed while another element holds it";
   ASSERT_THAT(MetasOf(out), SizeIs(1));
   EXPECT_EQ(gst_buffer_peek_memory(out, 0), gst_buffer_peek_memory(shared, 0))
       << "pixels were copied";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeepStream's metadata of releases whose library cannot be had: a GstMeta and structures of the
+// DeepStream's metadata of releases whose library is not available: a GstMeta and structures of the
 // same layout, made by the test. nvidia_test.cc has NVIDIA's own.
 #include <gmock/gmock.h>
 
@@ -138,7 +138,7 @@ const GstMetaInfo* Info() {
   return info;
 }
 
-// What the batches of a family of releases say their structures' sizes are.
+// The sizes of the structures that the batches of a family of releases declare.
 struct Sizes {
   guint frame, object;
 };
@@ -242,14 +242,14 @@ void ObjectsBecomeMessages(Sizes sizes, const char* note) {
   EXPECT_THAT(said[0].text, HasSubstr(note));
 }
 TEST(DeepStream, ObjectsOf6And7BecomeMessages) { ObjectsBecomeMessages(k6To7, nullptr); }
-TEST(DeepStream, ObjectsOf8BecomeMessagesAndAreSaidToBeUntested) {
+TEST(DeepStream, ObjectsOf8BecomeMessagesWithAWarning) {
   ObjectsBecomeMessages(k8, "DeepStream 8.0, which was never tested");
 }
 
 TEST(DeepStream, AttachedEventsAreConvertedWithoutTheNewApi) {
   for (const Sizes sizes : {k6To7, k8, k9}) {
     FakeBatch batch(sizes);
-    // As long as the longest of all releases; what stands beyond the common head stays empty.
+    // As long as the longest of all releases; everything after the common head stays empty.
     std::vector<char> room(16384);
     auto* event = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
     char label[] = "car", time[] = "2024-01-15T10:30:00.123Z";
@@ -330,7 +330,7 @@ TEST(DeepStream, UnknownSizesAreRefusedAndNamed) {
   EXPECT_EQ(fake.Sent(), 0U);
 }
 
-// Environment variables cannot make us read wrongly.
+// Environment variables cannot change what is read.
 TEST(DeepStream, AnEnvironmentVariableChangesNothing) {
   setenv("DSMSG_DEEPSTREAM_VERSION", "9.1", 1);
   FakeBatch batch;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands for GStreamer's analytics library (since 1.24; as of 1.30) where the system has none:
-// its functions that the reader and the tests use, in our own few lines. It has the library's name,
-// so that the element finds it as it finds the real one.
+// Replaces GStreamer's analytics library (since 1.24; as of 1.30) if the system has none: the
+// functions that the reader and the tests use, in a few lines. It has the library's name, so that
+// the element finds it as it finds the real one.
 #include <gst/gst.h>
 
 #include <map>

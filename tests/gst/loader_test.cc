@@ -87,7 +87,7 @@ TEST(Loader, FindsShortAndFileNames) {
   EXPECT_THAT(AdaptorLibrary::Available(), Contains("fake"));
 }
 
-TEST(Loader, SaysWhatThereIsInsteadOfAnUnknownShortName) {
+TEST(Loader, ListsTheAdaptorsForAnUnknownShortName) {
   const auto library = AdaptorLibrary::Load("kafak");
   ASSERT_FALSE(library.ok());
   EXPECT_THAT(library.status().message(),
@@ -108,10 +108,10 @@ TEST(Loader, SearchesTheVariableThenItsSurroundingsThenDeepStream) {
   EXPECT_EQ(folders.back(), "/opt/nvidia/deepstream/deepstream/lib");
   const std::string own = std::string(DSMSG_TEST_REGISTRY);
   EXPECT_EQ(folders[2],
-            own.substr(0, own.rfind('/')));  // the test program stands beside its registry
+            own.substr(0, own.rfind('/')));  // the test program is in the folder of its registry
 }
 
-TEST(Loader, RefusesWhatIsNoLibrary) {
+TEST(Loader, RefusesOtherFiles) {
   const std::string path = testing::TempDir() + "/libnvds_text_proto.so";
   std::ofstream(path) << "not a library";
   const auto library = AdaptorLibrary::Load(path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GStreamer with a registry of its own and the plugins of the build tree.
+// A GStreamer with its own registry and the plugins of the build tree.
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
@@ -11,8 +11,8 @@
 #include "nvidia.h"
 
 // GLib makes its table of quarks in its library's constructor, and leaves it behind on purpose once
-// there are more than 2048 of them (readers take no lock). Only whole stacks show that it is the
-// dynamic linker who called.
+// there are more than 2048 of them (readers take no lock). Only whole stacks show that the dynamic
+// linker called it.
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
   return "fast_unwind_on_malloc=0";
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/elements-metadata.md says what becomes of metadata in GStreamer's elements: its tables,
-// against the running GStreamer.
+// Checks the tables of docs/elements-metadata.md, which say how GStreamer's elements treat
+// metadata, against the running GStreamer.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -160,7 +160,7 @@ TEST(MetadataLoss, Regions) { Check("Regions of interest", &Fates::region); }
 TEST(MetadataLoss, Analytics) { Check("Analytics metadata", &Fates::detection); }
 TEST(MetadataLoss, Messages) { Check("Messages of dsmsgconv", &Fates::payload); }
 TEST(MetadataLoss, DeepStreamsBatches) {
-  // NVIDIA has its library for this kind of machine only.
+  // NVIDIA's library exists for this kind of machine only.
   if (!nvidia::Folder().empty()) Check("DeepStream's batches", &Fates::batch);
 }
 

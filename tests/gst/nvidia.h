@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches made by NVIDIA's own metadata library (DeepStream 9.0.2), which scripts/setup fetched; a
-// test fails where it is not. The structures are written out here a second time, so that the
-// offsets of csrc/msgconv/deepstream_layout.h are checked against what the compiler makes of them.
+// Batches made by NVIDIA's own metadata library (DeepStream 9.0.2), which scripts/setup fetched;
+// tests fail without it. The structures are written out here a second time, so that the offsets of
+// csrc/msgconv/deepstream_layout.h are checked against the compiler's.
 #ifndef DSMSG_TESTS_GST_NVIDIA_H_
 #define DSMSG_TESTS_GST_NVIDIA_H_
 
@@ -193,10 +193,11 @@ struct Library {
 
 /// The library, loaded on first use. Ends the test program if it is not there.
 const Library& Get();
-/// Where it is; "": this kind of machine has none. main() sees to it that the loader looks there.
+/// Its folder; "": there is none for this kind of machine. main() makes the loader search it.
 std::string Folder();
 
-/// A batch that is being made. It belongs to the buffer once it is attached, else to this.
+/// A batch under construction. It belongs to the buffer once it is attached, until then to this
+/// object.
 class Batch {
  public:
   explicit Batch(uint32_t frames, bool audio = false);

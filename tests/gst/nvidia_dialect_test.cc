@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches of NVIDIA's own library through the elements, in both dialects: nvmsgconv makes of them
-// what NVIDIA's converter was recorded to make (csrc/msgconv/tests/data/dialects).
+// Batches of NVIDIA's own library through the elements, in both dialects: nvmsgconv makes the
+// recorded output of NVIDIA's converter (csrc/msgconv/tests/data/dialects).
 #include <gmock/gmock.h>
 
 #include <array>
@@ -159,7 +159,7 @@ TEST(NvidiaDialects, FramesWithoutEvents) {
   }
 }
 
-// The time of capture is our choice, the clock of the conversion DeepStream's.
+// Our dialect has the time of capture, DeepStream's the time of the conversion.
 TEST(NvidiaDialects, TheTimeOfDetectedObjects) {
   for (const auto& [element, capture] :
        {std::pair("dsmsgconv", true), std::pair("nvmsgconv", false)}) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real batches of which everything but pointers is altered: types, counts, sizes, ids, texts
-// without an end. Whatever they say, nothing beyond them is read (the run under AddressSanitizer
-// sees it).
+// without an end. Whatever they contain, nothing beyond them is read (the run under
+// AddressSanitizer checks it).
 //
-// Two lies cannot be seen through and are left out: user metadata of one type that says it is of
-// another that is read, and an array's count that only the array's own structure knows, raised.
+// Two alterations cannot be detected and are left out: user metadata that claims another type that
+// is read, and a raised count of an array that only the array's own structure contains.
 // DSMSG_SEEDS=100000 tries more.
 #include <gtest/gtest.h>
 

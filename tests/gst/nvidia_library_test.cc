@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libnvds_msgconv.so under DeepStream's element: frames of NVIDIA's own library, passed as that
-// element passes them (NvDsMsg2pMetaInfo), make what NVIDIA's converter was recorded to make of
-// them (csrc/msgconv/tests/data/dialects).
+// element passes them (NvDsMsg2pMetaInfo), give the recorded output of NVIDIA's converter
+// (csrc/msgconv/tests/data/dialects).
 #include <dlfcn.h>
 #include <glib.h>
 #include <gmock/gmock.h>

@@ -167,7 +167,8 @@ TEST(NvidiaPayloads, SoundAndScenesHaveThemToo) {
 
 // ---------------------------------------------------------------- branches of a tee
 
-/// What a sink sends of a buffer that another converter has prepared, behind these elements.
+/// The messages that a sink after these elements sends of a buffer that another converter has
+/// prepared.
 std::vector<std::string> SentBehind(const std::string& elements) {
   ConvHarness other(std::string(kMinimal) + " payload-type=minimal");
   GstBuffer* buffer = other.Push(TwoCameras());
@@ -187,7 +188,7 @@ std::vector<std::string> SentBehind(const std::string& elements) {
 }
 
 TEST(NvidiaPayloads, ASinkLeavesTheMessagesOfOtherBranchesAlone) {
-  // No converter upstream: the messages came from somewhere, and are sent.
+  // No converter upstream: messages of any origin are sent.
   EXPECT_THAT(SentBehind("queue"), SizeIs(2));
   // Its own branch has a converter, which made none; then one that made four.
   EXPECT_THAT(SentBehind("dsmsgconv ! queue"), IsEmpty());

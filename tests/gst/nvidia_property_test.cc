@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the converter writes of random batches is what was put into them. DSMSG_SEEDS=10000 tries
-// more of them.
+// The converter writes exactly what was put into random batches. DSMSG_SEEDS=10000 tries more of
+// them.
 #include <gmock/gmock.h>
 
 #include <algorithm>

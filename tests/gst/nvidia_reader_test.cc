@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What msgconv::MetaReader makes of batches of NVIDIA's library, field by field.
+// Batches of NVIDIA's library as msgconv::MetaReader reads them, field by field.
 #include <gmock/gmock.h>
 
 #include <array>
@@ -286,7 +286,7 @@ TEST(MetaReader, WhatContradictsItselfIsRefusedAndNamed) {
     FrameMeta* const frame_meta = batch.AddFrame(0);
     ObjectMeta* const object = batch.AddObject(frame_meta, "car");
     LabelInfo* const label = batch.AddLabel(batch.AddClassifier(object, 1, "color"), "blue");
-    // Undone for the library.
+    // Restored before the library uses it.
     const FrameMeta frame_before = *frame_meta;
     const ObjectMeta object_before = *object;
     const LabelInfo label_before = *label;

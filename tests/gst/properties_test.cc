@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When properties count and what is said when they do not; the state kept for each source.
+// When properties take effect, and the warning when they do not; the state kept for each source.
 #include <gmock/gmock.h>
 #include <gst/app/gstappsrc.h>
 
@@ -77,7 +77,7 @@ TEST(ElementProperties, SetInReadyTheyCount) {
   gst_app_src_push_buffer(GST_APP_SRC(pipeline.Get("src")), BufferOf("{}"));
   ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return !c.messages.empty(); }));
   EXPECT_EQ(fake.With([](fake::State& c) { return c.messages[0].topic; }), "second");
-  // What cannot work is an error of the change to PAUSED, and can be mended.
+  // Settings that cannot work are an error of the change to PAUSED, and can be corrected.
   pipeline.Set(GST_STATE_READY);
   g_object_set(sink, "topic-template", "${", nullptr);
   EXPECT_EQ(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
@@ -92,7 +92,7 @@ TEST(ElementProperties, SetInReadyTheyCount) {
 
 // ---------------------------------------------------------------- bounds
 
-// Cameras that come and go under new numbers for months.
+// Cameras that keep coming back under new numbers for months.
 TEST(SourceState, IsBounded) {
   dsmsg::msgconv::SourceGate gate(2, 0);
   dsmsg::TrackEvents tracks;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the elements say of a pipeline that cannot do what was meant: nothing to send, messages in
-// pieces.
+// The warnings of the elements for a pipeline that cannot work as intended: nothing to send,
+// messages in pieces.
 #include <gmock/gmock.h>
 
 #include "conv_support.h"
@@ -18,13 +18,13 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr char kJson[] = "application/json";
-// What a detector does, and an element that knows nothing of metadata.
+// As a detector, and as an element that drops metadata.
 constexpr char kDetector[] = " ! identity name=detector";
 constexpr char kDropper[] = " ! identity name=dropper";
 
 // ---------------------------------------------------------------- nothing is sent
 
-/// Has every buffer that leaves the element called `name`, if there is one, changed.
+/// Changes every buffer that leaves the element called `name`, if there is one.
 void OnBuffers(Pipeline& pipeline, const char* name, GstPadProbeCallback change) {
   GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline.get()), name);
   if (element == nullptr) return;
@@ -101,7 +101,7 @@ TEST(SinkUnsent, TheConverterSaysItWhereItIsTheCause) {
                     Not(HasSubstr("put dsmsgconv"))));
 }
 
-TEST(SinkUnsent, AQuietCameraIsNoMistake) {
+TEST(SinkUnsent, AQuietCameraIsNotAnError) {
   Fake fake;
   // Two hundred frames are more than the sink's patience while the stream runs.
   EXPECT_EQ(Warnings(fake, Video(200) + " ! dsmsgconv msg2p-newapi=true ! queue ! tee ! identity"),

@@ -103,7 +103,7 @@ TEST(SinkReconnect, GivesUpAfterTheLimitAndSaysSo) {
               AllOf(HasSubstr("5 messages were not delivered"), HasSubstr("max-retry-limit")));
 }
 
-TEST(SinkReconnect, WhatDoesNotFitWhileItGoesOnFailsWithTheOptionsName) {
+TEST(SinkReconnect, WhatDoesNotFitMeanwhileFailsWithTheOptionsName) {
   Fake fake("fakeplain");
   const TextFile config("[nvmsgbroker]\nretry-interval=10ms\nqueue-size=5\n");
   SinkHarness h(Settings(fake, config), kJson);
@@ -120,7 +120,7 @@ TEST(SinkReconnect, WhatDoesNotFitWhileItGoesOnFailsWithTheOptionsName) {
   EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text, HasSubstr("queue-size"));
 }
 
-TEST(SinkReconnect, TheEndDoesNotWaitForIt) {
+TEST(SinkReconnect, TheEndDoesNotWaitForAReconnect) {
   Fake fake("fakeplain");
   const TextFile config("[nvmsgbroker]\nretry-interval=10h\n");
   SinkHarness h(Settings(fake, config) + " flush-timeout=100", kJson);
@@ -132,7 +132,7 @@ TEST(SinkReconnect, TheEndDoesNotWaitForIt) {
   EXPECT_EQ(fake.With([](fake::State& s) { return s.disconnects; }), 1);
 }
 
-TEST(SinkReconnect, SwitchedOffAFailureIsOne) {
+TEST(SinkReconnect, SwitchedOffAFailureIsFinal) {
   Fake fake("fakeplain");
   const TextFile config("[nvmsgbroker]\nauto-reconnect=0\n");
   SinkHarness h(Settings(fake, config), kJson);

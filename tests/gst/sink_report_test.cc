@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sink tells: failures on the bus, statistics.
+// What the sink reports: failures on the bus, statistics.
 #include <gmock/gmock.h>
 
 #include <string>
@@ -27,7 +27,7 @@ TEST(SinkFailures, WarnIsOneMessageWithACount) {
   fake.With([](fake::State& c) { c.completion = NVDS_MSGAPI_ERR; });
   SinkHarness h(fake.proto_lib() + " conn-str=h;1", kJson);
   ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
-  // The first soon, the rest together at the end, unless over 5 s have passed.
+  // The first one soon, the rest together at the end (or after 5 s).
   EXPECT_THAT(h.Text(GST_MESSAGE_WARNING).text, AllOf(HasSubstr("1 message was not delivered"),
                                                       HasSubstr("fake: the broker said no")));
   for (int i = 1; i < 300; ++i) ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);
@@ -94,7 +94,7 @@ TEST(SinkFailures, DropOnlyCounts) {
   EXPECT_EQ(Stat(h.sink(), "failed"), 10U);
 }
 
-TEST(SinkFailures, TheAdaptorGivingUpIsSaid) {
+TEST(SinkFailures, TheAdaptorGivingUpIsReported) {
   Fake fake;
   SinkHarness h(fake.proto_lib() + " conn-str=h;1 on-error=error", kJson);
   const auto [callback, handle] = fake.With(
@@ -105,7 +105,7 @@ TEST(SinkFailures, TheAdaptorGivingUpIsSaid) {
               AllOf(HasSubstr("out of reach"), HasSubstr("said no")));
   EXPECT_EQ(h.Push("{}"), GST_FLOW_OK);  // no message failed
   h.Stop();
-  callback(handle, NVDS_MSGAPI_EVT_SERVICE_DOWN);  // late: nobody is there any more
+  callback(handle, NVDS_MSGAPI_EVT_SERVICE_DOWN);  // late: the element is gone
 }
 
 // ---------------------------------------------------------------- statistics

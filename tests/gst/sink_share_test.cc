@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sinks that share a connection, and what the sink says of a real adaptor.
+// Sinks that share a connection, and what the sink reports of a real adaptor.
 #include <gmock/gmock.h>
 #include <gst/app/gstappsrc.h>
 
@@ -91,7 +91,7 @@ TEST(SinkShare, OneThatLeavesDeliversItsMessagesAndTheOthersGoOn) {
   EXPECT_EQ(Disconnects(fake), 1);
 }
 
-TEST(SinkShare, WhatIsNotAcknowledgedInTimeIsSaidAndComesTooLateHarmlessly) {
+TEST(SinkShare, WhatIsNotAcknowledgedInTimeIsReportedAndComesTooLateHarmlessly) {
   Fake fake;
   fake.With([](fake::State& c) {
     c.signature = "abc";

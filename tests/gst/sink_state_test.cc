@@ -137,7 +137,7 @@ TEST(SinkState, AnAdaptorThatNeverReturnsIsLeftBehind) {
     PushNumber(pipeline, 1);
     ASSERT_TRUE(fake.WaitFor([](const fake::State& c) { return c.sends_waiting == 1; }));
     EXPECT_LT(TimeOf([&] { pipeline.Set(GST_STATE_NULL); }), seconds(30));
-    // The message and the adaptor are reported by two threads: in either order.
+    // Two threads report the message and the adaptor, in either order.
     const BusText one = pipeline.Text(GST_MESSAGE_WARNING);
     const BusText other = pipeline.Text(GST_MESSAGE_WARNING);
     EXPECT_THAT(one.text + other.text, AllOf(HasSubstr("does not return from send_async"),
@@ -171,7 +171,7 @@ TEST(SinkEos, WaitsForAcknowledgements) {
   EXPECT_EQ(Stat(pipeline.Get("sink"), "ok"), 20U);
 }
 
-TEST(SinkEos, InAPauseIsWhatAnAsyncSinkWaitedFor) {
+TEST(SinkEos, InAPauseEndsTheWaitOfAnAsyncSink) {
   Fake fake;
   fake.With([](fake::State& c) { c.hold_completions = true; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker name=sink async=true conn-str=h;1 " +
@@ -193,7 +193,7 @@ TEST(SinkEos, InAPauseIsWhatAnAsyncSinkWaitedFor) {
 TEST(SinkEos, IsPostedOnceHoweverThePipelineStarts) {
   Fake fake;
   for (int i = 0; i < 30; ++i) {
-    // decodebin makes its pads late, from threads of its own.
+    // decodebin adds its pads late, from its own threads.
     Pipeline pipeline(
         "videotestsrc num-buffers=3 ! video/x-raw,width=16,height=16 ! jpegenc ! "
         "decodebin ! dsmsgbroker on-error=drop conn-str=h;1 " +
@@ -254,7 +254,7 @@ TEST(SinkWork, DoWorkRunsOnlyWhileSomethingIsPending) {
   ASSERT_EQ(Stat(sink, "ok"), 1U);
   const int before = fake.With([](fake::State& c) { return c.do_works; });
   EXPECT_EQ(pipeline.Pop(GST_MESSAGE_ERROR, milliseconds(200)),
-            nullptr);  // the pipeline just stands there
+            nullptr);  // the pipeline stays as it is
   EXPECT_LE(fake.With([](fake::State& c) { return c.do_works; }), before + 1);
 }
 
@@ -271,7 +271,7 @@ TEST(SinkWork, APollingAdaptorDoesNotSpin) {
   EXPECT_LE(fake.With([](fake::State& c) { return c.do_works; }) - before, elapsed.count() + 1);
 }
 
-TEST(SinkWork, MqttOfOthersIsWorkedForEver) {
+TEST(SinkWork, AThirdPartyMqttAdaptorIsWorkedForEver) {
   Fake fake("fakeplain");
   fake.With([](fake::State& c) { c.protocol = "MQTT"; });
   Pipeline pipeline(std::string(kSource) + "dsmsgbroker conn-str=h;1 " + fake.proto_lib());
@@ -298,7 +298,7 @@ TEST(SinkPipeline, TeeWithALiveSourceRunsWithDefaults) {
 TEST(SinkPipeline, AMissingQueueIsNamed) {
   Fake fake;
   // Both branches in one thread: this sink holds the first buffer until PLAYING, which waits for
-  // the other's.
+  // the other branch.
   Pipeline pipeline("videotestsrc ! tee name=t  t. ! dsmsgbroker conn-str=h;1 " + fake.proto_lib() +
                     "  t. ! fakesink");
   pipeline.Set(GST_STATE_PLAYING);
@@ -337,7 +337,7 @@ TEST(SinkPipeline, NothingCanBeLinkedBehindIt) {
               AllOf(HasSubstr("Ends its branch"), HasSubstr("tee"), HasSubstr("queue")));
 }
 
-TEST(SinkPipeline, PausedOnPurposeIsNoReasonToWarn) {
+TEST(SinkPipeline, PausedOnPurposeDoesNotWarn) {
   Fake fake;
   Pipeline pipeline("videotestsrc ! dsmsgbroker conn-str=h;1 " + fake.proto_lib());
   pipeline.Set(GST_STATE_PAUSED);

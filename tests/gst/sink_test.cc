@@ -37,7 +37,7 @@ void AddPayload(GstBuffer* buffer, std::string_view text, guint component = kDsm
   g_bytes_unref(what.payload);
 }
 
-/// What the sink says when it cannot start with these properties.
+/// The error of the sink when it cannot start with these properties.
 BusText StartError(const std::string& settings) {
   Pipeline pipeline("dsmsgbroker " + settings);
   EXPECT_EQ(pipeline.Set(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
@@ -223,7 +223,7 @@ TEST(SinkErrors, NameTheTopicThatIsMissing) {
                                HasSubstr("host;port;topic"), HasSubstr("[message-broker]")));
   EXPECT_THAT(none.debug, HasSubstr("FAKE adaptor: fake: the broker said no"));
   EXPECT_EQ(fake.With([](fake::State& c) { return c.disconnects; }), 1);
-  // The template's own need; without one it gives the topic.
+  // The template needs a topic; without ${topic} it gives one.
   EXPECT_THAT(StartError(fake.proto_lib() + " conn-str=h;1 topic-template=${topic}/x").text,
               AllOf(HasSubstr("uses ${topic}"), HasSubstr("set topic")));
   for (const char* enough : {"topic=t", "topic-template=a/${b}", "topic-template=${topic:-a}"}) {
@@ -254,7 +254,7 @@ TEST(SinkErrors, AThirdPartyAdaptorWithoutTopicIsAWarning) {
   EXPECT_EQ(warning("conn-str=h;1"), "");
 }
 
-TEST(SinkPayloads, VideoWithoutAnyIsSaidOnce) {
+TEST(SinkPayloads, VideoWithoutMessagesIsReportedOnce) {
   Fake fake;
   SinkHarness h(fake.proto_lib() + " conn-str=h;1", kVideo);
   for (int i = 0; i < 250; ++i) ASSERT_EQ(h.Push(VideoBuffer()), GST_FLOW_OK);
@@ -293,7 +293,7 @@ TEST(SinkTopic, IsThePropertyOrLeftToOurAdaptor) {
   EXPECT_EQ(TopicWith(fake, "conn-str=h;1;third"), "(none)");
 }
 
-TEST(SinkTopic, OfOthersIsTheThirdFieldAsInDeepStream) {
+TEST(SinkTopic, OfAThirdPartyAdaptorIsTheThirdField) {
   Fake plain("fakeplain");
   EXPECT_EQ(TopicWith(plain, "conn-str=h;1;third"), "third");
   EXPECT_EQ(TopicWith(plain, "conn-str=h;1;third topic=cars"), "cars");
@@ -308,7 +308,7 @@ TEST(SinkTopic, TemplateReadsThePayload) {
   EXPECT_EQ(TopicWith(fake, settings, R"({"sensor":{"id":"cam7"}})"), "base/cam7");
 }
 
-TEST(SinkTopic, AMissingFieldIsCountedAndSaidOnce) {
+TEST(SinkTopic, AMissingFieldIsCountedAndReportedOnce) {
   Fake fake;
   SinkHarness h(fake.proto_lib() + " conn-str=h;1 topic-template=t/${sensor.id}", kJson);
   for (int i = 0; i < 5; ++i) ASSERT_EQ(h.Push("{}"), GST_FLOW_OK);

@@ -30,7 +30,7 @@ class Fake : public fake::Adaptor {
   std::string proto_lib() { return std::string("proto-lib=") + path(); }
 };
 
-/// Text and debug text of an error, warning or nothing.
+/// Text and debug text of an error or warning; empty for other messages.
 struct BusText {
   std::string text, debug;
   explicit operator bool() const { return !text.empty(); }
@@ -66,7 +66,7 @@ class Pipeline {
       pipeline_ = gst_pipeline_new(nullptr);
       gst_bin_add(GST_BIN(pipeline_), element);
     }
-    // Else what is said on the way to NULL is thrown away.
+    // Otherwise messages posted on the way to NULL are dropped.
     g_object_set(pipeline_, "auto-flush-bus", FALSE, nullptr);
     bus_ = gst_element_get_bus(pipeline_);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dsmsgtestdetect: what stands for a detector in the tests of docs/pipelines.md. Every frame has a
-// car, tracked as 7, that moves to the right, and a person without an id.
+// dsmsgtestdetect: replaces a detector in the tests of docs/pipelines.md. Every frame has a car,
+// tracked as 7, that moves to the right, and a person without an id.
 #include <gst/base/gstbasetransform.h>
 #include <gst/gst.h>
 #include <gst/video/video.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates for tests: an authority of the test's own and what it, or another one, signed."""
+"""Certificates for tests, signed by the test's own authority or by another one."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Authority:
         Args:
             name: common name, and the name of the files.
             hosts: names and addresses that the certificate holds.
-            expired: its time ended yesterday.
+            expired: it expired yesterday.
             password: encrypts the key.
 
         Returns:

@@ -37,7 +37,7 @@ def pytest_runtest_makereport() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Puts what is kept after failures, such as brokers' logs, where pytest cleans up."""
+    """Puts files kept after failures, such as brokers' logs, where pytest cleans up."""
     folder = str(tmp_path_factory.mktemp("kept"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
@@ -53,7 +53,7 @@ def topic() -> str:
 
 @pytest.fixture(scope="session")
 def foreign_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An adaptor that is not ours: no extensions, do_work returns at once."""
+    """A third-party adaptor: no extensions, do_work returns at once."""
     path = tmp_path_factory.mktemp("foreign") / "libnvds_foreign_proto.so"
     source = Path(__file__).with_name("foreign_adaptor.c")
     subprocess.run(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One use of an adaptor in a process of its own, so that all its output can be searched.
+"""One use of an adaptor in a separate process, so that all its output can be searched.
 
 Standard input is a JSON object; its fields are the arguments of `security_rigs.run`. The answer is
 one JSON object on standard output.
@@ -57,7 +57,7 @@ def reload(connection: dsmsg.Connection, case: dict[str, Any]) -> dict[str, str]
 
 
 def main() -> None:
-    """Connects, does what is asked for, and tells everything that can be seen."""
+    """Connects, performs the action, and reports everything that can be seen."""
     case: dict[str, Any] = json.load(sys.stdin)
     adaptor = dsmsg.Adaptor(case["adaptor"])
     if case["as_nobody"] and os.geteuid() == 0:  # root may read everything

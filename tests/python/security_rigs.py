@@ -55,7 +55,7 @@ class Pki:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a child process did, and all that it said."""
+    """What a child process did, and all its output."""
 
     answer: dict[str, Any]
     log: str
@@ -89,7 +89,7 @@ def run(
     reloaded: Mapping[str, object] | None = None,
     gives_up: bool = False,
 ) -> Outcome:
-    """Uses an adaptor in a process of its own, at the most talkative level.
+    """Uses an adaptor in a separate process, at the most verbose log level.
 
     Args:
         adaptor: short name.
@@ -140,7 +140,7 @@ def run(
 
 
 def assert_no_secret(outcome: Outcome, secrets: Iterable[str] = SECRETS) -> None:
-    """Searches all output for the secrets of the tests, and for what stands between dashes."""
+    """Searches all output for the secrets of the tests, and for their parts between dashes."""
     for secret in secrets:
         assert secret not in outcome.output
         assert secret.split("-")[1] not in outcome.output, "a part of a secret"
@@ -149,7 +149,7 @@ def assert_no_secret(outcome: Outcome, secrets: Iterable[str] = SECRETS) -> None
 class Rig(ABC):
     """A running server with the listeners that `SCENES` lists.
 
-    plain: no TLS, anybody; tls, expired, wrong-host, foreign: TLS with that certificate;
+    plain: no TLS, any user; tls, expired, wrong-host, foreign: TLS with that certificate;
     mutual: TLS that asks for a client certificate; login, login-tls: a user name is needed.
     """
 
@@ -212,7 +212,7 @@ class RedisRig(Rig):
         )
 
     def prepare(self) -> None:
-        """Logs the administrator in, who stays."""
+        """Logs the administrator in for the whole run."""
         self._admin = redis.Redis(
             self.broker.host, self.broker.port, username="alice", password=USERS["alice"]
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dsmsg.Adaptor with an adaptor that is not ours: the bare contract, no broker."""
+"""dsmsg.Adaptor with a third-party adaptor: the bare contract, no broker."""
 
 from __future__ import annotations
 

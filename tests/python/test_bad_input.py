@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong in a connection string or a file is one clear error, before anything is dialled."""
+"""An error in a connection string or a file is one clear message, before anything is dialled."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class BadInput:
     Attributes:
         says: regular expression that the error holds.
         config: settings; a function of the certificates where it needs them.
-        conn_str: `PORT` is one where nobody listens.
-        only: adaptors that it is for; empty: all.
+        conn_str: `PORT` is one on which nothing listens.
+        only: the adaptors that it is for; empty: all.
         as_nobody: see `security_rigs.run`.
     """
 
@@ -42,7 +42,7 @@ class BadInput:
 
 
 def identity(cert: str, key: str, **more: object) -> Callable[[Pki], Mapping[str, object]]:
-    """A certificate of one with the key of another."""
+    """A certificate with the key of another one."""
     return lambda pki: {
         **pki.trust,
         "tls-certfile": getattr(pki, cert).cert,
@@ -52,7 +52,7 @@ def identity(cert: str, key: str, **more: object) -> Callable[[Pki], Mapping[str
 
 
 def sealed(pki: Pki) -> Mapping[str, object]:
-    """A file that nobody may read."""
+    """A file that no user may read."""
     path = pki.authority.cafile.with_name("sealed.pem")
     path.touch(mode=0)
     return {**pki.trust, "tls-cafile": path}

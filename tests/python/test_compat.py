@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The compatibility battery in its short form, with one server of each protocol beside the usual.
+"""The compatibility battery in its short form, with one unusual server of each protocol.
 
-`make compat` runs the long one over all servers. The servers' batteries run beside each other in
-processes of their own, started by the first test: they wait more than they compute.
+`make compat` runs the long one over all servers. The servers' batteries run at the same time in
+separate processes, started by the first test: they wait more than they compute.
 """
 
 from __future__ import annotations

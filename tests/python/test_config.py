@@ -33,7 +33,7 @@ relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck), max_e
 
 
 def options_of(config: type[Config], *kinds: str) -> list[Option]:
-    """Usable options of some kinds that no other rule than their type binds."""
+    """Usable options of some kinds that only their type restricts."""
     bound = {"port", "hostname", "share-connection", "acks", "idempotence", "max-in-flight"}
     # Not in the signature: they do not change what is sent where.
     bound |= {row["name"] for row in ADAPTORS[config.adaptor].describe()["options"] if row["local"]}
@@ -353,7 +353,7 @@ def test_python_and_the_adaptor_accept_the_same_words(
 @relaxed
 @given(data=st.data())
 def test_every_number_arrives(config: type[Config], data: st.DataObject) -> None:
-    """Equal values in other words have equal signatures, other values have others."""
+    """Equal values have equal signatures however they are written, different values do not."""
     option = data.draw(st.sampled_from(options_of(config, "int", "ms", "bytes")))
     low, high = bounds(option)
     first, second = data.draw(st.integers(low, high)), data.draw(st.integers(low, high))

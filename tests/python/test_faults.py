@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fault suite in its short form; `make faults` runs the long one.
 
-The adaptors' cases run beside each other, started by the first test, and each test looks at one
-case's result: they wait more than they compute.
+The adaptors' cases run at the same time, started by the first test, and each test checks one case's
+result: they wait more than they compute.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_fault(results: Results, case: tuple[str, str]) -> None:
     assert all(row.lost == 0 for row in rows)
 
 
-# The books themselves: what a broken promise looks like.
+# The books themselves: they detect broken promises.
 
 
 def journal_of(path: Path, *entries: tuple[int, int, int]) -> Journal:

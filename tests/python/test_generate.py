@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is made from the adaptors, or found by looking for them, has all of them.
+"""Everything that is generated from the adaptors, or finds them, includes all of them.
 
-That the generated files are those of the built adaptors, word for word, is the test abi.generated.
+The test abi.generated checks that the generated files match the built adaptors word for word.
 """
 
 from __future__ import annotations

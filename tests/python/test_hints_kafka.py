@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Kafka broker, whose clients go past a proxy: see test_hints.py."""
+"""A Kafka broker, whose clients bypass a proxy: see test_hints.py."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a real Kafka refuses as a whole, by an answer or by the end of the connection.
+"""Batches that a real Kafka refuses as a whole, by an answer or by ending the connection.
 
 Only the message that is refused alone is lost.
 """

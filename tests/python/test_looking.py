@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`dsmsg sub` looks on: a consumer that works keeps getting all messages, and nothing stays."""
+"""`dsmsg sub` only watches: a running consumer gets all messages, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIXTURES = {
     "mqtt": "mosquitto_broker",
     "amqp": "rabbitmq_broker",
 }
-# What the file of a consumer that works says; `dsmsg sub` is given the same file.
+# The file of a running consumer; `dsmsg sub` is given the same file.
 FILES = {
     "redis": "[message-broker]\nconnect-timeout=20s\n",
     "kafka": "# of the pipeline\n[message-broker]\nconnect-timeout=20s\n",
@@ -128,7 +128,7 @@ def test_a_consumer_that_works_keeps_getting_everything(
 
 
 def left_behind(name: str, broker: Broker, topic: str) -> None:
-    """Nothing at the broker tells of the look."""
+    """Watching leaves nothing at the broker."""
     if name == "redis":
         groups = redis.Redis(broker.host, broker.port).xinfo_groups(topic)
         assert [group["name"] for group in groups] == [b"redis-consumer-group"]

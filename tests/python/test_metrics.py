@@ -229,7 +229,7 @@ def test_the_end_is_not_a_link_that_is_up(
 def test_the_file_of_a_killed_process_can_be_told_by_its_age(
     redis_broker: Broker, path: Path
 ) -> None:
-    """A killed process writes no more: the file says "up", and its time stands still."""
+    """A killed process writes no more: the file says "up", and its time does not change."""
     program = f"""
 import os, re, signal, time
 from dsmsg.adaptor import Adaptor

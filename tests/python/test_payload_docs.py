@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples of docs/payloads.md are what the library makes, and its custom library works.
+"""The examples of docs/payloads.md match the library's output, and its custom library works.
 
-With DSMSG_WRITE_DOCS=1 the examples are written anew.
+With DSMSG_WRITE_DOCS=1 the examples are rewritten.
 """
 
 from __future__ import annotations

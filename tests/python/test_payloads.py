@@ -92,7 +92,7 @@ def library() -> PayloadLibrary:
 def parse(pool: descriptor_pool.DescriptorPool, name: str, data: bytes) -> Message:
     message = message_factory.GetMessageClass(pool.FindMessageTypeByName(f"nv.{name}"))()
     assert message.ParseFromString(data) == len(data)
-    # Nothing that the .proto does not know: what it knows makes the same number of bytes.
+    # No unknown fields: the known ones make the same number of bytes.
     assert len(message.SerializeToString()) == len(data)
     return message
 

@@ -50,7 +50,7 @@ RECIPES = _recipes()
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the page asks to be set, but for the brokers; a detector and cameras of the tests."""
+    """The variables that the page asks for, except those of brokers."""
     folder = tmp_path_factory.mktemp("pipelines")
     values = {
         **os.environ,

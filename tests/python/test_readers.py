@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tests' own clients: a reader that cannot read says so, and a failure stays with its test."""
+"""The tests' own clients: a failed read is an error, and a failure affects only its test."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Admin:
     "codes",
     [
         [DESTROYED],
-        [DESTROYED, KafkaError.TOPIC_ALREADY_EXISTS],  # the first was carried out, unheard
+        [DESTROYED, KafkaError.TOPIC_ALREADY_EXISTS],  # the first succeeded unheard
         [KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError.NOT_CONTROLLER],
     ],
 )
@@ -189,7 +189,7 @@ def test_redis_a_reader_that_cannot_read_says_so() -> None:
 
 
 class _Server(Rig):
-    """Has nothing of what rigs usually have, like a cluster."""
+    """Has no server or proxy of its own, like a cluster."""
 
     name: ClassVar[str] = "server"
     ends: ClassVar[bool] = True

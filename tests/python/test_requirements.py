@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""requirements.lock: every package of pyproject.toml has its exact version there."""
+"""requirements.lock has the exact version of every package in pyproject.toml."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS, logins and rights of every adaptor against real servers; what is refused says why.
+"""TLS, logins and rights of every adaptor against real servers; every refusal says why.
 
-Every case runs in a process of its own with the log at its most talkative, and no secret may appear
-in anything that the process says.
+Every case runs in a separate process with the most verbose log, and no secret may appear in any
+output of the process.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ def client(which: str, **more: object) -> Settings:
 
 
 def login(user: str, password: str | None = None, **more: object) -> Settings:
-    """A user name with a password, the right one by default."""
+    """A user name with a password, by default the right one."""
     return lambda rig: {**rig.login(user, password), **more}
 
 
 def token(_: Rig) -> Mapping[str, object]:
-    """An unsigned token of librdkafka's own making, which a broker takes for tests only."""
+    """An unsigned token made by librdkafka, which a broker accepts for tests only."""
     properties = {
         "security.protocol": "sasl_plaintext",
         "sasl.mechanisms": "OAUTHBEARER",
@@ -336,7 +336,7 @@ def test_reload_with_the_right_password(
     assert outcome.outcome == OK, outcome
     ends = outcome.answer["ends"]
     assert re.search(CREDENTIALS, ends["refusal"]), ends
-    # Who gives up completes what waited with an error; nothing is taken back.
+    # A link that gives up completes waiting messages with an error; they are not sent later.
     assert (ends["before"], ends["after"]) == ("err" if gives_up else "ok", "ok"), outcome
 
 

@@ -33,7 +33,7 @@ OWN = {"curve-public-key": CONNECTING.public, "curve-secret-key": CONNECTING.sec
 
 @dataclass(frozen=True)
 class Case:
-    """What the connecting side is told.
+    """What the connecting side gets.
 
     Attributes:
         settings: options.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/setup: what root runs is not a file that somebody else could change."""
+"""scripts/setup: root runs no file that another user could change."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spools that somebody edited by hand, or that cannot be read.
+"""Spools that were edited by hand, or that cannot be read.
 
 No traceback, and what can be shown is shown.
 """
@@ -52,7 +52,7 @@ EDITED: dict[str, tuple[Row, str]] = {
 
 
 def loose(path: Path, rows: list[Row]) -> None:
-    """A spool whose columns take anything."""
+    """A spool whose columns accept any type."""
     connection = make(path, [])
     connection.execute("DROP VIEW readable")
     connection.execute("DROP TABLE messages")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child appends numbered messages, delivers some, closes and opens now and then, and says what
-// was reported to it; it is killed at a random moment. Whatever it said was committed must be there
-// afterwards, once, whole and in order; what it delivered may or may not be gone.
+// A child appends numbered messages, delivers some, sometimes closes and opens, and prints what was
+// reported to it; it is killed at a random moment. Messages that it reported as committed must be
+// there afterwards, once, whole and in order; those that it delivered may or may not be gone.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,7 +37,7 @@ SpoolOptions OptionsFor(const std::string& dir, uint64_t seed) {
   return options;
 }
 
-// Any part of it that is missing or strange shows.
+// Any missing or wrong part shows.
 std::string PayloadOf(uint64_t number) {
   std::string payload = std::to_string(number) + ":";
   std::minstd_rand random(static_cast<uint32_t>(number + 1));
@@ -56,7 +56,7 @@ uint64_t NumberOf(std::string_view text) {
 
 // ---------------------------------------------------------------- the child
 
-/// Says on standard output what it is told: "C <number>", "D <number>" before a delivery counts.
+/// Prints the reports: "C <number>", and "D <number>" before a delivery counts.
 class Teller final : public SpoolListener {
  public:
   static void Say(char what, std::span<const uint64_t> numbers) {
@@ -160,7 +160,7 @@ Said RunAndKill(const std::string& dir, uint64_t seed, uint64_t first, Millis li
   return said;
 }
 
-/// Everything in the spool, handed out but not delivered.
+/// Everything in the spool, by Fetch without MarkDelivered.
 std::vector<uint64_t> Inspect(const std::string& dir, uint64_t seed) {
   class Waiter final : public SpoolListener {
    public:
@@ -227,7 +227,7 @@ TEST(SpoolKillTest, WhatWasReportedIsThereAfterKill9) {
     for (size_t i = 1; i < found.size(); ++i) ASSERT_LT(found[i - 1], found[i]);
     const std::set<uint64_t> there(found.begin(), found.end());
     for (const uint64_t number : owed) ASSERT_TRUE(there.contains(number)) << number;
-    // Committed, and killed before it could say so.
+    // Committed, and killed before it could print it.
     for (const uint64_t number : there) {
       if (!delivered.contains(number)) owed.insert(number);
       next = std::max(next, number + 1);

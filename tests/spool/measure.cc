@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the spool costs: measure [dir] [messages] [bytes]. One thread appends as fast as it is let,
-// then at 5000 a second; everything is fetched and deleted again, so that the way through the spool
-// is measured too.
+// What the spool costs: measure [dir] [messages] [bytes]. One thread appends as fast as it can,
+// then at 5000 a second; everything is fetched and deleted again, so that this is measured too.
 #include <sys/resource.h>
 #include <time.h>
 

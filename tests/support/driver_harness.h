@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests of a driver without the session stand on: a host that only records, and a driver that
-// is configured from text and run as the core's I/O thread runs it.
+// What tests of a driver without the session share: a host that only records, and a driver that is
+// configured from text and run as the core's I/O thread runs it.
 //
 // Threads: the test's only.
 #ifndef DSMSG_TESTS_SUPPORT_DRIVER_HARNESS_H_
@@ -21,7 +21,7 @@
 
 namespace dsmsg::testing {
 
-/// For drivers whose connections the core opens again: none of them reports the link.
+/// For drivers whose connections the core reopens: they do not report the state of the link.
 class RecordingHost final : public DriverHost {
  public:
   explicit RecordingHost(const char* protocol) : logger_(protocol) {}
@@ -83,7 +83,7 @@ class DriverHarness {
     if (!status.ok()) driver.Close(Millis(0), -1);  // as the core does
     return status;
   }
-  /// As a producer, where that has a connection of its own.
+  /// As a producer, if producers have a separate connection.
   Status Open(Millis timeout = kOpening) {
     return Open(DriverType::Info().separate_roles ? Role::kProducer : Role::kBoth, timeout);
   }
@@ -108,8 +108,7 @@ class DriverHarness {
     return PumpUntil([&] { return host.delivered.size() >= count; });
   }
 
-  /// One submission, without waiting. The token is the number of the message that was not told to
-  /// wait, from 1.
+  /// One submission, without waiting. Tokens count the messages that were accepted, from 1.
   Status Submit(const Message& message) {
     Status status = driver.Submit(message, last_token + 1);
     if (status.code() != Code::kWouldBlock) ++last_token;
@@ -132,7 +131,7 @@ class DriverHarness {
     return Send(Keep(topic, std::move(payload)));
   }
 
-  /// The callbacks of what was delivered return.
+  /// Lets the callbacks of the delivered messages return.
   void AckAll() {
     for (const AckToken token : host.tokens) driver.Ack(token);
     host.tokens.clear();

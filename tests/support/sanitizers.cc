@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all test programs tell the sanitizers; a program may say more, with a function of its own.
+// Sanitizer settings of all test programs; a program may add some with its own function.
 
 // glibc frees a finished thread's storage for an unloadable library's thread_local variables when
 // it reuses the stack, in a way that ThreadSanitizer cannot see.

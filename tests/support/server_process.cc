@@ -64,7 +64,7 @@ bool ServerProcess::Start(std::vector<std::string> words, const std::function<bo
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves no server behind
-    setenv("PATH", path.c_str(), 1);   // a server may stand where only root looks
+    setenv("PATH", path.c_str(), 1);   // a server may be in a folder that only root searches
     execvp(argv[0], argv.data());
     _exit(127);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests with a server of their own stand on: a child process, a folder and a free port.
+// What tests with their own server share: a child process, a folder and a free port.
 //
 // Threads: an object belongs to one.
 #ifndef DSMSG_TESTS_SUPPORT_SERVER_PROCESS_H_
@@ -17,7 +17,7 @@ namespace dsmsg::testing {
 /// A port of 127.0.0.1 that was free a moment ago.
 uint16_t FreePort();
 
-/// A folder that ends with the object.
+/// A folder that is removed with the object.
 class TemporaryFolder {
  public:
   TemporaryFolder();

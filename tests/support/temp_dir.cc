@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of its own for every test process: ctest runs many at once, and those of several presets
-// side by side, so that a file of a fixed name in testing::TempDir() would be somebody else's too.
+// A separate folder for every test process: ctest runs many at once, and several presets may run
+// side by side, so a file of a fixed name in testing::TempDir() would be shared.
 #include <unistd.h>
 
 #include <cstdlib>

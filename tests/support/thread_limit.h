@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process in which no more threads are to be had: pthread_create of the test program stands
-// before the C library's and answers EAGAIN. RLIMIT_NPROC would do that for all but root, whom CI
-// is.
+// A process that cannot start more threads: pthread_create of the test program takes the place of
+// the C library's and answers EAGAIN. RLIMIT_NPROC would do that, but not for root, as which CI
+// runs.
 #ifndef DSMSG_TESTS_SUPPORT_THREAD_LIMIT_H_
 #define DSMSG_TESTS_SUPPORT_THREAD_LIMIT_H_
 

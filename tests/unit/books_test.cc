@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The books: that every accepted message is in one place or has one outcome, at every moment,
-// whatever hosts, broker, disk and settings do meanwhile.
+// The books: at every moment, every accepted message is in one place or has one outcome, whatever
+// hosts, broker, disk and settings do.
 #include "core/observe/books.h"
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ std::string Text(const Numbers& stats) {
   return text;
 }
 
-// What docs/operations.md says of the books; "" where it holds.
+// Checks the equations of docs/operations.md; "" if they hold.
 std::string Wrong(Numbers now) {
   const uint64_t in = now["accepted"] + now["restored"] + now["dead_letters_spooled"];
   const uint64_t out = now["acknowledged"] + now["replayed"] + now["failed"] + now["dropped"] +
@@ -59,7 +59,7 @@ std::string Wrong(Numbers now) {
   return wrong.empty() ? wrong : wrong + Text(now);
 }
 
-// The counter that went down, "" where none did.
+// The counter that went down, "" if none did.
 std::string WentDown(const Numbers& before, Numbers now) {
   for (const auto& [name, value] : before) {
     const bool gauge = name.starts_with("queue_") || name.starts_with("in") ||
@@ -156,7 +156,7 @@ class BooksTest : public SessionTest, public ::testing::WithParamInterface<Case>
     }
   }
 
-  // Reads while the hosts run; what was counted before a reading is in it.
+  // Reads while the hosts run; a reading includes everything counted before it.
   void Watch() {
     Numbers before;
     while (hosts_ > 0) {
@@ -198,7 +198,7 @@ TEST_P(BooksTest, BalanceAtEveryMoment) {
   while (hosts_ > 0) Disturb(&random);
   for (std::thread& thread : threads) thread.join();
 
-  // At rest the books say what the callbacks say.
+  // At rest the books agree with the callbacks.
   FaultVfs::Get().FailWrites(SQLITE_OK);
   FakeBroker::Get().SetUp();
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kAck);
@@ -212,11 +212,11 @@ TEST_P(BooksTest, BalanceAtEveryMoment) {
   }));
   const uint64_t ok = static_cast<uint64_t>(counts_.ok) + sync_ok_;
   EXPECT_LE(ok, now["acknowledged"] + now["spooled"]);
-  // What a sender gave up on that the spool took all the same.
+  // Messages that a sender gave up on and the spool took all the same.
   EXPECT_GE(ok + sync_failed_, now["acknowledged"] + now["spooled"]);
   EXPECT_GE(FakeBroker::Get().Received(), now["acknowledged"] + now["replayed"]);
 
-  // The end, with something left.
+  // The end, with messages left.
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
   for (int i = 0; i < 60; ++i) {
     ASSERT_TRUE(session_->SendAsync(Request("left"), &CountOutcome, &counts_).ok());
@@ -233,7 +233,7 @@ TEST_P(BooksTest, BalanceAtEveryMoment) {
     return;
   }
 
-  // What is in the spool is the next one's.
+  // Messages in the spool belong to the next connection.
   const uint64_t left = now["spool_backlog"];
   EXPECT_EQ(now["spool_rows"], left);
   // A slow disk is closed in the background; its file is free only then.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and certificates made on the spot, for tests of TLS. Any thread, one at a time.
+// Creates keys and certificates for tests of TLS. Any thread, one at a time.
 #ifndef DSMSG_TESTS_UNIT_CERTIFICATES_H_
 #define DSMSG_TESTS_UNIT_CERTIFICATES_H_
 

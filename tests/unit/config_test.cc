@@ -156,7 +156,7 @@ TEST_F(ConfigTest, AConnectionStringIsTheValueOfAPair) {
             Good("secret-pairs = a=\"" + key + "\"").Canonical());
 }
 
-TEST_F(ConfigTest, ACommentBehindAValueIsSaid) {
+TEST_F(ConfigTest, ACommentAfterAValueIsReported) {
   const auto said = [](const std::string& name) {
     return "cfg.txt:2: " + name +
            ": what looks like a comment after the value is read as part of it (move the comment to "
@@ -180,8 +180,8 @@ TEST_F(ConfigTest, ACommentBehindAValueIsSaid) {
   }
 }
 
-// It would count as 0, and switch off what is a switch.
-TEST_F(ConfigTest, AnEmptyValueInQuotesIsNoNumberSwitchOrChoice) {
+// It would count as 0, and turn a switch off.
+TEST_F(ConfigTest, AnEmptyValueInQuotesIsRefusedForNumbersSwitchesAndChoices) {
   for (const char* empty : {"queue-size = \"\"", "reconnect = ''", "connect = \"\""}) {
     EXPECT_THAT(Error(empty), HasSubstr("there is no value (leave it out for the default"))
         << empty;
@@ -198,7 +198,7 @@ TEST_F(ConfigTest, QuotesAndBlanks) {
   EXPECT_EQ(Good("payloadkey = Größe").GetString("payloadkey"), "Größe");
   EXPECT_EQ(Good("queue-size = \"5\"").GetInt("queue-size"), 5);
   EXPECT_THAT(Error("payloadkey = \"abc"), HasSubstr("cfg.txt:2: payloadkey: the quote"));
-  // Nothing is "not set", an empty pair of quotes is an empty text.
+  // No text means "not set", an empty pair of quotes is an empty text.
   const Config unset = Good("payloadkey =\nqueue-size =\nsocket_type=");
   EXPECT_EQ(unset.GetString("payloadkey"), "metadata");
   EXPECT_FALSE(unset.IsSet("payloadkey"));
@@ -276,7 +276,7 @@ TEST_F(ConfigTest, Warnings) {
                   "the environment"));
 }
 
-TEST_F(ConfigTest, UnavailableOptionsAreRefusedUnlessTheySayTheDefault) {
+TEST_F(ConfigTest, UnavailableOptionsAreRefusedUnlessSetToTheDefault) {
   EXPECT_THAT(Error("later = 1"),
               HasSubstr("cfg.txt:2: later = 1: not available: of a version to come (remove"));
   EXPECT_THAT(Error("later-on = no"), HasSubstr("not available: of a version to come"));

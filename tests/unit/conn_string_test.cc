@@ -143,9 +143,9 @@ TEST(ConnStringTest, AmqpFields) {
   EXPECT_EQ(three.password, "");
   EXPECT_EQ(three.not_a_topic, "guest");
   EXPECT_EQ(Good("h;5672", kAmqp).not_a_topic, "5672");
-  // A password that looks like a URL is none.
+  // A password that looks like a URL is not one.
   EXPECT_EQ(Good("h;5672;u;http://x", kAmqp).password, "http://x");
-  // A ';' inside a URL's password: what stands behind it is no topic.
+  // A ';' inside a URL's password: the text after it is not a topic.
   const Endpoints url = Good("amqp://u:p;w@h", kAmqp);
   EXPECT_EQ(url.password, "p;w");
   EXPECT_EQ(url.not_a_topic, "w@h");
@@ -195,7 +195,7 @@ TEST(ConnStringTest, Zmq) {
   EXPECT_EQ(Good("zmq://tcp://*:5555", kZmq).ToString(), "tcp://*:5555");
   EXPECT_EQ(Good("a:1,b:2", kZmq).address, "tcp://a:1,tcp://b:2");
   EXPECT_EQ(Good("[::1];5555", kZmq).address, "tcp://[::1]:5555");
-  // Equal however it is written, so that signatures are equal.
+  // Equal in every spelling, so that signatures are equal.
   EXPECT_THAT(Good("h;5555", kZmq).hosts, ElementsAre());
   EXPECT_EQ(Good("h;5555", kZmq).address, Good("zmq://tcp://h:5555", kZmq).address);
   for (const char* text : {"zmq://tcp://*:5555;events", "tcp://*:5555; events", "*;5555;events"}) {
@@ -242,8 +242,8 @@ TEST(ConnStringTest, WhatDoesNotParseIsExplained) {
   EXPECT_THAT(Error("*;5555", kKafka), HasSubstr("a host name may contain"));
 }
 
-// Neither a topic taken for a password nor a password for a topic.
-TEST(ConnStringTest, ATopicWithAnAtSignAndAPasswordWithASemicolonAreToldApartByTheUser) {
+// A topic is not taken for a password, nor a password for a topic.
+TEST(ConnStringTest, ATopicWithAnAtSignAndAPasswordWithASemicolonAreAmbiguous) {
   for (const char* text :
        {"kafka://h:9092;topic@x", "kafka://h;topic@x", "kafka://h:1,i:2;t@x",
         "kafka://[::1]:9092;topic@x", "kafka://user:1234;hunter2@h:9092", "kafka://h:9092;a/b@c"}) {

@@ -75,7 +75,7 @@ TEST_F(ServersTest, TheErrorNamesThemAllAndIsRetryableIfOneIs) {
   EXPECT_EQ(status.code(), Code::kUnavailable);
 }
 
-TEST_F(ServersTest, ACancelledAttemptAsksNobodyElse) {
+TEST_F(ServersTest, ACancelledAttemptTriesNoOtherServer) {
   code_ = Code::kCancelled;
   EXPECT_EQ(Open().message(), "a is away");
   EXPECT_THAT(asked_, ElementsAre("a"));
@@ -130,7 +130,7 @@ struct TcpPair {
   UniqueFd ours, theirs;
 };
 
-// So that the test sees it end: the limit is far beyond what a busy machine keeps a thread waiting.
+// The test waits for its end: the limit is far longer than a busy machine delays a thread.
 void ExpectSilent(SilenceWatch& watch, int fd) {
   Status status;
   while ((status = watch.Check(fd, "a:1")).ok()) std::this_thread::sleep_for(Millis(5));
@@ -146,7 +146,7 @@ TEST(SilenceWatch, BytesThatThePeerTakesAreASignOfLife) {
   ASSERT_EQ(send(pair.ours.get(), "x", 1, MSG_NOSIGNAL), 1);
   char byte = 0;
   ASSERT_EQ(recv(pair.theirs.get(), &byte, 1, 0), 1);
-  // Its machine acknowledges at once, or with its next look.
+  // Its machine acknowledges at once, or at its next check.
   while (watch.Look(pair.ours.get()) > Millis(300)) std::this_thread::sleep_for(Millis(5));
   ExpectSilent(watch, pair.ours.get());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The directory of dead letters while somebody looks after it.
+// The directory of dead letters while another program moves and deletes files in it.
 #include "core/queue/dead_letters.h"
 
 #include <gmock/gmock.h>
@@ -52,7 +52,7 @@ class DeadLettersTest : public testing::Test {
     return total;
   }
 
-  /// What one connection has.
+  /// The dead letters of one connection.
   struct Connection {
     explicit Connection(const Settings& settings) : letters(settings, "TEST", metrics, logger) {
       const Status prepared = letters.Prepare();
@@ -127,7 +127,7 @@ TEST_F(DeadLettersTest, NoHalfLineIsLeft) {
     ASSERT_TRUE(connection.Keep("whole"));
     path = Files()[0].string();
     const std::string before = Text(path);
-    // The next line stops in its middle, as on a disk that becomes full.
+    // The next line is cut in the middle, as on a disk that becomes full.
     rlimit old{};
     ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
     const rlimit small{before.size() + 20, old.rlim_max};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A broker and a driver for it that live in the test: the test decides whether the broker is up,
+// A broker and a driver for it, inside the test, which decides whether the broker is up,
 // acknowledges, refuses or keeps silent. Thread-safe.
 #ifndef DSMSG_TESTS_UNIT_FAKE_DRIVER_H_
 #define DSMSG_TESTS_UNIT_FAKE_DRIVER_H_
@@ -77,7 +77,7 @@ class FakeBroker {
   std::string refused_topic;            // whatever the answer
   std::string silent_topic;             // never answered
   std::string poison_topic;             // answered by ending the connection, the server stays
-  bool poison_is_silent = false;        // rather: by answering nothing on this connection any more
+  bool poison_is_silent = false;        // or by answering nothing more on this connection
   bool poison_is_refused = false;       // and the driver knows which message it was
   Millis life = std::chrono::hours(1);  // of a connection, whatever comes
   std::vector<std::string> received;    // "topic|key|payload"
@@ -85,7 +85,7 @@ class FakeBroker {
   std::vector<std::string> topics;  // subscribed to
   std::deque<InMessage> incoming;
   int subscribes = 0;
-  /// What the broker says to these topics; null: yes. Runs without the lock and may take its time.
+  /// The broker's answer to these topics; null: accepted. Runs without the lock and may be slow.
   std::function<Status(std::span<const std::string>, Deadline)> subscribe_answer;
   std::atomic<bool> in_subscribe{false};
   std::vector<std::string> released;  // "token|topic|payload"

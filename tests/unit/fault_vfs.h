@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A disk under SQLite that a test can fill up, break, or stop. Everything goes to the system's VFS
-// but what the test says. Any thread.
+// A disk under SQLite that a test can fill up, break, or stop. Everything else goes to the system's
+// VFS. Any thread.
 #ifndef DSMSG_TESTS_FAULT_VFS_H_
 #define DSMSG_TESTS_FAULT_VFS_H_
 
@@ -26,7 +26,7 @@ class FaultVfs {
   void FailWrites(int code) { write_code_ = code; }
   /// The next write fails.
   void FailOnce(int code) { once_code_ = code; }
-  /// So many writes work, then the disk is full.
+  /// That many writes work, then the disk is full.
   void FullAfter(int writes) {
     writes_left_ = writes;
     FailWrites(SQLITE_FULL);
@@ -56,7 +56,7 @@ class FaultVfs {
     FailReads(false);
     Unblock();
   }
-  /// Whether databases that name no VFS get this one.
+  /// Whether it is the default VFS.
   void MakeDefault(bool yes) { sqlite3_vfs_register(yes ? &vfs_ : real_, 1); }
 
   int syncs() const { return syncs_; }
@@ -65,7 +65,7 @@ class FaultVfs {
  private:
   struct File {
     sqlite3_file base;
-    sqlite3_file* real;  // stands behind this one
+    sqlite3_file* real;  // the VFS below this one
   };
 
   FaultVfs() : real_(sqlite3_vfs_find(nullptr)) {

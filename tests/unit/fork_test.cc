@@ -23,7 +23,7 @@ extern "C" __attribute__((visibility("default"))) const char* __tsan_default_opt
 namespace dsmsg {
 namespace {
 
-// What `body` answers in a child; -1: it died, or hung.
+// What `body` returns in a child; -1: it died, or hung.
 int InChild(const std::function<int()>& body) {
   const pid_t child = fork();
   if (child == 0) {
@@ -67,7 +67,7 @@ TEST(ForkTest, DescriptorsAreClosedInChildren) {
   CloseInChildren(ends[0]);
   EXPECT_EQ(InChild([&] { return !IsOpen(ends[0]) && IsOpen(ends[1]) ? 7 : 1; }), 7);
   EXPECT_TRUE(IsOpen(ends[0]));
-  // The number is somebody else's by now.
+  // The number belongs to another file by now.
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, others), 0);
   ASSERT_EQ(dup3(others[0], ends[0], O_CLOEXEC), ends[0]);
   EXPECT_EQ(InChild([&] { return IsOpen(ends[0]) ? 7 : 1; }), 7);
@@ -115,7 +115,7 @@ TEST_F(SpoolForkTest, AChildThatLivesOnKeepsNoLock) {
   if (owner == 0) {
     alarm(300);
     const Result<SpoolFile> file = SpoolFile::Claim(identity_);
-    if (fork() == 0) {  // it reports itself: only then is its fork over
+    if (fork() == 0) {  // it reports itself, so its fork is complete
       const pid_t worker = getpid();
       [[maybe_unused]] const ssize_t sent = write(report[1], &worker, sizeof worker);
     }

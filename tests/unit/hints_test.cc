@@ -44,7 +44,7 @@ TEST(HintsTest, EverySituationHasAText) {
   }
 }
 
-// A server that worked is not suspected of being another one, or of speaking TLS.
+// A server that worked is not suspected of being another kind, or of speaking TLS.
 TEST(HintsTest, AServerThatAnsweredBeforeIsNotSuspected) {
   for (const Situation situation :
        {Situation::kNameUnknown, Situation::kRefused, Situation::kNoAnswer, Situation::kUnreachable,
@@ -60,7 +60,7 @@ TEST(HintsTest, AServerThatAnsweredBeforeIsNotSuspected) {
   }
 }
 
-// Who has begun to answer speaks the protocol.
+// A server that began to answer speaks the protocol.
 TEST(HintsTest, AServerThatBeganToAnswerIsNotSuspected) {
   for (const Situation situation : {Situation::kClosed, Situation::kSilent}) {
     const std::string partly = Hint(situation, {"a Redis server", Answered::kPartly, true});
@@ -92,7 +92,7 @@ TEST(HintsTest, CertificatesByCause) {
   EXPECT_EQ(CertificateHint(X509_V_ERR_OUT_OF_MEM), "");
 }
 
-TEST(HintsTest, WhoAnswersIsNamed) {
+TEST(HintsTest, OtherProtocolsAreNamed) {
   const Peer redis{"a Redis server", Answered::kNever, true};
   const std::string_view kTlsAlert("\x15\x03\x01\x00\x02\x02\x46", 7);
   EXPECT_THAT(ForeignAnswer(kTlsAlert, redis, "?"), HasSubstr("that port speaks TLS"));

@@ -24,7 +24,7 @@ struct Observed {
 };
 Observed observed;
 
-/// Completes inside Submit, as a library does that needs no acknowledgement.
+/// Completes inside Submit, as with a library that needs no acknowledgement.
 class InlineDriver final : public Driver {
  public:
   explicit InlineDriver(DriverHost& host) : host_(host) {}
@@ -71,8 +71,8 @@ void CountOk(void* user_ptr, NvDsMsgApiErrorType outcome) {
   if (outcome == NVDS_MSGAPI_OK) ++*static_cast<int*>(user_ptr);
 }
 
-// Half of the queue may be in flight. It filled up with what had completed already, and the I/O
-// thread waited for a driver that had nothing more to tell.
+// Half of the queue may be in flight. It filled up with messages that had already completed, and
+// the I/O thread waited for a driver that had nothing more to report.
 TEST(LinkTest, RoomMadeInsideSubmitIsUsedAtOnce) {
   observed.up = false;
   observed.submitted = observed.waits = 0;

@@ -25,7 +25,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-/// Collects what goes to descriptor 2 while it lives.
+/// Collects everything written to descriptor 2 while it lives.
 class StderrFile {
  public:
   StderrFile() : file_(std::tmpfile()), saved_(::dup(STDERR_FILENO)) {
@@ -218,7 +218,7 @@ class StderrPipe {
     if (reader_ >= 0) ::close(reader_);
     reader_ = -1;
   }
-  /// Leaves the writing end as it is for the writer: one that waits.
+  /// The writing end stays blocking, as the writer has it.
   void Fill() const {
     const std::string page(4096, 'x');
     pollfd room{STDERR_FILENO, POLLOUT, 0};
@@ -226,7 +226,7 @@ class StderrPipe {
       ASSERT_EQ(::write(STDERR_FILENO, page.data(), page.size()), 4096);
     }
   }
-  /// All that is in it now.
+  /// Everything in it now.
   std::string Read() const {
     std::string text;
     pollfd some{reader_, POLLIN, 0};
@@ -266,8 +266,8 @@ class DefaultSigpipe {
   void (*before_)(int);
 };
 
-// `program 2>&1 | tee log`, and tee has gone.
-TEST_F(LogTest, NobodyReadsStderr) {
+// `program 2>&1 | tee log`, and tee has ended.
+TEST_F(LogTest, AStderrWithoutAReaderIsHarmless) {
   const DefaultSigpipe as_hosts_leave_it;
   StderrPipe pipe;
   pipe.CloseReader();

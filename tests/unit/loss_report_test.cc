@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// That a loss is told: when it begins, while it goes on, when the link is back, at disconnect and
+// A loss is reported: when it begins, while it continues, when the link is back, at disconnect and
 // in the last error; with numbers and the setting that would have helped.
 #include "core/observe/loss_report.h"
 
@@ -23,7 +23,7 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// What the log says while it lives.
+/// The log lines while it lives.
 class Captured {
  public:
   Captured() {
@@ -59,7 +59,7 @@ TEST(LossReport, NumbersAndDurationsAreReadable) {
   EXPECT_EQ(DurationText(seconds(7500)), "2 h 5 min");
 }
 
-// On counters and a clock of the test's own.
+// With counters and a clock of the test.
 class LossReportTest : public ::testing::Test {
  protected:
   LossReportTest()
@@ -82,7 +82,7 @@ class LossReportTest : public ::testing::Test {
       metrics_.RecordDropped(Place::kQueue, reason, {Code::kWouldBlock, "gone"});
     }
   }
-  /// The log of a look at that time since the beginning.
+  /// The log lines of a check at that time since the beginning.
   std::string Look(seconds at) {
     Captured log;
     report_.LookAt(begin_ + at);
@@ -131,16 +131,16 @@ TEST_F(LossReportTest, WhileItGoesOnALineAMinuteHoldsEveryCount) {
   }
   EXPECT_EQ(told, 1801u);
   EXPECT_EQ(Look(seconds(240)), "") << "nothing more";
-  // The tail of a loss that ended meanwhile comes with a later look.
+  // The rest of a loss that ended meanwhile comes with a later check.
   Drop(DropReason::kEvicted, 3);
   EXPECT_EQ(Look(seconds(239)), "");
   EXPECT_THAT(Look(seconds(241)), HasSubstr("3 messages more: evicted"));
-  // Long after, it begins anew.
+  // Long after, it starts over.
   Drop(DropReason::kEvicted, 1);
   EXPECT_THAT(Look(seconds(1000)), HasSubstr("from now on the oldest message ends with ERR"));
 }
 
-TEST_F(LossReportTest, EveryReasonIsToldWithWhatWouldHaveHelped) {
+TEST_F(LossReportTest, EveryReasonIsReportedWithWhatWouldHaveHelped) {
   const std::pair<DropReason, const char*> reasons[] = {
       {DropReason::kEvicted, "raise queue-size"},
       {DropReason::kNewest, "raise queue-size"},
@@ -187,7 +187,7 @@ TEST_F(LossReportTest, WhenTheLinkIsBackTheOutageIsSummedUp) {
   Accept(1236);
   EXPECT_EQ(report_.LinkUp(begin_ + seconds(41)),
             "back after 41 s; 965 evicted, 2 expired, 0 failed, 1,236 waiting");
-  EXPECT_EQ(Look(seconds(42)), "") << "all of it is told";
+  EXPECT_EQ(Look(seconds(42)), "") << "all of it is reported";
 }
 
 // ---------------------------------------------------------------- a whole session
@@ -208,7 +208,7 @@ class LossesTest : public SessionTest {
   }
 };
 
-TEST_F(LossesTest, AnOutageThatEvictsIsToldFromBeginningToEnd) {
+TEST_F(LossesTest, AnOutageThatEvictsIsReportedFromBeginningToEnd) {
   Captured log;
   auto session = Open("queue-size=100\n");
   ASSERT_TRUE(session);
@@ -228,7 +228,7 @@ TEST_F(LossesTest, AnOutageThatEvictsIsToldFromBeginningToEnd) {
                               "(raise queue-size or queue-bytes, or set spool-dir)"));
 }
 
-TEST_F(LossesTest, EvictionWithTheLinkUpIsTold) {
+TEST_F(LossesTest, EvictionWithTheLinkUpIsReported) {
   Captured log;
   auto session = Open("queue-size=10\noverflow=drop-oldest\nflush-timeout=1ms\n");
   ASSERT_TRUE(session);
@@ -241,7 +241,7 @@ TEST_F(LossesTest, EvictionWithTheLinkUpIsTold) {
   EXPECT_THAT(text, ContainsRegex("10 messages were not acknowledged .*40 evicted, 10 shutdown"));
 }
 
-TEST_F(LossesTest, ALazyConnectionThatLosesBeforeItIsUpSaysSoToo) {
+TEST_F(LossesTest, ALazyConnectionThatLosesBeforeItIsUpReportsIt) {
   Captured log;
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
   auto session = Open("queue-size=10\nconnect=lazy\n");
@@ -258,7 +258,7 @@ TEST_F(LossesTest, ALazyConnectionThatLosesBeforeItIsUpSaysSoToo) {
               ContainsRegex("connected to localhost:1: back after [0-9.]+ s; 5 evicted"));
 }
 
-TEST_F(LossesTest, ARefusalOfAFullQueueIsTold) {
+TEST_F(LossesTest, ARefusalOfAFullQueueIsReported) {
   Captured log;
   auto session = Open("queue-size=2\noverflow=reject\nflush-timeout=1ms\n");
   ASSERT_TRUE(session);
@@ -274,7 +274,7 @@ TEST_F(LossesTest, ARefusalOfAFullQueueIsTold) {
   EXPECT_THAT(text, HasSubstr("8 messages refused because the queue was full"));
 }
 
-// The reason that a host reads for a failed message, whichever way it failed.
+// The reason that a host reads for a failed message, however it failed.
 TEST_F(LossesTest, TheLastErrorOfAFailedMessageIsNeverEmpty) {
   struct Way {
     const char* options;
@@ -309,7 +309,7 @@ TEST_F(LossesTest, TheLastErrorOfAFailedMessageIsNeverEmpty) {
   }
 }
 
-TEST_F(LossesTest, WhatAFullSpoolDeletesIsToldWithNumbers) {
+TEST_F(LossesTest, WhatAFullSpoolDeletesIsReportedWithNumbers) {
   const std::string folder = NewFolder();
   Captured log;
   auto session = Open(

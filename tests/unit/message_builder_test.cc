@@ -28,7 +28,7 @@ std::string Answer(const std::string& conn_str, const std::string& options,
   const Result<MessageBuilder> builder = MessageBuilder::Create(settings.value());
   EXPECT_TRUE(builder.ok()) << builder.status().message();
   const Status status = builder->CheckTopic(topic);
-  // The answer is what happens to a message, where that does not depend on its payload.
+  // The answer matches what happens to a message, if that does not depend on its payload.
   Metrics metrics;
   Logger logger("FAKE");
   Outgoing outgoing;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The metrics file of a connection: what it says at the end, and what it may not overwrite.
+// The metrics file of a connection: its content at the end, and what it must not overwrite.
 #include "core/observe/metrics_file.h"
 
 #include <gmock/gmock.h>
@@ -73,7 +73,7 @@ TEST_F(MetricsFileTest, SoIsTheEndOfAProcessWithoutDisconnect) {
   std::filesystem::remove(path);
 }
 
-TEST_F(MetricsFileTest, PercentPIsTheProcessAndNothingStaysOfIt) {
+TEST_F(MetricsFileTest, PercentPIsTheProcessAndTheFileIsRemoved) {
   const std::string pid = std::to_string(getpid());
   bool per_process = true;
   EXPECT_EQ(MetricsFile::Expand("/a/50%%p.prom", &per_process), "/a/50%p.prom");
@@ -89,8 +89,8 @@ TEST_F(MetricsFileTest, PercentPIsTheProcessAndNothingStaysOfIt) {
   EXPECT_EQ(FilesIn(folder_), 0u);
 }
 
-// The name of the temporary file was to be guessed, and links were followed.
-TEST_F(MetricsFileTest, NothingIsWrittenThroughALinkThatSomebodyPutThere) {
+// The name of the temporary file could be guessed, and links were followed.
+TEST_F(MetricsFileTest, NothingIsWrittenThroughASymbolicLink) {
   const std::string victim = folder_ + "/victim";
   std::ofstream(victim) << "precious";
   std::filesystem::create_symlink(victim, path_ + "." + std::to_string(getpid()) + ".tmp");
@@ -103,7 +103,7 @@ TEST_F(MetricsFileTest, NothingIsWrittenThroughALinkThatSomebodyPutThere) {
   EXPECT_FALSE(std::filesystem::is_symlink(path_));
 }
 
-TEST_F(MetricsFileTest, AFileThatSomebodyElseWritesTooIsTold) {
+TEST_F(MetricsFileTest, AFileWithAnotherWriterIsReported) {
   unsetenv("DSMSG_LOG");
   ::testing::internal::CaptureStderr();
   auto session = OpenWith(path_);
@@ -117,7 +117,7 @@ TEST_F(MetricsFileTest, AFileThatSomebodyElseWritesTooIsTold) {
               HasSubstr("is also written by another adaptor or process"));
 }
 
-TEST_F(MetricsFileTest, OneThatWasDeletedComesAgainWithoutAWord) {
+TEST_F(MetricsFileTest, ADeletedFileIsWrittenAgainSilently) {
   unsetenv("DSMSG_LOG");
   ::testing::internal::CaptureStderr();
   auto session = OpenWith(path_);

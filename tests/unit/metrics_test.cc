@@ -76,8 +76,8 @@ TEST(Metrics, JsonHoldsCountersReasonsAndEscapesText) {
   EXPECT_EQ(json["latency_us"]["count"].GetUint64(), 1u);
 }
 
-// One spelling: what is both a code and a reason to drop has one name, and no name has two words
-// joined in another way.
+// One spelling: a code that is also a reason to drop has one name, and all names join words with a
+// dash.
 TEST(Metrics, NamesOfReasonsAreSpelledAlike) {
   EXPECT_STREQ(DropReasonName(DropReason::kTooLarge), CodeName(Code::kTooLarge));
   for (size_t i = 0; i < kDropReasonCount; ++i) {
@@ -90,7 +90,7 @@ TEST(Metrics, NamesOfReasonsAreSpelledAlike) {
   }
 }
 
-// Whoever reads why something failed reads words, whoever forgot to give any.
+// A failure always has a text, even if its cause gave none.
 TEST(Metrics, AReasonIsNeverEmpty) {
   for (size_t i = 1; i < kCodeCount; ++i) {
     const Status status(static_cast<Code>(i), "");

@@ -121,7 +121,8 @@ class Port {
   void Listen(int backlog) {
     if (::listen(fd_.get(), backlog) != 0) std::abort();
   }
-  /// Afterwards nobody gets an answer: the queue of connections that wait to be accepted is full.
+  /// Afterwards no connection gets an answer: the queue of connections that wait to be accepted is
+  /// full.
   void Freeze() {
     Listen(0);
     for (bool full = false; !full;) {
@@ -224,7 +225,7 @@ TEST(NetTest, UnknownNameIsRetryableAndNamed) {
   EXPECT_THAT(found.status().message(), HasSubstr("check the host name"));
 }
 
-TEST(NetTest, SlowNameServerBlocksNobody) {
+TEST(NetTest, ASlowNameServerBlocksNoThread) {
   FakeNames& names = Names();
   {
     const std::lock_guard<std::mutex> lock(names.mutex);
@@ -265,8 +266,8 @@ TEST(NetTest, SlowNameServerBlocksNobody) {
     names.changed.wait(lock, [&] { return names.waiting == 0 && names.finished > 0; });
     EXPECT_FALSE(names.unblocked) << "a host's signal could be delivered to a lookup thread";
   }
-  // When they have ended there is room again. Each needs a moment to leave after the fake has let
-  // it go.
+  // When they have ended there is room again. Each needs a moment to end after the fake has
+  // released it.
   const Deadline end = In(20000);
   Status status = last;
   while (status.message().find("too many") != std::string::npos && Clock::now() < end) {

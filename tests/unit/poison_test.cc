@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A message that the server answers by ending the connection, or by silence, costs itself alone; a
-// server that dies or restarts costs none.
+// If the server answers a message by ending the connection, or by silence, only that message is
+// lost; a server that dies or restarts loses none.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -96,7 +96,7 @@ TEST_F(PoisonTest, ManyThatAreRefusedWithTheirConnectionDoNotDelayTheRest) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-// Who asks why a message failed is told, although the connection ended after it.
+// The last error says why a message failed, although the connection ended after it.
 TEST_F(PoisonTest, TheLastErrorHasTheRefusalBesideTheLossOfTheLink) {
   FakeBroker::Get().poison_is_refused = true;
   auto session = Open("");
@@ -110,9 +110,9 @@ TEST_F(PoisonTest, TheLastErrorHasTheRefusalBesideTheLossOfTheLink) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-// The server is there: the sender waits for room, and no message goes in its place.
-TEST_F(PoisonTest, NobodyIsEvictedForIt) {
-  for (const bool known : {false, true}) {  // to the driver: which message it was
+// The server is up: the sender waits for room, and no other message is dropped for it.
+TEST_F(PoisonTest, NoMessageIsEvictedForIt) {
+  for (const bool known : {false, true}) {  // the driver knows which message it was
     FakeBroker::Get().poison_is_refused = known;
     auto session = Open(
         "queue-size=10\noverflow-timeout=60s\n"
@@ -139,7 +139,7 @@ TEST_F(PoisonTest, ItBecomesADeadLetter) {
   EXPECT_FALSE(std::filesystem::is_empty(folder));
 }
 
-// It came from the disk, which a process before had filled: it does not stop this one either.
+// It came from the disk, from an earlier process: it does not stop this one either.
 TEST_F(PoisonTest, OneInTheSpoolIsTakenOutOfIt) {
   const std::string options = "spool-dir=" + NewFolder() + "\nconnect=lazy\n";
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
@@ -172,7 +172,7 @@ TEST_F(PoisonTest, MessageTimeoutDoesNotRunForTheInnocentMeanwhile) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-TEST_F(PoisonTest, SilenceToOneMessageIsItsEndWhereOthersAreAnswered) {
+TEST_F(PoisonTest, SilenceToOneMessageRefusesItIfOthersAreAnswered) {
   FakeBroker::Get().poison_is_silent = true;
   auto session = Open("");
   ASSERT_TRUE(session);
@@ -181,7 +181,7 @@ TEST_F(PoisonTest, SilenceToOneMessageIsItsEndWhereOthersAreAnswered) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-TEST_F(PoisonTest, SilenceToAllIsNoMessagesEnd) {
+TEST_F(PoisonTest, SilenceToAllRefusesNoMessage) {
   {
     std::lock_guard lock(FakeBroker::Get().mutex);
     FakeBroker::Get().poison_topic = "t";
@@ -234,7 +234,7 @@ TEST_F(PoisonTest, AServerThatDiesAgainAndAgainCostsNothing) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-// A client of the same name, or a flaky network: the server is always there again at once.
+// A client of the same name, or a flaky network: the server is always back at once.
 TEST_F(PoisonTest, ConnectionsThatEndByThemselvesCostNothing) {
   {
     std::lock_guard lock(FakeBroker::Get().mutex);

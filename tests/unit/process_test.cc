@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The edges of the process: callbacks that throw, threads that are cancelled, no thread or
-// descriptor to be had.
+// The limits of the process: callbacks that throw, threads that are cancelled, no free thread or
+// descriptor.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
@@ -107,8 +107,8 @@ void WaitToBeCancelled(void* user_ptr, NvDsMsgApiErrorType) {
   }
 }
 
-// The unwinding of pthread_cancel is no exception to be held up, and what it interrupts is called
-// back by the next do_work.
+// The unwinding of pthread_cancel is not an exception and must not be stopped; the next do_work
+// calls the remaining callbacks.
 TEST_F(ProcessTest, ACancelledThreadLosesNoCallback) {
   auto session = Open("");
   ASSERT_TRUE(session);
@@ -139,7 +139,7 @@ TEST_F(ProcessTest, ACancelledThreadLosesNoCallback) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-// ---------------------------------------------------------------- no thread to be had
+// ---------------------------------------------------------------- no free thread
 
 Status ConnectWith(const std::string& path, nvds_msgapi_connect_cb_t callback, int* handle) {
   try {
@@ -152,7 +152,7 @@ Status ConnectWith(const std::string& path, nvds_msgapi_connect_cb_t callback, i
   }
 }
 
-// Whichever thread is the one that cannot be had: connect says so, and leaves nothing behind.
+// Whichever thread cannot be started: connect says so, and leaves nothing behind.
 TEST_F(ProcessTest, ConnectWithoutThreadsSaysWhatToRaise) {
   const std::string folder = NewFolder(), path = folder + "/config.txt";
   std::ofstream(path) << "[message-broker]\nspool-dir=" << folder
@@ -267,7 +267,7 @@ TEST_F(ProcessTest, AConnectThatThrowsHasAReason) {
   throwing = 0;
 }
 
-// ---------------------------------------------------------------- no descriptor to be had
+// ---------------------------------------------------------------- no free descriptor
 
 class NoDescriptors {
  public:
@@ -310,7 +310,7 @@ TEST_F(ProcessTest, NetworkErrorsNameTheLimitOfDescriptors) {
   EXPECT_THAT(found.status().message(), HasSubstr("ulimit -n"));
 }
 
-// ---------------------------------------------------------------- who waits for somebody who fails
+// ---------------------------------------------------------------- waiting for a call that fails
 
 // A callback may send through another connection, whose callback then runs inside it.
 TEST(HostCallbackScope, SeesEveryCallbackAroundIt) {
@@ -324,7 +324,7 @@ TEST(HostCallbackScope, SeesEveryCallbackAroundIt) {
   EXPECT_FALSE(host::CallbackScope::Inside(2));
 }
 
-TEST(SharedSlotsTest, AMakerThatThrowsLeavesNobodyWaiting) {
+TEST(SharedSlotsTest, AMakerThatThrowsLeavesNoCallerWaiting) {
   host::SharedSlots<int> slots;
   std::latch making(1), go(1);
   const auto usable = [](const int&) { return true; };
@@ -343,7 +343,7 @@ TEST(SharedSlotsTest, AMakerThatThrowsLeavesNobodyWaiting) {
   std::thread joiner([&] {
     const auto slot = slots.Join(
         "key", [] { return std::make_shared<int>(1); }, usable);
-    // Either it waited, or it came after the failure and made one itself.
+    // Either it waited, or it came after the failure and tried itself.
     EXPECT_TRUE(slot.ok() || slot.status().message() == "no memory");
   });
   go.count_down();

@@ -387,7 +387,7 @@ TEST_F(BehindTest, AMoveCountsUntilItsEndAndKeepsTheToken) {
   EXPECT_FALSE(queue.AnyBehind("k"));
   EXPECT_EQ(queue.bytes(), 0u);
   EXPECT_TRUE(queue.WaitIdle(Clock::now()));
-  EXPECT_EQ(finished_.size(), 1u) << "who took it tells of it";
+  EXPECT_EQ(finished_.size(), 1u) << "whoever took it reports it";
 }
 
 TEST_F(BehindTest, IsBoundedExpiredAndEndedLikeTheOthers) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of a session share: a session on the fake driver, counted outcomes, events and
-// received messages.
+// What the tests of a session share: a session on the fake driver, with its outcomes, events and
+// received messages counted.
 #ifndef DSMSG_TESTS_UNIT_SESSION_FIXTURE_H_
 #define DSMSG_TESTS_UNIT_SESSION_FIXTURE_H_
 

@@ -74,7 +74,7 @@ TEST_F(SessionTest, RefusedMessagesAreKeptAsDeadLetters) {
   std::filesystem::remove_all(folder);
 }
 
-TEST_F(SessionTest, WhoIsToldOfARefusalFindsTheDeadLetter) {
+TEST_F(SessionTest, TheDeadLetterExistsWhenARefusalIsReported) {
   const std::string folder = NewFolder();
   auto session = Open("dead-letter-dir=" + folder + "\n");
   ASSERT_TRUE(session);
@@ -103,7 +103,7 @@ TEST_F(SessionTest, AFlushWaitsForDeadLetters) {
   }
 }
 
-// Refused, and its dead letter is in the queue when the connection ends.
+// A message is refused, and its dead letter is in the queue when the connection ends.
 TEST_F(SessionTest, ADeadLetterThatDoesNotReachItsTopicGoesToTheDirectory) {
   for (const char* more : {"", "message-timeout=50ms\n", "reconnect-attempts=1\n"}) {
     SCOPED_TRACE(more);
@@ -141,7 +141,7 @@ TEST_F(SessionTest, ADeadLetterThatFindsNoRoomIsKeptOnce) {
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
   ASSERT_TRUE(session->SendAsync(Request(std::string(1000, 'x')), &CountOutcome, &counts_).ok());
   ASSERT_TRUE(Says(session.get(), R"("in_flight":1)"));
-  // With its headers the letter is larger than what it comes from, and the rest is full.
+  // With its headers the letter is larger than the message, and the queue is full.
   ASSERT_TRUE(session->SendAsync(Request(std::string(3080, 'y')), &CountOutcome, &counts_).ok());
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kReject);
   ASSERT_TRUE(session->Flush(Millis(20000)));

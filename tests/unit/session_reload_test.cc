@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Other settings for a session that goes on.
+// New settings for a running session.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -87,8 +87,8 @@ TEST_F(SessionTest, ReloadDeliversWhatWaitsBehindAWrongPassword) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-// The queue was completed with ERR when the link gave up; from the reload on all is as after
-// connect.
+// The queue was completed with ERR when the link gave up; after the reload everything works as
+// after connect.
 TEST_F(SessionTest, ReloadRevivesALinkThatGaveUp) {
   for (const std::string options : {"reconnect=0\n", "reconnect-attempts=2\n"}) {
     FakeBroker::Get().Reset();
@@ -133,8 +133,7 @@ TEST_F(SessionTest, ReloadRevivesALinkThatGaveUp) {
   }
 }
 
-// Consumer and producer have connections of their own; the consumer's is made by the first
-// subscribe.
+// Consumer and producer have separate connections; the first subscribe makes the consumer's.
 TEST_F(SessionTest, TheFirstSubscribeAfterAReloadGoesToTheNewBroker) {
   auto session = Open("");
   ASSERT_TRUE(session);
@@ -159,7 +158,7 @@ std::string WriteOptions(const std::string& options) {
   return path;
 }
 
-// Whose table an option is in says nothing about who uses it.
+// The core also uses options of the adaptor's table.
 TEST_F(SessionTest, ReloadChangesTheOptionsThatTheCoreUses) {
   static const OptionSpec options[] = {
       {"linger", "ms(0,3600000)", "1h", ""},
@@ -241,7 +240,7 @@ TEST_F(SessionTest, AChangedConfigurationFileIsUsedWhereWatched) {
   std::this_thread::yield();
   std::ofstream(path) << "[message-broker]\nusername=somebody\n";
   ASSERT_TRUE(WaitFor([&] { return opens() > before; }));
-  // Who was told to go elsewhere stays there when a file changes.
+  // A connection that a reload moved stays there when a file changes.
   ASSERT_TRUE(session->Reload("elsewhere;2", "").ok());
   ASSERT_TRUE(WaitFor([] { return Opened() == "elsewhere"; }));
   const int moved = opens();

@@ -48,7 +48,7 @@ TEST_F(SessionTest, AnOutageGoesToTheSpoolAndBackInOrder) {
   for (int i = 0; i < kMessages; ++i) {
     ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
   }
-  // On disk is as good as delivered, and told so while the broker is away.
+  // A message on disk is reported OK, even while the broker is away.
   ASSERT_TRUE(WaitFor([&] {
     session->DoWork();
     return counts_.ok == kMessages;
@@ -213,7 +213,7 @@ TEST_F(SessionTest, WithoutOrderLiveMessagesDoNotWaitForTheBacklog) {
   std::filesystem::remove_all(folder);
 }
 
-TEST_F(SessionTest, SettingsOfASpoolWithoutADirectoryAreSaid) {
+TEST_F(SessionTest, SettingsOfASpoolWithoutADirectoryAreReported) {
   const auto log_of = [&](const std::string& options) {
     ::testing::internal::CaptureStderr();
     const auto session = Open(options + "connect=lazy\n");
@@ -229,7 +229,7 @@ TEST_F(SessionTest, SettingsOfASpoolWithoutADirectoryAreSaid) {
   EXPECT_THAT(log_of(""), ::testing::Not(HasSubstr("no effect")));
 }
 
-TEST_F(SessionTest, ASpoolThatCannotBeIsAnErrorAndAFullOneFallsBackToTheQueue) {
+TEST_F(SessionTest, AnUnusableSpoolIsAnErrorAndAFullOneFallsBackToTheQueue) {
   EXPECT_EQ(Open("spool-dir=/proc/nowhere\n"), nullptr);
   EXPECT_THAT(connect_error_.message(), HasSubstr("spool-dir"));
   EXPECT_EQ(Open("overflow=spool\n"), nullptr);
@@ -365,8 +365,8 @@ TEST_F(SpoolDiskTest, ADiskThatWorksAgainTakesWhatWaitedInOrder) {
   EXPECT_TRUE(session_->Disconnect().ok());
 }
 
-// Order is kept while that costs nothing but time; a disk that is dead costs the order.
-TEST_F(SpoolDiskTest, ADeadDiskHoldsNobodyUp) {
+// Order is kept as long as that costs only time; with a dead disk it is given up.
+TEST_F(SpoolDiskTest, ADeadDiskDoesNotStopDelivery) {
   Connect();
   const std::string padding(100'000, 'x');
   constexpr int kOnDisk = 200;  // more than stands ready in memory
@@ -406,7 +406,7 @@ TEST_F(SpoolDiskTest, ABurstAfterAPauseKeepsItsOrder) {
   EXPECT_TRUE(session_->Disconnect().ok());
 }
 
-// What a disk that fails was tried with comes back: it is neither delivered nor durable.
+// A message that a failing disk was given comes back: it is neither delivered nor durable.
 TEST_F(SpoolDiskTest, AFlushIsNotOverWhileTheDiskFails) {
   Connect();
   PutOnDisk(0);
@@ -458,7 +458,7 @@ TEST_F(SpoolDiskTest, AtDisconnectWhatTheDiskGivesBackGoesAfterWhatItHolds) {
   EXPECT_TRUE(session_->Disconnect().ok());
 }
 
-// What a spool gives back has its place in the queue, but not without end.
+// Messages that a spool gives back go to the queue, but within a bound.
 TEST_F(SpoolDiskTest, WhatTheSpoolGivesBackDoesNotFillTheMemory) {
   Connect(
       "spool-mode=always\nspool-max-bytes=1M\nspool-evict=1\nspool-order=none\n"
@@ -525,7 +525,7 @@ TEST_F(SpoolDiskTest, ASynchronousSendThatIsBehindEndsInTime) {
 }
 
 // Many outages of the link and the disk, a spool that is full now and then, and several keys:
-// whatever comes first, no key loses its order, and every callback comes once.
+// in whatever sequence, no key loses its order, and every callback comes once.
 TEST_F(SpoolDiskTest, NoKeyLosesItsOrderWhateverFails) {
   Connect("spool-max-bytes=1M\n");
   constexpr int kMessages = 10000, kKeys = 5;

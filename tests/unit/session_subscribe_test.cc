@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A subscription is replaced as a whole or not at all, whoever asks for it from where.
+// A subscription is replaced as a whole or not at all, from any thread or callback.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -75,7 +75,7 @@ class SubscribeTest : public SessionTest {
   }
 };
 
-TEST_F(SubscribeTest, ARefusalLeavesTopicsCallbackAndContextOfBefore) {
+TEST_F(SubscribeTest, ARefusalKeepsTopicsCallbackAndContext) {
   auto session = Open("");
   ASSERT_TRUE(session);
   Listener first, second;
@@ -87,7 +87,7 @@ TEST_F(SubscribeTest, ARefusalLeavesTopicsCallbackAndContextOfBefore) {
   EXPECT_THAT(Subscribed(), ElementsAre("a"));
   Publish("a", "1");
   ASSERT_TRUE(Settles(first, 1));
-  // After an outage, too, that is what is subscribed to.
+  // The same topics are subscribed to after an outage.
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
   ASSERT_TRUE(WaitFor([] { return Subscribed().empty(); }));
   FakeBroker::Get().SetUp();
@@ -98,7 +98,7 @@ TEST_F(SubscribeTest, ARefusalLeavesTopicsCallbackAndContextOfBefore) {
   EXPECT_EQ(second.began, 0);
 }
 
-/// Leaves out all that receives.
+/// A driver without the functions that receive.
 class SendOnlyDriver final : public Driver {
  public:
   static const DriverInfo& Info() { return *FakeDriver::SharedFactory().info; }
@@ -151,7 +151,7 @@ TEST_F(SubscribeTest, WhatArrivesDuringTheAttemptGoesToTheCallbackInForce) {
   AnswerWith([&](std::span<const std::string> topics, Deadline) {
     if (!Has(topics, "secret")) return Status();
     go = true;
-    WaitFor([&] { return first.ended == 3; });  // all of them while the broker thinks
+    WaitFor([&] { return first.ended == 3; });  // all of them while the broker has not answered
     return Status(Code::kAuth, "fake: forbidden");
   });
   EXPECT_FALSE(Subscribe(*session, {"a", "secret"}, second).ok());
@@ -160,7 +160,7 @@ TEST_F(SubscribeTest, WhatArrivesDuringTheAttemptGoesToTheCallbackInForce) {
   EXPECT_EQ(second.began, 0);
 }
 
-// The driver comes back later than the host waits, and with a yes.
+// The driver returns later than the host waits, and with success.
 TEST_F(SubscribeTest, ATimedOutAttemptIsWithdrawn) {
   for (const Topics& before : {Topics{}, Topics{"a"}}) {
     FakeBroker::Get().Reset();
@@ -199,7 +199,7 @@ TEST_F(SubscribeTest, ATimedOutAttemptIsWithdrawn) {
   }
 }
 
-TEST_F(SubscribeTest, ATimeoutOfTheDriverIsToldWithItsText) {
+TEST_F(SubscribeTest, ATimeoutOfTheDriverIsReportedWithItsText) {
   auto session = Open("connect-timeout=2s\n");
   ASSERT_TRUE(session);
   Listener first, second;
@@ -215,8 +215,8 @@ TEST_F(SubscribeTest, ATimeoutOfTheDriverIsToldWithItsText) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-// What waits in the inbox: of a topic that stays, it is the new callback's; of one that goes, it is
-// neither shown nor acknowledged.
+// Messages that wait in the inbox: those of a kept topic go to the new callback; those of a dropped
+// topic are neither delivered nor acknowledged.
 TEST_F(SubscribeTest, NoMessageOfTheOldTopicsReachesTheNewCallback) {
   auto session = Open("");
   ASSERT_TRUE(session);
@@ -232,7 +232,7 @@ TEST_F(SubscribeTest, NoMessageOfTheOldTopicsReachesTheNewCallback) {
   ASSERT_TRUE(WaitFor([&] {
     return first.began == 1 && session->StatsJson().find(R"("received":5)") != std::string::npos;
   }));
-  // The old callback still runs: that is no reason to wait for ever.
+  // The old callback still runs: subscribe must not wait for ever.
   ::testing::internal::CaptureStderr();
   EXPECT_TRUE(Subscribe(*session, {"both", "new"}, second).ok());
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
@@ -274,7 +274,8 @@ TEST_F(SubscribeTest, FromInsideItsOwnCallback) {
   EXPECT_THAT(first.Got(), ElementsAre("a|1"));
 }
 
-// Subscribe holds nothing that a callback may need, and a host may hold what its callback needs.
+// Subscribe holds no lock that a callback may need, and a host may hold a lock that its callback
+// needs.
 TEST_F(SubscribeTest, ACallbackThatNeedsWhatTheCallerHolds) {
   auto session = Open("");
   ASSERT_TRUE(session);
@@ -351,7 +352,7 @@ TEST_F(SubscribeTest, EachCallWaitsForItsTurnAtMostUntilItsOwnDeadline) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-TEST_F(SubscribeTest, ALinkThatIsLostMeanwhileIsOpenedAgainForIt) {
+TEST_F(SubscribeTest, ALinkThatIsLostMeanwhileIsReopenedForIt) {
   auto session = Open("", FakeDriver::SharedFactory());
   ASSERT_TRUE(session);
   Listener first, second;
@@ -359,7 +360,7 @@ TEST_F(SubscribeTest, ALinkThatIsLostMeanwhileIsOpenedAgainForIt) {
   std::atomic<int> lost{0};
   AnswerWith([&](std::span<const std::string> topics, Deadline) {
     if (!Has(topics, "b") || ++lost > 1) return Status();
-    FakeBroker::Get().SetDown({});  // cut, and there again at once
+    FakeBroker::Get().SetDown({});  // cut, and back at once
     return Status(Code::kUnavailable, "fake: cut");
   });
   EXPECT_TRUE(Subscribe(*session, {"b"}, second).ok());
@@ -385,7 +386,7 @@ TEST_F(SubscribeTest, ARenewalThatIsNotAnsweredIsTriedAgain) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-TEST_F(SubscribeTest, WhatCannotBeRestoredIsMadeByOpeningTheLinkAnew) {
+TEST_F(SubscribeTest, WhatCannotBeRestoredIsMadeByReopeningTheLink) {
   auto session = Open("connect-timeout=1s\n");
   ASSERT_TRUE(session);
   Listener first, second;
@@ -406,7 +407,7 @@ TEST_F(SubscribeTest, WhatCannotBeRestoredIsMadeByOpeningTheLinkAnew) {
   EXPECT_EQ(second.began, 0);
 }
 
-TEST_F(SubscribeTest, LazilyItIsMadeWhenTheBrokerIsThere) {
+TEST_F(SubscribeTest, LazilyItIsMadeWhenTheBrokerIsUp) {
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
   auto session = Open("connect=lazy\n");
   ASSERT_TRUE(session);
@@ -452,7 +453,7 @@ TEST_F(SubscribeTest, DisconnectEndsAWaitAndSaysThatACallbackRuns) {
   EXPECT_THAT(FakeBroker::Get().acked, IsEmpty());
 }
 
-// Every callback sees messages of its own topics only, whoever replaces whom.
+// Every callback sees only messages of its own topics, in whatever order they are replaced.
 TEST_F(SubscribeTest, ManyThreadsReplaceEachOther) {
   auto session = Open("connect-timeout=20s\n");
   ASSERT_TRUE(session);

@@ -44,7 +44,7 @@ TEST_F(SessionTest, StrictFailsWithTheReasonAndLazyWaits) {
   EXPECT_EQ(counts_.ok, 1);
 }
 
-TEST_F(SessionTest, WhyThereIsNoLinkIsToldOnce) {
+TEST_F(SessionTest, TheReasonForAMissingLinkIsReportedOnce) {
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: connection refused"});
   ::testing::internal::CaptureStderr();
   auto session = Open("connect=lazy\n");
@@ -120,7 +120,7 @@ TEST_F(SessionTest, UnknownTopicReachesTheCallback) {
   EXPECT_EQ(counts_.unknown_topic, 1);
 }
 
-TEST_F(SessionTest, SynchronousSendTimesOutAndTheRestIsToldAtDisconnect) {
+TEST_F(SessionTest, SynchronousSendTimesOutAndTheRestIsReportedAtDisconnect) {
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
   auto session = Open("send-timeout=30ms\nflush-timeout=50ms\n");
   ASSERT_TRUE(session);
@@ -159,7 +159,7 @@ TEST_F(SessionTest, MessageTimeoutEndsMessagesWhileTheBrokerIsAway) {
   EXPECT_EQ(counts_.total(), 1);
 }
 
-TEST_F(SessionTest, GivesUpWhenToldToAndSendsAreAnsweredWithErr) {
+TEST_F(SessionTest, GivesUpIfConfiguredAndSendsGetErr) {
   auto session = Open("reconnect=0\n");
   ASSERT_TRUE(session);
   FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
@@ -181,7 +181,7 @@ TEST_F(SessionTest, GivesUpWhenToldToAndSendsAreAnsweredWithErr) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
-TEST_F(SessionTest, PermanentRefusalIsToldOnceAndSuccessFollows) {
+TEST_F(SessionTest, PermanentRefusalIsReportedOnceAndSuccessFollows) {
   auto session = Open("");
   ASSERT_TRUE(session);
   FakeBroker::Get().SetDown({Code::kAuth, "fake: wrong password"});

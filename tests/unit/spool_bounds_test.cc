@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much the spool takes, what goes when it is full, and which files it takes over.
+// How much the spool takes, what is deleted when it is full, and which files it takes over.
 #include "core/spool/spool.h"
 #include "unit/spool_testing.h"
 
@@ -48,7 +48,7 @@ TEST_F(SpoolTest, WhatWaitsForTheDiskIsBounded) {
   EXPECT_TRUE(spool->Append(4, std::string(3000, 'x')).ok());  // alone, one always
 }
 
-TEST_F(SpoolTest, EvictionDeletesTheOldestThatNobodyHas) {
+TEST_F(SpoolTest, EvictionDeletesTheOldestThatIsNotHandedOut) {
   options_.evict = true;
   options_.max_bytes = 100 * (64 + 7 + 3);  // a hundred messages of three digits
   for (const size_t prefetch : {size_t{1} << 20, size_t{1000}}) {  // in memory; mostly on disk
@@ -64,7 +64,7 @@ TEST_F(SpoolTest, EvictionDeletesTheOldestThatNobodyHas) {
     EXPECT_EQ(stats.backlog, 100u);
     EXPECT_LE(stats.bytes, options_.max_bytes);
     EXPECT_EQ(PayloadsOf(spool->Fetch(95)), Numbers(155, 249));
-    // Now everything is handed out: there is nothing that could go.
+    // Now everything is handed out: nothing can be deleted.
     ASSERT_TRUE(spool->Append(500, "500").ok());
     ASSERT_TRUE(spool->told.WaitFailed(1));
     EXPECT_EQ(spool->told.failure().code(), Code::kWouldBlock);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spool files that somebody merged or edited by hand, and one that another program reads.
+// Spool files that were merged or edited by hand, and one that another program reads.
 #include <chrono>
 #include <limits>
 #include <thread>
@@ -124,7 +124,7 @@ TEST_F(SpoolEditedTest, RowsWithOtherIdsGetOursInTheSameOrder) {
   }
 }
 
-TEST_F(SpoolEditedTest, SizesThatCannotBeAreFoundAgain) {
+TEST_F(SpoolEditedTest, ImpossibleSizesAreCorrected) {
   int number = 0;
   for (const char* edit :
        {"bytes = -100000", "bytes = 1000000000000 WHERE id = (SELECT min(id) FROM messages)",

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-TEST_F(SpoolFaultTest, AFullDiskIsToldAndPasses) {
+TEST_F(SpoolFaultTest, AFullDiskIsReportedAndPasses) {
   testing::internal::CaptureStderr();
   auto spool = Open();
   spool->Fill(1, 3, "k");
@@ -31,11 +31,11 @@ TEST_F(SpoolFaultTest, AFullDiskIsToldAndPasses) {
     EXPECT_EQ(spool->told.failure().code(), Code::kUnavailable);
     EXPECT_THAT(spool->told.failure().message(), HasSubstr((*spool)->path()));
     EXPECT_TRUE((*spool)->Stats().failing);
-    // Told first, so that what comes meanwhile cannot overtake.
+    // Reported first, so that later messages cannot overtake.
     while ((*spool)->HasBacklog("lost")) std::this_thread::yield();
     while ((*spool)->backlog() > 3) std::this_thread::yield();
     EXPECT_EQ((*spool)->backlog(), 3u);
-    // Refused at once in between, tried now and then.
+    // Refused at once in between, and tried at intervals.
     size_t refused = 0;
     for (size_t tried = 0; tried < 5;) {
       const Status status = spool->Append(5, "5");
@@ -119,7 +119,7 @@ TEST_F(SpoolFaultTest, AHangingDiskDoesNotHoldCloseUp) {
   EXPECT_EQ(spool->told.failure().code(), Code::kCancelled);
   spool.reset();  // the listener is gone, too
   disk().Unblock();
-  // The thread ends and frees the lock; then the first file can be had again.
+  // The thread ends and frees the lock; then the first file is available again.
   const SpoolIdentity identity{options_.dir, options_.protocol, options_.endpoint, options_.name};
   while (true) {
     Result<SpoolFile> file = SpoolFile::Claim(identity);
@@ -167,7 +167,7 @@ TEST_F(SpoolFaultTest, AnotherVersionIsSetAside) {
   EXPECT_EQ((*spool)->backlog(), 5u);  // its table was the same
 }
 
-TEST_F(SpoolFaultTest, ADatabaseOfSomebodyElseIsSetAside) {
+TEST_F(SpoolFaultTest, AForeignDatabaseIsSetAside) {
   const std::string path = MakeFile(1, 1);
   std::filesystem::remove(path);
   SqliteDb db;
@@ -277,7 +277,7 @@ TEST_F(SpoolFaultTest, DamageThatShowsInAnEviction) {
   EXPECT_EQ(stats.bytes, 0u);
 }
 
-TEST_F(SpoolFaultTest, AFileThatIsDeletedIsBegunAgain) {
+TEST_F(SpoolFaultTest, ADeletedFileIsCreatedAgain) {
   auto spool = Open();
   spool->Fill(1, 3, "k");
   std::filesystem::remove((*spool)->path());
@@ -319,8 +319,8 @@ TEST_F(SpoolFaultTest, AnEvictionThatFailsTakesNothingAway) {
   EXPECT_EQ(PayloadsOf(spool->Fetch(10)), Numbers(100, 109));
 }
 
-// Older ones of its key may have come back while its sender looked for them.
-TEST_F(SpoolFaultTest, WhoLookedBeforeMessagesCameBackLooksAgain) {
+// Older messages of its key may have come back while its sender checked for them.
+TEST_F(SpoolFaultTest, AStaleCheckIsRepeatedWhenMessagesCameBack) {
   auto spool = Open();
   const uint64_t before = (*spool)->failures();
   disk().FailWrites(SQLITE_FULL);
@@ -337,8 +337,8 @@ TEST_F(SpoolFaultTest, WhoLookedBeforeMessagesCameBackLooksAgain) {
   spool->Close();
 }
 
-// One group is told, the next waits for that, and Close does not wait for either.
-TEST_F(SpoolFaultTest, EverybodyIsToldWhenCloseGivesUpWhileAFailureIsTold) {
+// One group is being reported, the next waits for that, and Close waits for neither.
+TEST_F(SpoolFaultTest, EveryMessageIsReportedWhenCloseGivesUpDuringAReport) {
   class Slow final : public SpoolListener {
    public:
     void OnSpooled(std::span<const SpoolTicket>) noexcept override {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Damaged spool files on a disk without room for what is saved from them, and a process that is
-// killed while it saves them.
+// Damaged spool files on a disk without room for the copy, and a process that is killed while it
+// copies.
 #include <fstream>
 #include <tuple>
 #include <utility>
@@ -18,14 +18,14 @@ using testing::SizeIs;
 
 class SpoolSalvageTest : public SpoolFaultTest {
  protected:
-  /// So that it is set aside although all of it can be read. A log beside it stays.
+  /// Makes the spool set the file aside although all of it can be read. A log beside it stays.
   static void MakeAnotherVersion(const std::string& path) {
     SqliteDb db;
     ASSERT_TRUE(db.Open(path, SQLITE_OPEN_READWRITE, nullptr).ok());
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     ASSERT_TRUE(db.Execute("PRAGMA user_version = 2").ok());
   }
-  /// What the spool says when it is opened, "" when it worked. Closed again.
+  /// Opens and closes a spool; returns its error, "" if it worked.
   std::string TryOpen(std::string* log) {
     testing::internal::CaptureStderr();
     const Result<std::unique_ptr<Spool>> spool = Spool::Open(options_, logger_);
@@ -43,7 +43,7 @@ class SpoolSalvageTest : public SpoolFaultTest {
     options_.dir = dir;
     return payloads;
   }
-  /// Starts on a disk with room for 0, 1, 2... writes, until it is enough.
+  /// Starts on a disk with room for 0, 1, 2... writes, until that is enough.
   void ExpectNothingIsLeftBehind(const std::string& path) {
     const std::vector<std::string> readable = WhatCanBeRead();
     EXPECT_THAT(readable, testing::Not(IsEmpty()));
@@ -76,7 +76,7 @@ TEST_F(SpoolSalvageTest, ADamagedFileStaysWhereTheDiskIsTooFullToSaveItsMessages
   ExpectNothingIsLeftBehind(path);
 }
 
-// As a kill leaves it: most is in the log.
+// As a kill leaves it: most rows are in the log.
 TEST_F(SpoolSalvageTest, ADamagedFileKeepsItsLogWhereTheDiskIsTooFull) {
   const std::string path = MakeFile(1100, 10);
   auto killed = Open();
@@ -169,9 +169,9 @@ TEST_F(SpoolSalvageTest, AKillInBetweenLosesNothing) {
   }
 }
 
-// A power cut in KeepAside: the database has its new name, its log not yet. To SQLite it would be
-// the log of the next file that is set aside.
-TEST_F(SpoolSalvageTest, ALogThatWasLeftBehindIsNotTakenForAnothers) {
+// A power cut in KeepAside: the database has its new name, its log not yet. SQLite would take it
+// for the log of the next file that is set aside.
+TEST_F(SpoolSalvageTest, ALogThatWasLeftBehindIsNotTakenForAnotherFiles) {
   const std::string path = MakeFile(20, 10);
   const std::string stale = dir_ + "/stale-wal";
   auto old = Open();
@@ -207,7 +207,7 @@ TEST_F(SpoolSalvageTest, AKillInBetweenLosesNothingOfALeftover) {
   EXPECT_THAT(Aside(), SizeIs(1));
 }
 
-TEST_F(SpoolSalvageTest, ADeletedFileIsBegunWhenThereIsRoom) {
+TEST_F(SpoolSalvageTest, ADeletedFileIsCreatedWhenThereIsRoom) {
   auto spool = Open();
   spool->Fill(1, 3, "k");
   std::filesystem::remove((*spool)->path());

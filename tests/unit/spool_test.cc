@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool when the disk works: what goes in comes out, once, in order, over restarts.
+// The spool when the disk works: every message comes out once, in order, across restarts.
 #include "core/spool/spool.h"
 
 #include <sys/stat.h>
@@ -37,7 +37,7 @@ TEST(SpoolMessageTest, HeadersSurviveAsJson) {
   }
 }
 
-TEST(SpoolMessageTest, HeadersThatSomebodyNestedDeeplyAreRefused) {
+TEST(SpoolMessageTest, DeeplyNestedHeadersAreRefused) {
   std::vector<std::pair<std::string, std::string>> read;
   EXPECT_FALSE(DecodeSpoolHeaders(std::string(10'000'000, '['), &read));
   EXPECT_FALSE(
@@ -206,7 +206,7 @@ TEST_F(SpoolTest, FetchKeepsToItsBounds) {
   for (SpoolTicket ticket = 1; ticket <= 4; ++ticket) {
     ASSERT_TRUE(spool->Append(ticket, std::string(1000, 'x')).ok());
   }
-  ASSERT_TRUE(spool->Flush());  // told, and after that ready
+  ASSERT_TRUE(spool->Flush());  // reported, and after that ready
   std::vector<SpoolMessage> messages;
   EXPECT_EQ((*spool)->Fetch(10, 1, &messages), 1u);  // one where there is one
   EXPECT_EQ((*spool)->Fetch(10, 2500, &messages), 2u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the spool's tests share: a folder of their own, a listener that can be waited for, and short
+// What the spool's tests share: a separate folder, a listener that can be waited for, and short
 // ways to append and fetch.
 #ifndef DSMSG_TESTS_SPOOL_TESTING_H_
 #define DSMSG_TESTS_SPOOL_TESTING_H_
@@ -112,7 +112,7 @@ struct OpenSpool {
     }
     ASSERT_TRUE(told.WaitSpooled(before + last - first + 1)) << told.failure().message();
   }
-  /// Exactly so many, waiting for them.
+  /// Exactly that many, waiting for them.
   std::vector<SpoolMessage> Fetch(size_t count, size_t max_bytes = ~size_t{0}) {
     std::vector<SpoolMessage> messages;
     while (messages.size() < count) {

@@ -53,7 +53,7 @@ class TlsTest : public testing::Test {
     test::WriteKey(File(name), key, password);
   }
 
-  // FOLDER in `text` stands for the test's folder.
+  // FOLDER in `text` is replaced by the test's folder.
   Result<TlsSettings> Read(std::string text, bool scheme = false) const {
     for (size_t at; (at = text.find("FOLDER")) != text.npos;) text.replace(at, 6, folder_.string());
     const auto config = Config::Parse("[message-broker]\n" + text, "test.cfg", OptionTable({}));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands for DeepStream's headers in the test of csrc/gst/deepstream_check.cc: the names that
+/* Replaces DeepStream's headers in the test of csrc/gst/deepstream_check.cc: the names that
  * it looks at, in structures of the same layout. DSMSG_TEST_RELEASE: 60, 70, 80, 90 or 91. */
 #ifndef DSMSG_TESTS_NVDSMETA_H_
 #define DSMSG_TESTS_NVDSMETA_H_

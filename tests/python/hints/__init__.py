@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of advice in error texts have in common.
+"""What the tests of advice in error texts share.
 
-What is particular to an adaptor's texts and server, a module named as the adaptor holds in `HINTS`.
-It is found by being there.
+`HINTS` of the module named like an adaptor has what is particular to its texts and server. Adding
+the module is enough.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 PATIENCE_S = 240.0
-# Nothing of this may be said of a server that has worked.
+# No such advice may be given for a server that has worked.
 SUSPICIONS = re.compile(r"is it an? |TLS|is the broker running|is this its port|conn-str|check ")
 
 _MODULES = [
@@ -56,7 +56,7 @@ def refusal(name: str, conn_str: str, **config: object) -> str:
 
 
 def advice(connection: Connection, says: str) -> str:
-    """Waits for a reason that holds `says`; none on the way may be a suspicion."""
+    """Waits for a reason that contains `says`; no earlier one may be a suspicion."""
     seen: list[str] = []
 
     def look() -> bool:

@@ -13,12 +13,12 @@ __all__ = ["Hints"]
 
 @dataclass(frozen=True)
 class Hints:
-    """What an adaptor's error texts say, and with what server they are tried."""
+    """What an adaptor's error texts say, and the server they are tested with."""
 
     kind: str
-    """What is asked about a port where something unknown listens."""
+    """The question about a port where something unknown listens."""
     tls_port: tuple[str, ...] = ("that port speaks TLS",)
-    """What is said of a port with TLS, one of these."""
+    """One of these texts is expected for a port with TLS."""
     server: Callable[[], Broker] | None = None
     """Makes a server that clients reach through a proxy too."""
     settings: Mapping[str, object] = field(default_factory=dict)
