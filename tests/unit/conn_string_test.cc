@@ -25,6 +25,13 @@ constexpr ConnRules kAmqp{"amqp", kAmqpSchemes, 5672, true, false, 5671};
 constexpr ConnRules kZmq{"zmq", kZmqSchemes, 0, false, true};
 constexpr ConnRules kNoDefault{"x", {}, 0, false, false};
 
+constexpr std::string_view kNames[] = {"HostName", "DeviceId", "Key"};
+constexpr ConnRules kHub = {.protocol = "hub",
+                            .schemes = {},
+                            .default_port = 8883,
+                            .fields = kNames,
+                            .fields_example = "HostName=<hub>;DeviceId=<id>;Key=<key>"};
+
 Endpoints Good(std::string_view text, const ConnRules& rules) {
   Result<Endpoints> parsed = ParseConnString(text, rules);
   EXPECT_TRUE(parsed.ok()) << text << ": " << parsed.status().message();
@@ -266,10 +273,28 @@ TEST(ConnStringTest, PasswordsAreNeverRepeated) {
   EXPECT_THAT(Error("h;hunter2;u;hunter2", kAmqp), Not(HasSubstr("hunter2")));
 }
 
+TEST(ConnStringTest, NamedFields) {
+  const Endpoints named = Good(" hostname = Hub.Example:18883 ; DeviceId=d;;KEY=a=b== ; ", kHub);
+  EXPECT_THAT(named.hosts, ElementsAre(HostPort{"hub.example", 18883}));
+  EXPECT_THAT(named.fields, ElementsAre(std::pair("HostName", "Hub.Example:18883"),
+                                        std::pair("DeviceId", "d"), std::pair("Key", "a=b==")));
+  EXPECT_EQ(Good("HostName=h;Key=secret", kHub).hosts.front().port, 8883);
+  EXPECT_EQ(Good("HostName=h;Key=secret", kHub).not_a_topic, "Key=secret");
+  EXPECT_TRUE(Good("h;1", kHub).fields.empty());
+  for (const char* text : {"DeviceId=d", "HostName=h;HostName=h", "HostName=", "HostName=h h",
+                           "HostName=h;Other=secret", "HostName=h;secret", "=h", "HostName=h:0"}) {
+    const auto parsed = ParseConnString(text, kHub);
+    ASSERT_FALSE(parsed.ok()) << text;
+    EXPECT_THAT(parsed.status().message(), HasSubstr("HostName=<hub>")) << text;
+    EXPECT_THAT(parsed.status().message(), Not(HasSubstr("secret"))) << text;
+  }
+}
+
 TEST(ConnStringTest, RandomTextNeverCrashes) {
   std::mt19937 random(11);
   constexpr std::string_view kAlphabet = "hab19:;,@/[]%?*.-_ \t\n\xff";
-  constexpr std::string_view kPieces[] = {"redis://", "://", "amqp", "tcp://", "[::1]", ";", "%2f"};
+  constexpr std::string_view kPieces[] = {"redis://", "://", "amqp",      "tcp://", "[::1]",
+                                          ";",        "%2f", "HostName=", "=",      "Key="};
   for (int round = 0; round < 20000; ++round) {
     std::string text;
     for (auto i = random() % 24; i > 0; --i) {
@@ -279,7 +304,7 @@ TEST(ConnStringTest, RandomTextNeverCrashes) {
         text += kAlphabet[random() % kAlphabet.size()];
       }
     }
-    for (const ConnRules* rules : {&kRedis, &kAmqp, &kZmq, &kNoDefault}) {
+    for (const ConnRules* rules : {&kRedis, &kAmqp, &kZmq, &kNoDefault, &kHub}) {
       const auto parsed = ParseConnString(text, *rules);
       if (parsed.ok()) {
         EXPECT_FALSE(parsed->hosts.empty() && parsed->address.empty()) << text;

@@ -98,5 +98,87 @@ TEST(LinkTest, RoomMadeInsideSubmitIsUsedAtOnce) {
   EXPECT_EQ(ok, kMessages);
 }
 
+/// Its login ends after a while: it wants another connection, once. What is on its way in Poll is
+/// completed there, and lost if the link is closed before.
+class RenewingDriver final : public Driver {
+ public:
+  struct Seen {
+    std::atomic<int> opens{0}, lost{0}, submitted_late{0};
+    std::vector<std::string> payloads;  // I/O thread until the session ends
+  };
+  static Seen seen;
+
+  explicit RenewingDriver(DriverHost& host) : host_(host) {}
+  static const DriverFactory& Factory() {
+    static const DriverInfo info = [] {
+      DriverInfo made = *InlineDriver::Factory().info;
+      made.separate_roles = false;
+      return made;
+    }();
+    static const DriverFactory factory = {&info, [](DriverHost& host) -> std::unique_ptr<Driver> {
+                                            return std::make_unique<RenewingDriver>(host);
+                                          }};
+    return factory;
+  }
+
+  Status Configure(const Endpoints&, const Config&) override { return {}; }
+  Status Open(Role, Deadline, int) override {
+    ++seen.opens;
+    return {};
+  }
+  bool WantsReopen() const noexcept override {
+    return seen.opens == 1 && seen.payloads.size() >= kMessages / 2;
+  }
+  Status Submit(const Message& message, Token token) override {
+    if (WantsReopen()) ++seen.submitted_late;
+    seen.payloads.emplace_back(message.payload);
+    pending_.push_back(token);
+    return {};
+  }
+  Status Poll(Millis budget, int wake_fd) override {
+    pollfd fd = {wake_fd, POLLIN, 0};
+    poll(&fd, 1, static_cast<int>(std::min<int64_t>(budget.count(), 2)));
+    if (pending_.empty()) return {};
+    host_.Complete(pending_.front(), {});  // one a turn
+    pending_.erase(pending_.begin());
+    return {};
+  }
+  void Close(Millis, int) noexcept override {
+    seen.lost += static_cast<int>(pending_.size());
+    pending_.clear();
+  }
+
+ private:
+  DriverHost& host_;
+  std::vector<Token> pending_;
+};
+RenewingDriver::Seen RenewingDriver::seen;
+
+TEST(LinkTest, ALinkMadeAnewLosesAndDoublesNothingAndIsNoOutage) {
+  const std::string path = ::testing::TempDir() + "link_renewing.txt";
+  std::ofstream(path) << "[message-broker]\n";
+  int handle = 0, ok = 0;
+  const auto ignore = [](NvDsMsgApiHandle, NvDsMsgApiEventType) {};
+  auto session = Session::Connect(RenewingDriver::Factory(), "localhost;1", path, ignore, &handle);
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  session.value()->notifier().ConnectReturning();
+  std::vector<std::string> expected;
+  for (int i = 0; i < kMessages; ++i) {
+    expected.push_back(std::to_string(i));
+    SendRequest request;
+    request.topic = "t";
+    request.payload = expected.back();
+    ASSERT_TRUE(session.value()->SendAsync(request, &CountOk, &ok).ok());
+  }
+  ASSERT_TRUE(session.value()->Flush(Millis(20000)));
+  EXPECT_TRUE(session.value()->Disconnect().ok());
+  EXPECT_EQ(ok, kMessages);
+  EXPECT_EQ(RenewingDriver::seen.payloads, expected);
+  EXPECT_EQ(RenewingDriver::seen.opens, 2);
+  EXPECT_EQ(RenewingDriver::seen.lost, 0);
+  EXPECT_NE(session.value()->StatsJson().find("\"reconnects\":0"), std::string::npos)
+      << session.value()->StatsJson();
+}
+
 }  // namespace
 }  // namespace dsmsg

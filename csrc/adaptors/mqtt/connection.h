@@ -110,6 +110,7 @@ class MqttConnection {
   void OnConnack(int code, int flags, const mosquitto_property* properties);
 
   const MqttSettings& settings_;
+  Login login_;
   Logger& log_;
   MqttEvents& events_;
   MosquittoPtr object_;

@@ -27,6 +27,11 @@ void SetOption(int fd, int level, int name, int value) {
 }  // namespace
 
 Status MqttConnection::Open(Deadline deadline, int cancel_fd) {
+  if (settings_.dialect != nullptr) {
+    Result<Login> login = settings_.dialect->NewLogin(deadline, cancel_fd);
+    if (!login.ok()) return login.status();
+    login_ = std::move(login.value());
+  }
   return servers_.Open(
       deadline,
       [&](const HostPort& server, Deadline share) { return OpenServer(server, share, cancel_fd); },
@@ -113,7 +118,7 @@ Status MqttConnection::OpenVersion(const HostPort& server, const std::vector<Add
 Status MqttConnection::OpenAddress(const HostPort& server, const Address& address,
                                    Deadline deadline, int cancel_fd) {
   Forget();
-  Result<MosquittoPtr> made = MakeMosquitto(settings_, version5_, this);
+  Result<MosquittoPtr> made = MakeMosquitto(settings_, login_, version5_, this);
   if (!made.ok()) return made.status();
   object_ = std::move(made.value());
   SetCallbacks();
@@ -167,7 +172,12 @@ Status MqttConnection::WaitConnack(Deadline deadline, int cancel_fd) {
   while (true) {
     Progress progress;
     const Status status = Step(Millis(PollTimeout(deadline)), cancel_fd, true, &progress);
-    if (connack_ > 0) return ConnackError(version5_, connack_, words_, name_, settings_.login);
+    if (connack_ > 0) {
+      const std::string advice = settings_.dialect != nullptr
+                                     ? settings_.dialect->LoginAdvice()
+                                     : LoginAdvice(login_, "MQTT", "may this user connect?");
+      return ConnackError(version5_, connack_, words_, name_, login_, advice);
+    }
     if (!status.ok()) return status;
     if (connack_ == 0) return {};
     if (progress.woken) return {Code::kCancelled, "connecting to " + name_ + " was cancelled"};

@@ -102,8 +102,12 @@ void MqttConsumer::Ack(AckToken token) {
 
 Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline deadline,
                                int cancel_fd) {
-  std::set<std::string> wanted(topics.begin(), topics.end());
+  const std::set<std::string> wanted(topics.begin(), topics.end());
+  std::set<std::string> filters;
   for (const std::string& topic : wanted) {
+    filters.insert(settings_.dialect != nullptr ? settings_.dialect->Filter(topic) : topic);
+  }
+  for (const std::string& topic : filters) {
     const int length = static_cast<int>(std::min<size_t>(topic.size(), 65536));
     if (mosquitto_sub_topic_check(topic.c_str()) != MOSQ_ERR_SUCCESS ||
         mosquitto_validate_utf8(topic.data(), length) != MOSQ_ERR_SUCCESS) {
@@ -113,8 +117,8 @@ Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline dea
                   "all levels from there on, as in cameras/+/events or cameras/#)"};
     }
   }
-  const std::vector<std::string> gone = Difference(subscribed_, wanted);
-  const std::vector<std::string> added = Difference(wanted, subscribed_);
+  const std::vector<std::string> gone = Difference(subscribed_, filters);
+  const std::vector<std::string> added = Difference(filters, subscribed_);
   const std::set<std::string> before = wanted_;
   // Messages of the new topics may come before the answer, which says which topics are accepted.
   wanted_.insert(wanted.begin(), wanted.end());
@@ -122,7 +126,7 @@ Status MqttConsumer::Subscribe(std::span<const std::string> topics, Deadline dea
   const Status status = Change(gone, added, deadline, cancel_fd);
   subscribing_ = false;
   strangers_ = strangers_ || !gone.empty() || !status.ok();
-  Adopt(status.ok() ? std::move(wanted) : before);
+  Adopt(status.ok() ? wanted : before);
   return status;
 }
 
@@ -162,7 +166,7 @@ void MqttConsumer::Adopt(std::set<std::string> wanted) {
   std::deque<Received> kept;
   pending_bytes_ = 0;
   for (Received& received : pending_) {
-    if (!Wanted(received.message.topic.c_str())) {
+    if (!Wanted(received.message.topic)) {
       Ack(static_cast<AckToken>(received.mid));
       continue;
     }
@@ -186,6 +190,15 @@ Status MqttConsumer::Add(const std::vector<std::string>& topics) {
                                                  options, nullptr);
   if (error != MOSQ_ERR_SUCCESS) return LostError(error, errno, connection_.name());
   subscribed_.insert(topics.begin(), topics.end());
+  return settings_.dialect != nullptr ? AddRequests() : Status();
+}
+
+// Beside the host's topics and never in their way: nobody waits for the answers.
+Status MqttConsumer::AddRequests() {
+  for (const char* filter : settings_.dialect->Requests()) {
+    const int error = mosquitto_subscribe(connection_.object(), nullptr, filter, 0);
+    if (error != MOSQ_ERR_SUCCESS) return LostError(error, errno, connection_.name());
+  }
   return {};
 }
 
@@ -262,9 +275,11 @@ bool MqttConsumer::Matches(const std::string& filter, const std::string& topic) 
          matches;
 }
 
-bool MqttConsumer::Wanted(const char* topic) const {
-  return std::any_of(wanted_.begin(), wanted_.end(),
-                     [topic](const std::string& filter) { return Matches(filter, topic); });
+bool MqttConsumer::Wanted(const std::string& topic) const {
+  return std::any_of(wanted_.begin(), wanted_.end(), [&](const std::string& filter) {
+    return settings_.dialect != nullptr ? settings_.dialect->Matches(filter, topic)
+                                        : Matches(filter, topic);
+  });
 }
 
 void MqttConsumer::OnMessage(const mosquitto_message& message,
@@ -275,14 +290,21 @@ void MqttConsumer::OnMessage(const mosquitto_message& message,
     received.mid = message.mid;
     owed_.push_back({message.mid, false});
   }
-  if (called_ && strangers_ && !Wanted(message.topic)) {
-    Ack(static_cast<AckToken>(received.mid));
-    return;
-  }
   received.message.topic = message.topic;
   received.message.payload.assign(static_cast<const char*>(message.payload),
                                   static_cast<size_t>(message.payloadlen));
   received.message.headers = UserProperties(properties);
+  bool wanted = true;
+  if (settings_.dialect != nullptr) {
+    wanted = settings_.dialect->Read(message, connection_.object(), &received.message) &&
+             (!called_ || Wanted(received.message.topic));
+  } else if (called_ && strangers_) {
+    wanted = Wanted(received.message.topic);
+  }
+  if (!wanted) {
+    Ack(static_cast<AckToken>(received.mid));
+    return;
+  }
   if (called_) {
     Deliver(std::move(received));
   } else {

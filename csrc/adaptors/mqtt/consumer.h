@@ -59,12 +59,13 @@ class MqttConsumer {
   Status Change(const std::vector<std::string>& gone, const std::vector<std::string>& added,
                 Deadline deadline, int cancel_fd);
   Status Add(const std::vector<std::string>& topics);
+  Status AddRequests();
   Status Remove(const std::vector<std::string>& topics);
   Status WaitAnswers(Deadline deadline, int cancel_fd);
   bool IsIdInUse() const;
   Status CheckGranted(const std::vector<std::string>& added) const;
   void Adopt(std::set<std::string> wanted);
-  bool Wanted(const char* topic) const;
+  bool Wanted(const std::string& topic) const;
   struct Received {
     InMessage message;
     int qos = 0;

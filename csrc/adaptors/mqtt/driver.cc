@@ -54,21 +54,25 @@ const DriverInfo& MqttDriver::Info() {
 Status MqttDriver::Configure(const Endpoints& endpoints, const Config& config) {
   Result<MqttSettings> settings = ReadSettings(endpoints, config);
   if (!settings.ok()) return settings.status();
-  settings_ = std::move(settings.value());
-  if (settings_.tls.enabled && !settings_.tls.verify) host_.log().Warn(kInsecureWarning);
   if (config.IsSet("set-threaded")) {
     host_.log().Warn("set-threaded has no effect: the adaptor always has its own thread");
   }
-  if (settings_.clean_session && config.IsSet("session-expiry")) {
+  if (settings.value().clean_session && config.IsSet("session-expiry")) {
     host_.log().Warn(
         "session-expiry has no effect with clean-session=1: a clean session ends with its "
         "connection");
   }
+  Start(std::move(settings.value()));
+  return {};
+}
+
+void MqttDriver::Start(MqttSettings settings) {
+  settings_ = std::move(settings);
+  if (settings_.tls.enabled && !settings_.tls.verify) host_.log().Warn(kInsecureWarning);
   MqttEvents& events = *this;  // private to all others
   connection_ = std::make_unique<MqttConnection>(settings_, host_.log(), events);
   producer_ = std::make_unique<MqttProducer>(settings_, *connection_, host_);
   consumer_ = std::make_unique<MqttConsumer>(settings_, *connection_, host_);
-  return {};
 }
 
 Status MqttDriver::Open(Role, Deadline deadline, int cancel_fd) {

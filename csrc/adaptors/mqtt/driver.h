@@ -24,7 +24,7 @@
 
 namespace dsmsg::mqtt {
 
-class MqttDriver final : public Driver, private MqttEvents {
+class MqttDriver : public Driver, private MqttEvents {
  public:
   static const DriverInfo& Info();
 
@@ -32,12 +32,20 @@ class MqttDriver final : public Driver, private MqttEvents {
 
   Status Configure(const Endpoints& endpoints, const Config& config) override;
   Status Open(Role role, Deadline deadline, int cancel_fd) override;
+  bool WantsReopen() const noexcept override {
+    return settings_.dialect != nullptr && Clock::now() >= settings_.dialect->renew_at();
+  }
   Status Submit(const Message& message, Token token) override;
   Status Poll(Millis budget, int wake_fd) override;
   Status Subscribe(std::span<const std::string> topics, Deadline deadline) override;
   void Ack(AckToken token) noexcept override;
   void Release(AckToken token, InMessage&& message) noexcept override;
   void Close(Millis drain, int cancel_fd) noexcept override;
+
+ protected:
+  /// What remains of Configure when the settings are known.
+  void Start(MqttSettings settings);
+  DriverHost& host() { return host_; }
 
  private:
   Status Work(Millis budget, int wake_fd);

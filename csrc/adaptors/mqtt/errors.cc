@@ -98,11 +98,10 @@ std::string ServersWords(const mosquitto_property* properties) {
 }
 
 Status ConnackError(bool version5, int code, const std::string& words, const std::string& peer,
-                    const Login& login) {
+                    const Login& login, const std::string& check) {
   const auto refused = [&](Code meaning, const std::string& said, std::string_view advice = {}) {
     return LoginRefused(meaning, peer, login, said, advice);
   };
-  const std::string check = LoginAdvice(login, "MQTT", "may this user connect?");
   if (IsVersionRefused(code)) {
     return refused(Code::kNotSupported,
                    "the server does not speak this version of MQTT (see the option protocol)");

@@ -16,9 +16,10 @@ namespace dsmsg::mqtt {
 /// it names. Otherwise "".
 std::string ServersWords(const mosquitto_property* properties);
 
-/// A CONNACK other than 0 from `peer` ("host:port"), as an answer to `login`.
+/// A CONNACK other than 0 from `peer` ("host:port"), as an answer to `login`. `advice`: what to
+/// check when it was the login.
 Status ConnackError(bool version5, int code, const std::string& words, const std::string& peer,
-                    const Login& login);
+                    const Login& login, const std::string& advice);
 /// The server refuses this version of the protocol.
 bool IsVersionRefused(int connack_code);
 

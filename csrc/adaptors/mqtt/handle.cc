@@ -68,7 +68,8 @@ bool MqttProperties::AddUsers(const Pairs& pairs) {
   return true;
 }
 
-Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, void* user) {
+Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, const Login& login, bool version5,
+                                   void* user) {
   InitLibrary();
   MosquittoPtr object;
   {
@@ -82,7 +83,6 @@ Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, 
   // We keep the window ourselves: the library's own would hold messages back in an unbounded queue.
   mosquitto_int_option(object.get(), MOSQ_OPT_SEND_MAXIMUM, 65535);
   mosquitto_int_option(object.get(), MOSQ_OPT_RECEIVE_MAXIMUM, kReceiveMaximum);
-  const Login& login = settings.login;
   if (error == MOSQ_ERR_SUCCESS && (!login.user.empty() || !login.password.empty())) {
     if (!version5 && login.user.empty()) {
       return Status(Code::kAuth,

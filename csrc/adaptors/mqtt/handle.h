@@ -43,7 +43,8 @@ class MqttProperties {
 };
 
 /// A client object with login, will and options; not connected. Callbacks get `user`.
-Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, bool version5, void* user);
+Result<MosquittoPtr> MakeMosquitto(const MqttSettings& settings, const Login& login, bool version5,
+                                   void* user);
 
 /// Starts to connect to a numeric address without waiting. Returns ok or the library's error; errno
 /// then says more. Nothing is written before mosquitto_threaded_set(object, false).

@@ -54,7 +54,7 @@ Status MqttProducer::AddProperties(const Message& message, MqttProperties* prope
 }
 
 Status MqttProducer::Submit(const Message& message, Token token) {
-  if (message.topic.empty()) {
+  if (message.topic.empty() && settings_.dialect == nullptr) {
     return {Code::kInvalidArgument, "a message has no topic (set topic in the config file)"};
   }
   if (!window_.Takes(in_flight_.size(), HasRoom())) return {Code::kWouldBlock, {}};
@@ -72,14 +72,20 @@ Status MqttProducer::Submit(const Message& message, Token token) {
   std::string_view payload = message.payload;
   if (settings_.sensor_envelope) payload = envelope_.Wrap(payload, message.timestamp_ms);
 
+  const char* topic = message.topic.data();
+  if (settings_.dialect != nullptr) {
+    const Result<const char*> wire = settings_.dialect->WireTopic(message);
+    if (!wire.ok()) return wire.status();
+    topic = wire.value();
+  }
   if (in_flight_.empty()) connection_.ExpectAnswer();
   int mid = 0;
   publishing_ = true;
   published_inside_ = 0;
   errno = 0;
-  const int error = mosquitto_publish_v5(connection_.object(), &mid, message.topic.data(),
-                                         static_cast<int>(payload.size()), payload.data(), qos_,
-                                         settings_.retain, properties);
+  const int error =
+      mosquitto_publish_v5(connection_.object(), &mid, topic, static_cast<int>(payload.size()),
+                           payload.data(), qos_, settings_.retain, properties);
   publishing_ = false;
   if (error != MOSQ_ERR_SUCCESS) return PublishFailed(error, message, payload.size());
   last_mid_ = mid;

@@ -5,11 +5,13 @@
 #ifndef DSMSG_ADAPTORS_MQTT_SETTINGS_H_
 #define DSMSG_ADAPTORS_MQTT_SETTINGS_H_
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "adaptors/mqtt/dialect.h"
 #include "core/driver/driver.h"
 #include "core/net/tls.h"
 #include "core/options/config.h"
@@ -49,6 +51,8 @@ struct MqttSettings {
   /// DeepStream 9: payloads are wrapped in a protobuf message with the sensor's id.
   bool sensor_envelope = false;
   std::string default_sensor_id;
+
+  std::shared_ptr<Dialect> dialect;  // null: plain MQTT
 };
 
 std::span<const OptionSpec> Options();

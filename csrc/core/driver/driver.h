@@ -88,6 +88,11 @@ class Driver {
   /// means that the link is lost and the core is to Close and Open again.
   virtual Status Poll(Millis budget, int wake_fd) = 0;
 
+  /// The link works but is to be made anew, because its login will expire: nothing more is
+  /// submitted, and once nothing is in flight the core closes and opens it at once, which is no
+  /// outage.
+  virtual bool WantsReopen() const noexcept { return false; }
+
   /// Makes `topics` (none: nothing) the set whose messages are delivered, by `deadline` (kTimeout)
   /// or until Open's cancel_fd is readable (kCancelled). Called after every Open of a consumer role
   /// while there is a subscription, and whenever the host replaces it.

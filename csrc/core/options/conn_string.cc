@@ -114,6 +114,7 @@ class Parser {
  private:
   Status ParseForm() {
     if (rules_.path) return ParsePath();
+    if (!rules_.fields.empty() && text_.find('=') < text_.find(';')) return ParseNamed();
     std::string_view marked = text_;
     // ">tcp://..." and "@tcp://..." say connect or bind.
     if (rules_.opaque && (marked.front() == '@' || marked.front() == '>')) marked.remove_prefix(1);
@@ -129,6 +130,39 @@ class Parser {
           .clear();  // the address is complete: it equals the same address written as a URL
     }
     return status;
+  }
+
+  // "Name=value;Name=value". A value may contain '=', as base64 does.
+  Status ParseNamed() {
+    for (std::string_view rest = text_; !rest.empty();) {
+      const size_t end = std::min(rest.find(';'), rest.size());
+      const std::string_view part = Trim(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (part.empty()) continue;
+      if (Status status = TakeNamed(part); !status.ok()) return status;
+    }
+    const std::string_view host_name = rules_.fields.front();
+    for (const auto& [name, value] : endpoints_.fields) {
+      if (name == host_name) return AddHosts(value, rules_.default_port, false);
+    }
+    return Expected(std::string(host_name) + " is missing");
+  }
+
+  Status TakeNamed(std::string_view part) {
+    const size_t equals = part.find('=');
+    const std::string name = Lowered(Trim(part.substr(0, equals)));
+    const auto known = std::find_if(rules_.fields.begin(), rules_.fields.end(),
+                                    [&](std::string_view each) { return Lowered(each) == name; });
+    if (equals == std::string_view::npos || known == rules_.fields.end()) {
+      return Expected("one of its parts does not begin with a known name and '='");
+    }
+    const std::string_view value = Trim(part.substr(equals + 1));
+    if (value.empty()) return Expected(std::string(*known) + " is empty");
+    for (const auto& [taken, unused] : endpoints_.fields) {
+      if (taken == *known) return Expected(taken + " is given twice");
+    }
+    endpoints_.fields.emplace_back(*known, value);
+    return {};
   }
 
   // Only URLs are percent-decoded: anywhere else, '%' is part of the name.
@@ -371,6 +405,11 @@ class Parser {
                                           "; expected a path (\"/run/name\"), \"path;topic\"" +
                                           (url.empty() ? "" : " or a URL") + url};
     }
+    if (!rules_.fields_example.empty()) {
+      return {Code::kInvalidArgument, "connection string: " + why + "; expected for example \"" +
+                                          std::string(rules_.fields_example) +
+                                          "\", or \"host;port\" beside connection_str"};
+    }
     const std::string port = std::to_string(rules_.default_port == 0 ? 9000 : rules_.default_port);
     std::string url = rules_.schemes.empty() ? std::string() : std::string(rules_.schemes.front());
     if (!url.empty()) url += rules_.opaque ? "://tcp://localhost:" + port : "://localhost:" + port;
@@ -405,6 +444,7 @@ std::string Endpoints::ToString() const {
 
 std::string ConnForms(const ConnRules& rules) {
   if (rules.path) return rules.schemes.empty() ? "a path" : "a path or a URL";
+  if (!rules.fields.empty()) return std::string(rules.fields_example);
   return "host;port, host:port,host:port or a URL";
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/status.h"
@@ -27,7 +28,9 @@ struct Endpoints {
   std::string path;            // of a URL, without the leading slash (AMQP: vhost, Redis: database)
   std::string address;         // opaque and path: an address of its own ("tcp://*:5555", "/a/b")
   bool tls = false;            // mqtts, rediss, amqps
-  std::string default_topic;   // third field of host;port;topic
+  /// Of "Name=value;Name=value", with the names as the rules write them. Values may be secrets.
+  std::vector<std::pair<std::string, std::string>> fields;
+  std::string default_topic;  // third field of host;port;topic
   /// Last field after ';' that is not a topic (a port, an AMQP password): a host may pass it as the
   /// topic, where it counts as absent and must not be logged.
   /// Without blanks at its ends: trim what it is compared with.
@@ -45,6 +48,12 @@ struct ConnRules {
   bool opaque = false;         // ZMQ: the rest of the URL is an address
   uint16_t tls_port = 0;       // of a URL whose scheme is TLS; 0: default_port too
   bool path = false;           // a file or a Unix socket: "path", "path;topic", "scheme:///path"
+  /// "Name=value;Name=value" is understood, too, with these names (in any case). The first is the
+  /// host's, "host" or "host:port". Such a string may also stand in the option connection-str;
+  /// another address beside it then says where to connect.
+  std::span<const std::string_view> fields = {};
+  std::string_view fields_example = {};          // shown in messages
+  std::string (*fields_by_default)() = nullptr;  // when neither string nor option is given
 };
 
 /// The forms in words, for describe: "host;port, host:port,host:port or a URL".

@@ -79,17 +79,20 @@ std::string CanonicalEndpoints(const Endpoints& endpoints) {
     AppendField(&out, *field);
   }
   AppendField(&out, endpoints.tls ? "tls" : "");
+  for (const auto& [name, value] : endpoints.fields) AppendField(&out, name + "=" + value);
   return out;
 }
 
-// hostname and port are already in the endpoints, whatever their source.
+// These are already in the endpoints, whatever their source.
 std::string CanonicalConfig(const Config& config) {
   std::string out;
   const std::string all = config.Canonical();
   for (size_t start = 0; start < all.size();) {
     const size_t end = std::min(all.find('\n', start), all.size());
     const std::string_view line(all.data() + start, end - start);
-    if (!line.starts_with("hostname=") && !line.starts_with("port=")) AppendField(&out, line);
+    const bool address = line.starts_with("hostname=") || line.starts_with("port=") ||
+                         line.starts_with("connection-str=");
+    if (!address) AppendField(&out, line);
     start = end + 1;
   }
   return out;
@@ -110,6 +113,28 @@ Status CheckTlsFiles(const Config& config) {
   return {};
 }
 
+// The connection string, or hostname and port of the file; where the rules know named fields, they
+// may stand in the file, alone or beside an address.
+Result<Endpoints> ReadEndpoints(const ConnRules& rules, const std::string& conn_str,
+                                const Config& config) {
+  std::string address = conn_str, fields;
+  if (address.empty() && config.IsSet("hostname")) {
+    address = config.GetString("hostname");
+    if (config.IsSet("port")) address += ";" + std::to_string(config.GetInt("port"));
+  }
+  if (!rules.fields.empty()) {
+    fields = config.GetString("connection-str");
+    if (fields.empty() && rules.fields_by_default != nullptr) fields = rules.fields_by_default();
+    if (address.empty()) address.swap(fields);
+  }
+  Result<Endpoints> endpoints = ParseConnString(address, rules);
+  if (!endpoints.ok() || fields.empty() || !endpoints.value().fields.empty()) return endpoints;
+  Result<Endpoints> named = ParseConnString(fields, rules);
+  if (!named.ok()) return named;
+  endpoints.value().fields = std::move(named.value().fields);
+  return endpoints;
+}
+
 }  // namespace
 
 Result<Settings> Settings::Load(const DriverInfo& info, const std::string& conn_str,
@@ -120,13 +145,7 @@ Result<Settings> Settings::Load(const DriverInfo& info, const std::string& conn_
   settings.config = std::move(config.value());
   settings.config.ApplyEnvironment(info.env_suffix);
   if (Status status = CheckTlsFiles(settings.config); !status.ok()) return status;
-  std::string address = conn_str;
-  if (address.empty() && settings.config.IsSet("hostname")) {
-    address = settings.config.GetString("hostname");
-    if (settings.config.IsSet("port"))
-      address += ";" + std::to_string(settings.config.GetInt("port"));
-  }
-  Result<Endpoints> endpoints = ParseConnString(address, info.conn_rules);
+  Result<Endpoints> endpoints = ReadEndpoints(info.conn_rules, conn_str, settings.config);
   if (!endpoints.ok()) return endpoints.status();
   settings.endpoints = std::move(endpoints.value());
   settings.third_is_topic = !info.conn_rules.third_is_user;

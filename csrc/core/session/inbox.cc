@@ -123,6 +123,11 @@ size_t Inbox::messages() const {
   return items_.size();
 }
 
+bool Inbox::idle() const {
+  std::lock_guard lock(mutex_);
+  return items_.empty() && calling_ == nullptr;
+}
+
 void Inbox::Run() {
   std::unique_lock lock(mutex_);
   while (true) {

@@ -76,6 +76,8 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   /// false: it still runs.
   bool Close(Deadline deadline);
   size_t messages() const;
+  /// Nothing waits, and no callback runs.
+  bool idle() const;
 
  private:
   struct Item {

@@ -124,6 +124,7 @@ class Link final : public DriverHost {
   bool SubmitWaiting();  // true: something waits that cannot be submitted now
   Millis PollBudget(bool blocked);
   bool ReplacementWaits();
+  bool CanReopen();
   Status HandleSubscription();
   void HandleAcks();
   void HandleOutcomes(std::vector<SendQueue::Outcome>* outcomes);  // any thread
@@ -163,6 +164,7 @@ class Link final : public DriverHost {
   Backoff reconnect_backoff_, slow_backoff_, retry_backoff_;
   Clock::time_point up_since_{}, hold_until_{}, next_expiry_ = Clock::time_point::max();
   Clock::time_point down_since_ = Clock::now(), attempted_at_{};
+  Deadline reopen_by_ = Deadline::max();
   Status accusation_;  // not ok: why the last connection ended, with one message in flight
   std::vector<SendQueue::Outcome> outcomes_;
   std::vector<SendQueue::Submission> submissions_;

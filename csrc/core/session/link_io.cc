@@ -19,6 +19,8 @@ constexpr Millis kBlockedBudget{100};  // latest time to offer it again
 constexpr Millis kStable{5000};        // a link that lasted this long resets the backoff
 // A server that was merely restarted is found again within 5 s.
 constexpr Millis kYoung{60000}, kYoungMax{4000};
+// How long a link that is to be made anew waits for what is on its way, and for its orderly end.
+constexpr Millis kReopenWait{5000}, kReopenDrain{400};
 
 // More than one attempt needs: a process short of descriptors ends connections by itself.
 bool DescriptorsAreThere(int any) {
@@ -186,6 +188,10 @@ void Link::AnswerGivenUp() {
 
 void Link::Drive() {
   parts_.observer.OnTick();
+  if (CanReopen()) {
+    CloseDriver(kReopenDrain);
+    return;
+  }
   bool blocked = true, room = false;
   if (parts_.inbox != nullptr) {
     HandleAcks();  // first: a driver may check what was acknowledged when the topics change
@@ -222,7 +228,7 @@ bool Link::Lingering(const SendQueue::Waiting& waiting, Clock::time_point now) c
 
 bool Link::SubmitWaiting() {
   const auto now = Clock::now();
-  if (now < hold_until_ || !up()) return true;
+  if (now < hold_until_ || !up() || driver_->WantsReopen()) return true;
   if (Lingering(parts_.queue->waiting(), now) && !urgent_.exchange(false)) return false;
   while (true) {
     submissions_.clear();
@@ -263,6 +269,20 @@ Millis Link::PollBudget(bool blocked) {
     }
   }
   return Millis(PollTimeout(end));
+}
+
+// What is acknowledged after a new connection would be acknowledged to nobody, and come again.
+bool Link::CanReopen() {
+  if (!driver_->WantsReopen()) {
+    reopen_by_ = Deadline::max();
+    return false;
+  }
+  const auto now = Clock::now();
+  reopen_by_ = std::min(reopen_by_, now + kReopenWait);
+  const bool received = parts_.inbox != nullptr && !parts_.inbox->idle();
+  if (parts_.inbox != nullptr) HandleAcks();
+  const bool sent = parts_.queue != nullptr && parts_.queue->in_flight() > 0;
+  return (!received && !sent) || now >= reopen_by_;
 }
 
 bool Link::ReplacementWaits() {

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dsmsg._settings.amqp import AmqpConfig
+    from dsmsg._settings.azure import AzureConfig
+    from dsmsg._settings.azure_edge import AzureEdgeConfig
     from dsmsg._settings.kafka import KafkaConfig
     from dsmsg._settings.mqtt import MqttConfig
     from dsmsg._settings.redis import RedisConfig
     from dsmsg._settings.zmq import ZmqConfig
 
-__all__ = ["AmqpConfig", "KafkaConfig", "MqttConfig", "RedisConfig", "ZmqConfig"]
+__all__ = ["AmqpConfig", "AzureConfig", "AzureEdgeConfig", "KafkaConfig", "MqttConfig", "RedisConfig", "ZmqConfig"]
 
-ADAPTORS = {"amqp": "AmqpConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
+ADAPTORS = {"amqp": "AmqpConfig", "azure": "AzureConfig", "azure_edge": "AzureEdgeConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for

@@ -290,7 +290,7 @@ TEST(MqttSignals, ManyConnectionsLeaveTheHostsHandler) {
     threads.emplace_back([] {
       MqttSettings settings;
       settings.client_id = "x";
-      for (int j = 0; j < 1000; ++j) EXPECT_TRUE(MakeMosquitto(settings, true, nullptr).ok());
+      for (int j = 0; j < 1000; ++j) EXPECT_TRUE(MakeMosquitto(settings, {}, true, nullptr).ok());
     });
   }
   for (std::thread& thread : threads) thread.join();

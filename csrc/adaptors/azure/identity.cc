@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/azure/identity.h"
+
+#include <glib.h>
+
+#include <cstdlib>
+
+#include "adaptors/azure/token.h"
+
+namespace dsmsg::azure {
+namespace {
+
+constexpr size_t kLongestId = 128;
+
+Status Bad(const std::string& text) { return {Code::kInvalidArgument, text}; }
+
+// What the hub's registry allows. Publishing to a topic cannot contain '+' or '#', nor a slash that
+// would begin the next level.
+Status CheckId(const std::string& name, const std::string& id) {
+  constexpr std::string_view kAlso = "-._%*?!(),:=@$'";
+  if (id.size() > kLongestId) return Bad(name + " is longer than 128 characters");
+  for (const char c : id) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (plain || kAlso.find(c) != kAlso.npos) continue;
+    if (c == '+' || c == '#') {
+      return Bad(name + " contains '" + std::string(1, c) +
+                 "': MQTT allows nobody to publish to such a topic (register the device under "
+                 "another id)");
+    }
+    return Bad(name + " contains a character that IoT Hub does not allow (letters, digits and " +
+               std::string(kAlso) + ")");
+  }
+  return {};
+}
+
+Status ReadProof(Identity* out, const std::string& key, const std::string& x509) {
+  if (!x509.empty() && x509 != "true" && x509 != "false") return Bad("x509 must be true or false");
+  out->x509 = x509 == "true";
+  const int given = !key.empty() + !out->token.empty() + out->x509;
+  if (given > 1) {
+    return Bad(
+        "the connection string has more than one of SharedAccessKey, SharedAccessSignature "
+        "and x509=true: only one can prove who this is");
+  }
+  if (!key.empty()) {
+    std::optional<std::string> bytes = FromBase64(key);
+    if (!bytes) {
+      return Bad(
+          "SharedAccessKey is not valid base64 (copy the device's primary or secondary key "
+          "whole, with the = at its end)");
+    }
+    out->key = std::move(*bytes);
+    return {};
+  }
+  const char* uri = std::getenv("IOTEDGE_WORKLOADURI");
+  if (given > 0 || out->module.empty() || uri == nullptr) {
+    if (given > 0) return {};
+    return Bad(
+        "the connection string has no SharedAccessKey (nor SharedAccessSignature or "
+        "x509=true): take the device's whole connection string from the portal");
+  }
+  constexpr std::string_view kScheme = "unix://";
+  const std::string_view text = uri;
+  if (!text.starts_with(kScheme)) {
+    return Bad("IOTEDGE_WORKLOADURI=" + std::string(text) + ": only unix:///path is supported");
+  }
+  const auto value = [](const char* name, const char* otherwise) -> std::string {
+    const char* found = std::getenv(name);
+    return found != nullptr && *found != '\0' ? found : otherwise;
+  };
+  out->workload = {std::string(text.substr(kScheme.size())),
+                   value("IOTEDGE_MODULEGENERATIONID", ""), "2019-01-30"};
+  if (out->workload->generation.empty()) return Bad("IOTEDGE_MODULEGENERATIONID is not set");
+  return {};
+}
+
+}  // namespace
+
+Result<Identity> ReadIdentity(const Endpoints& endpoints, bool module) {
+  if (endpoints.fields.empty()) {
+    return Bad(
+        "the device's connection string is missing (give it as connection string, or set "
+        "connection_str in the config file: "
+        "HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>)");
+  }
+  Identity identity;
+  std::string key, policy, x509;
+  for (const auto& [name, value] : endpoints.fields) {
+    if (name == "HostName") identity.hub = value.substr(0, value.find(':'));
+    if (name == "DeviceId") identity.device = value;
+    if (name == "ModuleId") identity.module = value;
+    if (name == "GatewayHostName") identity.gateway = value;
+    if (name == "SharedAccessKey") key = value;
+    if (name == "SharedAccessSignature") identity.token = value;
+    if (name == "SharedAccessKeyName") policy = value;
+    if (name == "x509") x509 = value;
+  }
+  if (identity.device.empty()) {
+    return Bad(policy.empty() ? "DeviceId is missing in the connection string"
+                              : "this is the connection string of the policy \"" + policy +
+                                    "\", for services (take that of the device: it has DeviceId)");
+  }
+  if (identity.module.empty() && module) {
+    return Bad(
+        "ModuleId is missing in the connection string (a device uses "
+        "libnvds_azure_proto.so)");
+  }
+  if (!identity.module.empty() && !module) {
+    return Bad("the connection string has a ModuleId (a module uses libnvds_azure_edge_proto.so)");
+  }
+  Status status = CheckId("DeviceId", identity.device);
+  if (status.ok()) status = CheckId("ModuleId", identity.module);
+  if (status.ok()) status = ReadProof(&identity, key, x509);
+  if (!status.ok()) return status;
+  return identity;
+}
+
+std::string ModuleOfEnvironment() {
+  constexpr const char* kParts[][2] = {{"HostName=", "IOTEDGE_IOTHUBHOSTNAME"},
+                                       {";GatewayHostName=", "IOTEDGE_GATEWAYHOSTNAME"},
+                                       {";DeviceId=", "IOTEDGE_DEVICEID"},
+                                       {";ModuleId=", "IOTEDGE_MODULEID"}};
+  std::string text;
+  for (const auto& [name, variable] : kParts) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || *value == '\0') return "";
+    text += std::string(name) + value;
+  }
+  return text;
+}
+
+std::string Encoded(std::string_view text) {
+  gchar* escaped = g_uri_escape_bytes(reinterpret_cast<const guint8*>(text.data()), text.size(), "");
+  std::string out(escaped);
+  g_free(escaped);
+  return out;
+}
+
+std::optional<std::string> Decoded(std::string_view text) {
+  GBytes* bytes = g_uri_unescape_bytes(text.data(), static_cast<gssize>(text.size()), "", nullptr);
+  if (bytes == nullptr) return std::nullopt;
+  gsize size = 0;
+  const void* data = g_bytes_get_data(bytes, &size);
+  std::string out(static_cast<const char*>(data), size);
+  g_bytes_unref(bytes);
+  return out;
+}
+
+}  // namespace dsmsg::azure

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who a device or module is at its hub, and how the hub writes names: percent-encoded in tokens and
+// properties, plain in topics, client id and user name.
+//
+// Threads: values and pure functions, any thread.
+#ifndef DSMSG_ADAPTORS_AZURE_IDENTITY_H_
+#define DSMSG_ADAPTORS_AZURE_IDENTITY_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/status.h"
+#include "core/options/conn_string.h"
+
+namespace dsmsg::azure {
+
+/// An IoT Edge runtime that signs for its modules.
+struct Workload {
+  std::string socket;  // path
+  std::string generation, api_version;
+};
+
+struct Identity {
+  std::string hub;  // its host name, also behind a gateway
+  std::string device, module;
+  std::string gateway;  // host name; empty: none
+  // One of these proves who we are.
+  std::string key;    // decoded; secret
+  std::string token;  // a SharedAccessSignature made elsewhere; secret
+  bool x509 = false;  // the client's certificate
+  std::optional<Workload> workload;
+
+  std::string client_id() const { return module.empty() ? device : device + "/" + module; }
+  /// The part of every topic that names us: "devices/d" or "devices/d/modules/m".
+  std::string path() const {
+    return "devices/" + device + (module.empty() ? "" : "/modules/" + module);
+  }
+};
+
+/// Of a parsed connection string. `module`: a module is expected, otherwise a device.
+Result<Identity> ReadIdentity(const Endpoints& endpoints, bool module);
+
+/// The connection string of the module that runs in this process, of the variables that the IoT
+/// Edge runtime sets. "": it does not run under that runtime.
+std::string ModuleOfEnvironment();
+
+/// %XX, in capitals, for all but letters, digits, '_', '.', '-' and '~'.
+std::string Encoded(std::string_view text);
+/// Nothing where a '%' is not followed by two hexadecimal digits.
+std::optional<std::string> Decoded(std::string_view text);
+
+}  // namespace dsmsg::azure
+
+#endif  // DSMSG_ADAPTORS_AZURE_IDENTITY_H_

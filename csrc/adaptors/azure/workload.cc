@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/azure/workload.h"
+
+#include <poll.h>
+#include <rapidjson/document.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "adaptors/azure/token.h"
+#include "core/base/fd.h"
+
+namespace dsmsg::azure {
+namespace {
+
+constexpr size_t kMostBytes = size_t{1} << 20;
+
+Status Failed(const Workload& workload, const std::string& why, Code code = Code::kUnavailable) {
+  return {code, "the IoT Edge workload API at " + workload.socket + ": " + why};
+}
+
+Status Wait(const Workload& workload, int fd, short events, Deadline deadline, int cancel_fd) {
+  pollfd fds[] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
+  int ready = 0;
+  do {
+    ready = poll(fds, 2, PollTimeout(deadline));
+  } while (ready < 0 && errno == EINTR);
+  if (fds[1].revents != 0) return Failed(workload, "cancelled", Code::kCancelled);
+  return ready > 0 ? Status() : Failed(workload, "no answer in time", Code::kTimeout);
+}
+
+Result<UniqueFd> Dial(const Workload& workload) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (workload.socket.size() >= sizeof address.sun_path) {
+    return Failed(workload, "the path is too long", Code::kInvalidArgument);
+  }
+  workload.socket.copy(address.sun_path, workload.socket.size());
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid() ||
+      connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return Failed(workload, std::string(std::strerror(errno)) +
+                                " (is the IoT Edge runtime running, and its socket mounted into "
+                                "this container?)");
+  }
+  return fd;
+}
+
+/// The body of an HTTP answer that is complete, or nothing yet. The server closes the connection.
+std::string Unchunked(std::string_view body) {
+  std::string out;
+  while (true) {
+    const size_t line = body.find("\r\n");
+    if (line == body.npos) return out;
+    const size_t size = std::strtoul(std::string(body.substr(0, line)).c_str(), nullptr, 16);
+    if (size == 0 || size > body.size() - line - 2) return out;
+    out += body.substr(line + 2, size);
+    body.remove_prefix(std::min(line + 2 + size + 2, body.size()));
+  }
+}
+
+Result<std::string> Exchange(const Workload& workload, const std::string& request,
+                             Deadline deadline, int cancel_fd) {
+  Result<UniqueFd> dialled = Dial(workload);
+  if (!dialled.ok()) return dialled.status();
+  const int fd = dialled.value().get();
+  for (size_t sent = 0; sent < request.size();) {
+    const ssize_t size =
+        send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size > 0) sent += static_cast<size_t>(size);
+    if (size > 0 || errno == EINTR) continue;
+    if (errno != EAGAIN) return Failed(workload, std::strerror(errno));
+    if (Status status = Wait(workload, fd, POLLOUT, deadline, cancel_fd); !status.ok()) {
+      return status;
+    }
+  }
+  std::string answer;
+  char buffer[4096];
+  while (answer.size() < kMostBytes) {
+    if (Status status = Wait(workload, fd, POLLIN, deadline, cancel_fd); !status.ok()) {
+      return status;
+    }
+    const ssize_t size = read(fd, buffer, sizeof buffer);
+    if (size == 0) return answer;
+    if (size > 0) answer.append(buffer, static_cast<size_t>(size));
+    if (size < 0 && errno != EINTR && errno != EAGAIN) {
+      return Failed(workload, std::strerror(errno));
+    }
+  }
+  return Failed(workload, "the answer has more than 1 MiB");
+}
+
+/// The text `member` of the JSON object that the service answers.
+Result<std::string> Ask(const Workload& workload, const std::string& method,
+                        const std::string& path, const std::string& body, const char* member,
+                        Deadline deadline, int cancel_fd) {
+  std::string request = method + " " + path + "?api-version=" + workload.api_version +
+                        " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+  if (!body.empty()) {
+    request +=
+        "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+  }
+  const Result<std::string> answer =
+      Exchange(workload, request + "\r\n" + body, deadline, cancel_fd);
+  if (!answer.ok()) return answer.status();
+  const std::string_view text = answer.value();
+  const std::string_view head = text.substr(0, text.find("\r\n\r\n"));
+  const std::string_view status = head.substr(0, head.find("\r\n"));
+  if (head.size() == text.size() || !status.starts_with("HTTP/1.")) {
+    return Failed(workload, "the answer to " + path + " is not complete HTTP");
+  }
+  if (status.substr(8, 5) != " 200 ") {
+    return Failed(workload, path + " answered \"" + std::string(status.substr(0, 100)) + "\"");
+  }
+  std::string lower(head);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string_view rest = text.substr(head.size() + 4);
+  const bool chunked = lower.find("\r\ntransfer-encoding: chunked") != lower.npos;
+  rapidjson::Document json;
+  const std::string content = chunked ? Unchunked(rest) : std::string(rest);
+  json.Parse(content.data(), content.size());
+  if (json.HasParseError() || !json.IsObject() || !json.HasMember(member) ||
+      !json[member].IsString()) {
+    return Failed(workload, "the answer to " + path + " has no \"" + member + "\"");
+  }
+  return std::string(json[member].GetString(), json[member].GetStringLength());
+}
+
+}  // namespace
+
+Result<std::string> SignByWorkload(const Identity& identity, const std::string& text,
+                                   Deadline deadline, int cancel_fd) {
+  const Workload& workload = *identity.workload;
+  return Ask(
+      workload, "POST",
+      "/modules/" + Encoded(identity.module) + "/genid/" + Encoded(workload.generation) + "/sign",
+      R"({"keyId": "primary", "algo": "HMACSHA256", "data": ")" + ToBase64(text) + "\"}", "digest",
+      deadline, cancel_fd);
+}
+
+Result<std::string> TrustBundle(const Workload& workload, Deadline deadline, int cancel_fd) {
+  return Ask(workload, "GET", "/trust-bundle", "", "certificate", deadline, cancel_fd);
+}
+
+}  // namespace dsmsg::azure
