@@ -126,6 +126,7 @@ def _class(name: str, description: dict[str, Any]) -> str:
     lines += _docstring(f"Settings of the {description['protocol']} adaptor.", 4, end=False)
     lines += ["", *_wrap("A message counts as delivered: " + description["delivery"], 4)]
     lines += ['    """', "", f'    adaptor: ClassVar[str] = "{name}"']
+    lines += [f'    protocol_name: ClassVar[str] = "{description["protocol"]}"']
     lines += ["    options: ClassVar[dict[str, Option]] = options_from(", "        ("]
     lines += [f"            {_row(row)}," for row in rows]
     lines += ["        )", "    )", ""]

@@ -59,10 +59,9 @@ def check_config(library: Library, protocol: str, config: object) -> None:
             nearest one), or an option given twice.
     """
     if isinstance(config, Config):
-        theirs = config.adaptor
-        if theirs and protocol and theirs != protocol.lower():
+        if config.protocol_name and protocol and config.protocol_name != protocol:
             raise ConfigError(
-                f"{type(config).__name__} holds settings of the {theirs} adaptor, "
+                f"{type(config).__name__} holds settings of the {config.adaptor} adaptor, "
                 f"but this is the {protocol.lower()} adaptor ({library.path.name})"
             )
         config = config.to_dict()

@@ -32,6 +32,8 @@ class Config:
 
     adaptor: ClassVar[str] = ""
     """Name of the adaptor, in lower case."""
+    protocol_name: ClassVar[str] = ""
+    """What the adaptor calls its protocol."""
     options: ClassVar[dict[str, Option]] = {}
     """The table of options, by their names in the file."""
     _address: str | None

@@ -34,7 +34,8 @@ relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck), max_e
 
 def options_of(config: type[Config], *kinds: str) -> list[Option]:
     """Usable options of some kinds that only their type restricts."""
-    bound = {"port", "hostname", "share-connection", "acks", "idempotence", "max-in-flight"}
+    bound = {"port", "hostname", "connection-str"}
+    bound |= {"share-connection", "acks", "idempotence", "max-in-flight"}
     # Not in the signature: they do not change what is sent where.
     bound |= {row["name"] for row in ADAPTORS[config.adaptor].describe()["options"] if row["local"]}
     return [
@@ -429,6 +430,11 @@ def with_sharing_file(config: Config) -> Config:
 
 @pytest.mark.parametrize("config", CLASSES)
 def test_lazy_connect_with_a_config_object(config: type[Config], tmp_path: Path) -> None:
-    made = config.from_options({"connect": "lazy", "flush-timeout": "100ms"})
+    identity = {
+        "azure": "HostName=h;DeviceId=d;SharedAccessKey=AAAA",
+        "azure_edge": "HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=AAAA",
+    }.get(config.adaptor)
+    options = {"connect": "lazy", "flush-timeout": "100ms", "connection-str": identity}
+    made = config.from_options({name: value for name, value in options.items() if value})
     ADAPTORS[config.adaptor].connect("127.0.0.1;9", made).disconnect()
     ADAPTORS[config.adaptor].connect("127.0.0.1;9", made.write(tmp_path / "c.txt")).disconnect()

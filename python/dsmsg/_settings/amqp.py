@@ -24,6 +24,7 @@ class AmqpConfig(Config):
     """
 
     adaptor: ClassVar[str] = "amqp"
+    protocol_name: ClassVar[str] = "AMQP"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),

@@ -24,6 +24,7 @@ class AzureEdgeConfig(Config):
     """
 
     adaptor: ClassVar[str] = "azure_edge"
+    protocol_name: ClassVar[str] = "AZURE_MODULE_CLIENT"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),

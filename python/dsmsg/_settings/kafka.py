@@ -25,6 +25,7 @@ class KafkaConfig(Config):
     """
 
     adaptor: ClassVar[str] = "kafka"
+    protocol_name: ClassVar[str] = "KAFKA"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),

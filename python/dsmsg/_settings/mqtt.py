@@ -25,6 +25,7 @@ class MqttConfig(Config):
     """
 
     adaptor: ClassVar[str] = "mqtt"
+    protocol_name: ClassVar[str] = "MQTT"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),

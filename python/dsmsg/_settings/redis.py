@@ -24,6 +24,7 @@ class RedisConfig(Config):
     """
 
     adaptor: ClassVar[str] = "redis"
+    protocol_name: ClassVar[str] = "REDIS"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),

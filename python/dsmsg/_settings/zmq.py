@@ -24,6 +24,7 @@ class ZmqConfig(Config):
     """
 
     adaptor: ClassVar[str] = "zmq"
+    protocol_name: ClassVar[str] = "ZMQ"
     options: ClassVar[dict[str, Option]] = options_from(
         (
             ("share-connection", "bool", "0", "1: return a connection signature, so that one process can share the connection", ""),
