@@ -230,7 +230,7 @@ def test_what_the_service_sends_arrives_as_at_the_sdk(rig: Rig, module: bool) ->
     assert got[0].payload == theirs["payload"].encode()
     assert got[0].topic == ("in 1" if module else "devicebound")
     assert theirs["properties"] == {"a b": "c/d&e", "none": ""}
-    headers = dict(got[0].headers)
+    headers = {name: value.decode() for name, value in got[0].headers}
     assert headers == {
         **theirs["properties"],
         "$.mid": theirs["mid"],

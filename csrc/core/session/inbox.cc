@@ -125,7 +125,7 @@ size_t Inbox::messages() const {
 
 bool Inbox::idle() const {
   std::lock_guard lock(mutex_);
-  return items_.empty() && calling_ == nullptr;
+  return items_.empty() && calling_ == nullptr && unacked_.empty();
 }
 
 void Inbox::Run() {

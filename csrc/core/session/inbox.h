@@ -76,7 +76,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   /// false: it still runs.
   bool Close(Deadline deadline);
   size_t messages() const;
-  /// Nothing waits, and no callback runs.
+  /// Nothing waits for its callback or its acknowledgement.
   bool idle() const;
 
  private:
