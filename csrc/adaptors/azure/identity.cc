@@ -130,7 +130,8 @@ std::string ModuleOfEnvironment() {
 }
 
 std::string Encoded(std::string_view text) {
-  gchar* escaped = g_uri_escape_bytes(reinterpret_cast<const guint8*>(text.data()), text.size(), "");
+  gchar* escaped =
+      g_uri_escape_bytes(reinterpret_cast<const guint8*>(text.data()), text.size(), "");
   std::string out(escaped);
   g_free(escaped);
   return out;
