@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from dsmsg import __version__
 from dsmsg._cli import _output
+from dsmsg._cli._typer import Group, evaluated
 
 __all__ = ["app", "run"]
 
@@ -50,7 +51,7 @@ class _Commands(TyperGroup):
         module = importlib.import_module(f"dsmsg._cli.{cmd_name}")
         group = getattr(module, "app", None)
         if group is None:
-            group = typer.Typer(rich_markup_mode="rich", add_completion=False)
+            group = Group()
             group.command(cmd_name)(module.command)
         command: Any = get_command(group)
         command.name = cmd_name
@@ -81,7 +82,7 @@ def _main(
 app = typer.Typer(
     name="dsmsg",
     cls=_Commands,
-    callback=_main,
+    callback=evaluated(_main),
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings=_CONTEXT,

@@ -13,6 +13,7 @@ import click
 import typer
 
 from dsmsg._cli import _output
+from dsmsg._cli._typer import Group
 from dsmsg.brokers import KINDS
 from dsmsg.brokers import __main__ as brokers_cli
 
@@ -24,9 +25,7 @@ EXAMPLES = (
     "dsmsg brokers start kafka --tls --password secret",
 )
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="rich",
+app = Group(
     help="Runs real brokers for trials, on the loopback interface, with a temporary folder each.",
 )
 

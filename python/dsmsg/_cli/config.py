@@ -17,6 +17,7 @@ from dsmsg._cli._settings_file import (
     table_of,
     wrong_together,
 )
+from dsmsg._cli._typer import Group
 from dsmsg._cli._where import complete
 from dsmsg._looking._base import dashed
 
@@ -29,9 +30,7 @@ EXAMPLES = (
     "dsmsg config convert deepstream_app.txt --output kafka.txt",
 )
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="rich",
+app = Group(
     help="Checks, explains, compares and converts configuration files.",
 )
 _Adaptor = Annotated[

@@ -12,6 +12,7 @@ import typer
 from dsmsg._cli import _output, _profiles
 from dsmsg._cli._profiles import Profile, Profiles
 from dsmsg._cli._secrets import without_login, without_secrets
+from dsmsg._cli._typer import Group
 from dsmsg._cli._where import Config, Options, complete, read_where
 
 __all__ = ["EXAMPLES", "app"]
@@ -24,9 +25,7 @@ EXAMPLES = (
     "dsmsg sub @site-b detections",
 )
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="rich",
+app = Group(
     help="Keeps brokers under names: @NAME stands for adaptor, connection string and settings. "
     "DSMSG_PROFILE in the environment names the one that @ means.",
 )

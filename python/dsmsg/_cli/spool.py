@@ -13,6 +13,7 @@ import typer
 from dsmsg import spool
 from dsmsg._cli import _output, _spool_back
 from dsmsg._cli._output import printable
+from dsmsg._cli._typer import Group
 from dsmsg.spool import SpoolError, SpoolMessage, iso_time
 
 __all__ = ["EXAMPLES", "app"]
@@ -25,9 +26,7 @@ EXAMPLES = (
 _PREVIEW = 60  # characters of a payload
 _MOST = 2**63 - 1
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="rich",
+app = Group(
     help="Inspects messages waiting on disk for a broker, and moves them.",
 )
 File = Annotated[str, typer.Argument(metavar="FILE", help="The spool, as `ls` names it.")]

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typer as this package uses it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+
+__all__ = ["Group", "evaluated"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Group(typer.Typer):
+    """A group of commands."""
+
+    def __init__(self, help: str | None = None) -> None:
+        super().__init__(help=help, rich_markup_mode="rich", add_completion=False)
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[_F], _F]:  # type: ignore[override]  # noqa: ANN401
+        register = super().command(name, **settings)
+        return lambda function: register(evaluated(function))
+
+
+def evaluated(function: _F) -> _F:
+    """Evaluates the annotations: with Python 3.9, typer does not do it itself."""
+    signature = inspect.signature(function)
+    names = function.__globals__
+    parameters = [
+        each.replace(annotation=eval(each.annotation, names))  # noqa: S307 - our own text
+        for each in signature.parameters.values()
+    ]
+    function.__signature__ = signature.replace(parameters=parameters)
+    return function
