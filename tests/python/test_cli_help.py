@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pty
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+from dsmsg._cli._typer import evaluated
 from dsmsg._cli.app import app
 from dsmsg.brokers import Broker
 from typer.main import get_command
@@ -49,6 +51,19 @@ def test_help_has_examples(name: str) -> None:
 def test_every_command_prints_json(name: str) -> None:
     options = [option for each in LEAVES[name].params for option in each.opts]
     assert "--json" in options
+
+
+def test_help_tells_of_arguments(run_dsmsg: Run) -> None:
+    assert b"Without a message or --file" in run_dsmsg("pub", "--help").stdout
+
+
+def test_annotations_are_evaluated() -> None:
+    """Typer leaves that to its caller with Python 3.9."""
+
+    def function(number: int = 1) -> None: ...
+
+    assert inspect.signature(function).parameters["number"].annotation == "int"
+    assert inspect.signature(evaluated(function)).parameters["number"].annotation is int
 
 
 def test_help_is_plain_text_in_a_pipe(run_dsmsg: Run) -> None:

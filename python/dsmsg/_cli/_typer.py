@@ -27,11 +27,11 @@ class Group(typer.Typer):
 
 def evaluated(function: _F) -> _F:
     """Evaluates the annotations: with Python 3.9, typer does not do it itself."""
+    typed: Any = function
     signature = inspect.signature(function)
-    names = function.__globals__
     parameters = [
-        each.replace(annotation=eval(each.annotation, names))  # noqa: S307 - our own text
+        each.replace(annotation=eval(each.annotation, typed.__globals__))  # noqa: S307 - our own
         for each in signature.parameters.values()
     ]
-    function.__signature__ = signature.replace(parameters=parameters)
+    typed.__signature__ = signature.replace(parameters=parameters)
     return function
