@@ -253,3 +253,39 @@ def test_a_file_and_a_profile(
     run_dsmsg("pub", "@a", topic, "x")
     run_dsmsg("pub", "@a", topic, "y", "-o", "payloadkey=q")
     assert [list(each) for each in entries(redis_broker, topic)] == [[b"p"], [b"q"]]
+
+
+def test_sub_shows_all_that_kafka_says(run_dsmsg: Run, kafka_broker: Broker, topic: str) -> None:
+    line = {
+        "payload": "x",
+        "key": "k",
+        "headers": {"h": "1"},
+        "timestamp_ms": 1_700_000_000_123,
+    }
+    run_dsmsg("pub", kafka_broker.url, topic, "--jsonl", stdin=json.dumps(line).encode())
+    where = ("sub", kafka_broker.url, topic, "--count", "1", "--timeout", "110")
+    message = json.loads(run_dsmsg(*where, "--json").stdout)
+    assert message.pop("partition") in range(4)
+    assert message == {
+        "topic": topic,
+        "length": 1,
+        "key": "k",
+        "offset": 0,
+        "timestamp_ms": 1_700_000_000_123,
+        "headers": [{"name": "h", "value": "1"}],
+        "payload": "x",
+    }
+    form = "{key} {offset} {time}\\n"
+    assert run_dsmsg(*where, "--format", form).stdout == b"k 0 2023-11-14T22:13:20.123Z\n"
+
+
+def test_what_redis_says_goes_around(run_dsmsg: Run, redis_broker: Broker, topic: str) -> None:
+    where = ("redis", redis_broker.conn_str, topic, "--json", "--count", "1")
+    with subscriber(*where) as process:
+        options = ("--key", "k", "--header", "h=1")
+        run_dsmsg("pub", redis_broker.url, topic, "first", *options)
+        output, _ = process.communicate(timeout=300)
+    message = json.loads(output)
+    assert message["key"] == "k"
+    assert {"name": "h", "value": "1"} in message["headers"]
+    assert message["id"].count("-") == 1

@@ -20,7 +20,7 @@ class Group(typer.Typer):
     def __init__(self, help: str | None = None) -> None:
         super().__init__(help=help, rich_markup_mode="rich", add_completion=False)
 
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[_F], _F]:  # type: ignore[override]  # noqa: ANN401
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[_F], _F]:  # noqa: ANN401
         register = super().command(name, **settings)
         return lambda function: register(evaluated(function))
 
