@@ -211,6 +211,8 @@ class ConnectionCore:
                     f"cannot disconnect: {self._calls} calls on other threads did not return "
                     f"within {_CALLS_TIMEOUT_S:g} s"
                 )
+        for receiver in self._receivers:
+            receiver.close()  # also one whose subscription was being made
         with collect_errors() as errors:
             code = self._library.disconnect(self._handle)
             self._last_words = self._library.read_text("last_error", ffi.NULL)

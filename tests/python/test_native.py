@@ -147,6 +147,27 @@ def test_what_a_loop_did_not_handle_goes_to_the_next(
     assert list(connection.messages(f"{topic}-other", timeout=0.1)) == []
 
 
+def test_a_subscription_that_disconnect_overtakes_ends(
+    redis_broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = dsmsg.connect(f"redis://{redis_broker.address}")
+    ending = threading.Thread(target=connection.disconnect)
+    new_receiver = _native_module.new_receiver
+
+    def overtaken(*arguments: Any) -> Any:  # noqa: ANN401
+        ending.start()
+        while not connection.closed:
+            time.sleep(0.001)
+        return new_receiver(*arguments)
+
+    monkeypatch.setattr("dsmsg.connection.new_receiver", overtaken)
+    loop = threading.Thread(target=lambda: list(connection.messages(topic)), daemon=True)
+    loop.start()
+    loop.join(60)
+    assert not loop.is_alive()
+    ending.join(240)
+
+
 def test_an_exception_in_a_callback_goes_to_the_hook(
     connect: Callable[..., dsmsg.Connection], topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
