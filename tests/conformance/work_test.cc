@@ -95,7 +95,6 @@ TEST_P(Rule04_DoWorkNeitherSpinsNorStarves, WaitingForAFrozenBrokerUsesNoCpu) {
       SendMany(link, ledger, topic, 50);
       link.DoWork();
     }
-    // librdkafka 2.0.2 uses a core for up to two seconds, when a topic is new and the broker slow.
     ASSERT_TRUE(WaitFor(ProcessIsQuiet)) << "the CPU is used as long as the broker is silent";
     const auto process = ProcessCpu();
     const auto begin = Clock::now();

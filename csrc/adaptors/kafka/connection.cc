@@ -153,6 +153,9 @@ Result<std::unique_ptr<KafkaConnection>> KafkaConnection::Create(Role role,
     client->shared_->debugs_for_us =
         rd_kafka_conf_set(conf.get(), "debug", "msg", nullptr, 0) == RD_KAFKA_CONF_OK;
   }
+  if (!consumer && Value(conf.get(), "enable.idempotence") == "true") {
+    client->shared_->partitioner.Configure(conf.get());
+  }
   client->rk_ = rd_kafka_new(consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(), reason,
                              sizeof reason);
   if (client->rk_ == nullptr && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE) {

@@ -18,6 +18,7 @@
 
 #include "adaptors/kafka/errors.h"
 #include "adaptors/kafka/loss_lines.h"
+#include "adaptors/kafka/partitioner.h"
 #include "adaptors/kafka/security.h"
 #include "adaptors/kafka/settings.h"
 #include "core/base/fd.h"
@@ -40,6 +41,7 @@ struct ClientShared {
   std::atomic<uint32_t> connects{0};  // connection attempts so far
   std::atomic<int> socket_error{0};   // errno of the last socket that could not be created
   CertificateCheck certificates;
+  Partitioner partitioner;
   // Both set before librdkafka's threads start.
   Redactor redact;
   bool debugs_for_us = false;  // debug lines are read here and not logged
@@ -67,6 +69,8 @@ class KafkaConnection {
   Status AwaitBroker(Deadline deadline, int cancel_fd);
 
   rd_kafka_t* get() const { return rk_; }
+  /// For every topic of an idempotent producer.
+  Partitioner& partitioner() { return shared_->partitioner; }
   int event_fd() const { return shared_->events.fd(); }
   /// Call it when event_fd() is readable, before calling NextEvent until that returns null.
   void DrainEventFd() { shared_->events.Drain(); }

@@ -52,7 +52,7 @@ Status KafkaDriver::Open(Role role, Deadline deadline, int cancel_fd) {
     consumer_ = std::make_unique<KafkaConsumer>(connection_->get(), host_, next_token_);
   } else {
     losses_ = std::make_unique<LossWatch>(*connection_);
-    producer_ = std::make_unique<KafkaProducer>(connection_->get(), host_, *losses_, bounds_);
+    producer_ = std::make_unique<KafkaProducer>(*connection_, host_, *losses_, bounds_);
     stall_ = std::make_unique<StallWatch>(*connection_, host_);
   }
   return {};
@@ -74,13 +74,14 @@ Status KafkaDriver::Poll(Millis budget, int wake_fd) {
   if (producer_) {
     const std::string topic = losses_->Tick(producer_->outstanding());
     if (!topic.empty()) return LostOver(topic);
-    budget = producer_->EndBurst(budget);
+    budget = producer_->Tick(budget);
     if (producer_->TakeSuspicion()) stall_->Suspect();
     budget = stall_->Tick(producer_->outstanding(), budget);
   }
   Wait(more_ ? Millis(0) : brokers_->Tick(budget), wake_fd, held);
   if (held) return {};
   more_ = DrainEvents();
+  if (producer_) producer_->Tick(budget);
   return fatal_;
 }
 

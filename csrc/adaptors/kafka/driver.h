@@ -54,7 +54,7 @@ class KafkaDriver final : public Driver {
   std::unique_ptr<KafkaConnection> connection_;
   std::unique_ptr<BrokersWatch> brokers_;
   std::unique_ptr<LossWatch> losses_;  // of the producer
-  KafkaProducer::SizeBounds bounds_;
+  KafkaProducer::Bounds bounds_;
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<StallWatch> stall_;  // of the producer
   std::unique_ptr<KafkaConsumer> consumer_;

@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxTopics = 4096;
 constexpr size_t kBatch = 256;
 constexpr Millis kAskPause{500};
+constexpr size_t kCareful = 1000;
 
 rd_kafka_headers_t* NewHeaders(std::span<const Header> headers) {
   rd_kafka_headers_t* out = rd_kafka_headers_new(headers.size());
@@ -37,62 +38,54 @@ size_t NumberOf(rd_kafka_t* rk, const char* name) {
   return static_cast<size_t>(std::strtoull(ValueOf(rk, name).c_str(), nullptr, 10));
 }
 
-BurstGate::Limits LimitsOf(rd_kafka_t* rk, bool idempotent) {
-  return {.enabled = idempotent,
-          .messages = NumberOf(rk, "batch.num.messages"),
-          .bytes = std::min(NumberOf(rk, "batch.size"), NumberOf(rk, "message.max.bytes"))};
-}
-
 // What counts against its topic's bound, the same before and after.
 size_t Weight(size_t key, size_t payload) {
   constexpr size_t kRecord = 64;
   return kRecord + key + payload;
 }
 
-// At most what it occupies in a batch.
-size_t SizeOf(const Message& message) {
-  constexpr size_t kHeader = 16;
-  size_t size = Weight(message.key.size(), message.payload.size());
-  for (const auto& [name, value] : message.headers) size += kHeader + name.size() + value.size();
-  return size;
-}
-
 }  // namespace
 
-KafkaProducer::KafkaProducer(rd_kafka_t* rk, DriverHost& host, LossWatch& losses,
-                             SizeBounds& bounds)
-    : rk_(rk),
+KafkaProducer::KafkaProducer(KafkaConnection& connection, DriverHost& host, LossWatch& losses,
+                             Bounds& bounds)
+    : rk_(connection.get()),
       host_(host),
       losses_(losses),
       bounds_(bounds),
-      idempotent_(ValueOf(rk, "enable.idempotence") == "true"),
-      topic_patience_(NumberOf(rk, "topic.metadata.propagation.max.ms")),
-      gate_(LimitsOf(rk, idempotent_)) {}
+      idempotent_(ValueOf(rk_, "enable.idempotence") == "true"),
+      topic_patience_(NumberOf(rk_, "topic.metadata.propagation.max.ms")),
+      partitioner_(connection.partitioner()),
+      partitions_(rk_) {}
 
 KafkaProducer::~KafkaProducer() { DropTopics(true); }
 
 void KafkaProducer::DropTopics(bool all) {
-  std::erase_if(topics_, [all](const auto& entry) {
+  last_topic_ = {};
+  std::erase_if(topics_, [this, all](const auto& entry) {
     if (!all && entry.second.bound.under_way().messages > 0) return false;
+    if (!all) partitions_.Forget(entry.second.load);
     rd_kafka_topic_destroy(entry.second.handle);
     return true;
   });
 }
 
 KafkaProducer::TopicEntry* KafkaProducer::Known(std::string_view name) {
+  if (name == last_topic_.first) return last_topic_.second;
   const auto found = topics_.find(name);
-  return found != topics_.end() ? &found->second : nullptr;
+  if (found == topics_.end()) return nullptr;
+  last_topic_ = {found->first, &found->second};
+  return last_topic_.second;
 }
 
 KafkaProducer::TopicEntry* KafkaProducer::Topic(std::string_view name) {
   if (TopicEntry* known = Known(name); known != nullptr) return known;
   if (topics_.size() >= kMaxTopics) DropTopics(false);
   const std::string terminated(name);
-  rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, terminated.c_str(), nullptr);
+  rd_kafka_topic_t* topic =
+      rd_kafka_topic_new(rk_, terminated.c_str(), partitioner_.NewTopicConf(rk_));
   if (topic == nullptr) return nullptr;
-  TopicEntry& entry =
-      topics_.emplace(terminated, TopicEntry{topic, false, {}, {}, {}}).first->second;
-  if (const auto bound = bounds_.find(terminated); bound != bounds_.end()) {
+  TopicEntry& entry = topics_.try_emplace(terminated, topic).first->second;
+  if (const auto bound = bounds_.bytes.find(terminated); bound != bounds_.bytes.end()) {
     entry.bound.Refused({2, 2 * bound->second}, true, Clock::now());
   }
   return &entry;
@@ -121,27 +114,35 @@ Status KafkaProducer::Undelivered(std::string_view topic, rd_kafka_resp_err_t er
   return {Code::kUnavailable, "the broker does not know topic '" + std::string(topic) + "' yet"};
 }
 
-Millis KafkaProducer::EndBurst(Millis budget) {
-  constexpr Millis kQuestion{100};
-  gate_.EndBurst();
-  const Clock::time_point due = gate_.QuestionDue(), now = Clock::now();
-  if (due >= now + budget) return budget;
-  if (due > now) return std::chrono::ceil<Millis>(due - now);
-  // A broker answers the requests of a connection in order: an answer shows that it is not busy
-  // with the burst.
-  if (!AnyBrokerAnswers(rk_, kQuestion)) {
-    gate_.Postpone(Clock::now());
-    return budget;
+Millis KafkaProducer::Tick(Millis budget) {
+  now_ = Clock::now();
+  ++round_;
+  NoteLate();
+  return partitions_.Tick(now_, budget);
+}
+
+void KafkaProducer::NoteLate() {
+  for (const auto& [where, messages] : partitioner_.TakeLate()) {
+    if (TopicEntry* topic = Known(where.first)) {
+      partitions_.Took(topic->load, where.second, messages, now_);
+    }
   }
-  gate_.LetOthersPass(Clock::now());
-  suspicion_ = true;
-  return Millis(0);
+}
+
+// A topic's first messages must be answered before others follow: a broker that has just become a
+// partition's leader may refuse one request and accept the next, because it has no sequence number
+// to compare it with. A topic that is still to be made does not hold up the others for long.
+bool KafkaProducer::MustWaitForFirst(TopicEntry& topic) {
+  constexpr Millis kPatience{200};
+  if (topic.known || !idempotent_) return false;
+  if (topic.bound.under_way().messages == 0) {
+    topic.first_round = round_;
+    topic.first_at = now_;
+  }
+  return topic.first_round != round_ && now_ < topic.first_at + kPatience;
 }
 
 Status KafkaProducer::Submit(const Message& message, Token token) {
-  const size_t size = SizeOf(message);
-  const Clock::time_point now = Clock::now();
-  if (!gate_.Admits(size, now)) return Status(Code::kWouldBlock, {});
   TopicEntry* topic = Topic(message.topic);
   if (topic == nullptr) {
     return Status(Code::kRejected, "topic '" + std::string(message.topic) +
@@ -149,7 +150,31 @@ Status KafkaProducer::Submit(const Message& message, Token token) {
                                        " (letters, digits, '.', '_', '-', at most 249)");
   }
   const size_t weight = Weight(message.key.size(), message.payload.size());
-  if (!topic->bound.Admits(weight, now)) return Status(Code::kWouldBlock, {});
+  const bool careful = now_ < bounds_.careful_until && outstanding_ >= kCareful;
+  if (careful || MustWaitForFirst(*topic) || !topic->bound.Admits(weight, now_)) {
+    return Status(Code::kWouldBlock, {});
+  }
+  const Partitioner::Choice choice;
+  rd_kafka_error_t* error = Produce(message, token, *topic);
+  if (error == nullptr) {
+    partitions_.Took(topic->load, choice.partition(), 1, now_);
+    topic->bound.Took(weight);
+    ++outstanding_;
+    return {};
+  }
+  const rd_kafka_resp_err_t err = rd_kafka_error_code(error);
+  rd_kafka_error_destroy(error);
+  // After a fatal error, the next Poll ends this producer, and the next producer takes the message.
+  if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL || err == RD_KAFKA_RESP_ERR__FATAL) {
+    return Status(Code::kWouldBlock, {});
+  }
+  const Status status = Undelivered(message.topic, err);
+  // It is offered again in its turn: if it were returned, the next message of a topic found
+  // meanwhile would overtake it.
+  return status.retryable() ? Status(Code::kWouldBlock, {}) : status;
+}
+
+rd_kafka_error_t* KafkaProducer::Produce(const Message& message, Token token, TopicEntry& topic) {
   // An empty payload is an empty value; with a null pointer it would be a null value, i.e. a
   // tombstone.
   const char* payload = message.payload.data() != nullptr ? message.payload.data() : "";
@@ -159,7 +184,7 @@ Status KafkaProducer::Submit(const Message& message, Token token) {
     args[count].vtype = type;
     return args[count++].u;
   };
-  add(RD_KAFKA_VTYPE_RKT).rkt = topic->handle;
+  add(RD_KAFKA_VTYPE_RKT).rkt = topic.handle;
   auto& value = add(RD_KAFKA_VTYPE_VALUE).mem;
   value.ptr = const_cast<char*>(payload);  // NOLINT(*-const-cast): never written to without F_FREE
   value.size = message.payload.size();
@@ -177,28 +202,12 @@ Status KafkaProducer::Submit(const Message& message, Token token) {
     add(RD_KAFKA_VTYPE_HEADERS).headers = headers;
   }
   rd_kafka_error_t* error = rd_kafka_produceva(rk_, args.data(), count);
-  if (error == nullptr) {
-    gate_.Took(size, topic->known);
-    topic->bound.Took(weight);
-    ++outstanding_;
-    return {};
-  }
-  if (headers != nullptr) rd_kafka_headers_destroy(headers);
-  const rd_kafka_resp_err_t err = rd_kafka_error_code(error);
-  rd_kafka_error_destroy(error);
-  // After a fatal error, the next Poll ends this producer, and the next producer takes the message.
-  if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL || err == RD_KAFKA_RESP_ERR__FATAL) {
-    return Status(Code::kWouldBlock, {});
-  }
-  const Status status = Undelivered(message.topic, err);
-  // It is offered again in its turn: if it were returned, the next message of a topic found
-  // meanwhile would overtake it.
-  return status.retryable() ? Status(Code::kWouldBlock, {}) : status;
+  if (error != nullptr && headers != nullptr) rd_kafka_headers_destroy(headers);
+  return error;
 }
 
 // nullopt: the outcome is unknown, and the core keeps the message for the next producer.
 std::optional<Status> KafkaProducer::OutcomeOf(const rd_kafka_message_t& report, bool alone) {
-  const std::string_view topic = rd_kafka_topic_name(report.rkt);
   if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (!idempotent_ || report.offset >= 0) return Status();
     // Without an offset, no broker has answered for this message: librdkafka infers from an answer
@@ -211,6 +220,7 @@ std::optional<Status> KafkaProducer::OutcomeOf(const rd_kafka_message_t& report,
   if (IsPurge(report.err) || rd_kafka_fatal_error(rk_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::nullopt;
   }
+  const std::string_view topic = rd_kafka_topic_name(report.rkt);
   if (!alone && MayBeAnothers(report.err)) return BatchStatus(report.err, topic);
   return Undelivered(topic, report.err);
 }
@@ -220,40 +230,48 @@ bool KafkaProducer::OnDelivery(rd_kafka_event_t* event) {
   const bool alone = rd_kafka_event_message_count(event) == 1;
   bool answered = false, refused = false, for_size = false;
   TopicEntry* topic = nullptr;
+  int32_t partition = Partitioner::kNotYet;
   BatchBound::Amount batch;
   std::array<const rd_kafka_message_t*, kBatch> reports{};
   while (const size_t count = rd_kafka_event_message_array(event, reports.data(), reports.size())) {
     if (topic == nullptr) topic = Known(rd_kafka_topic_name(reports[0]->rkt));
+    partition = reports[0]->partition;
     if (reports[0]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      losses_.OnAnswer(rd_kafka_topic_name(reports[0]->rkt), reports[0]->partition);
+      losses_.OnAnswer(rd_kafka_topic_name(reports[0]->rkt), partition);
     }
     for (size_t i = 0; i < count; ++i) {
       const rd_kafka_message_t& report = *reports[i];
       if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic != nullptr) topic->known = true;
       refused = refused || (!alone && MayBeAnothers(report.err));
       for_size = for_size || IsTooLarge(report.err);
-      gate_.Ended();
-      --outstanding_;
-      ++batch.messages;
       batch.bytes += Weight(report.key_len, report.len);
       if (const std::optional<Status> outcome = OutcomeOf(report, alone)) {
         answered = answered || outcome->ok();
         host_.Complete(static_cast<Token>(reinterpret_cast<uintptr_t>(report._private)), *outcome);
       }
     }
+    batch.messages += count;
   }
-  if (topic != nullptr) topic->bound.Ended(batch);
-  if (topic != nullptr && !refused) topic->bound.Decided();
-  if (topic != nullptr && refused) topic->bound.Refused(batch, for_size, Clock::now());
-  if (answered) gate_.Answered(Clock::now());
+  outstanding_ -= batch.messages;
+  if (topic == nullptr) return answered;
+  NoteLate();  // it may be among these
+  partitions_.Ended(topic->load, partition, batch.messages, now_);
+  topic->bound.Ended(batch);
+  if (refused) {
+    topic->bound.Refused(batch, for_size, now_);
+  } else {
+    topic->bound.Decided();
+  }
   return answered;
 }
 
 void KafkaProducer::TooMuchOf(const std::string& topic) {
+  bounds_.careful_until = Clock::now() + BatchBound::kKeepSize;
   const TopicEntry* entry = Known(topic);
   if (entry == nullptr || entry->bound.under_way().messages < 2) return;
-  if (bounds_.size() >= kMaxTopics) bounds_.clear();
-  bounds_.insert_or_assign(topic, entry->bound.under_way().bytes / 2);
+  if (bounds_.bytes.size() >= kMaxTopics) bounds_.bytes.clear();
+  const size_t batch = std::min(NumberOf(rk_, "batch.size"), NumberOf(rk_, "message.max.bytes"));
+  bounds_.bytes.insert_or_assign(topic, std::min(batch, entry->bound.under_way().bytes) / 2);
 }
 
 void KafkaProducer::Purge() {

@@ -65,6 +65,7 @@ TEST(KafkaConfig, DefaultsKeepTheirPromises) {
   EXPECT_EQ(made.Producer("partitioner"), "consistent_random");
   EXPECT_EQ(made.settings->linger(), Millis(5));
   EXPECT_EQ(made.Producer("linger.ms"), "1");  // the core lingers; this keeps a burst together
+  EXPECT_EQ(made.Producer("socket.nagle.disable"), "true");
   EXPECT_EQ(made.Consumer("group.id"), "test-consumer-group");
   EXPECT_EQ(made.Consumer("auto.offset.reset"), "smallest");  // librdkafka's name for earliest
   EXPECT_EQ(made.Consumer("enable.auto.offset.store"), "false");

@@ -43,12 +43,12 @@ bool TestHost::Wait(const std::function<bool()>& condition) {
   return changed_.wait_for(lock, std::chrono::seconds(30), condition);
 }
 
-MockCluster::MockCluster() {
+MockCluster::MockCluster(int brokers) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   rd_kafka_conf_set_log_cb(conf, nullptr);
   char reason[256] = "";
   rk_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
-  cluster_ = rd_kafka_mock_cluster_new(rk_, 1);
+  cluster_ = rd_kafka_mock_cluster_new(rk_, brokers);
 }
 
 MockCluster::~MockCluster() {
@@ -57,7 +57,8 @@ MockCluster::~MockCluster() {
 }
 
 HostPort MockCluster::address() const {
-  const std::string text = rd_kafka_mock_cluster_bootstraps(cluster_);
+  std::string text = rd_kafka_mock_cluster_bootstraps(cluster_);
+  text = text.substr(0, text.find(','));
   const size_t colon = text.rfind(':');
   return {text.substr(0, colon), static_cast<uint16_t>(std::stoi(text.substr(colon + 1)))};
 }

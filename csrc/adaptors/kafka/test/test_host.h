@@ -54,10 +54,10 @@ class TestHost final : public DriverHost {
   std::condition_variable changed_;
 };
 
-/// librdkafka's mock cluster with one broker.
+/// librdkafka's mock cluster. The brokers' numbers begin with 1; the address is the first one's.
 class MockCluster {
  public:
-  MockCluster();
+  explicit MockCluster(int brokers = 1);
   ~MockCluster();
   MockCluster(const MockCluster&) = delete;
   MockCluster& operator=(const MockCluster&) = delete;
