@@ -2,7 +2,6 @@
 #include "core/base/buffer.h"
 
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -41,16 +40,14 @@ void Unguard([[maybe_unused]] const uint8_t* begin, [[maybe_unused]] size_t size
 
 }  // namespace
 
-/// The free blocks. Shared by the pool and every buffer in use; the last owner frees it.
-/// Thread-safe; one mutex per class, held for a few instructions.
+/// The free blocks. Lives until the last pool and the last buffer in use are gone. Thread-safe.
 struct Buffer::Shelves {
   // A free block holds the link to the next one, so that keeping it needs no memory (and cannot
   // fail).
   struct Link {
     Link* next;
   };
-  struct alignas(64) Shelf {
-    std::mutex mutex;
+  struct Shelf {
     Link* first = nullptr;
     size_t bytes = 0;
   };
@@ -64,42 +61,47 @@ struct Buffer::Shelves {
     }
   }
 
+  /// The following expect the mutex to be held.
   uint8_t* Take(size_t capacity) noexcept {
     Shelf& shelf = shelves[ClassOf(capacity)];
-    const std::lock_guard<std::mutex> lock(shelf.mutex);
     if (shelf.first == nullptr) return nullptr;
     Link* block = std::exchange(shelf.first, shelf.first->next);
+    // The next taker needs it, and another core's cache has it.
+    if (shelf.first != nullptr) __builtin_prefetch(shelf.first, 1);
     shelf.bytes -= capacity;
-    kept.fetch_sub(capacity, std::memory_order_relaxed);
+    kept -= capacity;
     return reinterpret_cast<uint8_t*>(block);
   }
-
   bool Keep(uint8_t* data, size_t capacity) noexcept {
-    // Reserved before the block is added, so the bound always holds.
-    if (kept.fetch_add(capacity, std::memory_order_relaxed) + capacity > BufferPool::kMaxKept) {
-      kept.fetch_sub(capacity, std::memory_order_relaxed);
-      return false;
-    }
+    if (capacity > BufferPool::kMaxBlock || kept + capacity > BufferPool::kMaxKept) return false;
     Shelf& shelf = shelves[ClassOf(capacity)];
-    const std::lock_guard<std::mutex> lock(shelf.mutex);
-    if (shelf.bytes + capacity > kMaxKeptOfClass) {
-      kept.fetch_sub(capacity, std::memory_order_relaxed);
-      return false;
-    }
+    if (shelf.bytes + capacity > kMaxKeptOfClass) return false;
     Guard(data + sizeof(Link), capacity - sizeof(Link));
     shelf.first = new (data) Link{shelf.first};
     shelf.bytes += capacity;
+    kept += capacity;
     return true;
   }
 
+  /// One user less: `pool`, or as many buffers. Unlocks, and may end this object.
+  void Leave(std::unique_lock<std::mutex>* lock, bool pool, size_t buffers) noexcept {
+    if (pool) has_pool = false;
+    in_use -= buffers;
+    const bool last = !has_pool && in_use == 0;
+    lock->unlock();
+    if (last) delete this;
+  }
+
+  std::mutex mutex;  // guards the following
   std::array<Shelf, kClasses> shelves;
-  std::atomic<size_t> kept{0};
+  size_t kept = 0, in_use = 0;
+  bool has_pool = true;
 };
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
     Release();
-    home_ = std::move(other.home_);
+    home_ = std::exchange(other.home_, nullptr);
     shared_ = std::move(other.shared_);
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
@@ -109,14 +111,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 }
 
 void Buffer::Release() noexcept {
-  if (data_ != nullptr && shared_ == nullptr) {
-    Unguard(data_, capacity_);
-    if (capacity_ > BufferPool::kMaxBlock || !home_->Keep(data_, capacity_)) std::free(data_);
-  }
-  data_ = nullptr;
-  size_ = capacity_ = 0;
-  home_.reset();
-  shared_.reset();
+  if (data_ != nullptr) BufferPool::TakeBack({this, 1});
 }
 
 std::shared_ptr<const void> Buffer::Share() {
@@ -133,21 +128,64 @@ std::shared_ptr<const void> Buffer::Share() {
   return shared_;
 }
 
-BufferPool::BufferPool() : shelves_(std::make_shared<Buffer::Shelves>()) {}
+BufferPool::BufferPool()
+    : shelves_(new Buffer::Shelves, [](Buffer::Shelves* shelves) {
+        std::unique_lock lock(shelves->mutex);
+        shelves->Leave(&lock, true, 0);
+      }) {}
 
 Buffer BufferPool::Get(size_t size) noexcept {
   const bool pooled = size <= kMaxBlock;
   const size_t capacity = !pooled ? size : std::bit_ceil(size < kMinBlock ? kMinBlock : size);
-  uint8_t* data = pooled ? shelves_->Take(capacity) : nullptr;
+  uint8_t* data = nullptr;
+  {
+    const std::lock_guard lock(shelves_->mutex);
+    if (pooled) data = shelves_->Take(capacity);
+    ++shelves_->in_use;
+  }
   if (data == nullptr) data = static_cast<uint8_t*>(std::malloc(capacity));
-  if (data == nullptr) return {};
+  if (data == nullptr) {
+    const std::lock_guard lock(shelves_->mutex);
+    --shelves_->in_use;
+    return {};
+  }
   Unguard(data, size);
   Guard(data + size, capacity - size);
-  return Buffer(shelves_, data, size, capacity);
+  return Buffer(shelves_.get(), data, size, capacity);
+}
+
+void BufferPool::TakeBack(std::span<Buffer> buffers) noexcept {
+  for (Buffer& buffer : buffers) {
+    if (buffer.home_ == nullptr) {  // its last owner gives it back
+      buffer.data_ = nullptr;
+      buffer.shared_.reset();
+    } else {
+      Unguard(buffer.data_, buffer.capacity_);
+    }
+  }
+  for (size_t i = 0; i < buffers.size();) {
+    Buffer::Shelves* const home = buffers[i].home_;
+    if (home == nullptr) {
+      ++i;
+      continue;
+    }
+    size_t count = 0;
+    std::unique_lock lock(home->mutex);
+    for (; i < buffers.size() && buffers[i].home_ == home; ++i, ++count) {
+      if (home->Keep(buffers[i].data_, buffers[i].capacity_)) buffers[i].data_ = nullptr;
+      buffers[i].home_ = nullptr;
+    }
+    home->Leave(&lock, false, count);
+  }
+  for (Buffer& buffer : buffers) {
+    std::free(std::exchange(buffer.data_, nullptr));  // what there was no room for
+    buffer.size_ = buffer.capacity_ = 0;
+  }
 }
 
 size_t BufferPool::kept_bytes() const noexcept {
-  return shelves_->kept.load(std::memory_order_relaxed);
+  const std::lock_guard lock(shelves_->mutex);
+  return shelves_->kept;
 }
 
 }  // namespace dsmsg

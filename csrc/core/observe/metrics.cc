@@ -86,7 +86,6 @@ uint64_t MetricsSnapshot::dropped_in_all() const {
 void Metrics::RecordSuccess(Place from, std::chrono::microseconds latency) noexcept {
   books.Delivered(from);
   if (from == Place::kQueue) latency_.Record(latency);
-  if (from != Place::kLetter) RecordAnswer();
 }
 
 void Metrics::RecordAnswer() noexcept {

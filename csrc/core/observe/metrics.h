@@ -101,6 +101,8 @@ class Metrics {
   }
   /// The broker has a message. One thread at a time (under the queue's lock).
   void RecordSuccess(Place from, std::chrono::microseconds latency) noexcept;
+  /// The same just now, of any number of messages.
+  void RecordAnswer() noexcept;
   /// A message ends with an error: the books and the text of the last failure.
   void RecordFailed(Place from, const Status& status) noexcept;
   void RecordDropped(Place from, DropReason reason, const Status& status) noexcept;
@@ -117,7 +119,6 @@ class Metrics {
   MetricsSnapshot Read(const SpoolCounts& spool) const;
 
  private:
-  void RecordAnswer() noexcept;
   void RecordLossReason(const Status& status) noexcept;
 
   LatencyHistogram latency_;

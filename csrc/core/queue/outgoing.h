@@ -44,9 +44,7 @@ struct Recipient {
 };
 
 struct Outgoing {
-  Buffer buffer;    // payload, topic, NUL, key, headers: the views of `message` point into it
-  Message message;  // without attempt
-  std::vector<Header> headers;
+  Buffer buffer;  // payload, topic, NUL, key, headers: the views of `message` point into it
   Recipient recipient;
   Clock::time_point accepted_at;
   uint64_t spool_id = 0;        // not 0: came from the spool and has no recipient
@@ -57,6 +55,8 @@ struct Outgoing {
   uint8_t losses = 0;           // connections that ended with it in flight
   uint8_t blames = 0;           // of these: alone in flight, and the server was back at once
   Clock::duration leniency{0};  // the queue's, when it was accepted
+  Message message;              // without attempt
+  std::vector<Header> headers;
 
   /// It may be what ends the connections: it goes alone.
   bool suspect() const { return losses >= 2 || blames > 0; }

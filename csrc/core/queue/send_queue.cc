@@ -14,10 +14,6 @@ constexpr char kEvicted[] =
 constexpr char kNewestDropped[] =
     "the queue is full (raise queue-size or queue-bytes, or set spool-dir)";
 
-std::chrono::microseconds Since(Clock::time_point start) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-}
-
 }  // namespace
 
 SendQueue::SendQueue(const QueueLimits& limits, Metrics& metrics)
@@ -146,7 +142,10 @@ bool SendQueue::Take(size_t max, std::vector<Submission>* submissions) {
     if (!FlightRoom(slots_[index].outgoing.bytes()) || MustWait(slots_[index])) return true;
     MoveToFlight(index);
     submissions->push_back(SubmissionOf(index));
-    ++slots_[index].outgoing.message.attempt;
+    Message& message = slots_[index].outgoing.message;
+    ++message.attempt;
+    __builtin_prefetch(message.topic.data());
+    if (waiting_.head != kNone) slots_.Prefetch(waiting_.head);
   }
   return false;
 }
@@ -168,9 +167,19 @@ void SendQueue::Return(std::span<const Submission> submissions) {
 
 size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* finished,
                            std::vector<Refused>* refused) {
+  constexpr size_t kAhead = 4;
+  const Clock::time_point now = Clock::now();
   size_t retried = 0;
-  std::lock_guard lock(mutex_);
-  for (const Outcome& outcome : outcomes) {
+  bool answered = false;
+  std::vector<Buffer> buffers;  // given back together, without the lock
+  buffers.reserve(outcomes.size());
+  std::unique_lock lock(mutex_);
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    const Outcome& outcome = outcomes[i];
+    if (i + kAhead < outcomes.size()) {
+      const auto soon = static_cast<uint32_t>(outcomes[i + kAhead].token & kNone);
+      if (soon < slots_.size()) slots_.Prefetch(soon);
+    }
     Slot* slot = Lookup(outcome.token);
     const auto index = static_cast<uint32_t>(outcome.token & kNone);
     if (slot == nullptr || (slot->state != State::kInFlight && slot->state != State::kAbandoned)) {
@@ -182,38 +191,23 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
       Release(index, nullptr);
       continue;
     }
-    if (outcome.status.retryable()) {
+    if (outcome.status.ok()) {
+      answered = answered || slot->outgoing.place != Place::kLetter;
+      Acknowledge(index, now, finished, &buffers);
+      if (passed_over_) Convict(finished, refused);
+    } else if (outcome.status.retryable()) {
       ++retried;
       Metrics::Add(metrics_.retried);
       MoveToWaiting(index);
     } else {
-      End(index, outcome.status, finished, refused);
-      if (passed_over_ && outcome.status.ok()) Convict(finished, refused);
+      Refuse(index, outcome.status, finished, refused);
     }
   }
+  if (answered) metrics_.RecordAnswer();
   NotifyRoom();
+  lock.unlock();
+  BufferPool::TakeBack(buffers);
   return retried;
-}
-
-// According to the broker's answer.
-void SendQueue::End(uint32_t index, const Status& status, FinishedList* finished,
-                    std::vector<Refused>* refused) {
-  const Slot& slot = slots_[index];
-  if (status.ok()) {
-    ++acknowledgements_;
-    stalled_ = false;
-    metrics_.RecordSuccess(slot.outgoing.place, Since(slot.outgoing.accepted_at));
-  } else {
-    metrics_.RecordFailed(slot.outgoing.place, status);
-  }
-  if (isolating_since_ != Clock::time_point::max()) EndIsolation(Clock::now());
-  Outgoing ended = Release(index, ListOf(slot.state));
-  finished->push_back({std::move(ended.recipient), status, ended.spool_id});
-  Ended(ended.spool_id);
-  if (!status.ok() && refused != nullptr) {
-    refused->push_back({std::move(ended), status});
-    ++keeping_;
-  }
 }
 
 void SendQueue::Kept(size_t count) {
@@ -225,7 +219,8 @@ void SendQueue::Kept(size_t count) {
 std::shared_ptr<const void> SendQueue::HoldInFlight() {
   auto held = std::make_shared<std::vector<std::shared_ptr<const void>>>();
   std::lock_guard lock(mutex_);
-  for (Slot& slot : slots_) {
+  for (uint32_t index = 0; index < slots_.size(); ++index) {
+    Slot& slot = slots_[index];
     if (slot.state != State::kInFlight && slot.state != State::kAbandoned) continue;
     held->push_back(slot.outgoing.buffer.Share());
   }
@@ -365,6 +360,7 @@ void SendQueue::EndMove(bool taken) {
   std::lock_guard lock(mutex_);
   const Move move = *std::exchange(move_, std::nullopt);
   if (taken) {
+    slots_[move.index].outgoing = Outgoing();
     Free(move.index, move.bytes);
     Ended(0);
     NotifyRoom();

@@ -22,7 +22,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -170,10 +169,32 @@ class SendQueue {
   static constexpr uint32_t kNone = ~uint32_t{0};
 
   struct Slot {
-    Outgoing outgoing;
     uint32_t generation = 1;
     uint32_t previous = kNone, next = kNone;
     State state = State::kFree;
+    Outgoing outgoing;
+  };
+  /// References stay valid while it grows, and neighbours lie next to each other.
+  class Slots {
+   public:
+    Slot& operator[](uint32_t index) { return chunks_[index / kChunk][index % kChunk]; }
+    const Slot& operator[](uint32_t index) const { return chunks_[index / kChunk][index % kChunk]; }
+    uint32_t size() const { return size_; }
+    uint32_t Add() {
+      if (size_ % kChunk == 0) chunks_.push_back(std::make_unique<Slot[]>(kChunk));
+      return size_++;
+    }
+    /// It is needed soon and may be in another core's cache.
+    void Prefetch(uint32_t index) const {
+      constexpr size_t kLine = 64;
+      const char* const slot = reinterpret_cast<const char*>(&(*this)[index]);
+      for (size_t at = 0; at < sizeof(Slot); at += kLine) __builtin_prefetch(slot + at, 1);
+    }
+
+   private:
+    static constexpr uint32_t kChunk = 128;
+    std::vector<std::unique_ptr<Slot[]>> chunks_;
+    uint32_t size_ = 0;
   };
   /// A doubly linked list through the slots' previous/next, ordered by sequence.
   struct List {
@@ -201,8 +222,10 @@ class SendQueue {
   void AddBehind(size_t key);
   void RemoveBehind(size_t key);
   bool Idle() const;
-  void End(uint32_t index, const Status& status, FinishedList* finished,
-           std::vector<Refused>* refused);
+  void Acknowledge(uint32_t index, Clock::time_point now, FinishedList* finished,
+                   std::vector<Buffer>* buffers);
+  void Refuse(uint32_t index, const Status& status, FinishedList* finished,
+              std::vector<Refused>* refused);
   void RecoverLocked();
   void AcquitLocked();
   Slot* Accused();
@@ -226,7 +249,7 @@ class SendQueue {
   Metrics& metrics_;
   mutable std::mutex mutex_;
   std::condition_variable room_cv_, idle_cv_;
-  std::deque<Slot> slots_;  // references stay valid while it grows
+  Slots slots_;
   std::vector<uint32_t> free_;
   List waiting_, behind_, flight_;
   std::unordered_map<size_t, size_t> behind_keys_;  // how many of each key's hash

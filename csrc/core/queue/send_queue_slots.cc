@@ -33,8 +33,7 @@ bool SendQueue::FlightRoom(size_t more_bytes) const {
 uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
   uint32_t index;
   if (free_.empty()) {
-    index = static_cast<uint32_t>(slots_.size());
-    slots_.emplace_back();
+    index = slots_.Add();
   } else {
     index = free_.back();
     free_.pop_back();
@@ -54,6 +53,7 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
   ++(slot.outgoing.spool_id == 0 ? open_ : spooled_);
   ++held_messages_;
   held_bytes_ += bytes;
+  if (!free_.empty()) slots_.Prefetch(free_.back());  // for the next message
   return index;
 }
 
@@ -67,7 +67,7 @@ Outgoing SendQueue::Release(uint32_t index, List* list) {
     --flight_messages_;
     flight_bytes_ -= bytes;
   }
-  Outgoing outgoing = std::exchange(slot.outgoing, Outgoing());
+  Outgoing outgoing = std::move(slot.outgoing);
   Free(index, bytes);
   return outgoing;
 }
@@ -76,7 +76,6 @@ void SendQueue::Free(uint32_t index, size_t bytes) {
   --held_messages_;
   held_bytes_ -= bytes;
   Slot& slot = slots_[index];
-  slot.outgoing = Outgoing();
   slot.state = State::kFree;
   if (++slot.generation == 0) slot.generation = 1;  // a token is never 0
   free_.push_back(index);
@@ -177,6 +176,40 @@ bool SendQueue::Idle() const {
 void SendQueue::Ended(uint64_t spool_id) {
   --(spool_id == 0 ? open_ : spooled_);
   if (Idle()) idle_cv_.notify_all();
+}
+
+void SendQueue::Acknowledge(uint32_t index, Clock::time_point now, FinishedList* finished,
+                            std::vector<Buffer>* buffers) {
+  Outgoing& outgoing = slots_[index].outgoing;
+  ++acknowledgements_;
+  stalled_ = false;
+  metrics_.RecordSuccess(outgoing.place, std::chrono::duration_cast<std::chrono::microseconds>(
+                                             now - outgoing.accepted_at));
+  if (isolating_since_ != Clock::time_point::max()) EndIsolation(now);
+  Remove(index, &flight_);
+  const size_t bytes = outgoing.bytes();
+  --flight_messages_;
+  flight_bytes_ -= bytes;
+  const uint64_t spool_id = outgoing.spool_id;
+  finished->push_back({std::move(outgoing.recipient), Status(), spool_id});
+  buffers->push_back(std::move(outgoing.buffer));
+  Free(index, bytes);
+  Ended(spool_id);
+}
+
+// The broker will never take it.
+void SendQueue::Refuse(uint32_t index, const Status& status, FinishedList* finished,
+                       std::vector<Refused>* refused) {
+  const Slot& slot = slots_[index];
+  metrics_.RecordFailed(slot.outgoing.place, status);
+  if (isolating_since_ != Clock::time_point::max()) EndIsolation(Clock::now());
+  Outgoing ended = Release(index, ListOf(slot.state));
+  finished->push_back({std::move(ended.recipient), status, ended.spool_id});
+  Ended(ended.spool_id);
+  if (refused != nullptr) {
+    refused->push_back({std::move(ended), status});
+    ++keeping_;
+  }
 }
 
 // Ends a message that the core gives up on. If it is in flight, its memory stays until the driver

@@ -67,7 +67,7 @@ void SendQueue::Convict(FinishedList* finished, std::vector<Refused>* refused) {
         " bytes): is it too large for the server, or is its topic one that the server does not "
         "accept or this user may not write to? Last error: " +
         accusation_;
-    End(static_cast<uint32_t>(accused_ & kNone), {Code::kRejected, text}, finished, refused);
+    Refuse(static_cast<uint32_t>(accused_ & kNone), {Code::kRejected, text}, finished, refused);
   }
   accused_ = 0;
   passed_over_ = false;
