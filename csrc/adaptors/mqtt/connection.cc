@@ -31,6 +31,7 @@ constexpr size_t kOlderQos2Window = 20;
 
 MqttConnection::MqttConnection(const MqttSettings& settings, Logger& log, MqttEvents& events)
     : settings_(settings),
+      login_(settings.login),
       log_(log),
       events_(events),
       servers_(settings.hosts, "servers"),
