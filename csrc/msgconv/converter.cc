@@ -3,6 +3,7 @@
 #include "msgconv/converter.h"
 
 #include "msgconv/deepstream_converter.h"
+#include "msgconv/json_parts.h"
 
 namespace dsmsg::msgconv {
 
@@ -46,17 +47,9 @@ std::string_view Converter::Render(const Frame& frame, size_t index) {
   return out_.view();
 }
 
-void Converter::Uuid() {
-  char* out = out_.Room(UuidGenerator::kLength);
-  uuid_.Next(out);
-  out_.Wrote(UuidGenerator::kLength);
-}
-
 void Converter::Head(const Frame& frame, const Object& object) {
   out_.Clear();
-  out_.Raw(R"({"messageid":")");
-  Uuid();
-  out_.Raw(R"(","mdsversion":"1.0","@timestamp":)");
+  MessageStart(&out_, &uuid_);
   if (object.timestamp.empty()) {
     out_.Raw('"');
     out_.Raw(time_.Format(frame.time_ns));

@@ -85,7 +85,6 @@ class Converter final : public PayloadMaker {
   void Head(const Frame& frame, const Object& object);
   void Full(const Frame& frame, const Object& object);
   void FullObject(const Frame& frame, const Object& object, const ObjectClass& object_class);
-  void Event(const Object& object);
   void SchemaMember(const Frame& frame, const Object& object, const ObjectClass& object_class);
   void OtherMember(const Frame& frame, const Object& object);
   void Minimal(const Frame& frame, size_t first, size_t last);
@@ -94,7 +93,6 @@ class Converter final : public PayloadMaker {
   void DelimitedObject(const Frame& frame, const Object& object);
 
   // Pieces, all of the form "key":value without a comma around.
-  void Uuid();
   void ObjectId(const Object& object);
   void Confidence(const Object& object);
   void BoxOf(const Frame& frame, const Object& object);

@@ -48,9 +48,4 @@ std::string_view DeepStreamConverter::SensorId(const Frame& frame, const Object*
   return event && !config_->origin().empty() ? "" : "0";
 }
 
-void DeepStreamConverter::Uuid() {
-  uuid_.Next(out_.Room(UuidGenerator::kLength));
-  out_.Wrote(UuidGenerator::kLength);
-}
-
 }  // namespace dsmsg::msgconv

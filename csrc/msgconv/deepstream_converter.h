@@ -51,10 +51,8 @@ class DeepStreamConverter final : public PayloadMaker {
   void ClassMember(const Frame& frame, const Object& object, const EventMeta& event);
   void PoseMember(const Frame& frame, const Object& object);
   void TrackMember(const Frame& frame, const Object& object);
-  void Event(const Object& object);
   void ObjectId(const Object& object);
   void BoxMember(const Object& object);
-  void Uuid();
 
   // deepstream_minimal.cc
   void Minimal(const Frame& frame);

@@ -79,9 +79,7 @@ const SubPlace* SubPlaceOf(const Object& object, int32_t object_type) {
 }  // namespace
 
 void DeepStreamConverter::Full(const Frame& frame, const Object& object) {
-  out_.Raw(R"({"messageid":")");
-  Uuid();
-  out_.Raw(R"(","mdsversion":"1.0","@timestamp":)");
+  MessageStart(&out_, &uuid_);
   const std::string_view time = Time(frame, &object);
   time.data() == nullptr ? out_.Raw("null") : out_.String(time);
   out_.Raw(',');
@@ -90,8 +88,10 @@ void DeepStreamConverter::Full(const Frame& frame, const Object& object) {
   SensorMember(frame, object, groups.sensor);
   AnalyticsMember(groups.analytics);
   object.is_event ? EventObject(frame, object) : DetectedObject(frame, object);
-  Event(object);
-  Member(&out_, R"("videoPath":)", object.is_event ? VideoPathOf(frame, object) : "");
+  // DeepStream has no word for its reserved and custom types.
+  const bool named = object.event_meta.count == 0 || object.event != EventType::kNone;
+  EventMember(&out_, &uuid_, object, named);
+  Member(&out_, R"(,"videoPath":)", object.is_event ? VideoPathOf(frame, object) : "");
   if (object.event_meta.count == 0) {
     CustomMessagesMember(&out_, frame.Part(frame.texts, frame.custom_messages),
                          frame.Part(frame.texts, object.custom_messages));
@@ -158,12 +158,7 @@ void DeepStreamConverter::ObjectId(const Object& object) {
     out_.Number(object.id.value_or(UINT64_MAX));  // DeepStream's number of an untracked object
     out_.Raw('"');
   }
-  out_.Raw(R"(,"speed":)");
-  out_.Number(object.speed);
-  out_.Raw(R"(,"direction":)");
-  out_.Number(object.direction);
-  out_.Raw(R"(,"orientation":)");
-  out_.Number(object.orientation);
+  MotionMembers(&out_, object);
 }
 
 void DeepStreamConverter::BoxMember(const Object& object) {
@@ -291,21 +286,6 @@ void DeepStreamConverter::TrackMember(const Frame& frame, const Object& object) 
     out_.Number(point.y);
   }
   out_.Raw("]}");
-}
-
-void DeepStreamConverter::Event(const Object& object) {
-  out_.Raw(R"("event":{"id":)");
-  if (object.event_id.empty()) {
-    out_.Raw('"');
-    Uuid();
-    out_.Raw('"');
-  } else {
-    out_.String(object.event_id);
-  }
-  // DeepStream has no word for its reserved and custom types.
-  const bool custom = object.event_meta.count > 0 && object.event == EventType::kNone;
-  if (!custom) Member(&out_, R"(,"type":)", EventTypeOf(object));
-  out_.Raw("},");
 }
 
 }  // namespace dsmsg::msgconv

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // DeepStreamConverter: payload type 1.
-#include <algorithm>
 #include <iterator>
 
 #include "msgconv/deepstream_converter.h"
@@ -12,17 +11,11 @@
 namespace dsmsg::msgconv {
 namespace {
 
-// The separator cannot be escaped.
-void AppendText(std::string* out, std::string_view text) {
-  out->append(text);
-  std::replace(out->end() - static_cast<std::ptrdiff_t>(text.size()), out->end(), '|', '_');
-}
-
 void AppendId(std::string* out, const Object& object) {
   if (object.id_text.empty()) {
     AppendWhole(out, object.id.value_or(UINT64_MAX));
   } else {
-    AppendText(out, object.id_text);
+    AppendField(out, object.id_text);
   }
 }
 
@@ -73,14 +66,14 @@ void DeepStreamConverter::BoxText(const Object& object) {
 
 void DeepStreamConverter::DetectedText(const Frame& frame, const Object& object) {
   BoxText(object);
-  AppendText(&text_, object.label);
+  AppendField(&text_, object.label);
   const std::span<const Attribute> attributes = frame.AttributesOf(object);
   if (attributes.empty()) return;
   text_.append("|#");
   // DeepStream lists the last one first.
   for (auto attribute = attributes.rbegin(); attribute != attributes.rend(); ++attribute) {
     text_.push_back('|');
-    AppendText(&text_, attribute->value);
+    AppendField(&text_, attribute->value);
   }
   text_.push_back('|');
   AppendShort(&text_, static_cast<double>(object.confidence.value_or(0.0F)));
@@ -90,7 +83,7 @@ void DeepStreamConverter::EventText(const Frame& frame, const Object& object,
                                     const EventMeta& event) {
   if (event.object_type != kObjectDummy) {
     BoxText(object);
-    AppendText(&text_, TypeName(event));
+    AppendField(&text_, TypeName(event));
     if (event.has_ext) {
       ClassText(frame, object, event);
     } else {
@@ -119,7 +112,7 @@ void DeepStreamConverter::ClassText(const Frame& frame, const Object& object,
     // DeepStream leaves a place free before the color of the eyes.
     if (object_class.fields[field].name == "eyecolor") text_.push_back('|');
     text_.push_back('|');
-    AppendText(&text_, fields[field].text);
+    AppendField(&text_, fields[field].text);
   }
   if (event.object_type == NVDS_OBJECT_TYPE_PERSON) PoseText(frame, object);
 }
@@ -129,7 +122,7 @@ void DeepStreamConverter::PoseText(const Frame& frame, const Object& object) {
   if (joints.empty() || object.pose_type.empty()) return;
   text_.append("|#|").append(object.pose_type).push_back('|');
   for (const Keypoint& joint : joints) {
-    AppendText(&text_, joint.name);
+    AppendField(&text_, joint.name);
     for (size_t i = 0; i < (IsFlat(object.pose_type) ? 2U : 3U); ++i) {
       text_.push_back(',');
       AppendFixed(&text_, joint.position[i]);

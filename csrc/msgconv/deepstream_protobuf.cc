@@ -15,6 +15,7 @@ using protobuf::ExtendedBox;
 using protobuf::ExtendedFrame;
 using protobuf::ExtendedObject;
 using protobuf::Float;
+using protobuf::Joint;
 using protobuf::Map;
 using protobuf::MapEntry;
 using protobuf::NumberText;
@@ -29,14 +30,7 @@ void PoseField(pbf_writer* out, const Frame& frame, const Object& object) {
   pbf_writer pose(*out, 7);
   Text(&pose, 1, object.pose_type);
   for (const Keypoint& joint : joints) {
-    std::array<float, 4> values = {static_cast<float>(joint.position[0]),
-                                   static_cast<float>(joint.position[1]),
-                                   static_cast<float>(joint.position[2]), joint.confidence};
-    const bool flat = IsFlat(object.pose_type);
-    if (flat) values[2] = joint.confidence;
-    pbf_writer keypoint(pose, 2);
-    Text(&keypoint, 1, joint.name);
-    keypoint.add_packed_float(2, values.begin(), values.begin() + (flat ? 3 : 4));
+    Joint(&pose, joint, Scale(), IsFlat(object.pose_type));
   }
 }
 

@@ -46,7 +46,7 @@ void Converter::Full(const Frame& frame, const Object& object) {
   }
   out_.Raw(context.after);
   FullObject(frame, object, object_class);
-  Event(object);
+  EventMember(&out_, &uuid_, object, true);
   out_.Raw(R"(,"videoPath":)");
   out_.String(VideoPathOf(frame, object));
   CountsMember(&out_, frame);
@@ -59,12 +59,7 @@ void Converter::FullObject(const Frame& frame, const Object& object,
                            const ObjectClass& object_class) {
   out_.Raw(R"("object":{)");
   ObjectId(object);
-  out_.Raw(R"(,"speed":)");
-  out_.Number(object.speed);
-  out_.Raw(R"(,"direction":)");
-  out_.Number(object.direction);
-  out_.Raw(R"(,"orientation":)");
-  out_.Number(object.orientation);
+  MotionMembers(&out_, object);
   out_.Raw(',');
   if (object_class.kind == ClassKind::kOther) {
     OtherMember(frame, object);
@@ -83,20 +78,6 @@ void Converter::FullObject(const Frame& frame, const Object& object,
   FaceMembers(&out_, object);
   if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   out_.Raw("},");
-}
-
-void Converter::Event(const Object& object) {
-  out_.Raw(R"("event":{"id":)");
-  if (object.event_id.empty()) {
-    out_.Raw('"');
-    Uuid();
-    out_.Raw('"');
-  } else {
-    out_.String(object.event_id);
-  }
-  out_.Raw(R"(,"type":)");
-  out_.String(EventTypeOf(object));
-  out_.Raw('}');
 }
 
 void Converter::SchemaMember(const Frame& frame, const Object& object,

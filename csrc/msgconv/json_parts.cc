@@ -33,6 +33,11 @@ void Confidence(JsonWriter* out, float confidence) {
   out->Raw('}');
 }
 
+void Uuid(JsonWriter* out, UuidGenerator* uuid) {
+  uuid->Next(out->Room(UuidGenerator::kLength));
+  out->Wrote(UuidGenerator::kLength);
+}
+
 bool NamedBefore(std::span<const Keypoint> keypoints, size_t index) {
   const auto end = keypoints.begin() + static_cast<std::ptrdiff_t>(index);
   return std::any_of(keypoints.begin(), end,
@@ -40,6 +45,37 @@ bool NamedBefore(std::span<const Keypoint> keypoints, size_t index) {
 }
 
 }  // namespace
+
+void MessageStart(JsonWriter* out, UuidGenerator* uuid) {
+  out->Raw(R"({"messageid":")");
+  Uuid(out, uuid);
+  out->Raw(R"(","mdsversion":"1.0","@timestamp":)");
+}
+
+void EventMember(JsonWriter* out, UuidGenerator* uuid, const Object& object, bool with_type) {
+  out->Raw(R"("event":{"id":)");
+  if (object.event_id.empty()) {
+    out->Raw('"');
+    Uuid(out, uuid);
+    out->Raw('"');
+  } else {
+    out->String(object.event_id);
+  }
+  if (with_type) {
+    out->Raw(R"(,"type":)");
+    out->String(EventTypeOf(object));
+  }
+  out->Raw('}');
+}
+
+void MotionMembers(JsonWriter* out, const Object& object) {
+  out->Raw(R"(,"speed":)");
+  out->Number(object.speed);
+  out->Raw(R"(,"direction":)");
+  out->Number(object.direction);
+  out->Raw(R"(,"orientation":)");
+  out->Number(object.orientation);
+}
 
 void CustomMessagesMember(JsonWriter* out, std::span<const std::string_view> of_frame,
                           std::span<const std::string_view> of_object) {

@@ -7,11 +7,19 @@
 #include <span>
 #include <string_view>
 
+#include "msgconv/identity.h"
 #include "msgconv/json_writer.h"
 #include "msgconv/model.h"
 #include "msgconv/model_parts.h"
 
 namespace dsmsg::msgconv {
+
+/// `{"messageid":"..","mdsversion":"1.0","@timestamp":`, with a new id.
+void MessageStart(JsonWriter* out, UuidGenerator* uuid);
+/// `"event":{"id":"..","type":".."}` without a comma; a new id if the event has none.
+void EventMember(JsonWriter* out, UuidGenerator* uuid, const Object& object, bool with_type);
+/// `,"speed":..,"direction":..,"orientation":..`
+void MotionMembers(JsonWriter* out, const Object& object);
 
 /// `,"location":{"lat":..,"lon":..,"alt":..}`, or nothing if it is not set.
 void LocationMember(JsonWriter* out, const std::optional<Triple>& location);

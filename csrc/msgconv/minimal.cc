@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converter: the two minimal forms.
-#include <algorithm>
-
 #include "msgconv/converter.h"
 #include "msgconv/json_parts.h"
+#include "msgconv/text_parts.h"
 
 namespace dsmsg::msgconv {
-namespace {
-
-// The separators of the delimited form cannot be escaped in it.
-void AppendText(std::string* out, std::string_view text) {
-  out->append(text);
-  std::replace(out->end() - static_cast<std::ptrdiff_t>(text.size()), out->end(), '|', '_');
-}
-
-}  // namespace
 
 void Converter::Minimal(const Frame& frame, size_t first, size_t last) {
   const Object none;  // of a frame without objects, which dummy payloads are made of
@@ -80,7 +70,7 @@ void Converter::DelimitedObject(const Frame& frame, const Object& object) {
     scratch_.append(number.view());
   };
   if (!object.id_text.empty()) {
-    AppendText(&scratch_, object.id_text);
+    AppendField(&scratch_, object.id_text);
   } else if (object.id) {
     add_number(*object.id);
   }
@@ -90,7 +80,7 @@ void Converter::DelimitedObject(const Frame& frame, const Object& object) {
     add_number(edge);
   }
   scratch_.push_back('|');
-  AppendText(&scratch_, object.label);
+  AppendField(&scratch_, object.label);
 
   const ObjectClass& object_class = ClassOf(object);
   const std::span<const Attribute> attributes = frame.AttributesOf(object);
@@ -99,13 +89,13 @@ void Converter::DelimitedObject(const Frame& frame, const Object& object) {
     if (object_class.kind == ClassKind::kOther) {
       for (const Attribute& attribute : attributes) {
         scratch_.push_back('|');
-        AppendText(&scratch_, attribute.value);
+        AppendField(&scratch_, attribute.value);
       }
     } else {
       const ClassValues values = ValuesOf(object_class, object.label, attributes);
       for (const uint8_t field : object_class.delimited) {
         scratch_.push_back('|');
-        AppendText(&scratch_, values.text[field]);
+        AppendField(&scratch_, values.text[field]);
       }
     }
     scratch_.push_back('|');

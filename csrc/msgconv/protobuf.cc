@@ -17,6 +17,7 @@ using protobuf::ExtendedBox;
 using protobuf::ExtendedFrame;
 using protobuf::ExtendedObject;
 using protobuf::Float;
+using protobuf::Joint;
 using protobuf::Map;
 using protobuf::MapEntry;
 using protobuf::NumberText;
@@ -32,28 +33,13 @@ uint64_t TimeOf(const Frame& frame, const Object* object) {
   return ParseTime(object->timestamp).value_or(frame.time_ns);
 }
 
-void Joint(pbf_writer* pose, const Keypoint& keypoint, const Scale& scale) {
-  const std::array<float, 4> coordinates = {
-      static_cast<float>(keypoint.position[0]) * scale.x,
-      static_cast<float>(keypoint.position[1]) * scale.y,
-      static_cast<float>(keypoint.position[2]),
-      keypoint.confidence,
-  };
-  pbf_writer joint(*pose, 2);
-  Text(&joint, 1, keypoint.name);
-  joint.add_packed_float(2, coordinates.begin(), coordinates.end());
-  if (keypoint.quaternion) {
-    joint.add_packed_float(3, keypoint.quaternion->begin(), keypoint.quaternion->end());
-  }
-}
-
 void Pose(pbf_writer* out, const std::string& buffer, const Frame& frame, const Object& object) {
   if (object.keypoints.count == 0 && object.actions.count == 0 && object.pose_type.empty()) return;
   const Scale scale = InPicture(object.pose_type) ? ScaleOf(frame) : Scale();
   pbf_writer pose(*out, 7);
   Text(&pose, 1, object.pose_type);
   for (const Keypoint& keypoint : frame.Part(frame.keypoints, object.keypoints)) {
-    if (IsSeen(object, keypoint)) Joint(&pose, keypoint, scale);
+    if (IsSeen(object, keypoint)) Joint(&pose, keypoint, scale, false);
   }
   for (const Action& action : frame.Part(frame.actions, object.actions)) {
     Element(&pose, buffer, 3, [&](pbf_writer* part) {

@@ -43,4 +43,17 @@ void Embedding(pbf_writer* out, pbf_tag_type tag, std::span<const float> vector,
   Map(&embedding, 2, info);
 }
 
+void Joint(pbf_writer* pose, const Keypoint& joint, const Scale& scale, bool flat) {
+  std::array<float, 4> values = {static_cast<float>(joint.position[0]) * scale.x,
+                                 static_cast<float>(joint.position[1]) * scale.y,
+                                 static_cast<float>(joint.position[2]), joint.confidence};
+  if (flat) values[2] = joint.confidence;
+  pbf_writer part(*pose, 2);
+  Text(&part, 1, joint.name);
+  part.add_packed_float(2, values.begin(), values.begin() + (flat ? 3 : 4));
+  if (joint.quaternion) {
+    part.add_packed_float(3, joint.quaternion->begin(), joint.quaternion->end());
+  }
+}
+
 }  // namespace dsmsg::msgconv::protobuf

@@ -60,6 +60,9 @@ inline void Corners(pbf_writer* bbox, const Box& box) {
 void Embedding(pbf_writer* out, pbf_tag_type tag, std::span<const float> vector,
                std::span<const Attribute> info);
 
+/// A joint: x, y, z and its confidence; `flat`: without z.
+void Joint(pbf_writer* pose, const Keypoint& joint, const Scale& scale, bool flat);
+
 /// A message that is there even if it is empty: an element of a list, or one whose presence tells
 /// something. protozero drops empty ones. `buffer`: what `parent` writes to.
 template <class Body>

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers as C's printf writes them, in texts that are compared or split as text. Plain functions.
+// Parts of texts that are compared or split as text; numbers as C's printf writes them. Plain
+// functions.
 #ifndef DSMSG_MSGCONV_TEXT_PARTS_H_
 #define DSMSG_MSGCONV_TEXT_PARTS_H_
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <concepts>
 #include <string>
+#include <string_view>
 
 namespace dsmsg::msgconv {
 
@@ -31,6 +34,12 @@ template <std::integral T>
 void AppendWhole(std::string* out, T value) {
   std::array<char, 24> text;
   out->append(text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr);
+}
+
+/// With "_" for "|", which separates the fields of the delimited form and cannot be escaped there.
+inline void AppendField(std::string* out, std::string_view text) {
+  out->append(text);
+  std::replace(out->end() - static_cast<std::ptrdiff_t>(text.size()), out->end(), '|', '_');
 }
 
 /// "1.000000,2.000000"

@@ -7,16 +7,18 @@
 #include <limits>
 #include <set>
 
-#include "json_check.h"
+#include "render.h"
 
 namespace dsmsg::msgconv {
 namespace {
 
 using dsmsg_test::At;
+using dsmsg_test::ConfigOf;
 using dsmsg_test::Keys;
 using dsmsg_test::KeysOf;
 using dsmsg_test::Number;
 using dsmsg_test::ParseJson;
+using dsmsg_test::RenderAll;
 using dsmsg_test::Text;
 using testing::ElementsAre;
 
@@ -27,12 +29,6 @@ constexpr char kConfig[] =
     "place-sub-field1=Zone_A\nplace-sub-field2=Lane_1\nplace-sub-field3=Level_P1\n"
     "[analytics0]\nid=XYZ\ndescription=Detection\nsource=HOG\nversion=1.0\n"
     "[sensor1]\nid=plain\n[place1]\nid=2\n";
-
-std::shared_ptr<const ConvConfig> Config(std::string_view text = kConfig) {
-  Result<ConvConfig> config = ConvConfig::Parse(text, "cam.txt");
-  EXPECT_TRUE(config.ok());
-  return std::make_shared<ConvConfig>(config.value());
-}
 
 // A car with two classifiers' results and a person with none.
 Frame Street() {
@@ -58,17 +54,7 @@ Frame Street() {
   return frame;
 }
 
-std::vector<std::string> RenderAll(Converter* converter, const Frame& frame) {
-  std::vector<std::string> all;
-  for (size_t i = 0; i < converter->Count(frame); ++i)
-    all.emplace_back(converter->Render(frame, i));
-  return all;
-}
-
-std::vector<std::string> FullOf(const Frame& frame) {
-  Converter converter(Config(), {});
-  return RenderAll(&converter, frame);
-}
+std::vector<std::string> FullOf(const Frame& frame) { return RenderAll({}, frame, kConfig); }
 
 rapidjson::Document FullOfObject(Object object, std::vector<Attribute> attributes = {}) {
   Frame frame;
@@ -249,8 +235,7 @@ TEST(Full, BoxesAreScaledToTheCamera) {
 
 std::vector<std::string> MinimalOf(const Frame& frame, MinimalFormat format,
                                    bool one_per_object = false) {
-  Converter converter(Config(), {PayloadType::kMinimal, format, one_per_object});
-  return RenderAll(&converter, frame);
+  return RenderAll({PayloadType::kMinimal, format, one_per_object}, frame, kConfig);
 }
 
 TEST(Minimal, HasEveryKeyInOrder) {
@@ -327,7 +312,7 @@ TEST(Converter, AFrameWithoutObjectsMakesNoMessage) {
 
 TEST(Converter, MessageIdsNeverRepeat) {
   std::set<std::string> ids;
-  Converter converter(Config(), {});
+  Converter converter(ConfigOf(kConfig), {});
   const Frame frame = Street();
   for (int i = 0; i < 1000; ++i) {
     for (const std::string& payload : RenderAll(&converter, frame)) {

@@ -5,13 +5,13 @@
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 
-#include "json_check.h"
-#include "msgconv/converter.h"
+#include "render.h"
 #include "rich_frame.h"
 
 namespace dsmsg::msgconv {
 namespace {
 
+using dsmsg_test::RenderAll;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -29,12 +29,6 @@ std::string Refused(const std::string& library, const std::string& config = {}) 
   const auto custom = CustomLibrary::Load({library, config, 257, false});
   EXPECT_FALSE(custom.ok());
   return custom.status().message();
-}
-
-std::vector<std::string> All(PayloadMaker* maker, const Frame& frame) {
-  std::vector<std::string> all;
-  for (size_t i = 0, n = maker->Count(frame); i < n; ++i) all.emplace_back(maker->Render(frame, i));
-  return all;
 }
 
 // Ids are random.
@@ -71,11 +65,12 @@ TEST(CustomLibrary, OursMakesTheSamePayloadsAsTheConverter) {
     ASSERT_NE(library, nullptr);
     EXPECT_TRUE(library->takes_frames());
     EXPECT_EQ(library->content(), converter.content());
-    const auto expected = WithoutIds(All(&converter, frame));
-    EXPECT_EQ(WithoutIds(All(library.get(), frame)), expected);
+    const auto expected = WithoutIds(RenderAll(&converter, frame));
+    EXPECT_EQ(WithoutIds(RenderAll(library.get(), frame)), expected);
     EXPECT_EQ(expected.size(), type == PayloadType::kFull ? 2U : 1U);
-    EXPECT_EQ(WithoutIds(All(library.get(), frame)), expected);  // again, with memory used again
-    EXPECT_THAT(All(library.get(), Frame()), IsEmpty());
+    EXPECT_EQ(WithoutIds(RenderAll(library.get(), frame)),
+              expected);  // again, with memory used again
+    EXPECT_THAT(RenderAll(library.get(), Frame()), IsEmpty());
   }
 }
 
@@ -93,24 +88,24 @@ TEST(CustomLibrary, OneWrittenForDeepStreamGetsEvents) {
   EXPECT_FALSE(library->takes_frames());
   EXPECT_EQ(library->content(), Content::kUnknown);
   Frame frame = Street();
-  EXPECT_THAT(All(library.get(), frame),
+  EXPECT_THAT(RenderAll(library.get(), frame),
               ElementsAre("257 1 Person 0 /v/a.mp4", "257 1 car 0 /v/a.mp4"));
   EXPECT_EQ(library->ComponentId(frame, 0), 7U);
   frame.objects[0].label = "nothing";  // the library makes none of it
-  EXPECT_THAT(All(library.get(), frame), ElementsAre("257 1 car 0 /v/a.mp4"));
+  EXPECT_THAT(RenderAll(library.get(), frame), ElementsAre("257 1 car 0 /v/a.mp4"));
 }
 
 TEST(CustomLibrary, BothNumbersOfTheCustomTypeAreOne) {
   const auto library = Loaded(DSMSG_CUSTOM_EVENTS, 256);
-  EXPECT_THAT(All(library.get(), Street()),
+  EXPECT_THAT(RenderAll(library.get(), Street()),
               ElementsAre("257 1 Person 0 /v/a.mp4", "257 1 car 0 /v/a.mp4"));
 }
 
 TEST(CustomLibrary, TypesThatHoldAFrameGetItsEventsTogether) {
   const Frame frame = Street();
-  EXPECT_THAT(All(Loaded(DSMSG_CUSTOM_EVENTS, 1).get(), frame),
+  EXPECT_THAT(RenderAll(Loaded(DSMSG_CUSTOM_EVENTS, 1).get(), frame),
               ElementsAre("1 2 Person 0 /v/a.mp4"));
-  EXPECT_EQ(All(Loaded(DSMSG_CUSTOM_EVENTS, 1, "", true).get(), frame).size(), 2U);
+  EXPECT_EQ(RenderAll(Loaded(DSMSG_CUSTOM_EVENTS, 1, "", true).get(), frame).size(), 2U);
 }
 
 TEST(CustomLibrary, FreesAllItGot) {
@@ -129,8 +124,8 @@ TEST(CustomLibrary, FreesAllItGot) {
 TEST(CustomLibrary, OneThatTakesFrames) {
   const auto library = Loaded(DSMSG_CUSTOM_FRAMES);
   ASSERT_NE(library, nullptr);
-  EXPECT_THAT(All(library.get(), Street()), ElementsAre("Person;car;", "end"));
-  EXPECT_THAT(All(Loaded(DSMSG_CUSTOM_FRAMES, 1, "", true).get(), Street()),
+  EXPECT_THAT(RenderAll(library.get(), Street()), ElementsAre("Person;car;", "end"));
+  EXPECT_THAT(RenderAll(Loaded(DSMSG_CUSTOM_FRAMES, 1, "", true).get(), Street()),
               ElementsAre("Person;", "end", "car;", "end"));
 }
 

@@ -8,7 +8,7 @@
 #include <iterator>
 
 #include "dialect_text.h"
-#include "msgconv/converter.h"
+#include "render.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -17,7 +17,9 @@ using dsmsg_test::At;
 using dsmsg_test::Keys;
 using dsmsg_test::KeysOf;
 using dsmsg_test::Number;
+using dsmsg_test::Numbers;
 using dsmsg_test::ParseJson;
+using dsmsg_test::Rendered;
 using dsmsg_test::Text;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -62,20 +64,8 @@ Frame Warehouse() {
   return frame;
 }
 
-std::string Made(const ConverterOptions& options, const Frame& frame) {
-  const auto maker = MakeConverter(std::make_shared<ConvConfig>(), options);
-  EXPECT_GT(maker->Count(frame), 0U);
-  return std::string(maker->Render(frame, 0));
-}
-
-std::vector<double> Numbers(const rapidjson::Value& value) {
-  std::vector<double> numbers;
-  for (const auto& each : value.GetArray()) numbers.push_back(each.GetDouble());
-  return numbers;
-}
-
 TEST(Extended, HasItsKeysInJson) {
-  const auto document = ParseJson(Made({}, Warehouse()));
+  const auto document = ParseJson(Rendered({}, Warehouse()));
   EXPECT_EQ(KeysOf(document), (Keys{"messageid", "mdsversion", "@timestamp", "sensor", "object",
                                     "event", "videoPath", "counts"}));
   EXPECT_EQ(Text(document, {"sensor", "id"}), "N1");
@@ -109,7 +99,7 @@ TEST(Extended, HasItsKeysInJson) {
 }
 
 TEST(Extended, HasItsKeysInMinimalJson) {
-  const auto document = ParseJson(Made({PayloadType::kMinimal}, Warehouse()));
+  const auto document = ParseJson(Rendered({PayloadType::kMinimal}, Warehouse()));
   EXPECT_EQ(KeysOf(document), (Keys{"messageid", "mdsversion", "@timestamp", "sensorId", "objects",
                                     "counts", "segmentation"}));
   EXPECT_EQ(Text(document, {"sensorId"}), "N1");
@@ -121,25 +111,24 @@ TEST(Extended, HasItsKeysInMinimalJson) {
 }
 
 TEST(Extended, TheConfigurationNamesTheCameraBetterThanTheSource) {
-  const auto config = ConvConfig::Parse("[sensor0]\nid=CAM\n", "cam.txt");
-  ASSERT_TRUE(config.ok());
-  const auto maker =
-      MakeConverter(std::make_shared<ConvConfig>(config.value()), {PayloadType::kMinimal});
   Frame frame = Warehouse();
-  EXPECT_EQ(Text(ParseJson(maker->Render(frame, 0)), {"sensorId"}), "CAM");
+  const auto sensor_id = [&frame](std::string_view config) {
+    return Text(ParseJson(Rendered({PayloadType::kMinimal}, frame, config)), {"sensorId"});
+  };
+  EXPECT_EQ(sensor_id("[sensor0]\nid=CAM\n"), "CAM");
   frame.sensor_id = "of the event";
-  EXPECT_EQ(Text(ParseJson(maker->Render(frame, 0)), {"sensorId"}), "of the event");
+  EXPECT_EQ(sensor_id("[sensor0]\nid=CAM\n"), "of the event");
   frame.sensor_id = frame.source_sensor = {};
-  EXPECT_EQ(Text(ParseJson(Made({PayloadType::kMinimal}, frame)), {"sensorId"}), "north gate");
+  EXPECT_EQ(sensor_id(""), "north gate");
 }
 
 TEST(Extended, OfNamedClassesOnlyTheEmbeddingInSpaceIsKept) {
   ConverterOptions options;
   options.embedding_filter = "Forklift, Person";
-  EXPECT_TRUE(At(ParseJson(Made(options, Warehouse())), {"object", "bbox3d"})
+  EXPECT_TRUE(At(ParseJson(Rendered(options, Warehouse())), {"object", "bbox3d"})
                   .HasMember("embedding_vector"));
   options.embedding_filter = "Forklift,Box";
-  EXPECT_FALSE(At(ParseJson(Made(options, Warehouse())), {"object", "bbox3d"})
+  EXPECT_FALSE(At(ParseJson(Rendered(options, Warehouse())), {"object", "bbox3d"})
                    .HasMember("embedding_vector"));
 }
 
@@ -154,18 +143,18 @@ TEST(Extended, ASceneInDeepStreamsDialect) {
   options.type = PayloadType::kProtobuf;
   options.dialect = Dialect::kDeepStream;
   options.embedding_filter = "Person";
-  const std::string made = dsmsg_test::ProtobufText(Made(options, frame));
+  const std::string made = dsmsg_test::ProtobufText(Rendered(options, frame));
   EXPECT_THAT(made, HasSubstr(".3.1: 1705314600\n.3.2: 123000000\n.4: N1\n"));
   EXPECT_THAT(made, HasSubstr(".5.3: Box\n"));
   EXPECT_THAT(made, HasSubstr(".5.14.1: 1 2 3 4 5 6 7 8 9 10 11 12 \n.5.14.3: 0.75\n"));
   EXPECT_THAT(made, HasSubstr(".5.5[classConfidence]: 0.875000\n.5.5[ocrId]: F-17\n"));
   options.embedding_filter = "Person, Box";
-  EXPECT_THAT(dsmsg_test::ProtobufText(Made(options, frame)), HasSubstr(".5.14.2: "));
+  EXPECT_THAT(dsmsg_test::ProtobufText(Rendered(options, frame)), HasSubstr(".5.14.2: "));
 }
 
 TEST(Extended, IsWhatTheStockRuntimeReads) {
   const std::string path = std::string(DSMSG_MSGCONV_DATA) + "/extended.pb";
-  const std::string made = Made({PayloadType::kProtobuf}, Warehouse());
+  const std::string made = Rendered({PayloadType::kProtobuf}, Warehouse());
   if (std::getenv("DSMSG_WRITE_DATA") != nullptr) std::ofstream(path, std::ios::binary) << made;
   std::ifstream file(path, std::ios::binary);
   EXPECT_EQ(made, std::string(std::istreambuf_iterator<char>(file), {}));

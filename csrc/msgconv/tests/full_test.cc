@@ -2,44 +2,31 @@
 // The parts of a full message that only some objects have.
 #include <gmock/gmock.h>
 
-#include "json_check.h"
-#include "msgconv/converter.h"
+#include "render.h"
 #include "rich_frame.h"
 
 namespace dsmsg::msgconv {
 namespace {
 
 using dsmsg_test::At;
+using dsmsg_test::ConfigOf;
 using dsmsg_test::Keys;
 using dsmsg_test::KeysOf;
 using dsmsg_test::Number;
+using dsmsg_test::Numbers;
 using dsmsg_test::ParseJson;
+using dsmsg_test::RenderAll;
 using dsmsg_test::RichFrame;
 using dsmsg_test::Text;
 using testing::ElementsAre;
 
-std::shared_ptr<const ConvConfig> Config() {
-  Result<ConvConfig> config = ConvConfig::Parse(
-      "[sensor0]\nid=CAM\n[sensor5]\nid=FIVE\n[place7]\nid=seven\n[analytics3]\nid=three\n",
-      "cam.txt");
-  EXPECT_TRUE(config.ok());
-  return std::make_shared<ConvConfig>(config.value());
-}
+constexpr char kConfig[] =
+    "[sensor0]\nid=CAM\n[sensor5]\nid=FIVE\n[place7]\nid=seven\n[analytics3]\nid=three\n";
 
 rapidjson::Document FullOf(const Frame& frame) {
-  Converter converter(Config(), {});
-  EXPECT_EQ(converter.Count(frame), 1U);
-  return ParseJson(converter.Render(frame, 0));
-}
-
-std::vector<double> Numbers(const rapidjson::Value& value) {
-  std::vector<double> numbers;
-  if (!value.IsArray()) {
-    ADD_FAILURE() << "not an array";
-    return numbers;
-  }
-  for (const auto& each : value.GetArray()) numbers.push_back(each.GetDouble());
-  return numbers;
+  const auto messages = RenderAll({}, frame, kConfig);
+  EXPECT_EQ(messages.size(), 1U);
+  return ParseJson(messages.at(0));
 }
 
 TEST(FullObject, HasAllKeysInOrder) {
@@ -146,8 +133,8 @@ TEST(FullEvent, ASensorThatOnlyTheApplicationKnows) {
   const auto document = FullOf(frame);
   EXPECT_EQ(KeysOf(At(document, {"sensor"})), (Keys{"id", "type", "description"}));
   EXPECT_EQ(Text(document, {"sensor", "id"}), "gate \"9\"");
-  Converter minimal(Config(), {PayloadType::kMinimal, MinimalFormat::kObjects, false});
-  EXPECT_EQ(Text(ParseJson(minimal.Render(frame, 0)), {"sensorId"}), "gate \"9\"");
+  const std::string minimal = RenderAll({PayloadType::kMinimal}, frame, kConfig).at(0);
+  EXPECT_EQ(Text(ParseJson(minimal), {"sensorId"}), "gate \"9\"");
 }
 
 TEST(FullObject, TheKindMayBeSaid) {
@@ -162,7 +149,7 @@ TEST(FullObject, TheKindMayBeSaid) {
 
 TEST(Converter, ManyGroupsDoNotPileUp) {
   Frame frame = RichFrame();
-  Converter converter(Config(), {});
+  Converter converter(ConfigOf(kConfig), {});
   for (int32_t group = 0; group < 10000; ++group) {
     frame.objects[0].sensor_group = group;
     ASSERT_FALSE(converter.Render(frame, 0).empty());

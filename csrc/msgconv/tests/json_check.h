@@ -60,6 +60,17 @@ inline double Number(const rapidjson::Value& value, std::initializer_list<const 
   return at.IsNumber() ? at.GetDouble() : -1e99;
 }
 
+/// The numbers of an array.
+inline std::vector<double> Numbers(const rapidjson::Value& value) {
+  std::vector<double> numbers;
+  if (!value.IsArray()) {
+    ADD_FAILURE() << "not an array";
+    return numbers;
+  }
+  for (const auto& each : value.GetArray()) numbers.push_back(each.GetDouble());
+  return numbers;
+}
+
 /// A UUID of version 4 in lower case.
 inline bool IsUuid(std::string_view text) {
   constexpr std::string_view kForm = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx";
