@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that docs/promises.md names exists."""
+"""Every test that docs/promises.md and docs/coming-from-deepstream.md name exists."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "promises.md").read_text()
-LAST_COLUMNS = "\n".join(re.findall(r"\|([^|\n]*)\|\n", PAGE))
+PAGES = [ROOT / "docs" / name for name in ("promises.md", "coming-from-deepstream.md")]
+LAST_COLUMNS = "\n".join(
+    column
+    for page in PAGES
+    for column in re.findall(r"\|([^|\n]*)\|\n", page.read_text().split("\n## Tests\n")[-1])
+)
 DEFINITION = re.compile(r"\bTEST(?:_P|_F)?\(\s*(\w+),\s*(\w+)\s*\)")
 
 
