@@ -28,7 +28,7 @@ extern "C" {
  * cannot be mistaken for DeepStream's structure, which begins with a pointer. */
 #define DSMSG_FRAME_MAGIC UINT64_C(0xD5D5464D45000001)
 /** Version of this file's structures. */
-#define DSMSG_FRAME_VERSION 2u
+#define DSMSG_FRAME_VERSION 3u
 
 /** What happened to the object. */
 typedef enum {
@@ -57,7 +57,7 @@ typedef struct {
   const char* name;
   const char* value;
   float confidence; /**< 0 to 1; below 0: not known */
-  uint32_t reserved;
+  uint32_t made_up; /**< since version 3; 1: the classifier has no name, dsmsg made one up */
 } DsmsgAttribute;
 
 /** A closed polygon: x, y, x, y, ... in pixels of the pipeline's frame. */
@@ -82,6 +82,103 @@ typedef struct {
   float confidence; /**< 0 to 1 */
   uint32_t reserved;
 } DsmsgAction;
+
+/** The pixels of an object within its box. */
+typedef struct {
+  uint32_t width, height;
+  /** Lengths of runs, row by row: pixels that do not belong to it, that do, that do not, ... */
+  const uint32_t* runs;
+  uint32_t run_count;
+  uint32_t reserved;
+} DsmsgMask;
+
+/** A box in space. */
+typedef struct {
+  /** x, y, z, width, length, height, pitch, roll, yaw, and the velocities along x, y, z. */
+  float values[12];
+  float confidence; /**< 0 to 1 */
+  uint32_t embedding_count;
+  const float* embedding;
+} DsmsgBox3d;
+
+/** What a tracker knows of a body's place in the world from one camera. */
+typedef struct {
+  float feet[2];    /**< in the picture */
+  float ground[2];  /**< the feet, on the ground of the world */
+  float visibility; /**< part of it that is seen, 0 to 1 */
+  uint32_t hull_count;
+  const float* hull; /**< x, y, ...: an outline around the body, in the picture; pairs of numbers */
+} DsmsgTrack3d;
+
+/** The class of every pixel. */
+typedef struct {
+  uint32_t width, height; /**< 0: not known */
+  const int32_t* classes; /**< row by row */
+  const DsmsgAttribute* info;
+  uint32_t class_count, info_count;
+} DsmsgSegmentation;
+
+/** Objects that belong together. */
+typedef struct {
+  const char* id;
+  const char* text; /**< their class, or what they do */
+  double value;     /**< how many, or how crowded: 0 to 1 */
+  const char* const* object_ids;
+  const double* coordinates; /**< x, y, z, x, y, z, ... */
+  const DsmsgAttribute* info;
+  uint32_t object_id_count;
+  uint32_t coordinate_count; /**< triples of numbers */
+  uint32_t info_count;
+  uint32_t reserved;
+} DsmsgGroup;
+
+/** A question to a language model, and its answer. */
+typedef struct {
+  const char *id, *query, *response;
+} DsmsgConversation;
+
+/** A list of numbers. */
+typedef struct {
+  const float* values;
+  uint32_t count;
+  uint32_t reserved;
+} DsmsgVector;
+
+/** What an application found out about the scene of an event. */
+typedef struct {
+  const DsmsgGroup* fov;          /**< objects in the picture, for each class */
+  const DsmsgGroup* interactions; /**< objects that do something together */
+  const DsmsgGroup* congestions;  /**< objects in crowded places */
+  const DsmsgSegmentation* segmentation;
+  const DsmsgAttribute* llm_info; /**< of a language model: its name, version, ... */
+  const DsmsgConversation* conversations;
+  const DsmsgVector* llm_embeddings;
+  uint32_t fov_count, interaction_count, congestion_count;
+  uint32_t llm_info_count, conversation_count, llm_embedding_count;
+} DsmsgFindings;
+
+/** What a count of a frame is about. */
+typedef enum {
+  DSMSG_COUNT_CLASS = 0,     /**< objects of a class in the picture */
+  DSMSG_COUNT_ZONE = 1,      /**< objects in a zone */
+  DSMSG_COUNT_CROWDED = 2,   /**< 1: a zone is crowded, 0: it is not */
+  DSMSG_COUNT_LINE = 3,      /**< crossings of a line in this frame */
+  DSMSG_COUNT_LINE_TOTAL = 4 /**< crossings of a line since the start */
+} DsmsgCountKind;
+
+/** What an analysis of the frame counted. */
+typedef struct {
+  const char* name; /**< of the zone or line; of a class its name or number */
+  uint64_t value;
+  uint32_t kind; /**< DsmsgCountKind */
+  uint32_t reserved;
+} DsmsgCount;
+
+/** When a source took the picture that a scene was seen in. */
+typedef struct {
+  const char* id;
+  uint64_t time_ns; /**< UTC, nanoseconds since 1970 */
+} DsmsgSourceTime;
 
 /** Bits of DsmsgObject::present: which of the fields below hold something. */
 enum {
@@ -140,6 +237,19 @@ typedef struct {
   /** Groups of the configuration, counted from 1 (sensor_group=1 is [sensor0]); 0: those of the
    * frame's source. */
   uint32_t sensor_group, place_group, analytics_group, reserved;
+
+  /* Since version 3. */
+  float rotation; /**< of the box around its middle, degrees */
+  uint32_t zone_count, crowded_zone_count, line_count;
+  const char* const* zones; /**< that an analysis saw it in */
+  const char* const* crowded_zones;
+  const char* const* lines;      /**< that it crosses */
+  const char* heading;           /**< the analysis's word for its direction */
+  const char* state;             /**< and for its state */
+  const DsmsgMask* mask;         /**< NULL: none, as the following */
+  const DsmsgBox3d* box3d;       /**< in space */
+  const DsmsgTrack3d* track3d;   /**< what its tracker knows of its place in the world */
+  const DsmsgFindings* findings; /**< of the application that attached the event */
 } DsmsgObject;
 
 /** One frame. */
@@ -162,6 +272,13 @@ typedef struct {
   /* Since version 2. */
   uint32_t dialect; /**< DsmsgDialect: how messages are to be written */
   uint32_t reserved;
+  /* Since version 3. */
+  const char* source_name;               /**< what the source calls itself */
+  const char* source_sensor;             /**< sensor id that the source has of itself */
+  const DsmsgSegmentation* segmentation; /**< of the picture; NULL: none */
+  const DsmsgCount* counts;
+  const DsmsgSourceTime* sources; /**< of a scene that several cameras saw */
+  uint32_t count_count, source_count;
 } DsmsgFrame;
 
 /** Object `i` of `frame`, whichever version filled it. */

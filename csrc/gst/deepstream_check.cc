@@ -27,12 +27,15 @@ static_assert(NVDS_BATCH_META == kBatchMeta && NVDS_FRAME_META == kFrameMeta &&
                   NVDS_LABEL_INFO_META == kLabelInfoMeta && NVDS_USER_META == kUserMeta &&
                   NVDS_PAYLOAD_META == kPayloadMeta && NVDS_EVENT_MSG_META == kEventMeta,
               "NvDsMetaType");
-static_assert(NVDS_AUDIO_FRAME_META == NVDS_AUDIO_BATCH_META + 1 &&
-                  NVDS_AUDIO_BATCH_META > kEventMeta &&
-                  NVDS_AUDIO_BATCH_META <= type::kAudioBatch &&
-                  (NVDS_AUDIO_BATCH_META == type::kAudioBatch) == kHere.user_types &&
-                  (NVDS_CUSTOM_MSG_BLOB == type::kCustomBlob) == kHere.user_types,
-              "NvDsMetaType");
+// Those of one of the releases that have this layout.
+constexpr bool KnownTypes() {
+  for (const UserTypes& each : kUserTypes) {
+    if (each.audio_batch == NVDS_AUDIO_BATCH_META && each.blob == NVDS_CUSTOM_MSG_BLOB)
+      return (each.first.major >= 8) == (kHere.first.major >= 8);
+  }
+  return false;
+}
+static_assert(NVDS_AUDIO_FRAME_META == NVDS_AUDIO_BATCH_META + 1 && KnownTypes(), "NvDsMetaType");
 static_assert(UNTRACKED_OBJECT_ID == kUntracked && MAX_LABEL_SIZE == kLabelSize, "constants");
 static_assert(offsetof(NvDsBaseMeta, batch_meta) == kBaseBatch &&
                   offsetof(NvDsBaseMeta, meta_type) == kBaseType,
@@ -130,7 +133,9 @@ template <class Event>
 constexpr msgconv::EventTail TailHere() {
   using msgconv::EventTail;
   if constexpr (requires(Event event) { event.visibility; }) return msgconv::kTail91;
-  if constexpr (requires(Event event) { event.entries; }) return msgconv::kTail8;
+  if constexpr (requires(Event event) { event.entries; }) {
+    return kHere.box3d == msgconv::kTail8.box3d_size ? msgconv::kTail8 : msgconv::kTail90;
+  }
   if constexpr (requires(Event event) { event.has3DTracking; }) return msgconv::kTail7;
   if constexpr (requires(Event event) { event.pose; }) return msgconv::kTail62;
   return msgconv::kTail6;
@@ -155,8 +160,27 @@ constexpr bool SameEvent() {
                       offsetof(Event, singleView3DTracking.convexHull) == kTail.hull,
                   "NvDs3DTracking");
   }
-  if constexpr (requires(Event event) { event.singleView3DTracking.bbox3d; })
-    static_assert(offsetof(Event, singleView3DTracking.bbox3d) == kTail.box3d, "NvDs3DTracking");
+  if constexpr (requires(Event event) { event.singleView3DTracking.bbox3d; }) {
+    static_assert(offsetof(Event, singleView3DTracking.bbox3d) == kTail.box3d &&
+                      sizeof(Event::singleView3DTracking.bbox3d) == kTail.box3d_size &&
+                      kTail.box3d_size == kHere.box3d,
+                  "NvDs3DTracking");
+  }
+  static_assert(kTail.findings == requires(Event event) { event.fov; });
+  if constexpr (kTail.findings) {
+    namespace finding = msgconv::finding;
+    static_assert(offsetof(Event, entries) == finding::kSources &&
+                      offsetof(Event, count) == finding::kSourceCount &&
+                      offsetof(Event, llm) == finding::kLlm &&
+                      offsetof(Event, num_interactions) == finding::kInteractionCount &&
+                      offsetof(Event, interactions) == finding::kInteractions &&
+                      offsetof(Event, num_congestions) == finding::kCongestionCount &&
+                      offsetof(Event, congestions) == finding::kCongestions &&
+                      offsetof(Event, num_fov) == finding::kFovCount &&
+                      offsetof(Event, fov) == finding::kFov &&
+                      offsetof(Event, segmentation) == finding::kSegmentation,
+                  "NvDsEventMsgMeta");
+  }
   if constexpr (requires(Event event) { event.visibility; })
     static_assert(offsetof(Event, visibility) == kTail.visibility, "visibility");
   return sizeof(Event) <= msgconv::kEventBytes;

@@ -17,8 +17,8 @@ constexpr uint32_t kMostFeatures = 1 << 16;  // more cannot be meant
 constexpr size_t kFilter = 64;               // embedding_filter, of DeepStream's element
 
 bool AddFeatures(Address features, Frame* frame, Box3d* box) {
-  const auto* values = At<const float*>(features, ds::box3d::kFeatureValues);
-  const auto count = At<uint32_t>(features, ds::box3d::kFeatureCount);
+  const auto* values = At<const float*>(features, ds::embedding::kValues);
+  const auto count = At<uint32_t>(features, ds::embedding::kCount);
   if (count > kMostFeatures) return false;
   if (values == nullptr) return true;
   box->embedding = {static_cast<uint32_t>(frame->numbers.size()), count};
@@ -30,7 +30,8 @@ bool AddFeatures(Address features, Frame* frame, Box3d* box) {
 
 }  // namespace
 
-bool ReadBox3d(const void* from, std::deque<std::string>* names, Frame* frame, Object* object) {
+bool ReadBox3d(const void* from, size_t size, std::deque<std::string>* names, Frame* frame,
+               Object* object) {
   const auto data = static_cast<Address>(from);
   Box3d box;
   std::memcpy(box.values.data(), data, sizeof(box.values));
@@ -42,8 +43,10 @@ bool ReadBox3d(const void* from, std::deque<std::string>* names, Frame* frame, O
   const std::string& confidence =
       names->emplace_back(std::to_string(At<float>(data, ds::box3d::kConfidence)));
   frame->attributes.push_back({"classConfidence", confidence, {}});
-  if (const auto text = ds::TextAt(data, ds::box3d::kText); !text.empty())
-    frame->attributes.push_back({"ocrId", text, {}});
+  if (size > ds::box3d::kText) {
+    if (const auto text = ds::TextAt(data, ds::box3d::kText); !text.empty())
+      frame->attributes.push_back({"ocrId", text, {}});
+  }
   object->attribute_count =
       static_cast<uint32_t>(frame->attributes.size()) - object->first_attribute;
   const auto features = At<Address>(data, ds::box3d::kFeatures);

@@ -4,6 +4,7 @@
 #ifndef DSMSG_MSGCONV_BOX3D_READER_H_
 #define DSMSG_MSGCONV_BOX3D_READER_H_
 
+#include <cstddef>
 #include <deque>
 #include <string>
 
@@ -11,9 +12,11 @@
 
 namespace dsmsg::msgconv {
 
-/// Sets the object's id, class, confidence, attributes and box. Texts belong to the structure;
-/// `names` keeps those that are made here. False: it does not look right.
-bool ReadBox3d(const void* from, std::deque<std::string>* names, Frame* frame, Object* object);
+/// Sets the object's id, class, confidence, attributes and box. `size`: that of the structure in
+/// its release. Texts belong to the structure; `names` keeps those that are made here. False: it
+/// does not look right.
+bool ReadBox3d(const void* from, size_t size, std::deque<std::string>* names, Frame* frame,
+               Object* object);
 
 }  // namespace dsmsg::msgconv
 

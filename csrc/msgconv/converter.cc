@@ -93,17 +93,4 @@ void Converter::BoxOf(const Frame& frame, const Object& object) {
   out_.Raw('}');
 }
 
-void Converter::Attributes(const Frame& frame, const Object& object) {
-  const std::span<const Attribute> attributes = frame.AttributesOf(object);
-  bool first = true;
-  for (size_t i = 0; i < attributes.size(); ++i) {
-    if (SeenBefore(attributes, i)) continue;
-    if (!first) out_.Raw(',');
-    first = false;
-    out_.String(attributes[i].name);
-    out_.Raw(':');
-    out_.String(attributes[i].value);
-  }
-}
-
 }  // namespace dsmsg::msgconv

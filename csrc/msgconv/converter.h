@@ -96,7 +96,6 @@ class Converter final : public PayloadMaker {
   void ObjectId(const Object& object);
   void Confidence(const Object& object);
   void BoxOf(const Frame& frame, const Object& object);
-  void Attributes(const Frame& frame, const Object& object);
 
   const std::shared_ptr<const ConvConfig> config_;
   const ConverterOptions options_;

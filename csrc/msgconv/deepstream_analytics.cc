@@ -67,16 +67,16 @@ bool Append(const std::unordered_map<std::string, T>& values, CountKind kind, Fr
 
 }  // namespace
 
-bool ReadObjectAnalytics(const void* data, Frame* frame, msgconv::Object* object) {
+bool ReadObjectAnalytics(const void* data, bool with_state, Frame* frame, msgconv::Object* object) {
   const auto& from = *static_cast<const ObjectResult*>(data);
   if (!LooksRight(from.zones) || !LooksRight(from.crowded_zones) || !LooksRight(from.lines) ||
-      !LooksRight(from.direction) || !LooksRight(from.state))
+      !LooksRight(from.direction) || (with_state && !LooksRight(from.state)))
     return false;
   object->zones = Append(from.zones, frame);
   object->crowded_zones = Append(from.crowded_zones, frame);
   object->lines = Append(from.lines, frame);
   object->heading = from.direction;
-  object->state = from.state;
+  if (with_state) object->state = from.state;
   return true;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What DeepStream's nvdsanalytics attaches (8.0 and later): C++ structures of GCC's standard
-// library. Plain functions; one thread at a time. Texts belong to the structures.
+// What DeepStream's nvdsanalytics attaches: C++ structures of GCC's standard library. Plain
+// functions; one thread at a time. Texts belong to the structures.
 #ifndef DSMSG_MSGCONV_DEEPSTREAM_ANALYTICS_H_
 #define DSMSG_MSGCONV_DEEPSTREAM_ANALYTICS_H_
 
@@ -11,8 +11,10 @@
 
 namespace dsmsg::deepstream {
 
-/// Zones, lines, direction and state of an object. False: it does not look right.
-bool ReadObjectAnalytics(const void* data, msgconv::Frame* frame, msgconv::Object* object);
+/// Zones, lines, direction and, where there is one (6.3 and later), the state of an object. False:
+/// it does not look right.
+bool ReadObjectAnalytics(const void* data, bool with_state, msgconv::Frame* frame,
+                         msgconv::Object* object);
 
 /// Appends the counts of a frame; `names` keeps those that are made here. False: it does not look
 /// right.

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "msgconv/deepstream_release.h"
@@ -24,12 +25,42 @@ inline constexpr int32_t kBatchMeta = 1, kFrameMeta = 2, kObjectMeta = 3, kClass
 inline constexpr uint64_t kUntracked = UINT64_MAX;
 inline constexpr size_t kLabelSize = 128;
 
-/// Types of user metadata that are numbered like this from 8.0 on.
+/// Types of user metadata that have one number in all releases that have them.
 namespace type {
-inline constexpr int32_t kSegmentation = 13, kReid = 17, kVisibility = 20, kImageFoot = 21,
-                         kWorldFoot = 22, kConvexHull = 23, kBox3d = 24, kAudioBatch = 25,
-                         kAudioFrame = 26, kCustomBlob = 29, kSparse4d = 31, kFrameAnalytics = 32,
-                         kObjectAnalytics = 33;
+inline constexpr int32_t kSegmentation = 13, kBatchReid = 16, kReid = 17, kVisibility = 20,
+                         kImageFoot = 21, kWorldFoot = 22, kConvexHull = 23, kBox3d = 24,
+                         kSparse4d = 31;
+}
+inline constexpr int32_t kNoType = INT32_MIN;
+
+/// How an object's embedding is attached: not at all, as its place in the batch's, or by itself.
+enum class Reid : uint8_t { kNone, kPlace, kVector };
+
+/// What user metadata the releases from `first` on have. Before 8.0 the types of analytics were
+/// numbers that the library gave them (nvds_get_user_meta_type).
+struct UserTypes {
+  Release first;
+  Reid reid = Reid::kNone;
+  bool track = false;  // kVisibility to kConvexHull
+  bool space = false;  // kBox3d, kSparse4d
+  bool state = false;  // analytics of an object end with its state
+  int32_t audio_batch = kNoType, blob = kNoType;
+  int32_t frame_analytics = kNoType, object_analytics = kNoType;
+};
+inline constexpr UserTypes kUserTypes[] = {
+    {{6, 0}, Reid::kNone, false, false, false, 16, 20},
+    {{6, 3}, Reid::kPlace, false, false, true, 18, 22},
+    {{6, 4}, Reid::kPlace, true, false, true, 24, 28},
+    {{7, 0}, Reid::kVector, true, false, true, 24, 28},
+    {{8, 0}, Reid::kVector, true, true, true, 25, 29, 32, 33},
+};
+/// Those of a release; of an unknown one what all have.
+inline constexpr UserTypes UserTypesOf(const std::optional<Release>& release) {
+  UserTypes types;
+  for (const UserTypes& each : kUserTypes) {
+    if (release && each.first <= *release) types = each;
+  }
+  return types;
 }
 
 /// Offset of a field that some releases lack.
@@ -42,14 +73,14 @@ struct Layout {
   size_t frame_size, object_size;
   // Offsets in an object (but for `rotation`, each is behind the box) and in a frame.
   size_t rotation, mask, label, classifiers, object_users;
-  size_t sensor;    // what the source says of itself
-  bool user_types;  // user metadata has the types above
-  bool tested;      // with DeepStream's own library, or for years with its users
+  size_t sensor;  // what the source says of itself
+  size_t box3d;   // sizeof(NvDsBbox3dObject)
+  bool tested;    // with DeepStream's own library, or for years with its users
 };
 inline constexpr Layout kLayouts[] = {
-    {{6, 0}, {7, 1}, 200, 544, kNotThere, 208, 336, 464, 472, kNotThere, false, true},
-    {{8, 0}, {8, 0}, 232, 544, kNotThere, 208, 336, 464, 472, 168, true, false},
-    {{9, 0}, {9, 1}, 232, 552, 208, 216, 344, 472, 480, 168, true, true},
+    {{6, 0}, {7, 1}, 200, 544, kNotThere, 208, 336, 464, 472, kNotThere, kNotThere, true},
+    {{8, 0}, {8, 0}, 232, 544, kNotThere, 208, 336, 464, 472, 168, 88, false},
+    {{9, 0}, {9, 1}, 232, 552, 208, 216, 344, 472, 480, 168, 96, true},
 };
 inline constexpr const Layout* LayoutOf(size_t frame_size, size_t object_size) {
   for (const Layout& layout : kLayouts) {
@@ -106,22 +137,29 @@ inline constexpr size_t kText = 0, kSize = 8;
 namespace segmentation {  // NvDsInferSegmentationMeta
 inline constexpr size_t kWidth = 4, kHeight = 8, kClasses = 16;
 }
-namespace reid {  // NvDsObjReid
+namespace reid {  // NvDsObjReid; NvDsReidTensorBatch
 inline constexpr size_t kCount = 0, kValues = 8;
-}
+inline constexpr size_t kObjects = 4;
+}  // namespace reid
 namespace hull {  // NvDsObjConvexHull
 inline constexpr size_t kPoints = 0, kAllocated = 8, kCount = 12;
 }
-namespace box3d {  // NvDsBbox3dObject
+namespace embedding {  // NvDsEmbedding
+inline constexpr size_t kValues = 0, kCount = 8, kSize = 16;
+}
+namespace box3d {  // NvDsBbox3dObject; its text from 9.0 on
 inline constexpr size_t kScore = 48, kLabel = 56, kConfidence = 72, kId = 76, kFeatures = 80,
-                        kText = 88, kSize = 96;
-inline constexpr size_t kFeatureValues = 0, kFeatureCount = 8;  // NvDsEmbedding
-}  // namespace box3d
-namespace boxes3d {  // NvDsBbox3dObjectList
+                        kText = 88;
+}
+namespace scene {  // NvDsBbox3dObjectList, behind its objects
 inline constexpr uint32_t kMost = 600;
-inline constexpr size_t kCount = 57600, kTime = 57608, kNumber = 57616, kCamera = 57620,
-                        kSensor = 57624;
-}  // namespace boxes3d
+inline constexpr size_t kCount = 0, kTime = 8, kNumber = 16, kCamera = 20, kSensor = 24,
+                        kSources = 32, kSourceCount = 13632;
+}  // namespace scene
+namespace source_time {  // SourceTimePair
+inline constexpr int32_t kMost = 100;
+inline constexpr size_t kId = 0, kTime = 128, kSize = 136;
+}  // namespace source_time
 
 }  // namespace dsmsg::deepstream
 

@@ -53,11 +53,22 @@ void AskSizes(void* library, DeepStream* found) {
   destroy(batch);
 }
 
+void AskTypes(void* library, DeepStream* found) {
+  using Type = int32_t (*)(char* name);
+  const auto type = reinterpret_cast<Type>(dlsym(library, "nvds_get_user_meta_type"));
+  if (type == nullptr) return;
+  char frames[] = "NVIDIA.DSANALYTICSFRAME.USER_META",
+       objects[] = "NVIDIA.DSANALYTICSOBJ.USER_META";
+  found->frame_analytics = type(frames);
+  found->object_analytics = type(objects);
+}
+
 void AskLibrary(const std::string& path, DeepStream* found) {
   const std::unique_ptr<void, int (*)(void*)> library(dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD),
                                                       [](void* handle) { return dlclose(handle); });
   if (library == nullptr) return;
   if (found->object_size == 0) AskSizes(library.get(), found);
+  if (!found->frame_analytics) AskTypes(library.get(), found);
   using Version = void (*)(unsigned* major, unsigned* minor);
   const auto version = reinterpret_cast<Version>(dlsym(library.get(), "nvds_version"));
   if (version == nullptr || found->release) return;

@@ -7,6 +7,7 @@
 
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ struct DeepStream {
   size_t frame_size = 0, object_size = 0;  // of their structures; 0: the library cannot be asked
   std::optional<Release> release;          // where it can be told
   std::string how;                         // the library, for messages
+  // Types of user metadata that it gave to analytics (before 8.0), where it can be asked.
+  std::optional<int32_t> frame_analytics = {}, object_analytics = {};
 };
 
 /// "7.0", "8.0.1"; nullopt if it is not a version.

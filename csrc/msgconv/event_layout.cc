@@ -47,7 +47,7 @@ EventTail Tail6To7(const std::optional<Release>& release) {
 
 EventTail Tail9(const std::optional<Release>& release) {
   if (!release) return kTail9;
-  return *release == Release{9, 0} ? kTail8 : kTail91;
+  return *release == Release{9, 0} ? kTail90 : kTail91;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "msgconv/box3d_reader.h"
 #include "msgconv/deepstream_layout.h"
 #include "msgconv/event_meta.h"
+#include "msgconv/findings_reader.h"
 #include "msgconv/identity.h"
 #include "msgconv/joint_names.h"
 
@@ -243,14 +244,16 @@ void EventReader::ReadTail(const char* meta, int object_type, Frame* frame, Obje
   if (ext != nullptr && size > 0) ReadClass(ext, size, object_type, frame);
   object->attribute_count =
       static_cast<uint32_t>(frame->attributes.size()) - object->first_attribute;
-  if (ext != nullptr && IsInSpace(object_type) && size >= deepstream::box3d::kSize &&
-      !ReadBox3d(ext, &texts_, frame, object))
+  if (ext != nullptr && IsInSpace(object_type) && size >= tail_.box3d_size &&
+      !ReadBox3d(ext, tail_.box3d_size, &texts_, frame, object))
     note_ = "the object in space at extMsg does not look right: its features are not read";
   AddPose(At<NvDsJoints>(meta, tail_.pose), frame, object);
   const auto embedding = At<NvDsEmbedding>(meta, tail_.embedding);
   object->embedding =
       Append<float>(embedding.embedding_vector, embedding.embedding_length, &frame->numbers);
   ReadTrack(meta, frame, object);
+  if (tail_.findings && !ReadFindings(meta, frame, object))
+    note_ = "what an event says about its scene does not look right: it is not read";
 }
 
 /// The type has that number since 8.0; products had it before.
@@ -348,6 +351,11 @@ Status EventReader::Read(std::span<const NvDsEvent> events, Frame* frame) {
   frame->number = static_cast<uint64_t>(first.frameId < 0 ? 0 : first.frameId);
   frame->sensor_id = View(first.sensorStr);
   frame->time_ns = ParseTime(View(first.ts)).value_or(NowNs());
+  if (tail_.findings) {
+    const auto* const meta = reinterpret_cast<const char*>(&first);
+    if (!ReadSources(meta + finding::kSources, At<int32_t>(meta, finding::kSourceCount), frame))
+      note_ = "an event's list of sources does not look right: it is not read";
+  }
   return {};
 }
 

@@ -18,7 +18,8 @@ class EventReader {
  public:
   explicit EventReader(const EventTail& tail) : tail_(tail) {}
 
-  /// Refills `frame`: an object for each event; source, number and sensor come from the first one.
+  /// Refills `frame`: an object for each event; source, number, sensor and the times of sources
+  /// come from the first one.
   /// Text belongs to the events and to this reader: both must stay unchanged until the frame is
   /// rendered. An event without metadata is an error.
   Status Read(std::span<const NvDsEvent> events, Frame* frame);

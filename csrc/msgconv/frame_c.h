@@ -31,8 +31,14 @@ class FrameExport {
   void Fill(const Frame& frame, const Object& object, DsmsgObject* out);
   const DsmsgAttribute* Attributes(std::span<const Attribute> attributes);
   const char* const* Texts(std::span<const std::string_view> texts);
+  const char* const* TextList(const Frame& frame, Range texts, uint32_t* count);
   void Outlines(const Frame& frame, const Object& object, DsmsgObject* out);
   void Pose(const Frame& frame, const Object& object, DsmsgObject* out);
+  void Extended(const Frame& frame, const Object& object, DsmsgObject* out);
+  const DsmsgSegmentation* MakeSegmentation(const Frame& frame, const Segmentation* from);
+  const DsmsgGroup* Groups(const Frame& frame, Range groups);
+  const DsmsgFindings* MakeFindings(const Frame& frame, const Findings& from);
+  void Analysis(const Frame& frame);
 
   const Dialect dialect_;
   Arena arena_;

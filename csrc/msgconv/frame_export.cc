@@ -54,6 +54,7 @@ const DsmsgAttribute* FrameExport::Attributes(std::span<const Attribute> attribu
     out[i].name = arena_.Text(attributes[i].name);
     out[i].value = arena_.Text(attributes[i].value);
     out[i].confidence = attributes[i].confidence.value_or(-1.0F);
+    out[i].made_up = attributes[i].made_up ? 1 : 0;
   }
   return out;
 }
@@ -125,6 +126,7 @@ void FrameExport::Fill(const Frame& frame, const Object& object, DsmsgObject* ou
   out->event_type = arena_.Text(object.event_type);
   out->timestamp = arena_.Text(object.timestamp);
   out->video_path = arena_.Text(object.video_path);
+  Extended(frame, object, out);
 }
 
 const DsmsgFrame* FrameExport::Make(const Frame& frame) {
@@ -146,6 +148,7 @@ const DsmsgFrame* FrameExport::Make(const Frame& frame) {
   frame_.custom_message_count = frame.custom_messages.count;
   frame_.sensor_id = arena_.Text(frame.sensor_id);
   frame_.video_path = arena_.Text(frame.video_path);
+  Analysis(frame);
   auto* const objects = arena_.Make<DsmsgObject>(frame.objects.size());
   for (size_t i = 0; i < frame.objects.size(); ++i) Fill(frame, frame.objects[i], &objects[i]);
   frame_.objects = objects;

@@ -4,14 +4,20 @@
 #include <cstdio>
 #include <cstring>
 
-#include "msgconv/frame_c.h"
+#include "msgconv/frame_read.h"
 
 namespace dsmsg::msgconv {
 namespace {
 
-// What version 1 has: the minimum that can be read.
+// What version 1 has: the minimum that can be read. What versions 2 and 3 have.
 constexpr uint32_t kFrameSize1 = 96, kObjectSize1 = 320;
-static_assert(offsetof(DsmsgFrame, dialect) == kFrameSize1 && sizeof(DsmsgObject) == kObjectSize1);
+constexpr uint32_t kFrameSize2 = 104;
+constexpr uint32_t kFrameSize3 = 152, kObjectSize3 = 408;
+static_assert(offsetof(DsmsgFrame, dialect) == kFrameSize1 &&
+              offsetof(DsmsgFrame, source_name) == kFrameSize2 &&
+              sizeof(DsmsgFrame) == kFrameSize3);
+static_assert(offsetof(DsmsgObject, rotation) == kObjectSize1 &&
+              sizeof(DsmsgObject) == kObjectSize3);
 
 Status Error(const std::string& what) { return {Code::kInvalidArgument, what}; }
 
@@ -35,33 +41,6 @@ Status Check(const DsmsgFrame& from) {
   return {};
 }
 
-std::string_view View(const char* text) {
-  return text == nullptr ? std::string_view() : std::string_view(text);
-}
-
-template <class T>
-Range Append(const T* values, uint32_t count, std::vector<T>* list) {
-  if (values == nullptr) return {};
-  const Range range{static_cast<uint32_t>(list->size()), count};
-  list->insert(list->end(), values, values + count);
-  return range;
-}
-
-// Like Append, with each value passed through `convert`.
-template <class From, class T, class Convert>
-Range Converted(const From* values, uint32_t count, std::vector<T>* list, Convert convert) {
-  if (values == nullptr) return {};
-  const Range range{static_cast<uint32_t>(list->size()), count};
-  for (uint32_t i = 0; i < count; ++i) list->push_back(convert(values[i]));
-  return range;
-}
-
-Attribute ToAttribute(const DsmsgAttribute& from) {
-  Attribute attribute{View(from.name), View(from.value), {}};
-  if (from.confidence >= 0) attribute.confidence = from.confidence;
-  return attribute;
-}
-
 Keypoint ToKeypoint(const DsmsgKeypoint& from) {
   Keypoint keypoint{View(from.name), {from.x, from.y, from.z}, from.confidence, {}};
   if (from.has_rotation != 0) {
@@ -69,12 +48,6 @@ Keypoint ToKeypoint(const DsmsgKeypoint& from) {
     std::copy_n(from.rotation, keypoint.quaternion->size(), keypoint.quaternion->begin());
   }
   return keypoint;
-}
-
-// Above the last known value: none.
-template <class Enum>
-Enum Checked(uint32_t value, Enum last) {
-  return value <= static_cast<uint32_t>(last) ? static_cast<Enum>(value) : Enum{};
 }
 
 int32_t Group(uint32_t group) {
@@ -128,7 +101,7 @@ void ReadValues(const DsmsgObject& from, Object* object) {
   object->analytics_group = Group(from.analytics_group);
 }
 
-void ReadObject(const DsmsgObject& from, Frame* frame) {
+void ReadObject(const DsmsgObject& from, bool extended, Frame* frame) {
   Object object;
   ReadValues(from, &object);
   const Range attributes =
@@ -148,13 +121,14 @@ void ReadObject(const DsmsgObject& from, Frame* frame) {
       });
   object.custom_messages =
       Converted(from.custom_messages, from.custom_message_count, &frame->texts, View);
+  if (extended) ReadExtended(from, frame, &object);
   frame->objects.push_back(object);
 }
 
 }  // namespace
 
 std::optional<Dialect> DialectOf(const DsmsgFrame& frame) {
-  if (frame.size < sizeof(DsmsgFrame)) return std::nullopt;  // of an earlier version
+  if (frame.size < kFrameSize2) return std::nullopt;
   if (frame.dialect == DSMSG_DIALECT_DSMSG) return Dialect::kDsmsg;
   if (frame.dialect == DSMSG_DIALECT_DEEPSTREAM) return Dialect::kDeepStream;
   return std::nullopt;
@@ -175,8 +149,9 @@ Status ReadFrame(const DsmsgFrame* from, Frame* frame) {
   frame->custom_messages =
       Converted(from->custom_messages, from->custom_message_count, &frame->texts, View);
   for (uint32_t i = 0; i < from->object_count; ++i) {
-    ReadObject(*DSMSG_FRAME_OBJECT(from, i), frame);
+    ReadObject(*DSMSG_FRAME_OBJECT(from, i), from->object_size >= kObjectSize3, frame);
   }
+  if (from->size >= kFrameSize3) ReadAnalysis(*from, frame);
   return {};
 }
 

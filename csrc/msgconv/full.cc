@@ -50,6 +50,7 @@ void Converter::Full(const Frame& frame, const Object& object) {
   out_.Raw(R"(,"videoPath":)");
   out_.String(VideoPathOf(frame, object));
   CountsMember(&out_, frame);
+  FindingsMembers(&out_, &time_, frame, std::span(&object, 1));
   CustomMessagesMember(&out_, frame.Part(frame.texts, frame.custom_messages),
                        frame.Part(frame.texts, object.custom_messages));
   out_.Raw('}');

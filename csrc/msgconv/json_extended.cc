@@ -5,22 +5,6 @@
 namespace dsmsg::msgconv {
 namespace {
 
-// ,"key":[1,2]
-template <class T>
-void ListMember(JsonWriter* out, std::string_view key, std::span<const T> values) {
-  out->Raw(key);
-  out->Raw('[');
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out->Raw(',');
-    if constexpr (std::is_same_v<T, std::string_view>) {
-      out->String(values[i]);
-    } else {
-      out->Number(values[i]);
-    }
-  }
-  out->Raw(']');
-}
-
 void TextsMember(JsonWriter* out, std::string_view key, const Frame& frame, Range texts) {
   if (texts.count > 0) ListMember(out, key, frame.Part(frame.texts, texts));
 }
@@ -111,14 +95,17 @@ void CountsMember(JsonWriter* out, const Frame& frame) {
   out->Raw(']');
 }
 
-void SegmentationMember(JsonWriter* out, const Frame& frame) {
-  if (!frame.segmentation) return;
-  out->Raw(R"(,"segmentation":{"width":)");
-  out->Number(frame.segmentation->width);
-  out->Raw(R"(,"height":)");
-  out->Number(frame.segmentation->height);
-  out->Raw(R"(,"runs":[)");
-  const auto classes = frame.Part(frame.classes, frame.segmentation->classes);
+void SegmentationMember(JsonWriter* out, const Frame& frame, const Segmentation& segmentation) {
+  out->Raw(R"(,"segmentation":{)");
+  if (segmentation.width > 0) {
+    out->Raw(R"("width":)");
+    out->Number(segmentation.width);
+    out->Raw(R"(,"height":)");
+    out->Number(segmentation.height);
+    out->Raw(',');
+  }
+  out->Raw(R"("runs":[)");
+  const auto classes = frame.Part(frame.classes, segmentation.classes);
   for (size_t first = 0; first < classes.size();) {
     size_t end = first + 1;
     while (end < classes.size() && classes[end] == classes[first]) ++end;
@@ -128,7 +115,9 @@ void SegmentationMember(JsonWriter* out, const Frame& frame) {
     out->Number(end - first);
     first = end;
   }
-  out->Raw("]}");
+  out->Raw(']');
+  TableMember(out, R"(,"info":)", frame.Part(frame.attributes, segmentation.info));
+  out->Raw('}');
 }
 
 }  // namespace dsmsg::msgconv

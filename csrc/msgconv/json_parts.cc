@@ -16,17 +16,6 @@ void Member(JsonWriter* out, const std::string_view (&keys)[3],
   out->Raw('}');
 }
 
-// [1,2,3]
-template <class T>
-void List(JsonWriter* out, std::span<const T> values) {
-  out->Raw('[');
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out->Raw(',');
-    out->Number(values[i]);
-  }
-  out->Raw(']');
-}
-
 void Confidence(JsonWriter* out, float confidence) {
   out->Raw(R"(,"confidence":)");
   out->Number(confidence);
@@ -114,8 +103,7 @@ void MaskMember(JsonWriter* out, const Frame& frame, const Object& object, const
 
 void SignatureMember(JsonWriter* out, const Frame& frame, const Object& object) {
   if (object.signature.count == 0) return;
-  out->Raw(R"(,"signature":)");
-  List(out, frame.Part(frame.signatures, object.signature));
+  ListMember(out, R"(,"signature":)", frame.Part(frame.signatures, object.signature));
 }
 
 void PoseMember(JsonWriter* out, const Frame& frame, const Object& object) {
@@ -149,8 +137,7 @@ void PoseMember(JsonWriter* out, const Frame& frame, const Object& object) {
       out->Number(joint.position[2]);
     }
     if (joint.quaternion) {
-      out->Raw(R"(,"quaternion":)");
-      List(out, std::span<const float>(*joint.quaternion));
+      ListMember(out, R"(,"quaternion":)", std::span<const float>(*joint.quaternion));
     }
     Confidence(out, joint.confidence);
   }
@@ -161,17 +148,22 @@ void EmbeddingMember(JsonWriter* out, const Frame& frame, const Object& object) 
   if (object.embedding.count == 0) return;
   out->Raw(R"(,"embedding":{"embedding_length":)");
   out->Number(object.embedding.count);
-  out->Raw(R"(,"embedding_vector":)");
-  List(out, frame.Part(frame.numbers, object.embedding));
-  const auto info = frame.Part(frame.attributes, object.embedding_info);
-  for (size_t i = 0; i < info.size(); ++i) {
-    if (SeenBefore(info, i)) continue;
-    out->Raw(i == 0 ? R"(,"info":{)" : ",");
-    out->String(info[i].name);
+  ListMember(out, R"(,"embedding_vector":)", frame.Part(frame.numbers, object.embedding));
+  TableMember(out, R"(,"info":)", frame.Part(frame.attributes, object.embedding_info));
+  out->Raw('}');
+}
+
+void TableMember(JsonWriter* out, std::string_view key, std::span<const Attribute> table) {
+  if (table.empty()) return;
+  out->Raw(key);
+  for (size_t i = 0; i < table.size(); ++i) {
+    if (SeenBefore(table, i)) continue;
+    out->Raw(i == 0 ? '{' : ',');
+    out->String(table[i].name);
     out->Raw(':');
-    out->String(info[i].value);
+    out->String(table[i].value);
   }
-  out->Raw(info.empty() ? "}" : "}}");
+  out->Raw('}');
 }
 
 void PoseDetailMembers(JsonWriter* out, const Frame& frame, const Object& object) {

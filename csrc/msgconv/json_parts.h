@@ -43,6 +43,24 @@ void PoseDetailMembers(JsonWriter* out, const Frame& frame, const Object& object
 /// `,"gaze":{"x":..,..}`, `,"lipActivity":{"classLabel":..}`
 void FaceMembers(JsonWriter* out, const Object& object);
 
+/// `key` (with the comma before it and the colon) and a list.
+template <class T>
+void ListMember(JsonWriter* out, std::string_view key, std::span<const T> values) {
+  out->Raw(key);
+  out->Raw('[');
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) out->Raw(',');
+    if constexpr (std::is_same_v<T, std::string_view>) {
+      out->String(values[i]);
+    } else {
+      out->Number(values[i]);
+    }
+  }
+  out->Raw(']');
+}
+/// `key` (likewise) and an object of texts, the first of equal names; nothing if there are none.
+void TableMember(JsonWriter* out, std::string_view key, std::span<const Attribute> table);
+
 /// What an object has beyond the schema: `,"mask":{"width":w,"height":h,"runs":[..]}`, `,"bbox3d"`,
 /// `,"SV3DT"`, `,"zones"`, `,"crowdedZones"`, `,"lines"`, `,"heading"`, `,"state"`.
 /// `embedding_filter`: see ConverterOptions.
@@ -50,8 +68,13 @@ void ExtendedMembers(JsonWriter* out, const Frame& frame, const Object& object,
                      std::string_view embedding_filter);
 /// `,"counts":[{"kind":"zone","name":"door","value":3},..]`
 void CountsMember(JsonWriter* out, const Frame& frame);
-/// `,"segmentation":{"width":w,"height":h,"runs":[class,pixels,class,pixels,..]}`
-void SegmentationMember(JsonWriter* out, const Frame& frame);
+/// `,"segmentation":{"width":w,"height":h,"runs":[class,pixels,class,pixels,..],"info":{..}}`
+void SegmentationMember(JsonWriter* out, const Frame& frame, const Segmentation& segmentation);
+/// What applications found out about the scene of these objects: `,"fov":[..]`,
+/// `,"interactions":[..]`, `,"congestions":[..]`, a segmentation unless the frame has one,
+/// `,"llm":{..}`. Then `,"sources":[{"id":"..","timestamp":".."},..]` of the frame.
+void FindingsMembers(JsonWriter* out, TimeFormatter* time, const Frame& frame,
+                     std::span<const Object> objects);
 
 }  // namespace dsmsg::msgconv
 

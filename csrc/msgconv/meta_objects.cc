@@ -7,6 +7,7 @@
 #include "msgconv/box3d_reader.h"
 #include "msgconv/deepstream_analytics.h"
 #include "msgconv/deepstream_memory.h"
+#include "msgconv/findings_reader.h"
 #include "msgconv/meta_reader.h"
 
 namespace dsmsg::msgconv {
@@ -64,6 +65,21 @@ bool AddReid(Address data, Frame* to, Object* object) {
   return true;
 }
 
+/// In the batch's embeddings, at the place that the object has.
+bool AddReidOf(Address batch, Address place, Frame* to, Object* object) {
+  if (batch == nullptr) return true;
+  const auto index = At<int32_t>(place, 0);
+  const auto count = At<uint32_t>(batch, ds::reid::kCount);
+  const auto values = At<Address>(batch, ds::reid::kValues);
+  if (index < 0 || values == nullptr) return true;
+  if (count > kMostNumbers ||
+      static_cast<uint32_t>(index) >= At<uint32_t>(batch, ds::reid::kObjects))
+    return false;
+  const size_t first = static_cast<size_t>(index) * count * sizeof(float);
+  object->embedding = Append<float>(values + first, count, &to->numbers);
+  return true;
+}
+
 bool AddSegmentation(Address data, Frame* to) {
   const auto width = At<uint32_t>(data, ds::segmentation::kWidth);
   const auto height = At<uint32_t>(data, ds::segmentation::kHeight);
@@ -72,7 +88,7 @@ bool AddSegmentation(Address data, Frame* to) {
   const uint64_t pixels = uint64_t{width} * height;
   if (pixels > kMostPixels) return false;
   const auto count = static_cast<uint32_t>(pixels);
-  to->segmentation = {width, height, Append<int32_t>(classes, count, &to->classes)};
+  to->segmentation = {width, height, Append<int32_t>(classes, count, &to->classes), {}};
   return true;
 }
 
@@ -89,7 +105,7 @@ Status MetaReader::ReadObjects(size_t index, Frame* frame) {
   const size_t first = frame->objects.size();
   Status status;
   if (!scenes_.empty()) {
-    status = AddScene(scenes_[index], frame);
+    status = AddScene(index, frame);
   } else {
     const Address meta = frames_[index];
     status = audio_ ? AddSound(meta, frame) : AddObjects(index, frame);
@@ -100,6 +116,7 @@ Status MetaReader::ReadObjects(size_t index, Frame* frame) {
   frame->counts.clear();
   frame->custom_messages = {};
   frame->segmentation.reset();
+  frame->sources.clear();
   return status;
 }
 
@@ -193,7 +210,7 @@ Status MetaReader::AddMask(Address object_meta, Frame* to, Object* object) const
     return Wrong("an object's mask of " + std::to_string(width) + " x " + std::to_string(height) +
                  " is larger than its size says");
   }
-  const auto threshold = At<float>(mask, ds::mask::kThreshold);
+  const auto threshold = At<float>(mask, ds::mask::kThreshold);  // DeepStream draws what is above
   Mask runs{width, height, {static_cast<uint32_t>(to->runs.size()), 0}};
   bool inside = false;
   uint32_t length = 0;
@@ -215,7 +232,6 @@ Status MetaReader::AddMask(Address object_meta, Frame* to, Object* object) const
 // ---------------------------------------------------------------- user metadata
 
 Status MetaReader::AddObjectUsers(Address object_meta, Frame* to, Object* object) const {
-  if (!layout_->user_types) return {};
   std::vector<Address> elements;
   if (!ds::ReadList(At<Address>(object_meta, layout_->object_users), batch_, &elements))
     return Wrong("an object's list of user metadata is not valid");
@@ -229,9 +245,14 @@ Status MetaReader::AddObjectUsers(Address object_meta, Frame* to, Object* object
 }
 
 bool MetaReader::AddObjectUser(int32_t type, Address data, Frame* to, Object* object) const {
+  if (type == types_.object_analytics)
+    return Plausible(data) && ds::ReadObjectAnalytics(data, types_.state, to, object);
+  const bool track = type >= ds::type::kVisibility && type <= ds::type::kConvexHull;
+  if ((track && !types_.track) || (type == ds::type::kBox3d && !types_.space)) return true;
   switch (type) {
     case ds::type::kReid:
-      return AddReid(data, to, object);
+      if (types_.reid == ds::Reid::kPlace) return AddReidOf(embeddings_, data, to, object);
+      return types_.reid == ds::Reid::kNone || AddReid(data, to, object);
     case ds::type::kVisibility:
       TrackOf(to, object).visibility = At<float>(data, 0);
       return true;
@@ -252,15 +273,12 @@ bool MetaReader::AddObjectUser(int32_t type, Address data, Frame* to, Object* ob
       object->box3d = AddBox3d(box, to);
       return true;
     }
-    case ds::type::kObjectAnalytics:
-      return Plausible(data) && ds::ReadObjectAnalytics(data, to, object);
     default:
       return true;
   }
 }
 
 Status MetaReader::AddFrameUsers(Address frame, Frame* to) {
-  if (!layout_->user_types) return {};
   if (!ds::ReadList(UserList(frame), batch_, &elements_))
     return Wrong("a list of user metadata is not valid");
   to->custom_messages = {static_cast<uint32_t>(to->texts.size()), 0};
@@ -268,7 +286,7 @@ Status MetaReader::AddFrameUsers(Address frame, Frame* to) {
     const auto type = At<int32_t>(*element, ds::kBaseType);
     const auto data = At<Address>(*element, ds::user::kData);
     if (!Plausible(data)) continue;
-    if (type == ds::type::kCustomBlob) {
+    if (type == types_.blob) {
       const auto* text = At<const char*>(data, ds::blob::kText);
       const auto size = At<uint32_t>(data, ds::blob::kSize);
       if (size > kLongestText)
@@ -278,7 +296,7 @@ Status MetaReader::AddFrameUsers(Address frame, Frame* to) {
     }
     if (type == ds::type::kSegmentation && !AddSegmentation(data, to))
       return Wrong("a frame's segmentation does not look right");
-    if (type == ds::type::kFrameAnalytics && !ds::ReadFrameAnalytics(data, &names_, to))
+    if (type == types_.frame_analytics && !ds::ReadFrameAnalytics(data, &names_, to))
       return Wrong("a frame's analytics do not look right");
   }
   to->custom_messages.count = static_cast<uint32_t>(to->texts.size()) - to->custom_messages.first;
@@ -301,16 +319,19 @@ Status MetaReader::AddSound(Address frame, Frame* to) {
   return status;
 }
 
-Status MetaReader::AddScene(Address scene, Frame* to) {
-  const auto count = At<uint32_t>(scene, ds::boxes3d::kCount);
-  if (count > ds::boxes3d::kMost)
+Status MetaReader::AddScene(size_t index, Frame* to) {
+  const Address end = SceneEnd(index);
+  const auto count = At<uint32_t>(end, ds::scene::kCount);
+  if (count > ds::scene::kMost)
     return Wrong("a scene says " + std::to_string(count) + " objects, it has room for " +
-                 std::to_string(ds::boxes3d::kMost));
+                 std::to_string(ds::scene::kMost));
   for (uint32_t i = 0; i < count; ++i) {
     Object& object = to->objects.emplace_back();
-    if (!ReadBox3d(scene + i * ds::box3d::kSize, &names_, to, &object))
+    if (!ReadBox3d(scenes_[index] + i * layout_->box3d, layout_->box3d, &names_, to, &object))
       return Wrong("an object of a scene does not look right");
   }
+  if (!ReadSources(end + ds::scene::kSources, At<int32_t>(end, ds::scene::kSourceCount), to))
+    return Wrong("a scene's list of sources does not look right");
   return {};
 }
 

@@ -75,6 +75,7 @@ Status MetaReader::FindLayout() {
   object_size_ = objects->second;
   if (!KnownFrameSize(frame_size_)) return UnknownSize("frames", frame_size_);
   layout_ = ds::LayoutOf(frame_size_, object_size_);
+  FindTypes();
   if (layout_ != nullptr && !layout_->tested) {
     note_ = "reading metadata with the layout of DeepStream " + Text(layout_->first) +
             ", which was never tested with its own library";
@@ -82,13 +83,39 @@ Status MetaReader::FindLayout() {
   return {};
 }
 
+const DeepStream& MetaReader::Here() {
+  if (!deepstream_) deepstream_ = FindDeepStream();
+  return *deepstream_;
+}
+
+/// From 8.0 on the layout says it, before that the release decides.
+void MetaReader::FindTypes() {
+  types_ = {};
+  embeddings_ = nullptr;
+  if (layout_ == nullptr) return;
+  if (layout_->first.major >= 8) {
+    types_ = ds::UserTypesOf(layout_->first);
+    return;
+  }
+  const std::optional<Release>& release = Here().release;
+  const bool right = release && layout_->first <= *release && *release <= layout_->last;
+  types_ = ds::UserTypesOf(right ? release : std::nullopt);
+  types_.frame_analytics = Here().frame_analytics.value_or(ds::kNoType);
+  types_.object_analytics = Here().object_analytics.value_or(ds::kNoType);
+}
+
 /// The number of the batch's type moved with the releases; frames of sound are numbered one more.
 Status MetaReader::FindAudioLayout(int32_t type, size_t frame_size) {
-  if (type <= ds::kEventMeta || type > ds::type::kAudioBatch)
+  const auto* const types =
+      std::find_if(std::begin(ds::kUserTypes), std::end(ds::kUserTypes),
+                   [type](const ds::UserTypes& each) { return each.audio_batch == type; });
+  if (types == std::end(ds::kUserTypes))
     return Wrong("type " + std::to_string(type) + " is not that of a batch");
   if (frame_size != ds::audio::kSize) return UnknownSize("frames of sound", frame_size);
   audio_ = true;
-  const bool recent = type == ds::type::kAudioBatch;
+  types_ = *types;
+  embeddings_ = nullptr;
+  const bool recent = types->first.major >= 8;
   layout_ = recent ? &ds::kLayouts[std::size(ds::kLayouts) - 1] : &ds::kLayouts[0];
   frame_size_ = layout_->frame_size;
   object_size_ = layout_->object_size;
@@ -111,7 +138,7 @@ Status MetaReader::Open(const void* batch) {
   for (const Address frame : frames_) {
     if (status.ok() && !IsMeta(frame, batch_, type)) status = Wrong("a frame has another type");
   }
-  if (status.ok()) status = FindScenes();
+  if (status.ok()) status = FindBatchUsers();
   if (!status.ok()) {
     frames_.clear();
     scenes_.clear();
@@ -131,27 +158,33 @@ Status MetaReader::OpenFrame(const void* frame) {
   return {};
 }
 
-Status MetaReader::FindScenes() {
-  if (layout_ == nullptr || !layout_->user_types) return {};
+Status MetaReader::FindBatchUsers() {
+  if (!types_.space && types_.reid != ds::Reid::kPlace) return {};
   if (!ds::ReadList(At<Address>(batch_, ds::batch::kUserList), batch_, &elements_))
     return Wrong("the batch's list of user metadata is not valid");
   for (const Address element : elements_) {
     const auto data = At<Address>(element, ds::user::kData);
-    if (At<int32_t>(element, ds::kBaseType) == ds::type::kSparse4d && Plausible(data))
-      scenes_.push_back(data);
+    const auto type = At<int32_t>(element, ds::kBaseType);
+    if (!Plausible(data)) continue;
+    if (types_.space && type == ds::type::kSparse4d) scenes_.push_back(data);
+    if (types_.reid == ds::Reid::kPlace && type == ds::type::kBatchReid) embeddings_ = data;
   }
   std::reverse(scenes_.begin(), scenes_.end());  // newest first until now
   return {};
 }
 
+MetaReader::Address MetaReader::SceneEnd(size_t index) const {
+  return scenes_[index] + ds::scene::kMost * layout_->box3d;
+}
+
 uint32_t MetaReader::Source(size_t index) const {
   return scenes_.empty() ? At<uint32_t>(frames_[index], ds::frame::kSource)
-                         : At<uint32_t>(scenes_[index], ds::boxes3d::kCamera);
+                         : At<uint32_t>(SceneEnd(index), ds::scene::kCamera);
 }
 
 int64_t MetaReader::Number(size_t index) const {
   return scenes_.empty() ? At<int32_t>(frames_[index], ds::frame::kNumber)
-                         : At<int32_t>(scenes_[index], ds::boxes3d::kNumber);
+                         : At<int32_t>(SceneEnd(index), ds::scene::kNumber);
 }
 
 const void* MetaReader::FrameMeta(size_t index) const {
@@ -163,8 +196,9 @@ void MetaReader::Describe(size_t index, Frame* frame) {
   frame->source_id = Source(index);
   frame->number = static_cast<uint64_t>(std::max<int64_t>(Number(index), 0));
   if (!scenes_.empty()) {
-    frame->time_ns = At<uint64_t>(scenes_[index], ds::boxes3d::kTime);
-    frame->source_sensor = ds::TextAt(scenes_[index], ds::boxes3d::kSensor);
+    const Address end = SceneEnd(index);
+    frame->time_ns = At<uint64_t>(end, ds::scene::kTime);
+    frame->source_sensor = ds::TextAt(end, ds::scene::kSensor);
     return;
   }
   const Address meta = frames_[index];
@@ -214,10 +248,9 @@ Status MetaReader::ReadPayloads(std::vector<AttachedPayload>* payloads) const {
 
 EventReader& MetaReader::Events() {
   if (!event_reader_ || events_frame_size_ != frame_size_ || events_object_size_ != object_size_) {
-    if (!deepstream_) deepstream_ = FindDeepStream();
     events_frame_size_ = frame_size_;
     events_object_size_ = object_size_;
-    DeepStream here = *deepstream_;
+    DeepStream here = Here();
     here.present = true;
     here.frame_size = frame_size_;
     here.object_size = object_size_;

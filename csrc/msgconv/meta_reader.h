@@ -35,7 +35,9 @@ struct AttachedPayload {
 
 class MetaReader {
  public:
-  MetaReader() = default;
+  /// `deepstream`: that of the process; nullopt: it is looked for when something depends on it.
+  explicit MetaReader(std::optional<DeepStream> deepstream = {})
+      : deepstream_(std::move(deepstream)) {}
   MetaReader(const MetaReader&) = delete;
   MetaReader& operator=(const MetaReader&) = delete;
 
@@ -86,28 +88,33 @@ class MetaReader {
   Status FindAudioLayout(int32_t type, size_t frame_size);
   Status UnknownSize(const char* what, size_t size) const;
   Status Wrong(const std::string& what) const;
-  Status FindScenes();
+  void FindTypes();
+  Status FindBatchUsers();
+  Address SceneEnd(size_t index) const;
   Address UserList(Address frame) const;
   Status AddPayloads(Address user_list, std::vector<AttachedPayload>* payloads) const;
 
   Status AddObjects(size_t index, Frame* to);
   Status AddSound(Address frame, Frame* to);
-  Status AddScene(Address scene, Frame* to);
+  Status AddScene(size_t index, Frame* to);
   Status AddClassifiers(Address list, Frame* to, Object* object);
   Status AddMask(Address object_meta, Frame* to, Object* object) const;
   Status AddFrameUsers(Address frame, Frame* to);
   Status AddObjectUsers(Address object_meta, Frame* to, Object* object) const;
   bool AddObjectUser(int32_t type, Address data, Frame* to, Object* object) const;
   EventReader& Events();
+  const DeepStream& Here();
 
   Address batch_ = nullptr;
   bool audio_ = false, keep_empty_results_ = false;
   size_t frame_size_ = 0, object_size_ = 0;
   const deepstream::Layout* layout_ = nullptr;  // NULL: the objects' layout is unknown
+  deepstream::UserTypes types_;
+  Address embeddings_ = nullptr;  // NvDsReidTensorBatch of the batch
   std::vector<Address> frames_, scenes_;
   std::vector<Address> elements_, classifiers_, labels_;  // kept for their memory
   std::vector<NvDsEvent> events_;
-  std::optional<DeepStream> deepstream_;  // of the process, asked for when there are events
+  std::optional<DeepStream> deepstream_;  // of the process
   size_t events_frame_size_ = 0, events_object_size_ = 0;
   std::optional<EventReader> event_reader_;  // for structures of these sizes
   std::deque<std::string> names_;

@@ -20,7 +20,8 @@ void Converter::Minimal(const Frame& frame, size_t first, size_t last) {
   }
   out_.Raw(']');
   CountsMember(&out_, frame);
-  SegmentationMember(&out_, frame);
+  if (frame.segmentation) SegmentationMember(&out_, frame, *frame.segmentation);
+  FindingsMembers(&out_, &time_, frame, std::span(frame.objects).subspan(first, last - first));
   out_.Raw('}');
 }
 
@@ -33,11 +34,7 @@ void Converter::MinimalObject(const Frame& frame, const Object& object) {
   Confidence(object);
   out_.Raw(',');
   BoxOf(frame, object);
-  if (object.attribute_count > 0) {
-    out_.Raw(R"(,"attributes":{)");
-    Attributes(frame, object);
-    out_.Raw('}');
-  }
+  TableMember(&out_, R"(,"attributes":)", frame.AttributesOf(object));
   if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   out_.Raw('}');
 }

@@ -105,8 +105,38 @@ struct EventMeta {
 
 /// The class of every pixel of the picture, row by row.
 struct Segmentation {
-  uint32_t width = 0, height = 0;
-  Range classes;  // in Frame::classes
+  uint32_t width = 0, height = 0;  // 0: unknown
+  Range classes;                   // in Frame::classes
+  Range info = {};                 // in Frame::attributes
+};
+
+/// Objects that belong together: those of a class, those that interact, those in a crowded place.
+struct ObjectGroup {
+  std::string_view id, text;  // text: the class, or what they do
+  double value = 0;           // how many, or how crowded: 0 to 1
+  Range object_ids;           // in Frame::texts
+  Range coordinates;          // in Frame::coordinates
+  Range info;                 // in Frame::attributes
+};
+
+/// A question to a language model, and its answer.
+struct Conversation {
+  std::string_view id, query, response;
+};
+
+/// What an application found out about the scene of an event.
+struct Findings {
+  Range fov, interactions, congestions;  // in Frame::groups
+  std::optional<Segmentation> segmentation;
+  // Of a language model: its name, version, ..., in Frame::attributes; in Frame::conversations; in
+  // Frame::embeddings.
+  Range llm_info, conversations, llm_embeddings;
+};
+
+/// When a source took the picture that the scene was seen in.
+struct SourceTime {
+  std::string_view id;
+  uint64_t time_ns = 0;
 };
 
 /// What an analysis of the frame counted.
@@ -151,6 +181,7 @@ struct Object {
   Range mask, box3d, track3d;
   Range zones, crowded_zones, lines;  // in Frame::texts: where it is, what it crosses
   std::string_view heading, state;    // an analysis's words for its direction and its state
+  Range findings;                     // in Frame::findings; count 0 or 1
 
   // What an application says about an event of this object. Empty: taken from the frame and the
   // configuration.
@@ -197,6 +228,12 @@ struct Frame {
   std::vector<EventMeta> event_metas;
   std::vector<Count> counts;
   std::vector<uint64_t> lost;  // ids that the tracker has given up
+  std::vector<Findings> findings;
+  std::vector<ObjectGroup> groups;
+  std::vector<Triple> coordinates;
+  std::vector<Conversation> conversations;
+  std::vector<Range> embeddings;    // each a range of `numbers`
+  std::vector<SourceTime> sources;  // of a scene that several cameras saw
 
   std::span<const Attribute> AttributesOf(const Object& object) const {
     return std::span(attributes).subspan(object.first_attribute, object.attribute_count);
@@ -225,6 +262,12 @@ struct Frame {
     event_metas.clear();
     counts.clear();
     lost.clear();
+    findings.clear();
+    groups.clear();
+    coordinates.clear();
+    conversations.clear();
+    embeddings.clear();
+    sources.clear();
     only_events = false;
     segmentation.reset();
     custom_messages = {};

@@ -67,6 +67,16 @@ std::string_view VideoPathOf(const Frame& frame, const Object& object) {
   return object.video_path.empty() ? frame.video_path : object.video_path;
 }
 
+const Segmentation* FirstSegmentation(const Frame& frame, std::span<const Object> objects) {
+  if (frame.segmentation) return &*frame.segmentation;
+  for (const Object& object : objects) {
+    if (object.findings.count == 0) continue;
+    const Findings& findings = frame.findings[object.findings.first];
+    if (findings.segmentation) return &*findings.segmentation;
+  }
+  return nullptr;
+}
+
 bool InPicture(std::string_view pose_type) { return pose_type != "pose3D"; }
 
 bool IsSeen(const Object& object, const Keypoint& joint) {

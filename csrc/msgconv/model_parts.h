@@ -51,6 +51,10 @@ std::string_view GivenSensorId(const Frame& frame);
 std::string_view EventTypeOf(const Object& object);
 std::string_view VideoPathOf(const Frame& frame, const Object& object);
 
+/// What the frame is divided into by its detector or, if there is none, by the first application
+/// that did; nullptr: nothing.
+const Segmentation* FirstSegmentation(const Frame& frame, std::span<const Object> objects);
+
 /// Joints of a 3-D pose are in space; other joints are in the picture and scaled with it.
 bool InPicture(std::string_view pose_type);
 /// Events number their joints, and have those that are not seen with a confidence of 0.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "msgconv/event_meta.h"
+#include "msgconv/identity.h"
 #include "msgconv/model_parts.h"
 #include "msgconv/protobuf_parts.h"
 #include "msgconv/text_parts.h"
@@ -52,6 +53,58 @@ void OneCount(pbf_writer* out, const std::string& buffer, const Frame& frame, co
   }
 }
 
+/// A group's fields of these numbers; 0: groups of this kind lack it.
+struct GroupFields {
+  pbf_tag_type id, text, count, amount, coordinates, object_ids, info;
+};
+constexpr GroupFields kTypeMetrics = {1, 2, 3, 0, 4, 5, 6}, kInteraction = {1, 4, 0, 0, 3, 2, 5},
+                      kCongestion = {1, 0, 0, 3, 0, 2, 4};
+
+void Group(pbf_writer* out, const std::string& buffer, const Frame& frame, const ObjectGroup& group,
+           const GroupFields& fields) {
+  Text(out, fields.id, group.id);
+  if (fields.text != 0) Text(out, fields.text, group.text);
+  if (fields.count != 0 && group.value != 0) {
+    // In this order a value that is no number becomes the smallest.
+    const double count = std::min(std::max<double>(INT32_MIN, group.value), double{INT32_MAX});
+    out->add_int32(fields.count, static_cast<int32_t>(count));
+  }
+  if (fields.amount != 0) Float(out, fields.amount, static_cast<float>(group.value));
+  for (const Triple& place : frame.Part(frame.coordinates, group.coordinates)) {
+    Element(out, buffer, fields.coordinates, [&](pbf_writer* part) { Point3Fields(part, place); });
+  }
+  for (const std::string_view id : frame.Part(frame.texts, group.object_ids)) {
+    Text(out, fields.object_ids, id);
+  }
+  Map(out, fields.info, frame.Part(frame.attributes, group.info));
+}
+
+void AllFindings(pbf_writer* out, const std::string& buffer, const Frame& frame) {
+  const auto groups = [&](Range list, pbf_tag_type tag, const GroupFields& fields) {
+    for (const ObjectGroup& group : frame.Part(frame.groups, list)) {
+      Element(out, buffer, tag,
+              [&](pbf_writer* part) { Group(part, buffer, frame, group, fields); });
+    }
+  };
+  size_t asked = 0;
+  for (const Object& object : frame.objects) {
+    if (object.findings.count == 0) continue;
+    const Findings& findings = frame.findings[object.findings.first];
+    groups(findings.fov, 6, kTypeMetrics);
+    groups(findings.interactions, 10, kInteraction);
+    groups(findings.congestions, 11, kCongestion);
+    // The frame's schema has no field for a language model, so it goes into the map.
+    for (const Attribute& each : frame.Part(frame.attributes, findings.llm_info)) {
+      MapEntry(out, 12, "llm." + std::string(each.name), each.value);
+    }
+    for (const Conversation& each : frame.Part(frame.conversations, findings.conversations)) {
+      const std::string number = std::to_string(asked++);
+      MapEntry(out, 12, "llm.query" + number, each.query);
+      MapEntry(out, 12, "llm.response" + number, each.response);
+    }
+  }
+}
+
 void NamesInfo(pbf_writer* out, const Frame& frame, Range names, std::string_view key) {
   if (names.count == 0) return;
   std::string text;
@@ -77,15 +130,24 @@ std::string MaskText(const Frame& frame, const Mask& mask) {
 
 void ExtendedFrame(pbf_writer* out, const std::string& buffer, const Frame& frame) {
   for (const Count& count : frame.counts) OneCount(out, buffer, frame, count);
-  if (frame.segmentation) {
-    const Segmentation& from = *frame.segmentation;
-    const auto classes = frame.Part(frame.classes, from.classes);
+  if (const Segmentation* from = FirstSegmentation(frame, frame.objects)) {
+    const auto classes = frame.Part(frame.classes, from->classes);
     pbf_writer segmentation(*out, 9);
     segmentation.add_packed_int32(1, classes.begin(), classes.end());
-    MapEntry(&segmentation, 2, "width", std::to_string(from.width));
-    MapEntry(&segmentation, 2, "height", std::to_string(from.height));
+    const auto info = frame.Part(frame.attributes, from->info);
+    Map(&segmentation, 2, info);
+    if (info.empty() && from->width > 0) {
+      MapEntry(&segmentation, 2, "width", std::to_string(from->width));
+      MapEntry(&segmentation, 2, "height", std::to_string(from->height));
+    }
   }
   if (!frame.source_name.empty()) MapEntry(out, 12, "sensorName", frame.source_name);
+  if (!frame.findings.empty()) AllFindings(out, buffer, frame);
+  if (frame.sources.empty()) return;
+  TimeFormatter time;
+  for (const SourceTime& source : frame.sources) {
+    MapEntry(out, 12, source.id, time.Format(source.time_ns));
+  }
 }
 
 void ExtendedBox(pbf_writer* bbox, const Frame& frame, const Object& object) {

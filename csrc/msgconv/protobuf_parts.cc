@@ -30,8 +30,12 @@ void Time(pbf_writer* out, pbf_tag_type tag, uint64_t time_ns) {
 void Point3(pbf_writer* out, pbf_tag_type tag, const std::optional<Triple>& triple) {
   if (!triple) return;
   pbf_writer point(*out, tag);
-  for (size_t i = 0; i < triple->size(); ++i) {
-    if ((*triple)[i] != 0) point.add_double(static_cast<pbf_tag_type>(i + 1), (*triple)[i]);
+  Point3Fields(&point, *triple);
+}
+
+void Point3Fields(pbf_writer* out, const Triple& triple) {
+  for (size_t i = 0; i < triple.size(); ++i) {
+    if (triple[i] != 0) out->add_double(static_cast<pbf_tag_type>(i + 1), triple[i]);
   }
 }
 

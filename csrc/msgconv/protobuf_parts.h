@@ -49,6 +49,8 @@ inline void Map(pbf_writer* out, pbf_tag_type tag, std::span<const Attribute> at
     if (!SeenBefore(attributes, i)) MapEntry(out, tag, attributes[i].name, attributes[i].value);
   }
 }
+/// The fields of a Coordinate or a Location.
+void Point3Fields(pbf_writer* out, const Triple& triple);
 /// Coordinate or Location.
 void Point3(pbf_writer* out, pbf_tag_type tag, const std::optional<Triple>& triple);
 inline void Corners(pbf_writer* bbox, const Box& box) {

@@ -5,10 +5,14 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "conv_support.h"
 #include "dsmsg_meta.h"
+#include "msgconv/meta_reader.h"
 #include "msgconv/tests/json_check.h"
 #include "nvmsgconv.h"
 #include "sink_harness.h"
@@ -17,7 +21,13 @@
 namespace dsmsg_test {
 namespace {
 
+using dsmsg::msgconv::DeepStream;
+using dsmsg::msgconv::Frame;
+using dsmsg::msgconv::MetaReader;
+using dsmsg::msgconv::Object;
+using dsmsg::msgconv::Release;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -328,6 +338,116 @@ TEST(DeepStream, UnknownSizesAreRefusedAndNamed) {
   EXPECT_THAT(h.Text(GST_MESSAGE_WARNING, 0).text, HasSubstr("frames have 240 bytes"));
   EXPECT_FALSE(h.Text(GST_MESSAGE_WARNING, 0));
   EXPECT_EQ(fake.Sent(), 0U);
+}
+
+// ---------------------------------------------------------------- user metadata of each release
+
+struct Reid {
+  guint count;
+  const float *host, *device;
+};
+struct ReidBatch {
+  guint count, objects;
+  const float *host, *device;
+  void* context;
+};
+// nvdsanalytics of an object, without the state that follows from 6.3 on.
+struct Analytics {
+  std::vector<std::string> zones, crowded_zones, lines;
+  std::string direction;
+  guint id = 0;
+};
+struct AnalyticsWithState : Analytics {
+  std::string state;
+};
+
+/// What a batch of this release has beside its objects, attached under the release's numbers.
+class Attached {
+ public:
+  Attached(int blob_type, int reid_type, const void* reid) {
+    batch_.user.base.type = blob_type;
+    batch_.user.data = &blob_;
+    Add(reid_type, reid, &batch_.object.user_list);
+    Add(20, &visibility_, &batch_.object.user_list);
+    Add(8201, &analytics_, &batch_.object.user_list);
+    Add(16, &embeddings_, &batch_.batch.user_list);
+    analytics_.zones = {"dock"};
+    analytics_.direction = "South";
+    analytics_.state = "waiting";
+  }
+  ~Attached() {
+    g_list_free(batch_.object.user_list);
+    g_list_free(batch_.batch.user_list);
+  }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+
+  /// As it is read where DeepStream is of this release.
+  Frame Read(std::optional<Release> release) {
+    reader_.emplace(DeepStream{true, k6To7.frame, k6To7.object, release, "test", 8200, 8201});
+    Frame frame;
+    EXPECT_TRUE(reader_->Open(&batch_.batch).ok());
+    const dsmsg::Status status = reader_->ReadObjects(0, &frame);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return frame;
+  }
+
+ private:
+  void Add(int type, const void* data, GList** list) {
+    User& user = users_.emplace_back();
+    user.base.batch = &batch_.batch;
+    user.base.type = type;
+    user.data = const_cast<void*>(data);
+    *list = g_list_append(*list, &user);
+  }
+
+  FakeBatch batch_;
+  std::deque<User> users_;
+  Payload blob_ = {"a message", 9, 0};
+  float visibility_ = 0.5F;
+  AnalyticsWithState analytics_;
+  const float numbers_[4] = {1, 2, 3, 4};
+  ReidBatch embeddings_ = {2, 2, numbers_, nullptr, nullptr};
+  std::optional<MetaReader> reader_;
+};
+
+TEST(DeepStream, UserMetadataHasTheNumbersOfItsRelease) {
+  const gint32 second = 1;
+  const float own[] = {7, 8, 9};
+  const Reid reid = {3, own, nullptr};
+  struct Case {
+    Release release;
+    int blob;
+    size_t embedding;  // numbers of it
+    bool track, state;
+  };
+  for (const Case& c : {Case{{6, 0}, 20, 0, false, false}, Case{{6, 2}, 20, 0, false, false},
+                        Case{{6, 3}, 22, 2, false, true}, Case{{6, 4}, 28, 2, true, true},
+                        Case{{7, 0}, 28, 3, true, true}, Case{{7, 1}, 28, 3, true, true}}) {
+    SCOPED_TRACE(dsmsg::msgconv::Text(c.release));
+    Attached attached(c.blob, 17,
+                      c.release < Release{7, 0} ? static_cast<const void*>(&second) : &reid);
+    const Frame frame = attached.Read(c.release);
+    EXPECT_THAT(Frame::Part(frame.texts, frame.custom_messages), ElementsAre("a message"));
+    const Object& object = frame.objects.at(0);
+    const auto embedding = Frame::Part(frame.numbers, object.embedding);
+    ASSERT_THAT(embedding, SizeIs(c.embedding));
+    if (c.embedding > 0) EXPECT_EQ(embedding[0], c.embedding == 2 ? 3 : 7);
+    EXPECT_EQ(object.track3d.count, c.track ? 1U : 0U);
+    EXPECT_THAT(Frame::Part(frame.texts, object.zones), ElementsAre("dock"));
+    EXPECT_EQ(object.heading, "South");
+    EXPECT_EQ(object.state, c.state ? "waiting" : "");
+  }
+  // Nothing whose number may mean something else.
+  Attached attached(20, 17, &reid);
+  for (const std::optional<Release> unknown :
+       {std::optional<Release>(), std::optional<Release>({9, 1})}) {
+    const Frame frame = attached.Read(unknown);
+    EXPECT_EQ(frame.custom_messages.count, 0U);
+    EXPECT_EQ(frame.objects.at(0).embedding.count + frame.objects[0].track3d.count, 0U);
+    EXPECT_EQ(frame.objects[0].heading, "South");
+    EXPECT_EQ(frame.objects[0].state, "");
+  }
 }
 
 // Environment variables cannot change what is read.

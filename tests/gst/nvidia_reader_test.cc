@@ -221,7 +221,10 @@ TEST(MetaReader, ASceneReplacesItsCameras) {
     int32_t number;
     uint32_t camera;
     const char* sensor;
-    char sources[100][136];
+    struct {
+      char id[128];
+      uint64_t time;
+    } sources[100];
     int32_t source_count;
   };
   struct Features {
@@ -236,6 +239,9 @@ TEST(MetaReader, ASceneReplacesItsCameras) {
   scene->time = 1'705'314'600'123'000'000;
   scene->number = 8;
   scene->sensor = "bev";
+  scene->source_count = 2;
+  strcpy(scene->sources[1].id, "cam-2");
+  scene->sources[1].time = 5;
   scene->boxes[0] = {{1, 2}, 0.5F, "Person", nullptr, 0.75F, 11, &features, nullptr};
   scene->boxes[1] = {{3, 4}, 0.25F, "Forklift", nullptr, 1, 12, nullptr, "F-9"};
   Batch batch(2);
@@ -251,6 +257,9 @@ TEST(MetaReader, ASceneReplacesItsCameras) {
   EXPECT_EQ(frame.objects[1].label, "Forklift");
   EXPECT_EQ(frame.AttributesOf(frame.objects[1])[1].value, "F-9");
   EXPECT_EQ(frame.boxes3d[1].values[1], 4);
+  ASSERT_EQ(frame.sources.size(), 2U);
+  EXPECT_EQ(frame.sources[1].id, "cam-2");
+  EXPECT_EQ(frame.sources[1].time_ns, 5U);
   EXPECT_THAT(Frame::Part(frame.numbers, frame.boxes3d[0].embedding), ElementsAre(0.5F, 1));
 }
 
@@ -321,6 +330,16 @@ TEST(MetaReader, WhatContradictsItselfIsRefusedAndNamed) {
         o->mask = {&pixel, sizeof(pixel), 0.5F, 64, 64};
       },
       "mask of 64 x 64 is larger");
+}
+
+// Before 8.0 analytics had types whose numbers the library gave out.
+TEST(MetaReader, TheLibraryIsAskedForTypesOfAnalytics) {
+  nvidia::Get();
+  const auto found = dsmsg::msgconv::FindDeepStream();
+  ASSERT_TRUE(found.frame_analytics && found.object_analytics);
+  EXPECT_GT(*found.frame_analytics, 4096);
+  EXPECT_NE(*found.frame_analytics, *found.object_analytics);
+  EXPECT_EQ(dsmsg::msgconv::FindDeepStream().frame_analytics, found.frame_analytics);
 }
 
 }  // namespace

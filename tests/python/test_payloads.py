@@ -209,16 +209,28 @@ def test_extended_frame(pool: descriptor_pool.DescriptorPool) -> None:
     data = (ROOT / "csrc" / "msgconv" / "tests" / "data" / "extended.pb").read_bytes()
     frame = parse(pool, "Frame", data)
     assert frame.sensorId == "N1"
-    assert [(metric.type, metric.count) for metric in frame.fov] == [("Person", 2)]
+    counted, found = frame.fov
+    assert (counted.type, counted.count) == ("Person", 2)
+    assert (found.id, found.type, found.count) == ("hall", "Person", 3)
+    assert list(found.objectIds) == ["5"]
+    assert [(at.x, at.y, at.z) for at in found.coordinates] == [(1.5, 2, 0)]
+    assert dict(found.info) == {"site": "Turin"}
+    (interaction,) = frame.interactions
+    assert (interaction.id, interaction.description) == ("i1", "lifts a box")
+    assert list(interaction.objectIds) == ["5", "6"]
+    assert [at.z for at in interaction.coordinates] == [0, 5]
     assert [(roi.id, roi.count, list(roi.objectIds)) for roi in frame.rois] == [("dock", 1, ["5"])]
     crowded = [(zone.id, zone.amount, list(zone.objectIds)) for zone in frame.congestions]
-    assert crowded == [("ramp", 1, ["5"]), ("dock", 0, [])]
+    assert crowded == [("ramp", 1, ["5"]), ("dock", 0, []), ("ramp", 0.25, ["5"])]
     assert list(frame.segmentation.mask) == [1, 1, 1, 0, 0, 2]
     assert dict(frame.segmentation.info) == {"width": "3", "height": "2"}
     assert dict(frame.info) == {
         "line.door": "1",
         "lineTotal.door": "12",
         "sensorName": "north gate",
+        **{"llm.model": "vlm-2", "llm.query0": "Who is there?", "llm.response0": "A person."},
+        **{"llm.query1": "Safe?", "llm.response1": "Yes."},
+        **{"cam-1": "2024-01-15T10:30:00.123Z", "cam-2": "2024-01-15T10:30:00.000Z"},
     }
     person, box = frame.objects
     assert dict(person.info) == {

@@ -224,7 +224,9 @@ TEST(EventTail, SizesSayTheFamilyAndTheReleaseDecidesWithinIt) {
   EXPECT_EQ(TailOf(232, 544, {}).visibility, kTail8.visibility);
   EXPECT_EQ(TailOf(232, 552, {}).product, 11);
   EXPECT_EQ(TailOf(232, 552, {}).visibility, kNotThere);
-  EXPECT_EQ(TailOf(232, 552, Release{9, 0}).visibility, kTail8.visibility);
+  EXPECT_EQ(TailOf(232, 552, Release{9, 0}).visibility, kTail90.visibility);
+  EXPECT_EQ(TailOf(232, 552, Release{9, 0}).box3d_size, 96U);
+  EXPECT_EQ(TailOf(232, 544, {}).box3d_size, 88U);
   EXPECT_EQ(TailOf(232, 552, Release{9, 1}).visibility, kTail91.visibility);
   // A release that contradicts the sizes does not count.
   EXPECT_EQ(TailOf(200, 544, Release{9, 1}).video_path, kTail6.video_path);
@@ -265,7 +267,7 @@ TEST(DeepStreamRelease, ReadsVersions) {
 // The structures of 9.0 and 9.1 have the same size; tracking in space is at other places.
 TEST(EventTail, TrackingInSpaceIsReadWhereTheReleaseHasIt) {
   int hull[] = {1, 2, 3, 4};
-  for (const EventTail& tail : {kTail7, kTail8, kTail9, kTail91}) {
+  for (const EventTail& tail : {kTail7, kTail8, kTail90, kTail9, kTail91}) {
     std::vector<char> room(kEventBytes);
     const auto set = [&room](size_t offset, auto value) {
       if (offset != kNotThere) std::memcpy(room.data() + offset, &value, sizeof(value));
@@ -331,6 +333,15 @@ TEST(EventReader, AnObjectInSpace) {
     EXPECT_EQ(ReadOne(meta, &reader).boxes3d.at(0).embedding.count, count) << filter;
   }
   EXPECT_EQ(reader.TakeNote(), "");
+  // In 8.0 the structure ends before the text.
+  const std::vector<char> shorter(reinterpret_cast<const char*>(&box),
+                                  reinterpret_cast<const char*>(&box) + kTail8.box3d_size);
+  set(kTail8.ext_msg, shorter.data());
+  set(kTail8.ext_msg_size, static_cast<unsigned>(shorter.size()));
+  EventReader of_8(kTail8);
+  const Frame old = ReadOne(meta, &of_8);
+  EXPECT_EQ(old.objects[0].box3d.count, 1U);
+  EXPECT_EQ(AttributeText(old, old.objects[0]), "classConfidence=0.750000 ");
 }
 
 // What a library compiled for one release reads of our events, it reads in the other's place too.

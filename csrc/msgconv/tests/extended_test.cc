@@ -9,6 +9,7 @@
 
 #include "dialect_text.h"
 #include "render.h"
+#include "warehouse.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -19,55 +20,18 @@ using dsmsg_test::KeysOf;
 using dsmsg_test::Number;
 using dsmsg_test::Numbers;
 using dsmsg_test::ParseJson;
+using dsmsg_test::RenderAll;
 using dsmsg_test::Rendered;
 using dsmsg_test::Text;
+using dsmsg_test::Warehouse;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Frame Warehouse() {
-  Frame frame;
-  frame.number = 7;
-  frame.time_ns = 1'705'314'600'123'456'789;
-  frame.source_name = "north gate";
-  frame.source_sensor = "N1";
-  frame.texts = {"dock", "ramp", "door"};
-  frame.runs = {2, 3, 7};
-  frame.numbers = {0.5F, -0.25F, 1, 2, 3};
-  frame.points = {{1, 2}, {3, 4}};
-  frame.masks = {{4, 3, {0, 3}}};
-  frame.boxes3d = {{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 0.75F, {2, 3}}};
-  frame.tracks3d = {{{10, 20}, {-1.5F, 2.5F}, {0, 2}, 0.5F}};
-  frame.classes = {1, 1, 1, 0, 0, 2};
-  frame.segmentation = Segmentation{3, 2, {0, 6}};
-  frame.counts = {{CountKind::kClass, "Person", 2}, {CountKind::kZone, "dock", 1},
-                  {CountKind::kCrowded, "ramp", 1}, {CountKind::kCrowded, "dock", 0},
-                  {CountKind::kLine, "door", 1},    {CountKind::kLineTotal, "door", 12}};
-  Object person;
-  person.id = 5;
-  person.label = "Person";
-  person.confidence = 0.625F;
-  person.box = {1, 2, 3, 4};
-  person.rotation = 12.5F;
-  person.embedding = {0, 2};
-  person.mask = person.box3d = person.track3d = {0, 1};
-  person.zones = {0, 1};
-  person.crowded_zones = {1, 1};
-  person.lines = {2, 1};
-  person.heading = "South";
-  person.state = "waiting";
-  Object box;
-  box.id = 6;
-  box.label = "Box";
-  box.confidence = -0.1F;  // seen by the tracker only
-  box.box3d = {0, 1};
-  frame.objects = {person, box};
-  return frame;
-}
-
 TEST(Extended, HasItsKeysInJson) {
   const auto document = ParseJson(Rendered({}, Warehouse()));
-  EXPECT_EQ(KeysOf(document), (Keys{"messageid", "mdsversion", "@timestamp", "sensor", "object",
-                                    "event", "videoPath", "counts"}));
+  EXPECT_EQ(KeysOf(document),
+            (Keys{"messageid", "mdsversion", "@timestamp", "sensor", "object", "event", "videoPath",
+                  "counts", "fov", "interactions", "congestions", "llm", "sources"}));
   EXPECT_EQ(Text(document, {"sensor", "id"}), "N1");
   EXPECT_EQ(Text(document, {"sensor", "name"}), "north gate");
   const auto& object = At(document, {"object"});
@@ -98,10 +62,48 @@ TEST(Extended, HasItsKeysInJson) {
   EXPECT_EQ(Number(counts[5], {"value"}), 12);
 }
 
+TEST(Extended, WhatWasFoundInAScene) {
+  Frame frame = Warehouse();
+  for (const PayloadType type : {PayloadType::kFull, PayloadType::kMinimal}) {
+    const auto document = ParseJson(Rendered({type}, frame));
+    const auto& fov = At(document, {"fov"})[0];
+    EXPECT_EQ(KeysOf(fov), (Keys{"id", "type", "count", "coordinates", "objectIds", "info"}));
+    EXPECT_EQ(Text(fov, {"id"}), "hall");
+    EXPECT_EQ(Text(fov, {"type"}), "Person");
+    EXPECT_EQ(Number(fov, {"count"}), 3);
+    EXPECT_EQ(Number(At(fov, {"coordinates"})[0], {"x"}), 1.5);
+    EXPECT_STREQ(At(fov, {"objectIds"})[0].GetString(), "5");
+    EXPECT_EQ(Text(fov, {"info", "site"}), "Turin");
+    const auto& interaction = At(document, {"interactions"})[0];
+    EXPECT_EQ(KeysOf(interaction), (Keys{"id", "description", "coordinates", "objectIds"}));
+    EXPECT_EQ(Text(interaction, {"description"}), "lifts a box");
+    EXPECT_EQ(At(interaction, {"coordinates"}).Size(), 2U);
+    const auto& congestion = At(document, {"congestions"})[0];
+    EXPECT_EQ(KeysOf(congestion), (Keys{"id", "amount", "objectIds"}));
+    EXPECT_EQ(Number(congestion, {"amount"}), 0.25);
+    const auto& llm = At(document, {"llm"});
+    EXPECT_EQ(KeysOf(llm), (Keys{"conversations", "embeddings", "info"}));
+    EXPECT_EQ(Text(At(llm, {"conversations"})[0], {"query"}), "Who is there?");
+    EXPECT_EQ(Text(At(llm, {"conversations"})[1], {"response"}), "Yes.");
+    EXPECT_THAT(Numbers(At(At(llm, {"embeddings"})[1], {"vector"})), ElementsAre(1, 2, 3));
+    EXPECT_EQ(Text(llm, {"info", "model"}), "vlm-2");
+    EXPECT_EQ(Text(At(document, {"sources"})[1], {"id"}), "cam-2");
+    EXPECT_EQ(Text(At(document, {"sources"})[0], {"timestamp"}), "2024-01-15T10:30:00.123Z");
+  }
+  // Of an event, where no detector made one.
+  frame.segmentation.reset();
+  frame.findings[0].segmentation = Segmentation{0, 0, {0, 6}, {0, 1}};
+  const auto event = ParseJson(Rendered({}, frame));
+  EXPECT_EQ(KeysOf(At(event, {"segmentation"})), (Keys{"runs", "info"}));
+  // Another object's message says nothing of it.
+  EXPECT_FALSE(ParseJson(RenderAll(ConverterOptions(), frame).at(1)).HasMember("fov"));
+}
+
 TEST(Extended, HasItsKeysInMinimalJson) {
   const auto document = ParseJson(Rendered({PayloadType::kMinimal}, Warehouse()));
-  EXPECT_EQ(KeysOf(document), (Keys{"messageid", "mdsversion", "@timestamp", "sensorId", "objects",
-                                    "counts", "segmentation"}));
+  EXPECT_EQ(KeysOf(document),
+            (Keys{"messageid", "mdsversion", "@timestamp", "sensorId", "objects", "counts",
+                  "segmentation", "fov", "interactions", "congestions", "llm", "sources"}));
   EXPECT_EQ(Text(document, {"sensorId"}), "N1");
   EXPECT_THAT(Numbers(At(document, {"segmentation", "runs"})), ElementsAre(1, 3, 0, 2, 2, 1));
   const auto& objects = At(document, {"objects"});

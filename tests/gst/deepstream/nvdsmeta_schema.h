@@ -20,7 +20,9 @@ typedef struct {
   float cls_scores;
   guint instance_ids;
   void* instance_feats;
+#if DSMSG_TEST_RELEASE >= 90
   char* ocr_label;
+#endif
 } NvDsBbox3dObject;
 
 typedef struct {
@@ -40,8 +42,13 @@ typedef struct {
 #if DSMSG_TEST_RELEASE >= 80
   char entries[100][136];
   int count;
-  void* more[8];
-  void* segmentation;
+  void *bbox3d, *llm;
+  int num_interactions;
+  void* interactions;
+  int num_congestions;
+  void* congestions;
+  int num_fov;
+  void *fov, *segmentation;
 #endif
   char *otherAttrs, *videoPath;
   void* extMsg;
