@@ -432,7 +432,9 @@ TEST(DeepStream, UserMetadataHasTheNumbersOfItsRelease) {
     const Object& object = frame.objects.at(0);
     const auto embedding = Frame::Part(frame.numbers, object.embedding);
     ASSERT_THAT(embedding, SizeIs(c.embedding));
-    if (c.embedding > 0) EXPECT_EQ(embedding[0], c.embedding == 2 ? 3 : 7);
+    if (c.embedding > 0) {
+      EXPECT_EQ(embedding[0], c.embedding == 2 ? 3 : 7);
+    }
     EXPECT_EQ(object.track3d.count, c.track ? 1U : 0U);
     EXPECT_THAT(Frame::Part(frame.texts, object.zones), ElementsAre("dock"));
     EXPECT_EQ(object.heading, "South");
