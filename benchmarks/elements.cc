@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Objects per second through the converter elements, on one core: regions of interest and
 // DeepStream's batches of two layouts, in each form. Prints JSON; the options are Google
-// Benchmark's. The elements are those that GST_PLUGIN_PATH finds, so that builds can be compared.
+// Benchmark's. GST_PLUGIN_PATH names the elements of another build, to compare them.
 #include <benchmark/benchmark.h>
 #include <gst/check/gstharness.h>
 #include <gst/gst.h>
@@ -9,7 +9,7 @@
 
 #include <array>
 #include <chrono>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <string>
@@ -170,6 +170,7 @@ void Register(const std::string& input, const Make& make) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  setenv("GST_PLUGIN_PATH", DSMSG_BENCH_PLUGIN_DIR, 0);
   gst_init(&argc, &argv);
   Register("regions", Regions);
   static const Batch old(ds::kLayouts[0]), recent(ds::kLayouts[2]);

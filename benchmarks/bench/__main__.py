@@ -21,6 +21,7 @@ from bench.run import Json, machine, run_case, run_program
 _GOOGLE = {
     "micro": ["--benchmark_format=json", "--benchmark_min_time=0.1"],
     "payload": [],
+    "elements": ["--benchmark_min_time=0.2"],
 }
 """Programs on Google Benchmark, with their arguments; one that was not built is left out."""
 

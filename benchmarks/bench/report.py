@@ -199,6 +199,14 @@ def _google(google: Json) -> Iterator[str]:
         yield "## Parts"
         yield ""
         yield from _table(("part", "CPU"), rows)
+    rows = [
+        (each["name"].removesuffix("/manual_time"), f"{each['items_per_second']:,.0f}")
+        for each in google.get("elements", {}).get("benchmarks", [])
+    ]
+    if rows:
+        yield "## Converter elements"
+        yield ""
+        yield from _table(("objects, element, payload-type", "objects/s on one core"), rows)
     forms = [
         (name, f"{figures['objects_per_second']:,.0f}", f"{figures['bytes_per_object']:.0f}")
         for name, figures in google.get("payload", {}).items()
