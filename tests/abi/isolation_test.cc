@@ -110,7 +110,12 @@ class ClosedPort {
   ClosedPort(const ClosedPort&) = delete;
   ClosedPort& operator=(const ClosedPort&) = delete;
 
-  std::string ConnectionString() const { return "127.0.0.1;" + std::to_string(port_); }
+  std::string ConnectionString(const std::string& protocol) const {
+    const std::string port = std::to_string(port_);
+    if (!protocol.starts_with("AZURE")) return "127.0.0.1;" + port;
+    const std::string module = protocol == "AZURE_MODULE_CLIENT" ? "ModuleId=m;" : "";
+    return "HostName=127.0.0.1:" + port + ";DeviceId=d;" + module + "SharedAccessKey=AAAA";
+  }
 
  private:
   int socket_;
@@ -153,14 +158,14 @@ struct Outcome {
 
 NvDsMsgApiHandle ConnectLazily(const Library& library, const ClosedPort& port,
                                const LazyConfig& config) {
-  std::string where = port.ConnectionString();
+  std::string where = port.ConnectionString(library.ProtocolName());
   std::string path = config.path();
   return library.Get(&nvds_msgapi_connect, "nvds_msgapi_connect")(where.data(), nullptr,
                                                                   path.data());
 }
 
 std::string Signature(const Library& library, const ClosedPort& port, const LazyConfig& config) {
-  std::string where = port.ConnectionString();
+  std::string where = port.ConnectionString(library.ProtocolName());
   std::string path = config.path();
   std::array<char, 128> text{};
   EXPECT_EQ(library.Get(&nvds_msgapi_connection_signature, "nvds_msgapi_connection_signature")(

@@ -57,12 +57,13 @@ constexpr OptionSpec kTopicProperty = {
 const std::span<const OptionSpec> kHubOptions = kCommon;
 
 std::span<const OptionSpec> Options() {
-  static const std::vector<OptionSpec> table = [] {
+  // Never destroyed: connections may outlive static objects at the end of a process.
+  static const auto* const table = new std::vector<OptionSpec>([] {
     std::vector<OptionSpec> all = {kConnection, kTopicProperty};
     all.insert(all.end(), kHubOptions.begin(), kHubOptions.end());
     return all;
-  }();
-  return table;
+  }());
+  return *table;
 }
 
 }  // namespace dsmsg::azure

@@ -9,7 +9,8 @@ namespace dsmsg::azure_edge {
 namespace {
 
 std::span<const OptionSpec> Options() {
-  static const std::vector<OptionSpec> table = [] {
+  // Never destroyed: connections may outlive static objects at the end of a process.
+  static const auto* const table = new std::vector<OptionSpec>([] {
     std::vector<OptionSpec> all = {
         {"connection-str", "string", "",
          "Connection string of the module, with ModuleId, used when the host gives none; without "
@@ -17,8 +18,8 @@ std::span<const OptionSpec> Options() {
          kOptSecret}};
     all.insert(all.end(), azure::kHubOptions.begin(), azure::kHubOptions.end());
     return all;
-  }();
-  return table;
+  }());
+  return *table;
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class AzureEdgeConfig(Config):
             ("topic-template", "template", "", "Renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "Template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "Templates of the message headers: source=${sensor.id};schema=1", ""),
-            ("spool-dir", "path", "off", "Directory of the spool (store and forward); off: none", ""),
+            ("spool-dir", "path", "off", "Directory of the spool (store and forward); off: no spool", ""),
             ("spool-name", "string", "", "Distinguishes several spools for one endpoint", ""),
             ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
             ("spool-max-bytes", "bytes(1048576,1125899906842624)", "1G", "Size limit of the spool", ""),
@@ -146,7 +146,7 @@ class AzureEdgeConfig(Config):
     headers: Mapping[str, str | int] | str | None
     """Templates of the message headers: source=${sensor.id};schema=1 (not set by default)."""
     spool_dir: str | os.PathLike[str] | None
-    """Directory of the spool (store and forward); off: none (default off)."""
+    """Directory of the spool (store and forward); off: no spool (default off)."""
     spool_name: str | None
     """Distinguishes several spools for one endpoint (not set by default)."""
     spool_mode: Literal["overflow", "always"] | None
