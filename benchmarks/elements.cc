@@ -96,7 +96,7 @@ class Batch {
     std::strcpy(label + ds::classifier::kResult, "blue");
     char* const classifier = New(ds::kClassifierMeta, 64);
     Put(classifier, ds::classifier::kLabelList, g_list_prepend(nullptr, label));
-    Put(classifier, ds::classifier::kType, "color");
+    Put<const char*>(classifier, ds::classifier::kType, "color");
     char* const object = New(ds::kObjectMeta, layout_.object_size);
     Put(object, ds::object::kId, id);
     Put(object, ds::object::kConfidence, 0.875F);
