@@ -62,6 +62,7 @@ class Batch {
     Put(frame, ds::frame::kObjectList, objects);
     Put(frame, ds::frame::kNtp, uint64_t{1'705'314'600'123'000'000});
     Put(frame, ds::frame::kPipelineWidth, std::array<uint32_t, 2>{640, 480});
+    Put(batch_, 40, uint32_t{1});  // the most frames that it may have
     Put(batch_, ds::batch::kFrames, uint32_t{1});
     Put(batch_, ds::batch::kFrameList, g_list_prepend(nullptr, frame));
   }
