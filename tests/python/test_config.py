@@ -26,6 +26,7 @@ from dsmsg._inifile import config_file, to_ini
 from dsmsg._options import Option
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from identities import IDENTITIES
 
 CLASSES: list[type[Config]] = [getattr(dsmsg, name) for name in dsmsg._settings.__all__]
 ADAPTORS = {config.adaptor: Adaptor(config.adaptor) for config in CLASSES}
@@ -430,11 +431,7 @@ def with_sharing_file(config: Config) -> Config:
 
 @pytest.mark.parametrize("config", CLASSES)
 def test_lazy_connect_with_a_config_object(config: type[Config], tmp_path: Path) -> None:
-    identity = {
-        "azure": "HostName=h;DeviceId=d;SharedAccessKey=AAAA",
-        "azure_edge": "HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=AAAA",
-    }.get(config.adaptor)
-    options = {"connect": "lazy", "flush-timeout": "100ms", "connection-str": identity}
-    made = config.from_options({name: value for name, value in options.items() if value})
+    identity = IDENTITIES.get(config.adaptor, {})
+    made = config.from_options({"connect": "lazy", "flush-timeout": "100ms", **identity})
     ADAPTORS[config.adaptor].connect("127.0.0.1;9", made).disconnect()
     ADAPTORS[config.adaptor].connect("127.0.0.1;9", made.write(tmp_path / "c.txt")).disconnect()

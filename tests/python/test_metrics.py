@@ -18,6 +18,7 @@ from dsmsg import _settings
 from dsmsg.adaptor import Adaptor, Connection
 from dsmsg.brokers import Broker
 from dsmsg.brokers._process import free_port
+from identities import IDENTITIES
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -275,6 +276,7 @@ def test_the_page_of_metrics_is_complete_and_true(name: str, tmp_path: Path) -> 
     """Every adaptor prints what docs/metrics.md has, and nothing else."""
     path = tmp_path / "all.prom"
     options = {"connect": "lazy", "metrics-file": path, "flush-timeout": "1ms"}
+    options.update(IDENTITIES.get(name, {}))
     with Adaptor(name).connect(f"127.0.0.1;{free_port()}", options) as connection:
         stats = connection.stats()
         file = File(path)

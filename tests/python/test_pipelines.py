@@ -164,16 +164,20 @@ def test_mqtt_with_tls(environment: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_a_file_is_one_message(
-    environment: dict[str, str], redis_broker: Broker, tmp_path: Path
+    environment: dict[str, str], redis_broker: Broker, topic: str, tmp_path: Path
 ) -> None:
     """The first example of docs/redis.md, with a file larger than what filesrc reads at once."""
     page = (ROOT / "docs" / "redis.md").read_text()
     example = re.search(r"gst-launch-1\.0 filesrc .*\\\n.*", page).group(0)
     document = json.dumps({"sensorId": "camera-1", "objects": ["x" * 100] * 1000})
     (tmp_path / "message.json").write_text(document)
-    shell = example.replace("localhost;6379", redis_broker.conn_str).replace(
-        "cfg/cfg_redis.txt", str(ROOT / "cfg" / "cfg_redis.txt")
-    )
+    shell = example
+    for of_the_page, ours in {
+        "localhost;6379": redis_broker.conn_str,
+        "cfg/cfg_redis.txt": str(ROOT / "cfg" / "cfg_redis.txt"),
+        "topic=detections": f"topic={topic}",
+    }.items():
+        shell = shell.replace(of_the_page, ours)
     result = subprocess.run(
         ["bash", "-ec", shell],
         cwd=tmp_path,
@@ -185,4 +189,4 @@ def test_a_file_is_one_message(
     )
     assert result.returncode == 0, result.stderr
     assert "WARNING" not in result.stderr
-    assert list(_stream(redis_broker, "detections")) == [document.encode()]
+    assert list(_stream(redis_broker, topic)) == [document.encode()]
