@@ -2,6 +2,7 @@
 #include "msgconv/deepstream_release.h"
 
 #include <dlfcn.h>
+#include <glib.h>
 #include <link.h>
 
 #include <charconv>
@@ -57,10 +58,12 @@ void AskTypes(void* library, DeepStream* found) {
   using Type = int32_t (*)(char* name);
   const auto type = reinterpret_cast<Type>(dlsym(library, "nvds_get_user_meta_type"));
   if (type == nullptr) return;
-  char frames[] = "NVIDIA.DSANALYTICSFRAME.USER_META",
-       objects[] = "NVIDIA.DSANALYTICSOBJ.USER_META";
-  found->frame_analytics = type(frames);
-  found->object_analytics = type(objects);
+  // The library keeps the pointer for the rest of the process, so it gets GLib's copy of the name.
+  const auto number = [type](const char* name) {
+    return type(const_cast<char*>(g_intern_string(name)));
+  };
+  found->frame_analytics = number("NVIDIA.DSANALYTICSFRAME.USER_META");
+  found->object_analytics = number("NVIDIA.DSANALYTICSOBJ.USER_META");
 }
 
 void AskLibrary(const std::string& path, DeepStream* found) {
