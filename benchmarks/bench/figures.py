@@ -26,7 +26,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """Sums up figures; None if there is none."""
+    """Sums up figures; None for an empty list."""
     return Spread(median(values), min(values), max(values)) if values else None
 
 

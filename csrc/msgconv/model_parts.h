@@ -51,7 +51,7 @@ std::string_view GivenSensorId(const Frame& frame);
 std::string_view EventTypeOf(const Object& object);
 std::string_view VideoPathOf(const Frame& frame, const Object& object);
 
-/// What the frame is divided into by its detector or, if there is none, by the first application
+/// What the frame is divided into by its detector or, without one, by the first application
 /// that did; nullptr: nothing.
 const Segmentation* FirstSegmentation(const Frame& frame, std::span<const Object> objects);
 

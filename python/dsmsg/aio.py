@@ -267,7 +267,7 @@ class _Connecting:
         try:
             connection = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            # It may still succeed: nobody would end it.
+            # It may still succeed, and must not stay open then.
             opening.add_done_callback(_end)
             raise
         return AsyncConnection(connection, self._max_in_flight)

@@ -78,7 +78,7 @@ class Hub:
         target: port of a Mosquitto on loopback that lets everybody in.
         cert: the listener's certificate (PEM).
         key: its key.
-        authority: whose client certificates are asked for; None: nobody's.
+        authority: whose client certificates are accepted; None: client certificates are not requested.
     """
 
     def __init__(

@@ -6,6 +6,7 @@
 #ifndef DSMSG_ADAPTORS_AZURE_DRIVER_H_
 #define DSMSG_ADAPTORS_AZURE_DRIVER_H_
 
+#include <initializer_list>
 #include <span>
 
 #include "adaptors/azure/identity.h"
@@ -15,8 +16,8 @@ namespace dsmsg::azure {
 
 std::span<const OptionSpec> Options();
 
-/// Devices and modules have these; each has a table of its own.
-extern const std::span<const OptionSpec> kHubOptions;
+/// A table of `own` options and those that devices and modules share. Call it once for each table.
+std::span<const OptionSpec> WithHubOptions(std::initializer_list<OptionSpec> own);
 /// What both say of themselves, without names and options.
 DriverInfo HubInfo();
 

@@ -24,7 +24,7 @@ Status CheckId(const std::string& name, const std::string& id) {
     if (plain || kAlso.find(c) != kAlso.npos) continue;
     if (c == '+' || c == '#') {
       return Bad(name + " contains '" + std::string(1, c) +
-                 "': MQTT allows nobody to publish to such a topic (register the device under "
+                 "': MQTT cannot publish to a topic with it (register the device under "
                  "another id)");
     }
     return Bad(name + " contains a character that IoT Hub does not allow (letters, digits and " +

@@ -54,16 +54,16 @@ constexpr OptionSpec kTopicProperty = {
 
 }  // namespace
 
-const std::span<const OptionSpec> kHubOptions = kCommon;
+std::span<const OptionSpec> WithHubOptions(std::initializer_list<OptionSpec> own) {
+  // Never destroyed: connections may outlive static objects at the end of a process.
+  auto* const all = new std::vector<OptionSpec>(own);
+  all->insert(all->end(), kCommon.begin(), kCommon.end());
+  return *all;
+}
 
 std::span<const OptionSpec> Options() {
-  // Never destroyed: connections may outlive static objects at the end of a process.
-  static const auto* const table = new std::vector<OptionSpec>([] {
-    std::vector<OptionSpec> all = {kConnection, kTopicProperty};
-    all.insert(all.end(), kHubOptions.begin(), kHubOptions.end());
-    return all;
-  }());
-  return *table;
+  static const auto table = WithHubOptions({kConnection, kTopicProperty});
+  return table;
 }
 
 }  // namespace dsmsg::azure

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/azure_edge/driver.h"
 
-#include <vector>
-
 #include "adaptors/azure/identity.h"
 
 namespace dsmsg::azure_edge {
 namespace {
 
+constexpr OptionSpec kConnection = {
+    "connection-str", "string", "",
+    "Connection string of the module, with ModuleId, used when the host gives none; without it, "
+    "what the IoT Edge runtime says",
+    kOptSecret};
+
 std::span<const OptionSpec> Options() {
-  // Never destroyed: connections may outlive static objects at the end of a process.
-  static const auto* const table = new std::vector<OptionSpec>([] {
-    std::vector<OptionSpec> all = {
-        {"connection-str", "string", "",
-         "Connection string of the module, with ModuleId, used when the host gives none; without "
-         "it, what the IoT Edge runtime says",
-         kOptSecret}};
-    all.insert(all.end(), azure::kHubOptions.begin(), azure::kHubOptions.end());
-    return all;
-  }());
-  return *table;
+  static const auto table = azure::WithHubOptions({kConnection});
+  return table;
 }
 
 }  // namespace

@@ -193,7 +193,7 @@ Status MqttConsumer::Add(const std::vector<std::string>& topics) {
   return settings_.dialect != nullptr ? AddRequests() : Status();
 }
 
-// Beside the host's topics and never in their way: nobody waits for the answers.
+// In addition to the host's topics. The answers are not awaited, so a refusal delays nothing.
 Status MqttConsumer::AddRequests() {
   for (const char* filter : settings_.dialect->Requests()) {
     const int error = mosquitto_subscribe(connection_.object(), nullptr, filter, 0);

@@ -27,7 +27,7 @@ DSMSG_STEP const char* PassBlanks(const char* at) {
 
 DSMSG_STEP bool Digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
-/// Null: there is none.
+/// Null if `at` is not at a digit.
 DSMSG_STEP const char* Digits(const char* at) {
   if (!Digit(*at)) return nullptr;
   do ++at;

@@ -24,7 +24,7 @@ class JsonFields {
 
   /// Fills in what is found before the end or the first fault. May throw std::bad_alloc.
   void All(std::vector<FieldValue>* values);
-  /// Only the first one in the text; false and `text` untouched if there is none.
+  /// Only the first match in the text; without a match, false and `text` unchanged.
   bool First(std::string* text);
 
  private:

@@ -271,7 +271,7 @@ Millis Link::PollBudget(bool blocked) {
   return Millis(PollTimeout(end));
 }
 
-// What is acknowledged after a new connection would be acknowledged to nobody, and come again.
+// An acknowledgement that comes after the new connection is lost, and its message is sent again.
 bool Link::CanReopen() {
   if (!driver_->WantsReopen()) {
     reopen_by_ = Deadline::max();

@@ -56,7 +56,7 @@ class Session final : public LinkObserver {
     wanted.user_ctx = user_ctx;
     return Subscribe(std::move(wanted));
   }
-  /// Acknowledges a received message by its number; false: there is none of that number.
+  /// Acknowledges a received message by its number; false if the number is unknown.
   bool Acknowledge(uint64_t number) { return inbox_->Acknowledge(number); }
   /// Whether a message with this topic (empty: none) has somewhere to go.
   Status CheckTopic(std::string_view topic) const { return builder_.load()->CheckTopic(topic); }

@@ -56,7 +56,7 @@ class Tree:
         """Takes the tree.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is not a DeepStream tree.
         """
         self._lib = root / "lib"
         if not self._lib.is_dir():
@@ -147,7 +147,7 @@ class Tree:
 
 
 def _digest(path: Path) -> Optional[str]:
-    """Of a file's content; None: there is none."""
+    """Of a file's content; None if the file does not exist."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
