@@ -78,7 +78,7 @@ class Hub:
         target: port of a Mosquitto on loopback that lets everybody in.
         cert: the listener's certificate (PEM).
         key: its key.
-        authority: whose client certificates are accepted; None: client certificates are not requested.
+        authority: whose client certificates are accepted; None: none is requested.
     """
 
     def __init__(
