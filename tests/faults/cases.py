@@ -15,6 +15,8 @@ __all__ = ["LONG", "SHORT", "Scale", "broken", "cut", "deleted", "finish", "flow
 __all__ += ["paused", "refused", "restarts", "slow", "stalled", "vanished"]
 
 _DRAIN_S = 150.0
+# librdkafka uses an address for a second after it has asked for it (broker.address.ttl), and may have asked just now.
+_ADDRESS_KEPT_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,7 @@ def names(rig: Rig, scale: Scale) -> Result:
         try:
             rig.proxy.become("cut")
             wait_for(lambda: sender.status()["stats"]["link"] == "down", 240, "the link's end")
+            time.sleep(_ADDRESS_KEPT_S)
             rig.proxy.become("open")  # a client that kept the address would be let in again
             time.sleep(scale.names_s)
             if sender.status()["stats"]["link"] == "up":

@@ -8,6 +8,7 @@
 
 #include <initializer_list>
 #include <span>
+#include <vector>
 
 #include "adaptors/azure/identity.h"
 #include "adaptors/mqtt/driver.h"
@@ -16,8 +17,9 @@ namespace dsmsg::azure {
 
 std::span<const OptionSpec> Options();
 
-/// A table of `own` options and those that devices and modules share. Call it once for each table.
-std::span<const OptionSpec> WithHubOptions(std::initializer_list<OptionSpec> own);
+/// A table of `own` options and those that devices and modules share. Never destroyed: keep the reference, and call it
+/// once for each table.
+const std::vector<OptionSpec>& WithHubOptions(std::initializer_list<OptionSpec> own);
 /// What both say of themselves, without names and options.
 DriverInfo HubInfo();
 

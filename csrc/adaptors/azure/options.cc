@@ -54,15 +54,15 @@ constexpr OptionSpec kTopicProperty = {
 
 }  // namespace
 
-std::span<const OptionSpec> WithHubOptions(std::initializer_list<OptionSpec> own) {
-  // Never destroyed: connections may outlive static objects at the end of a process.
+const std::vector<OptionSpec>& WithHubOptions(std::initializer_list<OptionSpec> own) {
+  // Connections may outlive static objects at the end of a process.
   auto* const all = new std::vector<OptionSpec>(own);
   all->insert(all->end(), kCommon.begin(), kCommon.end());
   return *all;
 }
 
 std::span<const OptionSpec> Options() {
-  static const auto table = WithHubOptions({kConnection, kTopicProperty});
+  static const auto& table = WithHubOptions({kConnection, kTopicProperty});
   return table;
 }
 

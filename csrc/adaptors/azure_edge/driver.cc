@@ -13,7 +13,7 @@ constexpr OptionSpec kConnection = {
     kOptSecret};
 
 std::span<const OptionSpec> Options() {
-  static const auto table = azure::WithHubOptions({kConnection});
+  static const auto& table = azure::WithHubOptions({kConnection});
   return table;
 }
 
