@@ -54,9 +54,17 @@ std::optional<float> FloatField(const GstStructure* structure, GQuark field) {
   const GValue* value = gst_structure_id_get_value(structure, field);
   if (value == nullptr) return std::nullopt;
   double number = NAN;
-  if (G_VALUE_HOLDS_DOUBLE(value)) number = g_value_get_double(value);
-  if (G_VALUE_HOLDS_FLOAT(value)) number = static_cast<double>(g_value_get_float(value));
-  if (G_VALUE_HOLDS_INT(value)) number = g_value_get_int(value);
+  switch (G_VALUE_TYPE(value)) {
+    case G_TYPE_DOUBLE:
+      number = g_value_get_double(value);
+      break;
+    case G_TYPE_FLOAT:
+      number = static_cast<double>(g_value_get_float(value));
+      break;
+    case G_TYPE_INT:
+      number = g_value_get_int(value);
+      break;
+  }
   if (!std::isfinite(number)) return std::nullopt;
   return static_cast<float>(number);
 }
@@ -65,11 +73,20 @@ std::optional<float> FloatField(const GstStructure* structure, GQuark field) {
 std::optional<uint64_t> IndexField(const GstStructure* structure, GQuark field) {
   const GValue* value = gst_structure_id_get_value(structure, field);
   if (value == nullptr) return std::nullopt;
-  if (G_VALUE_HOLDS_UINT64(value)) return g_value_get_uint64(value);
   int64_t number = -1;
-  if (G_VALUE_HOLDS_INT(value)) number = g_value_get_int(value);
-  if (G_VALUE_HOLDS_UINT(value)) number = g_value_get_uint(value);
-  if (G_VALUE_HOLDS_INT64(value)) number = g_value_get_int64(value);
+  switch (G_VALUE_TYPE(value)) {
+    case G_TYPE_UINT64:
+      return g_value_get_uint64(value);
+    case G_TYPE_INT:
+      number = g_value_get_int(value);
+      break;
+    case G_TYPE_UINT:
+      number = g_value_get_uint(value);
+      break;
+    case G_TYPE_INT64:
+      number = g_value_get_int64(value);
+      break;
+  }
   if (number < 0) return std::nullopt;
   return static_cast<uint64_t>(number);
 }
@@ -156,9 +173,9 @@ void RoiReader::ReadAttribute(const GstStructure* structure, uint32_t first_attr
                                FloatField(structure, q.confidence)});
 }
 
-Object RoiReader::ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* frame) {
+void RoiReader::ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* frame) {
   const Quarks& q = Names();
-  Object object;
+  Object& object = frame->objects.emplace_back();
   if (const gchar* type = g_quark_to_string(region->roi_type)) object.label = type;
   object.box = {static_cast<float>(region->x), static_cast<float>(region->y),
                 static_cast<float>(region->w), static_cast<float>(region->h)};
@@ -177,7 +194,6 @@ Object RoiReader::ReadRegion(const GstVideoRegionOfInterestMeta* region, Frame* 
     }
   }
   object.attribute_count = static_cast<uint32_t>(frame->attributes.size()) - object.first_attribute;
-  return object;
 }
 
 RoiReport RoiReader::Read(GstBuffer* buffer, Frame* frame) {
@@ -189,8 +205,7 @@ RoiReport RoiReader::Read(GstBuffer* buffer, Frame* frame) {
     const auto* region = reinterpret_cast<const GstVideoRegionOfInterestMeta*>(meta);
     ++report.regions;
     if (region->params == nullptr) ++report.without_parameters;
-    const Object object = ReadRegion(region, frame);
-    frame->objects.push_back(object);
+    ReadRegion(region, frame);
   }
   return report;
 }

@@ -40,7 +40,8 @@ class RoiReader {
  private:
   void ReadAttribute(const GstStructure* structure, uint32_t first_attribute,
                      msgconv::Frame* frame);
-  msgconv::Object ReadRegion(const GstVideoRegionOfInterestMeta* region, msgconv::Frame* frame);
+  /// Appends the region's object.
+  void ReadRegion(const GstVideoRegionOfInterestMeta* region, msgconv::Frame* frame);
 
   std::deque<std::string> texts_;
 };
