@@ -254,16 +254,16 @@ typedef struct {
 
 /** One frame. */
 typedef struct {
-  uint64_t magic;       /**< DSMSG_FRAME_MAGIC */
-  uint32_t version;     /**< DSMSG_FRAME_VERSION of whoever filled it */
-  uint32_t size;        /**< sizeof(DsmsgFrame) there */
-  uint32_t object_size; /**< sizeof(DsmsgObject) there */
-  uint32_t object_count;
-  const DsmsgObject* objects;           /**< use DSMSG_FRAME_OBJECT() */
-  uint64_t number;                      /**< counted from 0 for each source */
-  uint64_t time_ns;                     /**< UTC, nanoseconds since 1970 */
-  uint32_t source_id;                   /**< group number of the configuration */
-  uint32_t width, height;               /**< of the pipeline's frame, pixels; 0: not known */
+  uint64_t magic;             /**< DSMSG_FRAME_MAGIC */
+  uint32_t version;           /**< DSMSG_FRAME_VERSION of whoever filled it */
+  uint32_t size;              /**< sizeof(DsmsgFrame) there */
+  uint32_t object_size;       /**< sizeof(DsmsgObject) there */
+  uint32_t object_count;      /**< 0: nothing was seen, and a message is wanted all the same */
+  const DsmsgObject* objects; /**< use DSMSG_FRAME_OBJECT() */
+  uint64_t number;            /**< counted from 0 for each source */
+  uint64_t time_ns;           /**< UTC, nanoseconds since 1970 */
+  uint32_t source_id;         /**< group number of the configuration */
+  uint32_t width, height;     /**< of the pipeline's frame, pixels; 0: not known */
   uint32_t source_width, source_height; /**< of the camera; 0: as the pipeline */
   uint32_t custom_message_count;
   const char* const* custom_messages;

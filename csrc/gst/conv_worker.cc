@@ -234,7 +234,20 @@ void ConvWorker::Convert(GstBuffer* buffer, InputFrame which) {
 /// Whether a frame without objects has a message.
 bool ConvWorker::WantsEmpty(const InputFrame& which, bool admitted) {
   if (input_.batch() != nullptr && !which.in_batch) return false;  // the batch has no such frame
-  return WantsEmptyFrames(settings_, which.scene) && (admitted || !settings_.new_api);
+  bool wanted = WantsEmptyFrames(settings_, which.scene);
+  if (custom_ != nullptr && custom_->takes_frames() && settings_.dialect == kDialectDeepStream) {
+    // As without the library.
+    wanted = settings_.payload_type != kPayloadFull &&
+             (wanted || (LibraryTakesWholeFrames() && settings_.new_api));
+  }
+  return wanted && (admitted || !settings_.new_api);
+}
+
+/// Whether a library makes one message from each frame, with or without objects.
+bool ConvWorker::LibraryTakesWholeFrames() const {
+  const bool whole =
+      settings_.payload_type == kPayloadMinimal || settings_.payload_type == kPayloadProtobuf;
+  return custom_ != nullptr && custom_->takes_frames() && whole && !settings_.multiple_payloads;
 }
 
 /// Makes events from the tracker's ids, and leaves out objects that make no message.
@@ -252,12 +265,12 @@ void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
 }
 
 void ConvWorker::RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source) {
-  const bool each = OnePerObject(settings_);
+  const bool each = OnePerObject(settings_) && !LibraryTakesWholeFrames();
   const bool dummy = frame_.objects.empty();
   if (dummy && each) frame_.objects.emplace_back();
   size_t count = maker_->Count(frame_);
   // The built-in forms for a whole frame count no objects; a library may make no message from one.
-  if (dummy && !each) count = std::max<size_t>(count, 1);
+  if (dummy && !each && custom_ == nullptr) count = std::max<size_t>(count, 1);
   Render(count, frame_meta, source);
 }
 

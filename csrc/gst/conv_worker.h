@@ -67,6 +67,7 @@ class ConvWorker {
               msgconv::SourceGate::Source* source);
   bool Admit(const InputFrame& which, msgconv::SourceGate::Source* source) const;
   bool WantsEmpty(const InputFrame& which, bool admitted);
+  bool LibraryTakesWholeFrames() const;
   void KeepEvents(GstBuffer* buffer, size_t attached, bool admitted);
   GstBuffer* Attach(GstBuffer* buffer);
   void RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source);

@@ -196,9 +196,8 @@ size_t CustomLibrary::CountOf(std::span<NvDsEvent> events) {
 
 size_t CustomLibrary::Count(const Frame& frame) {
   ReleaseAll();
-  if (frame.objects.empty()) return 0;
   if (!takes_frames()) {
-    FromEvents(events_.Make(frame));
+    if (!frame.objects.empty()) FromEvents(events_.Make(frame));
   } else if (options_.one_per_object && HoldsFrame(options_.type)) {
     one_ = frame;
     for (const Object& object : frame.objects) {

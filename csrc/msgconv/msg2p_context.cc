@@ -111,7 +111,8 @@ PayloadMaker* Msg2pContext::MakerOf(Dialect dialect) {
 }
 
 void Msg2pContext::Append(PayloadMaker* maker, Want want, Payloads* payloads) {
-  const size_t count = maker->Count(frame_);
+  // A host that passes a frame without objects wants a message; a full one needs an object.
+  const size_t count = std::max<size_t>(maker->Count(frame_), full_ ? 0 : 1);
   const size_t last = want == Want::kOne ? std::min<size_t>(count, 1) : count;
   if (last < count) {
     Msg2pLog().Limited(LogLevel::kWarn, "one of many",

@@ -270,5 +270,22 @@ TEST(ConvForms, APayloadLibraryMayMakeNothingOfAnEmptyFrame) {
   EXPECT_THAT(h.Messages(), IsEmpty());
 }
 
+TEST(ConvForms, OurPayloadLibraryMakesTheSameOfAnEmptyFrameAsTheElement) {
+  for (const char* type : {"0", "1", "2"}) {
+    for (const char* element : {"nvmsgconv", "dsmsgconv"}) {
+      for (const char* dummy : {"", " dummy-payload=true"}) {
+        const std::string properties = std::string(kEveryFrame) + "payload-type=" + type + dummy;
+        ConvHarness alone(properties, element);
+        ConvHarness with(properties + " msg2p-lib=" DSMSG_MSGCONV_LIBRARY, element);
+        const auto expected = alone.Payloads(Picture());
+        const auto payloads = with.Payloads(Picture());
+        EXPECT_THAT(payloads, SizeIs(expected.size())) << element << " " << properties;
+        EXPECT_THAT(with.Payloads(PersonPicture()), SizeIs(1)) << element << " " << properties;
+        EXPECT_THAT(with.Messages(), IsEmpty());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dsmsg_test

@@ -14,7 +14,7 @@ namespace {
 using dsmsg_test::RenderAll;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
+using testing::SizeIs;
 
 constexpr char kExample[] = DSMSG_CFG_DIR "/msgconv_example.txt";
 
@@ -70,7 +70,7 @@ TEST(CustomLibrary, OursMakesTheSamePayloadsAsTheConverter) {
     EXPECT_EQ(expected.size(), type == PayloadType::kFull ? 2U : 1U);
     EXPECT_EQ(WithoutIds(RenderAll(library.get(), frame)),
               expected);  // again, with memory used again
-    EXPECT_THAT(RenderAll(library.get(), Frame()), IsEmpty());
+    EXPECT_THAT(RenderAll(library.get(), Frame()), SizeIs(type == PayloadType::kFull ? 0 : 1));
   }
 }
 
