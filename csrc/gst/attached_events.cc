@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gst/event_reader.h"
+#include "gst/attached_events.h"
 
 #include <algorithm>
 #include <array>

@@ -2,8 +2,8 @@
 // Reads the event metadata that an application attached (include/dsmsg_meta.h) into the converter's
 // model. Any thread; the texts in the frame belong to the buffer and live as long as it does;
 // numbers are copied.
-#ifndef DSMSG_GST_EVENT_READER_H_
-#define DSMSG_GST_EVENT_READER_H_
+#ifndef DSMSG_GST_ATTACHED_EVENTS_H_
+#define DSMSG_GST_ATTACHED_EVENTS_H_
 
 #include <gst/gst.h>
 
@@ -29,4 +29,4 @@ msgconv::EventType EventTypeOf(std::string_view name);
 
 }  // namespace dsmsg
 
-#endif  // DSMSG_GST_EVENT_READER_H_
+#endif  // DSMSG_GST_ATTACHED_EVENTS_H_

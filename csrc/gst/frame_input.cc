@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "gst/event_reader.h"
+#include "gst/attached_events.h"
 
 namespace dsmsg {
 

@@ -14,7 +14,6 @@ using ds::Address;
 using ds::At;
 
 constexpr uint32_t kMostFeatures = 1 << 16;  // more cannot be meant
-constexpr size_t kFilter = 64;               // embedding_filter, of DeepStream's element
 
 bool AddFeatures(Address features, Frame* frame, Box3d* box) {
   const auto* values = At<const float*>(features, ds::embedding::kValues);
@@ -50,7 +49,8 @@ bool ReadBox3d(const void* from, size_t size, std::deque<std::string>* names, Fr
   object->attribute_count =
       static_cast<uint32_t>(frame->attributes.size()) - object->first_attribute;
   const auto features = At<Address>(data, ds::box3d::kFeatures);
-  const bool wanted = ds::Plausible(features) && IsNamed(ds::TextAt(data, kFilter), object->label);
+  const bool wanted = ds::Plausible(features) &&
+                      IsNamed(ds::TextAt(data, ds::box3d::kEmbeddingFilter), object->label);
   if (wanted && !AddFeatures(features, frame, &box)) return false;
   object->box3d = {static_cast<uint32_t>(frame->boxes3d.size()), 1};
   frame->boxes3d.push_back(box);

@@ -148,8 +148,8 @@ namespace embedding {  // NvDsEmbedding
 inline constexpr size_t kValues = 0, kCount = 8, kSize = 16;
 }
 namespace box3d {  // NvDsBbox3dObject; its text from 9.0 on
-inline constexpr size_t kScore = 48, kLabel = 56, kConfidence = 72, kId = 76, kFeatures = 80,
-                        kText = 88;
+inline constexpr size_t kScore = 48, kLabel = 56, kEmbeddingFilter = 64, kConfidence = 72, kId = 76,
+                        kFeatures = 80, kText = 88;
 }
 namespace scene {  // NvDsBbox3dObjectList, behind its objects
 inline constexpr uint32_t kMost = 600;

@@ -154,7 +154,7 @@ TEST(ConvConfig, WarnsOfACommentBehindAValue) {
   EXPECT_THAT(number.status().message(), HasSubstr("a comment needs a line of its own"));
 }
 
-TEST(ConvConfig, AnEmptyFileIsSaid) {
+TEST(ConvConfig, AnEmptyFileIsReported) {
   EXPECT_THAT(Good("# nothing\n").warnings(),
               ElementsAre(HasSubstr("cam.txt: the configuration is empty")));
 }

@@ -58,7 +58,7 @@ TEST(ParseTime, ReadsRfc3339) {
   EXPECT_EQ(ParseTime("2000-02-29T00:00:00Z"), 951'782'400'000'000'000U);
 }
 
-TEST(ParseTime, RefusesWhatIsNone) {
+TEST(ParseTime, RefusesWhatIsNoTime) {
   for (const char* text : {"", "now", "2024-01-15", "2024-13-15T10:30:00Z", "2023-02-29T10:30:00Z",
                            "2024-01-15T24:30:00Z", "2024-01-15T10:30:00X", "2024-01-15T10:30:00+1",
                            "1969-12-31T23:59:59Z", "1970-01-01T00:00:00+01:00",

@@ -54,7 +54,7 @@ TEST(Labels, AreAFile) {
   unlink(path.c_str());
 }
 
-TEST(Labels, RefuseAFileThatIsNone) {
+TEST(Labels, RefuseAFileWithoutLabels) {
   const Result<Labels> labels = Labels::Load("labels.txt");
   ASSERT_FALSE(labels.ok());
   EXPECT_THAT(labels.status().message(), HasSubstr("labels.txt"));

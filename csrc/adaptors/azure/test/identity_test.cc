@@ -92,7 +92,7 @@ TEST(AzureIdentity, OfAModule) {
   EXPECT_EQ(identity.value().path(), "devices/d/modules/m");
 }
 
-TEST(AzureIdentity, WhatIsWrongIsSaidWithoutTheKey) {
+TEST(AzureIdentity, ErrorsNameTheCauseAndNeverTheKey) {
   const std::pair<const char*, const char*> cases[] = {
       {"DeviceId=d;SharedAccessKey=c2VjcmV0", "HostName is missing"},
       {"HostName=h;SharedAccessKey=c2VjcmV0", "DeviceId is missing"},

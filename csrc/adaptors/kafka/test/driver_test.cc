@@ -168,7 +168,7 @@ TEST(KafkaDriver, RefusalsOfTheBrokerHaveTheRightCode) {
 
 // A broker that is not the leader yet refuses a partition's first request and takes the second: it
 // knows no sequence to compare it with. librdkafka then takes the first for delivered, too.
-TEST(KafkaDriver, AnAnswerToLaterMessagesIsNoneToEarlierOnes) {
+TEST(KafkaDriver, AnAnswerToLaterMessagesDoesNotAnswerEarlierOnes) {
   MockCluster cluster;
   rd_kafka_mock_topic_create(cluster.get(), "new", 1, 1);
   Harness producer(cluster.address(), "producer-proto-cfg=\"batch.num.messages=1\"\n");

@@ -18,7 +18,7 @@ void EndConnections(MockCluster& cluster, size_t times) {
   rd_kafka_mock_push_request_errors_array(cluster.get(), kProduce, errors.size(), errors.data());
 }
 
-TEST(KafkaLoss, TheCoreIsToldThatConnectionsEndOverMessages) {
+TEST(KafkaLoss, TheCoreLearnsThatConnectionsEndOverMessages) {
   MockCluster cluster;
   ASSERT_EQ(rd_kafka_mock_topic_create(cluster.get(), "t", 1, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
   Harness harness(cluster.address(), "");

@@ -154,7 +154,7 @@ TEST(KafkaConfig, SecretsInTextsOfTheLibraryAreBlackened) {
   EXPECT_EQ(redact(""), "");
 }
 
-TEST(KafkaConfig, AMissingTopicIsToldBeforeSendTimeout) {
+TEST(KafkaConfig, AMissingTopicIsReportedBeforeSendTimeout) {
   constexpr char kName[] = "topic.metadata.propagation.max.ms";
   EXPECT_EQ(Make("").Producer(kName), "3000");
   EXPECT_EQ(Make("send-timeout=5s\n").Producer(kName), "1500");

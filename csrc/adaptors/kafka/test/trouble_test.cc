@@ -132,7 +132,7 @@ TEST_P(KafkaAdvertised, AnAddressThatFailsIsNamedAndTheLinkIsDown) {
   EXPECT_TRUE(harness.host.completed[1].ok());
 }
 
-TEST(KafkaErrorsOfNodes, AreToldApart) {
+TEST(KafkaErrorsOfNodes, AreKeptApart) {
   const Node advertised = NodeIn("sasl_ssl://x.invalid:9092/1: Failed to resolve 'x.invalid:9092'");
   EXPECT_EQ(advertised.address, "x.invalid:9092");
   EXPECT_EQ(advertised.id, "1");
@@ -165,7 +165,7 @@ size_t Count(const std::string& text, std::string_view part) {
 }
 
 // librdkafka tries again for ever without a word.
-TEST(KafkaStall, AnUnmetMinInsyncReplicasIsSaidOnce) {
+TEST(KafkaStall, AnUnmetMinInsyncReplicasIsReportedOnce) {
   MockCluster cluster;
   rd_kafka_mock_topic_create(cluster.get(), "replicated", 1, 1);
   Harness harness(cluster.address(), "");
