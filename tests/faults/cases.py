@@ -15,7 +15,8 @@ __all__ = ["LONG", "SHORT", "Scale", "broken", "cut", "deleted", "finish", "flow
 __all__ += ["paused", "refused", "restarts", "slow", "stalled", "vanished"]
 
 _DRAIN_S = 150.0
-# librdkafka uses an address for a second after it has asked for it (broker.address.ttl), and may have asked just now.
+# librdkafka uses an address for a second after it has asked for it (broker.address.ttl),
+# and may have asked just now.
 _ADDRESS_KEPT_S = 1.5
 
 

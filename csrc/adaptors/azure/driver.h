@@ -17,8 +17,8 @@ namespace dsmsg::azure {
 
 std::span<const OptionSpec> Options();
 
-/// A table of `own` options and those that devices and modules share. Never destroyed: keep the reference, and call it
-/// once for each table.
+/// A table of `own` options and those that devices and modules share. Never destroyed: keep the
+/// reference, and call it once for each table.
 const std::vector<OptionSpec>& WithHubOptions(std::initializer_list<OptionSpec> own);
 /// What both say of themselves, without names and options.
 DriverInfo HubInfo();
