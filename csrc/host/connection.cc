@@ -267,12 +267,10 @@ void Connection::LeaveCall() {
 
 bool Connection::Subscribe(const std::shared_ptr<User>& user, std::vector<std::string> topics,
                            nv_msgbroker_subscribe_cb_t callback, void* user_ptr) {
-  const std::lock_guard serial(subscribe_mutex_);
   TopicSet all;
   {
-    const Lock lock(mutex_);
-    if (user->closed) return false;
-    ++calls_;
+    Lock lock(mutex_);
+    if (user->closed || !BeginTopics(lock)) return false;
     // Before the adaptor knows the topics: messages may come at once.
     user->wanted =
         std::make_shared<const Interest>(Interest{std::move(topics), callback, user_ptr});
@@ -285,24 +283,43 @@ bool Connection::Subscribe(const std::shared_ptr<User>& user, std::vector<std::s
     if (code == NVDS_MSGAPI_OK) user->interest = user->wanted;
     user->wanted.reset();
   }
-  LeaveCall();
+  EndTopics();
   return code == NVDS_MSGAPI_OK;
 }
 
 /// A user has left: its topics are not wanted any more. The contract has no way to subscribe to
 /// nothing; messages that still come are dropped then.
 void Connection::Resubscribe() {
-  const std::lock_guard serial(subscribe_mutex_);
   TopicSet all;
   {
-    const Lock lock(mutex_);
+    Lock lock(mutex_);
+    if (!BeginTopics(lock)) return;
     all = NextTopics();
-    if (all.topics.empty() || stopping_) return;
-    ++calls_;
   }
-  if (SubscribeTopics(all) != NVDS_MSGAPI_OK)
+  if (!all.topics.empty() && SubscribeTopics(all) != NVDS_MSGAPI_OK)
     log().Warn(Name() + ": the topics of a handle that was disconnected stay subscribed");
-  LeaveCall();
+  EndTopics();
+}
+
+bool Connection::BeginTopics(Lock& lock) {
+  const Millis bound = settings().flush_timeout + kGrace;
+  idle_.wait_for(lock, bound, [this] { return !subscribing_ || stopping_; });
+  if (stopping_) return false;
+  if (subscribing_) {
+    log().Error(Name() + ": the subscribe of another handle has not returned for " +
+                std::to_string(bound.count()) + " ms; the topics stay as they are");
+    return false;
+  }
+  subscribing_ = true;
+  ++calls_;
+  return true;
+}
+
+void Connection::EndTopics() {
+  const Lock lock(mutex_);
+  subscribing_ = false;
+  idle_.notify_all();
+  if (--calls_ == 0 && stopping_) work_.notify_all();
 }
 
 NvDsMsgApiErrorType Connection::CallSubscribe(NvDsMsgApiHandle handle, const TopicSet& set) {

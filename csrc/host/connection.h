@@ -150,6 +150,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t completions_ = 0;
   uint64_t topic_sets_ = 0;       // tried so far
   size_t calls_ = 0;              // of users that are inside the adaptor
+  bool subscribing_ = false;      // one of these calls passes a set of topics
   bool stopping_ = false;         // the last user leaves
   bool flushing_ = false;         // an adaptor of ours is in disconnect, which has its own bound
   bool work_ended_ = false;       // no thread of ours calls the adaptor or a user any more
@@ -164,8 +165,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool GivenUp() const;
   Status EndWork(Lock& lock);
   void Resubscribe();
-
-  std::mutex subscribe_mutex_;  // one set of topics after the other; never taken by callbacks
+  /// One set of topics after the other. False: the one before is not answered within the bound,
+  /// which is logged.
+  bool BeginTopics(Lock& lock);
+  void EndTopics();
 };
 
 }  // namespace dsmsg::host

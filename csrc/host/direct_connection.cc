@@ -80,6 +80,11 @@ NvDsMsgApiErrorType DirectConnection::SubscribeTopics(const TopicSet& set) {
   return CallSubscribe(handle_, set);  // handle_ does not change any more
 }
 
+std::string DirectConnection::StuckIn() const {
+  if (calls_ == 0) return "do_work";
+  return subscribing_ ? "subscribe" : "send_async";
+}
+
 void DirectConnection::StartThreads() {
   worker_ = StartThread("dsmsg-work", [self = shared_from_this(), this] { Work(); });
 }

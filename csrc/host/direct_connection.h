@@ -27,7 +27,7 @@ class DirectConnection final : public Connection {
   void StartThreads() override;
   void JoinThreads(bool ended) override;
   NvDsMsgApiErrorType SubscribeTopics(const TopicSet& set) override;
-  std::string StuckIn() const override { return calls_ > 0 ? "send_async" : "do_work"; }
+  std::string StuckIn() const override;
 
  private:
   NvDsMsgApiErrorType CallSend(NvDsMsgApiHandle handle, const MessageView& message,

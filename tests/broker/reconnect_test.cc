@@ -331,5 +331,47 @@ TEST_F(Reconnect, SharedSubscriptionsGoToTheirSubscribers) {
   }
 }
 
+// One that never returned would hold up every other handle on the connection.
+TEST_F(Reconnect, ASubscribeThatHangsDelaysTheOthersForABoundedTime) {
+  ConfigFile config("[nvmsgbroker]\nflush-timeout=0\n");
+  Ours().With([](fake::State& state) {
+    state.signature = "signature";
+    state.hold_subscribes = true;
+  });
+  Received first, second;
+  const auto one = Connect(Ours(), "host;1", config.path());
+  const auto two = Connect(Ours(), "host;1", config.path());
+  std::thread hung([&] { EXPECT_EQ(Subscribe(one, {"a"}, &first), kOk); });
+  EXPECT_TRUE(Ours().WaitFor([](const fake::State& state) { return state.subscribes == 1; }));
+  EXPECT_EQ(Subscribe(two, {"b"}, &second), kErr);
+  const std::vector<std::string> log = TakeLog();
+  ASSERT_FALSE(log.empty());
+  EXPECT_NE(log.back().find("subscribe of another handle has not returned"), std::string::npos);
+  Ours().With([](fake::State& state) { state.hold_subscribes = false; });
+  hung.join();
+  EXPECT_EQ(TopicsOf(Ours()), (Texts{"a"}));
+  EXPECT_EQ(Subscribe(two, {"b"}, &second), kOk);
+  EXPECT_EQ(TopicsOf(Ours()), (Texts{"a", "b"}));
+  EXPECT_EQ(nv_msgbroker_disconnect(one), kOk);
+  EXPECT_EQ(nv_msgbroker_disconnect(two), kOk);
+}
+
+// The last handle leaves while another thread is in the adaptor's subscribe.
+TEST_F(Reconnect, DisconnectNamesTheCallThatHangs) {
+  ConfigFile config("[nvmsgbroker]\nflush-timeout=0\n");
+  Ours().With([](fake::State& state) { state.hold_subscribes = true; });
+  Received received;
+  const auto handle = Connect(Ours(), "host;1", config.path());
+  std::thread hung([&] { Subscribe(handle, {"a"}, &received); });
+  EXPECT_TRUE(Ours().WaitFor([](const fake::State& state) { return state.subscribes == 1; }));
+  EXPECT_EQ(nv_msgbroker_disconnect(handle), kOk);
+  const std::vector<std::string> log = TakeLog();
+  ASSERT_FALSE(log.empty());
+  EXPECT_NE(log.back().find("does not return from subscribe"), std::string::npos) << log.back();
+  Ours().With([](fake::State& state) { state.hold_subscribes = false; });
+  hung.join();
+  EXPECT_TRUE(Ours().WaitFor([](const fake::State& state) { return state.disconnects == 1; }));
+}
+
 }  // namespace
 }  // namespace dsmsg::client_test

@@ -131,11 +131,12 @@ FAKE_EXPORT NvDsMsgApiErrorType nvds_msgapi_subscribe(NvDsMsgApiHandle handle, c
                                                       nvds_msgapi_subscribe_request_cb_t callback,
                                                       void* user_ptr) {
   Control& c = Get();
-  const Lock lock(c.mutex);
+  Lock lock(c.mutex);
   c.state.callers.insert(std::this_thread::get_id());
   const auto connection = Find(handle);
   ++c.state.subscribes;
   c.changed.notify_all();
+  c.changed.wait(lock, [&] { return !c.state.hold_subscribes; });
   if (connection == nullptr) return NVDS_MSGAPI_ERR;
   if (c.state.refuse_subscribes > 0) {
     --c.state.refuse_subscribes;

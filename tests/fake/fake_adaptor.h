@@ -64,6 +64,7 @@ struct State {
   bool hold_sends = false;        // send_async does not return
   int refuse_sends = 0;           // how many of the next ones, by return value
   int refuse_subscribes = 0;
+  bool hold_subscribes = false;                     // subscribe does not return
   bool hold_completions = false;                    // messages stay pending, also in do_work
   NvDsMsgApiErrorType completion = NVDS_MSGAPI_OK;  // of the callbacks
   bool hold_disconnects = false;
