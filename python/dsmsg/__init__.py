@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dsmsg import _settings
 
 if TYPE_CHECKING:
-    from dsmsg import aio
+    from dsmsg import aio, senders
     from dsmsg._connect import connect
     from dsmsg._find import AdaptorNotFoundError
     from dsmsg._log import log_to_logging
@@ -67,6 +67,7 @@ __all__ = [
     "aio",
     "connect",
     "log_to_logging",
+    "senders",
 ]
 __all__ += _settings.__all__
 
@@ -106,8 +107,8 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for
     """Imports the module that defines `name` (PEP 562)."""
-    if name == "aio":
-        return importlib.import_module("dsmsg.aio")
+    if name in ("aio", "senders"):
+        return importlib.import_module(f"dsmsg.{name}")
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

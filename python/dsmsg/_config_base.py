@@ -116,6 +116,16 @@ class Config:
             config._set(name, value)
         return config
 
+    def with_defaults(self: _C, settings: Mapping[str, object]) -> _C:
+        """Returns a copy in which these options are set, where they were not.
+
+        Raises:
+            ConfigError: a setting is unknown or not allowed.
+        """
+        copy = type(self).from_options({**settings, **self.to_dict()})
+        object.__setattr__(copy, "_address", self._address)
+        return copy
+
     @property
     def address(self) -> str | None:
         """The connection string of `from_url`; None: `hostname` and `port` say where."""

@@ -15,7 +15,7 @@ from dsmsg.adaptor import Adaptor, ConfigLike
 from dsmsg.connection import Connection
 from dsmsg.errors import ConfigError
 
-__all__ = ["connect", "target"]
+__all__ = ["connect", "target", "with_settings"]
 
 Where = Union[str, Config, None]
 
@@ -75,6 +75,15 @@ def target(where: Where, config: ConfigLike) -> tuple[Adaptor, str | None, Confi
         return adaptor, address.conn_str, config
     adaptor.check(config)
     return adaptor, address.conn_str, {**_as_mapping(config), **address.options}
+
+
+def with_settings(
+    where: Where, config: ConfigLike, settings: Mapping[str, object]
+) -> tuple[Where, ConfigLike]:
+    """Adds settings that the given ones win over."""
+    if isinstance(where, Config) and config is None:
+        return where.with_defaults(settings), None
+    return where, {**settings, **_as_mapping(config)}
 
 
 def _as_mapping(config: ConfigLike) -> dict[str, object]:
