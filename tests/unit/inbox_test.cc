@@ -101,5 +101,48 @@ TEST_F(ManualAckTest, WithoutItAMessageIsDueWhenItsCallbackReturned) {
   EXPECT_EQ(due, std::vector<AckToken>{7});
 }
 
+TEST(InboxEncoding, ACallbackGetsBase64WhereItIsAskedFor) {
+  struct Got {
+    std::string key, payload;
+    std::atomic<int> calls{0};
+  };
+  for (const bool key : {false, true}) {
+    for (const bool value : {false, true}) {
+      Got got;
+      const auto inbox = std::make_shared<Inbox>(
+          [] {}, [](const std::function<void()>& call) { call(); }, Inbox::Encoding{key, value});
+      inbox->Start();
+      auto subscription = std::make_shared<Subscription>();
+      subscription->topics = {"t"};
+      subscription->message_callback = [](const DsmsgReceived* message, void* self) {
+        auto* to = static_cast<Got*>(self);
+        const auto text = [](const uint8_t* bytes, size_t size) {
+          return bytes == nullptr ? std::string("none")
+                                  : std::string(reinterpret_cast<const char*>(bytes), size);
+        };
+        to->key = text(message->key, message->key_len);
+        to->payload = text(message->payload, message->payload_len);
+        ++to->calls;
+      };
+      subscription->user_ctx = &got;
+      inbox->Adopt(std::move(subscription), [](const std::string&) { return true; });
+      const auto deliver = [&](InMessage message) {
+        const int before = got.calls;
+        message.topic = "t";
+        ASSERT_TRUE(inbox->Deliver(std::move(message), 1, 1).ok());
+        while (got.calls == before) std::this_thread::yield();
+      };
+      using std::string_literals::operator""s;
+      deliver({.payload = "\0\xff"s, .key = "camera"s, .has_key = true});
+      EXPECT_EQ(got.key, key ? "Y2FtZXJh" : "camera");
+      EXPECT_EQ(got.payload, value ? "AP8=" : "\0\xff"s);
+      deliver({});
+      EXPECT_EQ(got.key, "none") << "no key stays none";
+      EXPECT_EQ(got.payload, "");
+      EXPECT_TRUE(inbox->Close(Clock::now() + Millis(60000)));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dsmsg

@@ -143,6 +143,7 @@ TEST_F(LossReportTest, WhileItGoesOnALineAMinuteHoldsEveryCount) {
 TEST_F(LossReportTest, EveryReasonIsReportedWithWhatWouldHaveHelped) {
   const std::pair<DropReason, const char*> reasons[] = {
       {DropReason::kEvicted, "raise queue-size"},
+      {DropReason::kMemory, "set spool-dir"},
       {DropReason::kNewest, "raise queue-size"},
       {DropReason::kSuperseded, "latest-per-key"},
       {DropReason::kExpired, "message-timeout=5s"},
@@ -173,7 +174,7 @@ TEST_F(LossReportTest, EveryReasonIsReportedWithWhatWouldHaveHelped) {
   }
   EXPECT_THAT(report_.AtDisconnect(false, 4, false),
               AllOf(HasSubstr("disconnect: 4 messages were not acknowledged by the broker and end "
-                              "with ERR; of 47 messages accepted: 0 acknowledged, 6 evicted"),
+                              "with ERR; of 53 messages accepted: 0 acknowledged, 6 evicted"),
                     HasSubstr("2 spool-evicted")));
 }
 

@@ -7,6 +7,8 @@ const char* DropReasonName(DropReason reason) noexcept {
   switch (reason) {
     case DropReason::kEvicted:
       return "evicted";
+    case DropReason::kMemory:
+      return "memory-short";
     case DropReason::kNewest:
       return "newest";
     case DropReason::kSuperseded:

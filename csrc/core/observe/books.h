@@ -28,6 +28,7 @@ namespace dsmsg {
 /// Why the core itself ended a message.
 enum class DropReason {
   kEvicted,       // the queue was full and this was the oldest unsubmitted message
+  kMemory,        // the machine's memory was short (memory-high-water), and this was the oldest
   kNewest,        // overflow=drop-newest, or nothing older could go
   kSuperseded,    // overflow=latest-per-key
   kExpired,       // message-timeout or send-timeout

@@ -89,6 +89,9 @@ std::string LossReport::Advice(size_t kind) const {
     case DropReason::kEvicted:
     case DropReason::kNewest:
       return more_room;
+    case DropReason::kMemory:
+      return spool ? "see what else uses the machine's memory, or raise memory-high-water"
+                   : "set spool-dir, or see what else uses the machine's memory";
     case DropReason::kSuperseded:
       return more_room +
              "; when the queue is full, overflow=latest-per-key keeps only the newest message of "
@@ -136,6 +139,11 @@ std::string LossReport::Beginning(DropReason reason, const MetricsSnapshot& metr
     case DropReason::kEvicted:
       return FullQueue(metrics, now) + "; from now on the oldest message ends with ERR (" + policy +
              ")" + advice;
+    case DropReason::kMemory:
+      return "more than " + std::to_string(settings_.queue.memory_high_water) +
+             "% of the machine's memory is in use (memory-high-water); meanwhile the oldest "
+             "messages end with ERR" +
+             advice;
     case DropReason::kNewest:
       return FullQueue(metrics, now) + "; from now on new messages end with ERR (" + policy + ")" +
              advice;

@@ -36,6 +36,11 @@ constexpr OptionSpec kCommon[] = {
      "What happens when the queue is full", kOptFixed},
     {"overflow-timeout", "ms(0,3600000)", "5s", "How long overflow=block waits for room",
      kOptFixed},
+    {"memory-high-water", "int(0,100)", "0",
+     "While the machine, or the control group of the process, uses more than so many percent of "
+     "its "
+     "memory, the queue gives up its oldest messages; 0: never",
+     kOptFixed},
     {"message-timeout", "ms(0,2592000000)", "0",
      "A message that is not acknowledged in this time fails; 0: never", kOptFixed},
     {"send-timeout", "ms(1,86400000)", "10s", "Time limit for a synchronous send"},
@@ -48,6 +53,10 @@ constexpr OptionSpec kCommon[] = {
      "Renders the topic of every message; the caller's topic is ${topic}"},
     {"key", "template", "", "Template of the message key, e.g. ${sensor.id}"},
     {"headers", "pairs", "", "Templates of the message headers: source=${sensor.id};schema=1"},
+    {"key-encoding", "enum(none,base64)", "none",
+     "How a subscriber gets the key of a message: as it is, or as Base64 text", kOptFixed},
+    {"value-encoding", "enum(none,base64)", "none",
+     "How a subscriber gets the payload of a message: as it is, or as Base64 text", kOptFixed},
     {"spool-dir", "path", "off", "Directory of the spool (store and forward); off: no spool",
      kOptFixed},
     {"spool-name", "string", "", "Distinguishes several spools for one endpoint", kOptFixed},

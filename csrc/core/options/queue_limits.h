@@ -18,6 +18,7 @@ struct QueueLimits {
   Millis overflow_timeout{5000};
   Millis message_timeout{0};  // 0: never
   int poison_attempts = 3;    // 0: any number
+  int memory_high_water = 0;  // percent of the machine's memory; 0: none
 };
 
 }  // namespace dsmsg

@@ -44,6 +44,7 @@ void ReadCommonOptions(Settings* settings) {
   settings->queue.overflow_timeout = config.GetMillis("overflow-timeout");
   settings->queue.message_timeout = config.GetMillis("message-timeout");
   settings->queue.poison_attempts = static_cast<int>(config.GetInt("poison-attempts"));
+  settings->queue.memory_high_water = static_cast<int>(config.GetInt("memory-high-water"));
   settings->send_timeout = config.GetMillis("send-timeout");
   settings->flush_timeout = config.GetMillis("flush-timeout");
   settings->work_wait = config.GetMillis("work-wait");

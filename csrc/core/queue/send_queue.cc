@@ -8,9 +8,6 @@
 namespace dsmsg {
 namespace {
 
-constexpr char kEvicted[] =
-    "evicted: the queue is full and this was its oldest message (raise queue-size or queue-bytes, "
-    "or set spool-dir)";
 constexpr char kNewestDropped[] =
     "the queue is full (raise queue-size or queue-bytes, or set spool-dir)";
 
@@ -110,27 +107,6 @@ void SendQueue::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_byte
     stalled_ = true;
     room_cv_.notify_all();
   }
-}
-
-bool SendQueue::EvictOne(const Outgoing& incoming, FinishedList* finished) {
-  if (limits_.overflow == Overflow::kLatestPerKey) {
-    const auto older = by_key_.lower_bound({std::string(incoming.message.key), 0});
-    if (older != by_key_.end() && older->first.first == incoming.message.key) {
-      Drop(older->second, {Code::kWouldBlock, "superseded by a newer message with the same key"},
-           DropReason::kSuperseded, finished);
-      return true;
-    }
-  }
-  uint32_t oldest = waiting_.head;
-  while (oldest != kNone && slots_[oldest].outgoing.spool_id != 0) oldest = slots_[oldest].next;
-  const uint32_t behind = behind_.head;
-  if (oldest == kNone ||
-      (behind != kNone && slots_[behind].outgoing.sequence < slots_[oldest].outgoing.sequence)) {
-    oldest = behind;
-  }
-  if (oldest == kNone) return false;
-  Drop(oldest, {Code::kWouldBlock, kEvicted}, DropReason::kEvicted, finished);
-  return true;
 }
 
 // ---------------------------------------------------------------- I/O side

@@ -133,6 +133,10 @@ class SendQueue {
   /// none).
   Clock::time_point Expire(Clock::time_point now, FinishedList* finished);
 
+  /// The machine's memory is short: ends the oldest messages that are not in flight, until they
+  /// held an eighth of the queue's bytes. False: there was none.
+  bool Relieve(FinishedList* finished);
+
   /// A synchronous sender stops waiting. Its message is taken back, or abandoned when in flight.
   void Withdraw(Token token, FinishedList* finished);
 
@@ -237,6 +241,7 @@ class SendQueue {
   bool MakeRoom(std::unique_lock<std::mutex>& lock, const Outgoing& incoming,
                 FinishedList* finished, Deadline patience);
   bool EvictOne(const Outgoing& incoming, FinishedList* finished);
+  uint32_t Oldest() const;
   void WaitForRoom(std::unique_lock<std::mutex>& lock, size_t more_bytes, Deadline deadline);
   void Ended(uint64_t spool_id);
   void Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished);

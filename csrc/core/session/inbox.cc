@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/session/inbox.h"
 
+#include <glib.h>
+
 #include <utility>
 
 #include "core/base/guard.h"
@@ -14,10 +16,16 @@ DsmsgReceivedHeader View(const std::pair<std::string, std::string>& header) {
           header.second.size()};
 }
 
+void Encode(std::string* bytes) {
+  gchar* text = g_base64_encode(reinterpret_cast<const guchar*>(bytes->data()), bytes->size());
+  *bytes = text;
+  g_free(text);
+}
+
 }  // namespace
 
-Inbox::Inbox(std::function<void()> wake, AroundCallback around)
-    : wake_(std::move(wake)), around_(std::move(around)) {}
+Inbox::Inbox(std::function<void()> wake, AroundCallback around, Encoding encoding)
+    : wake_(std::move(wake)), around_(std::move(around)), encoding_(encoding) {}
 
 void Inbox::Start() {
   std::lock_guard lock(mutex_);
@@ -146,8 +154,12 @@ void Inbox::Run() {
     }
     const uint64_t number = manual ? numbers_ : 0;
     lock.unlock();
-    Contained([&] { around_([&] { Call(receiver, item.message, number); }); },
-              [](const char* what) { LogException("a subscribe callback", what); });
+    const auto call = [&] {
+      if (encoding_.key && item.message.has_key) Encode(&item.message.key);
+      if (encoding_.value) Encode(&item.message.payload);
+      around_([&] { Call(receiver, item.message, number); });
+    };
+    Contained(call, [](const char* what) { LogException("a subscribe callback", what); });
     if (!process_.is_here()) return;  // the callback forked and returned in the child
     lock.lock();
     calling_ = nullptr;

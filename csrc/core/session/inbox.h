@@ -43,12 +43,16 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
     /// Goes back: no callback saw it, because its topic was given up.
     std::optional<InMessage> unseen;
   };
+  /// What a callback gets as Base64 text (key-encoding, value-encoding).
+  struct Encoding {
+    bool key, value;
+  };
   /// Runs around every callback on the dispatch thread (marks the thread as being inside one).
   using AroundCallback = std::function<void(const std::function<void()>&)>;
 
   /// `wake` tells the I/O thread that there is room or an acknowledgement. It is called with the
   /// inbox's lock held, so that it is never called after Close; it must not block.
-  Inbox(std::function<void()> wake, AroundCallback around);
+  Inbox(std::function<void()> wake, AroundCallback around, Encoding encoding = {false, false});
 
   /// Starts the dispatch thread if it does not run. Throws NoThreadError.
   void Start();
@@ -95,6 +99,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   const ProcessStamp process_;
   const std::function<void()> wake_;
   const AroundCallback around_;
+  const Encoding encoding_;
   mutable std::mutex mutex_;
   std::condition_variable changed_cv_, idle_cv_;
   std::deque<Item> items_;

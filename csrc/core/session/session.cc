@@ -74,6 +74,7 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
           settings_, logger_, [this] { return ReadMetrics(); },
           [this] { return metrics_.books.losses() + (spool_ == nullptr ? 0 : spool_->losses()); }),
       queue_(settings_.queue, metrics_),
+      relief_(settings_.queue.memory_high_water, queue_),
       dead_letters_(settings_, factory.info->protocol, metrics_, logger_),
       notifier_(std::make_shared<Notifier>()),
       inbox_(std::make_shared<Inbox>(
@@ -83,7 +84,9 @@ Session::Session(const DriverFactory& factory, Settings settings, std::string co
           [this](const std::function<void()>& body) {
             const CallbackScope scope(this);
             body();
-          })),
+          },
+          Inbox::Encoding{settings_.config.GetString("key-encoding") == "base64",
+                          settings_.config.GetString("value-encoding") == "base64"})),
       subscription_(*inbox_, settings_.connect == ConnectMode::kLazy,
                     [this](const std::string& filter, const std::string& topic) {
                       return Matches(filter, topic);
@@ -211,6 +214,7 @@ Status Session::Accept(const SendRequest& request, Recipient recipient, Token* t
       return pushed;
     }
     producer_->Wake(urgent);
+    relief_.Look(&finished);
   }
   Metrics::Add(metrics_.accepted_bytes, bytes);
   completions_.Push(&finished);

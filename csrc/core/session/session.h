@@ -21,6 +21,7 @@
 #include "core/observe/metrics_file.h"
 #include "core/options/settings.h"
 #include "core/queue/completion.h"
+#include "core/queue/memory_relief.h"
 #include "core/queue/message_builder.h"
 #include "core/session/file_watch.h"
 #include "core/session/inbox.h"
@@ -89,7 +90,7 @@ class Session final : public LinkObserver {
   void OnGaveUp(Role role, const Status& reason) noexcept override;
   bool OnLetter(Outgoing* letter) noexcept override;
   std::string OnBack(Role role) noexcept override;
-  void OnTick() noexcept override { losses_.Look(); }
+  void OnTick() noexcept override;
 
  private:
   Session(const DriverFactory& factory, Settings settings, std::string conn_str,
@@ -134,6 +135,7 @@ class Session final : public LinkObserver {
   LossReport losses_;
   CompletionQueue completions_;
   SendQueue queue_;
+  MemoryRelief relief_;
   DeadLetters dead_letters_;
   std::shared_ptr<Notifier> notifier_;
   std::shared_ptr<Inbox> inbox_;

@@ -2,6 +2,7 @@
 // What a connection tells of itself: counters, gauges, the metrics file, the last error.
 #include <unistd.h>
 
+#include "core/base/guard.h"
 #include "core/session/session.h"
 
 namespace dsmsg {
@@ -13,6 +14,16 @@ MetricsSnapshot Session::ReadMetrics() const {
     counts = {spool_->restored(), spool.evicted, spool.lost};
   }
   return metrics_.Read(counts);
+}
+
+void Session::OnTick() noexcept {
+  losses_.Look();
+  const auto relieve = [this] {
+    std::vector<Finished> finished;
+    relief_.Look(&finished);
+    completions_.Push(&finished);
+  };
+  Contained(relieve, [this](const char* what) { logger_.Error(what); });
 }
 
 Gauges Session::ReadGauges() const {
