@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
+from collections.abc import Callable
 
 __all__ = ["Proxy"]
 
@@ -18,10 +20,20 @@ class Proxy:
 
     Args:
         target: port of the server.
+        delay: seconds that each piece of data waits, either way.
+        watch: called for each connection; returns what gets the server's data, piece by piece.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(
+        self,
+        target: int,
+        *,
+        delay: float = 0.0,
+        watch: Callable[[], Callable[[bytes], None]] | None = None,
+    ) -> None:
         self._target = target
+        self._delay = delay
+        self._watch = watch
         self._lock = threading.Lock()  # guards the rest
         self._mode = "forward"
         self._open: set[socket.socket] = set()
@@ -82,13 +94,24 @@ class Proxy:
             return
         with self._lock:
             self._open.add(server)
-        for source, sink in ((client, server), (server, client)):
-            threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
+        see = self._watch() if self._watch is not None else None
+        for source, sink, watch in ((client, server, None), (server, client, see)):
+            copy = (source, sink, self._delay, watch)
+            threading.Thread(target=_copy, args=copy, daemon=True).start()
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
+def _copy(
+    source: socket.socket,
+    sink: socket.socket,
+    delay: float,
+    watch: Callable[[bytes], None] | None,
+) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
+            if watch is not None:
+                watch(data)
+            if delay:
+                time.sleep(delay)
             sink.sendall(data)
     _end(source)
     _end(sink)

@@ -69,6 +69,7 @@ class KafkaConnection {
   Status AwaitBroker(Deadline deadline, int cancel_fd);
 
   rd_kafka_t* get() const { return rk_; }
+  Millis longest_answer() const { return settings_.longest_answer(); }
   /// For every topic of an idempotent producer.
   Partitioner& partitioner() { return shared_->partitioner; }
   int event_fd() const { return shared_->events.fd(); }
@@ -146,8 +147,8 @@ class KafkaConnection {
 /// For tests: called before an instance is destroyed, on the thread that does it.
 inline std::atomic<void (*)()> before_destroy{nullptr};
 
-/// How long one uninterruptible wait for an answer lasts: usually, and at most.
-inline constexpr Millis kSlice{100}, kLongestAnswer{500};
+/// How long one uninterruptible wait for an answer usually lasts.
+inline constexpr Millis kSlice{100};
 
 /// Asks for metadata; blocks for `timeout` at most. Whether there was an answer.
 bool AnyBrokerAnswers(rd_kafka_t* rk, Millis timeout);

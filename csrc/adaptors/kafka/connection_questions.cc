@@ -90,7 +90,8 @@ Status KafkaConnection::CheckMayRead(const std::string& topic, Deadline deadline
   };
   // A late answer to one question does not count for the next, so a slow network needs longer
   // waits; the longest is how late a cancel may be noticed.
-  for (Millis slice = kSlice; undecided(); slice = std::min(2 * slice, kLongestAnswer)) {
+  for (Millis slice = kSlice; undecided();
+       slice = std::min(2 * slice, settings_.longest_answer())) {
     const bool pause = err == RD_KAFKA_RESP_ERR__TRANSPORT;
     if (WaitReadable({cancel_fd}, pause ? kSlice : Millis(0)) != 0) break;
     err = AskTopic(rk_, handle, slice);

@@ -56,12 +56,22 @@ constexpr std::array kOptions = {
                "SCRAM-SHA-512; not set: no login. Configure other mechanisms with proto-cfg"},
     OptionSpec{"offset-reset", "enum(earliest,latest,error)", "earliest",
                "Where a consumer group without a committed offset starts"},
+    OptionSpec{"fetch-bytes", "bytes(1,1000000000)", "1M",
+               "How much of a partition one request fetches; the broker sends at least one batch"},
+    OptionSpec{"offset-commit-interval", "ms(1,86400000)", "1s",
+               "How often the offsets of handled messages are committed"},
     OptionSpec{"tcp-keepalive", "bool", "1", "TCP keep-alive on broker connections"},
     OptionSpec{"socket-buffer-bytes", "bytes(0,100000000)", "0",
                "Kernel socket buffers; 0: the system's default"},
     OptionSpec{"metadata-refresh", "ms(1000,3600000)", "5m",
                "How often the list of topics and partitions is refreshed (for a consumer, if this "
                "is not set, every 10 s, so that it notices new topics)"},
+    OptionSpec{"partition-refresh", "ms(1000,3600000)", "",
+               "How often a producer looks for new partitions of its topics; not set: "
+               "metadata-refresh"},
+    OptionSpec{"metadata-request-timeout", "ms(100,60000)", "500ms",
+               "How long one question about a topic waits for its answer (within connect-timeout "
+               "when subscribing); raise it where a round trip takes longer"},
     OptionSpec{"connections-max-idle", "ms(0,2147483647)", "0",
                "Close broker connections that have been idle for this long; 0: never"},
 };

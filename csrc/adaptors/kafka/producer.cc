@@ -53,6 +53,7 @@ KafkaProducer::KafkaProducer(KafkaConnection& connection, DriverHost& host, Loss
       losses_(losses),
       bounds_(bounds),
       idempotent_(ValueOf(rk_, "enable.idempotence") == "true"),
+      longest_answer_(connection.longest_answer()),
       topic_patience_(NumberOf(rk_, "topic.metadata.propagation.max.ms")),
       partitioner_(connection.partitioner()),
       partitions_(rk_) {}
@@ -97,7 +98,7 @@ Status KafkaProducer::Undelivered(std::string_view topic, rd_kafka_resp_err_t er
   TopicEntry* entry = IsUnknownTopic(err) ? Topic(topic) : nullptr;
   if (entry == nullptr) return MessageStatus(err, topic);
   if (Clock::now() >= entry->ask_again) {
-    const rd_kafka_resp_err_t said = AskTopic(rk_, entry->handle, kLongestAnswer);
+    const rd_kafka_resp_err_t said = AskTopic(rk_, entry->handle, longest_answer_);
     // librdkafka's own errors are negative.
     const bool there = said == RD_KAFKA_RESP_ERR_NO_ERROR ||
                        said == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || said < 0;

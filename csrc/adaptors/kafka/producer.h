@@ -79,6 +79,7 @@ class KafkaProducer {
   LossWatch& losses_;
   Bounds& bounds_;
   const bool idempotent_;
+  const Millis longest_answer_;  // to a question about a topic
   const Millis topic_patience_;  // how long creating a topic may take
   Partitioner& partitioner_;
   PartitionWatch partitions_;

@@ -2,6 +2,7 @@
 #include "adaptors/kafka/settings.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -42,6 +43,7 @@ class Builder {
     }
     Secure();
     if (Status s = Overrides(role); !s.ok()) return s;
+    LimitMetadataAge();
     if (Status s = CheckGroup(role); !s.ok()) return s;
     VerifyBrokers();
     if (role != Role::kConsumer) {
@@ -113,8 +115,9 @@ class Builder {
     Set("compression.codec", config_.GetString("compression"), "compression");
     Set("partitioner", config_.GetString("partitioner"), "partitioner");
     Set("max.in.flight", config_.GetInt("max-in-flight"), "max-in-flight");
-    Set("topic.metadata.refresh.interval.ms", config_.GetMillis("metadata-refresh").count(),
-        "metadata-refresh");
+    const char* refresh =
+        config_.IsSet("partition-refresh") ? "partition-refresh" : "metadata-refresh";
+    Set("topic.metadata.refresh.interval.ms", config_.GetMillis(refresh).count(), refresh);
     // How long a topic unknown to the broker may still appear, twice (TopicDoubt): automatic
     // creation takes about a second. librdkafka's 30 s are long for a message that will fail, and a
     // host in send() should learn of it before send-timeout.
@@ -129,12 +132,27 @@ class Builder {
     // librdkafka commits stored offsets in the background, before a rebalance and at close.
     Set("enable.auto.offset.store", "false");
     Set("enable.auto.commit", config_.GetBool("commit-offsets") ? "true" : "false");
-    Set("auto.commit.interval.ms", 1000);
+    Set("auto.commit.interval.ms", config_.GetMillis("offset-commit-interval").count(),
+        "offset-commit-interval");
+    Set("max.partition.fetch.bytes", static_cast<int64_t>(config_.GetBytes("fetch-bytes")),
+        "fetch-bytes");
     // A subscription may precede the first message, which creates the topic.
     Set("allow.auto.create.topics", "true");
     const bool given = config_.IsSet("metadata-refresh");
     Set("topic.metadata.refresh.interval.ms",
         given ? config_.GetMillis("metadata-refresh").count() : 10'000, "metadata-refresh");
+  }
+
+  // librdkafka (up to 2.9 at least) multiplies this age, usually three refresh intervals, by a
+  // thousand in 32 bits. Above 35 min what it knows expires at once, and it asks every second.
+  void LimitMetadataAge() {
+    constexpr int64_t kLongest = 2'147'000;
+    const int64_t refresh =
+        std::strtoll(Find("topic.metadata.refresh.interval.ms")->value.c_str(), nullptr, 10);
+    const Property* age = Find("metadata.max.age.ms");
+    const bool longer = age != nullptr ? std::strtoll(age->value.c_str(), nullptr, 10) > kLongest
+                                       : 3 * refresh > kLongest;
+    if (longer) Set("metadata.max.age.ms", kLongest);
   }
 
   // Without a group, librdkafka creates a consumer that cannot subscribe and has no queue.
@@ -368,6 +386,7 @@ Result<KafkaSettings> KafkaSettings::Make(const Endpoints& endpoints, const Conf
   if (!producer.ok()) return producer.status();
   settings.idempotence_auto_ = builder.idempotence_auto();
   settings.linger_ = config.GetMillis("linger");
+  settings.longest_answer_ = config.GetMillis("metadata-request-timeout");
   auto consumer = builder.Build(Role::kConsumer, settings.brokers_, settings.setup_timeout_);
   if (!consumer.ok()) return consumer.status();
   settings.producer_ = std::move(producer.value());

@@ -45,6 +45,8 @@ class KafkaSettings {
   Millis setup_timeout() const { return setup_timeout_; }  // of one connection's handshake
   /// How long the core collects messages before it submits them together.
   Millis linger() const { return linger_; }
+  /// How long one question about a topic waits for its answer.
+  Millis longest_answer() const { return longest_answer_; }
   Millis reconnect_max() const { return reconnect_max_; }
   /// Name expected in the brokers' certificates; empty: the host's.
   const std::string& tls_server_name() const { return tls_server_name_; }
@@ -58,6 +60,7 @@ class KafkaSettings {
   Millis setup_timeout_{0};
   Millis reconnect_max_{0};
   Millis linger_{0};
+  Millis longest_answer_{0};
   bool idempotence_auto_ = false;
   Redactor redactor_;
   ConfPtr producer_, consumer_;

@@ -41,6 +41,7 @@ class KafkaConfig(Config):
             ("queue-bytes", "bytes(1024,1099511627776)", "256M", "Limit of the memory queue, in bytes", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "What happens when the queue is full", ""),
             ("overflow-timeout", "ms(0,3600000)", "5s", "How long overflow=block waits for room", ""),
+            ("memory-high-water", "int(0,100)", "0", "While the machine, or the control group of the process, uses more than so many percent of its memory, the queue gives up its oldest messages; 0: never", ""),
             ("message-timeout", "ms(0,2592000000)", "0", "A message that is not acknowledged in this time fails; 0: never", ""),
             ("send-timeout", "ms(1,86400000)", "10s", "Time limit for a synchronous send", ""),
             ("flush-timeout", "ms(0,3600000)", "10s", "Time limit for the flush in disconnect", ""),
@@ -50,6 +51,8 @@ class KafkaConfig(Config):
             ("topic-template", "template", "", "Renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "Template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "Templates of the message headers: source=${sensor.id};schema=1", ""),
+            ("key-encoding", "enum(none,base64)", "none", "How a subscriber gets the key of a message: as it is, or as Base64 text", ""),
+            ("value-encoding", "enum(none,base64)", "none", "How a subscriber gets the payload of a message: as it is, or as Base64 text", ""),
             ("spool-dir", "path", "off", "Directory of the spool (store and forward); off: no spool", ""),
             ("spool-name", "string", "", "Distinguishes several spools for one endpoint", ""),
             ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
@@ -92,9 +95,13 @@ class KafkaConfig(Config):
             ("max-in-flight", "int(1,1000000)", "5", "Maximum number of unanswered requests per broker", ""),
             ("sasl-mechanism", "string", "", "SASL mechanism for a login with username and password: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; not set: no login. Configure other mechanisms with proto-cfg", ""),
             ("offset-reset", "enum(earliest,latest,error)", "earliest", "Where a consumer group without a committed offset starts", ""),
+            ("fetch-bytes", "bytes(1,1000000000)", "1M", "How much of a partition one request fetches; the broker sends at least one batch", ""),
+            ("offset-commit-interval", "ms(1,86400000)", "1s", "How often the offsets of handled messages are committed", ""),
             ("tcp-keepalive", "bool", "1", "TCP keep-alive on broker connections", ""),
             ("socket-buffer-bytes", "bytes(0,100000000)", "0", "Kernel socket buffers; 0: the system's default", ""),
             ("metadata-refresh", "ms(1000,3600000)", "5m", "How often the list of topics and partitions is refreshed (for a consumer, if this is not set, every 10 s, so that it notices new topics)", ""),
+            ("partition-refresh", "ms(1000,3600000)", "", "How often a producer looks for new partitions of its topics; not set: metadata-refresh", ""),
+            ("metadata-request-timeout", "ms(100,60000)", "500ms", "How long one question about a topic waits for its answer (within connect-timeout when subscribing); raise it where a round trip takes longer", ""),
             ("connections-max-idle", "ms(0,2147483647)", "0", "Close broker connections that have been idle for this long; 0: never", ""),
         )
     )
@@ -132,6 +139,9 @@ class KafkaConfig(Config):
     """What happens when the queue is full (default block)."""
     overflow_timeout: int | str | timedelta | None
     """How long overflow=block waits for room (a bare number is milliseconds; default 5s)."""
+    memory_high_water: int | None
+    """While the machine, or the control group of the process, uses more than so many percent of
+    its memory, the queue gives up its oldest messages; 0: never (default 0)."""
     message_timeout: int | str | timedelta | None
     """A message that is not acknowledged in this time fails; 0: never (a bare number is
     milliseconds; default 0)."""
@@ -152,6 +162,11 @@ class KafkaConfig(Config):
     """Template of the message key, e.g. ${sensor.id} (not set by default)."""
     headers: Mapping[str, str | int] | str | None
     """Templates of the message headers: source=${sensor.id};schema=1 (not set by default)."""
+    key_encoding: Literal["none", "base64"] | None
+    """How a subscriber gets the key of a message: as it is, or as Base64 text (default none)."""
+    value_encoding: Literal["none", "base64"] | None
+    """How a subscriber gets the payload of a message: as it is, or as Base64 text (default
+    none)."""
     spool_dir: str | os.PathLike[str] | None
     """Directory of the spool (store and forward); off: no spool (default off)."""
     spool_name: str | None
@@ -258,6 +273,12 @@ class KafkaConfig(Config):
     default)."""
     offset_reset: Literal["earliest", "latest", "error"] | None
     """Where a consumer group without a committed offset starts (default earliest)."""
+    fetch_bytes: int | str | None
+    """How much of a partition one request fetches; the broker sends at least one batch (a bare
+    number is bytes; default 1M)."""
+    offset_commit_interval: int | str | timedelta | None
+    """How often the offsets of handled messages are committed (a bare number is milliseconds;
+    default 1s)."""
     tcp_keepalive: bool | None
     """TCP keep-alive on broker connections (default 1)."""
     socket_buffer_bytes: int | str | None
@@ -265,6 +286,13 @@ class KafkaConfig(Config):
     metadata_refresh: int | str | timedelta | None
     """How often the list of topics and partitions is refreshed (for a consumer, if this is not
     set, every 10 s, so that it notices new topics) (a bare number is milliseconds; default 5m)."""
+    partition_refresh: int | str | timedelta | None
+    """How often a producer looks for new partitions of its topics; not set: metadata-refresh (a
+    bare number is milliseconds; not set by default)."""
+    metadata_request_timeout: int | str | timedelta | None
+    """How long one question about a topic waits for its answer (within connect-timeout when
+    subscribing); raise it where a round trip takes longer (a bare number is milliseconds;
+    default 500ms)."""
     connections_max_idle: int | str | timedelta | None
     """Close broker connections that have been idle for this long; 0: never (a bare number is
     milliseconds; default 0)."""
@@ -285,6 +313,7 @@ class KafkaConfig(Config):
         queue_bytes: int | str | None = None,
         overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None = None,
         overflow_timeout: int | str | timedelta | None = None,
+        memory_high_water: int | None = None,
         message_timeout: int | str | timedelta | None = None,
         send_timeout: int | str | timedelta | None = None,
         flush_timeout: int | str | timedelta | None = None,
@@ -294,6 +323,8 @@ class KafkaConfig(Config):
         topic_template: str | None = None,
         key: str | None = None,
         headers: Mapping[str, str | int] | str | None = None,
+        key_encoding: Literal["none", "base64"] | None = None,
+        value_encoding: Literal["none", "base64"] | None = None,
         spool_dir: str | os.PathLike[str] | None = None,
         spool_name: str | None = None,
         spool_mode: Literal["overflow", "always"] | None = None,
@@ -336,9 +367,13 @@ class KafkaConfig(Config):
         max_in_flight: int | None = None,
         sasl_mechanism: str | None = None,
         offset_reset: Literal["earliest", "latest", "error"] | None = None,
+        fetch_bytes: int | str | None = None,
+        offset_commit_interval: int | str | timedelta | None = None,
         tcp_keepalive: bool | None = None,
         socket_buffer_bytes: int | str | None = None,
         metadata_refresh: int | str | timedelta | None = None,
+        partition_refresh: int | str | timedelta | None = None,
+        metadata_request_timeout: int | str | timedelta | None = None,
         connections_max_idle: int | str | timedelta | None = None,
     ) -> None:
         """Sets options; None leaves the default of the adaptor.
@@ -360,6 +395,7 @@ class KafkaConfig(Config):
             queue_bytes=queue_bytes,
             overflow=overflow,
             overflow_timeout=overflow_timeout,
+            memory_high_water=memory_high_water,
             message_timeout=message_timeout,
             send_timeout=send_timeout,
             flush_timeout=flush_timeout,
@@ -369,6 +405,8 @@ class KafkaConfig(Config):
             topic_template=topic_template,
             key=key,
             headers=headers,
+            key_encoding=key_encoding,
+            value_encoding=value_encoding,
             spool_dir=spool_dir,
             spool_name=spool_name,
             spool_mode=spool_mode,
@@ -411,8 +449,12 @@ class KafkaConfig(Config):
             max_in_flight=max_in_flight,
             sasl_mechanism=sasl_mechanism,
             offset_reset=offset_reset,
+            fetch_bytes=fetch_bytes,
+            offset_commit_interval=offset_commit_interval,
             tcp_keepalive=tcp_keepalive,
             socket_buffer_bytes=socket_buffer_bytes,
             metadata_refresh=metadata_refresh,
+            partition_refresh=partition_refresh,
+            metadata_request_timeout=metadata_request_timeout,
             connections_max_idle=connections_max_idle,
         )

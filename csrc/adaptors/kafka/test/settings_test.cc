@@ -112,6 +112,34 @@ TEST(KafkaConfig, RefusedPropertyNamesOptionPropertyAndReason) {
   EXPECT_NE(bad.status.message().find("socket.timeout.ms"), std::string::npos);
 }
 
+TEST(KafkaConfig, FetchingCommittingAndLookingForPartitionsAreOptions) {
+  const Made usual = Make("");
+  EXPECT_EQ(usual.Consumer("max.partition.fetch.bytes"), "1048576");
+  EXPECT_EQ(usual.Consumer("auto.commit.interval.ms"), "1000");
+  EXPECT_EQ(usual.settings->longest_answer(), Millis(500));
+  const Made other = Make(
+      "fetch-bytes=64k\noffset-commit-interval=5s\npartition-refresh=60s\nmetadata-refresh=90s\n"
+      "metadata-request-timeout=5s\n");
+  ASSERT_TRUE(other.status.ok()) << other.status.message();
+  EXPECT_EQ(other.Consumer("max.partition.fetch.bytes"), "65536");
+  EXPECT_EQ(other.Consumer("auto.commit.interval.ms"), "5000");
+  EXPECT_EQ(other.Producer("topic.metadata.refresh.interval.ms"), "60000");
+  EXPECT_EQ(other.Consumer("topic.metadata.refresh.interval.ms"), "90000");
+  EXPECT_EQ(other.settings->longest_answer(), Millis(5000));
+  EXPECT_EQ(Make("metadata-refresh=90s\n").Producer("topic.metadata.refresh.interval.ms"), "90000");
+}
+
+TEST(KafkaConfig, WhatIsKnownDoesNotExpireAtOnceWhenItIsRefreshedRarely) {
+  EXPECT_EQ(Make("").Producer("metadata.max.age.ms"), "900000") << "librdkafka's own default";
+  for (const char* rarely : {"metadata-refresh=1h\n", "partition-refresh=20m\n",
+                             "proto-cfg=topic.metadata.refresh.interval.ms=3600000\n",
+                             "proto-cfg=metadata.max.age.ms=9000000\n"}) {
+    const int age = std::stoi(Make(rarely).Producer("metadata.max.age.ms"));
+    EXPECT_GT(age, 2'000'000) << rarely;
+    EXPECT_LE(age, 2'147'483) << rarely;
+  }
+}
+
 TEST(KafkaConfig, ReceivingNeedsAGroup) {
   for (const char* text : {"consumer-group-id=\"\"\n", "consumer-proto-cfg = group.id=\"\"\n"}) {
     const Made made = Make(text);
