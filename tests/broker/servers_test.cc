@@ -29,7 +29,7 @@ std::string NewTopic(Quirks& quirks, Server& server) {
 
 std::string Config(const Quirks& quirks) {
   std::string text = "[message-broker]\nshare-connection=1\n";
-  for (const std::string& line : quirks.BaseConfig()) text += line + "\n";
+  for (const std::string& line : quirks.BaseConfig({"share-connection=1"})) text += line + "\n";
   return text;
 }
 

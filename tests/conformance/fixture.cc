@@ -151,7 +151,7 @@ Ledger& Conformance::NewLedger() { return *ledgers_.emplace_back(std::make_uniqu
 
 std::string Conformance::WriteConfig(const Quirks& quirks, const Lines& lines) {
   std::string text = "[message-broker]\n";
-  for (const std::string& line : quirks.BaseConfig()) text += line + "\n";
+  for (const std::string& line : quirks.BaseConfig(lines)) text += line + "\n";
   for (const std::string& line : lines) text += line + "\n";
   return WriteFile(text);
 }

@@ -199,7 +199,7 @@ TEST_P(Options_File, UnknownKeyNamesTheNearest) {
 // A bad value stops connect and names file, line, key and value.
 TEST_P(Options_File, BadValues) {
   // The header, the quirks' lines, the comment, the line.
-  const std::string number = ":" + std::to_string(quirks().BaseConfig().size() + 3) + ":";
+  const std::string number = ":" + std::to_string(quirks().BaseConfig({}).size() + 3) + ":";
   for (const std::string line :
        {"queue-size=many", "queue-size=-1", "queue-bytes=12X", "connect-timeout=soon",
         "connect-timeout=-5", "connect-timeout=5 parsecs", "overflow=sometimes", "connect=eager",

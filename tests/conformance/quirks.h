@@ -69,8 +69,8 @@ class Quirks {
   virtual std::vector<Received> ReadAll(Server& server, const std::string& topic) = 0;
 
   // Configuration.
-  /// Lines that every test adds.
-  virtual Lines BaseConfig() const { return {}; }
+  /// What every test adds in front of its lines.
+  virtual Lines BaseConfig(const Lines& /*lines*/) const { return {}; }
   /// Lines that make a single message travel at once.
   virtual Lines LowLatencyConfig() const { return {}; }
   /// Lines for a separate consumer, which sees all messages sent after subscribe returned.
@@ -81,6 +81,8 @@ class Quirks {
   virtual std::string WithTopic(const Server& server, const std::string& topic) const {
     return server.host() + ";" + std::to_string(server.port()) + ";" + topic;
   }
+  /// A message without a topic is no error.
+  virtual bool topic_optional() const { return false; }
   /// host;port;user;password, if that replaces host;port;topic.
   virtual bool fields_are_login() const { return false; }
   /// Settings written in two ways that mean the same, and a third that differs.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mosquitto. MQTT has no history: a recorder, libmosquitto with a persistent session and a direct
-// connection, writes down everything that a server passes on from the first test on.
+// Mosquitto.
 #include <mosquitto.h>
 #include <signal.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "mosquitto_recorder.h"
 #include "quirks.h"
 
 namespace dsmsg::conformance {
@@ -25,154 +25,38 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr char kMarks[] = "recorder/mark";
-constexpr char kRecorder[] = "recorder";  // user and password that every server knows
-constexpr auto kPatience = 240s;
-constexpr auto kNextMark = 5s;
+constexpr auto kPatience = kRecorderPatience;
 
-[[noreturn]] void Fail(const std::string& what) { throw std::runtime_error("mosquitto: " + what); }
-
-struct Destroy {
-  void operator()(mosquitto* object) const { mosquitto_destroy(object); }
-};
-
-/// mosquitto_new ignores SIGPIPE for the whole process, and the suite checks that no adaptor does.
-std::unique_ptr<mosquitto, Destroy> NewClient(const std::string& id, bool clean, void* user) {
-  static const int initialised = mosquitto_lib_init();
-  struct sigaction before {};
-  sigaction(SIGPIPE, nullptr, &before);
-  std::unique_ptr<mosquitto, Destroy> client(mosquitto_new(id.c_str(), clean, user));
-  sigaction(SIGPIPE, &before, nullptr);
-  if (!client || initialised != MOSQ_ERR_SUCCESS) Fail("no client");
-  return client;
+/// Field of a protobuf message at `*at`, or nothing if it does not have the wanted form.
+std::optional<std::string> Field(const std::string& bytes, unsigned number, size_t* at) {
+  if (*at >= bytes.size() || static_cast<unsigned char>(bytes[*at]) != number * 8 + 2) return {};
+  size_t length = 0;
+  unsigned shift = 0;
+  for (++*at; *at < bytes.size() && shift < 35; shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes[(*at)++]);
+    length |= static_cast<size_t>(byte & 127) << shift;
+    if (byte < 128) break;
+  }
+  if (length > bytes.size() - *at) return {};
+  *at += length;
+  return bytes.substr(*at - length, length);
 }
 
-/// The recorder of one server. Its thread is the library's.
-class Recorder {
- public:
-  explicit Recorder(const Server& server)
-      : client_(NewClient("recorder-" + std::to_string(server.direct_port()), false, this)) {
-    mosquitto_username_pw_set(client_.get(), kRecorder, kRecorder);
-    mosquitto_connect_with_flags_callback_set(
-        client_.get(), [](mosquitto*, void* self, int code, int flags) {
-          if (code == 0) static_cast<Recorder*>(self)->OnConnected((flags & 1) != 0);
-        });
-    mosquitto_subscribe_callback_set(client_.get(),
-                                     [](mosquitto*, void* self, int, int, const int*) {
-                                       auto* recorder = static_cast<Recorder*>(self);
-                                       std::lock_guard lock(recorder->mutex_);
-                                       recorder->ready_ = true;
-                                       recorder->changed_.notify_all();
-                                     });
-    mosquitto_message_callback_set(client_.get(),
-                                   [](mosquitto*, void* self, const mosquitto_message* message) {
-                                     static_cast<Recorder*>(self)->OnMessage(*message);
-                                   });
-    // Signals belong to the test: the thread inherits the mask.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const bool begun = mosquitto_connect(client_.get(), server.host().c_str(), server.direct_port(),
-                                         600) == MOSQ_ERR_SUCCESS &&
-                       mosquitto_loop_start(client_.get()) == MOSQ_ERR_SUCCESS;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (!begun) Fail("the recorder cannot connect");
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [this] { return ready_; })) {
-      Fail("the recorder is not subscribed");
-    }
-  }
-
-  ~Recorder() { mosquitto_loop_stop(client_.get(), true); }
-
-  /// Everything that was published to the topic before this call. Throws when messages may have
-  /// been missed.
-  std::vector<Received> Of(const std::string& topic) {
-    // The server keeps the order: when a mark sent now has come back, everything before it is here.
-    // Marks are repeated, because one may be lost with a connection.
-    std::unique_lock lock(mutex_);
-    const int first = marks_ + 1;
-    size_t heard = heard_;
-    auto deadline = Clock::now() + kPatience;
-    while (last_mark_ < first && !lost_session_) {
-      if (heard_ > heard) deadline = Clock::now() + kPatience;
-      heard = heard_;
-      if (Clock::now() > deadline) Fail("the recorder hears nothing");
-      const std::string mark = std::to_string(++marks_);
-      lock.unlock();  // callbacks may run inside
-      mosquitto_publish(client_.get(), nullptr, kMarks, static_cast<int>(mark.size()), mark.data(),
-                        1, false);
-      lock.lock();
-      changed_.wait_for(lock, kNextMark, [&] { return last_mark_ >= first || lost_session_; });
-    }
-    if (lost_session_) Fail("the recorder lost its session, and messages with it");
-    return topics_[topic];
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  void OnConnected(bool session_present) {
-    {
-      std::lock_guard lock(mutex_);
-      lost_session_ = lost_session_ || (ready_ && !session_present);
-      changed_.notify_all();
-    }
-    mosquitto_subscribe(client_.get(), nullptr, "#", 1);
-  }
-
-  void OnMessage(const mosquitto_message& message) {
-    const std::string payload(static_cast<const char*>(message.payload),
-                              static_cast<size_t>(message.payloadlen));
-    std::lock_guard lock(mutex_);
-    ++heard_;
-    if (std::string_view(message.topic) == kMarks) {
-      last_mark_ = std::max(last_mark_, std::atoi(payload.c_str()));
-      changed_.notify_all();
-    } else {
-      topics_[message.topic].push_back(Unwrapped(payload));
-    }
-  }
-
-  /// Field of a protobuf message at `*at`, or nothing if it does not have the wanted form.
-  static std::optional<std::string> Field(const std::string& bytes, unsigned number, size_t* at) {
-    if (*at >= bytes.size() || static_cast<unsigned char>(bytes[*at]) != number * 8 + 2) return {};
-    size_t length = 0;
-    unsigned shift = 0;
-    for (++*at; *at < bytes.size() && shift < 35; shift += 7) {
-      const auto byte = static_cast<unsigned char>(bytes[(*at)++]);
-      length |= static_cast<size_t>(byte & 127) << shift;
-      if (byte < 128) break;
-    }
-    if (length > bytes.size() - *at) return {};
-    *at += length;
-    return bytes.substr(*at - length, length);
-  }
-
-  /// DeepStream's envelope of 1 payload, 2 key, 3 timestamp, if the bytes are exactly that.
-  static Received Unwrapped(const std::string& bytes) {
-    Received plain;
-    plain.payload = bytes;
-    size_t at = 0;
-    const auto payload = Field(bytes, 1, &at);
-    const auto key = payload ? Field(bytes, 2, &at) : payload;
-    const auto timestamp = key ? Field(bytes, 3, &at) : key;
-    if (!timestamp || at != bytes.size()) return plain;
-    Received inside;
-    inside.payload = *payload;
-    inside.key = *key;
-    inside.has_key = true;
-    return inside;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::string, std::vector<Received>> topics_;
-  int marks_ = 0, last_mark_ = 0;  // published, heard
-  size_t heard_ = 0;
-  bool ready_ = false, lost_session_ = false;
-  std::unique_ptr<mosquitto, Destroy> client_;  // last: its thread uses the rest
-};
+/// DeepStream's envelope of 1 payload, 2 key, 3 timestamp, if the bytes are exactly that.
+Received Unwrapped(const std::string& bytes) {
+  Received plain;
+  plain.payload = bytes;
+  size_t at = 0;
+  const auto payload = Field(bytes, 1, &at);
+  const auto key = payload ? Field(bytes, 2, &at) : payload;
+  const auto timestamp = key ? Field(bytes, 3, &at) : key;
+  if (!timestamp || at != bytes.size()) return plain;
+  Received inside;
+  inside.payload = *payload;
+  inside.key = *key;
+  inside.has_key = true;
+  return inside;
+}
 
 /// One connection attempt and, if a topic is given, one message: the server's answer.
 class Probe {
@@ -340,9 +224,14 @@ class MqttQuirks : public Quirks {
   }
 
  private:
-  Recorder& RecorderOf(const Server& server) {
-    std::unique_ptr<Recorder>& recorder = recorders_[&server];
-    if (!recorder) recorder = std::make_unique<Recorder>(server);
+  MosquittoRecorder& RecorderOf(const Server& server) {
+    std::unique_ptr<MosquittoRecorder>& recorder = recorders_[&server];
+    if (!recorder) {
+      recorder = std::make_unique<MosquittoRecorder>(
+          server.host(), server.direct_port(), [](const std::string& topic, std::string payload) {
+            return std::pair(topic, Unwrapped(payload));
+          });
+    }
     return *recorder;
   }
 
@@ -397,7 +286,7 @@ class MqttQuirks : public Quirks {
     }
   }
 
-  std::map<const Server*, std::unique_ptr<Recorder>> recorders_;
+  std::map<const Server*, std::unique_ptr<MosquittoRecorder>> recorders_;
   std::unique_ptr<Server> restricted_;
   mutable std::string passwords_, access_, roles_, more_;  // files, made before the first start
 };

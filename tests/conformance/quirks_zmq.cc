@@ -103,7 +103,7 @@ class ZmqQuirks : public Quirks {
     return found;
   }
 
-  Lines BaseConfig() const override {
+  Lines BaseConfig(const Lines&) const override {
     // Hosts have more pending than the 1000 that this adaptor's queue holds by default.
     return {"socket_type=REQ", "topic_frame=1", "queue_size=100000"};
   }

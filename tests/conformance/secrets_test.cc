@@ -70,7 +70,7 @@ TEST_P(Rule14_Secrets, InNoOutput) {
       const Link link = Link::Open(adaptor(), item.connection, config);
       seen += adaptor().LastError();
       if (link.ok()) {
-        EXPECT_NE(link.Send("", "x"), NVDS_MSGAPI_OK);
+        EXPECT_EQ(link.Send("", "x") == NVDS_MSGAPI_OK, quirks().topic_optional());
         seen += adaptor().LastError(link.handle()) + link.GetStats().json();
         Close(link);
       }
@@ -97,7 +97,7 @@ TEST_P(Rule14_Secrets, ALastFieldThatIsNoTopicCountsAsAbsent) {
   Close(with_default);
   EXPECT_EQ(quirks().ReadAll(server, topic).size(), 2u);
   const Link without = Connect(server);
-  EXPECT_EQ(without.Send(port, "nowhere"), NVDS_MSGAPI_ERR);
+  EXPECT_EQ(without.Send(port, "nowhere") == NVDS_MSGAPI_OK, quirks().topic_optional());
   Close(without);
 }
 

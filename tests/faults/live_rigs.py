@@ -14,13 +14,14 @@ import zmq
 from brokers.readers import ReaderError
 from dsmsg.brokers import Broker
 from dsmsg.brokers._process import free_port
+from dsmsg.brokers.iothub import IotHubBroker
 from paho.mqtt.enums import CallbackAPIVersion
 
 from faults.books import number_of
-from faults.programs import wait_for
+from faults.programs import Sender, wait_for
 from faults.rigs import Rig
 
-__all__ = ["MqttQos0Rig", "MqttRig", "ZmqPubRig", "ZmqPushRig"]
+__all__ = ["AzureEdgeRig", "AzureRig", "MqttQos0Rig", "MqttRig", "ZmqPubRig", "ZmqPushRig"]
 
 _PATIENCE_S = 180.0
 _MARK_S = 5.0
@@ -75,17 +76,24 @@ class MqttRig(Rig):
             self.close()
             raise
 
+    def _recorded_port(self) -> int:
+        return self.broker.port
+
+    def _topic_of(self, topic: str) -> str:
+        """The pipeline's topic of a message, by its topic at the recorded server."""
+        return topic
+
     def _record(self) -> None:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"recorder-{self.broker.port}",
+            client_id=f"recorder-{self._recorded_port()}",
             clean_session=False,
         )
         client.on_message = self._on_message
         client.on_connect = lambda client, *_: client.subscribe("#", qos=2)
         client.on_subscribe = lambda *_: self._subscribed.set()
         client.reconnect_delay_set(min_delay=1, max_delay=1)
-        client.connect(self.broker.host, self.broker.port, keepalive=600)
+        client.connect(self.broker.host, self._recorded_port(), keepalive=600)
         client.loop_start()
         self._client = client
         wait_for(self._subscribed.is_set, _PATIENCE_S, "mqtt: the recorder's subscription")
@@ -94,7 +102,7 @@ class MqttRig(Rig):
         if message.topic == _MARKS:
             self._mark_seen = int(message.payload)
         else:
-            self._recorder.add(message.topic, message.payload)
+            self._recorder.add(self._topic_of(message.topic), message.payload)
 
     def close(self) -> None:
         """Ends everything."""
@@ -130,6 +138,37 @@ class MqttQos0Rig(MqttRig):
     name = "mqtt-qos0"
     acknowledged = False
     options: ClassVar[dict[str, object]] = {"qos": 0}
+
+
+class AzureRig(MqttRig):
+    """A device at a stand-in for Azure IoT Hub, recorded at the Mosquitto behind it."""
+
+    name = adaptor = "azure"
+    kind = "iothub"
+    module: ClassVar[str] = ""
+    options: ClassVar[dict[str, object]] = {"topic-property": "topic"}
+
+    def _recorded_port(self) -> int:
+        return self.broker.ports["mqtt"]
+
+    def _topic_of(self, topic: str) -> str:
+        return topic.split("/")[1] if topic.startswith("events/") else topic
+
+    def sender(self, connection: str, topic: str, *, name: str = "", **more: object) -> Sender:
+        """Connects a pipeline that is a device of its own."""
+        assert isinstance(self.broker, IotHubBroker)
+        more["connection_str"] = self.broker.connection_string((name or topic) + self.module)
+        more["tls_cafile"] = self.broker.dir / "ca.pem"
+        more["tls_server_name"] = "localhost"
+        return super().sender(connection, topic, name=name, **more)
+
+
+class AzureEdgeRig(AzureRig):
+    """A module there: the topic is its output."""
+
+    name = adaptor = "azure_edge"
+    module: ClassVar[str] = "/camera"
+    options: ClassVar[dict[str, object]] = {}
 
 
 class _Socket(Broker):

@@ -13,7 +13,7 @@ from faults import cases, pipeline_cases
 from faults.books import Result
 from faults.cases import Scale
 from faults.cluster import KafkaClusterRig, leader_killed
-from faults.live_rigs import MqttQos0Rig, MqttRig, ZmqPubRig, ZmqPushRig
+from faults.live_rigs import AzureEdgeRig, AzureRig, MqttQos0Rig, MqttRig, ZmqPubRig, ZmqPushRig
 from faults.rigs import AmqpRig, KafkaRig, RedisRig, Rig, ZmqReqRig
 
 __all__ = ["ABSENT", "ALL", "PLAN", "run_chain", "wanted"]
@@ -46,6 +46,8 @@ PLAN: dict[type[Rig], dict[str, Case]] = {
     RedisRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, "memory": _memory_of_all_policies},
     AmqpRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, **_MEMORY},
     MqttRig: {**_SERVER, **_NETWORK, **_PIPELINE, **_MEMORY},
+    AzureRig: {**_SERVER, **_NETWORK, **_PIPELINE, **_MEMORY},
+    AzureEdgeRig: {**_SERVER, "cut": cases.cut, "process-killed": pipeline_cases.process_killed},
     ZmqReqRig: {**_SERVER, **_NETWORK, **_PIPELINE, **_MEMORY},
     MqttQos0Rig: {**_SERVER, "cut": cases.cut},
     ZmqPushRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
@@ -57,6 +59,10 @@ PLAN: dict[type[Rig], dict[str, Case]] = {
 ABSENT = {
     "mqtt, writes refused": "Mosquitto refuses a message permanently or not at all",
     "mqtt, topic deleted": "MQTT has no topics to delete",
+    "azure, writes refused": "a hub that takes nothing does not answer, or ends connections: "
+    "see paused and cut",
+    "azure, topic deleted": "a hub has no topics to delete",
+    "azure_edge": "the same driver as azure with other topics",
     "zmq, writes refused": "there is no broker",
     "zmq, topic deleted": "there is no broker that holds topics",
     "zmq-push and zmq-pub, server paused": "their receiver is a thread of the suite; see stalled",

@@ -19,10 +19,10 @@ from typing import Any, ClassVar
 
 import paho.mqtt.client as paho
 import pytest
-from brokers.iothub import Connect, Hub, Publish, Subscribe, signature
 from certificates import Authority
 from dsmsg.adaptor import Adaptor, DsmsgError, Message
 from dsmsg.brokers import Broker, make
+from dsmsg.brokers._hub import Connect, Hub, Publish, Subscribe, signature
 from dsmsg.connection import Connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -340,6 +340,66 @@ def test_requests_are_answered(rig: Rig) -> None:
             time.sleep(0.1)
     watcher.loop_stop()
     assert answers[0].topic == "$iothub/methods/res/501/?$rid=7"
+
+
+def test_two_programs_with_one_identity_are_told(
+    rig: Rig, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = ""
+
+    def is_told() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "another program use the identity dev-1?" in said
+
+    with rig.connect() as one, rig.connect() as other:
+        futures = [each.send_async(None, b"x") for each in (one, other)]
+        wait_until(is_told)
+        logins = len(rig.hub.said(Connect))
+        assert logins < 30  # the pauses grow
+    for future in futures:
+        future.result(PATIENCE)
+
+
+def test_a_hub_that_ends_connections_over_a_message(rig: Rig) -> None:
+    rig.hub.ends_at = b"this one"
+    with rig.connect(**{"poison-attempts": 3, "reconnect-interval": "50ms"}) as connection:
+        futures = [connection.send_async(None, b"%d" % number) for number in range(20)]
+        bad = connection.send_async(None, b"this one")
+        futures += [connection.send_async(None, b"%d" % number) for number in range(20, 40)]
+        for future in futures:
+            future.result(PATIENCE)
+        with pytest.raises(DsmsgError, match="8 bytes"):
+            bad.result(PATIENCE)
+    seen = dict.fromkeys(
+        int(each.payload) for each in rig.hub.said(Publish) if len(each.payload) < 3
+    )
+    assert list(seen) == list(range(40))  # in order, apart from repeats
+
+
+def test_a_slow_hub_and_tokens_that_end(rig: Rig) -> None:
+    """Without acknowledgements for longer than a token lives: none is lost."""
+    with rig.connect(**{"sas-ttl": "10s", "queue-size": 100}) as connection:
+        connection.send(None, b"first")
+        rig.hub.acknowledges = False
+        futures = [connection.send_async(None, b"%d" % number) for number in range(50)]
+        wait_until(lambda: len(rig.hub.said(Connect)) == 3)
+        assert not any(future.done() for future in futures)
+        rig.hub.acknowledges = True
+        rig.hub.cut()
+        for future in futures:
+            future.result(PATIENCE)
+
+
+def test_a_clock_that_was_wrong_at_first(rig: Rig) -> None:
+    """A login refused because of the clock is tried again with a new token."""
+    with rig.connect() as connection:
+        rig.hub.skew = 7200  # all tokens have expired
+        rig.hub.cut()
+        wait_until(lambda: "expired" in rig.hub.refused)
+        future = connection.send_async(None, b"meanwhile")
+        rig.hub.skew = 0
+        future.result(PATIENCE)
 
 
 def test_too_large_is_refused_and_kept(rig: Rig, tmp_path: Path) -> None:

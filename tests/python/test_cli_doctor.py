@@ -144,6 +144,45 @@ def test_a_library_without_a_function_is_told(
     assert b"nvds_msgapi_connect" in line
 
 
+def test_a_hub(run_dsmsg: Run, tmp_path: Path) -> None:
+    with started("iothub") as up:
+        good = up["conn_str"]
+        checks, code = examined(run_dsmsg, "azure", good, *settings(up))
+        assert code == 0, checks
+        assert [check["ok"] for check in checks.values()] == [True] * 6 + [None]
+        assert "monitor-events" in checks["read back"]["text"]
+
+        file = tmp_path / "cfg_azure.txt"
+        cafile = up["settings"]["tls-cafile"]
+        file.write_text(f"[message-broker]\nconnection_str={good}\ntls-cafile={cafile}\n")
+        checks, code = examined(run_dsmsg, "azure", "", "--config", str(file))
+        assert code == 0, checks
+
+        module = good.replace(";SharedAccessKey", ";ModuleId=m;SharedAccessKey")
+        checks, code = examined(run_dsmsg, "azure_edge", module, *settings(up))
+        assert code == 0, checks
+
+        checks, code = examined(run_dsmsg, "azure", good[:-4] + "AAAA", *settings(up))
+        assert code == 14
+        assert "the key in the connection string" in checks["login"]["text"]
+
+        identity, _, _ = good.partition(";SharedAccessKey")
+        token = "SharedAccessSignature sr=x&sig=x&se=1700000000"
+        expired = f"{identity};SharedAccessSignature={token}"
+        checks, code = examined(run_dsmsg, "azure", expired, *settings(up))
+        assert code == 14
+        assert "has expired (give another" in checks["login"]["text"]
+
+        nowhere = good.replace(f":{up['port']}", f":{free_port()}")
+        checks, code = examined(run_dsmsg, "azure", nowhere, *settings(up))
+        assert code == 12
+        assert "firewall" in checks["tcp"]["cure"]
+
+        checks, code = examined(run_dsmsg, "azure", good)
+        assert code == 13
+        assert "tls-cafile" in checks["tls"]["cure"]
+
+
 @pytest.mark.parametrize(
     ("conn_str", "found"),
     [
@@ -154,6 +193,9 @@ def test_a_library_without_a_function_is_told(
         ("amqps://user:p@ss@host/vhost", "host:7"),
         ("zmq://tcp://host:5", "host:5"),
         ("[::1];5", "[::1]:5"),
+        ("HostName=hub;DeviceId=d;SharedAccessKey=a2V5", "hub:7"),
+        ("DeviceId=d;hostname=hub:5;SharedAccessKey=a=", "hub:5"),
+        ("HostName=hub;DeviceId=d;ModuleId=m;GatewayHostName=edge", "edge:7"),
         ("zmq://ipc:///tmp/x", ""),
         ("", ""),
     ],

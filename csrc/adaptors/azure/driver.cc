@@ -107,7 +107,9 @@ const DriverInfo& DeviceDriver::Info() {
     made.env_suffix = "AZURE";
     made.conn_rules.protocol = "azure";
     made.options = Options();
-    made.matches = [](const Config&, const std::string&, const std::string&) { return true; };
+    made.matches = [](const Config& config, const std::string& topic, const std::string& received) {
+      return config.GetString("topic-property").empty() || topic == received || topic == "#";
+    };
     return made;
   }();
   return info;

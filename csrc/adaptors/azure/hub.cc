@@ -87,6 +87,12 @@ std::string Hub::LoginAdvice() const {
          std::to_string(UnixSeconds()) + " seconds since 1970 now)";
 }
 
+std::string Hub::ShortLifeAdvice() const {
+  return " (does another program use the identity " + settings_.identity.client_id() +
+         "? A hub ends the older of two connections. Else: has the hub's daily quota been used up, "
+         "or are messages too many for its units?)";
+}
+
 // ---------------------------------------------------------------- sending
 
 void Hub::Put(std::string_view name, std::string_view value) {
@@ -143,7 +149,8 @@ std::string Hub::Filter(const std::string& /*topic*/) const {
 }
 
 bool Hub::Matches(const std::string& topic, const std::string& received) const {
-  return settings_.identity.module.empty() || topic == received || topic == "#";
+  const bool one_topic = settings_.identity.module.empty() && settings_.topic_property.empty();
+  return one_topic || topic == received || topic == "#";
 }
 
 std::span<const char* const> Hub::Requests() const {
@@ -180,6 +187,7 @@ bool Hub::Read(const mosquitto_message& message, mosquitto* client, InMessage* o
     std::string name = text(property.substr(0, equals));
     if (name.empty() || name == "$.to") continue;
     if (name == "$.mid") out->id = text(value);
+    if (!module && name == settings_.topic_property) out->topic = text(value);
     out->headers.emplace_back(std::move(name), text(value));
   }
   return true;

@@ -42,6 +42,7 @@ class Hub final : public mqtt::Dialect {
   Result<Login> NewLogin(Deadline deadline, int cancel_fd) override;
   Clock::time_point renew_at() const override { return renew_at_; }
   std::string LoginAdvice() const override;
+  std::string ShortLifeAdvice() const override;
   Result<const char*> WireTopic(const Message& message) override;
   std::string Filter(const std::string& topic) const override;
   bool Matches(const std::string& topic, const std::string& received) const override;

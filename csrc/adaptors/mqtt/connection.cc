@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "adaptors/mqtt/dialect.h"
 #include "adaptors/mqtt/errors.h"
 #include "core/base/time.h"
 #include "core/net/hints.h"
@@ -212,10 +213,11 @@ Status MqttConnection::LostOpen(int error, int error_number) {
                       settings_.client_id_given && Clock::now() - opened_ < kShortLife;
   short_lives_ = rivals ? short_lives_ + 1 : 0;
   if (short_lives_ < kShortLivesOfRivals) return status;
-  return {status.code(), status.message() +
-                             ", soon after the login and again (does another "
-                             "connection use client-id=" +
-                             settings_.client_id + "?)"};
+  const std::string advice =
+      settings_.dialect != nullptr
+          ? settings_.dialect->ShortLifeAdvice()
+          : " (does another connection use client-id=" + settings_.client_id + "?)";
+  return {status.code(), status.message() + ", soon after the login and again" + advice};
 }
 
 // ---------------------------------------------------------------- callbacks

@@ -31,6 +31,8 @@ class Dialect {
   virtual Clock::time_point renew_at() const = 0;
   /// What to check when the server refuses the login: " (...)".
   virtual std::string LoginAdvice() const = 0;
+  /// The same when it ends connections soon after the login, again and again.
+  virtual std::string ShortLifeAdvice() const = 0;
 
   /// The topic on the wire, a C string that is valid until the next call.
   virtual Result<const char*> WireTopic(const Message& message) = 0;

@@ -13,6 +13,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "core/base/limits.h"
+
 namespace dsmsg {
 namespace {
 
@@ -21,6 +23,18 @@ constexpr const char* kTlsOptions[] = {"tls-cafile",  "tls-capath",      "tls-ce
 
 Status Bad(const std::string& option, const std::string& path, const std::string& why) {
   return {Code::kInvalidArgument, option + "=" + path + ": " + why};
+}
+
+/// A file that OpenSSL did not load: because it is not `what`, or because the process has reached a
+/// limit, which may be over at the next attempt.
+Status NotLoaded(const std::string& option, const std::string& path, const std::string& what) {
+  const unsigned long first = ERR_peek_error();
+  const int error = ERR_GET_LIB(first) == ERR_LIB_SYS ? ERR_GET_REASON(first) : 0;
+  const std::string reason = TakeTlsError();
+  if (LimitAdvice(error).empty()) return Bad(option, path, what + " (" + reason + ")");
+  return {Code::kUnavailable, option + "=" + path +
+                                  ": cannot be read: " + std::generic_category().message(error) +
+                                  std::string(LimitAdvice(error))};
 }
 
 Status CheckReadable(const char* option, const std::string& path, bool folder) {
@@ -80,16 +94,15 @@ Status LoadTrust(const TlsSettings& settings, SSL_CTX* context) {
   const char* folder = settings.capath.empty() ? nullptr : settings.capath.c_str();
   if (SSL_CTX_load_verify_locations(context, file, folder) == 1) return {};
   const char* option = file != nullptr ? "tls-cafile" : "tls-capath";
-  return Bad(option, file != nullptr ? settings.cafile : settings.capath,
-             "contains no certificate in PEM form (" + TakeTlsError() + ")");
+  return NotLoaded(option, file != nullptr ? settings.cafile : settings.capath,
+                   "contains no certificate in PEM form");
 }
 
 Status KeyError(const TlsSettings& settings, const PasswordRequest& asked) {
-  const std::string reason = TakeTlsError();
   if (!asked.made) {
-    return Bad("tls-keyfile", settings.keyfile,
-               "is not a private key in PEM form (" + reason + ")");
+    return NotLoaded("tls-keyfile", settings.keyfile, "is not a private key in PEM form");
   }
+  const std::string reason = TakeTlsError();
   if (settings.key_password.empty()) {
     return Bad("tls-keyfile", settings.keyfile, "is encrypted (set tls-key-password)");
   }
@@ -100,8 +113,7 @@ Status KeyError(const TlsSettings& settings, const PasswordRequest& asked) {
 Status LoadIdentity(const TlsSettings& settings, SSL_CTX* context) {
   if (settings.certfile.empty()) return {};
   if (SSL_CTX_use_certificate_chain_file(context, settings.certfile.c_str()) != 1) {
-    return Bad("tls-certfile", settings.certfile,
-               "contains no certificate in PEM form (" + TakeTlsError() + ")");
+    return NotLoaded("tls-certfile", settings.certfile, "contains no certificate in PEM form");
   }
   PasswordRequest asked{settings.key_password};
   SSL_CTX_set_default_passwd_cb(context, GivePassword);

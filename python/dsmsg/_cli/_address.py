@@ -28,10 +28,14 @@ def servers(conn_str: Optional[str], default_port: int) -> list[Server]:
     """Returns the servers; none where the string is of a form without host and port.
 
     Args:
-        conn_str: `host;port`, `host:port,host:port` or a URL.
+        conn_str: `host;port`, `host:port,host:port`, a URL, or `HostName=host;...`.
         default_port: of the protocol.
     """
     text = conn_str or ""
+    if "=" in text.partition(";")[0]:
+        fields = dict(field.strip().partition("=")[::2] for field in text.split(";"))
+        named = {name.strip().lower(): value.strip() for name, value in fields.items()}
+        text = named.get("gatewayhostname") or named.get("hostname", "")
     url = _URL.match(text)
     while url:  # zmq://tcp://host:port
         text = text[url.end(1) + len("://") :]

@@ -32,7 +32,12 @@ __all__ = ["Plan"]
 Show = Callable[[dict[str, Any]], object]
 _STAGES = ("adaptor", "lookup", "tcp", "tls", "login", "publish", "read back")
 _FIRST_CODE = 10
-_ONE_WAY = "not possible here: ZeroMQ has no server that would give it back"
+_ONE_WAY = {
+    "ZMQ": "not possible here: ZeroMQ has no server that would give it back",
+    "AZURE_DEVICE_CLIENT": "not possible here: a hub gives it to services (az iot hub "
+    "monitor-events), not to devices",
+    "AZURE_MODULE_CLIENT": "not possible here: where it goes is up to the routes",
+}
 
 
 class Plan:
@@ -48,6 +53,7 @@ class Plan:
         self._settings = {**file, **given}
         self._servers: list[Server] = []
         self._schemes: list[str] = []
+        self._tls_by_default = "0"
         self._protocol = ""
         self._open = ExitStack()
         self._mark = f"dsmsg doctor {uuid.uuid4().hex}".encode()
@@ -100,11 +106,15 @@ class Plan:
         if "describe" in adaptor.extensions:
             about = adaptor.describe()
             self._schemes, port = about["schemes"], about["default_port"]
+            defaults = {option["name"]: option["default"] for option in about["options"]}
+            self._tls_by_default = defaults.get("enable-tls", "0")
             self._bound_the_steps()
-        conn_str = self._where.conn_str or ";".join(
-            self._settings.get(name, "").strip("\"'") for name in ("hostname", "port")
-        )
-        self._servers = servers(conn_str, port)
+
+        def setting(name: str) -> str:
+            return self._settings.get(name, "").strip("\"'")
+
+        own = setting("connection-str") or f"{setting('hostname')};{setting('port')}"
+        self._servers = servers(setting("gateway-hostname") or self._where.conn_str or own, port)
         return f"{adaptor.protocol}: {adaptor.path}"
 
     def _bound_the_steps(self) -> None:
@@ -160,7 +170,7 @@ class Plan:
         scheme, mark, _ = (self._where.conn_str or "").partition("://")
         # Of an adaptor's schemes, the second is the one with TLS: mqtt, mqtts.
         return (bool(mark) and scheme in self._schemes[1:]) or self._settings.get(
-            "enable-tls", "0"
+            "enable-tls", self._tls_by_default
         ).strip("\"'").lower() in ("1", "true", "yes", "on")
 
     def _context(self) -> ssl.SSLContext:
@@ -197,7 +207,7 @@ class Plan:
             if message.payload == self._mark:
                 self._found.set()
 
-        if self._protocol == "ZMQ":
+        if self._protocol in _ONE_WAY:
             return
         try:
             reader, plan = connect_to_look(self._where, [str(self._topic)])
@@ -208,8 +218,8 @@ class Plan:
 
     def _read_back(self) -> str:
         self._need_topic()
-        if self._protocol == "ZMQ":
-            raise _SkippedError(_ONE_WAY)
+        if self._protocol in _ONE_WAY:
+            raise _SkippedError(_ONE_WAY[self._protocol])
         if self._unread is not None:
             raise self._unread
         if not self._found.wait(self._timeout_s):

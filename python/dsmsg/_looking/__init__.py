@@ -27,6 +27,10 @@ HELP = [f"{name}: {module.HELP}" for name, module in _PLANS.items()]
 """What users need to know about each adaptor, one line each."""
 
 _UNKNOWN = "third-party adaptor: it reads as its settings say, perhaps in a shared group"
+_HUB = (
+    "a hub ends an older connection of the same device or module: use an identity that no other "
+    "program has"
+)
 
 
 def look(
@@ -58,7 +62,8 @@ def look(
             raise ValueError(
                 f"--group is not supported for the {protocol} adaptor (set its own option)"
             )
-        return Look({}, topics, warning="" if known else _UNKNOWN)
+        hub = _HUB if protocol.startswith("AZURE_") else ""
+        return Look({}, topics, warning=hub if known else _UNKNOWN)
     chosen = {dashed(name): value for name, value in options.items()}
     if plan.GROUP_OPTION in chosen:
         if group is not None:

@@ -112,6 +112,10 @@ class MosquittoBroker(Broker):
     def _program(self) -> str:
         return find_mosquitto()
 
+    def _listener(self) -> int:
+        """The port of the listener that needs nothing."""
+        return self.port
+
     def _prepare(self) -> list[str]:
         program = self._program()
         lines = [self._expand(line) for line in self.config]
@@ -127,7 +131,7 @@ class MosquittoBroker(Broker):
             before["user"] = pwd.getpwuid(os.getuid()).pw_name
         first = [line for line in lines if line.startswith("per_listener_settings")]
         first += [f"{name} {value}" for name, value in before.items() if name not in named]
-        first.append(f"listener {self.port} {self.host}")
+        first.append(f"listener {self._listener()} {self.host}")
         if "allow_anonymous" not in named:
             first.append("allow_anonymous true")
         first += [line for line in lines if not line.startswith("per_listener_settings")]
@@ -136,7 +140,7 @@ class MosquittoBroker(Broker):
         return [program, "-c", str(path)]
 
     def _ready(self, log_offset: int) -> bool:
-        if first_bytes(self.host, self.port, _CONNECT, 4).startswith(_CONNACK):
+        if first_bytes(self.host, self._listener(), _CONNECT, 4).startswith(_CONNACK):
             return True  # any answer: a server that wants a password is ready
         with contextlib.suppress(OSError), self.log_path.open("rb") as log:
             log.seek(log_offset)  # a listener with TLS answers nothing

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Azure IoT Hub for tests: a checker with TLS in front of a real Mosquitto.
+"""An Azure IoT Hub for trials and tests: a checker with TLS in front of a real Mosquitto.
 
 It writes down what clients say (CONNECT, SUBSCRIBE, PUBLISH) byte for byte, checks their signatures
-as a hub does, and ends connections whose token has expired.
+as a hub does, and ends connections whose token has expired. A looping one passes on to every device
+and module what any of them sends.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any, TypeVar
 
 __all__ = ["Connect", "Hub", "Publish", "Subscribe", "signature"]
 
-_PUBLISH, _SUBSCRIBE = 3, 8
+_PUBLISH, _PUBACK, _SUBSCRIBE, _UNSUBSCRIBE = 3, 4, 8, 10
 _NOT_AUTHORIZED = b"\x20\x02\x00\x05"
 
 
@@ -72,6 +73,9 @@ class Hub:
         forget: sessions are lost: every connection begins a new one.
         refusing: every login is refused.
         by_certificate: client ids that prove themselves with a certificate of `authority`.
+        any_key: of all clients that are not in `keys`; None: there are no others.
+        acknowledges: False keeps acknowledgements back, as a hub that throttles.
+        ends_at: a message with these bytes ends its connection; b"": none does.
 
     Args:
         name: the hub's name, which user names and signatures have to carry.
@@ -79,13 +83,32 @@ class Hub:
         cert: the listener's certificate (PEM).
         key: its key.
         authority: whose client certificates are accepted; None: none is requested.
+        port: to listen on; 0: a free one.
+        loops: everything that is sent is passed on to all that listen. At the Mosquitto its topic
+            is "events", the topic (of a module its output, of a device its property "topic",
+            percent-encoded) and the properties, in three levels.
+        records: `said` is kept.
     """
 
     def __init__(
-        self, name: str, target: int, cert: Path, key: Path, authority: Path | None = None
+        self,
+        name: str,
+        target: int,
+        cert: Path,
+        key: Path,
+        authority: Path | None = None,
+        *,
+        port: int = 0,
+        loops: bool = False,
+        records: bool = True,
     ) -> None:
         self.name = name
         self.keys: dict[str, bytes] = {}
+        self.any_key: bytes | None = None
+        self.acknowledges = True
+        self.ends_at = b""
+        self._loops = loops
+        self._records = records
         self.skew = 0.0
         self.forget = self.refusing = False
         self.by_certificate: set[str] = set()
@@ -103,17 +126,22 @@ class Hub:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context))
+        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", port, ssl=context))
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def __enter__(self) -> Hub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all connections, and frees the port."""
         self._loop.call_soon_threadsafe(self._server.close)
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     # What tests ask.
 
@@ -162,7 +190,7 @@ class Hub:
             certificate = writer.get_extra_info("peercert")
             why, expires = self._check(connect, bool(certificate))
             with self._lock:
-                self._said.append(connect)
+                self._said += [connect] if self._records else []
                 self._refused += [why] if why else []
             if why:
                 writer.write(_NOT_AUTHORIZED)
@@ -172,7 +200,8 @@ class Hub:
                     body = body[:7] + bytes([body[7] | 2]) + body[8:]
                 from_broker, broker = await asyncio.open_connection("127.0.0.1", self._target)
                 broker.write(_framed(head, body))
-                await self._pass_on(reader, writer, from_broker, broker, expires)
+                loop = _Loop(connect.client_id) if self._loops else None
+                await self._pass_on(reader, writer, from_broker, broker, expires, loop)
         self._writers.discard(writer)
         for each in (writer, broker):
             if each is not None:
@@ -185,18 +214,24 @@ class Hub:
         from_broker: asyncio.StreamReader,
         broker: asyncio.StreamWriter,
         expires: float,
+        loop: _Loop | None,
     ) -> None:
         async def up() -> None:
-            while True:
+            while not broker.transport.is_closing():
                 head, body = await _packet(reader)
-                self._note(head, body)
-                broker.write(_framed(head, body))
+                if self.ends_at and head >> 4 == _PUBLISH and self.ends_at in body:
+                    return
+                if self._records:
+                    self._note(head, body)
+                broker.write(_framed(head, loop.up(head, body) if loop else body))
                 await broker.drain()
 
         async def down() -> None:
-            while data := await from_broker.read(65536):
-                writer.write(data)
-                await writer.drain()
+            while not writer.transport.is_closing():
+                head, body = await _packet(from_broker)
+                if head >> 4 != _PUBACK or self.acknowledges:
+                    writer.write(_framed(head, loop.down(head, body) if loop else body))
+                    await writer.drain()
 
         async def expire() -> None:
             while time.time() + self.skew < expires:
@@ -212,7 +247,7 @@ class Hub:
 
     def _check(self, connect: Connect, certified: bool) -> tuple[str, float]:
         """Returns why the login is refused, or "", and the end of its validity."""
-        key = self.keys.get(connect.client_id)
+        key = self.keys.get(connect.client_id, self.any_key)
         if self.refusing:
             return "the test wants it", 0
         if not connect.user.startswith(f"{self.name}/{connect.client_id}/?api-version="):
@@ -240,22 +275,62 @@ class Hub:
     def _note(self, head: int, body: bytes) -> None:
         said: Publish | Subscribe
         if head >> 4 == _PUBLISH:
-            (size,) = struct.unpack(">H", body[:2])
+            topic, rest = _text(body)
             qos = head >> 1 & 3
-            payload = body[2 + size + (2 if qos else 0) :]
-            said = Publish(body[2 : 2 + size], payload, qos, bool(head & 1), bool(head & 8))
+            payload = rest[2 if qos else 0 :]
+            said = Publish(topic, payload, qos, bool(head & 1), bool(head & 8))
         elif head >> 4 == _SUBSCRIBE:
             filters = []
             rest = body[2:]
             while rest:
-                (size,) = struct.unpack(">H", rest[:2])
-                filters.append((rest[2 : 2 + size].decode(), rest[2 + size]))
-                rest = rest[3 + size :]
+                text, rest = _text(rest)
+                filters.append((text.decode(), rest[0]))
+                rest = rest[1:]
             said = Subscribe(tuple(filters))
         else:
             return
         with self._lock:
             self._said.append(said)
+
+
+class _Loop:
+    """The topics of one client, and those that a looping hub has at its Mosquitto."""
+
+    def __init__(self, client_id: str) -> None:
+        device, _, module = client_id.partition("/")
+        path = f"devices/{device}" + (f"/modules/{module}" if module else "")
+        self._module = bool(module)
+        self._named = b"%24.on=" if module else b"topic="
+        self._sent = f"{path}/messages/events/".encode()
+        self._received = f"{path}/{'inputs' if module else 'messages/devicebound'}/".encode()
+
+    def up(self, head: int, body: bytes) -> bytes:
+        """What the client says as the Mosquitto is to hear it."""
+        if head >> 4 == _PUBLISH:
+            topic, rest = _text(body)
+            if topic.startswith(self._sent):
+                bag = topic[len(self._sent) :]
+                found = [each for each in bag.split(b"&") if each.startswith(self._named)]
+                name = found[0][len(self._named) :] if found else b""
+                return _as_text(b"events/" + name + b"/" + bag) + rest
+        if head >> 4 in (_SUBSCRIBE, _UNSUBSCRIBE):
+            return body[:2] + body[2:].replace(
+                _as_text(self._received + b"#"), _as_text(b"events/#")
+            )
+        return body
+
+    def down(self, head: int, body: bytes) -> bytes:
+        """What the Mosquitto says as the client is to hear it."""
+        if head >> 4 == _PUBLISH:
+            topic, rest = _text(body)
+            first, _, more = topic.partition(b"/")
+            name, _, bag = more.partition(b"/")
+            if first == b"events":
+                kept = b"&".join(each for each in bag.split(b"&") if each[:7] != b"%24.on=")
+                return (
+                    _as_text(self._received + (name + b"/" if self._module else b"") + kept) + rest
+                )
+        return body
 
 
 def signature(key: bytes, text: bytes) -> str:
@@ -283,18 +358,32 @@ def _framed(head: int, body: bytes) -> bytes:
             return bytes([head]) + length + body
 
 
-def _read_connect(body: bytes) -> Connect:
-    def text(at: int) -> tuple[str, int]:
-        (size,) = struct.unpack(">H", body[at : at + 2])
-        return body[at + 2 : at + 2 + size].decode(), at + 2 + size
+def _text(body: bytes) -> tuple[bytes, bytes]:
+    """A text with its length in front, and what is behind it."""
+    (size,) = struct.unpack(">H", body[:2])
+    return body[2 : 2 + size], body[2 + size :]
 
-    protocol, at = text(0)
-    level, flags = body[at], body[at + 1]
-    (keep_alive,) = struct.unpack(">H", body[at + 2 : at + 4])
-    client_id, at = text(at + 4)
+
+def _as_text(text: bytes) -> bytes:
+    return struct.pack(">H", len(text)) + text
+
+
+def _read_connect(body: bytes) -> Connect:
+    protocol, rest = _text(body)
+    level, flags = rest[0], rest[1]
+    (keep_alive,) = struct.unpack(">H", rest[2:4])
+    client_id, rest = _text(rest[4:])
     user = password = None
     if flags & 0x80:
-        user, at = text(at)
+        user, rest = _text(rest)
     if flags & 0x40:
-        password, at = text(at)
-    return Connect(client_id, user or "", password, protocol, level, flags, keep_alive)
+        password, rest = _text(rest)
+    return Connect(
+        client_id.decode(),
+        (user or b"").decode(),
+        None if password is None else password.decode(),
+        protocol.decode(),
+        level,
+        flags,
+        keep_alive,
+    )
