@@ -148,6 +148,15 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
     return message
 
 
+def in_the_docs(rows: list[tuple[str, object, object]]) -> None:
+    """Checks the comparison in docs/azure.md: what, the SDK's, ours."""
+    page = (ROOT / "docs/azure.md").read_text(encoding="utf-8")
+    for what, theirs, ours in rows:
+        same = "the same" if ours == theirs else f"`{ours}`"
+        line = f"| {what} | `{theirs}` | {same} |"
+        assert line in page.splitlines(), line
+
+
 @pytest.mark.parametrize("module", [False, True], ids=["device", "module"])
 def test_everything_on_the_wire_is_as_the_sdk_has_it(rig: Rig, module: bool) -> None:
     batch: list[dict[str, Any]] = []
@@ -163,8 +172,10 @@ def test_everything_on_the_wire_is_as_the_sdk_has_it(rig: Rig, module: bool) -> 
     def collect(message: dict[str, Any]) -> None:
         batch.append(message)
 
+    batch.append({"payload": "{}", "mid": "m/1", "ct": "application/json", "output": "out"})
+    batch[0]["properties"] = {"a b": "c/d&e", "none": ""}
     collect()
-    assert len(batch) >= 50
+    assert len(batch) > 50
 
     sdk = rig.sdk(connection=rig.connection(module, port=False), messages=batch)
     assert sdk.wait(PATIENCE) == 0
@@ -198,6 +209,28 @@ def test_everything_on_the_wire_is_as_the_sdk_has_it(rig: Rig, module: bool) -> 
     assert theirs_token and our_token
     assert our_token[1] == theirs_token[1]
     assert abs(int(our_token[2]) - int(theirs_token[2])) < 300
+    if module:
+        return
+
+    def first(login: Connect) -> str:
+        flags = f"flags {login.flags:#x}, keep-alive {login.keep_alive} s"
+        return f"{login.protocol}, level {login.level}, {flags}"
+
+    form = "SharedAccessSignature sr={}&sig=...&se=..."
+    in_the_docs(
+        [
+            ("CONNECT", first(they), first(we)),
+            ("client id", they.client_id, we.client_id),
+            (
+                "user name",
+                f"{their_user}DeviceClientType=azure-iot-device-iothub-py...",
+                f"{our_user}DeviceClientType=dsmsg%2F...",
+            ),
+            ("password", form.format(theirs_token[1]), form.format(our_token[1])),
+            ("topic of a message", theirs[0].topic.decode(), ours[0].topic.decode()),
+            ("PUBLISH", "QoS 1, retain 0, DUP 0", "QoS 1, retain 0, DUP 0"),  # asserted above
+        ]
+    )
 
 
 @pytest.mark.parametrize("module", [False, True], ids=["device", "module"])
@@ -225,6 +258,10 @@ def test_what_the_service_sends_arrives_as_at_the_sdk(rig: Rig, module: bool) ->
     with rig.connect(module) as connection:
         connection.subscribe(["in 1" if module else "any"], got.append)
         assert [each.filters for each in rig.hub.said(Subscribe)][:1] == their_filters
+        if not module:
+            [(text, qos)] = their_filters[0]
+            both = f"{text}, QoS {qos}"
+            in_the_docs([("SUBSCRIBE", both, both)])
         rig.service(path + bag, b"hello")
         wait_until(lambda: got)
     assert got[0].payload == theirs["payload"].encode()
@@ -546,8 +583,20 @@ BAD = {
     "wrong-key": ("HostName={host};DeviceId=dev-1;SharedAccessKey=d3Jvbmc=", "not authorized.*key"),
     "other-device": ("HostName={host};DeviceId=dev-2;SharedAccessKey={key}", "not authorized"),
     "policy": ("HostName={host};SharedAccessKeyName=own;SharedAccessKey={key}", "for services"),
+    "no-token": (
+        "HostName={host};DeviceId=dev-1;SharedAccessSignature=sr=c2VjcmV0",
+        "does not begin with",
+    ),
+    "two-hubs": ("HostName=a,{host};DeviceId=dev-1;SharedAccessKey={key}", "one hub"),
     "module": ("HostName={host};DeviceId=dev-1;ModuleId=m;SharedAccessKey={key}", "azure_edge"),
 }
+
+
+@pytest.mark.parametrize("option", ["custom-msg-properties", "headers", "topic-property"])
+def test_names_that_only_the_hub_gives_are_refused(rig: Rig, option: str) -> None:
+    value = "$.iothub" if option == "topic-property" else "$.iothub=x"
+    with pytest.raises(DsmsgError, match=r"cannot be named \"\$\.iothub\""):
+        rig.connect(**{option: value})
 
 
 @pytest.mark.parametrize("name", list(BAD))

@@ -30,7 +30,7 @@ bool IsText(const std::string& text) {
   return text.find('\0') == text.npos && g_utf8_validate(text.data(), -1, nullptr) != 0;
 }
 
-Status ReadProperties(const Config& config, Pairs* out) {
+Status ReadProperties(const Config& config, const std::string& topic_property, Pairs* out) {
   *out = config.GetPairs("custom-msg-properties");
   const std::pair<const char*, const char*> options[] = {{"content-type", "$.ct"},
                                                          {"content-encoding", "$.ce"}};
@@ -38,6 +38,7 @@ Status ReadProperties(const Config& config, Pairs* out) {
     if (config.IsSet(option)) out->emplace_back(name, config.GetString(option));
   }
   Pairs all = *out;
+  all.emplace_back(topic_property, "");
   for (const auto& header : config.GetPairs("headers")) all.push_back(header);
   for (const auto& [name, value] : all) {
     if (!IsText(name) || !IsText(value)) {
@@ -124,8 +125,8 @@ Status HubDriver::Configure(const Endpoints& endpoints, const Config& config) {
   hub.user_name = UserName(hub.identity, config);
   hub.token_life = std::chrono::duration_cast<std::chrono::seconds>(config.GetMillis("sas-ttl"));
   if (!module_) hub.topic_property = config.GetString("topic-property");
-  if (Status status = ReadProperties(config, &hub.properties); !status.ok()) return status;
-
+  Status status = ReadProperties(config, hub.topic_property, &hub.properties);
+  if (!status.ok()) return status;
   mqtt::MqttSettings settings;
   Result<std::vector<HostPort>> servers = Servers(endpoints, hub.identity);
   if (!servers.ok()) return servers.status();

@@ -42,6 +42,11 @@ Status ReadProof(Identity* out, const std::string& key, const std::string& x509)
         "the connection string has more than one of SharedAccessKey, SharedAccessSignature "
         "and x509=true: only one can prove who this is");
   }
+  if (!out->token.empty() && !out->token.starts_with("SharedAccessSignature sr=")) {
+    return Bad(
+        "SharedAccessSignature does not begin with \"SharedAccessSignature sr=\" (give the token "
+        "as az iot hub generate-sas-token prints it)");
+  }
   if (!key.empty()) {
     std::optional<std::string> bytes = FromBase64(key);
     if (!bytes) {
@@ -95,6 +100,7 @@ Result<Identity> ReadIdentity(const Endpoints& endpoints, bool module) {
     if (name == "SharedAccessKeyName") policy = value;
     if (name == "x509") x509 = value;
   }
+  if (identity.hub.find(',') != identity.hub.npos) return Bad("HostName is that of one hub");
   if (identity.device.empty()) {
     return Bad(policy.empty() ? "DeviceId is missing in the connection string"
                               : "this is the connection string of the policy \"" + policy +

@@ -49,8 +49,9 @@ constexpr auto kCommon = std::to_array<OptionSpec>({
 
 constexpr OptionSpec kTopicProperty = {
     "topic-property", "string", "",
-    "Name of a property that carries the message's topic, for routes; empty: none does, since a "
-    "device has only one topic"};
+    "Name of a property that carries the message's topic, both ways: of sent messages for routes, "
+    "of "
+    "received ones for subscriptions; empty: none does, since a device has only one topic"};
 
 }  // namespace
 

@@ -23,8 +23,8 @@ Status Failed(const Workload& workload, const std::string& why, Code code = Code
   return {code, "the IoT Edge workload API at " + workload.socket + ": " + why};
 }
 
-Status Wait(const Workload& workload, int fd, short events, Deadline deadline, int cancel_fd) {
-  pollfd fds[] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
+Status WaitToRead(const Workload& workload, int fd, Deadline deadline, int cancel_fd) {
+  pollfd fds[] = {{fd, POLLIN, 0}, {cancel_fd, POLLIN, 0}};
   int ready = 0;
   do {
     ready = poll(fds, 2, PollTimeout(deadline));
@@ -68,22 +68,15 @@ Result<std::string> Exchange(const Workload& workload, const std::string& reques
   Result<UniqueFd> dialled = Dial(workload);
   if (!dialled.ok()) return dialled.status();
   const int fd = dialled.value().get();
-  for (size_t sent = 0; sent < request.size();) {
-    const ssize_t size =
-        send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (size > 0) sent += static_cast<size_t>(size);
-    if (size > 0 || errno == EINTR) continue;
-    if (errno != EAGAIN) return Failed(workload, std::strerror(errno));
-    if (Status status = Wait(workload, fd, POLLOUT, deadline, cancel_fd); !status.ok()) {
-      return status;
-    }
+  // A new socket has room for a request.
+  if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(request.size())) {
+    return Failed(workload, std::strerror(errno));
   }
   std::string answer;
   char buffer[4096];
   while (answer.size() < kMostBytes) {
-    if (Status status = Wait(workload, fd, POLLIN, deadline, cancel_fd); !status.ok()) {
-      return status;
-    }
+    if (Status status = WaitToRead(workload, fd, deadline, cancel_fd); !status.ok()) return status;
     const ssize_t size = read(fd, buffer, sizeof buffer);
     if (size == 0) return answer;
     if (size > 0) answer.append(buffer, static_cast<size_t>(size));
@@ -116,11 +109,9 @@ Result<std::string> Ask(const Workload& workload, const std::string& method,
   if (status.substr(8, 5) != " 200 ") {
     return Failed(workload, path + " answered \"" + std::string(status.substr(0, 100)) + "\"");
   }
-  std::string lower(head);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   const std::string_view rest = text.substr(head.size() + 4);
-  const bool chunked = lower.find("\r\ntransfer-encoding: chunked") != lower.npos;
+  const bool chunked =
+      strcasestr(std::string(head).c_str(), "\r\ntransfer-encoding: chunked") != nullptr;
   rapidjson::Document json;
   const std::string content = chunked ? Unchunked(rest) : std::string(rest);
   json.Parse(content.data(), content.size());

@@ -80,7 +80,7 @@ class AzureConfig(Config):
             ("hostname", "string", "", "Broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "Broker's port, used when the connection string is empty", ""),
             ("connection-str", "string", "", "Connection string of the device, from the portal (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>), used when the host gives none", "s"),
-            ("topic-property", "string", "", "Name of a property that carries the message's topic, for routes; empty: none does, since a device has only one topic", ""),
+            ("topic-property", "string", "", "Name of a property that carries the message's topic, both ways: of sent messages for routes, of received ones for subscriptions; empty: none does, since a device has only one topic", ""),
             ("custom-msg-properties", "pairs", "", "Properties of every message, name=value;name=value. The option headers adds properties with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own: message id, correlation id, user, content type and encoding, end of validity", ""),
             ("content-type", "string", "", "Content type of every message, such as application/json; routes by the body need it", ""),
             ("content-encoding", "string", "", "Its encoding, such as utf-8; routes by the body need it", ""),
@@ -227,8 +227,9 @@ class AzureConfig(Config):
     (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>), used when the host
     gives none (not set by default; secret)."""
     topic_property: str | None
-    """Name of a property that carries the message's topic, for routes; empty: none does, since
-    a device has only one topic (not set by default)."""
+    """Name of a property that carries the message's topic, both ways: of sent messages for
+    routes, of received ones for subscriptions; empty: none does, since a device has only one
+    topic (not set by default)."""
     custom_msg_properties: Mapping[str, str | int] | str | None
     """Properties of every message, name=value;name=value. The option headers adds properties
     with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own:
