@@ -167,8 +167,8 @@ def test_a_hub(run_dsmsg: Run, tmp_path: Path) -> None:
         assert "the key in the connection string" in checks["login"]["text"]
 
         identity, _, _ = good.partition(";SharedAccessKey")
-        token = "SharedAccessSignature sr=x&sig=x&se=1700000000"
-        expired = f"{identity};SharedAccessSignature={token}"
+        old = "SharedAccessSignature sr=x&sig=x&se=1700000000"
+        expired = f"{identity};SharedAccessSignature={old}"
         checks, code = examined(run_dsmsg, "azure", expired, *settings(up))
         assert code == 14
         assert "has expired (give another" in checks["login"]["text"]
