@@ -38,6 +38,8 @@ ROOMS: dict[str, list[str]] = {
     # These speak another adaptor's protocol in their own way.
     "adaptors/azure": [*DRIVER, "adaptors/mqtt"],
     "adaptors/azure_edge": [*DRIVER, "adaptors/mqtt", "adaptors/azure"],
+    # A host of other adaptors, too.
+    "adaptors/multi": [*DRIVER, "host"],
     "host": ["core/base", "core/options"],
     "broker": ["core/base", "core/options", "host"],
     "msgconv": ["core/base", "core/options"],

@@ -218,6 +218,7 @@ Status AdaptorLibrary::Resolve() {
   Find(library_, "dsmsg_flush", &api_.flush);
   Find(library_, "dsmsg_send_message", &api_.send_message);
   Find(library_, "dsmsg_check_topic", &api_.check_topic);
+  Find(library_, "dsmsg_check_option", &api_.check_option);
   const char* name = api_.get_protocol_name();
   protocol_ = name == nullptr || *name == '\0' ? "unknown protocol" : name;
   return {};

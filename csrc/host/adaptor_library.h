@@ -34,6 +34,7 @@ struct AdaptorApi {
   decltype(&dsmsg_flush) flush = nullptr;
   decltype(&dsmsg_send_message) send_message = nullptr;
   decltype(&dsmsg_check_topic) check_topic = nullptr;
+  decltype(&dsmsg_check_option) check_option = nullptr;
 };
 
 /// A loaded adaptor library. Created by Load(), unloaded by the destructor: then no call into it

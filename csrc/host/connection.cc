@@ -96,9 +96,11 @@ Status Connection::Start() {
                                           ? "connect failed without a reason (its log may have one)"
                                           : reason);
   }
+  const bool tells = library().ours() && api().set_link_callback != nullptr;
   {
     const Lock lock(mutex_);
     handle_ = handle;
+    silent_ = tells;
   }
   try {
     StartThreads();
@@ -107,8 +109,7 @@ Status Connection::Start() {
     api().disconnect(handle);
     return Status(Code::kInternal, error.what());
   }
-  if (library().ours() && api().set_link_callback != nullptr)
-    api().set_link_callback(handle, &OnLinkStateOf, SendId{number_, 0, 0}.Pack());
+  if (tells) api().set_link_callback(handle, &OnLinkStateOf, SendId{number_, 0, 0}.Pack());
   return {};
 }
 
@@ -120,6 +121,11 @@ NvDsMsgApiHandle Connection::ConnectAdaptor() {
                                  options_.config ? config.data() : nullptr);
   if (handle != nullptr) EventRouter::Get().Bind(handle, number_);
   return handle;
+}
+
+bool Connection::up() const {
+  const Lock lock(mutex_);
+  return state_ == ConnectionState::kUp && !silent_;
 }
 
 NvDsMsgApiHandle Connection::handle() const {
@@ -210,6 +216,7 @@ void Connection::Tell(ConnectionState state) {
 
 void Connection::OnLinkState(bool up) {
   const Lock lock(mutex_);
+  silent_ = false;
   // After kDown only a link that is up is news: the adaptor goes on trying without being asked.
   if (stopping_ || (!up && state_ == ConnectionState::kDown)) return;
   Tell(up ? ConnectionState::kUp : ConnectionState::kReconnecting);

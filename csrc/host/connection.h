@@ -76,6 +76,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string Name() const { return library().protocol() + " (" + library().path() + ")"; }
   /// The adaptor's handle; null while not connected.
   NvDsMsgApiHandle handle() const;
+  /// The broker can be reached, as far as the adaptor has said so. (Users are told kUp when they
+  /// join, even if connect did not wait for the broker.)
+  bool up() const;
 
   // What the adaptor calls, found through EventRouter.
   virtual void OnEvent(NvDsMsgApiEventType event) = 0;
@@ -151,6 +154,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t topic_sets_ = 0;       // tried so far
   size_t calls_ = 0;              // of users that are inside the adaptor
   bool subscribing_ = false;      // one of these calls passes a set of topics
+  bool silent_ = false;           // the adaptor has not yet said whether the link is up
   bool stopping_ = false;         // the last user leaves
   bool flushing_ = false;         // an adaptor of ours is in disconnect, which has its own bound
   bool work_ended_ = false;       // no thread of ours calls the adaptor or a user any more

@@ -36,7 +36,8 @@ SendResult DirectConnection::Send(const std::shared_ptr<User>& user, const Messa
 
 NvDsMsgApiErrorType DirectConnection::CallSend(NvDsMsgApiHandle handle, const MessageView& message,
                                                void* user_ptr) const {
-  if (api().send_message == nullptr || (message.key.empty() && message.timestamp_ms == 0)) {
+  const bool plain = message.key.empty() && message.timestamp_ms == 0 && message.headers.empty();
+  if (api().send_message == nullptr || plain) {
     return api().send_async(handle, message.topic, message.payload, message.size,
                             &Connection::OnSentTrampoline, user_ptr);
   }
@@ -47,6 +48,8 @@ NvDsMsgApiErrorType DirectConnection::CallSend(NvDsMsgApiHandle handle, const Me
   full.payload_len = message.size;
   full.key = message.key.empty() ? nullptr : reinterpret_cast<const uint8_t*>(message.key.data());
   full.key_len = message.key.size();
+  full.headers = message.headers.data();
+  full.num_headers = message.headers.size();
   full.timestamp_ms = message.timestamp_ms;
   return api().send_message(handle, &full, &Connection::OnSentTrampoline, user_ptr);
 }

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "dsmsg_ext.h"
 #include "nvmsgbroker.h"
 
 namespace dsmsg::host {
@@ -37,8 +39,9 @@ struct MessageView {
   char* topic = nullptr;  // null: the adaptor's default
   const uint8_t* payload = nullptr;
   size_t size = 0;
-  std::string_view key;      // "": the adaptor's own key option decides
-  int64_t timestamp_ms = 0;  // 0: now
+  std::string_view key;                    // "": the adaptor's own key option decides
+  int64_t timestamp_ms = 0;                // 0: now
+  std::span<const DsmsgHeader> headers{};  // third-party adaptors have none
 };
 
 /// What a user wants to be given back with the result of a message.

@@ -216,11 +216,14 @@ FAKE_EXPORT const char* dsmsg_describe() { return "{}"; }
 FAKE_EXPORT NvDsMsgApiErrorType dsmsg_set_link_callback(NvDsMsgApiHandle handle,
                                                         DsmsgLinkCallback callback,
                                                         void* user_ptr) {
-  const Lock lock(Get().mutex);
+  Lock lock(Get().mutex);
   const auto connection = Find(handle);
   if (connection == nullptr) return NVDS_MSGAPI_ERR;
   connection->link_cb = callback;
   connection->link_ptr = user_ptr;
+  const bool tells = Get().state.tells_link, up = Get().state.link_up;
+  lock.unlock();
+  if (tells) callback(user_ptr, up ? DSMSG_LINK_UP : DSMSG_LINK_DOWN, "told");
   return NVDS_MSGAPI_OK;
 }
 

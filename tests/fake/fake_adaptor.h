@@ -73,6 +73,8 @@ struct State {
   std::chrono::milliseconds latency{0};  // of an acknowledgement
   std::string poison;                    // a payload that the broker refuses
   bool callback_at_once = false;         // inside send_async (against the contract)
+  bool tells_link = false;               // set_link_callback is told `link_up` at once
+  bool link_up = true;
 
   int connects = 0, connects_waiting = 0, refused_connects = 0, disconnects = 0, do_works = 0;
   int subscribes = 0, sends_waiting = 0;
@@ -124,6 +126,16 @@ class Adaptor {
   void Event(NvDsMsgApiEventType event) {
     const auto connections = With([](State& state) { return state.connections; });
     for (const auto& [handle, connection] : connections) connection->connect_cb(handle, event);
+  }
+  /// Reports the state of the link to all connections, and to those to come.
+  void Link(bool up) {
+    const auto connections = With([&](State& state) {
+      state.tells_link = true;
+      state.link_up = up;
+      return state.connections;
+    });
+    for (const auto& [handle, connection] : connections)
+      connection->link_cb(connection->link_ptr, up ? DSMSG_LINK_UP : DSMSG_LINK_DOWN, "told");
   }
   char* path() { return path_.data(); }  // the client library's is not const
 

@@ -21,7 +21,7 @@
 
 namespace dsmsg::testing {
 
-/// For drivers whose connections the core reopens: they do not report the state of the link.
+/// Drivers whose connections the core reopens do not report the state of the link.
 class RecordingHost final : public DriverHost {
  public:
   explicit RecordingHost(const char* protocol) : logger_(protocol) {}
@@ -37,8 +37,14 @@ class RecordingHost final : public DriverHost {
     tokens.push_back(token);
     return {};
   }
-  void LinkUp() noexcept override { ADD_FAILURE() << "LinkUp"; }
-  void LinkDown(const Status&) noexcept override { ADD_FAILURE() << "LinkDown"; }
+  void LinkUp() noexcept override {
+    EXPECT_TRUE(reports_link);
+    ++ups;
+  }
+  void LinkDown(const Status& reason) noexcept override {
+    EXPECT_TRUE(reports_link);
+    downs.push_back(reason);
+  }
   void CountUnheard() noexcept override { ++unheard; }
   Logger& log() noexcept override { return logger_; }
 
@@ -48,6 +54,9 @@ class RecordingHost final : public DriverHost {
   std::vector<InMessage> delivered;
   std::vector<AckToken> tokens;  // of delivered messages whose callbacks have not returned
   size_t room = SIZE_MAX;
+  bool reports_link = false;
+  int ups = 0;
+  std::vector<Status> downs;
 
  private:
   Logger logger_;

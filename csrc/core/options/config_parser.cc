@@ -82,15 +82,20 @@ std::string CommentHint(std::string_view raw) {
 
 namespace {
 
-// The Python package passes settings that are not a file in an in-memory file (_inifile.py), whose
-// path means nothing to a reader.
+// The Python package (_inifile.py) and the adaptor for several destinations pass settings that are
+// not a file in an in-memory file, whose path means nothing to a reader.
 std::string OriginOf(const std::string& path) {
-  constexpr std::string_view kDescriptors = "/proc/self/fd/", kPython = "/memfd:dsmsg-settings";
-  char target[64];
+  constexpr std::string_view kDescriptors = "/proc/self/fd/", kPython = "/memfd:dsmsg-settings",
+                             kHandler = "/memfd:dsmsg-handler-", kEnd = " (deleted)";
+  char target[300];
   if (!path.starts_with(kDescriptors)) return path;
   const ssize_t size = readlink(path.c_str(), target, sizeof target);
-  const std::string_view found(target, size < 0 ? 0 : static_cast<size_t>(size));
-  return found.starts_with(kPython) ? "settings given in Python" : path;
+  std::string_view found(target, size < 0 ? 0 : static_cast<size_t>(size));
+  if (found.starts_with(kPython)) return "settings given in Python";
+  if (!found.starts_with(kHandler)) return path;
+  found.remove_prefix(kHandler.size());
+  if (found.ends_with(kEnd)) found.remove_suffix(kEnd.size());
+  return "settings of handler \"" + std::string(found) + "\"";
 }
 
 std::string DidYouMean(const OptionTable& table, std::string_view name) {
