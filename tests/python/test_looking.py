@@ -190,6 +190,7 @@ def test_what_is_asked_for_is_followed() -> None:
     ):
         assert "no other reader gets" in look(protocol, known, ["t"], None, file, {}).warning
     assert look("ZMQ", known, ["t"], None, {}, {}).warning == ""
+    assert "older connection" in look("AZURE_DEVICE_CLIENT", known, ["t"], None, {}, {}).warning
     assert "third-party adaptor" in look("KAFKA", frozenset(), ["t"], None, {}, {}).warning
 
 
