@@ -97,6 +97,19 @@ TEST_F(AzureHub, ReadsMessagesToTheDevice) {
   EXPECT_TRUE(hub.Matches("whatever", in.topic));
 }
 
+TEST_F(AzureHub, ThePropertyNamesTheTopicOfAReceivedMessage) {
+  Hub hub = Make("", {}, "topic");
+  InMessage named, unnamed;
+  ASSERT_TRUE(Read(hub, "devices/dev-1/messages/devicebound/topic=a%2Fb&x=1", &named));
+  EXPECT_EQ(named.topic, "a/b");
+  ASSERT_TRUE(Read(hub, "devices/dev-1/messages/devicebound/x=1", &unnamed));
+  EXPECT_EQ(unnamed.topic, "devicebound");
+  EXPECT_TRUE(hub.Matches("a/b", "a/b"));
+  EXPECT_TRUE(hub.Matches("#", "a/b"));
+  EXPECT_FALSE(hub.Matches("other", "a/b"));
+  EXPECT_TRUE(Make().Matches("any", "devicebound"));
+}
+
 TEST_F(AzureHub, ReadsInputsOfAModule) {
   Hub hub = Make("m");
   InMessage in;
