@@ -137,8 +137,16 @@ class Hub:
 
     def close(self) -> None:
         """Ends all connections, and frees the port."""
-        self._loop.call_soon_threadsafe(self._server.close)
+
+        async def end() -> None:
+            self._server.close()
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+
         self.cut()
+        self._run(end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -183,29 +191,34 @@ class Hub:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        broker: asyncio.StreamWriter | None = None
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            head, body = await _packet(reader)
-            connect = _read_connect(body)
-            certificate = writer.get_extra_info("peercert")
-            why, expires = self._check(connect, bool(certificate))
-            with self._lock:
-                self._said += [connect] if self._records else []
-                self._refused += [why] if why else []
-            if why:
-                writer.write(_NOT_AUTHORIZED)
-                await writer.drain()
-            else:
-                if self.forget:  # the flag of a clean session, behind protocol name and level
-                    body = body[:7] + bytes([body[7] | 2]) + body[8:]
-                from_broker, broker = await asyncio.open_connection("127.0.0.1", self._target)
-                broker.write(_framed(head, body))
-                loop = _Loop(connect.client_id) if self._loops else None
-                await self._pass_on(reader, writer, from_broker, broker, expires, loop)
-        self._writers.discard(writer)
-        for each in (writer, broker):
-            if each is not None:
-                each.close()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._converse(reader, writer)
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head, body = await _packet(reader)
+        connect = _read_connect(body)
+        certificate = writer.get_extra_info("peercert")
+        why, expires = self._check(connect, bool(certificate))
+        with self._lock:
+            self._said += [connect] if self._records else []
+            self._refused += [why] if why else []
+        if why:
+            writer.write(_NOT_AUTHORIZED)
+            await writer.drain()
+            return
+        if self.forget:  # the flag of a clean session, behind protocol name and level
+            body = body[:7] + bytes([body[7] | 2]) + body[8:]
+        from_broker, broker = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            broker.write(_framed(head, body))
+            loop = _Loop(connect.client_id) if self._loops else None
+            await self._pass_on(reader, writer, from_broker, broker, expires, loop)
+        finally:
+            broker.close()
 
     async def _pass_on(
         self,
@@ -217,8 +230,9 @@ class Hub:
         loop: _Loop | None,
     ) -> None:
         async def up() -> None:
-            while not broker.transport.is_closing():
+            while True:
                 head, body = await _packet(reader)
+                await asyncio.sleep(0)  # a lost connection shows only in between
                 if self.ends_at and head >> 4 == _PUBLISH and self.ends_at in body:
                     return
                 if self._records:
@@ -227,8 +241,9 @@ class Hub:
                 await broker.drain()
 
         async def down() -> None:
-            while not writer.transport.is_closing():
+            while True:
                 head, body = await _packet(from_broker)
+                await asyncio.sleep(0)
                 if head >> 4 != _PUBACK or self.acknowledges:
                     writer.write(_framed(head, loop.down(head, body) if loop else body))
                     await writer.drain()
