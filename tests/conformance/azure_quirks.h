@@ -88,8 +88,7 @@ class AzureQuirks : public Quirks {
             {"OnlyInTheFile",
              "",
              {"connection-str=" + Identity("localhost:" + std::to_string(server.port()), "file")},
-             false},
-            {"QoS0", server.address(), {"qos=0"}}};
+             false}};
   }
   std::string ForbiddenTopic(Server&, const std::string&) override { return {}; }
   EqualSettings SignatureForms() const override {

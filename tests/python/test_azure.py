@@ -324,6 +324,13 @@ def test_messages_to_the_device_survive_renewals(rig: Rig) -> None:
     assert got == [b"%d" % number for number in range(sent)]
 
 
+def test_qos_0(rig: Rig) -> None:
+    with rig.connect(qos=0) as connection:
+        connection.send(None, b"x")
+        wait_until(lambda: rig.hub.said(Publish))
+    assert [(each.qos, each.payload) for each in rig.hub.said(Publish)] == [(0, b"x")]
+
+
 @pytest.mark.parametrize("skew", [300, -300])
 def test_clocks_five_minutes_apart(rig: Rig, skew: int) -> None:
     rig.hub.skew = skew
