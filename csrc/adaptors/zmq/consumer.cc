@@ -102,7 +102,7 @@ bool ZmqConsumer::DeliverPending() {
 
 Status ZmqConsumer::Read(bool* progress) {
   for (int i = 0; i < kMostAtOnce && DeliverPending(); ++i) {
-    if (replying_ || (socket_.Events() & ZMQ_POLLIN) == 0) return {};
+    if (replying_) return {};
     const Result<bool> got = socket_.Receive(&frames_);
     if (!got.ok()) return got.status();
     if (!got.value()) return {};
@@ -120,7 +120,10 @@ Status ZmqConsumer::Work(bool* progress) {
   }
   const Status lost = socket_.CheckPeers();
   const bool drained = !pending_ && (socket_.Events() & ZMQ_POLLIN) == 0;
-  return drained || !subscribed_ ? lost : Status();
+  if (drained || !subscribed_) return lost;
+  // It came after Read, and the descriptor will not signal it again.
+  if (!pending_ && !replying_) *progress = true;
+  return {};
 }
 
 void ZmqConsumer::Ack(AckToken token) noexcept {
