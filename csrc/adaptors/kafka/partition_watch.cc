@@ -29,7 +29,7 @@ void PartitionWatch::Took(Topic& topic, int32_t partition, size_t messages, Dead
   taken.watched = true;
   taken.since = now;
   watched_.push_back(&taken);
-  due_ = std::min(due_, now + kPatience);
+  due_ = std::min(due_, now + Patience());
 }
 
 void PartitionWatch::Ended(Topic& topic, int32_t partition, size_t messages, Deadline now) {
@@ -56,6 +56,7 @@ void PartitionWatch::Forget(const Topic& topic) {
 Millis PartitionWatch::Tick(Deadline now, Millis budget) {
   if (now >= due_) {
     due_ = Deadline::max();
+    const Millis patience = Patience();
     Partitions pause, resume;
     std::erase_if(watched_, [&](Topic::Partition* each) {
       if (each->paused) {
@@ -67,14 +68,14 @@ Millis PartitionWatch::Tick(Deadline now, Millis budget) {
       } else if (each->unanswered <= kUnderWay) {
         each->watched = false;
         return true;
-      } else if (now >= each->since + kPatience) {
+      } else if (now >= each->since + patience) {
         pause.push_back(each);
         each->paused = true;
         each->again = now + each->pause;
         suspicion_ = suspicion_ || each->pause == kLongestPause;
         each->pause = std::min(2 * each->pause, kLongestPause);
       }
-      due_ = std::min(due_, each->paused ? each->again : each->since + kPatience);
+      due_ = std::min(due_, each->paused ? each->again : each->since + patience);
       return false;
     });
     Tell(pause, true);

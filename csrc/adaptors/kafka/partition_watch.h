@@ -3,8 +3,11 @@
 // partition under way before it sends the next batch, and while more of them are due, it asks
 // without a pause whether it may (seen with 2.0.2 and 2.16.0): a core is busy until the broker
 // answers, for ever if it hangs. A partition that is paused is not asked, and what was sent is
-// answered all the same. So a partition that waits for kPatience is paused and goes on with the
+// answered all the same. So a partition that waits for too long is paused and goes on with the
 // answer. It also goes on now and then without one, because librdkafka may have to send again.
+//
+// A request is for one partition, and a broker gets a few at a time, so partitions take turns:
+// where there are many, none has to have an answer as soon as the only one has.
 //
 // Threads: the I/O thread only.
 #ifndef DSMSG_ADAPTORS_KAFKA_PARTITION_WATCH_H_
@@ -24,7 +27,7 @@ namespace dsmsg::kafka {
 
 class PartitionWatch {
  public:
-  static constexpr Millis kPatience{50}, kFirstPause{100}, kLongestPause{1000};
+  static constexpr Millis kPatience{50}, kTurn{4}, kFirstPause{100}, kLongestPause{1000};
 
   /// What is on its way to the partitions of one topic. Has to be forgotten before it ends.
   class Topic {
@@ -60,6 +63,8 @@ class PartitionWatch {
 
  private:
   using Partitions = std::vector<Topic::Partition*>;
+  /// How long a partition may wait for an answer.
+  Millis Patience() const { return kPatience + kTurn * static_cast<int>(watched_.size()); }
   void Tell(const Partitions& partitions, bool pause);
 
   rd_kafka_t* const rk_;

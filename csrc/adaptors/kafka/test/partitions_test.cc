@@ -107,6 +107,25 @@ TEST_F(KafkaPartitions, APausedPartitionIsTriedAgain) {
   ASSERT_TRUE(harness_.host.Wait([&] { return harness_.host.completed.size() == last_; }));
 }
 
+TEST(KafkaPartitionWatch, ManyPartitionsTakeTurns) {
+  constexpr Millis kLong{60'000}, kAfter = 2 * PartitionWatch::kPatience;
+  const auto next_look = [&](int partitions) {
+    rd_kafka_t* rk = rd_kafka_new(RD_KAFKA_PRODUCER, nullptr, nullptr, 0);
+    PartitionWatch watch(rk);
+    PartitionWatch::Topic topic("t");
+    const Deadline begin = Clock::now();
+    for (int i = 0; i < partitions; ++i) watch.Took(topic, i, 10, begin);
+    const Millis next = watch.Tick(begin + kAfter, kLong);
+    watch.Forget(topic);
+    rd_kafka_destroy(rk);
+    return next;
+  };
+  EXPECT_EQ(next_look(1), PartitionWatch::kFirstPause) << "it is not paused";
+  constexpr int kMany = 500;
+  EXPECT_EQ(next_look(kMany), PartitionWatch::kPatience + kMany * PartitionWatch::kTurn - kAfter)
+      << "they are paused";
+}
+
 Millis ProcessCpu() {
   timespec used{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
