@@ -26,7 +26,7 @@ __all__ = [
     "launched_scenes",
     "mochi_scenes",
     "moquette_scenes",
-    "nats_scenes",
+    "nats_mqtt_scenes",
     "rumqttd_scenes",
 ]
 
@@ -124,7 +124,7 @@ def amqtt_scenes() -> Scenes:
     return {"password": Scene(users), "rights": Scene(users), "TLS": Scene(tls, reader=NOBODY)}
 
 
-def nats_scenes() -> Scenes:
+def nats_mqtt_scenes() -> Scenes:
     """Users with permissions, and TLS, in its configuration file."""
 
     def users(pki: Pki) -> Mapping[str, Any]:

@@ -342,14 +342,14 @@ SERVERS: tuple[Server, ...] = (
         scenes=more_scenes.hivemq_scenes(),
     ),
     Server(
-        "nats",
+        "nats_mqtt",
         "NATS with MQTT",
-        "nats",
+        "nats_mqtt",
         "mqtt",
-        _fetched("nats"),
+        _fetched("nats_mqtt"),
         v5=False,
         too_large=2 << 20,
-        scenes=more_scenes.nats_scenes(),
+        scenes=more_scenes.nats_mqtt_scenes(),
         quiet=45,  # what a lost reader had not acknowledged comes again after 30 s
         differs={"rights": "it drops a message that its user may not publish, and acknowledges it"},
     ),

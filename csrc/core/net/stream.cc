@@ -18,7 +18,11 @@ Status Stream::Open(const HostPort& host, const TlsSettings& tls, Answered answe
   Result<UniqueFd> fd = DialTcp(host, deadline, cancel_fd, answered);
   if (!fd.ok()) return fd.status();
   fd_ = std::move(fd.value());
-  if (!tls.enabled) return {};
+  return tls.enabled ? StartTls(host, tls, answered, deadline, cancel_fd) : Status();
+}
+
+Status Stream::StartTls(const HostPort& host, const TlsSettings& tls, Answered answered,
+                        Deadline deadline, int cancel_fd) {
   auto stream = TlsStream::Start(fd_.get(), tls, host, deadline, cancel_fd, answered);
   if (!stream.ok()) return stream.status();
   tls_ = std::move(stream.value());

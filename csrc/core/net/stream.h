@@ -26,6 +26,9 @@ class Stream {
   /// as those of DialTcp and TlsStream::Start.
   Status Open(const HostPort& host, const TlsSettings& tls, Answered answered, Deadline deadline,
               int cancel_fd);
+  /// Begins TLS on a connection that was opened without, for protocols that start in clear text.
+  Status StartTls(const HostPort& host, const TlsSettings& tls, Answered answered,
+                  Deadline deadline, int cancel_fd);
   bool open() const { return fd_.valid(); }
   int fd() const { return fd_.get(); }
   void Close();

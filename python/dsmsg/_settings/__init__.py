@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from dsmsg._settings.kafka import KafkaConfig
     from dsmsg._settings.mqtt import MqttConfig
     from dsmsg._settings.multi import MultiConfig
+    from dsmsg._settings.nats import NatsConfig
     from dsmsg._settings.redis import RedisConfig
     from dsmsg._settings.zmq import ZmqConfig
 
-__all__ = ["AmqpConfig", "AzureConfig", "AzureEdgeConfig", "KafkaConfig", "MqttConfig", "MultiConfig", "RedisConfig", "ZmqConfig"]
+__all__ = ["AmqpConfig", "AzureConfig", "AzureEdgeConfig", "KafkaConfig", "MqttConfig", "MultiConfig", "NatsConfig", "RedisConfig", "ZmqConfig"]
 
-ADAPTORS = {"amqp": "AmqpConfig", "azure": "AzureConfig", "azure_edge": "AzureEdgeConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "multi": "MultiConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
+ADAPTORS = {"amqp": "AmqpConfig", "azure": "AzureConfig", "azure_edge": "AzureEdgeConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "multi": "MultiConfig", "nats": "NatsConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for

