@@ -30,7 +30,7 @@ function(dsmsg_drop_in target)
   set_property(GLOBAL APPEND PROPERTY DSMSG_DROP_INS ${target})
 endfunction()
 
-# dsmsg_add_adaptor(<name> SOURCES <files> [PKG <pkg-config module> PACKAGE <debian package>] [SERVER <debian packages>]
+# dsmsg_add_adaptor(<name> SOURCES <files> [PKG <pkg-config modules> PACKAGE <debian packages>] [SERVER <debian packages>]
 #                   [LIBS <targets>] [EXAMPLE])
 #
 # Builds libnvds_<name>_proto.so from a driver, the core and the client library of PKG, if any; without that library the
@@ -38,10 +38,10 @@ endfunction()
 # scripts/setup reads the names of the packages, from the first line of the call: SERVER is what the broker of tests and
 # demo needs. EXAMPLE: it is built, but not installed or tested together with the others.
 function(dsmsg_add_adaptor name)
-  cmake_parse_arguments(ARG "EXAMPLE" "PKG;PACKAGE" "SERVER;SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "EXAMPLE" "" "PKG;PACKAGE;SERVER;SOURCES;LIBS" ${ARGN})
   string(TOUPPER "DSMSG_${name}_LIB" var)
   if(ARG_PKG)
-    dsmsg_pkg(${var} ${ARG_PKG} ${ARG_PACKAGE})
+    dsmsg_pkg(${var} "${ARG_PKG}" "${ARG_PACKAGE}")
     if(NOT ${var}_FOUND)
       return()
     endif()

@@ -8,6 +8,7 @@ namespace dsmsg::conformance {
 namespace {
 
 CONFORMANCE_SUITE(Extensions_Dsmsg);
+CONFORMANCE_SUITE(Extensions_Link);
 
 TEST_P(Extensions_Dsmsg, DescribeIsJsonWithTheOptions) {
   rapidjson::Document document;
@@ -173,7 +174,7 @@ struct LinkStates {
   }
 };
 
-TEST_P(Extensions_Dsmsg, LinkCallback) {
+TEST_P(Extensions_Link, CallbackSaysWhatBecomesOfIt) {
   Server& server = quirks().faulty();
   const Link link = Connect(server, QuickReconnect());
   LinkStates told;

@@ -46,8 +46,7 @@ class Quirks {
   // Identity.
   virtual std::string protocol() const = 0;  // what nvds_msgapi_get_protocol_name answers
   virtual std::string library() const = 0;   // file name
-  /// Rules of the suite that cannot be shown with this adaptor: name of the suite (or
-  /// "suite.test"), reason.
+  /// Rules of the suite that cannot be shown with this adaptor: name of the suite, reason.
   virtual std::vector<std::pair<std::string, std::string>> NotApplicable() const { return {}; }
 
   // The broker. What it acknowledged must survive SIGKILL, else survives_kill says so, and an

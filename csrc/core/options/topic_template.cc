@@ -14,9 +14,10 @@ Status Bad(size_t position, const std::string& what) {
                                       "$$ for a dollar sign"};
 }
 
-// A value comes from outside and becomes a topic or key: client libraries would cut it at a NUL,
-// and brokers refuse other control characters.
-void AppendClean(std::string_view value, std::string* out) {
+}  // namespace
+
+// Client libraries would cut a topic or key at a NUL, and brokers refuse other control characters.
+void Template::AppendClean(std::string_view value, bool /*topic*/, std::string* out) {
   const size_t begin = out->size();
   out->append(value);
   std::replace_if(
@@ -27,8 +28,6 @@ void AppendClean(std::string_view value, std::string* out) {
       },
       '_');
 }
-
-}  // namespace
 
 Result<Template> Template::Compile(std::string_view text) {
   Template compiled;
@@ -89,8 +88,8 @@ bool Template::needs_topic() const {
   });
 }
 
-bool Template::Render(std::string_view payload, std::string_view caller_topic,
-                      std::string* out) const {
+bool Template::Render(std::string_view payload, std::string_view caller_topic, std::string* out,
+                      Append append) const {
   thread_local std::vector<FieldValue> values;  // keeps its memory
   if (reader_.size() > 0) reader_.Extract(payload, &values);
   bool complete = true;
@@ -103,7 +102,7 @@ bool Template::Render(std::string_view payload, std::string_view caller_topic,
     const bool found = topic ? !caller_topic.empty() : values[part.field].found;
     const std::string_view value = topic ? caller_topic : std::string_view(values[part.field].text);
     if (found && !(part.has_default && value.empty())) {
-      AppendClean(value, out);
+      append(value, topic, out);
     } else {
       complete = complete && part.has_default;
       out->append(part.has_default ? std::string_view(part.text) : kUnknown);

@@ -19,9 +19,16 @@ class Template {
   /// default, `$$` is a dollar sign. An error names the position and shows the right form.
   static Result<Template> Compile(std::string_view text);
 
-  /// Appends to `out`. Returns false if a field without default was missing: it is then rendered as
-  /// "unknown".
-  bool Render(std::string_view payload, std::string_view caller_topic, std::string* out) const;
+  /// Writes a value, which comes from outside, so that it cannot break what the template is for.
+  /// `topic`: it is the caller's topic.
+  using Append = void (*)(std::string_view value, bool topic, std::string* out);
+  /// Control characters become '_': for topics and keys.
+  static void AppendClean(std::string_view value, bool topic, std::string* out);
+
+  /// Appends to `out`, values with `append`. Returns false if a field without default was missing:
+  /// it is then rendered as "unknown".
+  bool Render(std::string_view payload, std::string_view caller_topic, std::string* out,
+              Append append = AppendClean) const;
 
   bool constant() const { return reader_.size() == 0 && !uses_topic_; }
   /// It contains a `${topic}` without a default: without a caller's topic it renders "unknown".

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/http/driver.h"
+#include "core/export/export.h"
+
+DSMSG_DEFINE_ADAPTOR(dsmsg::http::HttpDriver);

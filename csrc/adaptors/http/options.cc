@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/options/options.h"
+
+#include "adaptors/http/settings.h"
+
+namespace dsmsg::http {
+namespace {
+
+constexpr OptionSpec kOptions[] = {
+    {"path", "template", "",
+     "Path and query of a request, for example /hooks/${topic}?camera=${sensor.id}; values are "
+     "percent-encoded. Empty: the path of the URL, or without one /${topic}"},
+    {"method", "enum(POST,PUT)", "POST", "Method of a request"},
+    {"content-type", "string", "application/json", "Content type of every message"},
+    {"batch-size", "int(1,10000)", "1",
+     "With more than 1, waiting messages for the same URL are sent together, at most so many, as "
+     "one JSON array; the payloads must be JSON"},
+    {"linger", "ms(0,100)", "5",
+     "How long a message may wait so that others can share its wake-ups; a synchronous send never "
+     "waits. 0: every message is sent at once"},
+    {"max-inflight", "int(1,1000)", "8",
+     "Maximum number of requests at the same time. Messages of one key (without a key: of one "
+     "topic) are sent one after the other"},
+    {"request-timeout", "ms(1,3600000)", "30s",
+     "Time limit for one request; without an answer by then it is sent again"},
+    {"bearer-token", "string", "",
+     "Token for the header Authorization: Bearer, for example ${file:/run/secrets/token}",
+     kOptSecret},
+    {"idempotency-header", "string", "Idempotency-Key",
+     "Header with the message's id, which is the same when a message is sent again, so that the "
+     "server can recognise it; empty: none"},
+    {"key-header", "string", "", "Header that carries the message key; empty: none does"},
+    {"cloudevents", "bool", "0",
+     "1: headers of CloudEvents 1.0 (ce-id, ce-source, ce-type, ce-time; ce-subject is the topic)"},
+    {"ce-source", "string", "/dsmsg", "Source of CloudEvents"},
+    {"ce-type", "string", "dsmsg.message", "Type of CloudEvents"},
+    {"http2", "bool", "1",
+     "1: HTTP/2 where the server offers it over TLS; without TLS always HTTP/1.1"},
+    {"probe", "string", "",
+     "Path that is asked with GET when connecting, so that a wrong token or password is noticed at "
+     "once, for example /health; empty: only the connection is made"},
+    {"poison-attempts", "int(0,100)", "3",
+     "How often the server may end a new connection over a message that was sent alone before that "
+     "message fails; 0: no limit, as without probe: a proxy in front of a server that is down ends "
+     "connections, too",
+     kOptFixed},
+    {"listen", "string", "",
+     "Address of the endpoint that receives, host:port or only the port, which means "
+     "127.0.0.1:port; subscribe needs it"},
+    {"listen-certfile", "path", "", "Certificate of the endpoint with its chain (PEM): TLS"},
+    {"listen-keyfile", "path", "", "Private key of the endpoint (PEM)"},
+    {"listen-headers", "pairs", "",
+     "Headers that a request must have, with these values: X-Token=secret", kOptSecret},
+    {"listen-allow", "string", "",
+     "Addresses and networks whose requests are taken: 10.0.0.0/8,192.168.1.7; empty: all"},
+    {"listen-max-bytes", "bytes(1,1073741824)", "1M", "A larger request is refused with 413"},
+    {"listen-connections", "int(1,10000)", "64",
+     "Maximum number of connections to the endpoint at the same time"},
+};
+
+}  // namespace
+
+std::span<const OptionSpec> Options() { return kOptions; }
+
+}  // namespace dsmsg::http

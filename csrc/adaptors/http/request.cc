@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/http/request.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+
+namespace dsmsg::http {
+namespace {
+
+constexpr size_t kQuoted = 200;                      // bytes of an answer in an error
+constexpr size_t kLargestAnswer = size_t{64} << 10;  // the rest of a good answer is not waited for
+constexpr Millis kLongestPause{300'000};
+
+// "2026-11-30T10:00:00.123Z"
+std::string TimeText(int64_t ms) {
+  const time_t seconds = ms / 1000;
+  tm utc = {};
+  gmtime_r(&seconds, &utc);
+  char text[40];
+  const size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  snprintf(text + size, sizeof text - size, ".%03dZ", static_cast<int>(ms % 1000));
+  return text;
+}
+
+bool Means(long answer, std::initializer_list<long> codes) {
+  return std::find(codes.begin(), codes.end(), answer) != codes.end();
+}
+
+}  // namespace
+
+std::string Site::Url(std::string_view target) const {
+  std::string url = settings.tls.enabled ? "https://" : "http://";
+  url.append(server.ToString()).append(target);
+  return url;
+}
+
+Request::Request(Site& site) : site_(site), easy_(curl_easy_init()) {
+  if (valid()) SetUp();
+}
+
+Request::~Request() = default;
+
+void Request::SetUp() {
+  CURL* const easy = easy_.get();
+  const HttpSettings& settings = site_.settings;
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(settings.connect_timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.request_timeout.count()));
+  // Without TLS, libcurl 7.88 cannot use a connection of HTTP/2 a second time.
+  const bool http2 = settings.http2 && settings.tls.enabled;
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                   static_cast<long>(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Request::OnAnswer);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  // A body that cannot be rewound: libcurl must not send it again by itself over another
+  // connection, since the server may have taken it.
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Request::OnRead);
+  curl_easy_setopt(easy, CURLOPT_READDATA, this);
+  if (!settings.login.user.empty() || !settings.login.password.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, settings.login.user.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, settings.login.password.c_str());
+  }
+  if (settings.tls.enabled) {
+    // Chain and name are verified by OpenSSL as in every adaptor (core/net/tls.h).
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &Request::OnContext);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, this);
+  }
+  const std::string host = site_.server.ToString();
+  const bool ipv6 = site_.address.find(':') != std::string::npos;
+  const std::string entry = host + ":" + (ipv6 ? "[" + site_.address + "]" : site_.address);
+  addresses_.reset(curl_slist_append(nullptr, entry.c_str()));
+  // An address needs no entry, and brackets in a name are not understood.
+  if (host.front() != '[') curl_easy_setopt(easy, CURLOPT_RESOLVE, addresses_.get());
+}
+
+CURLcode Request::OnContext(CURL*, void* context, void* self) {
+  auto* const request = static_cast<Request*>(self);
+  Site& site = request->site_;
+  site.verdict.Clear();
+  request->tls_ = ConfigureTls(site.settings.tls, site.server.host,
+                               static_cast<ssl_ctx_st*>(context), &site.verdict);
+  return request->tls_.ok() ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+}
+
+size_t Request::OnRead(char* to, size_t size, size_t count, void* self) {
+  auto* const request = static_cast<Request*>(self);
+  const size_t part = std::min(size * count, request->body_.size() - request->sent_);
+  std::memcpy(to, request->body_.data() + request->sent_, part);
+  request->sent_ += part;
+  return part;
+}
+
+// Anything but its size ends the transfer.
+size_t Request::OnAnswer(char* data, size_t size, size_t count, void* self) {
+  auto* const request = static_cast<Request*>(self);
+  const size_t room = kQuoted - std::min(kQuoted, request->answer_.size());
+  request->answer_.append(data, std::min(count * size, room));
+  request->answer_size_ += size * count;
+  return request->answer_size_ > kLargestAnswer ? 0 : size * count;
+}
+
+void Request::Add(std::string_view name, std::string_view value) {
+  // "name;" is libcurl's form of a header without a value.
+  line_.assign(name).append(value.empty() ? ";" : ": ").append(value);
+  if (curl_slist* const longer = curl_slist_append(headers_.get(), line_.c_str())) {
+    static_cast<void>(headers_.release());
+    headers_.reset(longer);
+  }
+}
+
+void Request::SetHeaders() {
+  const HttpSettings& settings = site_.settings;
+  headers_.reset();
+  Add("Content-Type", settings.content_type);
+  headers_.reset(curl_slist_append(headers_.release(), "Expect:"));  // it costs a second
+  if (!settings.bearer.empty()) Add("Authorization", "Bearer " + settings.bearer);
+  if (items_.empty()) return;
+  char digits[16];
+  std::string id = site_.id_prefix;
+  const auto add_token = [&](Token token) {
+    id.append("-").append(digits, std::to_chars(digits, digits + sizeof digits, token, 16).ptr);
+  };
+  add_token(items_.front().token);
+  if (items_.size() > 1) add_token(items_.back().token);
+  if (!settings.id_header.empty()) Add(settings.id_header, id);
+  const Message& message = items_.front().message;
+  if (settings.cloud_events) {
+    Add("ce-specversion", "1.0");
+    Add("ce-id", id);
+    Add("ce-source", settings.event_source);
+    Add("ce-type", settings.event_type);
+    Add("ce-time", TimeText(message.timestamp_ms));
+    if (!message.topic.empty()) Add("ce-subject", message.topic);
+  }
+  if (!settings.key_header.empty() && message.has_key) Add(settings.key_header, message.key);
+  for (const auto& [name, value] : message.headers) Add(name, value);
+}
+
+void Request::Send(std::vector<Item> items) {
+  items_ = std::move(items);
+  url_ = site_.Url(items_.front().target);
+  body_ = items_.front().message.payload;
+  if (site_.settings.batch > 1) {
+    joined_ = "[";
+    for (const Item& item : items_)
+      joined_.append(joined_.size() > 1 ? "," : "").append(item.message.payload);
+    joined_.append("]");
+    body_ = joined_;
+  }
+  sent_ = answer_size_ = 0;
+  answer_.clear();
+  SetHeaders();
+  CURL* const easy = easy_.get();
+  curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
+  curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  if (site_.settings.put) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+}
+
+void Request::Ask(const std::string& target) {
+  items_.clear();
+  url_ = site_.Url(target);
+  answer_size_ = 0;
+  answer_.clear();
+  SetHeaders();
+  CURL* const easy = easy_.get();
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, nullptr);
+  curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+}
+
+// ---------------------------------------------------------------- what it came to
+
+Verdict Request::Judge(CURLcode code) const {
+  long answer = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &answer);
+  // The server has answered, whatever became of the answer's body.
+  return answer >= 200 ? JudgeAnswer(answer) : JudgeFailure(code);
+}
+
+Verdict Request::JudgeFailure(CURLcode code) const {
+  constexpr auto kLink = Verdict::About::kLink;
+  const std::string peer = site_.server.ToString();
+  if (site_.verdict.refused()) return {site_.verdict.Explain(peer), kLink};
+  if (!tls_.ok()) return {tls_, kLink};
+  const std::string_view detail = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
+  const std::string at = peer + ": ";
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return {{Code::kTimeout, at + "no answer within request-timeout (" +
+                                   std::to_string(site_.settings.request_timeout.count()) + " ms)"},
+              kLink};
+    case CURLE_NOT_BUILT_IN:
+      return {{Code::kNotSupported,
+               "this libcurl does not use OpenSSL, which TLS needs here (install libcurl4)"},
+              kLink};
+    case CURLE_SSL_CONNECT_ERROR:
+      return {site_.verdict.Explain(peer, std::string(detail)), kLink};
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_FAIL_REWIND:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+      return {{Code::kUnavailable, at + "the connection ended before the answer came; the server "
+                                        "may have taken the request"},
+              Verdict::About::kEither};
+    default:
+      return {{Code::kUnavailable, at + std::string(detail)}, kLink};
+  }
+}
+
+// `"/path" answered 503: <the beginning of the answer>`, without what could be a secret.
+std::string Request::Said(long answer) const {
+  const std::string_view url = url_;
+  std::string text =
+      "\"" + std::string(url.substr(0, url.find('?'))) + "\" answered " + std::to_string(answer);
+  std::string quoted = answer_.substr(0, kQuoted);
+  std::replace_if(
+      quoted.begin(), quoted.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  while (!quoted.empty() && quoted.back() == ' ') quoted.pop_back();
+  return quoted.empty() ? text : text + ": " + quoted;
+}
+
+Verdict Request::JudgeAnswer(long answer) const {
+  if (answer < 300) return {};
+  const std::string said = Said(answer);
+  if (Means(answer, {401, 407})) {
+    const std::string advice =
+        site_.settings.bearer.empty()
+            ? LoginAdvice(site_.settings.login, "HTTP", "or set bearer-token")
+            : " (check bearer-token: is it expired?)";
+    return {LoginRefused(Code::kAuth, site_.server.ToString(), site_.settings.login, said, advice),
+            Verdict::About::kLink};
+  }
+  if (answer >= 500 || Means(answer, {408, 425, 429})) {
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &seconds);
+    const curl_off_t most = kLongestPause.count() / 1000;
+    const auto pause = std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, most));
+    return {{Code::kUnavailable, said}, Verdict::About::kMessages, pause};
+  }
+  if (answer < 400) {
+    return {{Code::kRejected, said + " (redirections are not followed: name the new address)"}};
+  }
+  if (Means(answer, {404, 410}))
+    return {{Code::kUnknownTopic, said + " (does the server know this path?)"}};
+  if (answer == 413) {
+    return {{Code::kTooLarge, said + " (" + std::to_string(body_.size()) +
+                                  " bytes: raise the server's limit, or lower batch-size)"}};
+  }
+  return {{Code::kRejected, said}};
+}
+
+}  // namespace dsmsg::http

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// One HTTP request: messages become URL, headers and body of a libcurl handle, and what libcurl
+// says afterwards becomes a verdict on them.
+//
+// Threads: the connection's I/O thread only. What Site refers to outlives it.
+#ifndef DSMSG_ADAPTORS_HTTP_REQUEST_H_
+#define DSMSG_ADAPTORS_HTTP_REQUEST_H_
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adaptors/http/settings.h"
+#include "core/driver/driver.h"
+
+namespace dsmsg::http {
+
+/// A message that waits for its request, or for the answer.
+struct Item {
+  Message message;
+  Token token = 0;
+  std::string target;  // path and query
+  bool alone = false;  // a request with several was refused
+};
+
+/// The server in use, as all requests need it.
+struct Site {
+  const HttpSettings& settings;
+  HostPort server;
+  std::string address;    // its IP address: libcurl looks up no names
+  std::string id_prefix;  // of message ids
+  TlsVerdict verdict;     // of the newest handshake
+
+  std::string Url(std::string_view target) const;
+};
+
+/// What a request came to.
+struct Verdict {
+  enum class About {
+    kMessages,
+    kLink,   // the same would happen to any other message
+    kEither  // the connection ended: over these messages?
+  };
+  Status status;
+  About about = About::kMessages;
+  Millis pause{0};  // the server asks for it (Retry-After)
+};
+
+class Request {
+ public:
+  explicit Request(Site& site);
+  ~Request();
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  /// False: no memory for it.
+  bool valid() const { return easy_ != nullptr; }
+  CURL* easy() const { return easy_.get(); }
+  /// The next request has these messages.
+  void Send(std::vector<Item> items);
+  /// The next request is a GET.
+  void Ask(const std::string& target);
+  std::vector<Item>& items() { return items_; }
+  /// After the request: `code` is libcurl's.
+  Verdict Judge(CURLcode code) const;
+
+ private:
+  struct FreeEasy {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+  struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  };
+  static size_t OnRead(char* to, size_t size, size_t count, void* self);
+  static size_t OnAnswer(char* data, size_t size, size_t count, void* self);
+  static CURLcode OnContext(CURL* easy, void* context, void* self);
+
+  void SetUp();
+  void SetHeaders();
+  void Add(std::string_view name, std::string_view value);
+  Verdict JudgeFailure(CURLcode code) const;
+  Verdict JudgeAnswer(long answer) const;
+  std::string Said(long answer) const;
+
+  Site& site_;
+  std::unique_ptr<CURL, FreeEasy> easy_;
+  std::unique_ptr<curl_slist, FreeList> headers_, addresses_;
+  std::vector<Item> items_;
+  std::string url_, joined_, line_;
+  std::string_view body_;  // of joined_, or the payload itself
+  size_t sent_ = 0;        // of body_
+  std::string answer_;     // its beginning
+  size_t answer_size_ = 0;
+  Status tls_;
+  char error_[CURL_ERROR_SIZE] = {};
+};
+
+}  // namespace dsmsg::http
+
+#endif  // DSMSG_ADAPTORS_HTTP_REQUEST_H_

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/http/sender.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+
+#include "core/net/stream.h"
+
+namespace dsmsg::http {
+namespace {
+
+constexpr size_t kMostHeldPerLane = 4;  // batches
+
+std::string RandomPrefix() {
+  std::random_device random;
+  char text[20];
+  snprintf(text, sizeof text, "%08x%08x", random(), random());
+  return text;
+}
+
+std::string PeerAddress(int fd) {
+  sockaddr_storage peer = {};
+  socklen_t size = sizeof peer;
+  char text[NI_MAXHOST];
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
+      getnameinfo(reinterpret_cast<const sockaddr*>(&peer), size, text, sizeof text, nullptr, 0,
+                  NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return text;
+}
+
+// ".." would lead out of the path that the configuration names.
+bool HasDots(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  while (!target.empty()) {
+    const size_t end = std::min(target.find('/', 1), target.size());
+    const std::string_view part = target.substr(1, end - 1);
+    if (part == "." || part == "..") return true;
+    target.remove_prefix(end);
+  }
+  return false;
+}
+
+}  // namespace
+
+HttpSender::HttpSender(const HttpSettings& settings, DriverHost& host)
+    : settings_(settings),
+      host_(host),
+      servers_(settings.hosts, "servers"),
+      site_{settings, {}, {}, RandomPrefix(), {}},
+      lanes_(settings.lanes) {
+  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static_cast<void>(initialized);
+}
+
+Status HttpSender::Open(Deadline deadline, int cancel_fd) {
+  return servers_.Open(
+      deadline,
+      [&](const HostPort& server, Deadline part) { return OpenOne(server, part, cancel_fd); },
+      [this] { Close(); });
+}
+
+/// HTTP has no login: what can be wrong with name, port and TLS shows when a connection is made,
+/// the rest with a request.
+Status HttpSender::OpenOne(const HostPort& server, Deadline deadline, int cancel_fd) {
+  Stream stream;
+  const std::string name = server.ToString();
+  const Answered answered = servers_.AnsweredBy(name, false);
+  if (Status status = stream.Open(server, settings_.tls, answered, deadline, cancel_fd);
+      !status.ok())
+    return status;
+  site_.server = server;
+  site_.address = PeerAddress(stream.fd());
+  stream.Close();
+  multi_.reset(curl_multi_init());
+  if (multi_ == nullptr) return {Code::kInternal, "no memory for connections"};
+  if (!settings_.probe.empty()) {
+    if (Status status = Probe(deadline, cancel_fd); !status.ok()) return status;
+  }
+  servers_.Worked(name);
+  return {};
+}
+
+Status HttpSender::Probe(Deadline deadline, int cancel_fd) {
+  Request request(site_);
+  if (!request.valid()) return {Code::kInternal, "no memory for a request"};
+  request.Ask(settings_.probe);
+  curl_multi_add_handle(multi_.get(), request.easy());
+  Status status(Code::kTimeout, site_.server.ToString() + ": no answer to the probe");
+  for (bool done = false; !done && Clock::now() < deadline;) {
+    int running = 0, left = 0;
+    curl_multi_perform(multi_.get(), &running);
+    if (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
+      status = request.Judge(message->data.result).status;
+      done = true;
+      continue;
+    }
+    curl_waitfd cancel = {cancel_fd, CURL_WAIT_POLLIN, 0};
+    curl_multi_poll(multi_.get(), &cancel, cancel_fd >= 0 ? 1 : 0, PollTimeout(deadline), nullptr);
+    if (cancel.revents != 0) {
+      status = {Code::kCancelled, "interrupted"};
+      done = true;
+    }
+  }
+  curl_multi_remove_handle(multi_.get(), request.easy());
+  if (status.permanent() && status.code() != Code::kAuth)
+    return {Code::kInvalidArgument, "probe: " + status.message()};
+  return status;
+}
+
+HttpSender::Lane* HttpSender::LaneOf(const Message& message) {
+  const std::string_view name = message.has_key ? message.key : message.topic;
+  return &lanes_[std::hash<std::string_view>()(name) % lanes_.size()];
+}
+
+Status HttpSender::Check(const Item& item) const {
+  if (HasDots(item.target))
+    return {Code::kRejected, "the path " + item.target + " has \".\" or \"..\" as a part"};
+  const auto check = [](std::string_view name, std::string_view value) -> Status {
+    if (IsHeaderValue(value)) return {};
+    return {Code::kRejected, "the value of the header " + std::string(name) +
+                                 " has a control character (is there a line break?)"};
+  };
+  for (const auto& [name, value] : item.message.headers) {
+    if (Status status = check(name, value); !status.ok()) return status;
+  }
+  if (!settings_.key_header.empty()) {
+    if (Status status = check(settings_.key_header, item.message.key); !status.ok()) return status;
+  }
+  return settings_.cloud_events ? check("ce-subject", item.message.topic) : Status();
+}
+
+Status HttpSender::Submit(const Message& message, Token token) {
+  if (held_ >= lanes_.size() * settings_.batch * kMostHeldPerLane || Clock::now() < resume_)
+    return {Code::kWouldBlock, {}};
+  Item item;
+  item.message = message;
+  item.token = token;
+  settings_.target.Render(message.payload, message.topic, &item.target, AppendEncoded);
+  if (Status status = Check(item); !status.ok()) return status;
+  LaneOf(message)->waiting.push_back(std::move(item));
+  ++held_;
+  return {};
+}
+
+void HttpSender::Begin(Lane* lane) {
+  if (lane->request == nullptr) lane->request = std::make_unique<Request>(site_);
+  if (!lane->request->valid()) {
+    broken_ = {Code::kInternal, "no memory for a request"};
+    return;
+  }
+  std::vector<Item> items;
+  do {
+    items.push_back(std::move(lane->waiting.front()));
+    lane->waiting.pop_front();
+  } while (items.size() < settings_.batch && !lane->waiting.empty() && !items.back().alone &&
+           !lane->waiting.front().alone && lane->waiting.front().target == items.back().target &&
+           std::ranges::equal(lane->waiting.front().message.headers, items.back().message.headers));
+  lane->request->Send(std::move(items));
+  lane->busy = true;
+  curl_multi_add_handle(multi_.get(), lane->request->easy());
+}
+
+void HttpSender::BeginAll() {
+  if (Clock::now() < resume_) return;
+  for (Lane& lane : lanes_) {
+    if (!lane.busy && !lane.waiting.empty()) Begin(&lane);
+  }
+}
+
+/// A retryable failure gives back the whole lane, so that the core submits it again in order.
+void HttpSender::End(Lane* lane, const Verdict& verdict) {
+  lane->busy = false;
+  std::vector<Item>& items = lane->request->items();
+  if (verdict.about != Verdict::About::kMessages) {
+    if (broken_.ok()) broken_ = verdict.status;
+    if (verdict.about == Verdict::About::kLink) GiveBackAll(verdict.status);
+    return;
+  }
+  if (verdict.pause.count() > 0) resume_ = Clock::now() + verdict.pause;
+  if (verdict.status.permanent() && items.size() > 1) {  // which of them is to blame?
+    for (auto item = items.rbegin(); item != items.rend(); ++item) {
+      item->alone = true;
+      lane->waiting.push_front(std::move(*item));
+    }
+    items.clear();
+    return;
+  }
+  for (const Item& item : items) host_.Complete(item.token, verdict.status);
+  held_ -= items.size();
+  items.clear();
+  if (!verdict.status.retryable()) return;
+  for (const Item& item : lane->waiting) host_.Complete(item.token, verdict.status);
+  held_ -= lane->waiting.size();
+  lane->waiting.clear();
+}
+
+/// What is in flight when a link ends is suspected of having ended it.
+void HttpSender::GiveBackAll(const Status& status) {
+  const Status retryable(Code::kUnavailable, status.message());
+  for (Lane& lane : lanes_) {
+    if (lane.request != nullptr) {
+      for (const Item& item : lane.request->items()) host_.Complete(item.token, retryable);
+      lane.request->items().clear();
+    }
+    for (const Item& item : lane.waiting) host_.Complete(item.token, retryable);
+    lane.waiting.clear();
+  }
+  held_ = 0;
+}
+
+bool HttpSender::Work() {
+  int running = 0, left = 0;
+  curl_multi_perform(multi_.get(), &running);
+  bool ended = false;
+  while (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURL* const easy = message->easy_handle;
+    const CURLcode code = message->data.result;
+    const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [easy](const Lane& each) {
+      return each.busy && each.request->easy() == easy;
+    });
+    curl_multi_remove_handle(multi_.get(), easy);
+    if (lane != lanes_.end()) End(&*lane, lane->request->Judge(code));
+    ended = true;
+  }
+  return ended;
+}
+
+void HttpSender::Wait(Millis longest, int wake_fd) {
+  const int pause = PollTimeout(resume_);
+  if (pause > 0 && held_ > 0) longest = std::min(longest, Millis(pause));
+  curl_waitfd wake = {wake_fd, CURL_WAIT_POLLIN, 0};
+  curl_multi_poll(multi_.get(), &wake, 1, static_cast<int>(longest.count()), nullptr);
+}
+
+Status HttpSender::Poll(Millis budget, int wake_fd) {
+  if (multi_ == nullptr) return {Code::kInternal, "not open"};
+  BeginAll();
+  if (!Work() && broken_.ok()) {
+    Wait(budget, wake_fd);
+    Work();
+  }
+  if (broken_.ok()) BeginAll();
+  if (!broken_.ok()) servers_.PreferNext();
+  return broken_;
+}
+
+void HttpSender::Close() {
+  for (Lane& lane : lanes_) {
+    if (lane.busy) curl_multi_remove_handle(multi_.get(), lane.request->easy());
+    lane = {};
+  }
+  held_ = 0;
+  resume_ = {};
+  broken_ = {};
+  multi_.reset();
+}
+
+}  // namespace dsmsg::http

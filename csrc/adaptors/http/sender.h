@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends messages as HTTP requests, several at a time (libcurl's multi interface). Messages of one
+// key, or topic, share a lane, in which one request follows the other: they stay in order.
+//
+// Threads: the connection's I/O thread only. Settings and host outlive it.
+#ifndef DSMSG_ADAPTORS_HTTP_SENDER_H_
+#define DSMSG_ADAPTORS_HTTP_SENDER_H_
+
+#include <curl/curl.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adaptors/http/request.h"
+#include "core/driver/driver.h"
+#include "core/net/servers.h"
+
+namespace dsmsg::http {
+
+class HttpSender {
+ public:
+  HttpSender(const HttpSettings& settings, DriverHost& host);
+
+  Status Open(Deadline deadline, int cancel_fd);
+  Status Submit(const Message& message, Token token);
+  Status Poll(Millis budget, int wake_fd);
+  /// Nothing that was submitted is touched afterwards.
+  void Close();
+
+ private:
+  struct FreeMulti {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+  struct Lane {
+    std::deque<Item> waiting;
+    std::unique_ptr<Request> request;  // made when it is needed
+    bool busy = false;
+  };
+
+  Status OpenOne(const HostPort& server, Deadline deadline, int cancel_fd);
+  Status Probe(Deadline deadline, int cancel_fd);
+  Status Check(const Item& item) const;
+  void Begin(Lane* lane);
+  void BeginAll();
+  /// Lets libcurl work; ends what has an answer. Whether something had.
+  bool Work();
+  void Wait(Millis longest, int wake_fd);
+  void End(Lane* lane, const Verdict& verdict);
+  void GiveBackAll(const Status& status);
+  Lane* LaneOf(const Message& message);
+
+  const HttpSettings& settings_;
+  DriverHost& host_;
+  Servers servers_;
+  Site site_;  // outlives the connections of multi_
+  std::unique_ptr<CURLM, FreeMulti> multi_;
+  std::vector<Lane> lanes_;
+  size_t held_ = 0;    // messages in lanes
+  Deadline resume_{};  // nothing is sent before
+  Status broken_;      // Poll reports it
+};
+
+}  // namespace dsmsg::http
+
+#endif  // DSMSG_ADAPTORS_HTTP_SENDER_H_

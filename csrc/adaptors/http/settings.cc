@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/http/settings.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "core/base/text_file.h"
+
+namespace dsmsg::http {
+namespace {
+
+constexpr size_t kLargestPem = 1 << 20;
+
+bool IsTokenCharacter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+Status CheckHeaderName(const std::string& option, const std::string& name) {
+  if (!name.empty() && std::all_of(name.begin(), name.end(), IsTokenCharacter)) return {};
+  return {Code::kInvalidArgument,
+          option + ": \"" + name + "\" is not a header's name (letters, digits and dashes)"};
+}
+
+Status CheckHeaders(const Config& config) {
+  for (const auto& [name, value] : config.GetPairs("headers")) {
+    if (Status status = CheckHeaderName("headers", name); !status.ok()) return status;
+    for (const char* own : {"content-length", "transfer-encoding", "connection", "expect"}) {
+      if (strcasecmp(name.c_str(), own) != 0) continue;
+      return {Code::kInvalidArgument,
+              "headers: " + name + " is set by the adaptor itself (leave it out)"};
+    }
+  }
+  for (const char* option : {"idempotency-header", "key-header"}) {
+    const std::string name = config.GetString(option);
+    if (name.empty()) continue;
+    if (Status status = CheckHeaderName(option, name); !status.ok()) return status;
+  }
+  for (const char* option : {"content-type", "ce-source", "ce-type", "bearer-token"}) {
+    if (IsHeaderValue(config.GetString(option))) continue;
+    return {Code::kInvalidArgument,
+            std::string(option) + " contains a control character (is there a line break?)"};
+  }
+  return {};
+}
+
+Status ReadRequests(const Endpoints& endpoints, const Config& config, HttpSettings* out) {
+  Result<Template> target = Template::Compile(TargetText(endpoints, config));
+  if (!target.ok()) return {target.status().code(), "path: " + target.status().message()};
+  out->target = std::move(target.value());
+  out->put = config.GetString("method") == "PUT";
+  out->http2 = config.GetBool("http2");
+  out->probe = config.GetString("probe");
+  if (!out->probe.empty() && out->probe.front() != '/') out->probe.insert(0, 1, '/');
+  out->content_type = config.GetString("content-type");
+  out->id_header = config.GetString("idempotency-header");
+  out->key_header = config.GetString("key-header");
+  out->cloud_events = config.GetBool("cloudevents");
+  out->event_source = config.GetString("ce-source");
+  out->event_type = config.GetString("ce-type");
+  out->batch = static_cast<size_t>(config.GetInt("batch-size"));
+  out->lanes = static_cast<size_t>(config.GetInt("max-inflight"));
+  out->request_timeout = config.GetMillis("request-timeout");
+  if (out->batch > 1 && (out->cloud_events || !out->key_header.empty())) {
+    return {Code::kInvalidArgument,
+            "batch-size is more than 1: cloudevents and key-header describe single messages "
+            "(leave one out)"};
+  }
+  return CheckHeaders(config);
+}
+
+Status ReadListenFiles(const Config& config, HttpSettings* out) {
+  const std::string cert = config.GetString("listen-certfile");
+  const std::string key = config.GetString("listen-keyfile");
+  if (cert.empty() != key.empty()) {
+    return {Code::kInvalidArgument,
+            "listen-certfile and listen-keyfile belong together: set both or none"};
+  }
+  if (cert.empty()) return {};
+  for (const auto& [path, text] : {std::pair(&cert, &out->listen_cert), {&key, &out->listen_key}}) {
+    Result<std::string> read = ReadTextFile(*path, kLargestPem);
+    if (!read.ok()) return read.status();
+    *text = std::move(read.value());
+  }
+  return {};
+}
+
+Status ReadListen(const Config& config, HttpSettings* out) {
+  std::string address = config.GetString("listen");
+  if (address.empty()) return {};
+  if (address.find_first_not_of("0123456789") == std::string::npos) address.insert(0, "127.0.0.1:");
+  const Result<Endpoints> parsed = ParseConnString(address, ConnRules{});
+  if (!parsed.ok() || parsed->hosts.size() != 1) {
+    return {Code::kInvalidArgument,
+            "listen=" + address + ": expected host:port or a port, for example 127.0.0.1:8088"};
+  }
+  out->listen = parsed->hosts[0];
+  out->listen_headers = config.GetPairs("listen-headers");
+  for (const auto& [name, value] : out->listen_headers) {
+    if (Status status = CheckHeaderName("listen-headers", name); !status.ok()) return status;
+    if (value.empty()) {
+      return {Code::kInvalidArgument, "listen-headers: the value of " + name + " is empty"};
+    }
+  }
+  std::string rest = config.GetString("listen-allow");
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    Result<Network> network = ParseNetwork(rest.substr(0, comma));
+    if (!network.ok()) return network.status();
+    out->listen_allow.push_back(std::move(network.value()));
+    rest.erase(0, comma + 1);
+  }
+  out->listen_most_bytes = config.GetBytes("listen-max-bytes");
+  out->listen_connections = static_cast<unsigned>(config.GetInt("listen-connections"));
+  return ReadListenFiles(config, out);
+}
+
+}  // namespace
+
+bool Network::Contains(std::string_view other) const {
+  constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+  if (address.size() == 4 && other.size() == 16 && other.starts_with(kMapped))
+    other.remove_prefix(kMapped.size());
+  if (other.size() != address.size()) return false;
+  for (int bit = 0; bit < bits; ++bit) {
+    const int mask = 0x80 >> (bit % 8);
+    const auto at = static_cast<size_t>(bit / 8);
+    if (((address[at] ^ other[at]) & mask) != 0) return false;
+  }
+  return true;
+}
+
+Result<Network> ParseNetwork(const std::string& text) {
+  const auto bad = [&text] {
+    return Status(
+        Code::kInvalidArgument,
+        "listen-allow: \"" + text + "\" is neither an address nor a network such as 10.0.0.0/8");
+  };
+  const size_t slash = std::min(text.find('/'), text.size());
+  const size_t first = std::min(text.find_first_not_of(' '), slash);
+  const std::string address = text.substr(first, slash - first);
+  char bytes[16];
+  Network network;
+  if (inet_pton(AF_INET, address.c_str(), bytes) == 1) {
+    network.address.assign(bytes, 4);
+  } else if (inet_pton(AF_INET6, address.c_str(), bytes) == 1) {
+    network.address.assign(bytes, 16);
+  } else {
+    return bad();
+  }
+  const int most = static_cast<int>(network.address.size()) * 8;
+  network.bits = most;
+  if (slash < text.size()) {
+    const char* const end = text.data() + text.size();
+    const auto [last, error] = std::from_chars(text.data() + slash + 1, end, network.bits);
+    if (error != std::errc() || last != end || network.bits < 0 || network.bits > most)
+      return bad();
+  }
+  return network;
+}
+
+std::string TargetText(const Endpoints& endpoints, const Config& config) {
+  std::string text = config.GetString("path");
+  if (text.empty() && endpoints.path.empty()) return "/${topic}";
+  if (text.empty()) {
+    // "$" begins a field in a template.
+    for (const char c : endpoints.path) text.append(c == '$' ? "$" : "").push_back(c);
+    std::string encoded;
+    AppendEncoded(text, /*topic=*/true, &encoded);
+    text = std::move(encoded);
+  }
+  return text.front() == '/' ? text : "/" + text;
+}
+
+void AppendEncoded(std::string_view value, bool topic, std::string* out) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain =
+        (byte < 0x80 && std::isalnum(byte) != 0) || std::strchr("-._~", c) != nullptr;
+    if (c != '\0' && (plain || (topic && std::strchr("/$", c) != nullptr))) {
+      out->push_back(c);
+    } else {
+      out->append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+    }
+  }
+}
+
+bool IsHeaderValue(std::string_view value) {
+  return std::none_of(value.begin(), value.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\t') || byte == 0x7f;
+  });
+}
+
+Result<HttpSettings> ReadSettings(const Endpoints& endpoints, const Config& config) {
+  HttpSettings settings;
+  Result<TlsSettings> tls = ReadTlsSettings(endpoints, config);
+  if (!tls.ok()) return tls.status();
+  settings.tls = std::move(tls.value());
+  if (endpoints.hosts.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "no server is named (conn-str is a URL or \"host;port\", for example "
+                  "https://hooks.example.com/events, or set hostname and port in the config file)");
+  }
+  settings.hosts = endpoints.hosts;
+  settings.login = ReadLogin(endpoints, config, "HTTP");
+  settings.bearer = config.GetString("bearer-token");
+  if (!settings.bearer.empty() && !settings.login.user.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "bearer-token and a user name are both set: a request carries one of them");
+  }
+  settings.connect_timeout = config.GetMillis("connect-timeout");
+  if (Status status = ReadRequests(endpoints, config, &settings); !status.ok()) return status;
+  if (Status status = ReadListen(config, &settings); !status.ok()) return status;
+  return settings;
+}
+
+}  // namespace dsmsg::http

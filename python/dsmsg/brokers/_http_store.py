@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A web server that keeps what is posted to it, and posts it on to subscribers: for tests.
+
+HTTP has no broker. This program stands where a user's server would: `python -m
+dsmsg.brokers._http_store PORT FILE`. Each request is in the file before it is answered. Paths below
+`/.store/` control it; each takes a JSON object.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+__all__ = ["Store", "serve"]
+
+_RETRY_S = 0.05
+_GIVE_UP_S = 60.0
+
+
+class Store:
+    """Messages in the order of their arrival, in memory and in a file.
+
+    Threads: any.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Reads what the file has.
+
+        Args:
+            path: lines of JSON; the last may be torn.
+        """
+        self.messages: list[dict[str, str]] = []
+        with contextlib.suppress(FileNotFoundError), path.open(encoding="ascii") as old:
+            for line in old:
+                if line.endswith("\n"):
+                    self.messages.append(json.loads(line))
+        text = "".join(json.dumps(each) + "\n" for each in self.messages)
+        path.write_text(text, encoding="ascii")
+        self._file = path.open("a", encoding="ascii")
+        self.changed = threading.Condition()
+        self.password = ""
+        self.refused: dict[str, int] = {}
+        self._subscribers: set[int] = set()
+
+    def add(self, topic: str, body: bytes, headers: dict[str, str]) -> None:
+        """Keeps a message: the kernel has it when this returns."""
+        entry = {"topic": topic, "body": base64.b64encode(body).decode(), **headers}
+        with self.changed:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            self.messages.append(entry)
+            self.changed.notify_all()
+
+    def subscribe(self, port: int) -> None:
+        """Posts all messages, old and new, one after the other to this port of the loopback."""
+        with self.changed:
+            if port in self._subscribers:
+                return
+            self._subscribers.add(port)
+        threading.Thread(target=self._forward, args=(port,), daemon=True).start()
+
+    def _forward(self, port: int) -> None:
+        position, last_answer = 0, time.monotonic()
+        while time.monotonic() - last_answer < _GIVE_UP_S:
+            with self.changed:
+                if position >= len(self.messages):
+                    last_answer = time.monotonic()
+                    self.changed.wait(1.0)
+                    continue
+                message = self.messages[position]
+            status = _post(port, message)
+            if status in (204, 404):  # 404: nobody has subscribed to this topic
+                position += 1
+                last_answer = time.monotonic()
+            else:
+                time.sleep(_RETRY_S)
+        with self.changed:
+            self._subscribers.discard(port)
+
+
+def _post(port: int, message: dict[str, str]) -> int:
+    """Returns the status, 0 if there was no answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        headers = {name: message[name] for name in ("Idempotency-Key",) if name in message}
+        body = base64.b64decode(message["body"])
+        connection.request("POST", "/" + message["topic"], body, headers)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one segment for an answer
+    store: ClassVar[Store]
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+    def _answer(self, status: int, body: bytes = b"") -> None:
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="store"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _allowed(self) -> bool:
+        wanted = self.store.password
+        given = self.headers.get("Authorization", "")
+        if not wanted:
+            return True
+        with contextlib.suppress(ValueError):
+            return base64.b64decode(given.removeprefix("Basic ")).decode().endswith(f":{wanted}")
+        return False
+
+    def do_GET(self) -> None:
+        """Answers a probe."""
+        self._answer(204 if self._allowed() else 401)
+
+    def do_POST(self) -> None:
+        """Takes a message, or an order."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.path.startswith("/.store/"):
+            return self._control(json.loads(body))
+        topic = unquote(self.path[1:])
+        if not self._allowed():
+            return self._answer(401)
+        if status := self.store.refused.get(topic):
+            return self._answer(status)
+        names = ("Idempotency-Key", "X-Key")
+        given = {name: self.headers[name] for name in names if name in self.headers}
+        self.store.add(topic, body, given)
+        return self._answer(204)
+
+    do_PUT = do_POST  # noqa: N815 - the base class's name
+
+    def _control(self, order: dict[str, Any]) -> None:
+        answer = b""
+        if self.path.endswith("/messages"):  # their number, then each in hexadecimal
+            found = [m["body"] for m in self.store.messages if m["topic"] == order["topic"]]
+            lines = [str(len(found)), *(base64.b64decode(each).hex() for each in found)]
+            answer = "\n".join(lines).encode()
+        elif self.path.endswith("/refuse"):
+            self.store.refused[order["topic"]] = order["status"]
+        elif self.path.endswith("/password"):
+            self.store.password = order["password"]
+        elif self.path.endswith("/subscribe"):
+            self.store.subscribe(order["port"])
+        else:
+            return self._answer(404)
+        return self._answer(200, answer)
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1024
+    daemon_threads = True
+
+
+def serve(port: int, path: Path) -> None:
+    """Runs until the process ends."""
+    _Handler.store = Store(path)
+    _Server(("127.0.0.1", port), _Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), Path(sys.argv[2]))
