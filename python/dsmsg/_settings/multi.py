@@ -40,6 +40,7 @@ class MultiConfig(Config):
             ("queue-bytes", "bytes(4096,1099511627776)", "256M", "Limit of the memory queue, in bytes; the queue of a destination has a quarter of it", ""),
             ("overflow", "enum(block,drop-oldest,drop-newest,latest-per-key,reject,spool)", "block", "What happens when the queue is full", ""),
             ("overflow-timeout", "ms(0,3600000)", "5s", "How long overflow=block waits for room", ""),
+            ("memory-high-water", "int(0,100)", "0", "While the machine, or the control group of the process, uses more than so many percent of its memory, the queue gives up its oldest messages; 0: never", ""),
             ("message-timeout", "ms(0,2592000000)", "0", "A message that is not acknowledged in this time fails; 0: never", ""),
             ("send-timeout", "ms(1,86400000)", "10s", "Time limit for a synchronous send", ""),
             ("flush-timeout", "ms(0,3600000)", "10s", "Time limit for the flush in disconnect", ""),
@@ -49,6 +50,8 @@ class MultiConfig(Config):
             ("topic-template", "template", "", "Renders the topic of every message; the caller's topic is ${topic}", ""),
             ("key", "template", "", "Template of the message key, e.g. ${sensor.id}", ""),
             ("headers", "pairs", "", "Templates of the message headers: source=${sensor.id};schema=1", ""),
+            ("key-encoding", "enum(none,base64)", "none", "How a subscriber gets the key of a message: as it is, or as Base64 text", ""),
+            ("value-encoding", "enum(none,base64)", "none", "How a subscriber gets the payload of a message: as it is, or as Base64 text", ""),
             ("spool-dir", "path", "off", "Directory of the spool (store and forward); off: no spool", ""),
             ("spool-name", "string", "", "Distinguishes several spools for one endpoint", ""),
             ("spool-mode", "enum(overflow,always)", "overflow", "overflow: messages go to disk while the link is down or the queue is full; always: every message does", ""),
@@ -116,6 +119,9 @@ class MultiConfig(Config):
     """What happens when the queue is full (default block)."""
     overflow_timeout: int | str | timedelta | None
     """How long overflow=block waits for room (a bare number is milliseconds; default 5s)."""
+    memory_high_water: int | None
+    """While the machine, or the control group of the process, uses more than so many percent of
+    its memory, the queue gives up its oldest messages; 0: never (default 0)."""
     message_timeout: int | str | timedelta | None
     """A message that is not acknowledged in this time fails; 0: never (a bare number is
     milliseconds; default 0)."""
@@ -137,6 +143,11 @@ class MultiConfig(Config):
     """Template of the message key, e.g. ${sensor.id} (not set by default)."""
     headers: Mapping[str, str | int] | str | None
     """Templates of the message headers: source=${sensor.id};schema=1 (not set by default)."""
+    key_encoding: Literal["none", "base64"] | None
+    """How a subscriber gets the key of a message: as it is, or as Base64 text (default none)."""
+    value_encoding: Literal["none", "base64"] | None
+    """How a subscriber gets the payload of a message: as it is, or as Base64 text (default
+    none)."""
     spool_dir: str | os.PathLike[str] | None
     """Directory of the spool (store and forward); off: no spool (default off)."""
     spool_name: str | None
@@ -205,6 +216,7 @@ class MultiConfig(Config):
         queue_bytes: int | str | None = None,
         overflow: Literal["block", "drop-oldest", "drop-newest", "latest-per-key", "reject", "spool"] | None = None,
         overflow_timeout: int | str | timedelta | None = None,
+        memory_high_water: int | None = None,
         message_timeout: int | str | timedelta | None = None,
         send_timeout: int | str | timedelta | None = None,
         flush_timeout: int | str | timedelta | None = None,
@@ -214,6 +226,8 @@ class MultiConfig(Config):
         topic_template: str | None = None,
         key: str | None = None,
         headers: Mapping[str, str | int] | str | None = None,
+        key_encoding: Literal["none", "base64"] | None = None,
+        value_encoding: Literal["none", "base64"] | None = None,
         spool_dir: str | os.PathLike[str] | None = None,
         spool_name: str | None = None,
         spool_mode: Literal["overflow", "always"] | None = None,
@@ -253,6 +267,7 @@ class MultiConfig(Config):
             queue_bytes=queue_bytes,
             overflow=overflow,
             overflow_timeout=overflow_timeout,
+            memory_high_water=memory_high_water,
             message_timeout=message_timeout,
             send_timeout=send_timeout,
             flush_timeout=flush_timeout,
@@ -262,6 +277,8 @@ class MultiConfig(Config):
             topic_template=topic_template,
             key=key,
             headers=headers,
+            key_encoding=key_encoding,
+            value_encoding=value_encoding,
             spool_dir=spool_dir,
             spool_name=spool_name,
             spool_mode=spool_mode,
