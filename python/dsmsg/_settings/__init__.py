@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dsmsg._settings.amqp import AmqpConfig
     from dsmsg._settings.azure import AzureConfig
     from dsmsg._settings.azure_edge import AzureEdgeConfig
+    from dsmsg._settings.http import HttpConfig
     from dsmsg._settings.kafka import KafkaConfig
     from dsmsg._settings.mqtt import MqttConfig
     from dsmsg._settings.multi import MultiConfig
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from dsmsg._settings.redis import RedisConfig
     from dsmsg._settings.zmq import ZmqConfig
 
-__all__ = ["AmqpConfig", "AzureConfig", "AzureEdgeConfig", "KafkaConfig", "MqttConfig", "MultiConfig", "NatsConfig", "RedisConfig", "ZmqConfig"]
+__all__ = ["AmqpConfig", "AzureConfig", "AzureEdgeConfig", "HttpConfig", "KafkaConfig", "MqttConfig", "MultiConfig", "NatsConfig", "RedisConfig", "ZmqConfig"]
 
-ADAPTORS = {"amqp": "AmqpConfig", "azure": "AzureConfig", "azure_edge": "AzureEdgeConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "multi": "MultiConfig", "nats": "NatsConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
+ADAPTORS = {"amqp": "AmqpConfig", "azure": "AzureConfig", "azure_edge": "AzureEdgeConfig", "http": "HttpConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "multi": "MultiConfig", "nats": "NatsConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for
