@@ -7,12 +7,15 @@ for messages that did arrive. Each function compares what it read with the serve
 
 from __future__ import annotations
 
+import json
+import socket
 import time
+import uuid
 
 import pika
 import redis
 
-__all__ = ["ReaderError", "read_queue", "read_stream"]
+__all__ = ["ReaderError", "read_nats", "read_queue", "read_stream"]
 
 PATIENCE_S = 180.0
 """How long a reader waits for the next message before it gives up."""
@@ -71,3 +74,39 @@ def read_queue(
             )
     channel.cancel()
     return found
+
+
+def read_nats(host: str, port: int, stream: str) -> list[bytes]:
+    """Reads a JetStream stream, through a consumer that pushes all of it, over a plain socket.
+
+    Raises:
+        ReaderError: there is no such stream.
+        OSError: the server delivers less than it counts.
+    """
+    inbox = f"reader.{uuid.uuid4().hex}"
+    config = {"deliver_subject": inbox, "ack_policy": "none"}
+    body = json.dumps({"stream_name": stream, "config": config})
+    with socket.create_connection((host, port), timeout=PATIENCE_S) as connection:
+        lines = connection.makefile("rb")
+
+        def write(text: str) -> None:
+            connection.sendall(text.encode())
+
+        def message() -> bytes:
+            while True:
+                words = lines.readline().split()
+                if not words:
+                    raise ConnectionError(f"nats: the server ended the connection to {stream}")
+                if words[0] == b"PING":
+                    write("PONG\r\n")
+                if words[0] in (b"MSG", b"HMSG"):
+                    data = lines.read(int(words[-1]) + 2)[:-2]
+                    return data[int(words[-2]) if words[0] == b"HMSG" else 0 :]
+
+        write('CONNECT {"verbose":false,"headers":true}\r\nSUB answer 1\r\n')
+        write(f"PUB $JS.API.CONSUMER.CREATE.{stream} answer {len(body)}\r\n{body}\r\n")
+        answer = json.loads(message())
+        if "error" in answer:
+            raise ReaderError(f"nats: cannot read {stream}: {answer['error']}")
+        write(f"SUB {inbox} 2\r\n")  # nothing is delivered before
+        return [message() for _ in range(answer["num_pending"])]

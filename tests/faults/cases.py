@@ -288,9 +288,9 @@ def refused(rig: Rig, scale: Scale) -> Result | None:
             end()
         flow(sender, 1)
 
-    # Redis executes later commands of a pipeline while it refuses an earlier one.
+    keeps_order = "refused" not in rig.reorders
     return broken(
-        "writes refused", rig, scale, "", fault, keeps_order=rig.name != "redis", duplicates=False
+        "writes refused", rig, scale, "", fault, keeps_order=keeps_order, duplicates=False
     )
 
 
@@ -320,6 +320,7 @@ def deleted(rig: Rig, scale: Scale) -> Result | None:
         finish(result, sender)
         journal = Journal(sender.journal)
     received = before + rig.received(topic)
-    balance(result, journal, received, keeps_order=True, duplicates=rig.duplicates)
+    keeps_order = "deleted" not in rig.reorders
+    balance(result, journal, received, keeps_order=keeps_order, duplicates=rig.duplicates)
     result.seconds = time.monotonic() - began
     return result

@@ -15,7 +15,7 @@ from typing import ClassVar
 import pika
 import redis
 from brokers.kafka_client import delete_topic, make_topic, persist, read_topic
-from brokers.readers import read_queue, read_stream
+from brokers.readers import read_nats, read_queue, read_stream
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -25,11 +25,12 @@ from confluent_kafka.admin import (
 )
 from dsmsg.brokers import Broker, make
 from dsmsg.brokers._process import free_port
+from dsmsg.brokers.nats import NatsBroker
 
 from faults.books import number_of
 from faults.programs import Proxy, Sender, program
 
-__all__ = ["AmqpRig", "KafkaRig", "RedisRig", "Rig", "ZmqReqRig"]
+__all__ = ["AmqpRig", "KafkaRig", "NatsRig", "RedisRig", "Rig", "ZmqReqRig"]
 
 HOST_NAME = "broker.faults.test"
 
@@ -48,6 +49,9 @@ class Rig(ABC):
     """What the server acknowledged survives its SIGKILL."""
     duplicates: ClassVar[bool] = True
     """A message may arrive twice when the link was lost."""
+    reorders: ClassVar[tuple[str, ...]] = ()
+    """Cases ("refused", "deleted") in which the server may take a later message while it refuses
+    an earlier one."""
     options: ClassVar[dict[str, object]] = {}
     quick: ClassVar[dict[str, object]] = {"connect-timeout": "1500ms"}
     """Settings with which a dead connection is noticed soon."""
@@ -160,6 +164,7 @@ class RedisRig(Rig):
     """Streams, read with redis-py."""
 
     name = adaptor = kind = "redis"
+    reorders = ("refused",)
     options: ClassVar[dict[str, object]] = {"streamsize": 0}  # trimmed, a stream loses its oldest
 
     def _configure(self) -> None:
@@ -262,6 +267,45 @@ class KafkaRig(Rig):
 def read_kafka(servers: str, topic: str) -> list[int]:
     """Reads all four partitions of a topic, from the beginning to the end that they have now."""
     return [number_of(message.value() or b"") for message in read_topic(servers, topic, 4)]
+
+
+class NatsRig(Rig):
+    """A stream for each subject, read over a plain socket."""
+
+    name = adaptor = kind = "nats"
+    duplicates = False  # each message has an id, the same on every try
+    reorders = ("refused", "deleted")
+    broker: NatsBroker
+
+    def _configure(self) -> None:
+        self.broker.configure({"streams": {}})
+
+    def _set(self, action: str, topic: str, **more: object) -> None:
+        config = {"name": topic, "subjects": [topic], **more}
+        self.broker.request(f"$JS.API.STREAM.{action}.{topic}", config)
+
+    def make_topic(self, topic: str) -> None:
+        """Makes the stream."""
+        self._set("CREATE", topic)
+
+    def received(self, topic: str) -> list[int]:
+        """Reads the stream through a consumer that pushes all of it."""
+        payloads = read_nats(self.broker.host, self.broker.port, topic)
+        return [number_of(payload) for payload in payloads]
+
+    def refuse_writes(self, topic: str) -> Callable[[], object] | None:
+        """Makes the stream full soon: a limit above what it holds, new messages are discarded."""
+        held = self.broker.request(f"$JS.API.STREAM.INFO.{topic}")["state"]["messages"]
+        self._set("UPDATE", topic, discard="new", max_msgs=held + 100)
+        return lambda: self._set("UPDATE", topic, discard="new", max_msgs=-1)
+
+    def delete_topic(self, topic: str) -> None:
+        """Deletes the stream, so that nothing takes the subject."""
+        self.broker.request(f"$JS.API.STREAM.DELETE.{topic}")
+
+    def restore_topic(self, topic: str) -> None:
+        """Makes the stream again."""
+        self.make_topic(topic)
 
 
 class AmqpRig(Rig):

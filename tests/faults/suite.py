@@ -14,7 +14,7 @@ from faults.books import Result
 from faults.cases import Scale
 from faults.cluster import KafkaClusterRig, leader_killed
 from faults.live_rigs import AzureEdgeRig, AzureRig, MqttQos0Rig, MqttRig, ZmqPubRig, ZmqPushRig
-from faults.rigs import AmqpRig, KafkaRig, RedisRig, Rig, ZmqReqRig
+from faults.rigs import AmqpRig, KafkaRig, NatsRig, RedisRig, Rig, ZmqReqRig
 
 __all__ = ["ABSENT", "ALL", "PLAN", "run_chain", "wanted"]
 
@@ -44,6 +44,7 @@ _MEMORY: dict[str, Case] = {"memory": pipeline_cases.memory}
 PLAN: dict[type[Rig], dict[str, Case]] = {
     KafkaRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, **_MEMORY},
     RedisRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, "memory": _memory_of_all_policies},
+    NatsRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, **_MEMORY},
     AmqpRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, **_MEMORY},
     MqttRig: {**_SERVER, **_NETWORK, **_PIPELINE, **_MEMORY},
     AzureRig: {**_SERVER, **_NETWORK, **_PIPELINE, **_MEMORY},
