@@ -74,6 +74,27 @@ TEST_F(PoisonTest, PoisonAttemptsSaysHowOften) {
   EXPECT_TRUE(session->Disconnect().ok());
 }
 
+// Azure IoT Hub's default: a hub also ends connections that are over its quota.
+TEST_F(PoisonTest, WithoutALimitItIsNamed) {
+  ::testing::internal::CaptureStderr();
+  auto session = Open("poison-attempts=0\n");
+  ASSERT_TRUE(session);
+  Send(session.get(), 2, 0);
+  EXPECT_TRUE(WaitFor([] {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    return FakeBroker::Get().opens > 6;  // it is told when the fifth has succeeded
+  }));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("topic \"poison\", 1 bytes"), HasSubstr("poison-attempts=3")));
+  {
+    std::lock_guard lock(FakeBroker::Get().mutex);
+    FakeBroker::Get().poison_topic.clear();
+  }
+  WaitForAll(session.get(), 2);
+  EXPECT_EQ(counts_.ok, 2);
+  EXPECT_TRUE(session->Disconnect().ok());
+}
+
 TEST_F(PoisonTest, SeveralEndOneAfterTheOther) {
   auto session = Open("");
   ASSERT_TRUE(session);

@@ -126,6 +126,8 @@ class SendQueue {
   /// and ends only when another message is acknowledged. True: the new connection should first last
   /// a while without the accused.
   bool Accuse(const Status& reason, FinishedList* finished, std::vector<Refused>* refused);
+  /// After Accuse, without a limit of attempts: what to tell about the accused; "": nothing yet.
+  std::string Unconvicted();
   /// It was the server, not the accused.
   void Acquit();
 

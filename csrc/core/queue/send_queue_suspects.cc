@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages that may be what the server ends its connections for.
 #include <limits>
+#include <string>
 
 #include "core/queue/send_queue.h"
 
 namespace dsmsg {
 namespace {
+
+constexpr int kBlamesToTell = 3;
+
+std::string Described(const Message& message) {
+  return "topic \"" + std::string(message.topic) + "\", " + std::to_string(message.payload.size()) +
+         " bytes";
+}
 
 void CountUp(uint8_t* count) {
   if (*count < std::numeric_limits<uint8_t>::max()) ++*count;
@@ -45,6 +53,18 @@ bool SendQueue::Accuse(const Status& reason, FinishedList* finished,
   return false;
 }
 
+std::string SendQueue::Unconvicted() {
+  std::lock_guard lock(mutex_);
+  const Slot* slot = Accused();
+  if (limits_.poison_attempts > 0 || slot == nullptr || slot->outgoing.blames < kBlamesToTell) {
+    return "";
+  }
+  return "the server has ended " + std::to_string(slot->outgoing.blames) +
+         " connections while only one message was on its way, and the others wait behind it (" +
+         Described(slot->outgoing.message) +
+         "): if the server does not take it, poison-attempts=3 makes it fail";
+}
+
 void SendQueue::Acquit() {
   std::lock_guard lock(mutex_);
   AcquitLocked();
@@ -59,12 +79,11 @@ void SendQueue::AcquitLocked() {
 
 void SendQueue::Convict(FinishedList* finished, std::vector<Refused>* refused) {
   if (Slot* slot = Accused()) {
-    const Message& message = slot->outgoing.message;
     const std::string text =
         "the server ended the connection over this message (attempts: " +
-        std::to_string(slot->outgoing.blames) + ", sent alone; topic \"" +
-        std::string(message.topic) + "\", " + std::to_string(message.payload.size()) +
-        " bytes): is it too large for the server, or is its topic one that the server does not "
+        std::to_string(slot->outgoing.blames) + ", sent alone; " +
+        Described(slot->outgoing.message) +
+        "): is it too large for the server, or is its topic one that the server does not "
         "accept or this user may not write to? Last error: " +
         accusation_;
     Refuse(static_cast<uint32_t>(accused_ & kNone), {Code::kRejected, text}, finished, refused);

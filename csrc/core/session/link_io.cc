@@ -116,6 +116,9 @@ void Link::JudgeAccused(const Status& reason) {
   const bool prove =
       parts_.queue->Accuse(reason, &finished, parts_.dead_letters.enabled() ? &refused : nullptr);
   if (prove) hold_until_ = Clock::now() + kProof;
+  if (const std::string text = parts_.queue->Unconvicted(); !text.empty()) {
+    parts_.logger.Limited(LogLevel::kWarn, "unconvicted", text);
+  }
   TellRefused(&finished, &refused);
 }
 
@@ -140,7 +143,8 @@ void Link::LinkLost(const Status& reason, bool subscribing) {
   ReportDown(reason, false);
   down_since_ = Clock::now();
   accusation_ = judge && DescriptorsAreThere(wake_.fd()) ? reason : Status();
-  if (accusation_.ok()) Pause(false);  // otherwise at once: a server that died is not back yet
+  // Otherwise at once: a server that died is not back yet. Without a limit this may go on for ever.
+  if (accusation_.ok() || parts_.settings->queue.poison_attempts == 0) Pause(false);
 }
 
 // Waits for the next attempt; messages expire meanwhile.
