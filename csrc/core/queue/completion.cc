@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/queue/completion.h"
 
-#include <chrono>
 #include <iterator>
-#include <thread>
 #include <utility>
 
 #include "core/base/guard.h"
 #include "core/base/thread.h"
 
 namespace dsmsg {
-namespace {
-
-// A server with a small window answers a few messages at a time, thousands of times a second. Each
-// answer that wakes the host's thread takes the core from a thread that has more to do. A host that
-// sends the next message when it is told of the last gains nothing by that.
-constexpr std::chrono::microseconds kOften{200}, kGather{100};
-constexpr int kFutile = 1000;  // waits without it when it has brought nothing
-
-}  // namespace
 
 NvDsMsgApiErrorType ToApi(const Status& status) {
   if (status.ok()) return NVDS_MSGAPI_OK;
@@ -52,7 +41,8 @@ void CompletionQueue::Dispatch(Millis wait) {
       ++sleepers_;
       due_cv_.wait_for(lock, wait, [this] { return !due_.empty(); });
       --sleepers_;
-      Gather(&lock);
+      // A server with a small window answers a few messages at a time.
+      gathering_.Rest(&lock, [this] { return due_.size(); });
     }
     if (due_.empty()) return;
     batch = std::exchange(due_, std::move(spare_));
@@ -72,19 +62,6 @@ void CompletionQueue::Dispatch(Millis wait) {
               [](const char* what) { LogException("a send callback", what); });
     if (!process_.is_here()) done = batch.size();  // it forked: the parent calls the others
   }
-}
-
-void CompletionQueue::Gather(std::unique_lock<std::mutex>* lock) {
-  if (futile_ > 0) {
-    --futile_;
-  } else if (Clock::now() - woken_ < kOften) {
-    const size_t before = due_.size();
-    lock->unlock();
-    std::this_thread::sleep_for(kGather);
-    lock->lock();
-    if (due_.size() == before) futile_ = kFutile;
-  }
-  woken_ = Clock::now();
 }
 
 // The first `begin` callbacks of the batch have run.

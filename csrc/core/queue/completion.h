@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/fork.h"
+#include "core/base/gathering.h"
 #include "core/queue/outgoing.h"
 
 namespace dsmsg {
@@ -29,8 +30,8 @@ class CompletionQueue {
   void Push(std::vector<Finished>* finished);
 
   /// Runs every callback that is due; if none is, waits for one at most `wait`, and where that
-  /// happens thousands of times a second, 0.1 ms more for others. One that throws is logged and
-  /// counts as run. When the thread is cancelled inside one, the others stay due.
+  /// happens thousands of times a second, 0.1 ms more for others (Gathering). One that throws is
+  /// logged and counts as run. When the thread is cancelled inside one, the others stay due.
   void Dispatch(Millis wait);
 
   size_t waiting() const;
@@ -42,7 +43,6 @@ class CompletionQueue {
     NvDsMsgApiErrorType outcome;
   };
 
-  void Gather(std::unique_lock<std::mutex>* lock);
   void GiveBack(std::vector<Due>* batch, size_t begin);
 
   const ProcessStamp process_;
@@ -52,8 +52,7 @@ class CompletionQueue {
   std::vector<Due> due_;
   std::vector<Due> spare_;  // memory of the last dispatched batch, used again
   size_t sleepers_ = 0;
-  Clock::time_point woken_;  // when a wait last ended
-  int futile_ = 0;           // see Gather
+  Gathering gathering_;
 };
 
 /// What the C contract calls a status.

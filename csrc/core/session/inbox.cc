@@ -136,11 +136,18 @@ bool Inbox::idle() const {
   return items_.empty() && calling_ == nullptr && unacked_.empty();
 }
 
+bool Inbox::WaitForMessage(std::unique_lock<std::mutex>* lock) {
+  const auto ready = [this] { return !items_.empty() && current_ != nullptr; };
+  while (!closed_ && !ready()) {
+    changed_cv_.wait(*lock, [&] { return closed_ || ready(); });
+    gathering_.Rest(lock, [this] { return items_.size(); });
+  }
+  return !closed_;
+}
+
 void Inbox::Run() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    changed_cv_.wait(lock, [this] { return closed_ || (!items_.empty() && current_ != nullptr); });
-    if (closed_) return;
+  while (WaitForMessage(&lock)) {
     Item item = std::move(items_.front());
     items_.pop_front();
     bytes_ -= item.message.Size();
@@ -165,7 +172,6 @@ void Inbox::Run() {
     calling_ = nullptr;
     idle_cv_.notify_all();
     if (!manual) AddAck(std::move(item.ack));
-    if (closed_) return;
   }
 }
 

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "core/base/fork.h"
+#include "core/base/gathering.h"
 #include "core/base/status.h"
 #include "core/base/time.h"
 #include "core/driver/message.h"
@@ -90,6 +91,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
     SubscriptionPtr subscription;
   };
   void Run();
+  bool WaitForMessage(std::unique_lock<std::mutex>* lock);  // false: closed
   void Call(const Subscription& receiver, const InMessage& message, uint64_t number) const;
   /// The rest: with mutex_ held.
   bool full(size_t more_bytes) const;
@@ -114,6 +116,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   uint64_t numbers_ = 0;                           // given out
   SubscriptionPtr current_;                        // null: none yet
   SubscriptionPtr calling_;                        // whose callback runs
+  Gathering gathering_;
   bool started_ = false, closed_ = false, refused_ = false;
   std::thread::id thread_;
 };
