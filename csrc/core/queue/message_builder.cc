@@ -112,20 +112,20 @@ Status MessageBuilder::CheckTopic(std::string_view topic) const {
   return {Code::kInvalidArgument, text};
 }
 
-bool MessageBuilder::RenderTopic(const SendRequest& request, std::string* topic,
-                                 bool* complete) const {
-  const std::string_view given = UsableTopic(request.topic);
-  if (!given.empty()) {
-    topic->assign(given);
-  } else if (default_topic_) {
-    *complete &= default_topic_->Render(request.payload, {}, topic);
+std::string_view MessageBuilder::RenderTopic(const SendRequest& request, std::string* room,
+                                             bool* complete) const {
+  std::string_view topic = UsableTopic(request.topic);
+  if (topic.empty() && default_topic_) {
+    *complete &= default_topic_->Render(request.payload, {}, room);
+    topic = *room;
   }
   if (topic_template_) {
     std::string rendered;
-    *complete &= topic_template_->Render(request.payload, *topic, &rendered);
-    *topic = std::move(rendered);
+    *complete &= topic_template_->Render(request.payload, topic, &rendered);
+    *room = std::move(rendered);
+    topic = *room;
   }
-  return !topic->empty();
+  return topic;
 }
 
 bool MessageBuilder::RenderKey(const SendRequest& request, std::string* key, bool* complete) const {
@@ -143,14 +143,17 @@ bool MessageBuilder::RenderKey(const SendRequest& request, std::string* key, boo
 
 Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logger& logger,
                              Outgoing* outgoing) const {
-  thread_local std::string topic, key, header_text;
-  topic.clear();
+  struct Rendered {  // keeps its memory
+    std::string topic, key, headers;
+  };
+  thread_local Rendered of_thread;
+  auto& [topic_room, key, header_text] = of_thread;
+  topic_room.clear();
   key.clear();
   header_text.clear();
   bool complete = true;
-  if (!RenderTopic(request, &topic, &complete) && !topic_optional_) {
-    return {Code::kInvalidArgument, NoTopic()};
-  }
+  const std::string_view topic = RenderTopic(request, &topic_room, &complete);
+  if (topic.empty() && !topic_optional_) return {Code::kInvalidArgument, NoTopic()};
   if (max_bytes_ > 0 && request.payload.size() > max_bytes_) {
     outgoing->message.topic = topic;
     return {Code::kTooLarge, "a payload of " + std::to_string(request.payload.size()) +

@@ -46,7 +46,8 @@ class MessageBuilder {
  private:
   std::string NoTopic() const;
   std::string_view UsableTopic(std::string_view given) const;
-  bool RenderTopic(const SendRequest& request, std::string* topic, bool* complete) const;
+  /// Of `request`, or rendered into `room`.
+  std::string_view RenderTopic(const SendRequest& request, std::string* room, bool* complete) const;
   bool RenderKey(const SendRequest& request, std::string* key, bool* complete) const;
 
   std::optional<Template> default_topic_, topic_template_, key_;
