@@ -227,8 +227,11 @@ Status PullConsumer::TakeStatus(const Op& op, Source* source) {
   }
   if (status != kConflict) return {};
   source->ask_at = Clock::now() + kSoon;
-  host_.log().Limited(LogLevel::kInfo, "pull:" + source->name,
-                      "consumer \"" + source->name + "\": " + words);
+  const bool limit = words.starts_with("Exceeded");
+  host_.log().Limited(LogLevel::kWarn, "pull:" + source->name,
+                      "consumer \"" + source->name + "\" of stream \"" + source->stream +
+                          "\" ended a request: " + words +
+                          (limit ? " (lower batch-read, or raise the consumer's limit)" : ""));
   return {};
 }
 
