@@ -64,9 +64,7 @@ class HttpQuirks : public Quirks {
   std::string protocol() const override { return "HTTP"; }
   std::string library() const override { return "libnvds_http_proto.so"; }
   std::vector<std::pair<std::string, std::string>> NotApplicable() const override {
-    return {{"Extensions_Link",
-             "between two requests HTTP has no connection whose end would say anything"},
-            {"Rule19_Refused", "an endpoint of our own refuses no subscription"},
+    return {{"Rule19_Refused", "an endpoint of our own refuses no subscription"},
             {"Rule19_TimedOut", "there is nobody who would have to answer a subscription"},
             {"Section5_SensorIdExtraction", "a request is its payload: there are no fields"}};
   }
@@ -94,7 +92,7 @@ class HttpQuirks : public Quirks {
     return found;
   }
 
-  Lines BaseConfig(const Lines&) const override { return {"probe=/"}; }
+  Lines BaseConfig(const Lines&) const override { return {"probe=/", "probe-interval=500ms"}; }
   Lines LowLatencyConfig() const override { return {"linger=0"}; }
   Lines ConsumerConfig(const std::string&) const override {
     const std::string port = std::to_string(FreePort());

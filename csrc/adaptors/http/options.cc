@@ -39,6 +39,9 @@ constexpr OptionSpec kOptions[] = {
     {"probe", "string", "",
      "Path that is asked with GET when connecting, so that a wrong token or password is noticed at "
      "once, for example /health; empty: only the connection is made"},
+    {"probe-interval", "ms(0,3600000)", "10s",
+     "How often probe is asked while nothing is sent, so that a server that goes away is noticed; "
+     "0: only when connecting"},
     {"poison-attempts", "int(0,100)", "3",
      "How often the server may end a new connection over a message that was sent alone before that "
      "message fails; 0: no limit, as without probe: a proxy in front of a server that is down ends "

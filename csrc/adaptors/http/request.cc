@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/http/request.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <ctime>
+
+#include "core/base/limits.h"
 
 namespace dsmsg::http {
 namespace {
@@ -64,6 +69,8 @@ void Request::SetUp() {
   // connection, since the server may have taken it.
   curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Request::OnRead);
   curl_easy_setopt(easy, CURLOPT_READDATA, this);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Request::OnSocket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   if (!settings.login.user.empty() || !settings.login.password.empty()) {
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     curl_easy_setopt(easy, CURLOPT_USERNAME, settings.login.user.c_str());
@@ -91,6 +98,12 @@ CURLcode Request::OnContext(CURL*, void* context, void* self) {
   request->tls_ = ConfigureTls(site.settings.tls, site.server.host,
                                static_cast<ssl_ctx_st*>(context), &site.verdict);
   return request->tls_.ok() ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+}
+
+curl_socket_t Request::OnSocket(void* self, curlsocktype, curl_sockaddr* address) {
+  const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  static_cast<Request*>(self)->socket_error_ = fd < 0 ? errno : 0;
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 size_t Request::OnRead(char* to, size_t size, size_t count, void* self) {
@@ -207,6 +220,13 @@ Verdict Request::JudgeFailure(CURLcode code) const {
       return {{Code::kNotSupported,
                "this libcurl does not use OpenSSL, which TLS needs here (install libcurl4)"},
               kLink};
+    case CURLE_COULDNT_CONNECT:
+      if (const auto advice = LimitAdvice(socket_error_); !advice.empty()) {
+        return {{Code::kUnavailable, at + "cannot create a socket: " +
+                                         std::strerror(socket_error_) + std::string(advice)},
+                kLink};
+      }
+      return {{Code::kUnavailable, at + std::string(detail)}, kLink};
     case CURLE_SSL_CONNECT_ERROR:
       return {site_.verdict.Explain(peer, std::string(detail)), kLink};
     case CURLE_GOT_NOTHING:

@@ -77,6 +77,7 @@ class Request {
   static size_t OnRead(char* to, size_t size, size_t count, void* self);
   static size_t OnAnswer(char* data, size_t size, size_t count, void* self);
   static CURLcode OnContext(CURL* easy, void* context, void* self);
+  static curl_socket_t OnSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   void SetUp();
   void SetHeaders();
@@ -95,6 +96,7 @@ class Request {
   std::string answer_;     // its beginning
   size_t answer_size_ = 0;
   Status tls_;
+  int socket_error_ = 0;  // an errno
   char error_[CURL_ERROR_SIZE] = {};
 };
 

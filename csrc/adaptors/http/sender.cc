@@ -84,6 +84,7 @@ Status HttpSender::OpenOne(const HostPort& server, Deadline deadline, int cancel
     if (Status status = Probe(deadline, cancel_fd); !status.ok()) return status;
   }
   servers_.Worked(name);
+  heard_ = Clock::now();
   return {};
 }
 
@@ -177,6 +178,7 @@ void HttpSender::BeginAll() {
 /// A retryable failure gives back the whole lane, so that the core submits it again in order.
 void HttpSender::End(Lane* lane, const Verdict& verdict) {
   lane->busy = false;
+  heard_ = Clock::now();
   std::vector<Item>& items = lane->request->items();
   if (verdict.about != Verdict::About::kMessages) {
     if (broken_.ok()) broken_ = verdict.status;
@@ -215,6 +217,30 @@ void HttpSender::GiveBackAll(const Status& status) {
   held_ = 0;
 }
 
+bool HttpSender::idle() const {
+  return std::none_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.busy; });
+}
+
+void HttpSender::Watch() {
+  const bool watches = !settings_.probe.empty() && settings_.probe_interval.count() > 0;
+  if (!watches || probing_ || !idle() || Clock::now() < heard_ + settings_.probe_interval) return;
+  if (probe_ == nullptr) probe_ = std::make_unique<Request>(site_);
+  if (!probe_->valid()) return;
+  probe_->Ask(settings_.probe);
+  curl_multi_add_handle(multi_.get(), probe_->easy());
+  probing_ = true;
+}
+
+/// An answer that the path is unknown is an answer, too.
+void HttpSender::EndProbe(const Verdict& verdict) {
+  probing_ = false;
+  heard_ = Clock::now();
+  const bool answered = verdict.about == Verdict::About::kMessages && !verdict.status.retryable();
+  if (answered || !broken_.ok()) return;
+  broken_ = verdict.status;
+  GiveBackAll(verdict.status);
+}
+
 bool HttpSender::Work() {
   int running = 0, left = 0;
   curl_multi_perform(multi_.get(), &running);
@@ -227,7 +253,11 @@ bool HttpSender::Work() {
       return each.busy && each.request->easy() == easy;
     });
     curl_multi_remove_handle(multi_.get(), easy);
-    if (lane != lanes_.end()) End(&*lane, lane->request->Judge(code));
+    if (lane != lanes_.end()) {
+      End(&*lane, lane->request->Judge(code));
+    } else {
+      EndProbe(probe_->Judge(code));
+    }
     ended = true;
   }
   return ended;
@@ -236,6 +266,10 @@ bool HttpSender::Work() {
 void HttpSender::Wait(Millis longest, int wake_fd) {
   const int pause = PollTimeout(resume_);
   if (pause > 0 && held_ > 0) longest = std::min(longest, Millis(pause));
+  if (settings_.probe_interval.count() > 0 && idle()) {
+    const Millis due(PollTimeout(heard_ + settings_.probe_interval));
+    if (!settings_.probe.empty() && !probing_) longest = std::min(longest, due);
+  }
   curl_waitfd wake = {wake_fd, CURL_WAIT_POLLIN, 0};
   curl_multi_poll(multi_.get(), &wake, 1, static_cast<int>(longest.count()), nullptr);
 }
@@ -243,6 +277,7 @@ void HttpSender::Wait(Millis longest, int wake_fd) {
 Status HttpSender::Poll(Millis budget, int wake_fd) {
   if (multi_ == nullptr) return {Code::kInternal, "not open"};
   BeginAll();
+  Watch();
   if (!Work() && broken_.ok()) {
     Wait(budget, wake_fd);
     Work();
@@ -257,6 +292,9 @@ void HttpSender::Close() {
     if (lane.busy) curl_multi_remove_handle(multi_.get(), lane.request->easy());
     lane = {};
   }
+  if (probing_) curl_multi_remove_handle(multi_.get(), probe_->easy());
+  probing_ = false;
+  probe_.reset();
   held_ = 0;
   resume_ = {};
   broken_ = {};

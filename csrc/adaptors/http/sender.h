@@ -49,6 +49,10 @@ class HttpSender {
   void Wait(Millis longest, int wake_fd);
   void End(Lane* lane, const Verdict& verdict);
   void GiveBackAll(const Status& status);
+  /// Asks the probe when nothing was heard for a while, and takes the answer.
+  void Watch();
+  void EndProbe(const Verdict& verdict);
+  bool idle() const;
   Lane* LaneOf(const Message& message);
 
   const HttpSettings& settings_;
@@ -59,7 +63,10 @@ class HttpSender {
   std::vector<Lane> lanes_;
   size_t held_ = 0;    // messages in lanes
   Deadline resume_{};  // nothing is sent before
-  Status broken_;      // Poll reports it
+  Deadline heard_{};   // when the server last answered
+  std::unique_ptr<Request> probe_;
+  bool probing_ = false;
+  Status broken_;  // Poll reports it
 };
 
 }  // namespace dsmsg::http

@@ -55,6 +55,7 @@ Status ReadRequests(const Endpoints& endpoints, const Config& config, HttpSettin
   out->http2 = config.GetBool("http2");
   out->probe = config.GetString("probe");
   if (!out->probe.empty() && out->probe.front() != '/') out->probe.insert(0, 1, '/');
+  out->probe_interval = config.GetMillis("probe-interval");
   out->content_type = config.GetString("content-type");
   out->id_header = config.GetString("idempotency-header");
   out->key_header = config.GetString("key-header");

@@ -38,6 +38,7 @@ struct HttpSettings {
 
   Template target;    // path and query of a request, with its slash
   std::string probe;  // asked with GET when the link is opened; empty: nothing is
+  Millis probe_interval{0};
   bool put = false;
   bool http2 = true;
   std::string content_type, id_header, key_header;

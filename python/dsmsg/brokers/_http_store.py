@@ -22,7 +22,10 @@ from urllib.parse import unquote
 
 __all__ = ["Store", "serve"]
 
+_OF_A_HOP = ("Host", "Accept", "Content-Length", "Authorization")
 _RETRY_S = 0.05
+_LONG_S = 0.2
+_MOST_SLOW = 64
 _GIVE_UP_S = 60.0
 
 
@@ -38,7 +41,7 @@ class Store:
         Args:
             path: lines of JSON; the last may be torn.
         """
-        self.messages: list[dict[str, str]] = []
+        self.messages: list[dict[str, Any]] = []
         with contextlib.suppress(FileNotFoundError), path.open(encoding="ascii") as old:
             for line in old:
                 if line.endswith("\n"):
@@ -53,7 +56,7 @@ class Store:
 
     def add(self, topic: str, body: bytes, headers: dict[str, str]) -> None:
         """Keeps a message: the kernel has it when this returns."""
-        entry = {"topic": topic, "body": base64.b64encode(body).decode(), **headers}
+        entry = {"topic": topic, "body": base64.b64encode(body).decode(), "headers": headers}
         with self.changed:
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
@@ -69,31 +72,66 @@ class Store:
         threading.Thread(target=self._forward, args=(port,), daemon=True).start()
 
     def _forward(self, port: int) -> None:
-        position, last_answer = 0, time.monotonic()
-        while time.monotonic() - last_answer < _GIVE_UP_S:
+        """One after the other; beside those that wait for their answer for long."""
+        position = 0
+        slow: list[_Delivery] = []
+        while True:
             with self.changed:
                 if position >= len(self.messages):
-                    last_answer = time.monotonic()
                     self.changed.wait(1.0)
                     continue
                 message = self.messages[position]
-            status = _post(port, message)
-            if status in (204, 404):  # 404: nobody has subscribed to this topic
-                position += 1
-                last_answer = time.monotonic()
-            else:
+            slow = [each for each in slow if each.outcome is None]
+            if len(slow) >= _MOST_SLOW:
                 time.sleep(_RETRY_S)
+                continue
+            delivery = _Delivery(port, message)
+            delivery.wait()
+            if delivery.outcome is False:
+                break
+            slow.append(delivery)
+            position += 1
         with self.changed:
             self._subscribers.discard(port)
 
 
-def _post(port: int, message: dict[str, str]) -> int:
+class _Delivery:
+    """A message on its way to an endpoint, which may be away for a while."""
+
+    def __init__(self, port: int, message: dict[str, Any]) -> None:
+        """Begins."""
+        self.outcome: bool | None = None
+        self._asked = 0.0  # when the attempt under way began; 0.0: none is
+        self._port, self._message = port, message
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until it is done, or an answer takes long."""
+        while self.outcome is None:
+            self._thread.join(_RETRY_S)
+            if self._asked and time.monotonic() - self._asked > _LONG_S:
+                return
+
+    def _run(self) -> None:
+        end = time.monotonic() + _GIVE_UP_S
+        while time.monotonic() < end:
+            self._asked = time.monotonic()
+            status = _post(self._port, self._message)
+            self._asked = 0.0
+            if status in (204, 404):  # 404: nobody has subscribed to this topic
+                self.outcome = True
+                return
+            time.sleep(_RETRY_S)
+        self.outcome = False
+
+
+def _post(port: int, message: dict[str, Any]) -> int:
     """Returns the status, 0 if there was no answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        headers = {name: message[name] for name in ("Idempotency-Key",) if name in message}
         body = base64.b64decode(message["body"])
-        connection.request("POST", "/" + message["topic"], body, headers)
+        connection.request("POST", "/" + message["topic"], body, message["headers"])
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return 0
@@ -133,7 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Takes a message, or an order."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # the connection ended in the middle
+            self.close_connection = True
+            return None
         if self.path.startswith("/.store/"):
             return self._control(json.loads(body))
         topic = unquote(self.path[1:])
@@ -141,8 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(401)
         if status := self.store.refused.get(topic):
             return self._answer(status)
-        names = ("Idempotency-Key", "X-Key")
-        given = {name: self.headers[name] for name in names if name in self.headers}
+        given = {name: value for name, value in self.headers.items() if name not in _OF_A_HOP}
         self.store.add(topic, body, given)
         return self._answer(204)
 
