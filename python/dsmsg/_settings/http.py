@@ -94,6 +94,7 @@ class HttpConfig(Config):
             ("ce-type", "string", "dsmsg.message", "Type of CloudEvents", ""),
             ("http2", "bool", "1", "1: HTTP/2 where the server offers it over TLS; without TLS always HTTP/1.1", ""),
             ("probe", "string", "", "Path that is asked with GET when connecting, so that a wrong token or password is noticed at once, for example /health; empty: only the connection is made", ""),
+            ("probe-interval", "ms(0,3600000)", "10s", "How often probe is asked while nothing is sent, so that a server that goes away is noticed; 0: only when connecting", ""),
             ("listen", "string", "", "Address of the endpoint that receives, host:port or only the port, which means 127.0.0.1:port; subscribe needs it", ""),
             ("listen-certfile", "path", "", "Certificate of the endpoint with its chain (PEM): TLS", ""),
             ("listen-keyfile", "path", "", "Private key of the endpoint (PEM)", ""),
@@ -269,6 +270,9 @@ class HttpConfig(Config):
     probe: str | None
     """Path that is asked with GET when connecting, so that a wrong token or password is noticed
     at once, for example /health; empty: only the connection is made (not set by default)."""
+    probe_interval: int | str | timedelta | None
+    """How often probe is asked while nothing is sent, so that a server that goes away is
+    noticed; 0: only when connecting (a bare number is milliseconds; default 10s)."""
     listen: str | None
     """Address of the endpoint that receives, host:port or only the port, which means
     127.0.0.1:port; subscribe needs it (not set by default)."""
@@ -357,6 +361,7 @@ class HttpConfig(Config):
         ce_type: str | None = None,
         http2: bool | None = None,
         probe: str | None = None,
+        probe_interval: int | str | timedelta | None = None,
         listen: str | None = None,
         listen_certfile: str | os.PathLike[str] | None = None,
         listen_keyfile: str | os.PathLike[str] | None = None,
@@ -438,6 +443,7 @@ class HttpConfig(Config):
             ce_type=ce_type,
             http2=http2,
             probe=probe,
+            probe_interval=probe_interval,
             listen=listen,
             listen_certfile=listen_certfile,
             listen_keyfile=listen_keyfile,
