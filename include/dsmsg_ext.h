@@ -33,6 +33,9 @@ typedef struct {
   const DsmsgHeader* headers; /**< may be NULL */
   size_t num_headers;
   int64_t timestamp_ms; /**< milliseconds since the epoch; 0: now */
+  /** NULL: each header's value ends at its NUL; else the bytes of each, which may contain NULs. A
+   * caller without this field passes the smaller @c size of its own header. */
+  const size_t* header_lens;
 } DsmsgMessage;
 
 /** State of the link as reported to a DsmsgLinkCallback. */
@@ -95,6 +98,13 @@ typedef struct {
   size_t value_len;
 } DsmsgReceivedHeader;
 
+/** Whose time a received message has. */
+typedef enum {
+  DSMSG_TIMESTAMP_UNKNOWN = 0,
+  DSMSG_TIMESTAMP_CREATE = 1, /**< the sender's (Kafka's CreateTime, AMQP) */
+  DSMSG_TIMESTAMP_APPEND = 2  /**< the broker's (Kafka's LogAppendTime, Redis) */
+} DsmsgTimestampType;
+
 /** A received message, valid during the callback. What a protocol does not have is absent: NULL,
  * "" or -1, as said. Fields may be added at the end: read none beyond @c size. */
 typedef struct {
@@ -112,6 +122,7 @@ typedef struct {
   int32_t redelivered;  /**< 1: the broker says that it delivered it before (AMQP, Redis groups) */
   const char* id;       /**< Redis: entry id, AMQP: message-id; "": none */
   uint64_t ack;         /**< with DSMSG_MANUAL_ACK: for dsmsg_ack(); else 0 */
+  int32_t timestamp_type; /**< DsmsgTimestampType */
 } DsmsgReceived;
 
 /** Receives messages: threads and rules of nvds_msgapi_subscribe_request_cb_t. */

@@ -63,6 +63,7 @@ typedef struct {
   int32_t redelivered;
   const char *id;
   uint64_t ack;
+  int32_t timestamp_type;
 } DsmsgReceived;
 typedef void (*message_cb)(const DsmsgReceived *message, void *user_ctx);
 typedef void (*log_cb)(int level, const char *text);
@@ -91,6 +92,7 @@ typedef struct {
   const DsmsgHeader *headers;
   size_t num_headers;
   int64_t timestamp_ms;
+  const size_t *header_lens;
 } DsmsgMessage;
 const char *dsmsg_describe(void);
 size_t dsmsg_stats(void *h, char *buffer, size_t size);

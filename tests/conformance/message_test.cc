@@ -15,7 +15,7 @@ struct Arrived {
   bool has_key = false, redelivered = false;
   std::vector<std::pair<std::string, std::string>> headers;
   int64_t timestamp_ms = 0, offset = 0;
-  int32_t partition = 0;
+  int32_t partition = 0, timestamp_type = 0;
   uint64_t ack = 0;
 };
 
@@ -41,6 +41,7 @@ class Arrivals {
     arrived.timestamp_ms = message->timestamp_ms;
     arrived.offset = message->offset;
     arrived.partition = message->partition;
+    arrived.timestamp_type = message->timestamp_type;
     arrived.ack = message->ack;
     if (message->size < sizeof(DsmsgReceived)) NoteViolation("a received message is too short");
     if (self.on_message) self.on_message(arrived);
@@ -77,7 +78,10 @@ TEST_P(Extensions_Message, HasWhatTheBrokerSays) {
   const Link producer = Connect(server);
   Ledger& ledger = NewLedger();
   Record& record = ledger.Add(topic, "camera 1", std::string("pay\0load", 8));
-  const DsmsgHeader headers[] = {{"source", "conformance"}, {"schema", "1"}};
+  // MQTT's are text.
+  const std::string bytes(has("key") ? std::string("a\0\xff", 3) : "text");
+  const DsmsgHeader headers[] = {{"source", "conformance"}, {"bytes", bytes.c_str()}};
+  const size_t header_lens[] = {11, bytes.size()};
   DsmsgMessage message{};
   message.size = sizeof message;
   message.topic = topic.c_str();
@@ -87,6 +91,7 @@ TEST_P(Extensions_Message, HasWhatTheBrokerSays) {
   message.key_len = record.key.size();
   message.headers = headers;
   message.num_headers = 2;
+  message.header_lens = header_lens;
   const auto before = std::chrono::system_clock::now() - 5s;
   ASSERT_EQ(adaptor().f.send_message(producer.handle(), &message, &Ledger::OnSent, &record),
             NVDS_MSGAPI_OK);
@@ -101,10 +106,11 @@ TEST_P(Extensions_Message, HasWhatTheBrokerSays) {
   EXPECT_EQ(got.has_key, has("key"));
   EXPECT_EQ(got.key, has("key") ? record.key : "");
   const std::map<std::string, std::string> found(got.headers.begin(), got.headers.end());
-  for (const DsmsgHeader& header : headers) {
-    EXPECT_EQ(found.contains(header.name), has("headers")) << header.name;
+  for (size_t i = 0; i < 2; ++i) {
+    const char* name = headers[i].name;
+    EXPECT_EQ(found.contains(name), has("headers")) << name;
     if (has("headers")) {
-      EXPECT_EQ(found.at(header.name), header.value);
+      EXPECT_EQ(found.at(name), std::string(headers[i].value, header_lens[i]));
     }
   }
   const auto since = std::chrono::duration_cast<Millis>(before.time_since_epoch()).count();
@@ -113,6 +119,9 @@ TEST_P(Extensions_Message, HasWhatTheBrokerSays) {
   } else {
     EXPECT_EQ(got.timestamp_ms, -1);
   }
+  EXPECT_EQ(got.timestamp_type, !has("timestamp") ? DSMSG_TIMESTAMP_UNKNOWN
+                                : has("append")   ? DSMSG_TIMESTAMP_APPEND
+                                                  : DSMSG_TIMESTAMP_CREATE);
   EXPECT_EQ(got.partition, has("partition") ? 0 : -1);
   EXPECT_EQ(got.offset, has("partition") ? 0 : -1);
   EXPECT_EQ(got.id.empty(), !has("id")) << got.id;

@@ -239,6 +239,7 @@ void AmqpConsumer::TakeMessage(AmqpEvent& event) {
   message.payload = std::move(event.body);
   message.id = std::move(event.message_id);
   message.timestamp_ms = event.timestamp_ms;
+  if (event.timestamp_ms >= 0) message.timestamp_type = DSMSG_TIMESTAMP_CREATE;
   message.redelivered = event.redelivered;
   for (auto& [name, value] : event.headers) {
     if (name == "key") {  // where the sending half writes it

@@ -29,7 +29,10 @@ InMessage MessageOf(const rd_kafka_message_t& message) {
   if (in.has_key) in.key.assign(static_cast<const char*>(message.key), message.key_len);
   in.partition = message.partition;
   in.offset = message.offset;
-  in.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);  // -1: none
+  rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+  in.timestamp_ms = rd_kafka_message_timestamp(&message, &type);  // -1: none
+  if (type == RD_KAFKA_TIMESTAMP_CREATE_TIME) in.timestamp_type = DSMSG_TIMESTAMP_CREATE;
+  if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) in.timestamp_type = DSMSG_TIMESTAMP_APPEND;
   rd_kafka_headers_t* headers = nullptr;
   if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return in;
   const char* name = nullptr;

@@ -61,6 +61,7 @@ InMessage RedisConsumer::MessageOf(std::string_view stream, const EntryId& id, c
   message.topic = stream;
   message.id = id.ToString();
   message.timestamp_ms = static_cast<int64_t>(id.ms);
+  message.timestamp_type = DSMSG_TIMESTAMP_APPEND;
   const size_t count = reply.count(fields) / 2;
   size_t payload = 0, node = Reply::First(fields);
   for (size_t i = 0; i < count; ++i) {

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "dsmsg_ext.h"
+
 namespace dsmsg {
 
 /// Names one accepted message: slot and generation, so a late or second completion is recognised.
@@ -47,7 +49,8 @@ struct InMessage {
   int32_t partition = -1;     // -1: none
   int64_t offset = -1;        // in the partition; -1: none
   int64_t timestamp_ms = -1;  // since the epoch, as the broker tells it; -1: none
-  std::string id{};           // the broker's or the sender's name of it; empty: none
+  DsmsgTimestampType timestamp_type = DSMSG_TIMESTAMP_UNKNOWN;
+  std::string id{};  // the broker's or the sender's name of it; empty: none
   std::vector<std::pair<std::string, std::string>> headers{};
 
   /// What it takes in memory, as far as the sender decides it.

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <string>
 
@@ -299,7 +300,7 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
                                                     nvds_msgapi_send_cb_t send_callback,
                                                     void* user_ptr) {
   return Guard("send_message", NVDS_MSGAPI_ERR, [&] {
-    if (message == nullptr || message->size < sizeof(DsmsgMessage)) {
+    if (message == nullptr || message->size < offsetof(DsmsgMessage, header_lens)) {
       return Refuse("send_message", "the message is NULL or its size field is too small");
     }
     SendRequest request;
@@ -308,11 +309,15 @@ DSMSG_EXPORT NvDsMsgApiErrorType dsmsg_send_message(NvDsMsgApiHandle h_ptr,
     request.has_key = message->key != nullptr;
     request.key = Bytes(message->key, message->key_len);
     request.timestamp_ms = message->timestamp_ms;
+    const size_t* lens = message->size < sizeof(DsmsgMessage) ? nullptr : message->header_lens;
     bool ok = message->headers != nullptr || message->num_headers == 0;
     for (size_t i = 0; ok && i < message->num_headers; ++i) {
       const DsmsgHeader& header = message->headers[i];
       ok = header.name != nullptr && header.value != nullptr;
-      if (ok) request.headers.emplace_back(header.name, header.value);
+      if (!ok) break;
+      request.headers.emplace_back(header.name, lens == nullptr
+                                                    ? std::string_view(header.value)
+                                                    : std::string_view(header.value, lens[i]));
     }
     return Send("send_message", h_ptr, request, ok, [&](Session& session) {
       return session.SendAsync(request, send_callback, user_ptr);

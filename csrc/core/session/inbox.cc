@@ -201,6 +201,7 @@ void Inbox::Call(const Subscription& receiver, const InMessage& message, uint64_
   received.offset = message.offset;
   received.id = message.id.c_str();
   received.ack = number;
+  received.timestamp_type = message.timestamp_type;
   receiver.message_callback(&received, receiver.user_ctx);
 }
 
