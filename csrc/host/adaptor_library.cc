@@ -219,6 +219,8 @@ Status AdaptorLibrary::Resolve() {
   Find(library_, "dsmsg_send_message", &api_.send_message);
   Find(library_, "dsmsg_check_topic", &api_.check_topic);
   Find(library_, "dsmsg_check_option", &api_.check_option);
+  Find(library_, "dsmsg_subscribe_message", &api_.subscribe_message);
+  Find(library_, "dsmsg_ack", &api_.ack);
   const char* name = api_.get_protocol_name();
   protocol_ = name == nullptr || *name == '\0' ? "unknown protocol" : name;
   return {};

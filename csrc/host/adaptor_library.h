@@ -35,6 +35,8 @@ struct AdaptorApi {
   decltype(&dsmsg_send_message) send_message = nullptr;
   decltype(&dsmsg_check_topic) check_topic = nullptr;
   decltype(&dsmsg_check_option) check_option = nullptr;
+  decltype(&dsmsg_subscribe_message) subscribe_message = nullptr;
+  decltype(&dsmsg_ack) ack = nullptr;
 };
 
 /// A loaded adaptor library. Created by Load(), unloaded by the destructor: then no call into it

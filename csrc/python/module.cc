@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "bridge.h"
 #include "receiver.h"
 #include "sender.h"
 
@@ -42,4 +43,5 @@ PYBIND11_MODULE(_native, module) {
       .def("take", &Receiver::Take, py::arg("most"), py::arg("timeout"))
       .def("ack", &Receiver::Ack, py::arg("number"))
       .def("close", &Receiver::Close);
+  dsmsg::python::AddBridge(module);
 }
