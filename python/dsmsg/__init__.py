@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dsmsg._roles import Publisher, Subscriber
     from dsmsg._settings import *  # noqa: F403 - one class for each adaptor
     from dsmsg.adaptor import Adaptor, Connection, ConnectionEvent, Message
+    from dsmsg.bridge import Bridge
     from dsmsg.config import Config
     from dsmsg.errors import (
         BrokerUnavailableError,
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Adaptor",
     "AdaptorNotFoundError",
+    "Bridge",
     "BrokerUnavailableError",
     "ClosedError",
     "Config",
@@ -74,6 +76,7 @@ __all__ += _settings.__all__
 _HOME = {
     "Adaptor": "adaptor",
     "AdaptorNotFoundError": "_find",
+    "Bridge": "bridge",
     "Config": "config",
     "Connection": "adaptor",
     "ConnectionEvent": "adaptor",

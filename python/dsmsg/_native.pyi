@@ -6,6 +6,7 @@ which the Python side opened and will close. Topics are given as text or as byte
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from dsmsg._message import Message
 from dsmsg._types import Payload
@@ -14,6 +15,43 @@ REFUSED: int
 """Code of a message that was not accepted (in `Sender.send_many`)."""
 UNFINISHED: int
 """Code of a message without a result within the time-out."""
+
+def check_template(text: str) -> None:
+    """Raises ValueError: the template of a route is wrong, and how."""
+
+class Route:
+    """A route of a bridge (csrc/bridge/route.h).
+
+    After `end`: disconnect the destination, then the source; it must live until then.
+
+    Raises ValueError for a template, RuntimeError for an adaptor that is not ours.
+    """
+
+    def __init__(
+        self,
+        source: tuple[str, int],
+        destination: tuple[str, int],
+        topics: Sequence[str],
+        topic: str,
+        payload: str,
+        key: str | None,
+        headers: Sequence[tuple[str, str]],
+        copy_headers: bool,
+        key_base64: bool,
+        value_base64: bool,
+        separator: str,
+        stop_on_refused: bool,
+        most_messages: int,
+        most_bytes: int,
+    ) -> None: ...
+    def start(self) -> int:
+        """Subscribes; returns the adaptor's answer."""
+
+    def end(self) -> None:
+        """Takes no further message, and calls the destination no more."""
+
+    def stats(self) -> dict[str, Any]:
+        """Returns Route::Stats."""
 
 class Sender:
     """Sends, and hands out results.
