@@ -223,8 +223,14 @@ def test_a_source_that_loses_is_warned_of(source: str, text: str) -> None:
 
 def test_settings_that_would_lose_messages_are_not_used() -> None:
     to = "kafka://h?overflow=drop-oldest&message-timeout=5s&reconnect=true"
-    bridge = dsmsg.Bridge({"routes": [route(to=to)]})
-    assert [each.split(" ")[1] for each in bridge.warnings] == ["overflow", "message-timeout"]
+    source = "mqtt://h?reconnect=0&value-encoding=base64"
+    bridge = dsmsg.Bridge({"routes": [route(**{"from": source}, to=to)]})
+    assert [each.split(" ")[1] for each in bridge.warnings] == [
+        "reconnect",
+        "value-encoding",
+        "overflow",
+        "message-timeout",
+    ]
 
 
 def test_the_command_checks_only(run_dsmsg: Run, tmp_path: Path) -> None:

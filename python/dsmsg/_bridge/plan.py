@@ -181,13 +181,14 @@ class _Reader:
     def _with_settings(self, place: Place, plan: RoutePlan) -> RoutePlan:
         """Adds what the bridge sets itself, and checks what needs both sides."""
         source, to = plan.source, plan.destination
-        settings = sides.source_settings(source.protocol, plan.name, source.settings)
+        settings, odd = sides.source_settings(source.protocol, plan.name, source.settings)
         losing = sides.loses(source.protocol, settings)
         if losing:
             self._warn(plan, f"messages in flight are lost if the bridge is killed: {losing}")
         own, unused = sides.destination_settings(to.settings, plan.most_messages, plan.most_bytes)
-        for name in unused:
-            self._warn(plan, f"{name} of the destination is not used: the bridge sets it")
+        for side, names in (("source", odd), ("destination", unused)):
+            for name in names:
+                self._warn(plan, f"{name} of the {side} is not used: the bridge sets it")
         if plan.on_refused == "dead-letter" and not (
             own.get("dead-letter-dir") or own.get("dead-letter-topic")
         ):

@@ -20,6 +20,7 @@ _GROUPS = {
 }
 """What a source sets, unless the file does, so that the broker keeps what is not acknowledged."""
 
+_RECONNECTS = {"reconnect": "1", "reconnect-attempts": "0"}
 _LOCAL = ("localhost", "127.0.0.1", "::1", "")
 
 
@@ -55,10 +56,16 @@ def separator(protocol: str) -> str:
     return {"AMQP": ".", "KAFKA": "."}.get(protocol, "/")
 
 
-def source_settings(protocol: str, route: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Returns the settings of a source: those given, and what makes its broker keep messages."""
-    own = {name: value.format(route) for name, value in _GROUPS.get(protocol, {}).items()}
-    return {**own, **given}
+def source_settings(
+    protocol: str, route: str, given: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Returns the settings of a source, and those of the given ones that it cannot use.
+
+    It has what makes its broker keep messages, unless given otherwise; the route encodes.
+    """
+    kept = {name: value.format(route) for name, value in _GROUPS.get(protocol, {}).items()}
+    own = {**_RECONNECTS, "key-encoding": "none", "value-encoding": "none"}
+    return {**kept, **given, **own}, _unused(own, given)
 
 
 def loses(protocol: str, settings: Mapping[str, str]) -> str:
@@ -89,18 +96,21 @@ def destination_settings(
     refused it.
     """
     own = {
+        **_RECONNECTS,
         "overflow": "block",
         "message-timeout": "0",
-        "reconnect": "1",
-        "reconnect-attempts": "0",
+        "memory-high-water": "0",
         "queue-size": str(most_messages + 1),
         "queue-bytes": str(8 * most_bytes + (1 << 30)),  # templates may make payloads larger
     }
     if given.get("overflow") == "spool":
         own.pop("overflow")
-    unused = [
+    return {**given, **own}, _unused(own, given)
+
+
+def _unused(own: Mapping[str, str], given: Mapping[str, str]) -> list[str]:
+    return [
         name
         for name, value in own.items()
         if given.get(name, value) != value and not (value == "1" and given[name] in _TRUE)
     ]
-    return {**given, **own}, unused
