@@ -101,7 +101,8 @@ class Quirks {
   virtual bool duplicates_possible() const = 0;  // after a lost link
   virtual bool has_keys() const = 0;             // the broker keeps the key: sensor.id by default
   virtual bool has_unknown_topic() const { return false; }
-  /// What a received message has beside topic and payload: "key headers timestamp partition id".
+  /// What a received message has beside topic and payload: "key headers bytes timestamp append
+  /// partition id". bytes: headers hold any; append: the time is the broker's.
   virtual std::string received_fields() const { return ""; }
   /// With ConsumerConfig, what was not acknowledged comes again on the next connection...
   virtual bool redelivers() const { return true; }

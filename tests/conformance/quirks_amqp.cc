@@ -33,7 +33,7 @@ class AmqpQuirks : public Quirks {
     return found;
   }
 
-  std::string received_fields() const override { return "key headers timestamp id"; }
+  std::string received_fields() const override { return "key headers bytes timestamp id"; }
   bool marks_redelivered() const override { return true; }
   Lines ConsumerConfig(const std::string& unique) const override {
     return {"queue=queue-" + unique};

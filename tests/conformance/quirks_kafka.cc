@@ -37,7 +37,7 @@ class KafkaQuirks : public Quirks {
   }
 
   Lines LowLatencyConfig() const override { return {"linger=0"}; }
-  std::string received_fields() const override { return "key headers timestamp partition"; }
+  std::string received_fields() const override { return "key headers bytes timestamp partition"; }
   Lines ConsumerConfig(const std::string& unique) const override {
     return {"consumer-group-id=group-" + unique, "offset-reset=earliest"};
   }

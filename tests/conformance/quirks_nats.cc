@@ -67,7 +67,7 @@ class NatsQuirks : public Quirks {
     return found;
   }
 
-  std::string received_fields() const override { return "key headers timestamp id"; }
+  std::string received_fields() const override { return "key headers timestamp append id"; }
   bool marks_redelivered() const override { return true; }
   Lines ConsumerConfig(const std::string& unique) const override { return {"durable=" + unique}; }
   std::vector<ConnectionForm> ConnectionForms(Server& server) const override {

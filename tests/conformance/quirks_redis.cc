@@ -114,7 +114,7 @@ class RedisQuirks : public Quirks {
   // By default a stream keeps its last 10,000 entries, and a reader could not tell whether older
   // ones arrived.
   Lines BaseConfig(const Lines&) const override { return {"streamsize=0"}; }
-  std::string received_fields() const override { return "key headers timestamp append id"; }
+  std::string received_fields() const override { return "key headers bytes timestamp append id"; }
   bool marks_redelivered() const override { return true; }
   Lines ConsumerConfig(const std::string& unique) const override {
     return {"consumergroup=group-" + unique, "consumername=one"};

@@ -126,7 +126,7 @@ def test_what_is_not_yaml_is_told_with_its_line(tmp_path: Path) -> None:
         ({"topic": None}, "routes[0].topic", "is needed"),
         ({"topics": None}, "routes[0].topics", "is needed: what to read"),
         ({"from": None}, "routes[0].from", "is needed: a URL"),
-        ({"to": "nats://x"}, "routes[0].to", "no adaptor has the scheme 'nats'"),
+        ({"to": "nosuch://x"}, "routes[0].to", "no adaptor has the scheme 'nosuch'"),
         ({"topic": "${.topic}"}, "routes[0].topic", "cannot be in the name of a Kafka topic"),
         ({"topic": "a/${topic[0]}"}, "routes[0].topic", "'a/' cannot be in the name"),
         ({"payload": "${.value"}, "routes[0].payload", "has no closing }"),

@@ -203,6 +203,7 @@ Status PullConsumer::Take(const Op& op) {
   const Delivery delivery = DeliveryOf(op.reply);
   pending.message.redelivered = delivery.delivered > 1;
   pending.message.timestamp_ms = delivery.timestamp_ms;
+  if (delivery.timestamp_ms >= 0) pending.message.timestamp_type = DSMSG_TIMESTAMP_APPEND;
   if (pending.message.id.empty()) pending.message.id = std::to_string(delivery.sequence);
   pending_.push_back(std::move(pending));
   if (progress_at_ == Deadline::max()) progress_at_ = Clock::now() + source.ack_wait / 3;

@@ -72,13 +72,15 @@ def _pattern(protocol: str, topic: str) -> str:
     """A topic that is read, as a regular expression."""
     if protocol == "KAFKA" and topic.startswith("^"):
         return f"(?:{topic}).*"
-    if protocol == "MQTT":
+    if protocol in ("MQTT", "HTTP"):
         return (
             re.escape(topic)
             .replace(r"\+", "[^/]*")
             .replace(r"/\#", "(?:/.*)?")
             .replace(r"\#", ".*")
         )
+    if protocol == "NATS":
+        return re.escape(topic).replace(r"\*", "[^.]*").replace(">", ".*")
     if protocol == "AMQP":
         return re.escape(topic).replace(r"\*", "[^.]*").replace(r"\#", ".*")
     return re.escape(topic)
@@ -88,7 +90,7 @@ def _may_meet(protocol: str, read: str, sent: str) -> Certainty:
     """Whether a topic that is read may be one that is sent; NUL in `sent` stands for any text."""
     if protocol == "KAFKA" and read.startswith("^"):
         return Certainty.PERHAPS
-    wild = {"MQTT": "+#", "AMQP": "*#"}.get(protocol, "")
+    wild = {"MQTT": "+#", "AMQP": "*#", "NATS": "*>", "HTTP": "#"}.get(protocol, "")
     return Certainty.PERHAPS if _meet(read, wild, sent, wild + "\0") else Certainty.NO
 
 

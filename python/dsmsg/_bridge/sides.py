@@ -17,6 +17,7 @@ _GROUPS = {
     "MQTT": {"client-id": "dsmsg-bridge-{}", "clean-session": "0"},
     "REDIS": {"consumergroup": "dsmsg-bridge-{}", "consumername": "dsmsg-bridge"},
     "AMQP": {"queue": "dsmsg-bridge-{}", "prefetch": "1000"},
+    "NATS": {"durable": "dsmsg-bridge-{}"},
 }
 """What a source sets, unless the file does, so that the broker keeps what is not acknowledged."""
 
@@ -53,7 +54,7 @@ class Side:
 
 def separator(protocol: str) -> str:
     """Returns what separates the parts of a topic."""
-    return {"AMQP": ".", "KAFKA": "."}.get(protocol, "/")
+    return {"AMQP": ".", "KAFKA": ".", "NATS": "."}.get(protocol, "/")
 
 
 def source_settings(
@@ -84,6 +85,12 @@ def loses(protocol: str, settings: Mapping[str, str]) -> str:
         return "" if settings.get("consumergroup") else "a stream without a consumergroup"
     if protocol == "AMQP":
         return "" if settings.get("queue") else "a private queue"
+    if protocol == "NATS":
+        if settings.get("jetstream") in off:
+            return "jetstream=0"
+        return "" if settings.get("durable") else "consumers that are not durable"
+    if protocol == "HTTP":
+        return ""  # a request is answered once its message is acknowledged
     return f"{protocol} has no acknowledgement for received messages"
 
 
