@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NatsConnection's opening: dialling, INFO, TLS, login.
+#include <algorithm>
+
 #include "adaptors/nats/connection.h"
 #include "adaptors/nats/errors.h"
 #include "adaptors/nats/nkey.h"
@@ -7,6 +9,9 @@
 
 namespace dsmsg::nats {
 namespace {
+
+// A server that begins with TLS closes the connection after two seconds without it.
+constexpr Clock::duration kFirstWord = std::chrono::seconds(1);
 
 Status Ignore(const Op&) { return {}; }
 
@@ -30,14 +35,27 @@ Status NatsConnection::OpenOne(const HostPort& host, Deadline deadline, int canc
   pongs_ = pings_;
   silence_.Reset();
   const TlsSettings plain;
-  const TlsSettings& first = settings_.tls_first ? settings_.tls : plain;
-  Status status = stream_.Open(host, first, peer().answered, deadline, cancel_fd);
-  if (status.ok()) status = ReadGreeting(deadline, cancel_fd);
-  if (status.ok()) status = CheckTls();
-  if (status.ok() && settings_.tls.enabled && !settings_.tls_first) {
+  bool secure = settings_.tls_first;
+  const auto start_tls = [&] {
+    secure = true;
     reader_.Reset();  // nothing sent in clear text counts from here on
-    status = stream_.StartTls(host, settings_.tls, Answered::kPartly, deadline, cancel_fd);
+    return stream_.StartTls(host, settings_.tls, peer().answered, deadline, cancel_fd);
+  };
+  Status status =
+      stream_.Open(host, secure ? settings_.tls : plain, peer().answered, deadline, cancel_fd);
+  const auto half = (deadline - Clock::now()) / 2;
+  const Deadline soon = Clock::now() + (settings_.tls.enabled ? std::min(half, kFirstWord) : half);
+  if (status.ok()) status = ReadGreeting(secure ? deadline : soon, cancel_fd);
+  if (status.code() == Code::kTimeout && stream_.open() && !greeted_ && !secure) {
+    // NATS speaks first. Whoever does not may wait for TLS, or for words of another protocol.
+    status = settings_.tls.enabled ? start_tls() : Status();
+    if (!secure) out_ += "PING\r\n";
+    if (status.ok()) status = ReadGreeting(deadline, cancel_fd);
+    // A NATS server that was slow takes the PING for a refused login.
+    if (!secure && status.code() == Code::kAuth) status = {Code::kUnavailable, status.message()};
   }
+  if (status.ok() && !secure) status = CheckTls();
+  if (status.ok() && settings_.tls.enabled && !secure) status = start_tls();
   if (status.ok()) status = LogIn(deadline, cancel_fd);
   if (status.ok()) opening_ = false;
   return status;
@@ -49,8 +67,7 @@ Status NatsConnection::ReadGreeting(Deadline deadline, int cancel_fd) {
 }
 
 Status NatsConnection::CheckTls() const {
-  if (settings_.tls.enabled && !settings_.tls_first && !info_.tls_required &&
-      !info_.tls_available) {
+  if (settings_.tls.enabled && !info_.tls_required && !info_.tls_available) {
     return {Code::kAuth, name_ +
                              " offers no TLS, and nothing is sent in clear text with "
                              "enable-tls=1 (configure tls on the server, or use another port)"};
@@ -58,14 +75,14 @@ Status NatsConnection::CheckTls() const {
   if (!settings_.tls.enabled && info_.tls_required) {
     return {Code::kAuth, name_ + " wants TLS (set enable-tls=1, and tls-cafile for a private CA)"};
   }
-  if (!info_.headers) {
-    return {Code::kNotSupported, name_ + " is NATS " + info_.version +
-                                     ", which has no headers (2.2 or newer is needed)"};
-  }
   return {};
 }
 
 Status NatsConnection::LogIn(Deadline deadline, int cancel_fd) {
+  if (!info_.headers) {
+    return {Code::kNotSupported, name_ + " is NATS " + info_.version +
+                                     ", which has no headers (2.2 or newer is needed)"};
+  }
   ConnectRequest request;
   request.user = settings_.login.user;
   (request.user.empty() ? request.token : request.password) = settings_.login.password;

@@ -9,7 +9,7 @@
 namespace dsmsg::nats {
 namespace {
 
-constexpr std::string_view kVersion = "NATS/1.0", kLineEnd = "\r\n";
+constexpr std::string_view kVersion = "NATS/1.0", kLineEnd = "\r\n", kFirst = "IMHP+-";
 constexpr size_t kLongestLine = size_t{1} << 20;     // INFO of a large cluster
 constexpr size_t kLargestMessage = size_t{1} << 28;  // a server's max_payload is at most 64 MB
 constexpr size_t kKept = size_t{1} << 20;            // of the buffer, after a large message
@@ -91,6 +91,10 @@ char* OpReader::Space(size_t size) {
 Op OpReader::Next() {
   for (;;) {
     const std::string_view rest = unread();
+    // Of INFO, MSG, HMSG, PING, +OK and -ERR. Others may send no line at all.
+    if (!rest.empty() && kFirst.find(rest.front()) == std::string_view::npos) {
+      return Broken("an unknown operation");
+    }
     const size_t end = rest.find('\n');
     if (end == std::string_view::npos) {
       return rest.size() > kLongestLine ? Broken("a line without end") : Op();

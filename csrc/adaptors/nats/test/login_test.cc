@@ -121,11 +121,14 @@ class NatsTls : public ::testing::Test {
 };
 
 TEST_F(NatsTls, UpgradedAndFromTheFirstByte) {
+  constexpr char kFirst[] = ", handshake_first: true";
   for (const auto& [server_more, config] :
-       {std::pair("", Trust()), std::pair(", handshake_first: true", Trust() + "\ntls-first=1")}) {
+       {std::pair<std::string, std::string>("", Trust()),
+        std::pair<std::string, std::string>(kFirst, Trust() + "\ntls-first=1"),
+        std::pair<std::string, std::string>(kFirst, Trust())}) {
     OwnServer server({Lines(server_more)});
     Connection connection(config, AddressOf(*server));
-    ASSERT_OK(connection.Open());
+    ASSERT_OK(connection.Open(Millis(8000)));
     ASSERT_OK(connection.Send("nowhere", std::string(500'000, 'x')));
     ASSERT_OK(connection.WaitCompleted(1));
     EXPECT_EQ(connection.Outcome(1), Code::kUnknownTopic) << connection.Text(1);
