@@ -4,14 +4,28 @@
 #include <dlfcn.h>
 #include <rapidjson/document.h>
 
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <utility>
 
+#include "address.h"
 #include "ledger.h"
 
 namespace dsmsg::conformance {
 namespace {
+
+using Translate = std::string (*)(const std::string&);
+
+std::map<std::string, Translate>& Translations() {
+  static std::map<std::string, Translate> translations;  // by file name
+  return translations;
+}
+
+std::string Translated(const Adaptor& adaptor, const std::string& connection) {
+  const auto found = Translations().find(adaptor.path().substr(adaptor.path().rfind('/') + 1));
+  return found == Translations().end() ? connection : found->second(connection);
+}
 
 class Counted {
  public:
@@ -50,6 +64,10 @@ void Need(void* library, const char* name, Function& function) {
 }
 
 }  // namespace
+
+bool TranslateAddresses(const std::string& library, Translate translate) {
+  return Translations().emplace(library, translate).second;
+}
 
 CallState& ThisThread() {
   thread_local CallState state;
@@ -163,7 +181,7 @@ uint64_t Stats::operator[](std::string_view name) const {
 Link Link::Open(const Adaptor& adaptor, const std::optional<std::string>& connection,
                 const std::optional<std::string>& config, nvds_msgapi_connect_cb_t callback) {
   // Copies: a host frees its strings after the call.
-  std::string broker = connection.value_or(""), file = config.value_or("");
+  std::string broker = Translated(adaptor, connection.value_or("")), file = config.value_or("");
   Counted scope(ThisThread().connect);
   return {adaptor, adaptor.f.connect(connection ? broker.data() : nullptr, callback,
                                      config ? file.data() : nullptr)};
@@ -202,7 +220,7 @@ NvDsMsgApiErrorType Link::Subscribe(const std::vector<std::string>& topics,
 }
 
 NvDsMsgApiErrorType Link::Reload(const std::string& connection, const std::string& config) const {
-  return adaptor_->f.reload(handle_, connection.c_str(), config.c_str());
+  return adaptor_->f.reload(handle_, Translated(*adaptor_, connection).c_str(), config.c_str());
 }
 
 void Link::DoWork() const {

@@ -184,6 +184,19 @@ class RuleTable : public ::testing::EmptyTestEventListener {
   std::thread watchdog_;
 };
 
+/// Leaves out the single tests ("suite.test") that do not apply to an adaptor.
+void LeaveOut() {
+  std::string filter = GTEST_FLAG_GET(filter);
+  for (const Quirks* quirks : AllQuirks()) {
+    for (const auto& [name, reason] : quirks->NotApplicable()) {
+      if (name.find('.') == std::string::npos) continue;
+      filter += filter.find('-') == std::string::npos ? "-" : ":";
+      filter += name + "/" + quirks->protocol();
+    }
+  }
+  GTEST_FLAG_SET(filter, filter);
+}
+
 int Run(int argc, char** argv) {
   setvbuf(stdout, nullptr, _IOLBF, 0);
   signal(SIGPIPE, SIG_DFL);  // as hosts leave it (rule 16); the parent may have ignored it
@@ -196,6 +209,7 @@ int Run(int argc, char** argv) {
     unsetenv(("PASSWORD_" + quirks->protocol()).c_str());
   }
   ::testing::InitGoogleTest(&argc, argv);
+  LeaveOut();
   LogCapture::Begin();
   auto* table = new RuleTable;  // owned by the list
   ::testing::UnitTest::GetInstance()->listeners().Append(table);

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "core/base/fork.h"
 #include "core/base/guard.h"
+#include "core/base/limits.h"
 #include "core/base/thread.h"
 #include "core/options/option_value.h"
 
@@ -85,7 +88,7 @@ void Mailbox::Take(std::vector<Answer>* answers) {
 // ---------------------------------------------------------------- settings
 
 Result<std::shared_ptr<Destination>> Destination::Make(const Handlers& handlers, size_t index,
-                                                       const QueueBounds& most, Millis flush,
+                                                       const QueueBounds& most, const Times& times,
                                                        std::shared_ptr<Mailbox> mailbox) {
   const Handler& handler = handlers.all()[index];
   std::shared_ptr<Destination> made(new Destination());
@@ -95,7 +98,7 @@ Result<std::shared_ptr<Destination>> Destination::Make(const Handlers& handlers,
   made->mailbox_ = std::move(mailbox);
   if (Status status = made->Load(handlers, handler); !status.ok()) return status;
   if (Status status = made->ReadBounds(handlers, handler, most); !status.ok()) return status;
-  if (Status status = made->WriteConfig(handler, flush); !status.ok())
+  if (Status status = made->WriteConfig(handler, times); !status.ok())
     return handlers.Wrong(handler, handler.line, status.message());
   return made;
 }
@@ -157,7 +160,7 @@ Status Destination::ReadBounds(const Handlers& handlers, const Handler& handler,
   return {};
 }
 
-Status Destination::WriteConfig(const Handler& handler, Millis flush) {
+Status Destination::WriteConfig(const Handler& handler, const Times& times) {
   std::string text = "[message-broker]\n";
   for (const Setting& setting : handler.config) {
     // The waiting is ours: a call that blocks would hold up the other destinations.
@@ -168,16 +171,20 @@ Status Destination::WriteConfig(const Handler& handler, Millis flush) {
     text += setting.name + " = " + quote + setting.value + quote + "\n";
   }
   if (library_->ours()) {
-    text += "connect = lazy\nflush-timeout = " + std::to_string(flush.count()) +
+    text += "connect = lazy\nflush-timeout = " + std::to_string(times.flush.count()) +
             "\nqueue-size = " + std::to_string(bounds_.messages) +
             "\nqueue-bytes = " + std::to_string(bounds_.bytes) + "\n";
+    if (handler.Find("connect-timeout") == nullptr)
+      text += "connect-timeout = " + std::to_string(times.attempt.count()) + "\n";
     if (handler.Find("overflow") == nullptr || holds_up_) text += "overflow = drop-oldest\n";
   }
   const std::string label = "dsmsg-handler-" + name_.substr(0, 200);
   config_ = UniqueFd(memfd_create(label.c_str(), MFD_CLOEXEC));
   if (!config_.valid() ||
       write(config_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return {Code::kInternal, "no descriptor or memory for its settings"};
+    const int error = errno;
+    return {Code::kInternal, std::string("cannot keep its settings in memory: ") +
+                                 std::strerror(error) + std::string(LimitAdvice(error))};
   }
   return {};
 }

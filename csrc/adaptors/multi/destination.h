@@ -53,12 +53,17 @@ struct QueueBounds {
   uint64_t bytes = 0;
 };
 
+struct Times {
+  Millis flush{0};    // its part of the flush at the end
+  Millis attempt{0};  // connect-timeout where its config has none
+};
+
 class Destination final : public host::User, public std::enable_shared_from_this<Destination> {
  public:
   /// Loads the adaptor and checks each of its options; no connection. `most`: the largest queue
-  /// that it may have. `flush`: its part of the flush at the end.
+  /// that it may have.
   static Result<std::shared_ptr<Destination>> Make(const Handlers& handlers, size_t index,
-                                                   const QueueBounds& most, Millis flush,
+                                                   const QueueBounds& most, const Times& times,
                                                    std::shared_ptr<Mailbox> mailbox);
 
   void Start();
@@ -90,7 +95,7 @@ class Destination final : public host::User, public std::enable_shared_from_this
   Destination() = default;
   Status Load(const Handlers& handlers, const Handler& handler);
   Status ReadBounds(const Handlers& handlers, const Handler& handler, const QueueBounds& most);
-  Status WriteConfig(const Handler& handler, Millis flush);
+  Status WriteConfig(const Handler& handler, const Times& times);
   void Run();
   void Connect(Status* failed);
 

@@ -47,6 +47,9 @@ Status MultiDriver::Configure(const Endpoints& endpoints, const Config& config) 
                                   : Mode::kAll;
   failover_after_ = config.GetMillis("failover-after");
   failback_after_ = config.GetMillis("failback-after");
+  // Sooner than ours, so that ours has the reason.
+  times_ = {mode_ == Mode::kAny ? kSlowerFlush : Millis(0),
+            std::max(config.GetMillis("connect-timeout") * 3 / 4, Millis(1))};
   most_ = {static_cast<size_t>(config.GetInt("queue-size")) / 4,
            config.GetBytes("queue-bytes") / 4};
   Result<Handlers> handlers = Handlers::Load(endpoints.address);
@@ -57,8 +60,7 @@ Status MultiDriver::Configure(const Endpoints& endpoints, const Config& config) 
 
 Status MultiDriver::Make() {
   for (size_t i = 0; i < handlers_.all().size(); ++i) {
-    auto made = Destination::Make(handlers_, i, most_,
-                                  mode_ == Mode::kAny ? kSlowerFlush : Millis(0), mailbox_);
+    auto made = Destination::Make(handlers_, i, most_, times_, mailbox_);
     if (!made.ok()) {
       targets_.clear();
       return made.status();

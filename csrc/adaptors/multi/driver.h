@@ -83,6 +83,7 @@ class MultiDriver final : public Driver {
   Mode mode_ = Mode::kAll;
   Millis failover_after_{0}, failback_after_{0};
   QueueBounds most_;
+  Times times_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::vector<Target> targets_;  // one for each handler; none: closed
   std::map<uint64_t, Pending> pending_;

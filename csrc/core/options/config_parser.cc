@@ -95,7 +95,7 @@ std::string OriginOf(const std::string& path) {
   if (!found.starts_with(kHandler)) return path;
   found.remove_prefix(kHandler.size());
   if (found.ends_with(kEnd)) found.remove_suffix(kEnd.size());
-  return "settings of handler \"" + std::string(found) + "\"";
+  return "settings of handler " + std::string(found);
 }
 
 std::string DidYouMean(const OptionTable& table, std::string_view name) {
