@@ -1,36 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python package beside each broker's own client: messages a second as a ratio, CPU beside it.
+"""The Python package beside other clients: messages a second as a ratio, CPU beside it.
 
-Both send to the same server with acknowledgements on, alternating; the worst round counts. Prints
-one JSON object for each pair.
+Both work with the same server with acknowledgements on, alternating; the worst round counts. Prints
+one JSON object for each pair. Received is what is in the broker already; with MQTT, what another
+process publishes meanwhile. kafka-python takes part where it is installed.
 
-Usage: python_speed.py [--messages N] [--rounds N] [redis|kafka|mqtt|amqp]...
+Usage: python_speed.py [--messages N] [--rounds N] [--only send|receive] [redis|kafka|mqtt|amqp]...
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "python"))
+sys.path[:0] = [str(ROOT / "python"), str(ROOT / "benchmarks")]
 
 import dsmsg  # noqa: E402
 from dsmsg.brokers import Broker, make  # noqa: E402
+from python_peers import PAYLOAD, RECEIVERS, SENDERS, Receive, Send  # noqa: E402
 
-PAYLOAD = b"x" * 1000
 BATCH = 50_000
-Send = Callable[[int], None]
-"""Sends so many messages, and returns when all are acknowledged."""
-
 SERVERS = {"redis": "redis", "kafka": "kafka", "mqtt": "mosquitto", "amqp": "rabbitmq"}
+FEWER = {"paho": 10, "pika": 20, "kafka_python": 10}  # the other client is so slow
+
+
+def url(broker: Broker, query: str = "") -> str:
+    """Returns the address of a server."""
+    scheme = {"mosquitto": "mqtt", "rabbitmq": "amqp"}.get(broker.kind, broker.kind)
+    return f"{scheme}://{broker.address}?{query}" if query else f"{scheme}://{broker.address}"
 
 
 def ours_many(connection: dsmsg.Connection, topic: str) -> Send:
@@ -61,130 +67,126 @@ def ours_async(connection: dsmsg.Connection, topic: str) -> Send:
     return send
 
 
-def confluent_kafka(broker: Broker, topic: str) -> Send:
-    """The producer loop of confluent-kafka."""
-    from confluent_kafka import Producer
+def ours_receive(connection: dsmsg.Connection, topic: str) -> Receive:
+    """A loop over `messages`."""
+    messages = connection.messages(topic, timeout=60)
 
-    producer = Producer(
-        {"bootstrap.servers": broker.address, "queue.buffering.max.messages": 10**6}
-    )
-
-    def send(count: int) -> None:
-        failed: list[Any] = []
-
-        def done(error: object, message: object) -> None:
-            if error is not None:
-                failed.append(error)
-
+    def receive(count: int) -> None:
         for _ in range(count):
-            producer.produce(topic, PAYLOAD, on_delivery=done)
-            producer.poll(0)
-        producer.flush()
-        if failed:
-            raise RuntimeError(f"{len(failed)} messages failed: {failed[0]}")
+            next(messages)
 
-    return send
+    return receive
 
 
-def redis_py(broker: Broker, topic: str) -> Send:
-    """redis-py with a pipeline of 1000 XADDs."""
-    from redis import Redis
-
-    client = Redis(host=broker.host, port=broker.port)
-
-    def send(count: int) -> None:
-        for begin in range(0, count, 1000):
-            pipeline = client.pipeline(transaction=False)
-            for _ in range(min(1000, count - begin)):
-                pipeline.xadd(topic, {"metadata": PAYLOAD})
-            pipeline.execute()
-
-    return send
-
-
-def paho(broker: Broker, topic: str) -> Send:
-    """paho-mqtt with QoS 1."""
-    from paho.mqtt.client import CallbackAPIVersion, Client
-
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.max_inflight_messages_set(0)
-    left = threading.Semaphore(0)
-    client.on_publish = lambda *arguments: left.release()
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-
-    def send(count: int) -> None:
-        for _ in range(count):
-            client.publish(topic, PAYLOAD, qos=1)
-        for _ in range(count):
-            left.acquire()
-
-    return send
-
-
-def pika(broker: Broker, topic: str) -> Send:
-    """Pika with publisher confirms."""
-    from pika import BlockingConnection, ConnectionParameters
-
-    channel = BlockingConnection(ConnectionParameters(broker.host, broker.port)).channel()
-    channel.confirm_delivery()
-
-    def send(count: int) -> None:
-        for _ in range(count):
-            channel.basic_publish("amq.topic", topic, PAYLOAD)
-
-    return send
-
-
-OTHERS: dict[str, Callable[[Broker, str], Send]] = {
-    "kafka": confluent_kafka,
-    "redis": redis_py,
-    "mqtt": paho,
-    "amqp": pika,
-}
-FEWER = {"mqtt": 10, "amqp": 20}  # the other client is so slow there
-
-
-def measure(send: Send, count: int) -> tuple[float, float]:
+def measure(work: Callable[[int], None], count: int) -> tuple[float, float]:
     """Returns messages a second, and microseconds of CPU for a message."""
     wall, cpu = time.monotonic(), time.process_time()
-    send(count)
+    work(count)
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu
     return count / wall, cpu / count * 1e6
 
 
-def compare(name: str, broker: Broker, messages: int, rounds: int) -> None:
-    """Measures one pair for each way of ours to send."""
+Figures = tuple[float, float]
+
+
+def show(broker: str, ours: str, theirs: str, results: list[tuple[Figures, Figures]]) -> None:
+    """Prints one pair; each result is ours and theirs."""
+    ratios = [mine[0] / other[0] for mine, other in results]
+    worst = results[ratios.index(min(ratios))]
+    found = {
+        "broker": broker,
+        "ours": ours,
+        "theirs": theirs,
+        "ratio_worst": round(min(ratios), 2),
+        "ratio_best": round(max(ratios), 2),
+        "per_second": [round(worst[0][0]), round(worst[1][0])],
+        "cpu_us": [round(worst[0][1], 2), round(worst[1][1], 2)],
+    }
+    print(json.dumps(found), flush=True)
+
+
+def compare_sending(name: str, broker: Broker, messages: int, rounds: int) -> None:
+    """Measures one pair for each way of ours to send and each other client."""
     topic = f"bench-{uuid.uuid4().hex}"
-    scheme = {"mosquitto": "mqtt", "rabbitmq": "amqp"}.get(broker.kind, broker.kind)
-    with dsmsg.connect(f"{scheme}://{broker.address}") as connection:
-        other = OTHERS[name](broker, topic)
-        for way, ours in (
-            ("send_many", ours_many(connection, topic)),
-            ("send_async", ours_async(connection, topic)),
-        ):
-            ours(2000)
-            other(2000 // FEWER.get(name, 1))
-            results = []
-            for _ in range(rounds):
-                theirs = measure(other, messages // FEWER.get(name, 1))
-                results.append((measure(ours, messages), theirs))
-            ratios = [mine[0] / theirs[0] for mine, theirs in results]
-            worst = results[ratios.index(min(ratios))]
-            print(
-                json.dumps(
-                    {
-                        "broker": name,
-                        "ours": way,
-                        "theirs": OTHERS[name].__name__,
-                        "ratio_worst": round(min(ratios), 2),
-                        "ratio_best": round(max(ratios), 2),
-                        "per_second": [round(worst[0][0]), round(worst[1][0])],
-                        "cpu_us": [round(worst[0][1], 2), round(worst[1][1], 2)],
-                    }
-                ),
-                flush=True,
-            )
+    with dsmsg.connect(url(broker)) as connection:
+        ways = {
+            "send_many": ours_many(connection, topic),
+            "send_async": ours_async(connection, topic),
+        }
+        for make_other in SENDERS[name]:
+            other = make_other(broker, topic)
+            fewer = FEWER.get(make_other.__name__, 1)
+            for way, ours in ways.items():
+                ours(2000)
+                other(2000 // fewer)
+                results = []
+                for _ in range(rounds):
+                    theirs = measure(other, messages // fewer)
+                    results.append((measure(ours, messages), theirs))
+                show(name, way, make_other.__name__, results)
+
+
+def compare_receiving(name: str, broker: Broker, messages: int, rounds: int) -> None:
+    """Measures one pair for each other client."""
+    kept = fill(name, broker, messages) if name in ("kafka", "redis") else None
+    for make_other in RECEIVERS[name]:
+        results = []
+        for _ in range(rounds):
+            theirs = received(name, broker, messages, make_other, kept)
+            results.append((received(name, broker, messages, None, kept), theirs))
+        show(name, "messages", make_other.__name__, results)
+
+
+def fill(name: str, broker: Broker, count: int) -> str:
+    """Sends messages to a new topic, whose name it returns."""
+    topic = f"bench-{uuid.uuid4().hex}"
+    if name == "amqp":  # the queue has to be there before its messages
+        with dsmsg.connect(url(broker, f"queue={topic}")) as maker:
+            maker.subscribe(topic, lambda _: None)
+    if name != "mqtt":
+        with dsmsg.connect(url(broker, "streamsize=0" if name == "redis" else "")) as filler:
+            ours_many(filler, topic)(count)
+    return topic
+
+
+def received(
+    name: str,
+    broker: Broker,
+    count: int,
+    other: Callable[[Broker, str], Receive] | None,
+    kept: str | None,
+) -> Figures:
+    """Measures one receiver (None: ours) from its first message on.
+
+    `kept`: a topic that each new group reads from the beginning; None: a new one.
+    """
+    topic = fill(name, broker, count) if kept is None else kept
+    group = uuid.uuid4().hex
+    query = {
+        "kafka": f"consumer-group-id={group}",
+        "redis": f"consumergroup={group}&stream-start=oldest",
+        "amqp": f"queue={topic}&prefetch=1000",
+    }
+    with ExitStack() as stack:
+        if other is not None:
+            receive = other(broker, topic)
+        else:
+            connection = stack.enter_context(dsmsg.connect(url(broker, query.get(name, ""))))
+            receive = ours_receive(connection, topic)
+        if name == "mqtt":
+            stack.enter_context(subprocess.Popen(publisher(broker, topic, count)))
+        receive(1)
+        return measure(receive, count - 1)
+
+
+def publisher(broker: Broker, topic: str, count: int) -> list[str]:
+    """Returns the command of a process that publishes."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r}); import dsmsg\n"
+        f"with dsmsg.connect({url(broker)!r}) as connection:\n"
+        f"    connection.send_many({topic!r}, [{PAYLOAD!r}] * {count}).raise_for_failure()\n"
+    )
+    return [sys.executable, "-c", program]
 
 
 def main() -> None:
@@ -192,12 +194,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("brokers", nargs="*", default=list(OTHERS))
+    parser.add_argument("--only", choices=("send", "receive"))
+    parser.add_argument("brokers", nargs="*", default=list(SENDERS))
     parsed = parser.parse_args()
     for name in parsed.brokers:
         broker = make(SERVERS[name])
         try:
-            compare(name, broker.start(), parsed.messages, parsed.rounds)
+            broker.start()
+            if parsed.only != "receive":
+                compare_sending(name, broker, parsed.messages, parsed.rounds)
+            if parsed.only != "send":
+                compare_receiving(name, broker, parsed.messages, parsed.rounds)
         finally:
             broker.close()
 

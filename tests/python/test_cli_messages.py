@@ -104,16 +104,38 @@ def test_pub_sends_key_headers_and_time_to_kafka(
 
 
 def test_sub_begins_with_the_oldest(
-    run_dsmsg: Run, kafka_broker: Broker, redis_broker: Broker, topic: str
+    run_dsmsg: Run, kafka_broker: Broker, mosquitto_broker: Broker, topic: str
 ) -> None:
     run_dsmsg("pub", kafka_broker.url, topic, "old")
     where = ("sub", kafka_broker.url, topic, "--count", "1", "--timeout", "110")
     latest = ("-o", "offset-reset=latest")
     assert run_dsmsg(*where, *latest, "--from-beginning").stdout == b"old\n"
     assert run_dsmsg(*where, *latest, "--offset", "earliest").stdout == b"old\n"
-    refused = run_dsmsg("sub", redis_broker.url, topic, "--from-beginning", check=False)
+    refused = run_dsmsg("sub", mosquitto_broker.url, topic, "--from-beginning", check=False)
     assert refused.returncode == 1
-    assert b"not supported for the REDIS adaptor" in refused.stderr
+    assert b"not supported for the MQTT adaptor" in refused.stderr
+
+
+def test_sub_begins_where_a_redis_stream_is_to_begin(
+    run_dsmsg: Run, redis_broker: Broker, topic: str
+) -> None:
+    client = redis.Redis(port=redis_broker.port)
+    ids = [client.xadd(topic, {"metadata": text}).decode() for text in ("one", "two", "three")]
+
+    def sub(count: int, *more: str) -> bytes:
+        words = ("sub", redis_broker.url, topic, "--timeout", "110", "--count", str(count), *more)
+        return run_dsmsg(*words).stdout
+
+    assert sub(3, "--from-beginning") == b"one\ntwo\nthree\n"
+    assert sub(2, "--offset", ids[0]) == b"two\nthree\n"
+    assert sub(3, "--from-beginning", "--group", "new") == b"one\ntwo\nthree\n"
+    for command in ("publish", "rpush"):
+        where = ("sub", redis_broker.url, topic, "-o", f"command={command}", "--from-beginning")
+        refused = run_dsmsg(*where, check=False)
+        assert refused.returncode == 1
+        assert b"only streams keep what was sent before" in refused.stderr
+    wrong = run_dsmsg("sub", redis_broker.url, topic, "--offset", "yesterday", check=False)
+    assert b"an entry id such as" in wrong.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,12 @@ constexpr OptionSpec kOptions[] = {
      "Stream field that holds the payload (written by XADD, read by subscribe)"},
     {"consumergroup", "string", "redis-consumer-group",
      "Consumer group of subscribe: each message goes to one of its members. A group that does not "
-     "exist is created and gets new messages only. \"\", written with its quotes, means no group: "
-     "every subscriber gets every new message, and the server keeps no position"},
+     "exist is created and begins at stream-start. \"\", written with its quotes, means no group: "
+     "every subscriber gets every message from stream-start on, and the server keeps no position"},
+    {"stream-start", "string", "new",
+     "Where a new consumer group, and a subscriber without a group, begins: new (what is added "
+     "from "
+     "then on), oldest, or an entry id such as 1700000000000-0 (with the first entry behind it)"},
     {"consumername", "string", "redis-consumer",
      "Name in the consumer group. Give each process of a group its own: after a restart, entries "
      "that were delivered but not acknowledged are read again under the same name"},

@@ -85,6 +85,36 @@ Status ReadProducer(const Config& config, RedisSettings* out) {
   return {};
 }
 
+// "1700000000000-0", or without its second part.
+bool IsEntryId(std::string_view text) {
+  const size_t dash = text.find('-');
+  const auto number = [](std::string_view digits) {
+    uint64_t value = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [last, error] = std::from_chars(digits.data(), end, value);
+    return error == std::errc() && last == end;
+  };
+  return number(text.substr(0, dash)) && (dash == text.npos || number(text.substr(dash + 1)));
+}
+
+Status ReadStart(const Config& config, RedisSettings* out) {
+  const std::string start = config.GetString("stream-start");
+  if (start == "new") return {};
+  if (out->command != RedisSettings::Command::kXadd) {
+    return {Code::kInvalidArgument, "stream-start needs command=xadd, not " +
+                                        config.GetString("command") +
+                                        ": only streams keep what was sent before"};
+  }
+  if (start != "oldest" && !IsEntryId(start)) {
+    return {Code::kInvalidArgument,
+            "stream-start is new, oldest or an entry id such as "
+            "1700000000000-0, not \"" +
+                start + "\""};
+  }
+  out->start = start == "oldest" ? "0-0" : start;
+  return {};
+}
+
 }  // namespace
 
 Result<RedisSettings> ReadSettings(const Endpoints& endpoints, const Config& config) {
@@ -99,6 +129,7 @@ Result<RedisSettings> ReadSettings(const Endpoints& endpoints, const Config& con
     return Status(Code::kInvalidArgument,
                   "consumername cannot be empty (leave it out for the default)");
   }
+  if (Status status = ReadStart(config, &settings); !status.ok()) return status;
   settings.batch_read = config.GetInt("batch-read");
   return settings;
 }

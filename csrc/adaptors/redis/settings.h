@@ -42,8 +42,9 @@ struct RedisSettings {
   bool sensor_id_fields = false;
   std::string default_sensor_id;
 
-  std::string group;  // empty: none, every subscriber gets every new entry
+  std::string group;  // empty: none, every subscriber gets every entry
   std::string consumer;
+  std::string start = "$";  // where a new group begins, or no group: "$" (new), or behind an id
   int64_t batch_read = 100;
 };
 

@@ -35,11 +35,12 @@ void StreamConsumer::Reset(bool keep_tokens) {
 }
 
 void StreamConsumer::AppendCreateGroup(const std::string& stream) {
-  // A new group starts with new entries. A group that has vanished (the stream was deleted, the
-  // server lost its data) starts with everything there is, so that nothing written since is lost.
+  // A new group starts where the settings say. A group that has vanished (the stream was deleted,
+  // the server lost its data) starts with everything there is, so that nothing written since is
+  // lost.
   const bool vanished = joined_.contains(Intern(stream));
   connection_.out().Command(
-      {"XGROUP", "CREATE", stream, settings_.group, vanished ? "0" : "$", "MKSTREAM"});
+      {"XGROUP", "CREATE", stream, settings_.group, vanished ? "0" : settings_.start, "MKSTREAM"});
 }
 
 // All groups before anything changes: if one is refused, reading continues where it was.

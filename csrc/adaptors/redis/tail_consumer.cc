@@ -21,6 +21,8 @@ Status TailConsumer::Begin(std::span<const std::string> topics, Deadline deadlin
     EntryId& last = positions[topic];
     if (known != positions_.end()) {
       last = known->second;
+    } else if (settings_.start != "$") {
+      last = EntryId::Parse(settings_.start);
     } else if (Status status = LastEntry(topic, deadline, cancel_fd, &last); !status.ok()) {
       return status;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Receives from streams without a consumer group (consumergroup=""): every subscriber gets every
-// entry that is added while it is subscribed, and the server keeps no position. After a reconnect
-// it continues after the last entry handed over; after a restart it starts with new entries.
+// entry, from stream-start on, and the server keeps no position. After a reconnect it continues
+// after the last entry handed over; after a restart it begins at stream-start again.
 //
 // Threads: the connection's I/O thread only.
 #ifndef DSMSG_ADAPTORS_REDIS_TAIL_CONSUMER_H_

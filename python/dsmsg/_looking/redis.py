@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from dsmsg._looking._base import Look, no_groups
 
 GROUP_OPTION = "consumergroup"
-HELP = "--group is a consumer group (of streams)"
+START = ("stream-start", "oldest")
+HELP = (
+    "--group is a consumer group (of streams); --offset is an entry id, behind which a stream is "
+    "read, oldest or new"
+)
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:

@@ -80,7 +80,8 @@ class RedisConfig(Config):
             ("hostname", "string", "", "Broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "Broker's port, used when the connection string is empty", ""),
             ("payloadkey", "string", "metadata", "Stream field that holds the payload (written by XADD, read by subscribe)", ""),
-            ("consumergroup", "string", "redis-consumer-group", 'Consumer group of subscribe: each message goes to one of its members. A group that does not exist is created and gets new messages only. "", written with its quotes, means no group: every subscriber gets every new message, and the server keeps no position', ""),
+            ("consumergroup", "string", "redis-consumer-group", 'Consumer group of subscribe: each message goes to one of its members. A group that does not exist is created and begins at stream-start. "", written with its quotes, means no group: every subscriber gets every message from stream-start on, and the server keeps no position', ""),
+            ("stream-start", "string", "new", "Where a new consumer group, and a subscriber without a group, begins: new (what is added from then on), oldest, or an entry id such as 1700000000000-0 (with the first entry behind it)", ""),
             ("consumername", "string", "redis-consumer", "Name in the consumer group. Give each process of a group its own: after a restart, entries that were delivered but not acknowledged are read again under the same name", ""),
             ("streamsize", "int(0,9223372036854775807)", "10000", "A stream is trimmed to about this many entries (MAXLEN ~); 0: never", ""),
             ("stream-max-age", "ms(0,3155760000000)", "0", "Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer), instead of by streamsize; 0: never", ""),
@@ -227,9 +228,13 @@ class RedisConfig(Config):
     metadata)."""
     consumergroup: str | None
     """Consumer group of subscribe: each message goes to one of its members. A group that does
-    not exist is created and gets new messages only. "", written with its quotes, means no
-    group: every subscriber gets every new message, and the server keeps no position (default
-    redis-consumer-group)."""
+    not exist is created and begins at stream-start. "", written with its quotes, means no
+    group: every subscriber gets every message from stream-start on, and the server keeps no
+    position (default redis-consumer-group)."""
+    stream_start: str | None
+    """Where a new consumer group, and a subscriber without a group, begins: new (what is added
+    from then on), oldest, or an entry id such as 1700000000000-0 (with the first entry behind
+    it) (default new)."""
     consumername: str | None
     """Name in the consumer group. Give each process of a group its own: after a restart,
     entries that were delivered but not acknowledged are read again under the same name (default
@@ -325,6 +330,7 @@ class RedisConfig(Config):
         port: int | None = None,
         payloadkey: str | None = None,
         consumergroup: str | None = None,
+        stream_start: str | None = None,
         consumername: str | None = None,
         streamsize: int | None = None,
         stream_max_age: int | str | timedelta | None = None,
@@ -399,6 +405,7 @@ class RedisConfig(Config):
             port=port,
             payloadkey=payloadkey,
             consumergroup=consumergroup,
+            stream_start=stream_start,
             consumername=consumername,
             streamsize=streamsize,
             stream_max_age=stream_max_age,
