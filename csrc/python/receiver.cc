@@ -88,7 +88,11 @@ py::object Receiver::Take(size_t most, double timeout_s) {
   return messages;
 }
 
-py::object Receiver::Make(const Item& item) const {
+py::object Receiver::Make(const Item& item) {
+  if (!topic_ || topic_name_ != item.topic) {
+    topic_ = Text(item.topic);
+    topic_name_ = item.topic;
+  }
   py::tuple headers(item.headers.size());
   for (size_t i = 0; i < item.headers.size(); ++i) {
     const auto& [name, value] = item.headers[i];
@@ -96,14 +100,14 @@ py::object Receiver::Make(const Item& item) const {
   }
   py::object key = py::none();
   if (item.has_key) key = py::bytes(item.key);
-  return make_(Text(item.topic), py::bytes(item.payload), item.ack, key, headers,
-               Present(item.timestamp_ms), Present(item.partition), Present(item.offset),
-               Text(item.id), item.redelivered);
+  return make_(topic_, py::bytes(item.payload), ok_, key, headers, Present(item.timestamp_ms),
+               Present(item.partition), Present(item.offset), Text(item.id), item.redelivered,
+               item.ack);
 }
 
+// It does not wait, so releasing Python's lock would cost more than the call.
 int Receiver::Ack(uint64_t number) {
   const Gate::Pass pass(gate_);
-  const py::gil_scoped_release unlocked;
   return f_.ack(handle_, number);
 }
 

@@ -26,12 +26,12 @@ namespace dsmsg::python {
 
 class Receiver {
  public:
-  /// `make`: is called with a message's topic, payload, number, and the rest of its fields in the
-  /// order of dsmsg.Message's.
+  /// `make`: is called with the fields of a message as dsmsg.Message takes them.
   Receiver(const std::string& path, uintptr_t handle, pybind11::object make)
       : f_(AdaptorFunctions::Load(path)),
         handle_(reinterpret_cast<NvDsMsgApiHandle>(handle)),
-        make_(std::move(make)) {}
+        make_(std::move(make)),
+        ok_(pybind11::module_::import("dsmsg.errors").attr("Result").attr("OK")) {}
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
 
@@ -55,16 +55,19 @@ class Receiver {
     uint64_t ack = 0;
   };
   static void OnMessage(const DsmsgReceived* message, void* self);
-  pybind11::object Make(const Item& item) const;
+  pybind11::object Make(const Item& item);
 
   const AdaptorFunctions f_;
   const NvDsMsgApiHandle handle_;
-  const pybind11::object make_;
+  const pybind11::object make_, ok_;
   Gate gate_;
   std::mutex mutex_;  // guards the following
   std::condition_variable changed_;
   std::deque<Item> items_;
   bool closed_ = false;
+  // Of the last message, with Python's lock: the next one mostly has the same.
+  std::string topic_name_;
+  pybind11::object topic_;
 };
 
 }  // namespace dsmsg::python

@@ -111,15 +111,10 @@ class Source:
             with messages:
                 yield from messages
 
-    def acknowledge(self, message: Message) -> bool:
-        """Acknowledges a message that its loop has handled; False: the connection was closed."""
-        _, manual_ack = self._for
-        if message._number and not manual_ack:
-            try:
-                self.receiver.ack(message._number)
-            except ClosedError:
-                return False  # it is delivered again
-        return True
+    @property
+    def manual_ack(self) -> bool:
+        """Whether the loop's body acknowledges."""
+        return self._for[1]
 
     def give_back(self, messages: deque[Message]) -> None:
         """Takes back what a loop did not handle."""
@@ -137,16 +132,21 @@ class Messages:
         return bool(self._messages)
 
     def __iter__(self) -> Iterator[Message]:
-        while self._messages:
-            message = self._messages[0]
+        messages, ack = self._messages, self._source.receiver.ack
+        manual_ack = self._source.manual_ack
+        while messages:
+            message = messages[0]
             if message._ack is not None:  # acknowledged by the loop's body, so it keeps it
-                self._messages.popleft()
+                messages.popleft()
                 yield message
                 continue
             yield message
-            self._messages.popleft()
-            if not self._source.acknowledge(message):
-                self._messages.clear()
+            messages.popleft()
+            if message._number and not manual_ack:
+                try:
+                    ack(message._number)
+                except ClosedError:
+                    messages.clear()  # it is delivered again, and so are these
 
     def __enter__(self) -> None:
         """Does nothing."""

@@ -58,6 +58,7 @@ class Message:
         offset: int | None = None,
         id: str = "",
         redelivered: bool = False,
+        _number: int = 0,
     ) -> None:
         self.topic = topic
         self.payload = payload
@@ -70,7 +71,7 @@ class Message:
         self.id = id
         self.redelivered = redelivered
         self._ack: Callable[[], object] | None = None  # with manual_ack
-        self._number = 0  # under which the loop that holds it acknowledges it
+        self._number = _number  # under which the loop that holds it acknowledges it
 
     @property
     def timestamp(self) -> datetime | None:

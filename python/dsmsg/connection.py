@@ -196,16 +196,16 @@ class Connection(Sending):
             return None
         texts = [encoded(name, "topic") or b"" for name in names]
 
-        def make(topic: str, payload: bytes, number: int, *details: Any) -> Message:  # noqa: ANN401
-            message = Message(topic, payload, Result.OK, *details)
-            message._number = number
-            if manual_ack:
-                message._ack = functools.partial(self.ack, number)
+        def with_ack(*fields: Any) -> Message:  # noqa: ANN401 - as Message takes them
+            message = Message(*fields)
+            message._ack = functools.partial(self.ack, message._number)
             return message
 
         with self._call() as handle:
             number = int(ffi.cast("uintptr_t", handle))
-            receiver = new_receiver(str(self._library.path), number, make)
+            receiver = new_receiver(
+                str(self._library.path), number, with_ack if manual_ack else Message
+            )
             if receiver is not None:
                 code = receiver.subscribe(texts)
                 # A refused one may have been tried for a moment: it is kept as well.
