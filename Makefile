@@ -70,7 +70,7 @@ bench: ## [24 min] Measure beside the client libraries, into build/bench/report.
 	@scripts/setup test bench
 	@scripts/bench
 
-bench-python: ## [] Measure the Python package beside confluent-kafka, redis-py, paho-mqtt and pika
+bench-python: ## [] Measure the Python package beside confluent-kafka, redis-py, paho-mqtt and pika (and kafka-python, if installed)
 	@scripts/setup build test
 	@cmake --preset dev -Wno-dev
 	@cmake --build --preset dev --target adaptors

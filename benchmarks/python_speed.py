@@ -14,7 +14,6 @@ import argparse
 import json
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -54,15 +53,19 @@ def ours_async(connection: dsmsg.Connection, topic: str) -> Send:
     """`send_async` with a callback."""
 
     def send(count: int) -> None:
-        left = threading.Semaphore(0)
+        failed: list[dsmsg.Result] = []
 
         def done(result: dsmsg.Result) -> None:
-            left.release()
+            if result:
+                failed.append(result)
 
         for _ in range(count):
             connection.send_async(topic, PAYLOAD, done)
-        for _ in range(count):
-            left.acquire()
+        connection.flush(60)
+        while connection.pending:  # callbacks that are still to run
+            time.sleep(0.001)
+        if failed:
+            raise RuntimeError(f"{len(failed)} messages failed")
 
     return send
 
@@ -108,6 +111,8 @@ def show(broker: str, ours: str, theirs: str, results: list[tuple[Figures, Figur
 def compare_sending(name: str, broker: Broker, messages: int, rounds: int) -> None:
     """Measures one pair for each way of ours to send and each other client."""
     topic = f"bench-{uuid.uuid4().hex}"
+    if name == "amqp":
+        bind(broker, topic, "&queue-arguments=x-max-length%3D1000")
     with dsmsg.connect(url(broker)) as connection:
         ways = {
             "send_many": ours_many(connection, topic),
@@ -137,12 +142,17 @@ def compare_receiving(name: str, broker: Broker, messages: int, rounds: int) -> 
         show(name, "messages", make_other.__name__, results)
 
 
+def bind(broker: Broker, topic: str, query: str = "") -> None:
+    """Makes a queue of RabbitMQ, which has to be there before its messages."""
+    with dsmsg.connect(url(broker, f"queue={topic}{query}")) as connection:
+        connection.subscribe(topic, lambda _: None)
+
+
 def fill(name: str, broker: Broker, count: int) -> str:
     """Sends messages to a new topic, whose name it returns."""
     topic = f"bench-{uuid.uuid4().hex}"
-    if name == "amqp":  # the queue has to be there before its messages
-        with dsmsg.connect(url(broker, f"queue={topic}")) as maker:
-            maker.subscribe(topic, lambda _: None)
+    if name == "amqp":
+        bind(broker, topic)
     if name != "mqtt":
         with dsmsg.connect(url(broker, "streamsize=0" if name == "redis" else "")) as filler:
             ours_many(filler, topic)(count)
