@@ -74,6 +74,9 @@ class Store:
     def _forward(self, port: int) -> None:
         """One after the other; beside those that wait for their answer for long."""
         position = 0
+        with self.changed:
+            old = len(self.messages)
+        unwanted: set[str] = set()  # among the topics of old messages
         slow: list[_Delivery] = []
         while True:
             with self.changed:
@@ -81,6 +84,9 @@ class Store:
                     self.changed.wait(1.0)
                     continue
                 message = self.messages[position]
+            if position < old and message["topic"] in unwanted:
+                position += 1
+                continue
             slow = [each for each in slow if each.outcome is None]
             if len(slow) >= _MOST_SLOW:
                 time.sleep(_RETRY_S)
@@ -89,6 +95,8 @@ class Store:
             delivery.wait()
             if delivery.outcome is False:
                 break
+            if delivery.unwanted:
+                unwanted.add(message["topic"])
             slow.append(delivery)
             position += 1
         with self.changed:
@@ -101,6 +109,7 @@ class _Delivery:
     def __init__(self, port: int, message: dict[str, Any]) -> None:
         """Begins."""
         self.outcome: bool | None = None
+        self.unwanted = False
         self._asked = 0.0  # when the attempt under way began; 0.0: none is
         self._port, self._message = port, message
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -120,6 +129,7 @@ class _Delivery:
             status = _post(self._port, self._message)
             self._asked = 0.0
             if status in (204, 404):  # 404: nobody has subscribed to this topic
+                self.unwanted = status == 404
                 self.outcome = True
                 return
             time.sleep(_RETRY_S)
