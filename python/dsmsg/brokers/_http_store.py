@@ -53,6 +53,9 @@ class Store:
         self.password = ""
         self.refused: dict[str, int] = {}
         self._subscribers: set[int] = set()
+        self._path = path
+        for file in path.parent.glob(f"{path.name}.*"):  # of subscribers before a restart
+            self.subscribe(int(file.suffix[1:]))
 
     def add(self, topic: str, body: bytes, headers: dict[str, str]) -> None:
         """Keeps a message: the kernel has it when this returns."""
@@ -73,7 +76,8 @@ class Store:
 
     def _forward(self, port: int) -> None:
         """One after the other; beside those that wait for their answer for long."""
-        position = 0
+        place = self._path.with_name(f"{self._path.name}.{port}")
+        position = int(place.read_text() or 0) if place.exists() else 0
         with self.changed:
             old = len(self.messages)
         unwanted: set[str] = set()  # among the topics of old messages
@@ -88,6 +92,8 @@ class Store:
                 position += 1
                 continue
             slow = [each for each in slow if each.outcome is None]
+            if not slow:
+                place.write_text(str(position))
             if len(slow) >= _MOST_SLOW:
                 time.sleep(_RETRY_S)
                 continue
@@ -99,6 +105,7 @@ class Store:
                 unwanted.add(message["topic"])
             slow.append(delivery)
             position += 1
+        place.unlink(missing_ok=True)
         with self.changed:
             self._subscribers.discard(port)
 
