@@ -276,7 +276,7 @@ class _Runner(threading.Thread):
             stats = self._route.stats()
             if stats["refused"] > refused:
                 count, refused = stats["refused"] - refused, stats["refused"]
-                what = f"{count} messages were refused, the last: {stats['last_refusal']}"
+                what = f"refused: {count}, the last: {stats['last_refusal']}"
                 if stats["stopped"]:
                     self._fail(
                         f"{what}. The route ends, and the source keeps the message (mend the "

@@ -431,3 +431,23 @@ def test_a_login_that_is_refused_ends_the_route(
         assert bridge.wait(PATIENCE_S)
         assert "WRONGPASS" in bridge.failures[topic]
         assert "verywrong" not in repr(bridge) + bridge.failures[topic]
+
+
+def test_nats_is_passed_through(
+    redis_broker: Broker, new_broker: Callable[[str], Broker], topic: str
+) -> None:
+    nats = new_broker("nats").start()
+    routes = [
+        {"name": f"{topic}-0", "from": redis_broker.url, "topics": topic, "to": nats.url},
+        {"name": f"{topic}-1", "from": nats.url, "topics": topic, "to": redis_broker.url},
+    ]
+    routes[0]["topic"], routes[1]["topic"] = "${.topic}", "${topic[0]}-end"
+    client = redis.Redis(redis_broker.host, redis_broker.port)
+    with dsmsg.Bridge({"routes": routes}) as bridge:
+        assert bridge.warnings == []
+        running(bridge)
+        client.xadd(topic, {"metadata": b"\0\xff", "key": b"k", "h": b"v"})
+        until(lambda: client.xlen(f"{topic}-end"), "the message")
+    ((_, fields),) = client.xrange(f"{topic}-end")
+    assert fields[b"metadata"] == b"\0\xff"
+    assert (fields[b"key"], fields[b"h"]) == (b"k", b"v")
