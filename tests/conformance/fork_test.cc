@@ -200,7 +200,7 @@ TEST_P(Rule23_ForkSockets, EndWithTheirProcess) {
     parent.Await();
     const pid_t forked = fork();
     if (forked == 0) {
-      alarm(60);
+      alarm(600);
       for (;;) pause();
     }
     Require(write(report[1], &forked, sizeof forked) == sizeof forked, "write");

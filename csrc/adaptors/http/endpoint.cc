@@ -13,6 +13,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/base/fork.h"
+
 namespace dsmsg::http {
 namespace {
 
@@ -83,11 +85,13 @@ Status HttpEndpoint::Open() {
   }
   UniqueFd fd;
   if (Status status = Listen(&fd); !status.ok()) return status;
+  const int socket = fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);  // the daemon closes it
+  CloseInChildren(socket);
   const bool tls = !settings_.listen_cert.empty();
   const unsigned flags =
       MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? unsigned{MHD_USE_TLS} : 0U);
   std::vector<MHD_OptionItem> options = {
-      {MHD_OPTION_LISTEN_SOCKET, fcntl(fd.get(), F_DUPFD_CLOEXEC, 0), nullptr},  // closes it
+      {MHD_OPTION_LISTEN_SOCKET, socket, nullptr},
       {MHD_OPTION_CONNECTION_LIMIT, static_cast<intptr_t>(settings_.listen_connections), nullptr},
       {MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<intptr_t>(kHeaderMemory), nullptr},

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "core/base/fork.h"
 #include "core/base/limits.h"
 
 namespace dsmsg::http {
@@ -103,6 +104,7 @@ CURLcode Request::OnContext(CURL*, void* context, void* self) {
 curl_socket_t Request::OnSocket(void* self, curlsocktype, curl_sockaddr* address) {
   const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   static_cast<Request*>(self)->socket_error_ = fd < 0 ? errno : 0;
+  CloseInChildren(fd);
   return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
