@@ -106,12 +106,20 @@ class ClosedPort {
     EXPECT_EQ(getsockname(socket_, generic, &size), 0);
     port_ = ntohs(address.sin_port);
   }
-  ~ClosedPort() { close(socket_); }
+  ~ClosedPort() {
+    close(socket_);
+    unlink(handlers_.c_str());
+  }
   ClosedPort(const ClosedPort&) = delete;
   ClosedPort& operator=(const ClosedPort&) = delete;
 
   std::string ConnectionString(const std::string& protocol) const {
     const std::string port = std::to_string(port_);
+    if (protocol == "MULTI") {  // a file that names it
+      std::ofstream(handlers_) << R"({"output": {"handlers": {"one": {"uri": "redis://127.0.0.1:)"
+                               << port << R"("}}}})";
+      return handlers_;
+    }
     if (!protocol.starts_with("AZURE")) return "127.0.0.1;" + port;
     const std::string module = protocol == "AZURE_MODULE_CLIENT" ? "ModuleId=m;" : "";
     return "HostName=127.0.0.1:" + port + ";DeviceId=d;" + module + "SharedAccessKey=AAAA";
@@ -120,6 +128,8 @@ class ClosedPort {
  private:
   int socket_;
   int port_ = 0;
+  const std::string handlers_ =
+      std::filesystem::temp_directory_path() / ("dsmsg-abi-" + std::to_string(getpid()) + ".json");
 };
 
 // A configuration file that lets connect succeed while there is no broker, removed at the end.

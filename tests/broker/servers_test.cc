@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "address.h"
 #include "harness.h"
 #include "quirks.h"
 
@@ -35,7 +36,8 @@ std::string Config(const Quirks& quirks) {
 
 NvMsgBrokerClientHandle Open(const Quirks& quirks, const Server& server, ConfigFile& config) {
   std::string library = std::string(DSMSG_LIB_DIR) + "/" + quirks.library();
-  std::string conn_str = server.host() + ";" + std::to_string(server.port());
+  std::string conn_str = dsmsg::conformance::Translated(
+      quirks.library(), server.host() + ";" + std::to_string(server.port()));
   return nv_msgbroker_connect(conn_str.data(), library.data(), &OnConnectEvent, config.path());
 }
 

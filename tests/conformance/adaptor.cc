@@ -22,9 +22,8 @@ std::map<std::string, Translate>& Translations() {
   return translations;
 }
 
-std::string Translated(const Adaptor& adaptor, const std::string& connection) {
-  const auto found = Translations().find(adaptor.path().substr(adaptor.path().rfind('/') + 1));
-  return found == Translations().end() ? connection : found->second(connection);
+std::string FileOf(const Adaptor& adaptor) {
+  return adaptor.path().substr(adaptor.path().rfind('/') + 1);
 }
 
 class Counted {
@@ -67,6 +66,11 @@ void Need(void* library, const char* name, Function& function) {
 
 bool TranslateAddresses(const std::string& library, Translate translate) {
   return Translations().emplace(library, translate).second;
+}
+
+std::string Translated(const std::string& library, const std::string& connection) {
+  const auto found = Translations().find(library);
+  return found == Translations().end() ? connection : found->second(connection);
 }
 
 CallState& ThisThread() {
@@ -181,7 +185,8 @@ uint64_t Stats::operator[](std::string_view name) const {
 Link Link::Open(const Adaptor& adaptor, const std::optional<std::string>& connection,
                 const std::optional<std::string>& config, nvds_msgapi_connect_cb_t callback) {
   // Copies: a host frees its strings after the call.
-  std::string broker = Translated(adaptor, connection.value_or("")), file = config.value_or("");
+  std::string broker = Translated(FileOf(adaptor), connection.value_or("")),
+              file = config.value_or("");
   Counted scope(ThisThread().connect);
   return {adaptor, adaptor.f.connect(connection ? broker.data() : nullptr, callback,
                                      config ? file.data() : nullptr)};
@@ -220,7 +225,8 @@ NvDsMsgApiErrorType Link::Subscribe(const std::vector<std::string>& topics,
 }
 
 NvDsMsgApiErrorType Link::Reload(const std::string& connection, const std::string& config) const {
-  return adaptor_->f.reload(handle_, Translated(*adaptor_, connection).c_str(), config.c_str());
+  return adaptor_->f.reload(handle_, Translated(FileOf(*adaptor_), connection).c_str(),
+                            config.c_str());
 }
 
 void Link::DoWork() const {

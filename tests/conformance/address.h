@@ -12,6 +12,8 @@ namespace dsmsg::conformance {
 /// Has Link::Open and Link::Reload pass `translate(connection)` to the adaptor with this file name.
 bool TranslateAddresses(const std::string& library,
                         std::string (*translate)(const std::string& connection));
+/// What it makes of one.
+std::string Translated(const std::string& library, const std::string& connection);
 
 }  // namespace dsmsg::conformance
 
