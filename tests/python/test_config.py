@@ -26,7 +26,7 @@ from dsmsg._inifile import config_file, to_ini
 from dsmsg._options import Option
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from identities import IDENTITIES
+from identities import IDENTITIES, address
 
 CLASSES: list[type[Config]] = [getattr(dsmsg, name) for name in dsmsg._settings.__all__]
 ADAPTORS = {config.adaptor: Adaptor(config.adaptor) for config in CLASSES}
@@ -433,5 +433,6 @@ def with_sharing_file(config: Config) -> Config:
 def test_lazy_connect_with_a_config_object(config: type[Config], tmp_path: Path) -> None:
     identity = IDENTITIES.get(config.adaptor, {})
     made = config.from_options({"connect": "lazy", "flush-timeout": "100ms", **identity})
-    ADAPTORS[config.adaptor].connect("127.0.0.1;9", made).disconnect()
-    ADAPTORS[config.adaptor].connect("127.0.0.1;9", made.write(tmp_path / "c.txt")).disconnect()
+    where = address(config.adaptor, 9, tmp_path)
+    ADAPTORS[config.adaptor].connect(where, made).disconnect()
+    ADAPTORS[config.adaptor].connect(where, made.write(tmp_path / "c.txt")).disconnect()

@@ -18,7 +18,7 @@ from dsmsg import _settings
 from dsmsg.adaptor import Adaptor, Connection
 from dsmsg.brokers import Broker
 from dsmsg.brokers._process import free_port
-from identities import IDENTITIES
+from identities import IDENTITIES, address
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -277,7 +277,7 @@ def test_the_page_of_metrics_is_complete_and_true(name: str, tmp_path: Path) -> 
     path = tmp_path / "all.prom"
     options = {"connect": "lazy", "metrics-file": path, "flush-timeout": "1ms"}
     options.update(IDENTITIES.get(name, {}))
-    with Adaptor(name).connect(f"127.0.0.1;{free_port()}", options) as connection:
+    with Adaptor(name).connect(address(name, free_port(), tmp_path), options) as connection:
         stats = connection.stats()
         file = File(path)
     kinds = {
@@ -290,7 +290,8 @@ def test_the_page_of_metrics_is_complete_and_true(name: str, tmp_path: Path) -> 
     build = of(path, "build_info")[0].labels
     assert build["library"] == stats["library"]
     assert build["library_version"] == stats["library_version"]
-    assert re.match(r"\d+\.\d+", build["library_version"])
+    has_library = name not in ("multi", "nats")
+    assert bool(re.match(r"\d+\.\d+", build["library_version"])) == has_library
 
 
 def test_reasons_are_spelled_alike_everywhere(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
+import dsmsg
 import pytest
 import redis
 from brokers.readers import ReaderError, read_stream
@@ -199,6 +201,7 @@ def test_spools_of_the_destinations_survive_sigkill(
         timeout=PATIENCE_S,
         capture_output=True,
         text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(dsmsg.__file__).parent.parent)},
     )
     assert child.returncode == -9, child.stderr
     assert set(held(first, topic)) == set(range(500))
