@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Modules of Azure IoT Edge.
+// Modules of Azure IoT Edge. Nearly all the code is that of quirks_azure.cc's adaptor:
+// not sanitized: *
 // protocol: AZURE_MODULE_CLIENT
 #include "azure_quirks.h"
 
