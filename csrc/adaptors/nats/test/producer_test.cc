@@ -7,7 +7,7 @@
 namespace dsmsg::nats {
 namespace {
 
-Message Text(const std::string& topic, std::string_view payload) {
+Message Text(std::string_view topic, std::string_view payload) {
   Message message;
   message.topic = topic;
   message.payload = payload;
