@@ -274,9 +274,9 @@ def test_servers_that_are_killed_cost_nothing(
             return int(bridge.stats()[topic]["acknowledged"])
 
         for server in (to, source):
+            before = acknowledged()
             produce(source, topic, numbered(done, 2000))
             done += 2000
-            before = acknowledged()
             until(lambda: acknowledged() > before, "messages")  # noqa: B023
             server.kill()
             server.restart()

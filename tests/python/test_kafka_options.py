@@ -14,6 +14,7 @@ import confluent_kafka
 import confluent_kafka.admin
 import dsmsg
 import pytest
+from brokers.kafka_client import persist
 from brokers.proxy import Proxy
 from dsmsg.brokers import Broker, KafkaBroker
 from dsmsg.brokers._process import free_port
@@ -49,12 +50,14 @@ def _committed(broker: Broker, group: str, topic: str) -> int:
 def _ends(broker: Broker, topic: str, partitions: int) -> list[int]:
     reader = confluent_kafka.Consumer({"bootstrap.servers": broker.address, "group.id": _group()})
     try:
-        return [
-            reader.get_watermark_offsets(
-                confluent_kafka.TopicPartition(topic, number), timeout=SECONDS
-            )[1]
-            for number in range(partitions)
-        ]
+
+        def end(number: int) -> int:
+            where = confluent_kafka.TopicPartition(topic, number)
+            return int(reader.get_watermark_offsets(where, timeout=SECONDS)[1])
+
+        # A new partition has no leader at first.
+        ends = [persist(f"counting {topic}", lambda n=n: end(n)) for n in range(partitions)]
+        return [number or 0 for number in ends]
     finally:
         reader.close()
 

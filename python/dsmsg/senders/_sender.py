@@ -27,6 +27,7 @@ Transform = Callable[[dict[str, Any]], Optional[Mapping[str, Any]]]
 """Gets each message before it is encoded; returns it, another one, or None for none at all."""
 
 _logger = logging.getLogger("dsmsg.senders")
+_LAST_CALLBACKS = 5.0  # seconds that flush waits for them
 _QUIET = 60.0  # seconds between two log lines about errors
 _S = TypeVar("_S", bound="Sender")
 
@@ -83,7 +84,7 @@ class Sender:
         self._transform = transform
         self._raise = raise_errors
         self._lock = threading.Lock()
-        self._counts_lock = threading.Lock()  # a send may wait for room with the other one held
+        self._counts_lock = threading.Condition()  # a send may wait for room with _lock held
         self._counts = dict.fromkeys((f.name for f in dataclasses.fields(SenderCounts)), 0)
         self._seen: dict[int | None, int] = {}  # frames of each source, for `every`
         self._quiet_until = 0.0
@@ -176,7 +177,15 @@ class Sender:
         """
         with self._lock:
             self._send_waiting()
-        return self.connection.flush(timeout)
+        if not self.connection.flush(timeout):
+            return False
+        with self._counts_lock:  # the last callbacks may be under way
+            sent = self._counts["messages"]
+            self._counts_lock.wait_for(
+                lambda: self._counts["acknowledged"] + self._counts["failed"] >= sent,
+                min(timeout, _LAST_CALLBACKS),
+            )
+        return True
 
     def close(self) -> None:
         """Sends what waits, flushes (for at most `flush-timeout`) and ends the connection.
@@ -252,6 +261,7 @@ class Sender:
     def _count(self, what: str) -> None:
         with self._counts_lock:
             self._counts[what] += 1
+            self._counts_lock.notify_all()
 
     def _failed(self, what: str, error: Exception) -> None:
         self._count("errors")

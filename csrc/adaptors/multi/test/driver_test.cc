@@ -217,6 +217,7 @@ TEST_F(Multi, RoundRobinSharesAndLeavesOutADeadOne) {
   ASSERT_TRUE(driver->Send("t", "y").ok());
   ASSERT_TRUE(driver->Send("t", "z").ok());
   b_.Link(false);
+  ASSERT_TRUE(driver->WaitCompleted(33).ok());  // it has seen that
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(driver->Send("t", std::to_string(i)).ok());
   ASSERT_TRUE(driver->WaitCompleted(63).ok());
   EXPECT_EQ(driver->host.ok, 63U);
