@@ -14,6 +14,8 @@
 #include <cstring>
 
 #include "core/base/fork.h"
+#include "core/base/guard.h"
+#include "core/base/thread.h"
 
 namespace dsmsg::http {
 namespace {
@@ -148,21 +150,30 @@ MHD_Result HttpEndpoint::OnRequest(void* self, MHD_Connection* connection, const
                                    const char* method, const char*, const char* data, size_t* size,
                                    void** state) {
   auto* const endpoint = static_cast<HttpEndpoint*>(self);
-  auto* exchange = static_cast<Exchange*>(*state);
-  if (exchange == nullptr) {
+  MHD_Result result = MHD_NO;  // without memory for it the request ends
+  const auto handle = [&] {
+    auto* exchange = static_cast<Exchange*>(*state);
+    if (exchange != nullptr) {
+      result = endpoint->Continue(exchange, data, size);
+      return;
+    }
     *state = exchange = new Exchange;
     exchange->connection = connection;
-    return endpoint->Begin(exchange, url, method);
-  }
+    result = endpoint->Begin(exchange, url, method);
+  };
+  Contained(handle, [](const char* what) { LogException("a request", what); });
+  return result;
+}
+
+MHD_Result HttpEndpoint::Continue(Exchange* exchange, const char* data, size_t* size) {
   if (*size > 0) {
     // One that does not say its size, or lies: the connection ends.
-    if (exchange->message.payload.size() + *size > endpoint->settings_.listen_most_bytes)
-      return MHD_NO;
+    if (exchange->message.payload.size() + *size > settings_.listen_most_bytes) return MHD_NO;
     exchange->message.payload.append(data, *size);
     *size = 0;
     return MHD_YES;
   }
-  return exchange->answer != 0 ? Reply(connection, exchange->answer) : endpoint->Deliver(exchange);
+  return exchange->answer != 0 ? Reply(exchange->connection, exchange->answer) : Deliver(exchange);
 }
 
 void HttpEndpoint::OnEnd(void* self, MHD_Connection*, void** state, MHD_RequestTerminationCode) {

@@ -57,6 +57,7 @@ class HttpEndpoint {
   static void OnEnd(void* self, MHD_Connection* connection, void** exchange,
                     MHD_RequestTerminationCode code);
   Status Listen(UniqueFd* out) const;
+  MHD_Result Continue(Exchange* exchange, const char* data, size_t* size);
   MHD_Result Begin(Exchange* exchange, const char* url, const char* method);
   MHD_Result Deliver(Exchange* exchange);
   /// The status that refuses the request; 0: it may come in.

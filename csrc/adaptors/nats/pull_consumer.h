@@ -60,7 +60,7 @@ class PullConsumer final : public NatsConsumer {
   std::map<AckToken, std::string> held_;  // with the core: where each is acknowledged
   AckToken last_token_ = 0;
   Deadline progress_at_ = Deadline::max();
-  std::vector<std::string> returned_;       // of the last connection, for nobody has seen them
+  std::vector<std::string> returned_;       // not yet seen by a callback; of the last connection
   std::map<std::string, int64_t> reached_;  // by consumer: the time of the last message
 };
 

@@ -20,7 +20,7 @@ class Gathering {
  public:
   /// Call it after a wait. Where waits end thousands of times a second, leaves the lock for 0.1 ms.
   /// `count()`: what is there; if the moment brings nothing more (whoever brings it may wait for
-  /// the work itself), there is none for the next thousand waits.
+  /// the work itself), the next thousand waits are not extended.
   template <class Count>
   void Rest(std::unique_lock<std::mutex>* lock, Count count) {
     if (futile_ > 0) {

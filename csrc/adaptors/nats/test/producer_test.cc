@@ -85,20 +85,20 @@ TEST(NatsProducer, TheUsersOwnMessageIdCountsInAnySpelling) {
 TEST(NatsProducer, NoStreamIsAnUnknownTopicAtOnceAndAPlainSubscriberMakesNone) {
   Connection connection("ack-timeout=200ms");
   ASSERT_OK(connection.Open());
-  const std::string nobody = NewName(), plain = NewName();
+  const std::string unknown = NewName(), plain = NewName();
   NatsClient subscriber(Shared());
   subscriber.Subscribe(plain);
   subscriber.Request("$JS.API.INFO", "");  // so the server has the subscription
-  ASSERT_OK(connection.Send(nobody, "x"));
+  ASSERT_OK(connection.Send(unknown, "x"));
   ASSERT_OK(connection.Send(plain, "x"));
   ASSERT_OK(connection.WaitCompleted(2));
   EXPECT_EQ(connection.Outcome(1), Code::kUnknownTopic) << connection.Text(1);
   EXPECT_EQ(connection.Outcome(2), Code::kUnknownTopic) << connection.Text(2);
   EXPECT_TRUE(Has(connection.Text(2), "only plain subscribers")) << connection.Text(2);
   // Nothing is remembered: a stream that is made later is found.
-  NatsClient(Shared()).Request("$JS.API.STREAM.CREATE." + nobody,
-                               R"({"name":")" + nobody + R"(","subjects":[")" + nobody + "\"]}");
-  ASSERT_OK(connection.Send(nobody, "y"));
+  NatsClient(Shared()).Request("$JS.API.STREAM.CREATE." + unknown,
+                               R"({"name":")" + unknown + R"(","subjects":[")" + unknown + "\"]}");
+  ASSERT_OK(connection.Send(unknown, "y"));
   ASSERT_OK(connection.WaitCompleted(3));
   EXPECT_EQ(connection.Outcome(3), Code::kOk);
 }
