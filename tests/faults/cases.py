@@ -239,18 +239,21 @@ def slow(rig: Rig, scale: Scale) -> Result:
     """The network takes a third of what is sent: a small queue holds the pipeline back."""
 
     def fault(sender: Sender, topic: str) -> None:
-        bytes_per_second = int(scale.rate * 300 / 3)
-        _for_a_time(
-            lambda: rig.proxy.slow(20, bytes_per_second),
-            scale.slow_s,
-            lambda: rig.proxy.slow(0, 0),
-        )
+        began, before = time.monotonic(), sender.status()["next"]
+
+        def held_back() -> bool:
+            sent = sender.status()["next"] - before
+            return bool(sent < 0.9 * scale.rate * (time.monotonic() - began))
+
+        rig.proxy.slow(20, int(scale.rate * 300 / 3))
+        try:
+            time.sleep(scale.slow_s)
+            wait_for(held_back, 60, "the network to hold the pipeline back")
+        finally:
+            rig.proxy.slow(0, 0)
 
     queue = int(scale.rate * scale.slow_s / 4)  # soon full
-    result = broken("slow network", rig, scale, rig.proxied(), fault, queue_size=queue)
-    unhindered = scale.rate * (scale.slow_s + 2 * scale.calm_s)
-    result.need(result.sent < 0.9 * unhindered, "the network did not hold the pipeline back")
-    return result
+    return broken("slow network", rig, scale, rig.proxied(), fault, queue_size=queue)
 
 
 def names(rig: Rig, scale: Scale) -> Result:

@@ -14,7 +14,8 @@
 
 namespace dsmsg::testing {
 
-/// A port of 127.0.0.1 that was free a moment ago.
+/// A port of 127.0.0.1 on which nobody listens, outside the range that the kernel gives to clients.
+/// No other process gets it from this function, or from the Python package, while this one lives.
 uint16_t FreePort();
 
 /// A folder that is removed with the object.

@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -202,11 +203,28 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
+_reserved: deque[socket.socket] = deque(maxlen=64)
+
+
+def _reserve(port: int) -> bool:
+    """Takes a name that only one process on this machine can have; False: another one has it."""
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0dsmsg-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _reserved.append(name)
+    return True
+
+
 def free_port(taken: Sequence[int] = ()) -> int:
     """Finds a free loopback port outside the range that the kernel gives to clients.
 
     Inside that range another connection could take the port while a server is down, and a client
     that tries a closed port again and again would now and then be connected to itself.
+
+    It is given to no other process that asks this function, for the next 64 calls in this process.
 
     Args:
         taken: ports not to return.
@@ -220,6 +238,6 @@ def free_port(taken: Sequence[int] = ()) -> int:
     low, high = (10240, first_ephemeral) if first_ephemeral > 12000 else (61001, 65535)
     for _ in range(200):
         port = low + int.from_bytes(os.urandom(4), "big") % (high - low)
-        if port not in taken and port_is_free(port):
+        if port not in taken and _reserve(port) and port_is_free(port):
             return port
     raise OSError(f"no free loopback port between {low} and {high - 1} found in 200 attempts")
