@@ -105,6 +105,11 @@ struct JsonFields::Stops {
       Load();
     }
   }
+  /// Goes on from `from` on, which lies behind everything that was read.
+  DSMSG_STEP void Restart(const char* from) {
+    block = from;
+    Load();
+  }
   DSMSG_STEP void Load() {
     if (end - block >= static_cast<std::ptrdiff_t>(kJsonBlock)) [[likely]] {
       bits = StringStops(block);
@@ -120,6 +125,61 @@ struct JsonFields::Stops {
   const char* const end;
   uint64_t bits = 0;
 };
+
+namespace {
+
+/// Bit i: the number of set bits up to i, itself included, is odd.
+DSMSG_STEP uint64_t PrefixParity(uint64_t bits) {
+#pragma GCC unroll 6
+  for (int by = 1; by < 64; by *= 2) bits ^= bits << by;
+  return bits;
+}
+
+/// The bytes behind a backslash that is not behind one itself. `carry`: the first byte is one, now
+/// and for the next block.
+[[gnu::noinline]] uint64_t EscapedBytes(uint64_t slashes, bool* carry) {
+  uint64_t escaped = *carry ? 1 : 0;
+  slashes &= ~escaped;
+  *carry = false;
+  while (slashes != 0) {
+    const int at = std::countr_zero(slashes);
+    *carry = at == 63;
+    const uint64_t next = at == 63 ? 0 : uint64_t{2} << at;
+    escaped |= next;
+    slashes &= ~next & (slashes - 1);
+  }
+  return escaped;
+}
+
+/// The byte behind the container that begins at `at`, or null if it does not end before `end`. Its
+/// brackets are counted, whatever their kind; nothing else is checked.
+const char* BehindContainer(const char* at, const char* end) {
+  uint64_t inside = 0;  // all bits set: the block begins in a string
+  bool carry = false;
+  std::ptrdiff_t depth = 0;
+  for (const char* block = at; block < end; block += kJsonBlock) {
+    const auto left = static_cast<size_t>(end - block);
+    char rest[kJsonBlock];
+    if (left < kJsonBlock) [[unlikely]] {
+      std::memset(rest, ' ', sizeof rest);
+      std::memcpy(rest, block, left);
+    }
+    const JsonMarks marks = Marks(left < kJsonBlock ? rest : block);
+    uint64_t quotes = marks.quotes;
+    if (marks.slashes != 0 || carry) [[unlikely]]
+      quotes &= ~EscapedBytes(marks.slashes, &carry);
+    const uint64_t strings = PrefixParity(quotes) ^ inside;
+    inside = 0 - (strings >> 63);
+    for (uint64_t each = marks.brackets & ~strings; each != 0; each &= each - 1) {
+      const char* const bracket = block + std::countr_zero(each);
+      depth += Opens(*bracket) ? 1 : -1;
+      if (depth == 0) return bracket + 1;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
 
 /// The containers that lead to paths, outermost first.
 struct JsonFields::Levels {
@@ -218,11 +278,18 @@ void JsonFields::Read(std::string_view text) {
   for (const char* at = text.data();;) {
     bool opened = false;
     if (Opens(*at)) {
-      const char close = ClosingOf(*at);
-      open.Push(close == '}');
+      const size_t above = levels.count;
       if (hits != 0 && !Enter(hits, &levels)) return;
-      at = PassBlanks(at + 1);
-      opened = *at != close;
+      if (levels.count == above && open.depth() != 0) {
+        at = BehindContainer(at, end_);
+        if (at == nullptr || at == end_) return;
+        stops.Restart(at);
+      } else {
+        const char close = ClosingOf(*at);
+        open.Push(close == '}');
+        at = PassBlanks(at + 1);
+        opened = *at != close;
+      }
     } else {
       const char* const value = at;
       at = Scalar(at, &stops);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the values of several paths in one JSON text: checks what it passes, skips what no path
-// leads to, and stops where no path can be found any more. Escaped strings, which are rare, are
-// RapidJSON's. One object, one text, one thread; `paths` and `text` outlive it.
+// Finds the values of several paths in one JSON text: checks what it passes, skips containers that
+// no path leads into (only their brackets are counted), and stops where no path can be found any
+// more. Escaped strings, which are rare, are RapidJSON's. One object, one text, one thread; `paths`
+// and `text` outlive it.
 #ifndef DSMSG_CORE_OPTIONS_JSON_FIELDS_H_
 #define DSMSG_CORE_OPTIONS_JSON_FIELDS_H_
 
