@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from dsmsg._find import available
 from dsmsg.errors import ConfigError
 
-__all__ = ["Address", "parse", "without_login"]
+__all__ = ["Address", "known_adaptors", "parse", "without_login"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _EXAMPLE = 'an address looks like "kafka://host:9092" or "redis://host:6379?send-timeout=2s"'
@@ -63,10 +63,15 @@ def parse(url: str) -> Address:
     return Address(_adaptor_of(scheme), conn_str, options)
 
 
-def _adaptor_of(scheme: str) -> str:
+def known_adaptors() -> set[str]:
+    """Names of the adaptors of this project, and of those that are installed."""
     from dsmsg._settings import ADAPTORS
 
-    known = {*ADAPTORS, *available()}
+    return {*ADAPTORS, *available()}
+
+
+def _adaptor_of(scheme: str) -> str:
+    known = known_adaptors()
     for name in (scheme, scheme.replace("-", "_"), scheme[:-1] if scheme.endswith("s") else ""):
         if name in known:
             return name

@@ -27,6 +27,8 @@ from brokers.readers import read_queue
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from dsmsg.brokers import Broker
+from dsmsg.brokers._process import free_port
+from dsmsg.brokers.iothub import IotHubBroker
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -451,3 +453,86 @@ def test_nats_is_passed_through(
     ((_, fields),) = client.xrange(f"{topic}-end")
     assert fields[b"metadata"] == b"\0\xff"
     assert (fields[b"key"], fields[b"h"]) == (b"k", b"v")
+
+
+def test_requests_become_messages_and_messages_requests(redis_broker: Broker, topic: str) -> None:
+    """Redis to a web endpoint, and from that endpoint, another route's source, to Redis."""
+    port = free_port()
+    routes = [
+        {"name": f"{topic}-0", "from": redis_broker.url, "topics": topic, "to": "web"},
+        {"name": f"{topic}-1", "from": "endpoint", "topics": "#", "to": redis_broker.url},
+    ]
+    routes[0]["topic"], routes[1]["topic"] = "${.topic}", "${topic[-1]}-end"
+    path, listen = {"path": "/in/${topic}"}, {"listen": f"127.0.0.1:{port}"}
+    brokers = {
+        "web": {"url": f"http://127.0.0.1:{port}", "options": {**path, "key-header": "X-Key"}},
+        "endpoint": {"url": "http://127.0.0.1:1", "options": {**listen, "key-header": "X-Key"}},
+    }
+    client = redis.Redis(redis_broker.host, redis_broker.port)
+    with dsmsg.Bridge({"brokers": brokers, "routes": routes}) as bridge:
+        assert bridge.warnings == []
+        running(bridge)
+        for payload in numbered(0, 100):
+            client.xadd(topic, {"metadata": payload, "key": b"k", "X-Note": b"v"})
+        until(lambda: client.xlen(f"{topic}-end") >= 100, "the messages")
+        assert bridge.failures == {}
+    arrived = [fields for _, fields in client.xrange(f"{topic}-end")]
+    assert sorted(fields[b"metadata"] for fields in arrived) == numbered(0, 100)
+    assert all((fields[b"key"], fields[b"X-Note"]) == (b"k", b"v") for fields in arrived)
+
+
+def test_one_route_to_several_destinations(
+    redis_broker: Broker, new_broker: Callable[[str], Broker], topic: str, tmp_path: Path
+) -> None:
+    """A message is acknowledged to its source when both servers have it, also after an outage."""
+    others = [new_broker("redis").start(), new_broker("redis").start()]
+    handlers = tmp_path / "handlers.json"
+    rows = {f"r{n}": {"uri": other.url, "topics": "*"} for n, other in enumerate(others)}
+    handlers.write_text(json.dumps({"output": {"handlers": rows}}))
+    row = {"name": topic, "from": redis_broker.url, "topics": topic, "to": "all", "topic": "out"}
+    client = redis.Redis(redis_broker.host, redis_broker.port)
+    both = {"adaptor": "multi", "conn-str": str(handlers)}
+    with dsmsg.Bridge({"brokers": {"all": both}, "routes": [row]}) as bridge:
+        running(bridge)
+        others[1].pause()
+        for payload in numbered(0, 200):
+            client.xadd(topic, {"metadata": payload})
+        first = redis.Redis(others[0].host, others[0].port)
+        until(lambda: first.xlen("out") >= 200, "the messages at the server that runs")
+        assert bridge.stats()[topic]["acknowledged"] < 200
+        others[1].resume()
+        until(lambda: bridge.stats()[topic]["acknowledged"] >= 200, "the acknowledgements")
+    for other in others:
+        entries = redis.Redis(other.host, other.port).xrange("out")
+        assert once([fields[b"metadata"] for _, fields in entries]) == numbered(0, 200)
+
+
+def test_a_hub_is_a_source_and_a_destination(
+    redis_broker: Broker, new_broker: Callable[[str], Broker], topic: str
+) -> None:
+    """A device of a hub, whose stand-in sends what it gets to all devices that listen."""
+    hub = new_broker("iothub").start()
+    routes = [
+        {"name": f"{topic}-0", "from": redis_broker.url, "topics": topic, "to": "sends"},
+        {"name": f"{topic}-1", "from": "listens", "topics": "#", "to": redis_broker.url},
+    ]
+    routes[0]["topic"], routes[1]["topic"] = "${.topic}", f"{topic}-end"
+    client = redis.Redis(redis_broker.host, redis_broker.port)
+    assert isinstance(hub, IotHubBroker)
+    brokers = {
+        name: {
+            "adaptor": "azure",
+            "conn-str": hub.connection_string(name),
+            "options": hub.client_settings(),
+        }
+        for name in ("sends", "listens")
+    }
+    with dsmsg.Bridge({"brokers": brokers, "routes": routes}) as bridge:
+        running(bridge)
+        for payload in numbered(0, 50):
+            client.xadd(topic, {"metadata": payload, "h": b"v"})
+        until(lambda: client.xlen(f"{topic}-end") >= 50, "the messages")
+        assert bridge.failures == {}
+    arrived = [fields for _, fields in client.xrange(f"{topic}-end")]
+    assert once([fields[b"metadata"] for fields in arrived]) == numbered(0, 50)
+    assert all(fields[b"h"] == b"v" for fields in arrived)

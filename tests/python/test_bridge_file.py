@@ -147,6 +147,28 @@ def test_a_mistake_says_what_to_do(changes: dict[str, Any], field: str, text: st
     assert text in str(error)
 
 
+def test_a_broker_without_a_url(tmp_path: Path) -> None:
+    hub = {"adaptor": "azure", "conn-str": "HostName=h;DeviceId=d;SharedAccessKey=c2VjcmV0"}
+    plan = read_plan({"brokers": {"hub": hub}, "routes": [route(**{"from": "hub"})]})
+    side = plan.routes[0].source
+    assert (side.adaptor, side.conn_str) == ("azure", hub["conn-str"])
+    assert "c2VjcmV0" not in repr(plan)
+    assert plan.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("broker", "field", "text"),
+    [
+        ({"adaptor": "azur"}, "brokers.b.adaptor", "there is no adaptor 'azur' (there are "),
+        ({"conn-str": "h;1"}, "brokers.b", "conn-str needs adaptor"),
+        ({"adaptor": "mqtt", "url": "mqtt://h"}, "brokers.b.adaptor", "not both"),
+    ],
+)
+def test_a_broker_half_named(broker: dict[str, str], field: str, text: str) -> None:
+    error = complaint(route(to="b"), brokers={"b": broker})
+    assert (error.field, text in str(error)) == (field, True), str(error)
+
+
 def test_two_routes_need_two_names() -> None:
     assert "the name of an earlier route" in str(complaint(route(), route()))
 

@@ -81,11 +81,10 @@ Status MultiDriver::Open(Role /*role*/, Deadline deadline, int cancel_fd) {
   const Deadline patience = std::min(deadline, Clock::now() + kRest);
   while (true) {
     TakeAnswers();
-    size_t up = 0, tried = 0;
+    size_t up = 0;
     for (Target& target : targets_) {
       target.up = target.usable = target.destination->Up();
       up += target.up ? 1 : 0;
-      tried += target.destination->Tried() ? 1 : 0;
       const Status problem = target.up ? Status() : target.destination->Problem();
       if (problem.code() == Code::kInvalidArgument) return problem;
     }

@@ -23,7 +23,7 @@ from dsmsg.errors import ConfigError, NotSupportedError
 __all__ = ["BridgePlan", "RoutePlan", "read_plan"]
 
 _TOP = ("routes", "brokers", "metrics-file", "report-interval")
-_BROKER = ("url", "config", "options")
+_BROKER = ("url", "adaptor", "conn-str", "config", "options")
 _REFUSED = ("stop", "skip", "dead-letter")
 _ENCODINGS = ("none", "base64")
 _DEFAULTS = {
@@ -261,11 +261,12 @@ class _Reader:
     def _broker(self, place: Place, value: Value) -> Side | None:
         document = self._document
         given = document.mapping(place, value, _BROKER)
+        named = next((field for field in ("adaptor", "url") if field in given), "")
         try:
-            address = _address.parse(document.text((*place, "url"), given.get("url", "")))
+            address = self._address(place, given)
             adaptor = self._adaptors.setdefault(address.adaptor, Adaptor(address.adaptor))
         except (ConfigError, OSError) as error:
-            document.wrong((*place, "url") if "url" in given else place, str(error))
+            document.wrong((*place, named) if named else place, str(error))
             return None
         settings: dict[str, str] = {}
         config = document.text((*place, "config"), given.get("config", ""))
@@ -287,6 +288,26 @@ class _Reader:
                 document.wrong(at, problem)
         port = int(adaptor.describe().get("default_port") or 0)
         return Side(address.adaptor, adaptor.protocol, address.conn_str, port, settings)
+
+    def _address(self, place: Place, given: Mapping[str, Value]) -> _address.Address:
+        """The address of a broker: a URL, or an adaptor and what it calls a connection string."""
+        document = self._document
+        texts = {
+            field: document.text((*place, field), given[field])
+            for field in ("url", "adaptor", "conn-str")
+            if field in given
+        }
+        if "adaptor" not in texts:
+            if "conn-str" in texts:
+                raise ConfigError("conn-str needs adaptor: the name of the adaptor it is for")
+            return _address.parse(texts.get("url", ""))
+        if "url" in texts:
+            raise ConfigError("a broker has a url, or adaptor and conn-str, not both")
+        name = texts["adaptor"]
+        if name not in _address.known_adaptors():
+            known = ", ".join(sorted(_address.known_adaptors()))
+            raise ConfigError(f"there is no adaptor {name!r} (there are {known})")
+        return _address.Address(name, texts.get("conn-str"), {})
 
     def _check_client_ids(self, routes: list[RoutePlan]) -> None:
         """Two connections with one client-id keep disconnecting each other."""

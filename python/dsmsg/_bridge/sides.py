@@ -89,8 +89,9 @@ def loses(protocol: str, settings: Mapping[str, str]) -> str:
         if settings.get("jetstream") in off:
             return "jetstream=0"
         return "" if settings.get("durable") else "consumers that are not durable"
-    if protocol == "HTTP":
-        return ""  # a request is answered once its message is acknowledged
+    if protocol in ("HTTP", "AZURE_DEVICE_CLIENT", "AZURE_MODULE_CLIENT"):
+        # A request is answered, and a hub is told, once the message is acknowledged.
+        return ""
     return f"{protocol} has no acknowledgement for received messages"
 
 
