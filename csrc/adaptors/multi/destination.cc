@@ -203,7 +203,6 @@ void Destination::Run() {
     const auto keep = [&](const char* what) { failed = {Code::kUnavailable, what}; };
     Contained([&] { Connect(&failed); }, keep);
     lock.lock();
-    tried_ = true;
     if (!failed.ok()) failed_ = std::move(failed);
     mailbox_->Signal();
     if (slot_ == nullptr) changed_.wait_for(lock, kConnectPause, [this] { return stopping_; });
@@ -285,11 +284,6 @@ SendResult Destination::Send(const Message& message, uint64_t number) {
 
 void Destination::OnSent(const host::Ticket& ticket, SendResult result) {
   mailbox_->Post({index_, reinterpret_cast<uint64_t>(ticket.user_ptr), result});
-}
-
-bool Destination::Tried() const {
-  const std::lock_guard lock(mutex_);
-  return tried_;
 }
 
 bool Destination::Up() const {

@@ -74,8 +74,6 @@ class Destination final : public host::User, public std::enable_shared_from_this
   /// kOk: an answer with `number` follows.
   host::SendResult Send(const Message& message, uint64_t number);
 
-  /// The connection was made (perhaps without reaching the broker), or an attempt has failed.
-  bool Tried() const;
   bool Up() const;
   /// Why it is not up, with its name. kInvalidArgument: its settings
   /// are wrong, and trying again is pointless.
@@ -113,7 +111,7 @@ class Destination final : public host::User, public std::enable_shared_from_this
   std::condition_variable changed_;
   host::Connection::Slots::SlotPtr slot_;  // once connected; stays until the end
   Status failed_;                          // the last attempt
-  bool tried_ = false, stopping_ = false, ended_ = false;
+  bool stopping_ = false, ended_ = false;
 };
 
 }  // namespace dsmsg::multi
