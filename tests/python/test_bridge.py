@@ -466,7 +466,7 @@ def test_requests_become_messages_and_messages_requests(redis_broker: Broker, to
     path, listen = {"path": "/in/${topic}"}, {"listen": f"127.0.0.1:{port}"}
     brokers = {
         "web": {"url": f"http://127.0.0.1:{port}", "options": {**path, "key-header": "X-Key"}},
-        "endpoint": {"url": "http://127.0.0.1:1", "options": {**listen, "key-header": "X-Key"}},
+        "endpoint": {"adaptor": "http", "options": {**listen, "key-header": "X-Key"}},
     }
     client = redis.Redis(redis_broker.host, redis_broker.port)
     with dsmsg.Bridge({"brokers": brokers, "routes": routes}) as bridge:

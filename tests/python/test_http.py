@@ -409,3 +409,18 @@ def test_listen_is_asked_for(site: Site) -> None:
         pytest.raises(DsmsgError, match="another program has this port"),
     ):
         connection.subscribe(["t"], print)
+
+
+def test_an_endpoint_needs_no_url() -> None:
+    port = free_port()
+    got: list[Message] = []
+    with Adaptor("http").connect(None, {"listen": f"127.0.0.1:{port}"}, work_thread=True) as only:
+        only.subscribe("#", got.append)
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        client.request("POST", "/a/b", b"x")
+        assert client.getresponse().status == 204
+        assert [(each.topic, each.payload) for each in got] == [("a/b", b"x")]
+        with pytest.raises(DsmsgError, match="this connection only receives"):
+            only.send("t", b"y")
+    with pytest.raises(DsmsgError, match="connection string: it is empty"):
+        Adaptor("http").connect(None, {})

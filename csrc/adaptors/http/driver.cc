@@ -2,6 +2,7 @@
 #include "adaptors/http/driver.h"
 
 #include <curl/curl.h>
+#include <poll.h>
 
 #include "core/options/settings.h"
 
@@ -40,6 +41,7 @@ const DriverInfo& HttpDriver::Info() {
     made.conn_rules.schemes = kSchemes;
     made.conn_rules.default_port = 80;
     made.conn_rules.tls_port = 443;
+    made.conn_rules.instead = "listen";
     made.adjust = Adjust;
     made.matches = HttpEndpoint::Matches;
     return made;
@@ -51,6 +53,7 @@ Status HttpDriver::Configure(const Endpoints& endpoints, const Config& config) {
   Result<HttpSettings> settings = ReadSettings(endpoints, config);
   if (!settings.ok()) return settings.status();
   settings_ = std::move(settings.value());
+  only_receives_ = settings_.hosts.empty();
   if (settings_.tls.enabled && !settings_.tls.verify)
     host_.log().Limited(LogLevel::kWarn, "tls-verify", kInsecureWarning);
   return {};
@@ -61,17 +64,25 @@ Status HttpDriver::Open(Role role, Deadline deadline, int cancel_fd) {
     if (endpoint_ == nullptr) endpoint_ = std::make_unique<HttpEndpoint>(settings_, host_);
     return endpoint_->Open();
   }
+  if (only_receives_) return {};
   if (sender_ == nullptr) sender_ = std::make_unique<HttpSender>(settings_, host_);
   return sender_->Open(deadline, cancel_fd);
 }
 
 Status HttpDriver::Submit(const Message& message, Token token) {
-  if (sender_ == nullptr) return {Code::kInternal, "this connection only receives"};
+  if (sender_ == nullptr) {
+    return {Code::kInvalidArgument,
+            "this connection only receives (give it a URL as connection string to send to)"};
+  }
   return sender_->Submit(message, token);
 }
 
 Status HttpDriver::Poll(Millis budget, int wake_fd) {
-  return endpoint_ != nullptr ? endpoint_->Poll(budget, wake_fd) : sender_->Poll(budget, wake_fd);
+  if (endpoint_ != nullptr) return endpoint_->Poll(budget, wake_fd);
+  if (sender_ != nullptr) return sender_->Poll(budget, wake_fd);
+  pollfd wake{wake_fd, POLLIN, 0};
+  ::poll(&wake, 1, static_cast<int>(budget.count()));
+  return {};
 }
 
 Status HttpDriver::Subscribe(std::span<const std::string> topics, Deadline) {

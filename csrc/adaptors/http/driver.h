@@ -35,6 +35,7 @@ class HttpDriver final : public Driver {
  private:
   DriverHost& host_;
   HttpSettings settings_;
+  bool only_receives_ = false;              // it has no URL
   std::unique_ptr<HttpSender> sender_;      // one of the two,
   std::unique_ptr<HttpEndpoint> endpoint_;  // made by the first Open
 };

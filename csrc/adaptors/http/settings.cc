@@ -202,7 +202,7 @@ Result<HttpSettings> ReadSettings(const Endpoints& endpoints, const Config& conf
   Result<TlsSettings> tls = ReadTlsSettings(endpoints, config);
   if (!tls.ok()) return tls.status();
   settings.tls = std::move(tls.value());
-  if (endpoints.hosts.empty()) {
+  if (endpoints.hosts.empty() && !config.IsSet("listen")) {
     return Status(Code::kInvalidArgument,
                   "no server is named (conn-str is a URL or \"host;port\", for example "
                   "https://hooks.example.com/events, or set hostname and port in the config file)");

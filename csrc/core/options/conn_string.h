@@ -54,6 +54,8 @@ struct ConnRules {
   std::span<const std::string_view> fields = {};
   std::string_view fields_example = {};          // shown in messages
   std::string (*fields_by_default)() = nullptr;  // when neither string nor option is given
+  /// An option that makes an address needless: with it set, an empty string means no address.
+  std::string_view instead = {};
 };
 
 /// The forms in words, for describe: "host;port, host:port,host:port or a URL".

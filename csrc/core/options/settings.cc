@@ -128,6 +128,7 @@ Result<Endpoints> ReadEndpoints(const ConnRules& rules, const std::string& conn_
     if (fields.empty() && rules.fields_by_default != nullptr) fields = rules.fields_by_default();
     if (address.empty()) address.swap(fields);
   }
+  if (address.empty() && !rules.instead.empty() && config.IsSet(rules.instead)) return Endpoints{};
   Result<Endpoints> endpoints = ParseConnString(address, rules);
   if (!endpoints.ok() || fields.empty() || !endpoints.value().fields.empty()) return endpoints;
   Result<Endpoints> named = ParseConnString(fields, rules);
