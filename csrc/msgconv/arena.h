@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory_resource>
 #include <span>
@@ -27,6 +28,8 @@ class Arena {
     std::memset(memory, 0, count * sizeof(T));
     return static_cast<T*>(memory);
   }
+  /// Zeroed memory for structures that are known by their offsets; nullptr for a size of 0.
+  char* Block(size_t size) { return reinterpret_cast<char*>(Make<uint64_t>((size + 7) / 8)); }
   /// A copy that ends with a NUL; nullptr for "".
   char* Text(std::string_view text) {
     if (text.empty()) return nullptr;

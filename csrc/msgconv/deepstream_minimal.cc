@@ -68,7 +68,7 @@ void DeepStreamConverter::DetectedText(const Frame& frame, const Object& object)
   BoxText(object);
   AppendField(&text_, object.label);
   const std::span<const Attribute> attributes = frame.AttributesOf(object);
-  if (attributes.empty()) return;
+  if (attributes.empty() && !object.classified) return;
   text_.append("|#");
   // DeepStream lists the last one first.
   for (auto attribute = attributes.rbegin(); attribute != attributes.rend(); ++attribute) {

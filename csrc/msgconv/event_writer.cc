@@ -8,6 +8,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "msgconv/deepstream_layout.h"
+#include "msgconv/event_meta.h"
 #include "msgconv/joint_names.h"
 #include "msgconv/model_parts.h"
 #include "msgconv/object_class.h"
@@ -49,12 +51,25 @@ unsigned AgeOf(std::string_view text) {
   return age;
 }
 
+float FloatOf(std::string_view text) {
+  float value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
 char* NeverNull(char* text) {
   static char empty[1] = "";
   return text == nullptr ? empty : text;
 }
 
 int Int(uint64_t value) { return static_cast<int>(std::min<uint64_t>(value, INT32_MAX)); }
+
+/// Value of an attribute; "" if there is none of this name.
+std::string_view ValueOf(std::span<const Attribute> attributes, std::string_view name) {
+  const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                  [name](const Attribute& each) { return each.name == name; });
+  return found == attributes.end() ? std::string_view() : found->value;
+}
 
 int PoseTypeNumber(std::string_view type) {
   for (size_t i = 0; i < std::size(kPoseTypes); ++i) {
@@ -85,7 +100,29 @@ struct _GList* EventWriter::MakeMask(const Frame& frame, const Object& object) {
   return nodes;
 }
 
+/// NvDsBbox3dObject, of 8.0 and later.
+EventWriter::Class EventWriter::MakeBox3d(const Frame& frame, const Object& object) {
+  namespace layout = deepstream::box3d;
+  const Box3d& box = frame.boxes3d[object.box3d.first];
+  const auto attributes = frame.AttributesOf(object);
+  char* const out = arena_.Block(tail_.box3d_size);
+  Put(out, 0, box.values);
+  Put(out, layout::kScore, box.confidence);
+  Put(out, layout::kLabel, arena_.Text(object.label));
+  Put(out, layout::kConfidence, FloatOf(ValueOf(attributes, "classConfidence")));
+  Put(out, layout::kId, static_cast<uint32_t>(object.id.value_or(0)));
+  const auto vector = frame.Part(frame.numbers, box.embedding);
+  auto* const features = arena_.Make<NvDsEmbedding>(1);
+  *features = {const_cast<float*>(vector.data()), box.embedding.count};
+  if (!vector.empty()) Put(out, layout::kFeatures, features);
+  if (tail_.box3d_size > layout::kText) {
+    Put(out, layout::kText, arena_.Text(ValueOf(attributes, "ocrId")));
+  }
+  return {kObject3d, out, tail_.box3d_size};
+}
+
 EventWriter::Class EventWriter::MakeClass(const Frame& frame, const Object& object) {
+  if (tail_.findings && IsInSpace(object)) return MakeBox3d(frame, object);
   const ObjectClass& object_class = ClassOf(object);
   const ClassValues values = ValuesOf(object_class, object.label, frame.AttributesOf(object));
   // In the order of the class's fields, see object_class.cc.
@@ -146,6 +183,42 @@ NvDsJoints EventWriter::MakePose(const Frame& frame, const Object& object) {
   return pose;
 }
 
+/// What its tracker knows of the object's place in the world.
+NvDs3DTracking EventWriter::MakeTrack(const Frame& frame, const Object& object) {
+  const Track3d& track = frame.tracks3d[object.track3d.first];
+  const auto hull = frame.Part(frame.points, track.hull);
+  auto* const points = arena_.Make<int>(2 * hull.size());
+  for (size_t i = 0; i < hull.size(); ++i) {
+    points[2 * i] = static_cast<int>(hull[i].x);
+    points[2 * i + 1] = static_cast<int>(hull[i].y);
+  }
+  return {{track.ground.x, track.ground.y},
+          {track.feet.x, track.feet.y},
+          track.visibility,
+          {points, track.hull.count}};
+}
+
+/// What only the releases from 8.0 on have.
+void EventWriter::FillRecent(const Frame& frame, const Object& object, const NvDs3DTracking& track,
+                             char* bytes) {
+  if (object.findings.count > 0) {
+    findings_.Write(frame, frame.findings[object.findings.first], bytes);
+  }
+  if (!tail_.findings) return;
+  if (!frame.sources.empty()) findings_.WriteSources(frame, bytes);
+  // Of 9.0 and 9.1, which have it in different places, the release must be known.
+  if (object.track3d.count == 0 || tail_.visibility == kNotThere) return;
+  Put(bytes, tail_.has_track, true);
+  Put(bytes, tail_.feet, track.ptWorldFeet);
+  Put(bytes, tail_.feet + sizeof(track.ptWorldFeet), track.ptImgFeet);
+  Put(bytes, tail_.visibility, track.visibility);
+  Put(bytes, tail_.hull, track.convexHull);
+  if (object.box3d.count == 0 || IsInSpace(object)) return;
+  const Box3d& box = frame.boxes3d[object.box3d.first];
+  Put(bytes, tail_.box3d, box.values);
+  Put(bytes, tail_.box3d + deepstream::box3d::kScore, box.confidence);
+}
+
 void EventWriter::Fill(const Frame& frame, const Object& object, Block* block) {
   const Groups groups = GroupsOf(frame, object);
   const Class object_class = MakeClass(frame, object);
@@ -179,7 +252,13 @@ void EventWriter::Fill(const Frame& frame, const Object& object, Block* block) {
   const auto vector = frame.Part(frame.numbers, object.embedding);
   const NvDsEmbedding embedding = {const_cast<float*>(vector.data()), object.embedding.count};
 
+  if (object.track3d.count > 0) {
+    meta.has3DTracking = true;
+    meta.singleView3DTracking = MakeTrack(frame, object);
+  }
+
   char* const bytes = block->bytes.data();
+  std::fill(block->bytes.begin() + finding::kSourceCount, block->bytes.end(), '\0');
   std::memcpy(bytes, &meta, sizeof(meta));
   for (const EventTail& tail : {kTail7, kTail8}) {
     Put(bytes, tail.other_attrs, other);
@@ -189,10 +268,12 @@ void EventWriter::Fill(const Frame& frame, const Object& object, Block* block) {
     Put(bytes, tail.pose, pose);
     Put(bytes, tail.embedding, embedding);
   }
+  FillRecent(frame, object, meta.singleView3DTracking, bytes);
 }
 
 std::span<NvDsEvent> EventWriter::Make(const Frame& frame) {
   arena_.Clear();
+  findings_.Clear();
   while (blocks_.size() < frame.objects.size()) blocks_.push_back(std::make_unique<Block>());
   events_.resize(frame.objects.size());
   for (size_t i = 0; i < events_.size(); ++i) {

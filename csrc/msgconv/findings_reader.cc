@@ -8,7 +8,7 @@
 #include <charconv>
 
 #include "msgconv/deepstream_memory.h"
-#include "msgconv/event_layout.h"
+#include "msgconv/findings_layout.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -16,14 +16,11 @@ namespace {
 namespace ds = deepstream;
 using ds::Address;
 using ds::At;
+using finding::GroupLayout;
+using finding::ListAt;
 
 constexpr uint32_t kMostElements = 1 << 16;  // more cannot be meant
 constexpr uint32_t kMostPixels = 1 << 24;
-
-/// A list and its count, each at an offset.
-struct ListAt {
-  size_t list, count;
-};
 
 /// The elements of a list; nullptr with a count of 0 if it is empty. False: it does not look right.
 struct Elements {
@@ -71,17 +68,6 @@ Range ReadTable(Address base, size_t offset, std::vector<Attribute>* attributes)
   Close(*attributes, &range);
   return range;
 }
-
-/// The parts of a structure that describes a group of objects; kNotThere: it has no such part.
-struct GroupLayout {
-  size_t size, text, count, amount;
-  ListAt object_ids, coordinates;
-  size_t info;
-};
-// NvDsTypeMetricsObject, NvDsInteractionObject, NvDsCongestionObject; the id comes first.
-constexpr GroupLayout kFov = {64, 8, 16, kNotThere, {40, 48}, {24, 32}, 56};
-constexpr GroupLayout kInteraction = {64, 40, kNotThere, kNotThere, {8, 16}, {24, 32}, 48};
-constexpr GroupLayout kCongestion = {40, kNotThere, kNotThere, 20, {8, 16}, {}, 24};
 
 bool ReadGroup(Address from, const GroupLayout& layout, Frame* frame) {
   ObjectGroup group;
@@ -132,16 +118,15 @@ uint32_t NumberOf(std::span<const Attribute> table, std::string_view name) {
   return number;
 }
 
-// NvDsSegmentationObject
 bool ReadSegmentation(Address from, Frame* frame, Findings* findings) {
   Elements classes;
-  if (!Find(from, {0, 8}, kMostPixels, &classes)) return false;
+  if (!Find(from, finding::pixels::kClasses, kMostPixels, &classes)) return false;
   Segmentation segmentation;
   segmentation.classes = {static_cast<uint32_t>(frame->classes.size()), classes.count};
   for (uint32_t i = 0; i < classes.count; ++i) {
     frame->classes.push_back(At<int32_t>(classes.first, i * sizeof(int32_t)));
   }
-  segmentation.info = ReadTable(from, 16, &frame->attributes);
+  segmentation.info = ReadTable(from, finding::pixels::kInfo, &frame->attributes);
   const auto table = frame->Part(frame->attributes, segmentation.info);
   const uint32_t width = NumberOf(table, "width"), height = NumberOf(table, "height");
   if (uint64_t{width} * height == classes.count) {
@@ -152,19 +137,18 @@ bool ReadSegmentation(Address from, Frame* frame, Findings* findings) {
   return true;
 }
 
-// NvDsLLMObject; its conversations are three texts each.
 bool ReadLanguageModel(Address from, Frame* frame, Findings* findings) {
-  constexpr size_t kInfo = 0, kConversationSize = 24;
+  namespace llm = finding::llm;
   Elements conversations, embeddings;
-  if (!Find(from, {8, 16}, kMostElements, &conversations) ||
-      !Find(from, {24, 32}, kMostElements, &embeddings))
+  if (!Find(from, llm::kConversations, kMostElements, &conversations) ||
+      !Find(from, llm::kEmbeddings, kMostElements, &embeddings))
     return false;
-  findings->llm_info = ReadTable(from, kInfo, &frame->attributes);
+  findings->llm_info = ReadTable(from, llm::kInfo, &frame->attributes);
   findings->conversations = EndOf(frame->conversations);
   for (uint32_t i = 0; i < conversations.count; ++i) {
-    const Address each = conversations.first + i * kConversationSize;
-    frame->conversations.push_back(
-        {ds::TextAt(each, 0), ds::TextAt(each, 8), ds::TextAt(each, 16)});
+    const Address each = conversations.first + i * llm::kConversationSize;
+    frame->conversations.push_back({ds::TextAt(each, llm::kId), ds::TextAt(each, llm::kQuery),
+                                    ds::TextAt(each, llm::kResponse)});
   }
   Close(frame->conversations, &findings->conversations);
   findings->llm_embeddings = EndOf(frame->embeddings);
@@ -191,10 +175,10 @@ bool ReadFindings(const char* event, Frame* frame, Object* object) {
   Findings found;
   const auto llm = At<Address>(base, finding::kLlm);
   const auto segmentation = At<Address>(base, finding::kSegmentation);
-  if (!ReadGroups(base, {finding::kFov, finding::kFovCount}, kFov, frame, &found.fov) ||
-      !ReadGroups(base, {finding::kInteractions, finding::kInteractionCount}, kInteraction, frame,
+  if (!ReadGroups(base, finding::kFovList, finding::kFovGroup, frame, &found.fov) ||
+      !ReadGroups(base, finding::kInteractionList, finding::kInteractionGroup, frame,
                   &found.interactions) ||
-      !ReadGroups(base, {finding::kCongestions, finding::kCongestionCount}, kCongestion, frame,
+      !ReadGroups(base, finding::kCongestionList, finding::kCongestionGroup, frame,
                   &found.congestions))
     return false;
   if (segmentation != nullptr &&

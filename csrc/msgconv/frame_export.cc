@@ -31,6 +31,7 @@ void FillValues(const Object& object, DsmsgObject* out) {
     std::copy_n(values, 5, out->gaze);
   }
   has(object.is_event, DSMSG_IS_EVENT);
+  has(object.classified, DSMSG_IS_CLASSIFIED);
   out->kind = static_cast<uint32_t>(object.kind);
   out->event = static_cast<uint32_t>(object.event);
   out->component_id = object.component_id == kAnyComponent ? 0 : object.component_id;

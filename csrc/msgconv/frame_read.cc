@@ -81,6 +81,7 @@ void ReadValues(const DsmsgObject& from, Object* object) {
     object->gaze = {from.gaze[0], from.gaze[1], from.gaze[2], from.gaze[3], from.gaze[4]};
   }
   object->is_event = (from.present & DSMSG_IS_EVENT) != 0;
+  object->classified = (from.present & DSMSG_IS_CLASSIFIED) != 0;
   object->kind = Checked(from.kind, ObjectKind::kOther);
   object->event = Checked(from.event, EventType::kReset);
   if (from.component_id != 0) object->component_id = from.component_id;

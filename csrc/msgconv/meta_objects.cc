@@ -171,6 +171,7 @@ Status MetaReader::AddClassifiers(Address list, Frame* to, Object* object) {
   object->first_attribute = static_cast<uint32_t>(to->attributes.size());
   if (!ds::ReadList(list, batch_, &classifiers_))
     return Wrong("a list of classifiers is not valid");
+  object->classified = !classifiers_.empty();
   for (auto each = classifiers_.rbegin(); each != classifiers_.rend(); ++each) {
     const Address classifier = *each;
     if (!ds::IsMeta(classifier, batch_, ds::kClassifierMeta))

@@ -186,6 +186,7 @@ struct Object {
   // What an application says about an event of this object. Empty: taken from the frame and the
   // configuration.
   bool is_event = false;        // attached by an application, not found by a detector
+  bool classified = false;      // a classifier looked at it, perhaps without a result
   Range event_meta;             // in Frame::event_metas; count 0 or 1
   std::string_view event_id;    // "": a random UUID
   std::string_view event_type;  // a type not in EventType; takes precedence over `event`

@@ -17,6 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using namespace nvidia;  // the structures
 
@@ -150,6 +151,34 @@ TEST(NvidiaElement, AnEmptyResultKeepsItsPlace) {
               HasSubstr(R"("car":{"confidence":0.5,"make":"audi","color":""})"));
   EXPECT_THAT(payload("payload-type=minimal dialect=dsmsg"),
               HasSubstr(R"("attributes":{"make":"audi"})"));
+}
+
+// A classifier that was not sure of anything has no labels; DeepStream lists it all the same.
+TEST(NvidiaElement, AClassifierWithoutAResultLeavesItsMark) {
+  const auto payload = [](const std::string& properties, bool second) {
+    Batch batch(1);
+    FrameMeta* const frame = batch.AddFrame(0);
+    ObjectMeta* const object = batch.AddObject(frame, "car");
+    object->id = 1;
+    object->confidence = 0.5F;
+    batch.AddClassifier(object, 1, "make");
+    if (second) batch.AddLabel(batch.AddClassifier(object, 2, "color"), "red");
+    batch.AddObject(frame, "bus")->id = 2;
+    ConvHarness h(kObjects + properties, "nvmsgconv");
+    return h.Payloads(batch.Attach(Picture())).at(0);
+  };
+  const std::string ours = " msg2p-lib=" DSMSG_MSGCONV_LIBRARY;
+  for (const std::string& library : {std::string(), ours}) {
+    const std::string minimal = "payload-type=minimal" + library;
+    EXPECT_THAT(payload(minimal, false),
+                HasSubstr(R"(["1|0|0|0|0|car|#|0.5","2|0|0|0|0|bus"])"));
+    EXPECT_THAT(payload(minimal, true),
+                HasSubstr(R"(["1|0|0|0|0|car|#|red|0.5","2|0|0|0|0|bus"])"));
+    EXPECT_THAT(payload(minimal + " dialect=dsmsg minimal-format=delimited", false),
+                Not(HasSubstr("|#")));
+    EXPECT_THAT(payload("payload-type=deepstream" + library, false),
+                HasSubstr(R"("car":{"confidence":0.5})"));
+  }
 }
 
 std::string Address(const void* pointer) {
