@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/base/encoding.h"
+
 namespace dsmsg::bridge {
 namespace {
 
@@ -53,9 +55,7 @@ void AppendEncoded(std::string_view bytes, Encoding encoding, std::string* out) 
     out->append(bytes);
     return;
   }
-  gchar* text = g_base64_encode(reinterpret_cast<const guchar*>(bytes.data()), bytes.size());
-  out->append(text);
-  g_free(text);
+  out->append(ToBase64(bytes));
 }
 
 /// JSON is text: what is not UTF-8, and a NUL, becomes U+FFFD.

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "adaptors/azure/hub.h"
+#include "core/base/encoding.h"
 #include "core/options/settings.h"
 
 namespace dsmsg::azure {
@@ -21,9 +22,9 @@ std::string UserName(const Identity& identity, const Config& config) {
   const std::string model = config.GetString("model-id");
   std::string version = config.GetString("api-version");
   if (version.empty()) version = model.empty() ? "2019-10-01" : "2020-09-30";
-  return identity.hub + "/" + identity.client_id() + "/?api-version=" + Encoded(version) +
-         "&DeviceClientType=" + Encoded("dsmsg/" DSMSG_VERSION) +
-         (model.empty() ? "" : "&model-id=" + Encoded(model));
+  return identity.hub + "/" + identity.client_id() + "/?api-version=" + PercentEncoded(version) +
+         "&DeviceClientType=" + PercentEncoded("dsmsg/" DSMSG_VERSION) +
+         (model.empty() ? "" : "&model-id=" + PercentEncoded(model));
 }
 
 bool IsText(const std::string& text) {

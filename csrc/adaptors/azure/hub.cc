@@ -10,6 +10,7 @@
 
 #include "adaptors/azure/token.h"
 #include "adaptors/azure/workload.h"
+#include "core/base/encoding.h"
 
 namespace dsmsg::azure {
 namespace {
@@ -125,7 +126,9 @@ Result<const char*> Hub::WireTopic(const Message& message) {
   const size_t bare = wire_.size();
   const auto add = [this, bare](std::string_view name, std::string_view value) {
     if (wire_.size() > bare) wire_ += '&';
-    wire_.append(Encoded(name)).append("=").append(Encoded(value));
+    AppendPercentEncoded(name, {}, &wire_);
+    wire_ += '=';
+    AppendPercentEncoded(value, {}, &wire_);
   };
   for (size_t i = 0; i < system_.size(); ++i) {
     if (!system_[i].empty()) add(kSystem[i], system_[i]);
@@ -173,7 +176,7 @@ bool Hub::Read(const mosquitto_message& message, mosquitto* client, InMessage* o
   out->topic = kDeviceTopic;
   if (module) {
     const size_t slash = std::min(topic.find('/'), topic.size());
-    out->topic = Decoded(topic.substr(0, slash)).value_or(std::string(topic.substr(0, slash)));
+    out->topic = PercentDecoded(topic.substr(0, slash)).value_or(std::string(topic.substr(0, slash)));
     topic.remove_prefix(std::min(slash + 1, topic.size()));
   }
   while (!topic.empty()) {
@@ -182,7 +185,7 @@ bool Hub::Read(const mosquitto_message& message, mosquitto* client, InMessage* o
     const size_t equals = std::min(property.find('='), property.size());
     const std::string_view value = property.substr(std::min(equals + 1, property.size()));
     const auto text = [](std::string_view part) {
-      return Decoded(part).value_or(std::string(part));
+      return PercentDecoded(part).value_or(std::string(part));
     };
     std::string name = text(property.substr(0, equals));
     if (name.empty() || name == "$.to") continue;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/azure/identity.h"
 
-#include <glib.h>
-
 #include <cstdlib>
 
-#include "adaptors/azure/token.h"
+#include "core/base/encoding.h"
 
 namespace dsmsg::azure {
 namespace {
@@ -133,24 +131,6 @@ std::string ModuleOfEnvironment() {
     text += std::string(name) + value;
   }
   return text;
-}
-
-std::string Encoded(std::string_view text) {
-  gchar* escaped =
-      g_uri_escape_bytes(reinterpret_cast<const guint8*>(text.data()), text.size(), "");
-  std::string out(escaped);
-  g_free(escaped);
-  return out;
-}
-
-std::optional<std::string> Decoded(std::string_view text) {
-  GBytes* bytes = g_uri_unescape_bytes(text.data(), static_cast<gssize>(text.size()), "", nullptr);
-  if (bytes == nullptr) return std::nullopt;
-  gsize size = 0;
-  const void* data = g_bytes_get_data(bytes, &size);
-  std::string out(static_cast<const char*>(data), size);
-  g_bytes_unref(bytes);
-  return out;
 }
 
 }  // namespace dsmsg::azure

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who a device or module is at its hub, and how the hub writes names: percent-encoded in tokens and
-// properties, plain in topics, client id and user name.
+// Who a device or module is at its hub, which writes its names percent-encoded in tokens, plain in
+// topics, client id and user name.
 //
 // Threads: values and pure functions, any thread.
 #ifndef DSMSG_ADAPTORS_AZURE_IDENTITY_H_
@@ -8,7 +8,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "core/base/status.h"
 #include "core/options/conn_string.h"
@@ -44,11 +43,6 @@ Result<Identity> ReadIdentity(const Endpoints& endpoints, bool module);
 /// The connection string of the module that runs in this process, of the variables that the IoT
 /// Edge runtime sets. "": it does not run under that runtime.
 std::string ModuleOfEnvironment();
-
-/// %XX, in capitals, for all but letters, digits, '_', '.', '-' and '~'.
-std::string Encoded(std::string_view text);
-/// Nothing where a '%' is not followed by two hexadecimal digits.
-std::optional<std::string> Decoded(std::string_view text);
 
 }  // namespace dsmsg::azure
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/azure/token.h"
 
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <algorithm>
 #include <charconv>
+
+#include "core/base/encoding.h"
 
 namespace dsmsg::azure {
 namespace {
@@ -15,31 +15,10 @@ const unsigned char* Bytes(std::string_view text) {
 }
 
 std::string Resource(const Identity& identity) {
-  return Encoded(identity.hub + "/" + identity.path());
+  return PercentEncoded(identity.hub + "/" + identity.path());
 }
 
 }  // namespace
-
-std::string ToBase64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // and the NUL that OpenSSL writes
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), Bytes(bytes),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<size_t>(size));
-  return text;
-}
-
-std::optional<std::string> FromBase64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  const size_t padding = text.size() - std::min(text.find('='), text.size());
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), Bytes(text),
-                                   static_cast<int>(text.size()));
-  if (size < 0 || padding > 2 || text.substr(text.size() - padding) != std::string(padding, '=')) {
-    return std::nullopt;
-  }
-  bytes.resize(static_cast<size_t>(size) - padding);
-  return bytes;
-}
 
 std::string TextToSign(const Identity& identity, int64_t expires) {
   return Resource(identity) + "\n" + std::to_string(expires);
@@ -54,7 +33,7 @@ std::string Signature(std::string_view key, std::string_view text) {
 }
 
 std::string Token(const Identity& identity, std::string_view signature, int64_t expires) {
-  return "SharedAccessSignature sr=" + Resource(identity) + "&sig=" + Encoded(signature) +
+  return "SharedAccessSignature sr=" + Resource(identity) + "&sig=" + PercentEncoded(signature) +
          "&se=" + std::to_string(expires);
 }
 

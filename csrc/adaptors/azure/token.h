@@ -12,9 +12,6 @@
 
 namespace dsmsg::azure {
 
-std::string ToBase64(std::string_view bytes);
-std::optional<std::string> FromBase64(std::string_view text);
-
 /// What is signed: the encoded resource, a line feed and the end of validity in Unix seconds.
 std::string TextToSign(const Identity& identity, int64_t expires);
 /// HMAC-SHA-256, in base64.

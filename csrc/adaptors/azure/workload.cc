@@ -4,15 +4,15 @@
 #include <poll.h>
 #include <rapidjson/document.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "adaptors/azure/token.h"
+#include "core/base/encoding.h"
 #include "core/base/fd.h"
+#include "core/net/dial.h"
 
 namespace dsmsg::azure {
 namespace {
@@ -21,33 +21,6 @@ constexpr size_t kMostBytes = size_t{1} << 20;
 
 Status Failed(const Workload& workload, const std::string& why, Code code = Code::kUnavailable) {
   return {code, "the IoT Edge workload API at " + workload.socket + ": " + why};
-}
-
-Status WaitToRead(const Workload& workload, int fd, Deadline deadline, int cancel_fd) {
-  pollfd fds[] = {{fd, POLLIN, 0}, {cancel_fd, POLLIN, 0}};
-  int ready = 0;
-  do {
-    ready = poll(fds, 2, PollTimeout(deadline));
-  } while (ready < 0 && errno == EINTR);
-  if (fds[1].revents != 0) return Failed(workload, "cancelled", Code::kCancelled);
-  return ready > 0 ? Status() : Failed(workload, "no answer in time", Code::kTimeout);
-}
-
-Result<UniqueFd> Dial(const Workload& workload) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (workload.socket.size() >= sizeof address.sun_path) {
-    return Failed(workload, "the path is too long", Code::kInvalidArgument);
-  }
-  workload.socket.copy(address.sun_path, workload.socket.size());
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid() ||
-      connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return Failed(workload, std::string(std::strerror(errno)) +
-                                " (is the IoT Edge runtime running, and its socket mounted into "
-                                "this container?)");
-  }
-  return fd;
 }
 
 /// The body of an HTTP answer that is complete, or nothing yet. The server closes the connection.
@@ -63,21 +36,27 @@ std::string Unchunked(std::string_view body) {
   }
 }
 
+/// Sends a request and reads until the service closes the connection.
 Result<std::string> Exchange(const Workload& workload, const std::string& request,
                              Deadline deadline, int cancel_fd) {
-  Result<UniqueFd> dialled = Dial(workload);
-  if (!dialled.ok()) return dialled.status();
-  const int fd = dialled.value().get();
+  UniqueFd fd;
+  if (const int error = DialUnix(workload.socket, &fd); error != 0) {
+    return Failed(workload, std::string(std::strerror(error)) +
+                                " (is the IoT Edge runtime running, and its socket mounted into "
+                                "this container?)");
+  }
   // A new socket has room for a request.
-  if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) !=
+  if (send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(request.size())) {
     return Failed(workload, std::strerror(errno));
   }
   std::string answer;
   char buffer[4096];
   while (answer.size() < kMostBytes) {
-    if (Status status = WaitToRead(workload, fd, deadline, cancel_fd); !status.ok()) return status;
-    const ssize_t size = read(fd, buffer, sizeof buffer);
+    const Code ready = WaitFor(fd.get(), POLLIN, deadline, cancel_fd);
+    if (ready == Code::kCancelled) return Failed(workload, "cancelled", ready);
+    if (ready == Code::kTimeout) return Failed(workload, "no answer in time", ready);
+    const ssize_t size = read(fd.get(), buffer, sizeof buffer);
     if (size == 0) return answer;
     if (size > 0) answer.append(buffer, static_cast<size_t>(size));
     if (size < 0 && errno != EINTR && errno != EAGAIN) {
@@ -129,7 +108,7 @@ Result<std::string> SignByWorkload(const Identity& identity, const std::string& 
   const Workload& workload = *identity.workload;
   return Ask(
       workload, "POST",
-      "/modules/" + Encoded(identity.module) + "/genid/" + Encoded(workload.generation) + "/sign",
+      "/modules/" + PercentEncoded(identity.module) + "/genid/" + PercentEncoded(workload.generation) + "/sign",
       R"({"keyId": "primary", "algo": "HMACSHA256", "data": ")" + ToBase64(text) + "\"}", "digest",
       deadline, cancel_fd);
 }

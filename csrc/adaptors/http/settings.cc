@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/base/encoding.h"
 #include "core/base/text_file.h"
 
 namespace dsmsg::http {
@@ -177,17 +178,7 @@ std::string TargetText(const Endpoints& endpoints, const Config& config) {
 }
 
 void AppendEncoded(std::string_view value, bool topic, std::string* out) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain =
-        (byte < 0x80 && std::isalnum(byte) != 0) || std::strchr("-._~", c) != nullptr;
-    if (c != '\0' && (plain || (topic && std::strchr("/$", c) != nullptr))) {
-      out->push_back(c);
-    } else {
-      out->append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-  }
+  AppendPercentEncoded(value, topic ? "/$" : "", out);
 }
 
 bool IsHeaderValue(std::string_view value) {

@@ -152,16 +152,13 @@ Status MqttConnection::OpenAddress(const HostPort& server, const Address& addres
 }
 
 Status MqttConnection::WaitConnected(const HostPort& server, Deadline deadline, int cancel_fd) {
-  pollfd fds[2] = {{mosquitto_socket(object_.get()), POLLOUT, 0}, {cancel_fd, POLLIN, 0}};
-  int ready = 0;
-  do {
-    ready = poll(fds, 2, PollTimeout(deadline));
-  } while (ready < 0 && errno == EINTR);
-  if (fds[1].revents != 0) return ConnectFailure(server, ECANCELED);
-  if (ready == 0) return ConnectFailure(server, ETIMEDOUT, peer().answered);
+  const int fd = mosquitto_socket(object_.get());
+  const Code ready = WaitFor(fd, POLLOUT, deadline, cancel_fd);
+  if (ready == Code::kCancelled) return ConnectFailure(server, ECANCELED);
+  if (ready == Code::kTimeout) return ConnectFailure(server, ETIMEDOUT, peer().answered);
   int error = 0;
   socklen_t length = sizeof error;
-  if (getsockopt(fds[0].fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   // If the server has already closed the connection, we were connected: WaitConnack says what that
   // means.
   const bool ended = error == ECONNRESET || error == EPIPE;

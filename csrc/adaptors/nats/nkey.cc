@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/encoding.h"
 #include "core/base/text_file.h"
 
 namespace dsmsg::nats {
@@ -62,10 +63,7 @@ uint16_t Checksum(const uint8_t* data, size_t size) {
 }
 
 std::string ToBase64Url(const uint8_t* data, size_t size) {
-  std::string text(4 * ((size + 2) / 3) + 1, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<uint8_t*>(text.data()), data, static_cast<int>(size));
-  text.resize(static_cast<size_t>(length));
+  std::string text = ToBase64({reinterpret_cast<const char*>(data), size});
   while (!text.empty() && text.back() == '=') text.pop_back();
   for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
   return text;

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -24,19 +23,9 @@ namespace {
 
 /// errno of connecting to the path, 0 if it is accepted.
 int ConnectError(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  socklen_t length = sizeof address;
-  if (path.front() == '@') {  // an abstract name: begins with a NUL, and its length counts
-    address.sun_path[0] = '\0';
-    length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  }
-  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid()) return errno;
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length) == 0) return 0;
-  return errno == EAGAIN ? 0 : errno;  // EAGAIN: its queue of connections is full
+  UniqueFd fd;
+  const int error = DialUnix(path, &fd);
+  return error == EAGAIN ? 0 : error;  // EAGAIN: its queue of connections is full
 }
 
 std::string AdviceFor(int error, Answered answered) {

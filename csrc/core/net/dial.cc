@@ -7,11 +7,13 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -34,18 +36,6 @@ struct Lookups {
 PerProcess<Lookups> lookups;  // lookups of the parent never end in a child
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
-
-// kOk: `fd` is ready for `events`; otherwise kTimeout or kCancelled.
-Code WaitFor(int fd, short events, Deadline deadline, int cancel_fd) {
-  for (;;) {
-    pollfd fds[2] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
-    const int count = ::poll(fds, 2, PollTimeout(deadline));
-    if (count < 0 && errno != EINTR) return Code::kInternal;
-    if (count > 0 && fds[1].revents != 0) return Code::kCancelled;
-    if (count > 0 && fds[0].revents != 0) return Code::kOk;
-    if (Clock::now() >= deadline) return Code::kTimeout;
-  }
-}
 
 struct AddrinfoFree {
   void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
@@ -241,6 +231,17 @@ Result<UniqueFd> ConnectTo(const HostPort& endpoint, const Address& address, Dea
 
 }  // namespace
 
+Code WaitFor(int fd, short events, Deadline deadline, int cancel_fd) {
+  for (;;) {
+    pollfd fds[2] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
+    const int count = ::poll(fds, 2, PollTimeout(deadline));
+    if (count < 0 && errno != EINTR) return Code::kInternal;
+    if (count > 0 && fds[1].revents != 0) return Code::kCancelled;
+    if (count > 0 && fds[0].revents != 0) return Code::kOk;
+    if (Clock::now() >= deadline) return Code::kTimeout;
+  }
+}
+
 Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline, int cancel_fd,
                                      Answered answered) {
   LookupAnswer numeric = LookUp(endpoint, AI_NUMERICHOST);
@@ -291,6 +292,23 @@ Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel
     status = fd.status();
   }
   return status;
+}
+
+int DialUnix(const std::string& path, UniqueFd* fd) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+  path.copy(address.sun_path, path.size());
+  socklen_t length = sizeof address;
+  if (path.front() == '@') {  // an abstract name: begins with a NUL, and its length counts
+    address.sun_path[0] = '\0';
+    length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  }
+  *fd = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd->valid()) return errno;
+  const bool connected =
+      ::connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) == 0;
+  return connected ? 0 : errno;
 }
 
 }  // namespace dsmsg

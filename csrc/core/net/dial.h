@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Name lookup and TCP dialling, both bounded and cancellable. Threads: every function from any.
+// Name lookup and dialling, bounded and cancellable. Threads: every function from any.
 #ifndef DSMSG_CORE_NET_DIAL_H_
 #define DSMSG_CORE_NET_DIAL_H_
 
@@ -15,6 +15,9 @@
 #include "core/options/conn_string.h"
 
 namespace dsmsg {
+
+/// kOk: `fd` is ready for `events`; else kTimeout, kCancelled (cancel_fd is readable) or kInternal.
+Code WaitFor(int fd, short events, Deadline deadline, int cancel_fd);
 
 struct Address {
   sockaddr_storage storage{};
@@ -33,6 +36,10 @@ Result<std::vector<Address>> Resolve(const HostPort& endpoint, Deadline deadline
 /// cause and what to try.
 Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel_fd,
                          Answered answered = Answered::kNever);
+
+/// Connects to a Unix socket, which does not wait; a path that begins with '@' is an abstract name.
+/// The socket is non-blocking, close-on-exec. Returns 0 or an errno value.
+int DialUnix(const std::string& path, UniqueFd* fd);
 
 /// DialTcp's error text for a failed connect(), for client libraries that dial themselves. `error`:
 /// an errno value; ETIMEDOUT and ECANCELED for the deadline and cancel_fd.

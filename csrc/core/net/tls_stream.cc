@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/net/tls_stream.h"
-#include "core/net/hints.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -11,6 +10,9 @@
 #include <cerrno>
 #include <climits>
 #include <system_error>
+
+#include "core/net/dial.h"
+#include "core/net/hints.h"
 
 namespace dsmsg {
 namespace {
@@ -69,17 +71,12 @@ Status TlsStream::Handshake(int fd, Deadline deadline, int cancel_fd) {
     if (result == 1) break;
     const int error = SSL_get_error(ssl_.get(), result);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return Failure(error);
-    pollfd fds[2] = {};
-    fds[0].fd = fd;
-    fds[0].events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
-    fds[1].fd = cancel_fd;
-    fds[1].events = POLLIN;
-    const int timeout = PollTimeout(deadline);
-    const int count = poll(fds, 2, timeout);
-    if (count > 0 && fds[1].revents != 0) {
+    const short events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
+    const Code ready = WaitFor(fd, events, deadline, cancel_fd);
+    if (ready == Code::kCancelled) {
       return {Code::kCancelled, "the TLS handshake with " + peer_ + " was cancelled"};
     }
-    if (count == 0 && timeout == 0) {
+    if (ready == Code::kTimeout) {
       return {Code::kTimeout, "TLS: the handshake with " + peer_ + " did not finish in time" +
                                   Hint(Situation::kTlsSilent, {.answered = answered()})};
     }

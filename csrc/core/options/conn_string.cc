@@ -8,6 +8,8 @@
 #include <charconv>
 #include <optional>
 
+#include "core/base/encoding.h"
+
 namespace dsmsg {
 namespace {
 
@@ -70,25 +72,10 @@ std::optional<std::string_view> SchemeOf(std::string_view text) {
   return valid ? std::optional(scheme) : std::nullopt;
 }
 
-std::optional<std::string> PercentDecoded(std::string_view text) {
-  const auto digit = [](char c) {
-    if (IsDigit(c)) return c - '0';
-    const char low = Lower(c);
-    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-  };
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = digit(text[i + 1]), low = digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  if (HasControl(out)) return std::nullopt;
+/// A part of a URL; nothing where it is not encoded correctly, or has control characters.
+std::optional<std::string> DecodedPart(std::string_view text) {
+  std::optional<std::string> out = PercentDecoded(text);
+  if (out && HasControl(*out)) out.reset();
   return out;
 }
 
@@ -178,7 +165,7 @@ class Parser {
       if (!rest.starts_with('/')) return Expected("a path that begins with '/' must follow ://");
     }
     if (Status topic = TakeTopic(&rest); !topic.ok()) return topic;
-    const auto path = scheme ? PercentDecoded(rest) : std::optional<std::string>(Trim(rest));
+    const auto path = scheme ? DecodedPart(rest) : std::optional<std::string>(Trim(rest));
     if (!path) return Expected("the path is not percent-encoded correctly");
     if (path->empty()) return Expected("the path is missing");
     endpoints_.address = *path;
@@ -217,7 +204,7 @@ class Parser {
     }
     const size_t slash = rest.find('/');
     if (slash != std::string_view::npos) {
-      const auto path = PercentDecoded(rest.substr(slash + 1));
+      const auto path = DecodedPart(rest.substr(slash + 1));
       if (!path) return Expected("the path is not percent-encoded correctly");
       endpoints_.path = *path;
     }
@@ -261,9 +248,9 @@ class Parser {
     }
     const std::string_view both = rest->substr(0, at);
     const size_t colon = both.find(':');
-    const auto user = PercentDecoded(both.substr(0, colon));
-    const auto password = PercentDecoded(colon == std::string_view::npos ? std::string_view()
-                                                                         : both.substr(colon + 1));
+    const auto user = DecodedPart(both.substr(0, colon));
+    const auto password = DecodedPart(colon == std::string_view::npos ? std::string_view()
+                                                                      : both.substr(colon + 1));
     if (!user || !password) {
       return Expected("the user name or password is not percent-encoded correctly");
     }

@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "core/base/encoding.h"
+
 namespace dsmsg {
 namespace {
 
@@ -33,9 +35,7 @@ void Bytes(Json* json, const std::string& name, std::string_view bytes) {
     return;
   }
   String(json, name + "_base64");
-  gchar* encoded = g_base64_encode(reinterpret_cast<const guchar*>(bytes.data()), bytes.size());
-  json->String(encoded);
-  g_free(encoded);
+  String(json, ToBase64(bytes));
 }
 
 std::string UtcNow(const char* format) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/session/inbox.h"
 
-#include <glib.h>
-
 #include <utility>
 
+#include "core/base/encoding.h"
 #include "core/base/guard.h"
 #include "core/base/thread.h"
 
@@ -14,12 +13,6 @@ namespace {
 DsmsgReceivedHeader View(const std::pair<std::string, std::string>& header) {
   return {header.first.c_str(), reinterpret_cast<const uint8_t*>(header.second.data()),
           header.second.size()};
-}
-
-void Encode(std::string* bytes) {
-  gchar* text = g_base64_encode(reinterpret_cast<const guchar*>(bytes->data()), bytes->size());
-  *bytes = text;
-  g_free(text);
 }
 
 }  // namespace
@@ -162,8 +155,8 @@ void Inbox::Run() {
     const uint64_t number = manual ? numbers_ : 0;
     lock.unlock();
     const auto call = [&] {
-      if (encoding_.key && item.message.has_key) Encode(&item.message.key);
-      if (encoding_.value) Encode(&item.message.payload);
+      if (encoding_.key && item.message.has_key) item.message.key = ToBase64(item.message.key);
+      if (encoding_.value) item.message.payload = ToBase64(item.message.payload);
       around_([&] { Call(receiver, item.message, number); });
     };
     Contained(call, [](const char* what) { LogException("a subscribe callback", what); });

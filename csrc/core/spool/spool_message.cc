@@ -7,6 +7,9 @@
 #include <rapidjson/writer.h>
 
 #include <cstring>
+#include <optional>
+
+#include "core/base/encoding.h"
 
 namespace dsmsg {
 namespace {
@@ -34,12 +37,11 @@ void WriteBytes(JsonWriter* writer, std::string_view bytes) {
   } else if (g_utf8_validate(bytes.data(), static_cast<gssize>(bytes.size()), nullptr) == TRUE) {
     writer->String(bytes.data(), static_cast<SizeType>(bytes.size()));
   } else {
-    gchar* text = g_base64_encode(reinterpret_cast<const guchar*>(bytes.data()), bytes.size());
+    const std::string text = ToBase64(bytes);
     writer->StartObject();
     writer->Key("base64");
-    writer->String(text);
+    writer->String(text.data(), static_cast<SizeType>(text.size()));
     writer->EndObject();
-    g_free(text);
   }
 }
 
@@ -49,11 +51,10 @@ bool ReadBytes(const rapidjson::Value& value, std::string* bytes) {
     return true;
   }
   if (!value.IsObject() || !value.HasMember("base64") || !value["base64"].IsString()) return false;
-  gsize size = 0;
-  guchar* decoded = g_base64_decode(value["base64"].GetString(), &size);
-  bytes->assign(reinterpret_cast<const char*>(decoded), size);
-  g_free(decoded);
-  return true;
+  const rapidjson::Value& text = value["base64"];
+  std::optional<std::string> decoded = FromBase64({text.GetString(), text.GetStringLength()});
+  if (decoded) *bytes = std::move(*decoded);
+  return decoded.has_value();
 }
 
 }  // namespace
