@@ -180,7 +180,8 @@ typedef struct {
   uint64_t time_ns; /**< UTC, nanoseconds since 1970 */
 } DsmsgSourceTime;
 
-/** Bits of DsmsgObject::present: which of the fields below hold something, and what the object is. */
+/** Bits of DsmsgObject::present: which of the fields below hold something, and what the object is.
+ */
 enum {
   DSMSG_HAS_ID = 1u << 0,
   DSMSG_HAS_LABEL_ID = 1u << 1,
@@ -188,7 +189,7 @@ enum {
   DSMSG_HAS_LOCATION = 1u << 3,
   DSMSG_HAS_COORDINATE = 1u << 4,
   DSMSG_HAS_GAZE = 1u << 5,
-  DSMSG_IS_EVENT = 1u << 6, /**< an application attached it; otherwise a detector found it */
+  DSMSG_IS_EVENT = 1u << 6,     /**< an application attached it; otherwise a detector found it */
   DSMSG_IS_CLASSIFIED = 1u << 7 /**< a classifier looked at it, perhaps without a result */
 };
 

@@ -4,8 +4,8 @@
 // Such a library was compiled for one release, and there is no way to tell which. The parts of the
 // structure that differ do not overlap, so each event contains both forms: that of 6.0 to 7.0, and
 // that of 8.0 and later, whose list of sources is in the first one's place. So the list has a count
-// of 0 unless DeepStream 8.0 or later is in the process, which also says where tracking in space is.
-// One thread at a time.
+// of 0 unless DeepStream 8.0 or later is in the process, which also says where tracking in space
+// is. One thread at a time.
 #ifndef DSMSG_MSGCONV_EVENT_WRITER_H_
 #define DSMSG_MSGCONV_EVENT_WRITER_H_
 

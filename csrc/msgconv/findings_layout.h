@@ -28,10 +28,9 @@ struct GroupLayout {
 };
 // NvDsTypeMetricsObject, NvDsInteractionObject, NvDsCongestionObject; the id comes first.
 inline constexpr GroupLayout kFovGroup = {64, 8, 16, kNotThere, {40, 48}, {24, 32}, 56};
-inline constexpr GroupLayout kInteractionGroup = {64,       40,       kNotThere, kNotThere,
+inline constexpr GroupLayout kInteractionGroup = {64,      40,       kNotThere, kNotThere,
                                                   {8, 16}, {24, 32}, 48};
-inline constexpr GroupLayout kCongestionGroup = {40,      kNotThere, kNotThere, 20,
-                                                 {8, 16}, {},        24};
+inline constexpr GroupLayout kCongestionGroup = {40, kNotThere, kNotThere, 20, {8, 16}, {}, 24};
 
 namespace pixels {  // NvDsSegmentationObject
 inline constexpr ListAt kClasses = {0, 8};

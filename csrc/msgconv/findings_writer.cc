@@ -28,8 +28,7 @@ void PutList(char* base, finding::ListAt at, const T* list, size_t count) {
 
 GHashTable* FindingsWriter::Table(const Frame& frame, Range attributes) {
   if (attributes.count == 0) return nullptr;
-  GHashTable* const table =
-      tables_.emplace_back(g_hash_table_new(g_str_hash, g_str_equal)).get();
+  GHashTable* const table = tables_.emplace_back(g_hash_table_new(g_str_hash, g_str_equal)).get();
   const auto text = [this](std::string_view view) {
     static char empty[1] = "";
     char* const copy = arena_.Text(view);
@@ -104,7 +103,8 @@ void FindingsWriter::Write(const Frame& frame, const Findings& findings, char* e
   Groups(frame, findings.interactions, finding::kInteractionGroup, finding::kInteractionList,
          event);
   Groups(frame, findings.congestions, finding::kCongestionGroup, finding::kCongestionList, event);
-  if (findings.segmentation) Put(event, finding::kSegmentation, Pixels(frame, *findings.segmentation));
+  if (findings.segmentation)
+    Put(event, finding::kSegmentation, Pixels(frame, *findings.segmentation));
   if (findings.llm_info.count + findings.conversations.count + findings.llm_embeddings.count > 0) {
     Put(event, finding::kLlm, LanguageModel(frame, findings));
   }

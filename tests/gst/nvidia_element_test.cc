@@ -170,8 +170,7 @@ TEST(NvidiaElement, AClassifierWithoutAResultLeavesItsMark) {
   const std::string ours = " msg2p-lib=" DSMSG_MSGCONV_LIBRARY;
   for (const std::string& library : {std::string(), ours}) {
     const std::string minimal = "payload-type=minimal" + library;
-    EXPECT_THAT(payload(minimal, false),
-                HasSubstr(R"(["1|0|0|0|0|car|#|0.5","2|0|0|0|0|bus"])"));
+    EXPECT_THAT(payload(minimal, false), HasSubstr(R"(["1|0|0|0|0|car|#|0.5","2|0|0|0|0|bus"])"));
     EXPECT_THAT(payload(minimal, true),
                 HasSubstr(R"(["1|0|0|0|0|car|#|red|0.5","2|0|0|0|0|bus"])"));
     EXPECT_THAT(payload(minimal + " dialect=dsmsg minimal-format=delimited", false),

@@ -176,7 +176,8 @@ bool Hub::Read(const mosquitto_message& message, mosquitto* client, InMessage* o
   out->topic = kDeviceTopic;
   if (module) {
     const size_t slash = std::min(topic.find('/'), topic.size());
-    out->topic = PercentDecoded(topic.substr(0, slash)).value_or(std::string(topic.substr(0, slash)));
+    out->topic =
+        PercentDecoded(topic.substr(0, slash)).value_or(std::string(topic.substr(0, slash)));
     topic.remove_prefix(std::min(slash + 1, topic.size()));
   }
   while (!topic.empty()) {

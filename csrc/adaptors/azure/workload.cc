@@ -106,11 +106,11 @@ Result<std::string> Ask(const Workload& workload, const std::string& method,
 Result<std::string> SignByWorkload(const Identity& identity, const std::string& text,
                                    Deadline deadline, int cancel_fd) {
   const Workload& workload = *identity.workload;
-  return Ask(
-      workload, "POST",
-      "/modules/" + PercentEncoded(identity.module) + "/genid/" + PercentEncoded(workload.generation) + "/sign",
-      R"({"keyId": "primary", "algo": "HMACSHA256", "data": ")" + ToBase64(text) + "\"}", "digest",
-      deadline, cancel_fd);
+  return Ask(workload, "POST",
+             "/modules/" + PercentEncoded(identity.module) + "/genid/" +
+                 PercentEncoded(workload.generation) + "/sign",
+             R"({"keyId": "primary", "algo": "HMACSHA256", "data": ")" + ToBase64(text) + "\"}",
+             "digest", deadline, cancel_fd);
 }
 
 Result<std::string> TrustBundle(const Workload& workload, Deadline deadline, int cancel_fd) {

@@ -6,8 +6,7 @@
 namespace dsmsg {
 
 std::string ToBase64(std::string_view bytes) {
-  gchar* const text =
-      g_base64_encode(reinterpret_cast<const guchar*>(bytes.data()), bytes.size());
+  gchar* const text = g_base64_encode(reinterpret_cast<const guchar*>(bytes.data()), bytes.size());
   std::string out(text);
   g_free(text);
   return out;

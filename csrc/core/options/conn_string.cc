@@ -249,8 +249,8 @@ class Parser {
     const std::string_view both = rest->substr(0, at);
     const size_t colon = both.find(':');
     const auto user = DecodedPart(both.substr(0, colon));
-    const auto password = DecodedPart(colon == std::string_view::npos ? std::string_view()
-                                                                      : both.substr(colon + 1));
+    const auto password =
+        DecodedPart(colon == std::string_view::npos ? std::string_view() : both.substr(colon + 1));
     if (!user || !password) {
       return Expected("the user name or password is not percent-encoded correctly");
     }
