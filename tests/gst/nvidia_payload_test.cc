@@ -81,16 +81,18 @@ TEST(NvidiaPayloads, AreWhereDeepStreamsSinkLooks) {
 }
 
 TEST(NvidiaPayloads, ABufferThatOthersHoldIsNotCopied) {
-  ConvHarness h(kMinimal);
-  GstBuffer* buffer = TwoCameras();
-  nvidia::BatchMeta* batch = BatchOf(buffer);
-  gst_buffer_ref(buffer);  // as the other branch of a tee
-  GstBuffer* out = h.Push(buffer);
-  EXPECT_EQ(out, buffer);
-  EXPECT_EQ(BatchOf(out), batch);
-  EXPECT_THAT(PayloadsIn(FrameOf(buffer, 0)->user_list), SizeIs(1));
-  gst_buffer_unref(out);
-  gst_buffer_unref(buffer);
+  for (const char* element : {"dsmsgconv", "nvmsgconv"}) {
+    ConvHarness h(kMinimal, element);
+    GstBuffer* buffer = TwoCameras();
+    nvidia::BatchMeta* batch = BatchOf(buffer);
+    gst_buffer_ref(buffer);  // as the other branch of a tee
+    GstBuffer* out = h.Push(buffer);
+    EXPECT_EQ(out, buffer);
+    EXPECT_EQ(BatchOf(out), batch);
+    EXPECT_THAT(PayloadsIn(FrameOf(buffer, 0)->user_list), SizeIs(1));
+    gst_buffer_unref(out);
+    gst_buffer_unref(buffer);
+  }
 }
 
 TEST(NvidiaPayloads, CopiesOfTheBatchHaveTheirOwn) {

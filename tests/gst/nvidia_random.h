@@ -59,7 +59,9 @@ struct WantedObject {
   std::string id, label;
   float confidence = 0;
   float left = 0, top = 0, right = 0, bottom = 0;  // pixels of the camera
-  std::vector<WantedResult> results;
+  Rectangle box{};                                 // pixels of the pipeline
+  bool classified = false;                         // perhaps without a result
+  std::vector<WantedResult> results;               // also empty ones
 };
 struct WantedFrame {
   uint32_t source = 0;
@@ -89,6 +91,7 @@ inline WantedObject AddRandomObject(Random* random, Batch* batch, FrameMeta* fra
       static_cast<float>(frame->source_width) / static_cast<float>(frame->pipeline_width);
   const float y =
       static_cast<float>(frame->source_height) / static_cast<float>(frame->pipeline_height);
+  wanted.box = box;
   wanted.left = box.left * x;
   wanted.top = box.top * y;
   wanted.right = (box.left + box.width) * x;
@@ -99,10 +102,10 @@ inline WantedObject AddRandomObject(Random* random, Batch* batch, FrameMeta* fra
     const auto component = static_cast<int32_t>(random->Upto(9));
     ClassifierMeta* const classifier =
         batch->AddClassifier(object, component, named ? type : nullptr);
+    wanted.classified = true;
     for (unsigned label = random->Upto(2); label > 0; --label) {
       const std::string result = random->Text();
       batch->AddLabel(classifier, result, random->Real(0, 1));
-      if (result.empty()) continue;
       wanted.results.push_back({named ? type : "", component, result});
     }
   }

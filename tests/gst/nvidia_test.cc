@@ -27,6 +27,7 @@ using testing::SizeIs;
 using namespace nvidia;  // the structures
 
 constexpr char kObjects[] = "msg2p-newapi=true frame-interval=1 ";
+constexpr const char* kDialects[] = {"dialect=dsmsg ", "dialect=deepstream "};
 constexpr char kVideo[] = "video/x-raw,format=GRAY8,width=64,height=32,framerate=30/1";
 
 void SetSizes(FrameMeta* frame) {
@@ -132,22 +133,30 @@ TEST(Nvidia, EachFrameIsAFrame) {
 }
 
 TEST(Nvidia, FrameIntervalCountsWithTheFramesOwnNumbers) {
-  Batch batch(4);
-  for (const int32_t number : {7, 8, 9, 10}) {
-    ObjectMeta* const object = batch.AddObject(batch.AddFrame(0, number), "car");
-    object->id = static_cast<uint64_t>(number);
+  for (const std::string dialect : kDialects) {
+    Batch batch(8);
+    for (const int32_t number : {7, 8, 9, 10}) {
+      for (const uint32_t source : {0U, 1U}) {
+        ObjectMeta* const object =
+            batch.AddObject(batch.AddFrame(source, number + static_cast<int32_t>(source)), "car");
+        object->id = static_cast<uint64_t>(number);
+      }
+    }
+    ConvHarness h(dialect + "msg2p-newapi=true frame-interval=2");
+    EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())),
+                ElementsAre("1:7", "0:8", "1:9", "0:10"));
   }
-  ConvHarness h("msg2p-newapi=true frame-interval=2");
-  EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("0:8", "0:10"));
 }
 
 TEST(Nvidia, ABatchNeedNotSayHowManyFramesItMayHave) {
-  Batch batch(2);
-  batch.get()->max_frames = 0;  // as everything but the muxer leaves it
-  batch.AddObject(batch.AddFrame(0), "car")->id = 5;
-  ConvHarness h(kObjects);
-  EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("0:5"));
-  EXPECT_THAT(h.Messages(), IsEmpty());
+  for (const char* const dialect : kDialects) {
+    Batch batch(2);
+    batch.get()->max_frames = 0;  // as everything but the muxer leaves it
+    batch.AddObject(batch.AddFrame(0), "car")->id = 5;
+    ConvHarness h(std::string(kObjects) + dialect);
+    EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("0:5"));
+    EXPECT_THAT(h.Messages(), IsEmpty());
+  }
 }
 
 TEST(Nvidia, UntrackedObjectsAndThoseOnlyATrackerSees) {
@@ -166,15 +175,17 @@ TEST(Nvidia, UntrackedObjectsAndThoseOnlyATrackerSees) {
 }
 
 TEST(Nvidia, ComponentZeroMeansAll) {
-  Batch batch(1);
-  FrameMeta* const frame = batch.AddFrame(0);
-  for (const int32_t component : {0, 1, 2}) {
-    ObjectMeta* const object = batch.AddObject(frame, "car");
-    object->component = component;
-    object->id = static_cast<uint64_t>(component);
+  for (const char* const dialect : kDialects) {
+    Batch batch(1);
+    FrameMeta* const frame = batch.AddFrame(0);
+    for (const int32_t component : {0, 1, 2}) {
+      ObjectMeta* const object = batch.AddObject(frame, "car");
+      object->component = component;
+      object->id = static_cast<uint64_t>(component);
+    }
+    ConvHarness all(std::string(kObjects) + dialect + "comp-id=0");
+    EXPECT_THAT(SourcesAndIds(&all, batch.Attach(Picture())), ElementsAre("0:0", "0:1", "0:2"));
   }
-  ConvHarness all(std::string(kObjects) + "comp-id=0");
-  EXPECT_THAT(SourcesAndIds(&all, batch.Attach(Picture())), ElementsAre("0:0", "0:1", "0:2"));
 }
 
 TEST(Nvidia, ACopiedBufferHasTheSameObjects) {
@@ -253,16 +264,32 @@ TEST(Nvidia, SoundIsClassifiedToo) {
   EXPECT_THAT(h.Messages(), IsEmpty());
 }
 
+// DeepStream's converter has a message for silence, too.
+TEST(Nvidia, SoundInDeepStreamsDialect) {
+  for (const auto& [type, payloads] : {std::pair("0", 1U), std::pair("1", 2U)}) {
+    Batch batch(2, true);
+    AudioFrameMeta* const frame = batch.AddSound(1, "siren");
+    frame->confidence = 0.75F;
+    batch.AddSound(0, "");
+    ConvHarness h(std::string(kObjects) + "payload-type=" + type, "nvmsgconv");
+    const auto made = h.Payloads(batch.Attach(Picture()));
+    ASSERT_THAT(made, SizeIs(payloads)) << type;
+    EXPECT_THAT(made[0], HasSubstr("siren"));
+  }
+}
+
 TEST(Nvidia, EventsOfSoundAreConverted) {
   std::vector<char> room(16384);
   auto* event = reinterpret_cast<NvDsEventMsgMeta*>(room.data());
   event->type = NVDS_EVENT_MOVING;
   event->objType = NVDS_OBJECT_TYPE_PERSON;
   event->trackingId = 4;
-  Batch batch(1, true);
-  batch.AddUser(batch.AddSound(2, ""), kEvent, event);
-  ConvHarness h("");
-  EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("2:4"));
+  for (const char* const dialect : kDialects) {
+    Batch batch(1, true);
+    batch.AddUser(batch.AddSound(2, ""), kEvent, event);
+    ConvHarness h(dialect);
+    EXPECT_THAT(SourcesAndIds(&h, batch.Attach(Picture())), ElementsAre("2:4"));
+  }
 }
 
 TEST(Nvidia, EventsWithEverythingThatTheyMayHave) {
