@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import paho.mqtt.client as paho
 import pytest
@@ -276,7 +277,93 @@ def test_what_the_service_sends_arrives_as_at_the_sdk(rig: Rig, module: bool) ->
     }
 
 
+def without_client(user: str) -> str:
+    """The user name without the name and version of the client."""
+    return re.sub("DeviceClientType=[^&]*", "DeviceClientType=", user)
+
+
+def test_a_model_is_named_as_the_sdk_does(rig: Rig) -> None:
+    model = "dtmi:com:example:Camera;1"
+    sdk = rig.sdk(connection=rig.connection(port=False), product=model)
+    assert sdk.wait(PATIENCE) == 0
+    [theirs] = rig.hub.said(Connect)
+    rig.hub.forget_said()
+    with rig.connect(**{"model-id": model}):
+        pass
+    [ours] = rig.hub.said(Connect)
+    assert without_client(ours.user) == without_client(theirs.user)
+    assert ours.user.endswith("&model-id=dtmi%3Acom%3Aexample%3ACamera%3B1")
+
+
+@pytest.mark.parametrize("module", [False, True], ids=["device", "module"])
+def test_behind_a_gateway_the_hub_is_named(mosquitto: Broker, tmp_path: Path, module: bool) -> None:
+    """TLS is with the gateway, login and tokens are for the hub: as the SDK has it."""
+    authority = Authority(tmp_path / "pki")
+    server = authority.issue("gateway")  # for localhost
+    name = "contoso-hub.example.test"
+    with Hub(name, mosquitto.port, server.cert, server.key, authority.cafile) as hub:
+        rig = Rig(hub, mosquitto, authority)
+        plain = rig.connection(module, port=False).replace("HostName=localhost", f"HostName={name}")
+        sdk = rig.sdk(
+            connection=f"{plain};GatewayHostName=localhost",
+            messages=[{"payload": "{}", "output": "out"}],
+        )
+        assert sdk.wait(PATIENCE) == 0
+        said = hub.said(Connect), hub.said(Publish)
+        hub.forget_said()
+        adaptor = Adaptor("azure_edge" if module else "azure")
+        options = {"tls-cafile": rig.cafile, "connect-timeout": "60s"}
+        gateway = f"localhost:{hub.port}"
+        for text, more in [
+            (f"{plain};GatewayHostName={gateway}", {}),
+            (plain, {"gateway-hostname": gateway}),
+        ]:
+            hub.forget_said()
+            with adaptor.connect(text, {**options, **more}, work_thread=True) as connection:
+                connection.send("out", b"{}")
+            assert [each.topic for each in hub.said(Publish)] == [each.topic for each in said[1]]
+            [they], [we] = said[0], hub.said(Connect)
+            assert without_client(we.user) == without_client(they.user)
+            assert (we.password or "").partition("&")[0] == (they.password or "").partition("&")[0]
+            assert name in we.user
+        # The certificate is checked for the gateway's name.
+        with pytest.raises(DsmsgError, match=r"127\.0\.0\.2"):
+            adaptor.connect(f"{plain};GatewayHostName=127.0.0.2:{hub.port}", options)
+
+
 # ---------------------------------------------------------------- the hub's ways
+
+
+def test_properties_of_options_and_of_the_payload(rig: Rig) -> None:
+    with rig.connect(
+        **{
+            "content-type": "application/json",
+            "content-encoding": "utf-8",
+            "custom-msg-properties": "site=north;line=3",
+            "headers": "camera=${sensor.id};$.mid=${messageid};$.cid=run 7;line=4",
+        }
+    ) as connection:
+        connection.send("t", b'{"messageid": "m/1", "sensor": {"id": "cam 1&2"}}')
+    assert [each.topic for each in rig.hub.said(Publish)] == [
+        b"devices/dev-1/messages/events/%24.mid=m%2F1&%24.cid=run%207"
+        b"&%24.ct=application%2Fjson&%24.ce=utf-8&camera=cam%201%262&line=4&site=north"
+    ]
+
+
+def test_a_token_made_elsewhere(rig: Rig) -> None:
+    def connection(seconds: float) -> str:
+        end = int(time.time() + seconds)
+        resource = f"{HUB}%2Fdevices%2Fdev-1"
+        signed = quote(signature(KEY, f"{resource}\n{end}".encode()), safe="")
+        token = f"SharedAccessSignature sr={resource}&sig={signed}&se={end}"
+        return f"HostName={HUB}:{rig.hub.port};DeviceId=dev-1;SharedAccessSignature={token}"
+
+    options = {"tls-cafile": rig.cafile, "connect-timeout": "60s"}
+    with Adaptor("azure").connect(connection(600), options, work_thread=True) as link:
+        link.send(None, b"x")
+    assert len(rig.hub.said(Publish)) == 1
+    with pytest.raises(DsmsgError, match=r"SharedAccessSignature has expired.*SharedAccessKey"):
+        Adaptor("azure").connect(connection(-1), options)
 
 
 def test_stock_configuration_file(rig: Rig, tmp_path: Path) -> None:
