@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "msgconv/converter.h"
+#include "msgconv/map_maker.h"
 #include "scene.h"
 
 namespace {
@@ -50,19 +51,31 @@ void Report(benchmark::State* state, size_t bytes) {
       static_cast<double>(bytes) / static_cast<double>(state->iterations() * kObjects);
 }
 
-void Ours(benchmark::State& state, ConverterOptions options, const Frame& frame) {
-  Converter converter(Config(), options);
+void Made(benchmark::State& state, PayloadMaker* maker, const Frame& frame) {
   Frame next = frame;
   size_t bytes = 0;
   for (auto _ : state) {
     next.time_ns += 33'000'000;  // a new frame has a new time
-    for (size_t i = 0, n = converter.Count(next); i < n; ++i) {
-      const std::string_view payload = converter.Render(next, i);
+    for (size_t i = 0, n = maker->Count(next); i < n; ++i) {
+      const std::string_view payload = maker->Render(next, i);
       benchmark::DoNotOptimize(payload.data());
       bytes += payload.size();
     }
   }
   Report(&state, bytes);
+}
+
+void Ours(benchmark::State& state, ConverterOptions options, const Frame& frame) {
+  Converter converter(Config(), options);
+  Made(state, &converter, frame);
+}
+
+// A map of cfg/maps; "minimal" makes the same messages as the minimal form.
+void Mapped(benchmark::State& state, const std::string& name, const Frame& frame) {
+  const auto map = Map::Load(std::string(DSMSG_CFG_DIR) + "/maps/" + name + ".yaml");
+  if (!map.ok()) return state.SkipWithError(map.status().message().c_str());
+  MapMaker maker(map.value(), Config());
+  Made(state, &maker, frame);
 }
 
 void Triple3(JsonObject* parent, const char* name, const char* const (&keys)[3],
@@ -266,6 +279,10 @@ int main(int argc, char** argv) {
   add("minimal", PayloadType::kMinimal, objects, street);
   add("minimal_delimited", PayloadType::kMinimal, delimited, street);
   add("protobuf", PayloadType::kProtobuf, objects, street);
+  for (const char* name : {"minimal", "cloudevents", "rows"}) {
+    benchmark::RegisterBenchmark((std::string("map_") + name).c_str(), Mapped, name, street)
+        ->Repetitions(3);
+  }
   add("full_with_pose_and_embedding", PayloadType::kFull, objects, crowd);
   add("protobuf_with_pose_and_embedding", PayloadType::kProtobuf, objects, crowd);
   Reporter reporter;

@@ -24,6 +24,7 @@ enum Property : guint {
   kSourceId,
   kDialect,
   kEmbeddingFilter,
+  kMap,
 };
 
 #ifdef DSMSG_GST_COMPAT
@@ -155,6 +156,10 @@ void InstallDeepStreamProperties(GObjectClass* klass) {
 }
 
 void InstallOurProperties(GObjectClass* klass) {
+  InstallText(klass, kMap, "map", "Map",
+              "YAML file that says which message is made for what, and what it contains (see "
+              "docs/maps.md). It replaces payload-type; the message's time, topic and key are "
+              "chosen as for other JSON messages");
   InstallChoice(klass, kMinimalFormat, "minimal-format", "Minimal format",
                 "With payload-type=minimal: objects as JSON, or as texts "
                 "\"id|left|top|right|bottom|Label...\" for consumers of schema 4.0",
@@ -211,7 +216,8 @@ void SetText(GValue* value, const std::string& text) {
 bool InDeepStreamsWords(const ConvSettings& settings) {
   const bool objects =
       settings.payload_type == kPayloadMinimal && settings.minimal_format == kMinimalObjects;
-  return settings.dialect == kDialectDeepStream && settings.msg2p_lib.empty() && !objects;
+  return settings.dialect == kDialectDeepStream && settings.msg2p_lib.empty() &&
+         settings.map.empty() && !objects;
 }
 
 }  // namespace
@@ -240,6 +246,7 @@ msgconv::ConverterOptions ConverterOptionsOf(const ConvSettings& settings) {
 }
 
 bool OnePerObject(const ConvSettings& settings) {
+  if (!settings.map.empty()) return false;
   if (settings.payload_type == kPayloadFull || !settings.msg2p_lib.empty()) return true;
   return settings.multiple_payloads && !InDeepStreamsWords(settings);
 }
@@ -294,6 +301,8 @@ bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value) {
       return settings->dialect = g_value_get_enum(value), true;
     case kEmbeddingFilter:
       return settings->embedding_filter = Text(value), true;
+    case kMap:
+      return settings->map = Text(value), true;
     default:
       return false;
   }
@@ -335,6 +344,8 @@ bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value) {
       return g_value_set_enum(value, settings.dialect), true;
     case kEmbeddingFilter:
       return SetText(value, settings.embedding_filter), true;
+    case kMap:
+      return SetText(value, settings.map), true;
     default:
       return false;
   }
@@ -347,6 +358,10 @@ Status CheckSettings(const ConvSettings& settings) {
     return {Code::kInvalidArgument, "payload-type=" + std::to_string(settings.payload_type) +
                                         " is made by a library: set msg2p-lib to its file, or "
                                         "payload-type to deepstream, minimal or protobuf"};
+  }
+  if (!settings.map.empty() && (custom || !settings.msg2p_lib.empty())) {
+    return {Code::kInvalidArgument,
+            "map and msg2p-lib are both set, and only one can make the messages (leave one out)"};
   }
   return {};
 }

@@ -26,7 +26,7 @@ enum : gint { kEventsNone = 0, kEventsAll = 1, kEventsTrack = 2 };
 
 /// A value. The element guards its copy with the object lock.
 struct ConvSettings {
-  std::string config, msg2p_lib, debug_payload_dir, labels, embedding_filter;
+  std::string config, msg2p_lib, debug_payload_dir, labels, embedding_filter, map;
   gint payload_type = kPayloadFull, minimal_format = kMinimalOfDialect, events = kEventsNone;
   gint dialect = kDialectDsmsg;
   guint comp_id = G_MAXUINT;  // all

@@ -11,6 +11,7 @@
 
 #include "gst/payload_meta.h"
 #include "msgconv/converter.h"
+#include "msgconv/map_maker.h"
 
 GST_DEBUG_CATEGORY_EXTERN(dsmsg_conv_debug);
 #define GST_CAT_DEFAULT dsmsg_conv_debug
@@ -62,6 +63,11 @@ Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
                                                  ConverterOptionsOf(settings).dialect});
     if (!library.ok()) return library.status();
     return Maker(std::move(library.value()));
+  }
+  if (!settings.map.empty()) {
+    auto map = msgconv::Map::Load(settings.map);
+    if (!map.ok()) return map.status();
+    return Maker(std::make_unique<msgconv::MapMaker>(std::move(map.value()), std::move(config)));
   }
   return msgconv::MakeConverter(std::move(config), ConverterOptionsOf(settings));
 }
@@ -269,8 +275,10 @@ void ConvWorker::RenderAll(const void* frame_meta, msgconv::SourceGate::Source* 
   const bool dummy = frame_.objects.empty();
   if (dummy && each) frame_.objects.emplace_back();
   size_t count = maker_->Count(frame_);
-  // The built-in forms for a whole frame count no objects; a library may make no message from one.
-  if (dummy && !each && custom_ == nullptr) count = std::max<size_t>(count, 1);
+  // The built-in forms for a whole frame count no objects; a library or a map may make no message
+  // from one.
+  const bool built_in = custom_ == nullptr && settings_.map.empty();
+  if (dummy && !each && built_in) count = std::max<size_t>(count, 1);
   Render(count, frame_meta, source);
 }
 

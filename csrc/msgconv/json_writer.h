@@ -21,6 +21,9 @@ class JsonWriter {
   explicit JsonWriter(Numbers numbers = Numbers::kShort) : typed_(numbers == Numbers::kTyped) {}
 
   void Clear() { size_ = 0; }
+  size_t size() const { return size_; }
+  /// Drops what was written since there were `size` bytes.
+  void Rewind(size_t size) { size_ = size; }
   /// Valid until the next call that changes the writer.
   std::string_view view() const { return {data_.get(), size_}; }
 

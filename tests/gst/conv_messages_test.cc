@@ -52,6 +52,15 @@ TEST(ConvMessages, ACustomTypeNeedsALibrary) {
               HasSubstr("/nowhere/libmine.so"));
 }
 
+TEST(ConvMessages, AMapIsCheckedBeforeAnythingRuns) {
+  const TextFile map("each: object\nmessage:\n  ts: ${frame.tim}\n");
+  EXPECT_THAT(Refused("map=" + map.path()),
+              HasSubstr(map.path() + ":3:9: there is no value \"frame.tim\" (did you mean"));
+  EXPECT_THAT(Refused("map=/nowhere/map.yaml"), HasSubstr("/nowhere/map.yaml"));
+  EXPECT_THAT(Refused("map=" + map.path() + " msg2p-lib=libmine.so"),
+              HasSubstr("only one can make the messages"));
+}
+
 TEST(ConvMessages, WrongPathsAreRefused) {
   EXPECT_THAT(Refused("debug-payload-dir=/nowhere/at/all"),
               HasSubstr("debug-payload-dir /nowhere/at/all"));
@@ -142,7 +151,7 @@ TEST(ConvMessages, EveryPropertyIsDescribed) {
     EXPECT_TRUE(specs[i]->flags & GST_PARAM_MUTABLE_READY) << specs[i]->name;
   }
   g_free(specs);
-  EXPECT_EQ(ours, 17);
+  EXPECT_EQ(ours, 18);
 }
 
 TEST(ConvMessages, DefaultsAreDeepStreams) {
@@ -202,7 +211,7 @@ TEST(ConvMessages, EveryPropertyReadsBack) {
   ConvElement conv(
       "config=a msg2p-lib=b debug-payload-dir=c labels=d payload-type=257 minimal-format=1 "
       "events=2 "
-      "embedding-filter=Person,Forklift comp-id=3 frame-interval=4 source-id=5 msg2p-newapi=1 "
+      "embedding-filter=Person,Forklift map=/m.yaml comp-id=3 frame-interval=4 source-id=5 msg2p-newapi=1 "
       "multiple-payloads=1 dummy-payload=1 "
       "min-confidence=0.5 rate=2.5 dialect=deepstream");
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
@@ -212,6 +221,7 @@ TEST(ConvMessages, EveryPropertyReadsBack) {
            {"labels", "d"},
            {"payload-type", "PAYLOAD_CUSTOM"},
            {"embedding-filter", "Person,Forklift"},
+           {"map", "/m.yaml"},
            {"comp-id", "3"},
            {"frame-interval", "4"},
            {"source-id", "5"},

@@ -75,6 +75,31 @@ TEST(Conv, FullPayloadOfARegion) {
   EXPECT_THAT(h.Messages(), IsEmpty());
 }
 
+TEST(Conv, PayloadsOfAMap) {
+  const TextFile objects(
+      "each: object\nwhen: object.confidence > 0.6\nmessage: {l: '${object.label}', t: "
+      "'${object.id}', c: '${object.attributes.color}'}\n");
+  GstBuffer* buffer = Picture();
+  auto* car = AddRegion(buffer, "car", 0.75);
+  AddTracking(car, 18);
+  gst_video_region_of_interest_meta_add_param(
+      car, gst_structure_new("classifier_layer", "attribute_name", G_TYPE_STRING, "color", "label",
+                             G_TYPE_STRING, "blue", "confidence", G_TYPE_DOUBLE, 0.6, nullptr));
+  AddRegion(buffer, "roadsign", 0.5);
+  ConvHarness h(With("map=" + objects.path()));
+  EXPECT_THAT(h.Payloads(gst_buffer_ref(buffer)),
+              ElementsAre(R"({"l":"car","t":18,"c":"blue"})"));
+  const TextFile frames("message: {n: '${frame.objects}', w: '${frame.width}'}\n");
+  ConvHarness whole(With("map=" + frames.path()));
+  EXPECT_THAT(whole.Payloads(buffer), ElementsAre(R"({"n":2,"w":64})"));
+  EXPECT_THAT(whole.Payloads(Picture()), IsEmpty());
+  ConvHarness dummy(With("dummy-payload=true map=" + frames.path()));
+  EXPECT_THAT(dummy.Payloads(Picture()), ElementsAre(R"({"n":0,"w":64})"));
+  ConvHarness none(With("dummy-payload=true map=" + objects.path()));
+  EXPECT_THAT(none.Payloads(Picture()), IsEmpty());
+  EXPECT_THAT(h.Messages(), IsEmpty());
+}
+
 TEST(Conv, MinimalPayloadOfAFrame) {
   const TextFile config(kConfig);
   ConvHarness h(With("payload-type=1 config=" + config.path()));

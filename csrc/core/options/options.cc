@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
+#include <vector>
+
+#include "core/base/nearest.h"
 
 namespace dsmsg {
 namespace {
@@ -111,35 +113,10 @@ constexpr OptionSpec kCommon[] = {
     {"port", "int(1,65535)", "", "Broker's port, used when the connection string is empty"},
 };
 
-char Folded(char c) {
-  if (c == '_') return '-';
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool SameName(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
            return (x == '_' ? '-' : x) == (y == '_' ? '-' : y);
          });
-}
-
-// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment); letter
-// case and dash or underscore do not count.
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before(b.size() + 1), last(b.size() + 1), now(b.size() + 1);
-  std::iota(last.begin(), last.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    now[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const bool same = Folded(a[i - 1]) == Folded(b[j - 1]);
-      now[j] = std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (same ? 0u : 1u)});
-      const bool swapped = i > 1 && j > 1 && Folded(a[i - 1]) == Folded(b[j - 2]) &&
-                           Folded(a[i - 2]) == Folded(b[j - 1]);
-      if (swapped) now[j] = std::min(now[j], before[j - 2] + 1);
-    }
-    std::swap(before, last);
-    std::swap(last, now);
-  }
-  return last[b.size()];
 }
 
 }  // namespace
@@ -169,19 +146,10 @@ const OptionSpec* OptionTable::Find(std::string_view name) const {
 }
 
 std::string OptionTable::Nearest(std::string_view name) const {
-  // A name of many kilobytes is not a typing error, and the cost is the product of the lengths.
-  constexpr size_t kLongest = 64;
-  if (name.empty() || name.size() > kLongest) return {};
-  const OptionSpec* best = nullptr;
-  size_t best_distance = std::max<size_t>(name.size() / 3, 1) + 1;
-  for (const OptionSpec& spec : specs_) {
-    const size_t distance = EditDistance(name, spec.name);
-    if (distance < best_distance) {
-      best = &spec;
-      best_distance = distance;
-    }
-  }
-  return best == nullptr ? std::string() : std::string(best->name);
+  std::vector<std::string_view> names;
+  names.reserve(specs_.size());
+  for (const OptionSpec& spec : specs_) names.push_back(spec.name);
+  return std::string(dsmsg::Nearest(name, names));
 }
 
 }  // namespace dsmsg

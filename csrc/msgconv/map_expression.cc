@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evaluation; map_parser.cc has the grammar.
+#include "msgconv/map_expression.h"
+
+#include <cmath>
+#include <limits>
+
+#include "msgconv/map_node.h"
+
+namespace dsmsg::msgconv {
+namespace {
+
+using Node = MapExpression::Node;
+using Kind = MapValue::Kind;
+
+constexpr uint64_t kNsPerMs = 1'000'000, kNsPerSecond = 1'000'000'000;
+
+MapValue Finite(double value) {
+  return std::isfinite(value) ? MapValue::Double(value) : MapValue();
+}
+
+// -1, 0, 1; *known is false where the two cannot be compared.
+int Compare(const MapValue& a, const MapValue& b, bool* known) {
+  const auto order = [](auto x, auto y) { return x < y ? -1 : (y < x ? 1 : 0); };
+  *known = true;
+  if (a.whole() && b.whole()) {
+    if (a.kind == b.kind) {
+      return a.kind == Kind::kInt ? order(a.integer, b.integer) : order(a.natural, b.natural);
+    }
+    const int64_t other = a.kind == Kind::kInt ? a.integer : b.integer;
+    const uint64_t natural = a.kind == Kind::kInt ? b.natural : a.natural;
+    const int result = other < 0 ? -1 : order(static_cast<uint64_t>(other), natural);
+    return a.kind == Kind::kInt ? result : -result;
+  }
+  if (a.number() && b.number()) {
+    // 0.9 in a map is meant to be the float that a detector calls 0.9.
+    const bool single = a.kind == Kind::kFloat || b.kind == Kind::kFloat;
+    if (single) return order(static_cast<float>(a.AsDouble()), static_cast<float>(b.AsDouble()));
+    return order(a.AsDouble(), b.AsDouble());
+  }
+  if (a.kind == Kind::kText && b.kind == Kind::kText) return order(a.text, b.text);
+  if (a.kind == Kind::kTime && b.kind == Kind::kTime) return order(a.natural, b.natural);
+  if (a.kind == Kind::kBool && b.kind == Kind::kBool) return order(a.boolean, b.boolean);
+  *known = false;
+  return 0;
+}
+
+bool Compares(MapOp op, const MapValue& a, const MapValue& b) {
+  bool known = false;
+  const int order = Compare(a, b, &known);
+  switch (op) {
+    case MapOp::kEqual:
+      return known && order == 0;
+    case MapOp::kUnequal:
+      return !known || order != 0;
+    case MapOp::kLess:
+      return known && order < 0;
+    case MapOp::kLessEqual:
+      return known && order <= 0;
+    case MapOp::kGreater:
+      return known && order > 0;
+    default:
+      return known && order >= 0;
+  }
+}
+
+bool FitsInt(const MapValue& value) {
+  return value.kind == Kind::kInt ||
+         (value.kind == Kind::kUint &&
+          value.natural <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
+}
+
+MapValue Calculate(MapOp op, const MapValue& a, const MapValue& b) {
+  if (!a.number() || !b.number()) return {};
+  if (op != MapOp::kDivide && FitsInt(a) && FitsInt(b)) {
+    const auto whole = [](const MapValue& value) {
+      return value.kind == Kind::kInt ? value.integer : static_cast<int64_t>(value.natural);
+    };
+    int64_t result = 0;
+    const bool beyond = op == MapOp::kAdd ? __builtin_add_overflow(whole(a), whole(b), &result)
+                        : op == MapOp::kSubtract
+                            ? __builtin_sub_overflow(whole(a), whole(b), &result)
+                            : __builtin_mul_overflow(whole(a), whole(b), &result);
+    if (!beyond) return MapValue::Int(result);
+  }
+  const double x = a.AsDouble(), y = b.AsDouble();
+  switch (op) {
+    case MapOp::kAdd:
+      return Finite(x + y);
+    case MapOp::kSubtract:
+      return Finite(x - y);
+    case MapOp::kMultiply:
+      return Finite(x * y);
+    default:
+      return Finite(x / y);
+  }
+}
+
+MapValue Whole(const MapValue& value) {
+  if (value.whole() || !value.number()) return value.number() ? value : MapValue();
+  const double cut = std::trunc(value.real);
+  if (!(std::abs(cut) < 9.2e18)) return {};
+  return MapValue::Int(static_cast<int64_t>(cut));
+}
+
+MapValue Rounded(const MapValue& value, int digits) {
+  if (value.whole() || !value.number()) return value.number() ? value : MapValue();
+  const double scale = std::pow(10, digits);
+  return Finite(std::round(value.real * scale) / scale);
+}
+
+bool IsIn(const MapValue& value, const Node& node, const MapScope& scope) {
+  if (node.right != nullptr) {  // a list of the metadata
+    const MapValue list = node.right->Evaluate(scope);
+    if (list.kind != Kind::kTexts || value.kind != Kind::kText) return false;
+    for (const std::string_view each : Frame::Part(scope.frame.texts, list.range)) {
+      if (each == value.text) return true;
+    }
+    return false;
+  }
+  for (const auto& each : node.list) {
+    if (Compares(MapOp::kEqual, value, each->Evaluate(scope))) return true;
+  }
+  return false;
+}
+
+MapValue AttributeNamed(const MapScope& scope, std::string_view name) {
+  for (const auto& each : scope.frame.AttributesOf(*scope.object)) {
+    if (each.name == name) return MapValue::Text(each.value);
+  }
+  return {};
+}
+
+MapValue Letters(const MapValue& value, bool upper, std::string* out) {
+  if (value.kind != Kind::kText) return {};
+  out->assign(value.text);
+  const char from = upper ? 'a' : 'A', to = upper ? 'z' : 'Z';
+  for (char& c : *out) {
+    if (c >= from && c <= to) c = static_cast<char>(c ^ 0x20);
+  }
+  return MapValue::Text(*out);
+}
+
+MapValue TimeAs(MapOp op, const MapValue& value, std::string* out, MapScratch* scratch) {
+  if (value.kind != Kind::kTime) return {};
+  switch (op) {
+    case MapOp::kUnixNs:
+      return MapValue::Uint(value.natural);
+    case MapOp::kUnixMs:
+      return MapValue::Uint(value.natural / kNsPerMs);
+    case MapOp::kUnix:
+      return MapValue::Double(static_cast<double>(value.natural / kNsPerMs) / 1000);
+    default:
+      out->assign(scratch->time.Format(value.natural));
+      return MapValue::Text(*out);
+  }
+}
+
+}  // namespace
+
+bool AppendMapText(const MapValue& value, MapScratch* scratch, std::string* out) {
+  JsonWriter& number = scratch->number;
+  number.Clear();
+  if (value.number() && !std::isfinite(value.AsDouble())) return false;
+  switch (value.kind) {
+    case Kind::kBool:
+      out->append(value.boolean ? "true" : "false");
+      return true;
+    case Kind::kText:
+      out->append(value.text);
+      return true;
+    case Kind::kTime:
+      out->append(scratch->time.Format(value.natural));
+      return true;
+    case Kind::kInt:
+      number.Number(value.integer);
+      break;
+    case Kind::kUint:
+      number.Number(value.natural);
+      break;
+    case Kind::kFloat:
+      number.Number(static_cast<float>(value.real));
+      break;
+    case Kind::kDouble:
+      number.Number(value.real);
+      break;
+    default:
+      return false;
+  }
+  out->append(number.view());
+  return true;
+}
+
+MapValue Node::Evaluate(const MapScope& scope) const {
+  switch (op) {
+    case MapOp::kConstant: {
+      MapValue value = constant;
+      if (value.kind == Kind::kText) value.text = text;
+      return value;
+    }
+    case MapOp::kField:
+      return field->get(scope);
+    case MapOp::kAttribute:
+      return AttributeNamed(scope, text);
+    case MapOp::kAnd:
+      return MapValue::Bool(left->Evaluate(scope).boolean && right->Evaluate(scope).boolean);
+    case MapOp::kOr:
+      return MapValue::Bool(left->Evaluate(scope).boolean || right->Evaluate(scope).boolean);
+    case MapOp::kDefault: {
+      const MapValue value = left->Evaluate(scope);
+      return value.none() ? right->Evaluate(scope) : value;
+    }
+    default:
+      break;
+  }
+  const MapValue value = left->Evaluate(scope);
+  switch (op) {
+    case MapOp::kNot:
+      return MapValue::Bool(!value.boolean);
+    case MapOp::kIn:
+      return MapValue::Bool(IsIn(value, *this, scope));
+    case MapOp::kNotIn:
+      return MapValue::Bool(!IsIn(value, *this, scope));
+    case MapOp::kIsMissing:
+      return MapValue::Bool(value.none());
+    case MapOp::kAdd:
+    case MapOp::kSubtract:
+    case MapOp::kMultiply:
+    case MapOp::kDivide:
+      return Calculate(op, value, right->Evaluate(scope));
+    case MapOp::kInt:
+      return Whole(value);
+    case MapOp::kRound:
+      return Rounded(value, digits);
+    case MapOp::kLower:
+    case MapOp::kUpper:
+      return Letters(value, op == MapOp::kUpper, &scope.scratch.texts[slot]);
+    case MapOp::kText: {
+      std::string& out = scope.scratch.texts[slot];
+      out.clear();
+      return AppendMapText(value, &scope.scratch, &out) ? MapValue::Text(out) : MapValue();
+    }
+    case MapOp::kRfc3339:
+    case MapOp::kUnix:
+    case MapOp::kUnixMs:
+    case MapOp::kUnixNs:
+      return TimeAs(op, value, &scope.scratch.texts[slot], &scope.scratch);
+    default:
+      return MapValue::Bool(Compares(op, value, right->Evaluate(scope)));
+  }
+}
+
+MapExpression::MapExpression() = default;
+MapExpression::MapExpression(MapExpression&&) noexcept = default;
+MapExpression& MapExpression::operator=(MapExpression&&) noexcept = default;
+MapExpression::~MapExpression() = default;
+
+MapValue MapExpression::Evaluate(const MapScope& scope) const { return root_->Evaluate(scope); }
+
+MapType MapExpression::type() const { return root_->type; }
+
+}  // namespace dsmsg::msgconv

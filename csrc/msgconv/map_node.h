@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A step of an expression (map_expression.h).
+#ifndef DSMSG_MSGCONV_MAP_NODE_H_
+#define DSMSG_MSGCONV_MAP_NODE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "msgconv/map_expression.h"
+#include "msgconv/map_fields.h"
+
+namespace dsmsg::msgconv {
+
+enum class MapOp : uint8_t {
+  kConstant,
+  kField,
+  kAttribute,
+  kAnd,
+  kOr,
+  kNot,
+  kEqual,
+  kUnequal,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kIn,
+  kNotIn,
+  kIsMissing,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  // what stands behind |
+  kDefault,
+  kInt,
+  kRound,
+  kText,
+  kLower,
+  kUpper,
+  kRfc3339,
+  kUnix,
+  kUnixMs,
+  kUnixNs,
+};
+
+struct MapExpression::Node {
+  MapOp op = MapOp::kConstant;
+  MapType type = MapType::kAny;
+  MapValue constant;                        // of a text, its kind
+  std::string text;                         // a constant text, or an attribute's name
+  const MapField* field = nullptr;          // of kField
+  std::unique_ptr<Node> left, right;        // what it works on
+  std::vector<std::unique_ptr<Node>> list;  // constants, of kIn and kNotIn without `right`
+  size_t slot = 0;                          // in MapScratch::texts
+  int digits = 0;                           // of kRound
+
+  MapValue Evaluate(const MapScope& scope) const;
+};
+
+}  // namespace dsmsg::msgconv
+
+#endif  // DSMSG_MSGCONV_MAP_NODE_H_
