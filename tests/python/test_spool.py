@@ -35,7 +35,7 @@ def make(path: Path, rows: list[tuple[object, ...]] = ROWS) -> sqlite3.Connectio
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.executescript(schema.group(1))
-    connection.executemany("INSERT INTO messages VALUES (?,?,?,?,?,?,?,?)", rows)
+    connection.executemany("INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,NULL)", rows)
     about = {"protocol": "KAFKA", "endpoint": "localhost:9092", "spool-name": "n"}
     connection.executemany("INSERT INTO about VALUES (?,?)", about.items())
     connection.commit()

@@ -119,7 +119,7 @@ class DriverHarness {
 
   /// One submission, without waiting. Tokens count the messages that were accepted, from 1.
   Status Submit(const Message& message) {
-    Status status = driver.Submit(message, last_token + 1);
+    Status status = driver.Submit(Named(message, last_token + 1), last_token + 1);
     if (status.code() != Code::kWouldBlock) ++last_token;
     return status;
   }
@@ -145,6 +145,11 @@ class DriverHarness {
     for (const AckToken token : host.tokens) driver.Ack(token);
     host.tokens.clear();
   }
+  /// With the name that the core would give it.
+  Message Named(Message message, Token token) const {
+    if (message.id.empty()) message.id = {origin, token};
+    return message;
+  }
   Code Outcome(Token token) const { return host.completed.at(token).code(); }
   std::string Text(Token token) const { return host.completed.at(token).message(); }
 
@@ -155,6 +160,7 @@ class DriverHarness {
   WakeFd wake, cancel;
   std::vector<std::unique_ptr<std::string>> kept;  // topics and payloads, valid to the end
   Token last_token = 0;
+  const uint64_t origin = MessageId::NewOrigin();
 
  private:
   static constexpr Millis kBudget{50};

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@ class FakeBroker {
     open_status = Status();
     answer = Answer::kAck;
     received.clear();
+    names.clear();
     acked.clear();
     incoming.clear();
     topics.clear();
@@ -81,6 +83,7 @@ class FakeBroker {
   bool poison_is_refused = false;       // and the driver knows which message it was
   Millis life = std::chrono::hours(1);  // of a connection, whatever comes
   std::vector<std::string> received;    // "topic|key|payload"
+  std::map<std::string, std::vector<std::string>> names;  // of each try, by payload
   std::vector<AckToken> acked;
   std::vector<std::string> topics;  // subscribed to
   std::deque<InMessage> incoming;
@@ -142,6 +145,9 @@ class FakeDriver final : public Driver {
     if (pending_.size() >= 100) return {Code::kWouldBlock, ""};
     pending_.emplace_back(token, std::string(message.topic) + "|" + std::string(message.key) + "|" +
                                      std::string(message.payload));
+    FakeBroker& broker = FakeBroker::Get();
+    const std::lock_guard lock(broker.mutex);
+    broker.names[std::string(message.payload)].push_back(message.id.ToString());
     return {};
   }
 

@@ -350,7 +350,7 @@ TEST_F(BehindTest, WaitsUntilItsKeyIsFree) {
 TEST_F(BehindTest, AReservedPlaceIsKept) {
   SendQueue queue(Limits(100, Overflow::kBlock), metrics_);
   Outgoing first = Make("first", "k");
-  first.sequence = queue.Reserve();
+  queue.Reserve(&first);
   ASSERT_TRUE(PushBehind(&queue, "second", "k").ok());
   ASSERT_TRUE(queue.Push(Make("third", "k"), &finished_).ok());
   queue.ReleaseBehind(nullptr);

@@ -94,6 +94,47 @@ TEST_F(SessionTest, WhatIsLeftAtDisconnectWaitsInTheSpoolForTheNextConnection) {
   std::filesystem::remove_all(folder);
 }
 
+// Every try of every message, in memory or from the disk of another process.
+TEST_F(SessionTest, AMessageHasOneNameOverReconnectsAndRestarts) {
+  for (const char* mode : {"", "spool-mode=always\n"}) {
+    FakeBroker::Get().Reset();
+    const std::string folder = NewFolder();
+    auto session = Open(SpoolIn(folder, std::string("flush-timeout=1ms\n") + mode));
+    ASSERT_TRUE(session);
+    FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
+    constexpr size_t kMessages = 100;
+    const auto tries = [](size_t times) {
+      const std::lock_guard lock(FakeBroker::Get().mutex);
+      const auto& names = FakeBroker::Get().names;
+      return names.size() == kMessages &&
+             std::all_of(names.begin(), names.end(),
+                         [times](const auto& each) { return each.second.size() >= times; });
+    };
+    for (size_t i = 0; i < kMessages; ++i) {
+      ASSERT_TRUE(session->SendAsync(Request(std::to_string(i)), &CountOutcome, &counts_).ok());
+    }
+    ASSERT_TRUE(WaitFor([&] { return tries(1); }));
+    FakeBroker::Get().SetDown({Code::kUnavailable, "fake: away"});
+    ASSERT_TRUE(WaitFor(
+        [&] { return session->StatsJson().find(R"("link":"down")") != std::string::npos; }));
+    FakeBroker::Get().SetUp();
+    ASSERT_TRUE(WaitFor([&] { return tries(2); }));
+    EXPECT_TRUE(session->Disconnect().ok());
+    session.reset();
+    FakeBroker::Get().SetAnswer(FakeBroker::Answer::kAck);
+    session = Open(SpoolIn(folder));
+    ASSERT_TRUE(session);
+    ASSERT_TRUE(WaitFor([&] { return tries(3); }));
+    EXPECT_TRUE(session->Disconnect().ok());
+    std::unordered_set<std::string> different;
+    for (const auto& [payload, names] : FakeBroker::Get().names) {
+      for (const std::string& name : names) EXPECT_EQ(name, names.front()) << payload;
+      EXPECT_TRUE(different.insert(names.front()).second) << payload;
+    }
+    std::filesystem::remove_all(folder);
+  }
+}
+
 // The queue was full, so the later ones are on disk already when the queue goes there.
 TEST_F(SessionTest, WhatIsLeftAtDisconnectComesBeforeWhatAFullQueueSentToTheSpool) {
   const std::string folder = NewFolder();

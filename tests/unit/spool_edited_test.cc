@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spool files that were merged or edited by hand, and one that another program reads.
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <thread>
@@ -25,9 +26,10 @@ class SpoolEditedTest : public SpoolFaultTest {
     ASSERT_TRUE(status.ok()) << status.message();
   }
   static std::string InsertRow(int64_t id, const std::string& payload) {
-    return "INSERT INTO messages SELECT " + std::to_string(id) +
-           ", accepted_ms, timestamp_ms, topic, key, headers, bytes, CAST('" + payload +
-           "' AS BLOB) FROM messages LIMIT 1;";
+    return "INSERT INTO messages (id, accepted_ms, timestamp_ms, topic, key, headers, bytes, "
+           "payload) SELECT " +
+           std::to_string(id) + ", accepted_ms, timestamp_ms, topic, key, headers, bytes, CAST('" +
+           payload + "' AS BLOB) FROM messages LIMIT 1;";
   }
   /// Of row `i` of MakeFile.
   static std::string Row(int i) { return std::to_string(i) + ":"; }
@@ -122,6 +124,68 @@ TEST_F(SpoolEditedTest, RowsWithOtherIdsGetOursInTheSameOrder) {
       spool->Close();
     }
   }
+}
+
+/// The names of messages in a file.
+std::vector<std::string> NamesOf(const std::vector<SpoolMessage>& messages) {
+  std::vector<std::string> names;
+  for (const SpoolMessage& message : messages) names.push_back(message.message.id.ToString());
+  return names;
+}
+
+TEST_F(SpoolEditedTest, AFileOfAnEarlierVersionGetsNamesForItsMessages) {
+  const std::string path = MakeFile(3, 1);
+  Edit(path, "ALTER TABLE messages DROP COLUMN message_id");
+  std::vector<std::vector<std::string>> names;
+  for (int start = 0; start < 2; ++start) {
+    auto spool = Open();
+    const std::vector<SpoolMessage> messages = spool->Fetch(3);
+    EXPECT_THAT(PayloadsOf(messages), ElementsAre(Row(1), Row(2), Row(3)));
+    names.push_back(NamesOf(messages));
+    spool->Close();
+  }
+  EXPECT_EQ(names[0], names[1]);
+  std::sort(names[0].begin(), names[0].end());
+  EXPECT_EQ(std::unique(names[0].begin(), names[0].end()), names[0].end());
+}
+
+TEST_F(SpoolEditedTest, ADamagedFileOfAnEarlierVersionLosesNoMoreThanTheDamage) {
+  const std::string path = MakeFile(2000, 1000);
+  Edit(path, "ALTER TABLE messages DROP COLUMN message_id; VACUUM");
+  const auto size = static_cast<off_t>(std::filesystem::file_size(path));
+  Scribble(path, size / 2 / 4096 * 4096, 4096);
+  options_.prefetch_bytes = size_t{4} << 20;
+  auto spool = Open();
+  EXPECT_THAT(spool->Fetch(1990), SizeIs(1990));  // the damage shows meanwhile
+  EXPECT_THAT(Aside(), SizeIs(1));
+}
+
+TEST_F(SpoolEditedTest, NamesSurviveANewFileAndWhatIsNoneCountsAsMissing) {
+  MessageId name = {0x123, 0xabc};
+  std::string path;
+  {
+    auto spool = Open();
+    for (SpoolTicket ticket = 1; ticket <= 3; ++ticket) {
+      Message message;
+      message.topic = "events";
+      message.payload = "same";
+      message.id = name;
+      ++name.number;
+      ASSERT_TRUE((*spool)->Append(message, 2000, ticket).ok());
+    }
+    ASSERT_TRUE(spool->told.WaitSpooled(3));
+    path = (*spool)->path();
+    spool->Close();
+  }
+  Edit(path, InsertRow(-1, "low") + "UPDATE messages SET message_id = 'x' WHERE id = 2");
+  std::unique_ptr<OpenSpool> spool;
+  OpenDamaged(&spool);  // all rows get other ids
+  const std::vector<std::string> names = NamesOf(spool->Fetch(4));
+  ASSERT_THAT(names, SizeIs(4));
+  EXPECT_EQ(names[1], "0000000000000123-abc");
+  EXPECT_EQ(names[3], "0000000000000123-abe");
+  EXPECT_NE(names[2], names[0]);
+  EXPECT_FALSE(MessageId::Parse(names[2]).empty());
 }
 
 TEST_F(SpoolEditedTest, ImpossibleSizesAreCorrected) {

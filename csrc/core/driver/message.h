@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/driver/message_id.h"
 #include "dsmsg_ext.h"
 
 namespace dsmsg {
@@ -30,6 +31,7 @@ struct Message {
   std::span<const Header> headers;
   int64_t timestamp_ms = 0;  // since the epoch
   uint32_t attempt = 0;      // 0 for the first submission
+  MessageId id{};            // the same on every try
 };
 
 /// Opaque to the core: the driver's own name of a received message (offset, entry id, delivery

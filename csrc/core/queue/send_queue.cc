@@ -58,9 +58,14 @@ bool SendQueue::PushAccepted(Outgoing&& outgoing) {
   return true;
 }
 
-uint64_t SendQueue::Reserve() {
+void SendQueue::Reserve(Outgoing* outgoing) {
   std::lock_guard lock(mutex_);
-  return next_sequence_++;
+  Number(outgoing);
+}
+
+void SendQueue::Number(Outgoing* outgoing) {
+  if (outgoing->sequence == 0) outgoing->sequence = next_sequence_++;
+  if (outgoing->message.id.empty()) outgoing->message.id = {origin_, outgoing->sequence};
 }
 
 void SendQueue::Withdraw(Token token, FinishedList* finished) {

@@ -74,9 +74,9 @@ class SendQueue {
   /// messages is reached (others).
   bool PushAccepted(Outgoing&& outgoing);
 
-  /// Reserves the place in the order (Outgoing::sequence) of a message that is accepted now and may
-  /// be pushed later.
-  uint64_t Reserve();
+  /// Gives the message its place in the order (Outgoing::sequence), unless it has one, and its
+  /// name: it is accepted now and may be pushed later.
+  void Reserve(Outgoing* outgoing);
   /// Whether messages of that order key are behind the spool. Takes no lock if nothing is behind.
   bool AnyBehind(std::string_view key) const;
   size_t behind() const { return behind_count_.load(); }
@@ -237,6 +237,7 @@ class SendQueue {
   Slot* Accused();
   void Convict(FinishedList* finished, std::vector<Refused>* refused);
   uint32_t FirstToGo();
+  void Number(Outgoing* outgoing);
   bool MustWait(const Slot& slot) const;
   Clock::duration Isolated(Clock::time_point now) const;
   void EndIsolation(Clock::time_point now);
@@ -268,6 +269,7 @@ class SendQueue {
   std::optional<Move> move_;  // of BeginMove
   std::map<std::pair<std::string, uint64_t>, uint32_t>
       by_key_;  // waiting and behind, only for kLatestPerKey
+  const uint64_t origin_ = MessageId::NewOrigin();
   uint64_t next_sequence_ = 1;
   size_t open_ = 0;     // waiting, behind or in flight: a recipient is still to be told
   size_t spooled_ = 0;  // waiting or in flight, from the spool

@@ -43,7 +43,7 @@ uint32_t SendQueue::Allocate(Outgoing&& outgoing) {
   slot.outgoing = std::move(outgoing);
   slot.outgoing.message.headers = slot.outgoing.headers;
   slot.outgoing.leniency = leniency_ + Isolated(slot.outgoing.accepted_at);
-  if (slot.outgoing.sequence == 0) slot.outgoing.sequence = next_sequence_++;
+  Number(&slot.outgoing);
   if (slot.outgoing.place == Place::kHost) {
     metrics_.books.Moved(Place::kHost, Place::kQueue);
     slot.outgoing.place = Place::kQueue;

@@ -109,7 +109,7 @@ Status SpoolFeed::Take(Outgoing* outgoing, uint64_t failures) {
   {
     std::lock_guard lock(mutex_);
     if (closing_) return {Code::kCancelled, "spool: closed"};
-    if (outgoing->sequence == 0) outgoing->sequence = queue_.Reserve();
+    queue_.Reserve(outgoing);
     ticket = next_ticket_++;
     // Entered first: the commit may be reported before Append returns. Until then nothing else
     // touches the memory behind the views.

@@ -119,10 +119,13 @@ Result<uint64_t> SpoolStore::Salvage(const std::string& from) {
   int64_t next = std::numeric_limits<int64_t>::min();  // after what was read from the front
   for (const int step : {1, -1}) {
     SqliteStatement rows;
-    const std::string sql =
-        std::string(kColumns) + "WHERE id >= ?1 ORDER BY id " + (step > 0 ? "ASC" : "DESC");
+    const std::string where = std::string("WHERE id >= ?1 ORDER BY id ") + (step > 0 ? "" : "DESC");
     int code = SQLITE_ROW;
-    if (!damaged.Prepare(sql.c_str(), &rows).ok()) code = sqlite3_extended_errcode(damaged.get());
+    // A file of an earlier version has no names of messages.
+    if (!damaged.Prepare((Columns(true) + where).c_str(), &rows).ok() &&
+        !damaged.Prepare((Columns(false) + where).c_str(), &rows).ok()) {
+      code = sqlite3_extended_errcode(damaged.get());
+    }
     rows.BindInt(1, next);
     if (new_id_ != 0) new_id_ = step > 0 ? kFirstNewId : kLastNewId;
     while (code == SQLITE_ROW) {

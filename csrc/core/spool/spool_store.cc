@@ -12,9 +12,9 @@ namespace {
 constexpr int64_t kApplicationId = 0x64736d73;  // "dsms"
 constexpr int64_t kFormat = 1;
 
-// The payload comes last, so that the other columns are read without it. The index has everything
-// counting needs, so a start does not read payloads; it begins with the id, so that it grows at one
-// end.
+// The payload comes late, so that the columns before it are read without it; message_id is where it
+// is in files of earlier versions (kAddIds). The index has everything counting needs, so a start
+// does not read payloads; it begins with the id, so that it grows at one end.
 constexpr char kSchema[] = R"(
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY,        -- larger: later
@@ -24,7 +24,8 @@ CREATE TABLE messages (
   key TEXT,                      -- NULL: none
   headers TEXT,                  -- JSON [["name","value"],...]; NULL: none
   bytes INTEGER NOT NULL,        -- what it counts against spool-max-bytes
-  payload BLOB NOT NULL
+  payload BLOB NOT NULL,
+  message_id TEXT                -- its name, the same on every try; NULL: dsmsg makes one of the row
 );
 CREATE INDEX messages_facts ON messages (id, key, bytes);
 CREATE VIEW readable AS
@@ -50,8 +51,25 @@ PRAGMA cell_size_check = ON;
 // A larger log is examined; a large group makes it exceed 8 MB for a moment.
 constexpr uint64_t kPlainLog = uint64_t{16} << 20;
 
+// What this file did not have in earlier versions.
+constexpr char kHasIds[] =
+    "SELECT count(*) FROM pragma_table_info('messages') WHERE name = 'message_id'";
+constexpr char kAddIds[] = "ALTER TABLE messages ADD COLUMN message_id TEXT";
+
 constexpr char kOurRows[] = " id <= 140737488355328 ";
 static_assert(SpoolStore::kLargestRow == 140737488355328);
+
+uint64_t Hash(uint64_t hash, std::string_view bytes) {
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;  // FNV
+  return hash;
+}
+
+/// For a row without a name, from an earlier version or added by a tool: the same at every start.
+MessageId NameOf(const SpoolMessage& packed) {
+  uint64_t origin = Hash(0xcbf29ce484222325, packed.message.topic);
+  origin = Hash(Hash(origin, packed.message.key), packed.message.payload);
+  return {origin ^ static_cast<uint64_t>(packed.accepted_ms), packed.id};
+}
 
 }  // namespace
 
@@ -113,6 +131,7 @@ Status SpoolStore::OpenDatabase() {
                                  std::to_string(format.value()) + ", expected " +
                                  std::to_string(kFormat) + ")"};
     }
+    status = AddColumn();
   }
   // Not in the file, so set at each start.
   const char* sync =
@@ -120,6 +139,17 @@ Status SpoolStore::OpenDatabase() {
   if (status.ok()) status = db_.Execute(sync);
   if (status.ok()) status = PrepareStatements();
   return status;
+}
+
+std::string SpoolStore::Columns(bool ids) {
+  return std::string("SELECT id, accepted_ms, timestamp_ms, topic, key, headers, ") +
+         (ids ? "message_id" : "NULL") + ", payload FROM messages ";
+}
+
+Status SpoolStore::AddColumn() {
+  const Result<int64_t> there = db_.QueryInt(kHasIds);
+  if (!there.ok()) return there.status();
+  return there.value() != 0 ? Status() : db_.Execute(kAddIds);
 }
 
 Status SpoolStore::CreateSchema() {
@@ -161,10 +191,10 @@ Status SpoolStore::CreateSchema() {
 
 Status SpoolStore::PrepareStatements() {
   Status status = db_.Prepare(
-      "INSERT INTO messages (id, accepted_ms, timestamp_ms, topic, key, headers, bytes, payload) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+      "INSERT INTO messages (id, accepted_ms, timestamp_ms, topic, key, headers, bytes, "
+      "message_id, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
       &insert_);
-  const std::string columns = kColumns;
+  const std::string columns = Columns(true);
   if (status.ok())
     status = db_.Prepare("DELETE FROM messages NOT INDEXED WHERE id BETWEEN ?1 AND ?2", &delete_);
   if (status.ok()) {
@@ -202,7 +232,13 @@ Status SpoolStore::Insert(const SpoolMessage& packed, bool* refused) {
     insert_.BindText(6, headers);
   }
   insert_.BindInt(7, static_cast<int64_t>(SpoolCost(message)));
-  insert_.BindBlob(8, message.payload);
+  const std::string name = message.id.empty() ? "" : message.id.ToString();  // as `headers`
+  if (name.empty()) {
+    insert_.BindNull(8);
+  } else {
+    insert_.BindText(8, name);
+  }
+  insert_.BindBlob(9, message.payload);
   const int code = insert_.Step();
   *refused = (code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_TOOBIG;
   const Status status = code == SQLITE_DONE ? Status() : db_.Error(code);
@@ -254,10 +290,12 @@ Status SpoolStore::Unpack(SqliteStatement& row, SpoolMessage* packed) {
   headers.reserve(owned.size());
   for (const auto& [name, value] : owned) headers.emplace_back(name, value);
   message.headers = headers;
-  message.payload = row.Bytes(6);
+  message.id = MessageId::Parse(row.Bytes(6));
+  message.payload = row.Bytes(7);
   packed->id = static_cast<uint64_t>(row.Int(0));
   packed->accepted_ms = row.Int(1);
   if (!PackSpoolMessage(message, pool_, packed)) return db_.Error(SQLITE_NOMEM);
+  if (packed->message.id.empty()) packed->message.id = NameOf(*packed);
   return {};
 }
 

@@ -113,6 +113,7 @@ class SpoolStore {
   Status EnsureOpen();
   Status OpenDatabase();
   Status CreateSchema();
+  Status AddColumn();
   Status PrepareStatements();
   void CloseDatabase();
   /// `refused`: it is the row that cannot be inserted, not the disk that does not work.
@@ -126,8 +127,8 @@ class SpoolStore {
   Result<uint64_t> Salvage(const std::string& from);
   Result<uint64_t> SalvageGroup(SqliteStatement& rows, int step, int* code, int64_t* next);
 
-  static constexpr char kColumns[] =
-      "SELECT id, accepted_ms, timestamp_ms, topic, key, headers, payload FROM messages ";
+  /// `ids`: the file has the column message_id.
+  static std::string Columns(bool ids);
 
   SpoolFile file_;
   const Settings settings_;
