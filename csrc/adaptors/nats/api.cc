@@ -237,6 +237,7 @@ bool ReadInfo(std::string_view json, ServerInfo* info) {
   info->tls_required = Flag(document, "tls_required");
   info->tls_available = Flag(document, "tls_available");
   info->lame_duck = Flag(document, "ldm");
+  info->clustered = !Text(document, "cluster").empty();
   info->nonce = Text(document, "nonce");
   info->version = Text(document, "version");
   return true;

@@ -63,6 +63,7 @@ struct ServerInfo {
   bool headers = false, auth_required = false;
   bool tls_required = false, tls_available = false;
   bool lame_duck = false;
+  bool clustered = false;  // one of several servers, which elect leaders
   std::string nonce, version;
 };
 /// false: it is no JSON.

@@ -20,6 +20,9 @@ constexpr size_t kMaxUnsent = size_t{1} << 20;
 constexpr Millis kLookAround{500}, kIdleLookAround{5000};
 // What a stream counts beside subject, headers and payload (file storage).
 constexpr size_t kStoredBeside = 34;
+// An election among servers takes 4 to 9 seconds.
+constexpr Millis kElection{15'000};
+constexpr size_t kMostUnheard = 1000;
 constexpr std::string_view kMessageId = "Nats-Msg-Id";
 
 void AppendHeader(std::string_view name, std::string_view value, std::string* out) {
@@ -89,7 +92,7 @@ Status NatsProducer::CheckSize(const Message& message) const {
                                "\" may be (max_bytes " + std::to_string(stream.max_bytes) + ")"};
 }
 
-Status NatsProducer::BuildHeaders(const Message& message, Token token) {
+Status NatsProducer::BuildHeaders(const Message& message) {
   headers_.clear();
   bool has_id = false;
   for (const auto& [name, value] : message.headers) {
@@ -105,12 +108,10 @@ Status NatsProducer::BuildHeaders(const Message& message, Token token) {
   }
   if (!settings_.jetstream) return {};
   if (!settings_.stream.empty()) AppendHeader("Nats-Expected-Stream", settings_.stream, &headers_);
-  if (has_id) return {};
-  char digits[16];
-  const char* const end = std::to_chars(digits, digits + sizeof digits, token, 16).ptr;
+  if (has_id || message.id.empty()) return {};
   headers_.append(kMessageId).append(": ");
-  headers_.append(connection_.inbox(), settings_.inbox_prefix.size() + 1).append("-");
-  headers_.append(digits, static_cast<size_t>(end - digits)).append("\r\n");
+  message.id.AppendTo(&headers_);
+  headers_.append("\r\n");
   return {};
 }
 
@@ -121,7 +122,7 @@ Status NatsProducer::Submit(const Message& message, Token token) {
     if (!broken_.ok() || connection_.unsent() >= kMaxUnsent) return {Code::kWouldBlock, {}};
   }
   if (Status status = CheckTopic(message.topic); !status.ok()) return status;
-  if (Status status = BuildHeaders(message, token); !status.ok()) return status;
+  if (Status status = BuildHeaders(message); !status.ok()) return status;
   if (Status status = CheckSize(message); !status.ok()) return status;
   reply_.clear();
   if (settings_.jetstream) {
@@ -142,10 +143,19 @@ void NatsProducer::Complete(uint64_t number, const Status& status) {
   if (token != 0) host_.Complete(token, status);
 }
 
+// A user who may not ask JetStream: a stream that is without a leader for a moment looks like none.
+bool NatsProducer::MayBeElecting(std::string_view topic) {
+  if (!connection_.info().clustered) return false;
+  if (unheard_.size() >= kMostUnheard) unheard_.clear();
+  const auto since = unheard_.try_emplace(std::string(topic), Clock::now()).first;
+  return Clock::now() - since->second < kElection;
+}
+
 // Nothing takes the subject: for good only if JetStream itself says so. A server that shuts down,
 // or a stream without leader, answers in the same way.
 Status NatsProducer::NoStream(const Slot& slot) {
   constexpr uint32_t kTries = 2;
+  constexpr auto kSilent = Route::State::kSilent;
   const Route* route = streams_.Find(slot.topic);
   const bool found = route != nullptr && route->state == Route::State::kFound;
   const bool none = route != nullptr && route->state == Route::State::kNone;
@@ -154,7 +164,14 @@ Status NatsProducer::NoStream(const Slot& slot) {
     return {Code::kUnavailable,
             said + ": stream \"" + route->stream.name + "\" is not there now (has it a leader?)"};
   }
-  if (!none && slot.attempt < kTries) return {Code::kUnavailable, said};
+  const bool silent = route != nullptr && route->state == kSilent;
+  if (silent) {
+    return {Code::kUnavailable,
+            said + ", and JetStream does not answer (do its servers have a majority?)"};
+  }
+  if (!none && (slot.attempt < kTries || MayBeElecting(slot.topic)))
+    return {Code::kUnavailable, said};
+  unheard_.erase(std::string(slot.topic));
   return {Code::kUnknownTopic, said +
                                    ": no stream has that subject (nats stream add makes one; is "
                                    "JetStream enabled? jetstream=0 sends without one)"};
@@ -171,7 +188,10 @@ void NatsProducer::TakeMessage(const Op& op) {
   bool is_answer = false;
   Status status = PublishOutcome(op, &is_answer);
   if (!is_answer) return;  // of another subscriber to the subject
-  if (status.ok()) return Complete(number, status);
+  if (status.ok()) {
+    if (!unheard_.empty()) unheard_.erase(std::string(At(number).topic));
+    return Complete(number, status);
+  }
   const Slot slot = At(number);
   if (status.code() == Code::kUnknownTopic) status = NoStream(slot);
   streams_.Forget(slot.topic);

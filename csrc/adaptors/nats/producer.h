@@ -8,6 +8,7 @@
 #define DSMSG_ADAPTORS_NATS_PRODUCER_H_
 
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,8 +41,9 @@ class NatsProducer {
   };
 
   Status CheckTopic(std::string_view topic);
+  bool MayBeElecting(std::string_view topic);
   Status CheckSize(const Message& message) const;
-  Status BuildHeaders(const Message& message, Token token);
+  Status BuildHeaders(const Message& message);
   Status ReadAnswers(bool* got);
   void TakeMessage(const Op& op);
   void TakeForbidden(std::string_view subject, std::string_view words);
@@ -66,6 +68,7 @@ class NatsProducer {
   std::string last_topic_;  // checked already
   const Route* last_route_ = nullptr;
   std::string headers_, reply_;
+  std::map<std::string, Deadline> unheard_;  // since when nothing takes a topic
 
   /// Core NATS: the PING behind the messages up to `end`.
   struct Marker {

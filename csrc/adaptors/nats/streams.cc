@@ -32,7 +32,7 @@ const Route* Streams::Find(std::string_view subject) {
   }
   Route& route = found->second;
   if (route.state == Route::State::kAsked && Clock::now() - route.asked_at > kPatience) {
-    route.state = Route::State::kUnknown;
+    route.state = Route::State::kSilent;
   }
   return route.state == Route::State::kAsked ? nullptr : &route;
 }
@@ -73,8 +73,9 @@ bool Streams::TakeAnswer(std::string_view name, const Op& op) {
   asked_.erase(found);
   const Status status = ApiOutcome(op);
   if (!status.ok()) {
-    Finish(route,
-           status.code() == Code::kUnknownTopic ? Route::State::kNone : Route::State::kUnknown);
+    Finish(route, status.code() == Code::kUnknownTopic ? Route::State::kNone
+                  : status.retryable()                 ? Route::State::kSilent
+                                                       : Route::State::kUnknown);
     return true;
   }
   StreamFacts facts = FactsOf(op.payload);

@@ -26,7 +26,8 @@ struct Route {
     kAsked,    // not yet
     kFound,    // `stream` has it
     kNone,     // no stream has it
-    kUnknown,  // JetStream's API does not say: the answer to the message will
+    kUnknown,  // JetStream's API may not be asked: the answer to the message will say
+    kSilent,   // the API does not answer now: are the servers electing a leader?
   };
   State state = State::kAsked;
   StreamFacts stream;

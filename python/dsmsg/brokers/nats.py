@@ -14,7 +14,7 @@ from dsmsg.brokers._identity import USER, BrokerError, Identity
 from dsmsg.brokers._packaged import PackagedBroker
 from dsmsg.brokers._registries import pip_folder
 
-__all__ = ["NatsBroker", "nats_server"]
+__all__ = ["Nats210Broker", "NatsBroker", "nats_server"]
 
 _VERSION = "2.15.1"
 _TIMEOUT_S = 1.0
@@ -83,7 +83,9 @@ class NatsBroker(PackagedBroker):
             raise TypeError(f"{value!r} is not an object with the names of streams")
 
     def _prepare(self) -> list[str]:
-        lines = ["listen: {host}:{port}", "server_name: dsmsg", *self.config]
+        lines = ["listen: {host}:{port}", *self.config]
+        if not any(line.startswith("server_name") for line in self.config):
+            lines.append("server_name: dsmsg")
         if not any(line.startswith("jetstream") for line in self.config):
             lines.append('jetstream { store_dir: "{dir}/data" }')
         path = self._write("nats.conf", "\n".join(lines) + "\n")
@@ -161,6 +163,13 @@ class NatsBroker(PackagedBroker):
         if "error" in answer:
             raise BrokerError(f"{self.kind}: {subject}: {answer['error'].get('description')}")
         return answer
+
+
+class Nats210Broker(NatsBroker):
+    """The server of two years before."""
+
+    kind: ClassVar[str] = "nats210"
+    version: ClassVar[str] = "2.10.26"
 
 
 def _line(connection: socket.socket) -> bytes:

@@ -59,7 +59,7 @@ class Connection : public testing::DriverHarness<NatsDriver> {
   /// A try of a message under a token that the test chooses.
   Status SubmitAs(const Message& message, Token token) {
     for (;;) {
-      Status status = driver.Submit(message, token);
+      Status status = driver.Submit(Named(message, token), token);
       if (status.code() != Code::kWouldBlock) return status;
       if (Status poll = driver.Poll(Millis(50), wake.fd()); !poll.ok()) return poll;
     }

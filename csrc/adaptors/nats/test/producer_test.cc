@@ -218,6 +218,25 @@ TEST(NatsProducer, WithoutRightsToTheApi) {
   EXPECT_EQ(connection.Outcome(3), Code::kUnknownTopic);
 }
 
+// One of two servers: JetStream has no majority, so nobody leads a stream and nobody can say which
+// there are. Whether this user may ask makes no difference.
+TEST(NatsProducer, InAClusterAStreamMayBeWithoutALeader) {
+  OwnServer server(
+      {kUsers, "cluster { name: two, listen: 127.0.0.1:-1, routes: [ nats://127.0.0.1:1 ] }"});
+  for (const char* user : {"username=a\npassword=a", "username=c\npassword=c"}) {
+    Connection connection(user, AddressOf(*server));
+    ASSERT_OK(connection.Open());
+    for (const uint32_t attempt : {0U, 1U, 2U}) {
+      Message message = Text("events", "x");
+      message.attempt = attempt;
+      ASSERT_OK(connection.Send(message));
+      ASSERT_OK(connection.WaitCompleted(attempt + 1));
+      EXPECT_EQ(connection.Outcome(attempt + 1), Code::kUnavailable)
+          << user << ": " << connection.Text(attempt + 1);
+    }
+  }
+}
+
 TEST(NatsProducer, CoreNatsIsOkOnceTheServerHasProcessedIt) {
   const std::string topic = NewName();
   NatsClient subscriber(Shared());
