@@ -8,105 +8,27 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from certificates import Authority
-from dsmsg.adaptor import Adaptor, DsmsgError, Message
+from dsmsg.adaptor import DsmsgError, Message
 from dsmsg.brokers._process import free_port
-from dsmsg.connection import Connection
 from dsmsg.errors import RefusedError, TooLargeError, UnknownTopicError
+from web_site import Site
 
 PATIENCE = 240.0
 LOGIN = {"username": "me", "password": "pw"}
 OLD = {"bearer-token": "old"}
 
 
-class Site:
-    """A web server; `plan` has what it does with the next requests, then `answer` decides."""
-
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        """Starts it.
-
-        Args:
-            context: None: without TLS.
-        """
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.plan: list[tuple[int, dict[str, str]]] = []
-        self.answer: Callable[[bytes], int] = lambda _: 204
-        self.delay = 0.0
-        self.at_once, self.most_at_once = 0, 0
-        self.lock = threading.Lock()
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-            wbufsize = -1
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                with site.lock:
-                    site.requests.append((self.command, self.path, dict(self.headers), body))
-                    planned = site.plan.pop(0) if site.plan else (site.answer(body), {})
-                    status, headers = planned
-                    site.at_once += 1
-                    site.most_at_once = max(site.most_at_once, site.at_once)
-                time.sleep(site.delay)
-                with site.lock:
-                    site.at_once -= 1
-                if status == 0:  # it takes the request and says nothing
-                    self.close_connection = True
-                    return
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                if headers.get("Transfer-Encoding") == "chunked":  # a body without an end
-                    self.end_headers()
-                    self.close_connection = True
-                    while True:
-                        self.wfile.write(b"400\r\n" + b"x" * 1024 + b"\r\n")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_PUT = do_GET = do_POST  # noqa: N815 - the base class's names
-
-            def handle_one_request(self) -> None:
-                try:
-                    super().handle_one_request()
-                except (OSError, TypeError):
-                    self.close_connection = True
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        if context is not None:
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def connect(self, scheme: str = "http", base: str = "", **options: object) -> Connection:
-        """Connects the adaptor."""
-        given = {name.replace("_", "-"): value for name, value in options.items()}
-        url = f"{scheme}://localhost:{self.port}{base}"
-        return Adaptor("http").connect(url, given, work_thread=True)
-
-    def bodies(self) -> list[bytes]:
-        """What was posted."""
-        return [body for _, _, _, body in self.requests]
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
     made = Site()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 def test_request(site: Site) -> None:

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kBacklog = 128;
 constexpr size_t kHeaderMemory = size_t{64} << 10;
-constexpr unsigned kIdleSeconds = 60;
+constexpr Millis kLookEvery{200};    // for slow clients
 constexpr unsigned kTooLarge = 413;  // its name differs between versions
 
 MHD_Result Reply(MHD_Connection* connection, unsigned status) {
@@ -39,6 +39,16 @@ MHD_Result Reply(MHD_Connection* connection, unsigned status) {
 
 const char* HeaderOf(MHD_Connection* connection, const char* name) {
   return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/// Belongs to the request and not to the message: passed on with it, it would spoil another one.
+bool IsOfRequest(const char* name) {
+  constexpr const char* kNames[] = {"host",       "content-length", "transfer-encoding",
+                                    "connection", "keep-alive",     "te",
+                                    "trailer",    "upgrade",        "proxy-connection",
+                                    "expect",     "accept",         "accept-encoding"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [name](const char* each) { return strcasecmp(name, each) == 0; });
 }
 
 // In a time that does not depend on how much of it is right.
@@ -95,8 +105,9 @@ Status HttpEndpoint::Open() {
   std::vector<MHD_OptionItem> options = {
       {MHD_OPTION_LISTEN_SOCKET, socket, nullptr},
       {MHD_OPTION_CONNECTION_LIMIT, static_cast<intptr_t>(settings_.listen_connections), nullptr},
-      {MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<intptr_t>(kHeaderMemory), nullptr},
+      {MHD_OPTION_URI_LOG_CALLBACK, reinterpret_cast<intptr_t>(&HttpEndpoint::OnLine), this},
+      {MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<intptr_t>(&HttpEndpoint::OnConnection), this},
       {MHD_OPTION_NOTIFY_COMPLETED, reinterpret_cast<intptr_t>(&HttpEndpoint::OnEnd), this}};
   if (tls) {
     options.push_back(
@@ -105,8 +116,8 @@ Status HttpEndpoint::Open() {
         {MHD_OPTION_HTTPS_MEM_KEY, 0, const_cast<char*>(settings_.listen_key.c_str())});
   }
   options.push_back({MHD_OPTION_END, 0, nullptr});
-  daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, &HttpEndpoint::OnRequest, this,
-                                 MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END));
+  daemon_.reset(MHD_start_daemon(flags, 0, &HttpEndpoint::OnAccept, this, &HttpEndpoint::OnRequest,
+                                 this, MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END));
   if (daemon_ == nullptr) {
     return {Code::kInvalidArgument,
             "cannot start the endpoint on " + settings_.listen.ToString() +
@@ -115,7 +126,62 @@ Status HttpEndpoint::Open() {
   return {};
 }
 
+// Those that may not send anything must not take the places of those that may.
+MHD_Result HttpEndpoint::OnAccept(void* self, const sockaddr* address, socklen_t) {
+  const auto* const endpoint = static_cast<HttpEndpoint*>(self);
+  const unsigned most = std::max(1U, endpoint->settings_.listen_connections / 4);
+  return endpoint->IsAllowed(address) || endpoint->strangers_ < most ? MHD_YES : MHD_NO;
+}
+
+void HttpEndpoint::OnConnection(void* self, MHD_Connection* connection, void**,
+                                MHD_ConnectionNotificationCode code) {
+  auto* const endpoint = static_cast<HttpEndpoint*>(self);
+  if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+    const auto found = endpoint->peers_.find(connection);
+    if (found == endpoint->peers_.end()) return;
+    if (found->second.stranger) --endpoint->strangers_;
+    endpoint->peers_.erase(found);
+    return;
+  }
+  const auto begin = [&] {
+    const MHD_ConnectionInfo* const fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const MHD_ConnectionInfo* const address =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const bool stranger = address == nullptr || !endpoint->IsAllowed(address->client_addr);
+    const Peer peer = {fd == nullptr ? -1 : fd->connect_fd, stranger, false,
+                       Clock::now() + endpoint->settings_.listen_timeout};
+    endpoint->peers_.emplace(connection, peer);
+    if (stranger) ++endpoint->strangers_;
+  };
+  Contained(begin, [](const char* what) { LogException("a connection", what); });
+}
+
+void* HttpEndpoint::OnLine(void* self, const char*, MHD_Connection* connection) {
+  static_cast<HttpEndpoint*>(self)->Turn(connection);
+  return nullptr;  // the state of the request, which OnRequest makes
+}
+
+void HttpEndpoint::Turn(MHD_Connection* connection) {
+  const auto peer = peers_.find(connection);
+  if (peer == peers_.end()) return;
+  peer->second.waits = false;
+  peer->second.due = Clock::now() + settings_.listen_timeout;
+}
+
+// One that sends a byte now and then is never idle.
+void HttpEndpoint::EndSlow() {
+  const Deadline now = Clock::now();
+  if (now < look_at_) return;
+  look_at_ = now + kLookEvery;
+  for (const auto& [connection, peer] : peers_) {
+    if (!peer.waits && now >= peer.due) shutdown(peer.fd, SHUT_RDWR);
+  }
+}
+
 void HttpEndpoint::Run(Millis budget, int wake_fd) {
+  EndSlow();
+  if (!peers_.empty()) budget = std::min(budget, kLookEvery);
   MHD_run(daemon_.get());
   unsigned MHD_LONG_LONG due = 0;
   if (MHD_get_timeout(daemon_.get(), &due) == MHD_YES)
@@ -176,8 +242,10 @@ MHD_Result HttpEndpoint::Continue(Exchange* exchange, const char* data, size_t* 
   return exchange->answer != 0 ? Reply(exchange->connection, exchange->answer) : Deliver(exchange);
 }
 
-void HttpEndpoint::OnEnd(void* self, MHD_Connection*, void** state, MHD_RequestTerminationCode) {
+void HttpEndpoint::OnEnd(void* self, MHD_Connection* connection, void** state,
+                         MHD_RequestTerminationCode) {
   auto* const endpoint = static_cast<HttpEndpoint*>(self);
+  endpoint->Turn(connection);
   const std::unique_ptr<Exchange> exchange(static_cast<Exchange*>(*state));
   *state = nullptr;
   if (exchange == nullptr) return;
@@ -195,7 +263,8 @@ MHD_Result HttpEndpoint::Begin(Exchange* exchange, const char* url, const char* 
 
 unsigned HttpEndpoint::Refusal(MHD_Connection* connection, const char* url,
                                const std::string& method) {
-  if (!IsAllowed(connection)) return MHD_HTTP_FORBIDDEN;
+  const auto peer = peers_.find(connection);
+  if (peer == peers_.end() || peer->second.stranger) return MHD_HTTP_FORBIDDEN;
   if (!HasHeaders(connection)) return MHD_HTTP_UNAUTHORIZED;
   if (method != MHD_HTTP_METHOD_POST && method != MHD_HTTP_METHOD_PUT)
     return MHD_HTTP_METHOD_NOT_ALLOWED;
@@ -215,17 +284,15 @@ unsigned HttpEndpoint::Refusal(MHD_Connection* connection, const char* url,
   return wanted ? 0 : MHD_HTTP_NOT_FOUND;
 }
 
-bool HttpEndpoint::IsAllowed(MHD_Connection* connection) const {
+bool HttpEndpoint::IsAllowed(const sockaddr* client) const {
   if (settings_.listen_allow.empty()) return true;
-  const MHD_ConnectionInfo* const info =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  if (info == nullptr || info->client_addr == nullptr) return false;
+  if (client == nullptr) return false;
   std::string_view address;
-  if (info->client_addr->sa_family == AF_INET) {
-    const auto* const ipv4 = reinterpret_cast<const sockaddr_in*>(info->client_addr);
+  if (client->sa_family == AF_INET) {
+    const auto* const ipv4 = reinterpret_cast<const sockaddr_in*>(client);
     address = {reinterpret_cast<const char*>(&ipv4->sin_addr), sizeof ipv4->sin_addr};
-  } else if (info->client_addr->sa_family == AF_INET6) {
-    const auto* const ipv6 = reinterpret_cast<const sockaddr_in6*>(info->client_addr);
+  } else if (client->sa_family == AF_INET6) {
+    const auto* const ipv6 = reinterpret_cast<const sockaddr_in6*>(client);
     address = {reinterpret_cast<const char*>(&ipv6->sin6_addr), sizeof ipv6->sin6_addr};
   }
   return std::any_of(settings_.listen_allow.begin(), settings_.listen_allow.end(),
@@ -239,7 +306,7 @@ bool HttpEndpoint::HasHeaders(MHD_Connection* connection) const {
                      });
 }
 
-/// What a host may see: no login.
+/// What a host gets to see: no login.
 void HttpEndpoint::ReadHeaders(Exchange* exchange) const {
   struct Reader {
     const HttpSettings& settings;
@@ -259,7 +326,7 @@ void HttpEndpoint::ReadHeaders(Exchange* exchange) const {
     const bool secret = is("authorization") || is("cookie") || is("proxy-authorization") ||
                         std::any_of(settings.listen_headers.begin(), settings.listen_headers.end(),
                                     [&](const auto& wanted) { return is(wanted.first); });
-    if (!secret) message.headers.emplace_back(name, value);
+    if (!secret && !IsOfRequest(name)) message.headers.emplace_back(name, value);
     return MHD_YES;
   };
   MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, read, &reader);
@@ -270,6 +337,7 @@ MHD_Result HttpEndpoint::Deliver(Exchange* exchange) {
   if (!host_.Deliver(std::move(exchange->message), token).ok())
     return Reply(exchange->connection, MHD_HTTP_SERVICE_UNAVAILABLE);
   last_token_ = exchange->token = token;
+  peers_[exchange->connection].waits = true;
   delivered_.emplace(token, exchange);
   MHD_suspend_connection(exchange->connection);
   return MHD_YES;

@@ -7,6 +7,7 @@
 #define DSMSG_ADAPTORS_HTTP_ENDPOINT_H_
 
 #include <microhttpd.h>
+#include <sys/socket.h>
 
 #include <map>
 #include <memory>
@@ -47,6 +48,13 @@ class HttpEndpoint {
     AckToken token = kNoToken;  // while the message is delivered and has no answer
     unsigned answer = 0;        // a status
   };
+  /// A client's connection.
+  struct Peer {
+    int fd = -1;
+    bool stranger = false;  // not in listen-allow: its requests are answered 403
+    bool waits = false;     // for the host
+    Deadline due{};         // the next request has to begin by then, or to be complete
+  };
   struct Stop {
     void operator()(MHD_Daemon* daemon) const { MHD_stop_daemon(daemon); }
   };
@@ -56,13 +64,21 @@ class HttpEndpoint {
                               size_t* size, void** exchange);
   static void OnEnd(void* self, MHD_Connection* connection, void** exchange,
                     MHD_RequestTerminationCode code);
+  static MHD_Result OnAccept(void* self, const sockaddr* address, socklen_t size);
+  static void* OnLine(void* self, const char* line, MHD_Connection* connection);
+  static void OnConnection(void* self, MHD_Connection* connection, void** state,
+                           MHD_ConnectionNotificationCode code);
   Status Listen(UniqueFd* out) const;
   MHD_Result Continue(Exchange* exchange, const char* data, size_t* size);
   MHD_Result Begin(Exchange* exchange, const char* url, const char* method);
   MHD_Result Deliver(Exchange* exchange);
   /// The status that refuses the request; 0: it may come in.
   unsigned Refusal(MHD_Connection* connection, const char* url, const std::string& method);
-  bool IsAllowed(MHD_Connection* connection) const;
+  bool IsAllowed(const sockaddr* client) const;
+  /// A request begins, or has ended.
+  void Turn(MHD_Connection* connection);
+  /// Ends connections whose request does not come, or does not end.
+  void EndSlow();
   bool HasHeaders(MHD_Connection* connection) const;
   void ReadHeaders(Exchange* exchange) const;
   void Run(Millis budget, int wake_fd);
@@ -72,6 +88,9 @@ class HttpEndpoint {
   std::unique_ptr<MHD_Daemon, Stop> daemon_;
   std::vector<std::string> topics_;
   std::map<AckToken, Exchange*> delivered_;
+  std::map<MHD_Connection*, Peer> peers_;
+  unsigned strangers_ = 0;
+  Deadline look_at_{};  // at those that are slow
   AckToken last_token_ = kNoToken;
   size_t answers_ = 0;  // that are not sent yet
 };

@@ -36,6 +36,14 @@ constexpr OptionSpec kOptions[] = {
     {"ce-type", "string", "dsmsg.message", "Type of CloudEvents"},
     {"http2", "bool", "1",
      "1: HTTP/2 where the server offers it over TLS; without TLS always HTTP/1.1"},
+    {"proxy", "string", "",
+     "Proxy for all requests, http://host:port or socks5://host:port, with user:password@ before "
+     "the host where it wants a login; it looks up the server's name. Empty: none; http_proxy of "
+     "the environment is ignored",
+     kOptSecret},
+    {"compression", "enum(none,gzip)", "none",
+     "gzip: bodies are compressed where that makes them smaller; the server must understand "
+     "Content-Encoding"},
     {"probe", "string", "",
      "Path that is asked with GET when connecting, so that a wrong token or password is noticed at "
      "once, for example /health; empty: only the connection is made"},
@@ -59,6 +67,8 @@ constexpr OptionSpec kOptions[] = {
     {"listen-max-bytes", "bytes(1,1073741824)", "1M", "A larger request is refused with 413"},
     {"listen-connections", "int(1,10000)", "64",
      "Maximum number of connections to the endpoint at the same time"},
+    {"listen-timeout", "ms(100,3600000)", "60s",
+     "How long a request may take to come; how long a connection may stay without one"},
 };
 
 }  // namespace

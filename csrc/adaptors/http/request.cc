@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/http/request.h"
 
+#include <strings.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <ctime>
 
@@ -52,7 +52,6 @@ void Request::SetUp() {
   CURL* const easy = easy_.get();
   const HttpSettings& settings = site_.settings;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
@@ -84,12 +83,28 @@ void Request::SetUp() {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &Request::OnContext);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, this);
   }
-  const std::string host = site_.server.ToString();
+  SetUpProxy();
+  const std::string host = site_.Dialled().ToString();
   const bool ipv6 = site_.address.find(':') != std::string::npos;
   const std::string entry = host + ":" + (ipv6 ? "[" + site_.address + "]" : site_.address);
   addresses_.reset(curl_slist_append(nullptr, entry.c_str()));
   // An address needs no entry, and brackets in a name are not understood.
   if (host.front() != '[') curl_easy_setopt(easy, CURLOPT_RESOLVE, addresses_.get());
+}
+
+void Request::SetUpProxy() {
+  CURL* const easy = easy_.get();
+  const Proxy& proxy = site_.settings.proxy;
+  // Not what the environment says.
+  curl_easy_setopt(easy, CURLOPT_PROXY, proxy.used() ? proxy.address.ToString().c_str() : "");
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  if (!proxy.used()) return;
+  curl_easy_setopt(easy, CURLOPT_PROXYTYPE,
+                   static_cast<long>(proxy.socks ? CURLPROXY_SOCKS5_HOSTNAME : CURLPROXY_HTTP));
+  if (proxy.login.user.empty() && proxy.login.password.empty()) return;
+  curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_BASIC);
+  curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy.login.user.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy.login.password.c_str());
 }
 
 CURLcode Request::OnContext(CURL*, void* context, void* self) {
@@ -134,31 +149,43 @@ void Request::Add(std::string_view name, std::string_view value) {
   }
 }
 
+bool Request::IsGiven(std::string_view name) const {
+  const auto same = [name](const Header& header) {
+    return header.first.size() == name.size() &&
+           strncasecmp(header.first.data(), name.data(), name.size()) == 0;
+  };
+  return !items_.empty() && std::ranges::any_of(items_.front().message.headers, same);
+}
+
+void Request::AddOwn(std::string_view name, std::string_view value) {
+  if (!IsGiven(name)) Add(name, value);
+}
+
 void Request::SetHeaders() {
   const HttpSettings& settings = site_.settings;
   headers_.reset();
-  Add("Content-Type", settings.content_type);
   headers_.reset(curl_slist_append(headers_.release(), "Expect:"));  // it costs a second
-  if (!settings.bearer.empty()) Add("Authorization", "Bearer " + settings.bearer);
-  if (items_.empty()) return;
-  char digits[16];
-  std::string id = site_.id_prefix;
-  const auto add_token = [&](Token token) {
-    id.append("-").append(digits, std::to_chars(digits, digits + sizeof digits, token, 16).ptr);
-  };
-  add_token(items_.front().token);
-  if (items_.size() > 1) add_token(items_.back().token);
-  if (!settings.id_header.empty()) Add(settings.id_header, id);
+  if (!settings.bearer.empty()) AddOwn("Authorization", "Bearer " + settings.bearer);
+  if (!items_.empty()) SetMessageHeaders();
+}
+
+void Request::SetMessageHeaders() {
+  const HttpSettings& settings = site_.settings;
   const Message& message = items_.front().message;
+  AddOwn("Content-Type", settings.content_type);
+  if (is_zipped_) Add("Content-Encoding", "gzip");
+  std::string id = message.id.ToString();
+  if (items_.size() > 1) items_.back().message.id.AppendTo(&id.append("+"));
+  if (!settings.id_header.empty()) AddOwn(settings.id_header, id);
   if (settings.cloud_events) {
-    Add("ce-specversion", "1.0");
-    Add("ce-id", id);
-    Add("ce-source", settings.event_source);
-    Add("ce-type", settings.event_type);
-    Add("ce-time", TimeText(message.timestamp_ms));
-    if (!message.topic.empty()) Add("ce-subject", message.topic);
+    AddOwn("ce-specversion", "1.0");
+    AddOwn("ce-id", id);
+    AddOwn("ce-source", settings.event_source);
+    AddOwn("ce-type", settings.event_type);
+    AddOwn("ce-time", TimeText(message.timestamp_ms));
+    if (!message.topic.empty()) AddOwn("ce-subject", message.topic);
   }
-  if (!settings.key_header.empty() && message.has_key) Add(settings.key_header, message.key);
+  if (!settings.key_header.empty() && message.has_key) AddOwn(settings.key_header, message.key);
   for (const auto& [name, value] : message.headers) Add(name, value);
 }
 
@@ -173,6 +200,9 @@ void Request::Send(std::vector<Item> items) {
     joined_.append("]");
     body_ = joined_;
   }
+  is_zipped_ =
+      site_.settings.gzip && !IsGiven("Content-Encoding") && gzip_.Compress(body_, &zipped_);
+  if (is_zipped_) body_ = zipped_;
   sent_ = answer_size_ = 0;
   answer_.clear();
   SetHeaders();
@@ -206,13 +236,31 @@ Verdict Request::Judge(CURLcode code) const {
   return answer >= 200 ? JudgeAnswer(answer) : JudgeFailure(code);
 }
 
+/// What the proxy says to CONNECT, or to a request.
+Verdict Request::JudgeProxy(long answer) const {
+  const Proxy& proxy = site_.settings.proxy;
+  const std::string text = "the proxy " + proxy.address.ToString() + " answered " +
+                           std::to_string(answer) + " to the request for " +
+                           site_.server.ToString();
+  if (answer != 407) return {{Code::kUnavailable, text}, Verdict::About::kLink};
+  const char* const advice = proxy.login.user.empty()
+                                 ? " (does it want a login? proxy=http://user:password@host:port)"
+                                 : " (check the user and the password in proxy)";
+  return {{Code::kAuth, text + advice}, Verdict::About::kLink};
+}
+
 Verdict Request::JudgeFailure(CURLcode code) const {
   constexpr auto kLink = Verdict::About::kLink;
   const std::string peer = site_.server.ToString();
+  long proxy_answer = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_answer);
+  if (proxy_answer >= 300) return JudgeProxy(proxy_answer);
   if (site_.verdict.refused()) return {site_.verdict.Explain(peer), kLink};
   if (!tls_.ok()) return {tls_, kLink};
   const std::string_view detail = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
-  const std::string at = peer + ": ";
+  const Proxy& proxy = site_.settings.proxy;
+  const std::string at =
+      peer + (proxy.used() ? " through the proxy " + proxy.address.ToString() : "") + ": ";
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
       return {{Code::kTimeout, at + "no answer within request-timeout (" +
@@ -260,6 +308,7 @@ std::string Request::Said(long answer) const {
 
 Verdict Request::JudgeAnswer(long answer) const {
   if (answer < 300) return {};
+  if (answer == 407 && site_.settings.proxy.used()) return JudgeProxy(answer);
   const std::string said = Said(answer);
   if (Means(answer, {401, 407})) {
     const std::string advice =
@@ -281,6 +330,8 @@ Verdict Request::JudgeAnswer(long answer) const {
   }
   if (Means(answer, {404, 410}))
     return {{Code::kUnknownTopic, said + " (does the server know this path?)"}};
+  if (answer == 415 && is_zipped_)
+    return {{Code::kRejected, said + " (does the server take gzip? or set compression=none)"}};
   if (answer == 413) {
     return {{Code::kTooLarge, said + " (" + std::to_string(body_.size()) +
                                   " bytes: raise the server's limit, or lower batch-size)"}};

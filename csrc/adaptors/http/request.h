@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adaptors/http/gzip.h"
 #include "adaptors/http/settings.h"
 #include "core/driver/driver.h"
 
@@ -30,9 +31,13 @@ struct Item {
 struct Site {
   const HttpSettings& settings;
   HostPort server;
-  std::string address;    // its IP address: libcurl looks up no names
-  std::string id_prefix;  // of message ids
-  TlsVerdict verdict;     // of the newest handshake
+  std::string address;  // of what is dialled, as IP address: libcurl looks up no names
+  TlsVerdict verdict;   // of the newest handshake
+
+  /// Server or proxy.
+  const HostPort& Dialled() const {
+    return settings.proxy.used() ? settings.proxy.address : server;
+  }
 
   std::string Url(std::string_view target) const;
 };
@@ -80,9 +85,15 @@ class Request {
   static curl_socket_t OnSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   void SetUp();
+  void SetUpProxy();
   void SetHeaders();
+  void SetMessageHeaders();
   void Add(std::string_view name, std::string_view value);
+  bool IsGiven(std::string_view name) const;
+  /// Unless the message has a header of that name.
+  void AddOwn(std::string_view name, std::string_view value);
   Verdict JudgeFailure(CURLcode code) const;
+  Verdict JudgeProxy(long answer) const;
   Verdict JudgeAnswer(long answer) const;
   std::string Said(long answer) const;
 
@@ -90,8 +101,10 @@ class Request {
   std::unique_ptr<CURL, FreeEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_, addresses_;
   std::vector<Item> items_;
-  std::string url_, joined_, line_;
-  std::string_view body_;  // of joined_, or the payload itself
+  std::string url_, joined_, zipped_, line_;
+  Gzip gzip_;
+  bool is_zipped_ = false;
+  std::string_view body_;  // zipped_, joined_, or the payload itself
   size_t sent_ = 0;        // of body_
   std::string answer_;     // its beginning
   size_t answer_size_ = 0;

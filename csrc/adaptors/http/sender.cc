@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <random>
 
 #include "core/net/stream.h"
 
@@ -15,13 +14,11 @@ namespace dsmsg::http {
 namespace {
 
 constexpr size_t kMostHeldPerLane = 4;  // batches
+// When one connection ends, so long the answers to other requests are waited for: given back now,
+// they would be sent twice.
+constexpr Millis kDrain{5000};
 
-std::string RandomPrefix() {
-  std::random_device random;
-  char text[20];
-  snprintf(text, sizeof text, "%08x%08x", random(), random());
-  return text;
-}
+Status Retryable(const Status& status) { return {Code::kUnavailable, status.message()}; }
 
 std::string PeerAddress(int fd) {
   sockaddr_storage peer = {};
@@ -53,7 +50,7 @@ HttpSender::HttpSender(const HttpSettings& settings, DriverHost& host)
     : settings_(settings),
       host_(host),
       servers_(settings.hosts, "servers"),
-      site_{settings, {}, {}, RandomPrefix(), {}},
+      site_{settings, {}, {}, {}},
       lanes_(settings.lanes) {
   static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
   static_cast<void>(initialized);
@@ -69,23 +66,26 @@ Status HttpSender::Open(Deadline deadline, int cancel_fd) {
 /// HTTP has no login: what can be wrong with name, port and TLS shows when a connection is made,
 /// the rest with a request.
 Status HttpSender::OpenOne(const HostPort& server, Deadline deadline, int cancel_fd) {
-  Stream stream;
-  const std::string name = server.ToString();
-  const Answered answered = servers_.AnsweredBy(name, false);
-  if (Status status = stream.Open(server, settings_.tls, answered, deadline, cancel_fd);
-      !status.ok())
-    return status;
   site_.server = server;
-  site_.address = PeerAddress(stream.fd());
-  stream.Close();
+  if (Status status = Dial(deadline, cancel_fd); !status.ok()) return status;
   multi_.reset(curl_multi_init());
   if (multi_ == nullptr) return {Code::kInternal, "no memory for connections"};
   if (!settings_.probe.empty()) {
     if (Status status = Probe(deadline, cancel_fd); !status.ok()) return status;
   }
-  servers_.Worked(name);
+  servers_.Worked(server.ToString());
   heard_ = Clock::now();
   return {};
+}
+
+Status HttpSender::Dial(Deadline deadline, int cancel_fd) {
+  Stream stream;
+  const bool proxied = settings_.proxy.used();
+  const Answered answered = servers_.AnsweredBy(site_.server.ToString(), false);
+  const Status status = stream.Open(site_.Dialled(), proxied ? TlsSettings() : settings_.tls,
+                                    answered, deadline, cancel_fd);
+  if (status.ok()) site_.address = PeerAddress(stream.fd());
+  return proxied && !status.ok() ? Status(status.code(), "proxy: " + status.message()) : status;
 }
 
 Status HttpSender::Probe(Deadline deadline, int cancel_fd) {
@@ -129,6 +129,8 @@ Status HttpSender::Check(const Item& item) const {
                                  " has a control character (is there a line break?)"};
   };
   for (const auto& [name, value] : item.message.headers) {
+    if (Status status = CheckHeaderName(name); !status.ok())
+      return {Code::kRejected, status.message()};
     if (Status status = check(name, value); !status.ok()) return status;
   }
   if (!settings_.key_header.empty()) {
@@ -138,8 +140,9 @@ Status HttpSender::Check(const Item& item) const {
 }
 
 Status HttpSender::Submit(const Message& message, Token token) {
-  if (held_ >= lanes_.size() * settings_.batch * kMostHeldPerLane || Clock::now() < resume_)
-    return {Code::kWouldBlock, {}};
+  if (!broken_.ok() || held_ >= lanes_.size() * settings_.batch * kMostHeldPerLane ||
+      Clock::now() < resume_)
+    return {Code::kWouldBlock, {}};  // also while a broken link drains
   Item item;
   item.message = message;
   item.token = token;
@@ -153,8 +156,7 @@ Status HttpSender::Submit(const Message& message, Token token) {
 void HttpSender::Begin(Lane* lane) {
   if (lane->request == nullptr) lane->request = std::make_unique<Request>(site_);
   if (!lane->request->valid()) {
-    broken_ = {Code::kInternal, "no memory for a request"};
-    return;
+    return Break({{Code::kInternal, "no memory for a request"}, Verdict::About::kLink});
   }
   std::vector<Item> items;
   do {
@@ -169,7 +171,7 @@ void HttpSender::Begin(Lane* lane) {
 }
 
 void HttpSender::BeginAll() {
-  if (Clock::now() < resume_) return;
+  if (!broken_.ok() || Clock::now() < resume_) return;
   for (Lane& lane : lanes_) {
     if (!lane.busy && !lane.waiting.empty()) Begin(&lane);
   }
@@ -181,9 +183,12 @@ void HttpSender::End(Lane* lane, const Verdict& verdict) {
   heard_ = Clock::now();
   std::vector<Item>& items = lane->request->items();
   if (verdict.about != Verdict::About::kMessages) {
-    if (broken_.ok()) broken_ = verdict.status;
-    if (verdict.about == Verdict::About::kLink) GiveBackAll(verdict.status);
-    return;
+    if (verdict.about == Verdict::About::kLink) {
+      for (const Item& item : items) host_.Complete(item.token, Retryable(verdict.status));
+      held_ -= items.size();
+      items.clear();
+    }
+    return Break(verdict);
   }
   if (verdict.pause.count() > 0) resume_ = Clock::now() + verdict.pause;
   if (verdict.status.permanent() && items.size() > 1) {  // which of them is to blame?
@@ -203,19 +208,27 @@ void HttpSender::End(Lane* lane, const Verdict& verdict) {
   lane->waiting.clear();
 }
 
+void HttpSender::Break(const Verdict& verdict) {
+  blameless_ = blameless_ && verdict.about == Verdict::About::kLink;
+  if (!broken_.ok()) return;
+  broken_ = verdict.status;
+  drain_until_ = Clock::now() + kDrain;
+}
+
 /// What is in flight when a link ends is suspected of having ended it.
-void HttpSender::GiveBackAll(const Status& status) {
-  const Status retryable(Code::kUnavailable, status.message());
+void HttpSender::GiveBack(bool sent) {
+  const Status retryable = Retryable(broken_);
   for (Lane& lane : lanes_) {
-    if (lane.request != nullptr) {
+    if (sent && lane.request != nullptr) {
       for (const Item& item : lane.request->items()) host_.Complete(item.token, retryable);
       lane.request->items().clear();
     }
     for (const Item& item : lane.waiting) host_.Complete(item.token, retryable);
     lane.waiting.clear();
   }
-  held_ = 0;
 }
+
+bool HttpSender::drained() const { return idle() || Clock::now() >= drain_until_; }
 
 bool HttpSender::idle() const {
   return std::none_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.busy; });
@@ -223,7 +236,9 @@ bool HttpSender::idle() const {
 
 void HttpSender::Watch() {
   const bool watches = !settings_.probe.empty() && settings_.probe_interval.count() > 0;
-  if (!watches || probing_ || !idle() || Clock::now() < heard_ + settings_.probe_interval) return;
+  if (!watches || probing_ || !broken_.ok() || !idle() ||
+      Clock::now() < heard_ + settings_.probe_interval)
+    return;
   if (probe_ == nullptr) probe_ = std::make_unique<Request>(site_);
   if (!probe_->valid()) return;
   probe_->Ask(settings_.probe);
@@ -236,9 +251,7 @@ void HttpSender::EndProbe(const Verdict& verdict) {
   probing_ = false;
   heard_ = Clock::now();
   const bool answered = verdict.about == Verdict::About::kMessages && !verdict.status.retryable();
-  if (answered || !broken_.ok()) return;
-  broken_ = verdict.status;
-  GiveBackAll(verdict.status);
+  if (!answered) Break({verdict.status, Verdict::About::kLink});
 }
 
 bool HttpSender::Work() {
@@ -264,6 +277,7 @@ bool HttpSender::Work() {
 }
 
 void HttpSender::Wait(Millis longest, int wake_fd) {
+  if (!broken_.ok()) longest = std::min(longest, Millis(PollTimeout(drain_until_)));
   const int pause = PollTimeout(resume_);
   if (pause > 0 && held_ > 0) longest = std::min(longest, Millis(pause));
   if (settings_.probe_interval.count() > 0 && idle()) {
@@ -278,12 +292,14 @@ Status HttpSender::Poll(Millis budget, int wake_fd) {
   if (multi_ == nullptr) return {Code::kInternal, "not open"};
   BeginAll();
   Watch();
-  if (!Work() && broken_.ok()) {
+  if (!Work() && (broken_.ok() || !drained())) {
     Wait(budget, wake_fd);
     Work();
   }
-  if (broken_.ok()) BeginAll();
-  if (!broken_.ok()) servers_.PreferNext();
+  BeginAll();
+  if (broken_.ok() || !drained()) return {};
+  GiveBack(/*sent=*/blameless_);
+  servers_.PreferNext();
   return broken_;
 }
 
@@ -298,6 +314,7 @@ void HttpSender::Close() {
   held_ = 0;
   resume_ = {};
   broken_ = {};
+  blameless_ = true;
   multi_.reset();
 }
 

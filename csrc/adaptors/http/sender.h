@@ -40,6 +40,7 @@ class HttpSender {
   };
 
   Status OpenOne(const HostPort& server, Deadline deadline, int cancel_fd);
+  Status Dial(Deadline deadline, int cancel_fd);
   Status Probe(Deadline deadline, int cancel_fd);
   Status Check(const Item& item) const;
   void Begin(Lane* lane);
@@ -48,7 +49,11 @@ class HttpSender {
   bool Work();
   void Wait(Millis longest, int wake_fd);
   void End(Lane* lane, const Verdict& verdict);
-  void GiveBackAll(const Status& status);
+  void Break(const Verdict& verdict);
+  /// What was not sent, and of what was sent all that is not to blame.
+  void GiveBack(bool sent);
+  /// Whether requests under way have had their time to end.
+  bool drained() const;
   /// Asks the probe when nothing was heard for a while, and takes the answer.
   void Watch();
   void EndProbe(const Verdict& verdict);
@@ -66,7 +71,9 @@ class HttpSender {
   Deadline heard_{};   // when the server last answered
   std::unique_ptr<Request> probe_;
   bool probing_ = false;
-  Status broken_;  // Poll reports it
+  Status broken_;  // Poll reports it, once what is under way has ended
+  bool blameless_ = true;
+  Deadline drain_until_{};
 };
 
 }  // namespace dsmsg::http

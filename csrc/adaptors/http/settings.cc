@@ -2,6 +2,7 @@
 #include "adaptors/http/settings.h"
 
 #include <arpa/inet.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <charconv>
@@ -20,25 +21,23 @@ bool IsTokenCharacter(char c) {
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-Status CheckHeaderName(const std::string& option, const std::string& name) {
-  if (!name.empty() && std::all_of(name.begin(), name.end(), IsTokenCharacter)) return {};
-  return {Code::kInvalidArgument,
-          option + ": \"" + name + "\" is not a header's name (letters, digits and dashes)"};
+bool SameName(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Status CheckOption(const std::string& option, const std::string& name) {
+  const Status status = CheckHeaderName(name);
+  return status.ok() ? status : Status(status.code(), option + ": " + status.message());
 }
 
 Status CheckHeaders(const Config& config) {
   for (const auto& [name, value] : config.GetPairs("headers")) {
-    if (Status status = CheckHeaderName("headers", name); !status.ok()) return status;
-    for (const char* own : {"content-length", "transfer-encoding", "connection", "expect"}) {
-      if (strcasecmp(name.c_str(), own) != 0) continue;
-      return {Code::kInvalidArgument,
-              "headers: " + name + " is set by the adaptor itself (leave it out)"};
-    }
+    if (Status status = CheckOption("headers", name); !status.ok()) return status;
   }
   for (const char* option : {"idempotency-header", "key-header"}) {
     const std::string name = config.GetString(option);
     if (name.empty()) continue;
-    if (Status status = CheckHeaderName(option, name); !status.ok()) return status;
+    if (Status status = CheckOption(option, name); !status.ok()) return status;
   }
   for (const char* option : {"content-type", "ce-source", "ce-type", "bearer-token"}) {
     if (IsHeaderValue(config.GetString(option))) continue;
@@ -54,6 +53,7 @@ Status ReadRequests(const Endpoints& endpoints, const Config& config, HttpSettin
   out->target = std::move(target.value());
   out->put = config.GetString("method") == "PUT";
   out->http2 = config.GetBool("http2");
+  out->gzip = config.GetString("compression") == "gzip";
   out->probe = config.GetString("probe");
   if (!out->probe.empty() && out->probe.front() != '/') out->probe.insert(0, 1, '/');
   out->probe_interval = config.GetMillis("probe-interval");
@@ -102,7 +102,7 @@ Status ReadListen(const Config& config, HttpSettings* out) {
   out->listen = parsed->hosts[0];
   out->listen_headers = config.GetPairs("listen-headers");
   for (const auto& [name, value] : out->listen_headers) {
-    if (Status status = CheckHeaderName("listen-headers", name); !status.ok()) return status;
+    if (Status status = CheckOption("listen-headers", name); !status.ok()) return status;
     if (value.empty()) {
       return {Code::kInvalidArgument, "listen-headers: the value of " + name + " is empty"};
     }
@@ -117,6 +117,7 @@ Status ReadListen(const Config& config, HttpSettings* out) {
   }
   out->listen_most_bytes = config.GetBytes("listen-max-bytes");
   out->listen_connections = static_cast<unsigned>(config.GetInt("listen-connections"));
+  out->listen_timeout = config.GetMillis("listen-timeout");
   return ReadListenFiles(config, out);
 }
 
@@ -164,6 +165,27 @@ Result<Network> ParseNetwork(const std::string& text) {
   return network;
 }
 
+Result<Proxy> ParseProxy(const std::string& text) {
+  static constexpr std::string_view kSchemes[] = {"http"};
+  ConnRules rules;
+  rules.protocol = "http";
+  rules.schemes = kSchemes;
+  Proxy proxy;
+  const size_t scheme_end = std::min(text.find("://"), text.size());
+  const std::string scheme = text.substr(0, scheme_end);
+  proxy.socks = scheme == "socks5" || scheme == "socks5h";
+  const Result<Endpoints> parsed = ParseConnString("http" + text.substr(scheme_end), rules);
+  if ((!proxy.socks && scheme != "http") || !parsed.ok() || parsed->hosts.size() != 1 ||
+      !parsed->path.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "proxy: expected http://host:port or socks5://host:port, with user:password@ "
+                  "before the host where the proxy wants a login");
+  }
+  proxy.address = parsed->hosts[0];
+  proxy.login = {parsed->user, parsed->password};
+  return proxy;
+}
+
 std::string TargetText(const Endpoints& endpoints, const Config& config) {
   std::string text = config.GetString("path");
   if (text.empty() && endpoints.path.empty()) return "/${topic}";
@@ -179,6 +201,20 @@ std::string TargetText(const Endpoints& endpoints, const Config& config) {
 
 void AppendEncoded(std::string_view value, bool topic, std::string* out) {
   AppendPercentEncoded(value, topic ? "/$" : "", out);
+}
+
+Status CheckHeaderName(std::string_view name) {
+  const std::string quoted = "\"" + std::string(name) + "\"";
+  if (name.empty() || !std::all_of(name.begin(), name.end(), IsTokenCharacter)) {
+    return {Code::kInvalidArgument,
+            quoted + " is not a header's name (letters, digits and dashes)"};
+  }
+  for (const char* own : {"content-length", "transfer-encoding", "connection", "expect"}) {
+    if (SameName(name, own))
+      return {Code::kInvalidArgument,
+              "the header " + quoted + " is set by the adaptor itself (leave it out)"};
+  }
+  return {};
 }
 
 bool IsHeaderValue(std::string_view value) {
@@ -204,6 +240,11 @@ Result<HttpSettings> ReadSettings(const Endpoints& endpoints, const Config& conf
   if (!settings.bearer.empty() && !settings.login.user.empty()) {
     return Status(Code::kInvalidArgument,
                   "bearer-token and a user name are both set: a request carries one of them");
+  }
+  if (const std::string proxy = config.GetString("proxy"); !proxy.empty()) {
+    Result<Proxy> parsed = ParseProxy(proxy);
+    if (!parsed.ok()) return parsed.status();
+    settings.proxy = std::move(parsed.value());
   }
   settings.connect_timeout = config.GetMillis("connect-timeout");
   if (Status status = ReadRequests(endpoints, config, &settings); !status.ok()) return status;

@@ -29,11 +29,24 @@ struct Network {
 /// Of an address as text, or with "/bits".
 Result<Network> ParseNetwork(const std::string& text);
 
+/// What the requests go through.
+struct Proxy {
+  HostPort address;  // port 0: none
+  bool socks = false;
+  Login login;
+
+  bool used() const { return address.port != 0; }
+};
+
+/// "http://user:password@host:port" or "socks5://..."; an error never has the login.
+Result<Proxy> ParseProxy(const std::string& text);
+
 struct HttpSettings {
   std::vector<HostPort> hosts;
   TlsSettings tls;
   Login login;         // basic authentication
   std::string bearer;  // secret
+  Proxy proxy;
   Millis connect_timeout{5000};
 
   Template target;    // path and query of a request, with its slash
@@ -41,6 +54,7 @@ struct HttpSettings {
   Millis probe_interval{0};
   bool put = false;
   bool http2 = true;
+  bool gzip = false;
   std::string content_type, id_header, key_header;
   bool cloud_events = false;
   std::string event_source, event_type;
@@ -55,6 +69,7 @@ struct HttpSettings {
   std::vector<Network> listen_allow;    // empty: everybody who reaches the address
   size_t listen_most_bytes = 1 << 20;
   unsigned listen_connections = 64;
+  Millis listen_timeout{60'000};
 };
 
 std::span<const OptionSpec> Options();
@@ -65,6 +80,9 @@ std::string TargetText(const Endpoints& endpoints, const Config& config);
 
 /// Appends a value so that it stays one part of a path or a query; a topic may be several.
 void AppendEncoded(std::string_view value, bool topic, std::string* out);
+/// Whether a request may have a header of this name. kInvalidArgument: it is not a name, or the
+/// adaptor sets that header itself.
+Status CheckHeaderName(std::string_view name);
 /// Whether `value` may be a header's: no line break and no other control character.
 bool IsHeaderValue(std::string_view value);
 

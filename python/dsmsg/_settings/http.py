@@ -93,6 +93,8 @@ class HttpConfig(Config):
             ("ce-source", "string", "/dsmsg", "Source of CloudEvents", ""),
             ("ce-type", "string", "dsmsg.message", "Type of CloudEvents", ""),
             ("http2", "bool", "1", "1: HTTP/2 where the server offers it over TLS; without TLS always HTTP/1.1", ""),
+            ("proxy", "string", "", "Proxy for all requests, http://host:port or socks5://host:port, with user:password@ before the host where it wants a login; it looks up the server's name. Empty: none; http_proxy of the environment is ignored", "s"),
+            ("compression", "enum(none,gzip)", "none", "gzip: bodies are compressed where that makes them smaller; the server must understand Content-Encoding", ""),
             ("probe", "string", "", "Path that is asked with GET when connecting, so that a wrong token or password is noticed at once, for example /health; empty: only the connection is made", ""),
             ("probe-interval", "ms(0,3600000)", "10s", "How often probe is asked while nothing is sent, so that a server that goes away is noticed; 0: only when connecting", ""),
             ("listen", "string", "", "Address of the endpoint that receives, host:port or only the port, which means 127.0.0.1:port; subscribe needs it", ""),
@@ -102,6 +104,7 @@ class HttpConfig(Config):
             ("listen-allow", "string", "", "Addresses and networks whose requests are taken: 10.0.0.0/8,192.168.1.7; empty: all", ""),
             ("listen-max-bytes", "bytes(1,1073741824)", "1M", "A larger request is refused with 413", ""),
             ("listen-connections", "int(1,10000)", "64", "Maximum number of connections to the endpoint at the same time", ""),
+            ("listen-timeout", "ms(100,3600000)", "60s", "How long a request may take to come; how long a connection may stay without one", ""),
         )
     )
 
@@ -267,6 +270,13 @@ class HttpConfig(Config):
     """Type of CloudEvents (default dsmsg.message)."""
     http2: bool | None
     """1: HTTP/2 where the server offers it over TLS; without TLS always HTTP/1.1 (default 1)."""
+    proxy: str | None
+    """Proxy for all requests, http://host:port or socks5://host:port, with user:password@
+    before the host where it wants a login; it looks up the server's name. Empty: none;
+    http_proxy of the environment is ignored (not set by default; secret)."""
+    compression: Literal["none", "gzip"] | None
+    """Gzip: bodies are compressed where that makes them smaller; the server must understand
+    Content-Encoding (default none)."""
     probe: str | None
     """Path that is asked with GET when connecting, so that a wrong token or password is noticed
     at once, for example /health; empty: only the connection is made (not set by default)."""
@@ -290,6 +300,9 @@ class HttpConfig(Config):
     """A larger request is refused with 413 (a bare number is bytes; default 1M)."""
     listen_connections: int | None
     """Maximum number of connections to the endpoint at the same time (default 64)."""
+    listen_timeout: int | str | timedelta | None
+    """How long a request may take to come; how long a connection may stay without one (a bare
+    number is milliseconds; default 60s)."""
 
     def __init__(
         self,
@@ -360,6 +373,8 @@ class HttpConfig(Config):
         ce_source: str | None = None,
         ce_type: str | None = None,
         http2: bool | None = None,
+        proxy: str | None = None,
+        compression: Literal["none", "gzip"] | None = None,
         probe: str | None = None,
         probe_interval: int | str | timedelta | None = None,
         listen: str | None = None,
@@ -369,6 +384,7 @@ class HttpConfig(Config):
         listen_allow: str | None = None,
         listen_max_bytes: int | str | None = None,
         listen_connections: int | None = None,
+        listen_timeout: int | str | timedelta | None = None,
     ) -> None:
         """Sets options; None leaves the default of the adaptor.
 
@@ -442,6 +458,8 @@ class HttpConfig(Config):
             ce_source=ce_source,
             ce_type=ce_type,
             http2=http2,
+            proxy=proxy,
+            compression=compression,
             probe=probe,
             probe_interval=probe_interval,
             listen=listen,
@@ -451,4 +469,5 @@ class HttpConfig(Config):
             listen_allow=listen_allow,
             listen_max_bytes=listen_max_bytes,
             listen_connections=listen_connections,
+            listen_timeout=listen_timeout,
         )
