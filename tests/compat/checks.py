@@ -17,8 +17,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dsmsg.adaptor import Connection, DsmsgError, Message, Result
+from dsmsg.brokers._process import free_port
 
-from compat.stock import Seen, wait_for
+from compat.reach_stock import HttpStock
+from compat.stock import Seen, Stock, wait_for
 from compat.subject import Absent, Differs, Subject
 
 __all__ = ["CHECKS"]
@@ -135,11 +137,13 @@ def subscribes(subject: Subject) -> str:
         "amqp": [topics[0].removesuffix("x") + "*", topics[1].removesuffix("x") + "#"],
     }.get(subject.protocol, topics)
     with subject.stock() as stock:
-        if subject.protocol == "kafka":
+        if subject.protocol in ("kafka", "nats"):
             for topic in topics:
                 stock.listen(topic)
-        with subject.connect(**_group(subject, topics[0])) as connection:
+        group = _group(subject, topics[0])
+        with subject.connect(**group) as connection:
             connection.subscribe(filters, inbox.put)
+            _forward(stock, group)
             stock.write(topics[0], payloads[:20])
             stock.write(topics[1], payloads[20:])
             wait_for(lambda: len(set(inbox.payloads())) >= len(payloads), 40)
@@ -151,7 +155,15 @@ def _group(subject: Subject, name: str) -> dict[str, object]:
     return {
         "kafka": {"consumer-group-id": name},
         "redis": {"consumergroup": name},
+        "nats": {"durable": name.replace(".", "-")},
+        "http": {"listen": free_port()},
     }.get(subject.protocol, {})
+
+
+def _forward(stock: Stock, group: dict[str, object]) -> None:
+    """HTTP: somebody has to post to the endpoint."""
+    if isinstance(stock, HttpStock):
+        stock.forward(int(str(group["listen"])))
 
 
 def _restart(subject: Subject, name: str, end: Callable[[], None]) -> str:
@@ -197,10 +209,11 @@ def session(subject: Subject) -> str:
     inbox = _Inbox()
     first, second = _payloads(20, 100)[:10], _payloads(20, 100)[10:]
     with subject.stock() as stock:
-        if subject.protocol == "kafka":
+        if subject.protocol in ("kafka", "nats"):
             stock.listen(topic)
         with subject.connect(**kept) as connection:
             connection.subscribe(topic, inbox.put)
+            _forward(stock, kept)
             stock.write(topic, first)
             wait_for(lambda: len(set(inbox.payloads())) >= len(first), DONE_S)
         before = inbox.payloads()

@@ -26,7 +26,11 @@ def client_version(protocol: str) -> str:
         version = ctypes.CDLL("librabbitmq.so.4").amqp_version
         version.restype = ctypes.c_char_p
         return f"rabbitmq-c {version().decode()}"
-    return "hiredis"
+    if protocol == "http":
+        curl = ctypes.CDLL("libcurl.so.4").curl_version
+        curl.restype = ctypes.c_char_p
+        return str(curl().decode().split()[0].replace("/", " "))
+    return {"redis": "hiredis"}.get(protocol, "none")
 
 
 def wheel_environment() -> dict[str, str]:

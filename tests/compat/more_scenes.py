@@ -27,6 +27,8 @@ __all__ = [
     "mochi_scenes",
     "moquette_scenes",
     "nats_mqtt_scenes",
+    "nats_scenes",
+    "nginx_scenes",
     "rumqttd_scenes",
 ]
 
@@ -138,6 +140,45 @@ def nats_mqtt_scenes() -> Scenes:
         return {"config": [f"mqtt {{ listen: {{host}}:{{port}}, tls {{ {files} }} }}"]}
 
     return {"password": Scene(users), "rights": Scene(users), "TLS": Scene(tls, reader=NOBODY)}
+
+
+def nats_scenes() -> Scenes:
+    """Users with permissions, and TLS, in its configuration file."""
+
+    def users(pki: Pki) -> Mapping[str, Any]:
+        deny = 'permissions: {publish: {deny: "closed.>"}}'
+        alice, bob = (f'user: "{user}", password: "{password}"' for user, password in (ALICE, BOB))
+        return {
+            "streams": {},
+            "config": [f"authorization {{ users: [ {{{alice}}}, {{{bob}, {deny}}} ] }}"],
+        }
+
+    def tls(pki: Pki) -> Mapping[str, Any]:
+        files = f'cert_file: "{pki.cert}", key_file: "{pki.key}"'
+        return {"streams": {}, "config": [f"tls {{ {files} }}"]}
+
+    return {"password": Scene(users), "rights": Scene(users), "TLS": Scene(tls, reader=NOBODY)}
+
+
+def nginx_scenes() -> Scenes:
+    """Basic authentication with a file, a location that one user may not use, TLS on the port."""
+
+    def users(pki: Pki) -> Mapping[str, Any]:
+        path = pki.folder / "nginx.users"
+        path.write_text("".join(f"{user}:{{PLAIN}}{word}\n" for user, word in (ALICE, BOB)))
+        login = [f'auth_basic "dsmsg"; auth_basic_user_file {path};']
+        rule = f"set $who $remote_user$uri; if ($who ~ ^{BOB[0]}/closed) {{ return 403; }}"
+        return {"config": [*login, rule]}
+
+    def tls(pki: Pki) -> Mapping[str, Any]:
+        return {"config": [f"ssl_certificate {pki.cert};", f"ssl_certificate_key {pki.key};"]}
+
+    probe = {"probe": "/"}
+    return {
+        "password": Scene(users, options=probe),
+        "rights": Scene(users),
+        "TLS": Scene(tls, reader=NOBODY),
+    }
 
 
 def rumqttd_scenes(port: str) -> Scenes:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from dsmsg.brokers import KINDS, Broker, BrokerError, make
 from dsmsg.brokers._debian import debian13_version
+from dsmsg.brokers.nginx import nginx_version
 
 from compat import more_scenes
 from compat import scenes as usual_scenes
@@ -81,6 +83,13 @@ def _debian13(package: str) -> Callable[[], str]:
             return "?"
 
     return version
+
+
+def _nginx() -> str:
+    try:
+        return nginx_version()
+    except BrokerError:
+        return "?"
 
 
 def _fetched(kind: str) -> Callable[[], str]:
@@ -419,5 +428,36 @@ SERVERS: tuple[Server, ...] = (
             "behind it, paho's too",
             "retain": "it sends a retained message twice, to paho as well",
         },
+    ),
+    *(
+        Server(
+            kind,
+            "NATS",
+            kind,
+            "nats",
+            _fetched(kind),
+            {"streams": {}},
+            too_large=2 << 20,
+            scenes=more_scenes.nats_scenes(),
+        )
+        for kind in ("nats", "nats210")
+    ),
+    Server(
+        "nginx",
+        f"nginx as reverse proxy, {_SYSTEM}'s",
+        "nginx",
+        "http",
+        _nginx,
+        options={"key": "one"},
+        too_large=2 << 20,
+        scenes=more_scenes.nginx_scenes(),
+    ),
+    Server(
+        "http",
+        "Python's http.server",
+        "http",
+        "http",
+        platform.python_version,
+        options={"key": "one"},
     ),
 )

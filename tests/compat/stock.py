@@ -27,7 +27,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-__all__ = ["STOCK", "Address", "Seen", "Stock", "wait_for"]
+__all__ = ["PATIENCE_S", "Address", "AmqpStock", "KafkaStock", "MqttStock", "RedisStock"]
+__all__ += ["Seen", "Stock", "wait_for"]
 
 PATIENCE_S = 180.0
 
@@ -317,11 +318,3 @@ def _end(client: paho.Client) -> None:
     with contextlib.suppress(OSError, ValueError):
         client.disconnect()
     client.loop_stop()
-
-
-STOCK: dict[str, type[Stock]] = {
-    "mqtt": MqttStock,
-    "redis": RedisStock,
-    "kafka": KafkaStock,
-    "amqp": AmqpStock,
-}

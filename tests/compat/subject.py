@@ -10,9 +10,21 @@ from dataclasses import dataclass
 from dsmsg.adaptor import Adaptor, Connection
 from dsmsg.brokers import Broker
 
-from compat.stock import STOCK, Address, Stock
+from compat import reach_stock
+from compat import stock as usual
+from compat.stock import Address, Stock
 
 __all__ = ["LONG", "SHORT", "Absent", "Differs", "Scale", "Subject"]
+
+
+STOCK: dict[str, type[Stock]] = {
+    "mqtt": usual.MqttStock,
+    "redis": usual.RedisStock,
+    "kafka": usual.KafkaStock,
+    "amqp": usual.AmqpStock,
+    "nats": reach_stock.NatsStock,
+    "http": reach_stock.HttpStock,
+}
 
 
 class Differs(Exception):  # noqa: N818 - an outcome

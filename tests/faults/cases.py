@@ -162,7 +162,7 @@ def broken(
         result,
         journal,
         rig.received(topic),
-        keeps_order=keeps_order and rig.acknowledged,
+        keeps_order=keeps_order and rig.keeps_order and rig.acknowledged,
         duplicates=rig.duplicates if duplicates is None else duplicates,
         server_loses=server_loses or not rig.acknowledged,
     )

@@ -30,7 +30,7 @@ from dsmsg.brokers.nats import NatsBroker
 from faults.books import number_of
 from faults.programs import Proxy, Sender, program
 
-__all__ = ["AmqpRig", "KafkaRig", "NatsRig", "RedisRig", "Rig", "ZmqReqRig"]
+__all__ = ["AmqpRig", "KafkaRig", "NatsRig", "RedisRig", "Rig", "ZmqReqRig", "read_redis"]
 
 HOST_NAME = "broker.faults.test"
 
@@ -45,10 +45,16 @@ class Rig(ABC):
     """Of `dsmsg.brokers`."""
     acknowledged: ClassVar[bool] = True
     """OK says that the server has the message; else the suite only reports what was lost."""
+    keeps_order: ClassVar[bool] = True
+    """What the server has of a key is in order, duplicates aside."""
     keeps_acknowledged: ClassVar[bool] = True
     """What the server acknowledged survives its SIGKILL."""
     duplicates: ClassVar[bool] = True
     """A message may arrive twice when the link was lost."""
+    duplicates_after_restart: ClassVar[bool] = True
+    """A message from the spool may arrive twice after the pipeline was killed or ended."""
+    spool_for_outages: ClassVar[bool] = True
+    """The spool has what the server cannot take while it is away."""
     reorders: ClassVar[tuple[str, ...]] = ()
     """Cases ("refused", "deleted") in which the server may take a later message while it refuses
     an earlier one."""
@@ -175,8 +181,7 @@ class RedisRig(Rig):
 
     def received(self, topic: str) -> list[int]:
         """Reads the stream in pages."""
-        with self._client() as client:
-            return [number_of(fields[b"metadata"]) for fields in read_stream(client, topic)]
+        return read_redis(self.broker, topic)
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:
         """Makes it full: maxmemory with noeviction."""
@@ -194,6 +199,12 @@ class RedisRig(Rig):
         """Deletes the stream."""
         with self._client() as client:
             client.delete(topic)
+
+
+def read_redis(broker: Broker, topic: str) -> list[int]:
+    """Reads a stream in pages."""
+    with redis.Redis(broker.host, broker.port) as client:
+        return [number_of(fields[b"metadata"]) for fields in read_stream(client, topic)]
 
 
 class KafkaRig(Rig):
@@ -273,7 +284,8 @@ class NatsRig(Rig):
     """A stream for each subject, read over a plain socket."""
 
     name = adaptor = kind = "nats"
-    duplicates = False  # each message has an id, the same on every try
+    # Each message has an id, the same on every try, and in the spool.
+    duplicates = duplicates_after_restart = False
     reorders = ("refused", "deleted")
     broker: NatsBroker
 

@@ -14,6 +14,8 @@ from faults.books import Result
 from faults.cases import Scale
 from faults.cluster import KafkaClusterRig, leader_killed
 from faults.live_rigs import AzureEdgeRig, AzureRig, MqttQos0Rig, MqttRig, ZmqPubRig, ZmqPushRig
+from faults.nats_cluster import NatsClusterRig, stream_leader_killed
+from faults.reach_rigs import HttpRig, MultiFailoverRig, MultiRig
 from faults.rigs import AmqpRig, KafkaRig, NatsRig, RedisRig, Rig, ZmqReqRig
 
 __all__ = ["ABSENT", "ALL", "PLAN", "run_chain", "wanted"]
@@ -53,7 +55,17 @@ PLAN: dict[type[Rig], dict[str, Case]] = {
     MqttQos0Rig: {**_SERVER, "cut": cases.cut},
     ZmqPushRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
     ZmqPubRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
+    HttpRig: {**_SERVER, **_NETWORK, "refused": cases.refused, **_PIPELINE, **_MEMORY},
+    MultiRig: {
+        **_SERVER,
+        **{name: case for name, case in _NETWORK.items() if name != "names"},
+        "refused": cases.refused,
+        **{name: case for name, case in _PIPELINE.items() if name != "away"},
+        **_MEMORY,
+    },
+    MultiFailoverRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
     KafkaClusterRig: {"leader-killed": leader_killed},
+    NatsClusterRig: {"leader-killed": stream_leader_killed},
 }
 """Cases of each rig, in the order in which they run."""
 
@@ -64,6 +76,10 @@ ABSENT = {
     "see paused and cut",
     "azure, topic deleted": "a hub has no topics to delete",
     "azure_edge": "the same driver as azure with other topics",
+    "http, topic deleted": "there are no topics",
+    "multi, topic deleted": "redis:deleted has it; the other destination makes no difference",
+    "multi, name unknown": "the link is up while one destination is",
+    "multi, server away": "the same: the destination's adaptor waits, see redis:away",
     "zmq, writes refused": "there is no broker",
     "zmq, topic deleted": "there is no broker that holds topics",
     "zmq-push and zmq-pub, server paused": "their receiver is a thread of the suite; see stalled",

@@ -212,6 +212,9 @@ class _Handler(BaseHTTPRequestHandler):
             found = [m["body"] for m in self.store.messages if m["topic"] == order["topic"]]
             lines = [str(len(found)), *(base64.b64decode(each).hex() for each in found)]
             answer = "\n".join(lines).encode()
+        elif self.path.endswith("/entries"):  # a line each, with headers
+            found = [json.dumps(m) for m in self.store.messages if m["topic"] == order["topic"]]
+            answer = "\n".join(found).encode()
         elif self.path.endswith("/refuse"):
             self.store.refused[order["topic"]] = order["status"]
         elif self.path.endswith("/password"):
