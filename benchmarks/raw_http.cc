@@ -153,7 +153,8 @@ class HttpTarget : public Target {
   }
   std::string connection() const override { return "http://127.0.0.1:" + port(); }
   std::vector<std::string> config() const override {
-    return {"max-inflight=" + std::to_string(kAtATime), "key=${sensor.id}"};
+    // A short queue: a run ends with the last message of it.
+    return {"max-inflight=" + std::to_string(kAtATime), "key=${sensor.id}", "queue-size=2000"};
   }
   std::unique_ptr<RawClient> Connect() override {
     return std::make_unique<CurlClient>("http://127.0.0.1:" + port() + "/");

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Authority
-from dsmsg.adaptor import DsmsgError, Message
+from dsmsg.adaptor import Adaptor, DsmsgError, Message
 from dsmsg.brokers._process import free_port
 from dsmsg.errors import RefusedError, TooLargeError, UnknownTopicError
 from web_site import Site

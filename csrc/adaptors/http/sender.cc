@@ -13,7 +13,7 @@
 namespace dsmsg::http {
 namespace {
 
-constexpr size_t kMostHeldPerLane = 4;  // batches
+constexpr size_t kMostHeldPerLane = 32;  // batches: enough that no lane runs dry beside a full one
 // When one connection ends, so long the answers to other requests are waited for: given back now,
 // they would be sent twice.
 constexpr Millis kDrain{5000};
