@@ -2,8 +2,11 @@
 #include "core/driver/message_id.h"
 
 #include <sys/random.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <charconv>
+#include <chrono>
 #include <iterator>
 
 namespace dsmsg {
@@ -46,9 +49,11 @@ MessageId MessageId::Parse(std::string_view text) {
 
 uint64_t MessageId::NewOrigin() {
   uint64_t origin = 0;
-  while (getrandom(&origin, sizeof origin, 0) != sizeof origin) {
-  }
-  return origin;
+  if (getrandom(&origin, sizeof origin, 0) == sizeof origin) return origin;
+  // A system without it, or where it is forbidden: the time, and which of them asks when.
+  static std::atomic<uint64_t> asked{0};
+  const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+  return static_cast<uint64_t>(now) ^ (static_cast<uint64_t>(getpid()) << 40) ^ (++asked << 52);
 }
 
 }  // namespace dsmsg
