@@ -17,15 +17,18 @@ Status ChannelConsumer::Begin(std::span<const std::string> topics, Deadline dead
   std::set_difference(subscribed_.begin(), subscribed_.end(), wanted.begin(), wanted.end(),
                       std::inserter(gone, gone.end()));
   Status refused, ignored;
-  Status status = Request("SUBSCRIBE", "PSUBSCRIBE", added, deadline, cancel_fd, &taken, &refused);
+  const char* const subscribe = sharded() ? "SSUBSCRIBE" : "SUBSCRIBE";
+  const char* const unsubscribe = sharded() ? "SUNSUBSCRIBE" : "UNSUBSCRIBE";
+  Status status = Request(subscribe, "PSUBSCRIBE", added, deadline, cancel_fd, &taken, &refused);
   if (!status.ok()) return status;
-  status = Request("UNSUBSCRIBE", "PUNSUBSCRIBE", refused.ok() ? gone : taken, deadline, cancel_fd,
+  status = Request(unsubscribe, "PUNSUBSCRIBE", refused.ok() ? gone : taken, deadline, cancel_fd,
                    &left, &ignored);
   if (!status.ok()) return status;
   if (refused.ok()) subscribed_ = wanted;
   std::erase_if(pending_, [this](const Pending& pending) {
     return std::none_of(subscribed_.begin(), subscribed_.end(), [&](const std::string& filter) {
-      return MatchesChannel(filter, pending.message.topic);
+      return sharded() ? filter == pending.message.topic
+                       : MatchesChannel(filter, pending.message.topic);
     });
   });
   return refused;
@@ -35,7 +38,7 @@ Status ChannelConsumer::Request(const char* channel_command, const char* pattern
                                 const Names& topics, Deadline deadline, int cancel_fd, Names* taken,
                                 Status* refused) {
   for (const std::string& topic : topics) {
-    connection_.out().Command({IsPattern(topic) ? pattern_command : channel_command, topic});
+    connection_.out().Command({TakesPattern(topic) ? pattern_command : channel_command, topic});
   }
   // Answers come in the order of the commands, with messages in between.
   for (auto topic = topics.begin(); topic != topics.end();) {
@@ -73,7 +76,7 @@ bool ChannelConsumer::TakeMessage(const Reply& reply) {
   if (count < 3) return false;
   const std::string_view kind = reply.text(Reply::First(0));
   size_t channel = 0;
-  if (kind == "message" && count == 3) channel = 1;
+  if ((kind == "message" || kind == "smessage") && count == 3) channel = 1;
   if (kind == "pmessage" && count == 4) channel = 2;
   if (channel == 0) return false;
   Pending pending;
@@ -88,6 +91,11 @@ Status ChannelConsumer::OnReply(const Reply& reply) {
   if (reply.is(Reply::Type::kError)) {
     if (!asked_.empty()) asked_.pop_front();
     return ReplyError("receive", reply.text());
+  }
+  if (reply.count() == 3 && reply.text(Reply::First(0)) == "sunsubscribe") {
+    return {Code::kUnavailable, connection_.name() + " has ended the subscription to \"" +
+                                    std::string(reply.text(reply.At(0, 1))) +
+                                    "\" (its slot moves to another node of the cluster)"};
   }
   // Confirmations of (un)subscriptions can also be unsolicited (a channel removed by an ACL); PONG
   // is ours.

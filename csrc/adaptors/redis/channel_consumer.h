@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Receives from Pub/Sub channels (command=publish). A topic with *, ? or [ is a pattern. Messages
-// published while the connection is down are lost, as usual with Pub/Sub.
+// Receives from Pub/Sub channels (command=publish), where a topic with *, ? or [ is a pattern, and
+// from sharded ones (command=spublish), which have no patterns. Messages published while the
+// connection is down are lost, as usual with Pub/Sub.
 //
 // Threads: the connection's I/O thread only.
 #ifndef DSMSG_ADAPTORS_REDIS_CHANNEL_CONSUMER_H_
@@ -37,6 +38,9 @@ class ChannelConsumer final : public RedisConsumer {
   /// `refused`: the first refusal. Not ok: the link is lost.
   Status Request(const char* channel_command, const char* pattern_command, const Names& topics,
                  Deadline deadline, int cancel_fd, Names* taken, Status* refused);
+
+  bool sharded() const { return settings_.command == RedisSettings::Command::kSpublish; }
+  bool TakesPattern(const std::string& topic) const { return !sharded() && IsPattern(topic); }
 
   /// True if it was a message: then it is in pending_.
   bool TakeMessage(const Reply& reply);

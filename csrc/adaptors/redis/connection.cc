@@ -20,7 +20,9 @@ constexpr char kLimits[] =
 RedisConnection::RedisConnection(const RedisSettings& settings, Logger& log)
     : settings_(settings),
       log_(log),
-      servers_(settings.hosts, "servers"),
+      seeds_(settings.hosts),
+      hosts_(seeds_),
+      servers_(hosts_, "servers"),
       silence_(settings.silence_limit),
       received_(new char[kReceiveSize]) {}
 
@@ -72,23 +74,34 @@ Status RedisConnection::Flush() {
   return {};
 }
 
-unsigned RedisConnection::Wait(Millis budget, int wake_fd, unsigned want) {
+pollfd RedisConnection::WaitsFor(unsigned want) const {
   const bool read = (want & kReadable) != 0;
   const bool write = (want & kWritable) != 0 && out_.size() > 0;
-  pollfd fds[2] = {};
-  fds[0].fd = stream_.fd();
-  const short read_events = stream_.read_events(), write_events = stream_.write_events();
-  fds[0].events = static_cast<short>((read ? read_events : 0) | (write ? write_events : 0));
+  pollfd fd{};
+  fd.fd = stream_.fd();
+  fd.events = static_cast<short>((read ? stream_.read_events() : 0) |
+                                 (write ? stream_.write_events() : 0));
   // Without any requested events, a closed connection would still report POLLHUP again and again.
-  if (fds[0].events == 0) fds[0].fd = -1;
-  fds[1].fd = wake_fd;
-  fds[1].events = POLLIN;
-  const bool buffered = read && (received_begin_ != received_end_ || stream_.buffered());
-  const int64_t timeout = buffered ? 0 : std::clamp<int64_t>(budget.count(), 0, 60'000);
-  unsigned result = buffered ? kReadable : 0U;
+  if (fd.events == 0) fd.fd = -1;
+  return fd;
+}
+
+unsigned RedisConnection::Found(const pollfd& fd, unsigned want) const {
+  unsigned found = 0;
+  if ((want & kReadable) != 0 && (fd.revents & (stream_.read_events() | POLLHUP | POLLERR)) != 0) {
+    found |= kReadable;
+  }
+  if ((fd.revents & (stream_.write_events() | POLLHUP | POLLERR)) != 0) found |= kWritable;
+  return found;
+}
+
+unsigned RedisConnection::Wait(Millis budget, int wake_fd, unsigned want) {
+  pollfd fds[2] = {WaitsFor(want), {wake_fd, POLLIN, 0}};
+  const bool ready = (want & kReadable) != 0 && buffered();
+  const int64_t timeout = ready ? 0 : std::clamp<int64_t>(budget.count(), 0, 60'000);
+  unsigned result = ready ? kReadable : 0U;
   if (poll(fds, 2, static_cast<int>(timeout)) <= 0) return result;
-  if (read && (fds[0].revents & (read_events | POLLHUP | POLLERR)) != 0) result |= kReadable;
-  if ((fds[0].revents & (write_events | POLLHUP | POLLERR)) != 0) result |= kWritable;
+  result |= Found(fds[0], want);
   if (fds[1].revents != 0) result |= kWoken;
   return result;
 }

@@ -7,9 +7,14 @@
 #ifndef DSMSG_ADAPTORS_REDIS_CONNECTION_H_
 #define DSMSG_ADAPTORS_REDIS_CONNECTION_H_
 
-#include <memory>
-#include <string>
+#include <poll.h>
 
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adaptors/redis/cluster_map.h"
 #include "adaptors/redis/reply.h"
 #include "adaptors/redis/resp_writer.h"
 #include "adaptors/redis/settings.h"
@@ -30,7 +35,23 @@ class RedisConnection {
   /// Tries the servers in turn, beginning with the one after the last that worked and then failed:
   /// dial, TLS, AUTH, SELECT, PING. Each gets its share of the time. With sentinel-master the
   /// servers are Sentinels, and each is asked for the master.
+  ///
+  /// A server that turns out to be a node of a Redis Cluster (cluster=auto or 1) is asked for the
+  /// other nodes, and from then on these are tried too.
   Status Open(Deadline deadline, int cancel_fd);
+  /// This server only.
+  Status OpenAt(const HostPort& host, Deadline deadline, int cancel_fd);
+  /// From now on Open asks the nodes of a cluster, beginning with these, who has the slot, and
+  /// opens that one. kAnySlot: any node.
+  void FollowSlot(int slot, std::vector<HostPort> nodes);
+  static constexpr int kNoSlot = -1, kAnySlot = -2;
+  bool follows_slot() const { return slot_ != kNoSlot; }
+  /// The last Open found a node that answers, even if the one with the slot did not.
+  bool reached_cluster() const { return reached_cluster_; }
+  /// What the last server that Open opened knows about its cluster; null: it is in none.
+  const ClusterMap* cluster() const { return cluster_ ? &*cluster_ : nullptr; }
+  /// The servers that Open tries.
+  const std::vector<HostPort>& hosts() const { return hosts_; }
   bool open() const { return stream_.open(); }
   void Close();
   /// The next Open starts with another server (this one turned out to be a replica, or
@@ -38,6 +59,7 @@ class RedisConnection {
   void PreferNextServer() { servers_.PreferNext(); }
   /// "localhost:6379": the server in use.
   const std::string& name() const { return name_; }
+  const HostPort& address() const { return address_; }
 
   /// Commands to be sent; Flush sends them.
   RespWriter& out() { return out_; }
@@ -50,6 +72,11 @@ class RedisConnection {
   /// for wake_fd
   /// (-1: none).
   unsigned Wait(Millis budget, int wake_fd, unsigned want = kReadable | kWritable);
+  /// The same in parts, for those who wait for several connections at once: what to give to poll(),
+  /// what it found, and whether there is something to read without it.
+  pollfd WaitsFor(unsigned want) const;
+  unsigned Found(const pollfd& fd, unsigned want) const;
+  bool buffered() const { return received_begin_ != received_end_ || stream_.buffered(); }
 
   /// Reads once, without waiting. *got: something came.
   Status Receive(bool* got);
@@ -73,6 +100,8 @@ class RedisConnection {
 
  private:
   Status OpenOne(const HostPort& host, Deadline deadline, int cancel_fd);
+  Status AskCluster(Deadline deadline, int cancel_fd);
+  Status OpenOwner(Deadline deadline, int cancel_fd);
   Status AskSentinel(const HostPort& host, Deadline deadline, int cancel_fd, HostPort* master);
   Status CheckIsMaster(Deadline deadline, int cancel_fd);
   Status OpenServer(const HostPort& host, Deadline deadline, int cancel_fd);
@@ -90,11 +119,17 @@ class RedisConnection {
   const RedisSettings& settings_;
   Logger& log_;
   Stream stream_;
+  std::vector<HostPort> seeds_;  // those of the settings, or of FollowSlot
+  std::vector<HostPort> hosts_;  // and the other nodes of the cluster
   Servers servers_;
   SilenceWatch silence_;
   RespWriter out_;
   ReplyReader reader_;
   std::string name_;
+  HostPort address_;
+  int slot_ = kNoSlot;
+  std::optional<ClusterMap> cluster_;
+  bool reached_cluster_ = false;
   static constexpr size_t kReceiveSize = size_t{64} << 10;
   std::unique_ptr<char[]> received_;
   size_t received_begin_ = 0, received_end_ = 0;

@@ -10,10 +10,13 @@
 namespace dsmsg::redis {
 
 Status RedisConnection::Open(Deadline deadline, int cancel_fd) {
-  const Status status = servers_.Open(
-      deadline,
+  reached_cluster_ = false;
+  const Deadline half = Clock::now() + (deadline - Clock::now()) / 2;
+  Status status = servers_.Open(
+      follows_slot() ? half : deadline,
       [&](const HostPort& host, Deadline share) { return OpenOne(host, share, cancel_fd); },
       [this] { Close(); });
+  if (status.ok() && follows_slot()) status = OpenOwner(deadline, cancel_fd);
   if (status.ok()) {
     opening_ = false;
     servers_.Worked(name_);
@@ -21,8 +24,30 @@ Status RedisConnection::Open(Deadline deadline, int cancel_fd) {
   return status;
 }
 
+Status RedisConnection::OpenAt(const HostPort& host, Deadline deadline, int cancel_fd) {
+  Status status = OpenServer(host, deadline, cancel_fd);
+  if (status.ok()) {
+    opening_ = false;
+    servers_.Worked(name_);
+  } else {
+    Close();
+  }
+  return status;
+}
+
+void RedisConnection::FollowSlot(int slot, std::vector<HostPort> nodes) {
+  slot_ = slot;
+  seeds_ = std::move(nodes);
+  hosts_ = seeds_;
+}
+
 Status RedisConnection::OpenOne(const HostPort& host, Deadline deadline, int cancel_fd) {
-  if (settings_.sentinel_master.empty()) return OpenServer(host, deadline, cancel_fd);
+  cluster_.reset();
+  if (settings_.sentinel_master.empty()) {
+    if (Status status = OpenServer(host, deadline, cancel_fd); !status.ok()) return status;
+    if (settings_.cluster == RedisSettings::Cluster::kNo) return {};
+    return AskCluster(deadline, cancel_fd);
+  }
   HostPort master;
   const Deadline half = Clock::now() + (deadline - Clock::now()) / 2;
   if (Status status = AskSentinel(host, half, cancel_fd, &master); !status.ok()) return status;
@@ -35,8 +60,48 @@ Status RedisConnection::OpenOne(const HostPort& host, Deadline deadline, int can
                              " names as the master \"" + settings_.sentinel_master + "\")"};
 }
 
+// Servers that are in no cluster refuse the question, and some do not know it.
+Status RedisConnection::AskCluster(Deadline deadline, int cancel_fd) {
+  const bool must = settings_.cluster == RedisSettings::Cluster::kYes || follows_slot();
+  out_.Command({"CLUSTER", "SLOTS"});
+  if (Status status = Call(deadline, cancel_fd, "CLUSTER SLOTS"); !status.ok()) return status;
+  if (reply().is(Reply::Type::kError)) {
+    const Code code = ErrorReplyCode(reply().text());
+    if (!must && !Status(code, {}).retryable()) return {};
+    return StepError("ask for the nodes of the cluster",
+                     code == Code::kAuth ? " (grant the user +cluster|slots)"
+                                         : " (cluster=1 is for nodes of a Redis Cluster, which "
+                                           "have cluster-enabled yes; leave cluster out)");
+  }
+  cluster_ = ClusterMap::Read(reply(), address_);
+  if (cluster_->empty()) {
+    return {Code::kUnavailable,
+            name_ + " belongs to a Redis Cluster, but knows no node that serves slots (is the "
+                    "cluster made? redis-cli --cluster create)"};
+  }
+  hosts_ = cluster_->WithNodes(seeds_);
+  reached_cluster_ = true;
+  return {};
+}
+
+// The connection leads to a node that answers; it may be another one that has the slot.
+Status RedisConnection::OpenOwner(Deadline deadline, int cancel_fd) {
+  if (slot_ == kAnySlot) return {};
+  const HostPort* owner = cluster_->OwnerOf(slot_);
+  if (owner == nullptr) {
+    return {Code::kUnavailable, "no node of the cluster serves slot " + std::to_string(slot_) +
+                                    " (redis-cli --cluster check " + name_ + ")"};
+  }
+  if (*owner == address_) return {};
+  const std::string said_by = name_;
+  Status status = OpenServer(*owner, deadline, cancel_fd);
+  if (status.ok() || status.code() == Code::kCancelled) return status;
+  return {status.code(), status.message() + AnnouncedBy(said_by, status)};
+}
+
 Status RedisConnection::Dial(const HostPort& host, Deadline deadline, int cancel_fd) {
   Close();
+  address_ = host;
   name_ = host.ToString();
   heard_ = false;
   opening_ = true;

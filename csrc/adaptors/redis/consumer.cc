@@ -35,6 +35,7 @@ std::unique_ptr<RedisConsumer> RedisConsumer::Create(const RedisSettings& settin
                                                      RedisConnection& link, DriverHost& host) {
   switch (settings.command) {
     case RedisSettings::Command::kPublish:
+    case RedisSettings::Command::kSpublish:
       return std::make_unique<ChannelConsumer>(settings, link, host);
     case RedisSettings::Command::kRpush:
       return std::make_unique<ListConsumer>(settings, link, host);
@@ -100,6 +101,10 @@ void RedisConsumer::Push(Kind kind, size_t count) {
 }
 
 Status RedisConsumer::ReplyError(const std::string& what, std::string_view text) const {
+  if (connection_.follows_slot() && IsRedirect(text)) {
+    return {Code::kUnavailable, "cannot " + what + " at " + connection_.name() + ": " +
+                                    std::string(text) + " (its slot moves; it is followed)"};
+  }
   return {ErrorReplyCode(text), "cannot " + what + " at " + connection_.name() + ": " +
                                     std::string(text) + std::string(ErrorReplyAdvice(text))};
 }
@@ -181,34 +186,44 @@ Status RedisConsumer::ReadReplies(bool* got) {
 
 void RedisConsumer::AskForMore(bool room) { Ask(room && Clock::now() >= read_due_); }
 
-Status RedisConsumer::Poll(Millis budget, int wake_fd) {
+Status RedisConsumer::Prepare(Millis* budget, unsigned* want) {
   if (!broken_.ok()) return broken_;
-  bool room = DeliverPending();
-  AskForMore(room);
+  room_ = DeliverPending();
+  AskForMore(room_);
   if (asked_.empty() && connection_.PingDue()) {
     connection_.out().Command({"PING"});
     Push(Kind::kPing);
   }
   if (Status status = connection_.Flush(); !status.ok()) return status;
   if (const Millis pause(PollTimeout(read_due_)); pause.count() > 0) {
-    budget = std::min(budget, pause);
+    *budget = std::min(*budget, pause);
   }
-  const unsigned ready = connection_.Wait(
-      std::min(budget, kBlock), wake_fd,
-      RedisConnection::kWritable | (room || reads_when_full() ? RedisConnection::kReadable : 0U));
+  *budget = std::min(*budget, kBlock);
+  *want = RedisConnection::kWritable |
+          (room_ || reads_when_full() ? RedisConnection::kReadable : 0U);
+  return {};
+}
+
+Status RedisConsumer::Process(unsigned ready) {
   if ((ready & RedisConnection::kWritable) != 0) {
     if (Status status = connection_.Flush(); !status.ok()) return status;
   }
-  bool got = false;
   if ((ready & RedisConnection::kReadable) != 0) {
+    bool got = false;
     if (Status status = ReadReplies(&got); !status.ok()) return status;
     // The next read is sent before the core processes what came.
-    room = DeliverPending();
-    AskForMore(room);
+    room_ = DeliverPending();
+    AskForMore(room_);
     return connection_.Flush();
   }
-  if (asked_.empty() || !(room || reads_when_full())) return {};
+  if (asked_.empty() || !(room_ || reads_when_full())) return {};
   return connection_.CheckSilence(reading() ? kBlock : Millis(0));
+}
+
+Status RedisConsumer::Poll(Millis budget, int wake_fd) {
+  unsigned want = 0;
+  if (Status status = Prepare(&budget, &want); !status.ok()) return status;
+  return Process(connection_.Wait(budget, wake_fd, want));
 }
 
 }  // namespace dsmsg::redis

@@ -39,6 +39,12 @@ class RedisConsumer {
   /// For channels, a topic with *, ? or [ is a pattern.
   static bool Matches(const Config& config, const std::string& filter, const std::string& topic);
   Status Poll(Millis budget, int wake_fd);
+  /// Poll in parts, for those who wait for several connections at once: what is done before the
+  /// wait, which lasts at most *budget and is for what *want says (WaitResult), and after it.
+  Status Prepare(Millis* budget, unsigned* want);
+  Status Process(unsigned ready);
+  /// Nothing is unanswered, waits for room, or will be acknowledged.
+  virtual bool settled() const { return asked_.empty() && pending_.empty(); }
   virtual void Ack(AckToken) noexcept {}
   virtual void Release(AckToken, InMessage&&) noexcept {}
   /// Sends pending acknowledgements before the link is closed.
@@ -102,6 +108,7 @@ class RedisConsumer {
   /// When the last read was sent, and when the next one may be.
   Deadline read_asked_{}, read_due_{};
   std::deque<Pending> pending_;
+  bool room_ = false;  // the core takes more messages, as far as the last Deliver said
   Status broken_;  // Subscribe lost the link; Poll reports it
 
   // How long the server may block a read when there is nothing to read.

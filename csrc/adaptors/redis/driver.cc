@@ -55,24 +55,56 @@ Status RedisDriver::Configure(const Endpoints& endpoints, const Config& config) 
 }
 
 Status RedisDriver::Open(Role role, Deadline deadline, int cancel_fd) {
+  role_ = role;
   cancel_fd_ = cancel_fd;
+  const Deadline begun = Clock::now();
+  // Where a cluster may have to be connected to, its nodes get a part of the time.
+  const bool known = cluster_producer_ != nullptr || cluster_consumer_ != nullptr;
+  Status status = connection_->Open(known ? begun + (deadline - begun) / 2 : deadline, cancel_fd);
+  if (!status.ok()) return status;
+  if (connection_->cluster() != nullptr) return OpenCluster(deadline, cancel_fd);
+  cluster_producer_.reset();
+  cluster_consumer_.reset();
   if (role == Role::kConsumer) {
     if (consumer_ == nullptr) consumer_ = RedisConsumer::Create(settings_, *connection_, host_);
     consumer_->Reset(/*keep_tokens=*/false);
   } else {
-    if (producer_ == nullptr)
+    if (producer_ == nullptr) {
       producer_ = std::make_unique<RedisProducer>(settings_, *connection_, host_);
+    }
     producer_->Reset();
   }
-  return connection_->Open(deadline, cancel_fd);
+  return {};
+}
+
+// The connection has only told who the nodes are.
+Status RedisDriver::OpenCluster(Deadline deadline, int cancel_fd) {
+  const std::string said_by = connection_->name();
+  connection_->Close();
+  producer_.reset();
+  consumer_.reset();
+  if (role_ == Role::kConsumer) {
+    if (cluster_consumer_ == nullptr) {
+      cluster_consumer_ = std::make_unique<ClusterConsumer>(settings_, host_);
+    }
+    cluster_consumer_->Open(connection_->hosts());
+    return {};
+  }
+  if (cluster_producer_ == nullptr) {
+    cluster_producer_ = std::make_unique<ClusterProducer>(settings_, host_);
+  }
+  return cluster_producer_->Open(*connection_->cluster(), said_by, deadline, cancel_fd);
 }
 
 Status RedisDriver::Submit(const Message& message, Token token) {
-  if (producer_ == nullptr) return {Code::kInternal, "this connection only receives"};
-  return producer_->Submit(message, token);
+  if (producer_ != nullptr) return producer_->Submit(message, token);
+  if (cluster_producer_ != nullptr) return cluster_producer_->Submit(message, token);
+  return {Code::kInternal, "this connection only receives"};
 }
 
 Status RedisDriver::Poll(Millis budget, int wake_fd) {
+  if (cluster_producer_ != nullptr) return cluster_producer_->Poll(budget, wake_fd);
+  if (cluster_consumer_ != nullptr) return cluster_consumer_->Poll(budget, wake_fd);
   const Status status =
       consumer_ != nullptr ? consumer_->Poll(budget, wake_fd) : producer_->Poll(budget, wake_fd);
   if (!status.ok()) connection_->PreferNextServer();
@@ -80,26 +112,34 @@ Status RedisDriver::Poll(Millis budget, int wake_fd) {
 }
 
 Status RedisDriver::Subscribe(std::span<const std::string> topics, Deadline deadline) {
-  if (consumer_ == nullptr) return {Code::kInternal, "this connection only sends"};
-  return consumer_->Subscribe(topics, deadline, cancel_fd_);
+  if (consumer_ != nullptr) return consumer_->Subscribe(topics, deadline, cancel_fd_);
+  if (cluster_consumer_ != nullptr) {
+    return cluster_consumer_->Subscribe(topics, deadline, cancel_fd_);
+  }
+  return {Code::kInternal, "this connection only sends"};
 }
 
 void RedisDriver::Ack(AckToken token) noexcept {
   if (consumer_ != nullptr) consumer_->Ack(token);
+  if (cluster_consumer_ != nullptr) cluster_consumer_->Ack(token);
 }
 
 void RedisDriver::Release(AckToken token, InMessage&& message) noexcept {
   if (consumer_ != nullptr) consumer_->Release(token, std::move(message));
+  if (cluster_consumer_ != nullptr) cluster_consumer_->Release(token, std::move(message));
 }
 
 void RedisDriver::Close(Millis drain, int cancel_fd) noexcept {
   if (connection_ == nullptr) return;
+  const Deadline until = Clock::now() + drain;
   if (connection_->open() && consumer_ != nullptr && drain.count() > 0) {
-    consumer_->Drain(Clock::now() + drain, cancel_fd);
+    consumer_->Drain(until, cancel_fd);
   }
   connection_->Close();
   if (producer_ != nullptr) producer_->Reset();
   if (consumer_ != nullptr) consumer_->Reset(/*keep_tokens=*/false);
+  if (cluster_producer_ != nullptr) cluster_producer_->Close();
+  if (cluster_consumer_ != nullptr) cluster_consumer_->Close(until, cancel_fd);
 }
 
 }  // namespace dsmsg::redis

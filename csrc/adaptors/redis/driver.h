@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Redis adaptor's driver: one connection that either sends (RedisProducer) or receives
-// (RedisConsumer).
+// (RedisConsumer), or those to the nodes of a cluster (ClusterProducer, ClusterConsumer).
 //
 // Threads: as core/driver/driver.h says. The host outlives it.
 #ifndef DSMSG_ADAPTORS_REDIS_DRIVER_H_
@@ -10,6 +10,8 @@
 #include <span>
 #include <string>
 
+#include "adaptors/redis/cluster_consumer.h"
+#include "adaptors/redis/cluster_producer.h"
 #include "adaptors/redis/connection.h"
 #include "adaptors/redis/consumer.h"
 #include "adaptors/redis/producer.h"
@@ -36,11 +38,17 @@ class RedisDriver final : public Driver {
   void Close(Millis drain, int cancel_fd) noexcept override;
 
  private:
+  Status OpenCluster(Deadline deadline, int cancel_fd);
+
   DriverHost& host_;
   RedisSettings settings_;
   std::unique_ptr<RedisConnection> connection_;
-  std::unique_ptr<RedisProducer> producer_;  // one of the two,
-  std::unique_ptr<RedisConsumer> consumer_;  // made by the first Open
+  // One of the four is in use: Open decides, and makes it.
+  std::unique_ptr<RedisProducer> producer_;
+  std::unique_ptr<RedisConsumer> consumer_;
+  std::unique_ptr<ClusterProducer> cluster_producer_;
+  std::unique_ptr<ClusterConsumer> cluster_consumer_;
+  Role role_ = Role::kProducer;
   int cancel_fd_ = -1;                       // of the last Open: valid as long as the connection
 };
 

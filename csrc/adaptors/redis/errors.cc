@@ -10,6 +10,11 @@ struct KnownError {
   std::string_view advice;
 };
 
+// Where a cluster is followed these are not an error.
+constexpr std::string_view kCluster =
+    " (this server is a node of a Redis Cluster: leave cluster at auto or set cluster=1, and allow "
+    "the user +cluster|slots)";
+
 constexpr KnownError kKnown[] = {
     {"OOM", Code::kUnavailable,
      " (the server's memory is full: raise maxmemory or lower streamsize; the message is kept)"},
@@ -18,8 +23,10 @@ constexpr KnownError kKnown[] = {
     {"MASTERDOWN", Code::kUnavailable, " (this replica has lost its master)"},
     {"NOREPLICAS", Code::kUnavailable, " (min-replicas-to-write is not met)"},
     {"BUSY", Code::kUnavailable, " (a script is running on the server)"},
-    {"TRYAGAIN", Code::kUnavailable, ""},
-    {"CLUSTERDOWN", Code::kUnavailable, ""},
+    {"TRYAGAIN", Code::kUnavailable, " (a slot moves from node to node)"},
+    {"CLUSTERDOWN", Code::kUnavailable,
+     " (the cluster waits for nodes that are away: redis-cli --cluster check shows it; the message "
+     "is kept)"},
     // Retried like OOM: writes are refused until the disk has room again.
     {"MISCONF", Code::kUnavailable,
      " (the server cannot write its data to disk; the message is kept)"},
@@ -31,9 +38,9 @@ constexpr KnownError kKnown[] = {
      "protected-mode no)"},
     {"WRONGTYPE", Code::kRejected,
      " (a key of that name holds another type: choose another topic or delete the key)"},
-    {"MOVED", Code::kRejected,
-     " (Redis Cluster is not supported: the key belongs to another node)"},
-    {"ASK", Code::kRejected, " (Redis Cluster is not supported: the key belongs to another node)"},
+    {"MOVED", Code::kRejected, kCluster},
+    {"ASK", Code::kRejected, kCluster},
+    {"CROSSSLOT", Code::kRejected, kCluster},
 };
 
 // Replies that begin with ERR differ in what follows.
@@ -45,6 +52,8 @@ constexpr KnownError kGeneral[] = {
     {"ERR invalid password", Code::kAuth, ""},
     {"ERR wrong number of arguments for 'auth'", Code::kAuth,
      " (before version 6 Redis has no user names: set only PASSWORD_REDIS)"},
+    {"ERR SELECT is not allowed in cluster mode", Code::kRejected,
+     " (a Redis Cluster has only database 0: leave database out)"},
     {"ERR DB index is out of range", Code::kRejected,
      " (check database: the server's setting databases limits it)"},
 };
@@ -71,6 +80,20 @@ Code ErrorReplyCode(std::string_view reply) {
 
 bool IsLoginLost(std::string_view reply) {
   return ErrorReplyName(reply) == "NOAUTH" || ErrorReplyName(reply) == "DENIED";
+}
+
+bool IsRedirect(std::string_view reply) {
+  return ErrorReplyName(reply) == "MOVED" || ErrorReplyName(reply) == "ASK";
+}
+
+std::string AnnouncedBy(const std::string& node, const Status& failure) {
+  std::string text = " (this is the address that " + node + " gives for it";
+  if (failure.retryable()) {
+    text +=
+        ": if the node is alive, it must be reachable from here at that address; see "
+        "cluster-announce-ip, cluster-announce-port and cluster-announce-hostname of the servers";
+  }
+  return text + ")";
 }
 
 std::string_view ErrorReplyAdvice(std::string_view reply) {

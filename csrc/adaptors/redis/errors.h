@@ -3,6 +3,7 @@
 #ifndef DSMSG_ADAPTORS_REDIS_ERRORS_H_
 #define DSMSG_ADAPTORS_REDIS_ERRORS_H_
 
+#include <string>
 #include <string_view>
 
 #include "core/base/status.h"
@@ -24,6 +25,12 @@ std::string_view ErrorReplyName(std::string_view reply);
 
 /// What the user can do about an error reply, as " (...)", or "".
 std::string_view ErrorReplyAdvice(std::string_view reply);
+
+/// MOVED or ASK: another node of the cluster has the key.
+bool IsRedirect(std::string_view reply);
+
+/// What to add where a node of a cluster cannot be reached at the address that `node` gives.
+std::string AnnouncedBy(const std::string& node, const Status& failure);
 
 }  // namespace dsmsg::redis
 

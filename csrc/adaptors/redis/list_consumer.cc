@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/redis/list_consumer.h"
+#include "adaptors/redis/errors.h"
 #include "core/base/time.h"
 
 #include <algorithm>
@@ -103,6 +104,9 @@ void ListConsumer::Reset(bool keep_tokens) {
 
 Status ListConsumer::Answer(const Asked& asked, const Reply& reply) {
   if (asked.kind == Kind::kGiveBack) {
+    if (reply.is(Reply::Type::kError) && IsRedirect(reply.text()) && connection_.follows_slot()) {
+      return ReplyError("put an element back", reply.text());  // again after the reopening
+    }
     if (reply.is(Reply::Type::kError)) {
       host_.log().Limited(
           LogLevel::kWarn, "lpush",

@@ -25,6 +25,9 @@ class ListConsumer final : public RedisConsumer {
   /// Returns it to where it came from: the head of its list.
   void Release(AckToken token, InMessage&& message) noexcept override;
   void Reset(bool keep_tokens) override;
+  bool settled() const override {
+    return RedisConsumer::settled() && released_.empty() && giving_back_.empty();
+  }
 
  private:
   Status Begin(std::span<const std::string> topics, Deadline deadline, int cancel_fd) override;

@@ -25,11 +25,18 @@ constexpr OptionSpec kOptions[] = {
     {"stream-max-age", "ms(0,3155760000000)", "0",
      "Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer), instead "
      "of by streamsize; 0: never"},
-    {"command", "enum(xadd,publish,rpush)", "xadd",
+    {"command", "enum(xadd,publish,spublish,rpush)", "xadd",
      "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. "
+     "spublish: sharded Pub/Sub (Redis 7 or newer), which stays within one node of a cluster. "
      "rpush: lists"},
-    {"database", "int(0,2147483647)", "0", "Number of the database (SELECT)"},
-    {"pipeline", "int(1,1000000)", "1000", "Maximum number of commands sent but not yet answered"},
+    {"database", "int(0,2147483647)", "0",
+     "Number of the database (SELECT); a Redis Cluster has only 0"},
+    {"cluster", "enum(auto,0,1)", "auto",
+     "Whether conn-str names nodes of a Redis Cluster, whose other nodes are then found by asking "
+     "them, and each topic is sent to and read from the node that has it. auto: the server is "
+     "asked. 0: never. 1: a server that is no node of one is refused"},
+    {"pipeline", "int(1,1000000)", "1000",
+     "Maximum number of commands sent but not yet answered; in a cluster, of each node"},
     {"linger", "ms(0,100)", "5",
      "How long a message may wait so that others can share its system calls and wake-ups; a "
      "synchronous send never waits. 0: every message is sent at once"},

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 
 #include "adaptors/redis/errors.h"
 #include "core/base/time.h"
@@ -15,35 +14,14 @@ namespace {
 constexpr size_t kMaxUnsent = size_t{1} << 20;
 constexpr Millis kLookAround{1000}, kIdleLookAround{5000};
 
-int64_t NowMs() {
-  return std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-const char* CommandName(RedisSettings::Command command) {
-  switch (command) {
-    case RedisSettings::Command::kPublish:
-      return "PUBLISH";
-    case RedisSettings::Command::kRpush:
-      return "RPUSH";
-    case RedisSettings::Command::kXadd:
-      break;
-  }
-  return "XADD";
-}
-
 }  // namespace
 
 RedisProducer::RedisProducer(const RedisSettings& settings, RedisConnection& link, DriverHost& host)
     : settings_(settings),
       connection_(link),
       host_(host),
-      ring_(std::bit_ceil(settings.pipeline + 1)) {  // one more for a PING
-  if (settings.sensor_id_fields) {
-    (void)sensor_reader_.Add("sensor.id");
-    (void)sensor_reader_.Add("sensorId");
-  }
-}
+      commands_(settings, host.log()),
+      ring_(std::bit_ceil(settings.pipeline + 1)) {}  // one more for a PING
 
 void RedisProducer::Reset() {
   head_ = tail_ = 0;
@@ -65,99 +43,9 @@ Status RedisProducer::Submit(const Message& message, Token token) {
     broken_ = connection_.Flush();
     if (!broken_.ok() || connection_.out().size() >= kMaxUnsent) return {Code::kWouldBlock, {}};
   }
-  if (settings_.command == RedisSettings::Command::kXadd) {
-    AppendXadd(message);
-  } else {
-    connection_.out().Command({CommandName(settings_.command), message.topic, message.payload});
-  }
+  commands_.Append(message, connection_.out());
   Push(token, message.topic);
   return {};
-}
-
-// XADD <topic> [MAXLEN|MINID ~ <limit>] * as RESP, without the number of arguments.
-void RedisProducer::AppendCachedStart(std::string_view topic) {
-  RespWriter writer;
-  writer.Argument("XADD");
-  writer.Argument(topic);
-  start_arguments_ = 3;
-  if (settings_.stream_size > 0 || settings_.stream_max_age.count() > 0) {
-    const bool by_size = settings_.stream_size > 0;
-    writer.Argument(by_size ? "MAXLEN" : "MINID");
-    writer.Argument("~");
-    writer.Number(by_size
-                      ? settings_.stream_size
-                      : std::max<int64_t>(0, start_made_ms_ - settings_.stream_max_age.count()));
-    start_arguments_ += 3;
-  }
-  writer.Argument("*");
-  start_.assign(writer.view());
-  start_topic_.assign(topic);
-}
-
-void RedisProducer::AppendXadd(const Message& message) {
-  bool stale = start_.empty() || start_topic_ != message.topic;
-  if (settings_.stream_max_age.count() > 0) {
-    const int64_t now = NowMs();
-    stale = stale || now - start_made_ms_ > 1000 || now < start_made_ms_;
-    if (stale) start_made_ms_ = now;
-  }
-  if (stale) AppendCachedStart(message.topic);
-
-  RespWriter& out = connection_.out();
-  const size_t own_pairs =
-      settings_.sensor_id_fields ? 3 : 1 + (message.has_key ? 1 : 0) + message.headers.size();
-  out.Begin(start_arguments_ + 2 * (own_pairs + settings_.fields.size()));
-  out.Raw(start_);
-  if (settings_.sensor_id_fields) {
-    AppendSensorFields(message);
-  } else {
-    out.Argument(settings_.payload_key);
-    out.Argument(message.payload);
-    if (message.has_key) {
-      out.Argument("key");
-      out.Argument(message.key);
-    }
-    for (const auto& [name, value] : message.headers) {
-      out.Argument(name);
-      out.Argument(value);
-    }
-  }
-  for (const auto& [name, text] : settings_.fields) {
-    scratch_.clear();
-    if (!text.Render(message.payload, message.topic, &scratch_)) {
-      host_.log().Limited(
-          LogLevel::kWarn, "field:" + name,
-          "fields: a payload has no value for \"" + name + "\"; \"unknown\" is sent");
-    }
-    out.Argument(name);
-    out.Argument(scratch_);
-  }
-}
-
-// DeepStream 9's layout, which its consumers expect: key, value, headers (a JSON object).
-void RedisProducer::AppendSensorFields(const Message& message) {
-  RespWriter& out = connection_.out();
-  sensor_reader_.Extract(message.payload, &sensor_values_);
-  std::string_view id = settings_.default_sensor_id;
-  for (const FieldValue& value : sensor_values_) {
-    if (!value.found) continue;
-    id = value.text;
-    break;
-  }
-  out.Argument("key");
-  out.Argument(id);
-  out.Argument("value");
-  out.Argument(message.payload);
-  headers_text_.Clear();
-  headers_json_.Reset(headers_text_);
-  headers_json_.StartObject();
-  for (const auto& [name, value] : message.headers) {
-    headers_json_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    headers_json_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-  }
-  headers_json_.EndObject();
-  out.Argument("headers");
-  out.Argument({headers_text_.GetString(), headers_text_.GetSize()});
 }
 
 Status RedisProducer::Answer(const Slot& slot, const Reply& reply) {
@@ -172,7 +60,7 @@ Status RedisProducer::Answer(const Slot& slot, const Reply& reply) {
                : Status();
   }
   const Code code = ErrorReplyCode(text);
-  std::string what = std::string(CommandName(settings_.command)) + " to \"" +
+  std::string what = std::string(commands_.name()) + " to \"" +
                      std::string(slot.topic) + "\" was refused by " + connection_.name() + ": " +
                      std::string(text) + std::string(ErrorReplyAdvice(text));
   if (IsLoginLost(text)) {

@@ -6,13 +6,10 @@
 #ifndef DSMSG_ADAPTORS_REDIS_PRODUCER_H_
 #define DSMSG_ADAPTORS_REDIS_PRODUCER_H_
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "adaptors/redis/commands.h"
 #include "adaptors/redis/connection.h"
 #include "adaptors/redis/settings.h"
 #include "core/driver/driver.h"
@@ -38,9 +35,6 @@ class RedisProducer {
     std::string_view topic;  // the message's: valid until it is completed
   };
 
-  void AppendXadd(const Message& message);
-  void AppendCachedStart(std::string_view topic);
-  void AppendSensorFields(const Message& message);
   void Push(Token token, std::string_view topic);
   Status ReadReplies(bool* got);
   Status Answer(const Slot& slot, const Reply& reply);
@@ -49,22 +43,12 @@ class RedisProducer {
   const RedisSettings& settings_;
   RedisConnection& connection_;
   DriverHost& host_;
+  Commands commands_;
 
   std::vector<Slot> ring_;  // a power of two long; head_ and tail_ only grow
   size_t head_ = 0, tail_ = 0;
   SendWindow window_;
   Status broken_;  // a write in Submit failed; Poll reports it
-
-  // The part of XADD that is the same for every message of a topic, for the last topic used.
-  std::string start_topic_, start_;
-  int64_t start_made_ms_ = 0;
-  size_t start_arguments_ = 0;
-
-  FieldReader sensor_reader_;
-  std::vector<FieldValue> sensor_values_;
-  std::string scratch_;
-  rapidjson::StringBuffer headers_text_;  // for DeepStream 9's layout
-  rapidjson::Writer<rapidjson::StringBuffer> headers_json_;
 };
 
 }  // namespace dsmsg::redis

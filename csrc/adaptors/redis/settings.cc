@@ -43,12 +43,29 @@ Status ReadServer(const Endpoints& endpoints, const Config& config, RedisSetting
                   "\" (for example redis://localhost:6379/0)"};
     }
   }
+  const std::string cluster = config.GetString("cluster");
+  if (cluster == "0") out->cluster = RedisSettings::Cluster::kNo;
+  if (cluster == "1") out->cluster = RedisSettings::Cluster::kYes;
+  if (!out->sentinel_master.empty()) {
+    if (cluster == "1") {
+      return {Code::kInvalidArgument,
+              "cluster=1 and sentinel-master are both set: a Redis Cluster has no Sentinels (leave "
+              "one out)"};
+    }
+    out->cluster = RedisSettings::Cluster::kNo;
+  }
+  if (cluster == "1" && out->database != 0) {
+    return {Code::kInvalidArgument,
+            "cluster=1: a Redis Cluster has only database 0, not " + std::to_string(out->database) +
+                " (leave database out)"};
+  }
   return {};
 }
 
 Status ReadProducer(const Config& config, RedisSettings* out) {
   const std::string command = config.GetString("command");
   if (command == "publish") out->command = RedisSettings::Command::kPublish;
+  if (command == "spublish") out->command = RedisSettings::Command::kSpublish;
   if (command == "rpush") out->command = RedisSettings::Command::kRpush;
   out->pipeline = static_cast<size_t>(config.GetInt("pipeline"));
   out->payload_key = config.GetString("payloadkey");
@@ -123,6 +140,8 @@ Result<RedisSettings> ReadSettings(const Endpoints& endpoints, const Config& con
   if (Status status = ReadProducer(config, &settings); !status.ok()) return status;
   settings.connect_timeout = config.GetMillis("connect-timeout");
   settings.silence_limit = std::max(settings.connect_timeout, Millis(5000));
+  settings.reconnect_interval = config.GetMillis("reconnect-interval");
+  settings.reconnect_max_interval = config.GetMillis("reconnect-max-interval");
   settings.group = config.GetString("consumergroup");
   settings.consumer = config.GetString("consumername");
   if (settings.consumer.empty()) {

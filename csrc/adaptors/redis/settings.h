@@ -19,7 +19,8 @@
 namespace dsmsg::redis {
 
 struct RedisSettings {
-  enum class Command { kXadd, kPublish, kRpush };
+  enum class Command { kXadd, kPublish, kSpublish, kRpush };
+  enum class Cluster { kAuto, kNo, kYes };
 
   std::vector<HostPort> hosts;                   // with sentinel_master: the Sentinels
   std::string user, password;                    // password is a secret
@@ -27,12 +28,14 @@ struct RedisSettings {
   std::string sentinel_master;                   // empty: no Sentinel
   std::string sentinel_user, sentinel_password;  // secret
   int64_t database = 0;
+  Cluster cluster = Cluster::kAuto;  // whether `hosts` are nodes of one
   Millis connect_timeout{5000};
   /// No answer at all for this long is an outage.
   Millis silence_limit{5000};
+  Millis reconnect_interval{200}, reconnect_max_interval{30000};  // of one node of a cluster
 
   Command command = Command::kXadd;
-  size_t pipeline = 1000;
+  size_t pipeline = 1000;  // of each node
 
   std::string payload_key;
   int64_t stream_size = 0;   // 0: not trimmed by size

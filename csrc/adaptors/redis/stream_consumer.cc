@@ -145,6 +145,9 @@ Status StreamConsumer::Answer(const Asked& asked, const Reply& reply) {
   const bool error = reply.is(Reply::Type::kError);
   switch (asked.kind) {
     case Kind::kAck:
+      if (error && IsRedirect(reply.text()) && connection_.follows_slot()) {
+        return ReplyError("acknowledge entries", reply.text());  // sent again after the reopening
+      }
       acks_sent_.erase(acks_sent_.begin(),
                        acks_sent_.begin() + static_cast<std::ptrdiff_t>(asked.count));
       if (error) {

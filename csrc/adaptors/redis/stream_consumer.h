@@ -31,6 +31,9 @@ class StreamConsumer final : public RedisConsumer {
   void Release(AckToken token, InMessage&& message) noexcept override;
   void Drain(Deadline deadline, int cancel_fd) noexcept override;
   void Reset(bool keep_tokens) override;
+  bool settled() const override {
+    return RedisConsumer::settled() && delivered_.empty() && to_ack_.empty() && acks_sent_.empty();
+  }
 
  private:
   struct Stream {
