@@ -68,7 +68,7 @@ void ClusterProducer::StartOpening(Node& node, Deadline deadline) {
   });
 }
 
-void ClusterProducer::TakeOpenings() {
+void ClusterProducer::TakeOpenings(bool tell) {
   opened_.Drain();
   for (const auto& [name, node] : nodes_) {
     Status status;
@@ -85,10 +85,14 @@ void ClusterProducer::TakeOpenings() {
     node->retry_at = Clock::now() + node->backoff.Next() +
                      (status.permanent() ? settings_.reconnect_max_interval / 2 : Millis(0));
     map_wanted_ = true;
-    host_.log().Limited(LogLevel::kWarn, "node " + name,
-                        "a node of the cluster is away, and what is for it waits: " +
-                            status.message() + AnnouncedBy(said_by_, status));
+    if (tell) TellAway(*node);
   }
+}
+
+void ClusterProducer::TellAway(const Node& node) {
+  host_.log().Limited(LogLevel::kWarn, "node " + node.address.ToString(),
+                      "a node of the cluster is away, and what is for it waits: " +
+                          node.problem.message() + AnnouncedBy(said_by_, node.problem));
 }
 
 Status ClusterProducer::Open(const ClusterMap& map, const std::string& said_by, Deadline deadline,
@@ -100,7 +104,7 @@ Status ClusterProducer::Open(const ClusterMap& map, const std::string& said_by, 
   const Deadline half = begun + (deadline - begun) / 2;
   const Deadline node_deadline = begun + (deadline - begun) * 3 / 4;
   for (;;) {
-    TakeOpenings();
+    TakeOpenings(/*tell=*/false);
     size_t running = CountOpenings();
     for (const auto& [name, node] : nodes_) {
       const bool untried = !node->open && node->problem.ok() && !node->opening.running();
@@ -117,7 +121,11 @@ Status ClusterProducer::Open(const ClusterMap& map, const std::string& said_by, 
       return {Code::kCancelled, "connecting to the nodes of the cluster was cancelled"};
     }
   }
-  return CountOpen() > 0 ? Status() : Problems();
+  if (CountOpen() == 0) return Problems();
+  for (const auto& [name, node] : nodes_) {
+    if (!node->problem.ok()) TellAway(*node);
+  }
+  return {};
 }
 
 void ClusterProducer::Close() noexcept {
@@ -277,7 +285,7 @@ void ClusterProducer::AwaitNodes(Millis budget, int wake_fd) {
 }
 
 Status ClusterProducer::Poll(Millis budget, int wake_fd) {
-  TakeOpenings();
+  TakeOpenings(/*tell=*/true);
   const Deadline now = Clock::now();
   TendNodes(now);
   Pump();

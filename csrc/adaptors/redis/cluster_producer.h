@@ -109,7 +109,8 @@ class ClusterProducer {
   void Push(Node& node, Sent&& sent);
 
   void StartOpening(Node& node, Deadline deadline);
-  void TakeOpenings();
+  void TakeOpenings(bool tell);
+  void TellAway(const Node& node);
   void TendNodes(Deadline now);
   void AskForMap(Deadline now);
   void Lose(Node& node, const Status& reason);

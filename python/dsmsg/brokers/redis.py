@@ -48,6 +48,7 @@ class RedisBroker(Broker):
     can_tls: ClassVar[bool] = True
     can_password: ClassVar[bool] = True
     start_timeout: ClassVar[float] = 180.0
+    _settings: ClassVar[tuple[str, ...]] = ()  # lines of every configuration
 
     @classmethod
     def needed(cls) -> Mapping[str, Callable[[], object]]:
@@ -104,7 +105,7 @@ class RedisBroker(Broker):
             "appendonly yes",
             "appendfsync no",
             "repl-diskless-sync-delay 0",
-            *(self._expand(line) for line in self.config),
+            *(self._expand(line) for line in [*self._settings, *self.config]),
         ]
         path = self.dir / "redis.conf"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
