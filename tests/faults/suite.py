@@ -16,6 +16,7 @@ from faults.cluster import KafkaClusterRig, leader_killed
 from faults.live_rigs import AzureEdgeRig, AzureRig, MqttQos0Rig, MqttRig, ZmqPubRig, ZmqPushRig
 from faults.nats_cluster import NatsClusterRig, stream_leader_killed
 from faults.reach_rigs import HttpRig, MultiFailoverRig, MultiRig
+from faults.redis_cluster import RedisClusterRig, master_killed, slot_moved
 from faults.rigs import AmqpRig, KafkaRig, NatsRig, RedisRig, Rig, ZmqReqRig
 
 __all__ = ["ABSENT", "ALL", "PLAN", "run_chain", "wanted"]
@@ -66,6 +67,7 @@ PLAN: dict[type[Rig], dict[str, Case]] = {
     MultiFailoverRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
     KafkaClusterRig: {"leader-killed": leader_killed},
     NatsClusterRig: {"leader-killed": stream_leader_killed},
+    RedisClusterRig: {"master-killed": master_killed, "slot-moved": slot_moved},
 }
 """Cases of each rig, in the order in which they run."""
 

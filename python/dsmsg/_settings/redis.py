@@ -85,9 +85,10 @@ class RedisConfig(Config):
             ("consumername", "string", "redis-consumer", "Name in the consumer group. Give each process of a group its own: after a restart, entries that were delivered but not acknowledged are read again under the same name", ""),
             ("streamsize", "int(0,9223372036854775807)", "10000", "A stream is trimmed to about this many entries (MAXLEN ~); 0: never", ""),
             ("stream-max-age", "ms(0,3155760000000)", "0", "Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer), instead of by streamsize; 0: never", ""),
-            ("command", "enum(xadd,publish,rpush)", "xadd", "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. rpush: lists", ""),
-            ("database", "int(0,2147483647)", "0", "Number of the database (SELECT)", ""),
-            ("pipeline", "int(1,1000000)", "1000", "Maximum number of commands sent but not yet answered", ""),
+            ("command", "enum(xadd,publish,spublish,rpush)", "xadd", "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. spublish: sharded Pub/Sub (Redis 7 or newer), which stays within one node of a cluster. rpush: lists", ""),
+            ("database", "int(0,2147483647)", "0", "Number of the database (SELECT); a Redis Cluster has only 0", ""),
+            ("cluster", "enum(auto,0,1)", "auto", "Whether conn-str names nodes of a Redis Cluster, whose other nodes are then found by asking them, and each topic is sent to and read from the node that has it. auto: the server is asked. 0: never. 1: a server that is no node of one is refused", ""),
+            ("pipeline", "int(1,1000000)", "1000", "Maximum number of commands sent but not yet answered; in a cluster, of each node", ""),
             ("linger", "ms(0,100)", "5", "How long a message may wait so that others can share its system calls and wake-ups; a synchronous send never waits. 0: every message is sent at once", ""),
             ("sentinel-master", "string", "", 'Name of the master to ask Sentinel for: conn-str then names the Sentinels, for example "s1:26379,s2:26379,s3:26379"', ""),
             ("sentinel-username", "string", "", "User name for the Sentinels; empty: none", ""),
@@ -244,13 +245,19 @@ class RedisConfig(Config):
     stream_max_age: int | str | timedelta | None
     """Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer),
     instead of by streamsize; 0: never (a bare number is milliseconds; default 0)."""
-    command: Literal["xadd", "publish", "rpush"] | None
+    command: Literal["xadd", "publish", "spublish", "rpush"] | None
     """Xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber.
+    spublish: sharded Pub/Sub (Redis 7 or newer), which stays within one node of a cluster.
     rpush: lists (default xadd)."""
     database: int | None
-    """Number of the database (SELECT) (default 0)."""
+    """Number of the database (SELECT); a Redis Cluster has only 0 (default 0)."""
+    cluster: Literal["auto", "0", "1"] | int | None
+    """Whether conn-str names nodes of a Redis Cluster, whose other nodes are then found by
+    asking them, and each topic is sent to and read from the node that has it. auto: the server
+    is asked. 0: never. 1: a server that is no node of one is refused (default auto)."""
     pipeline: int | None
-    """Maximum number of commands sent but not yet answered (default 1000)."""
+    """Maximum number of commands sent but not yet answered; in a cluster, of each node (default
+    1000)."""
     linger: int | str | timedelta | None
     """How long a message may wait so that others can share its system calls and wake-ups; a
     synchronous send never waits. 0: every message is sent at once (a bare number is
@@ -334,8 +341,9 @@ class RedisConfig(Config):
         consumername: str | None = None,
         streamsize: int | None = None,
         stream_max_age: int | str | timedelta | None = None,
-        command: Literal["xadd", "publish", "rpush"] | None = None,
+        command: Literal["xadd", "publish", "spublish", "rpush"] | None = None,
         database: int | None = None,
+        cluster: Literal["auto", "0", "1"] | int | None = None,
         pipeline: int | None = None,
         linger: int | str | timedelta | None = None,
         sentinel_master: str | None = None,
@@ -411,6 +419,7 @@ class RedisConfig(Config):
             stream_max_age=stream_max_age,
             command=command,
             database=database,
+            cluster=cluster,
             pipeline=pipeline,
             linger=linger,
             sentinel_master=sentinel_master,

@@ -24,6 +24,7 @@ from dsmsg.brokers.kafka_cluster import KafkaCluster
 from dsmsg.brokers.mosquitto import MosquittoBroker
 from dsmsg.brokers.rabbitmq import RabbitMqBroker
 from dsmsg.brokers.redis import RedisBroker
+from dsmsg.brokers.redis_cluster import RedisClusterBroker
 from dsmsg.brokers.zmq import ZmqReceiver
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "MosquittoBroker",
     "RabbitMqBroker",
     "RedisBroker",
+    "RedisClusterBroker",
     "ZmqReceiver",
     "make",
 ]

@@ -189,6 +189,36 @@ class RedisClusterBroker(RedisBroker):
         """Runs redis-cli on the first node."""
         return self.cli(*arguments)
 
+    # A slot moves in three steps, in which clients are told MOVED or ASK at different moments.
+
+    def begin_move(self, key: str, source: int, target: int) -> None:
+        """Begins to move the slot of a key from one master to another."""
+        slot = self.cli("CLUSTER", "KEYSLOT", key).strip()
+        names = {number: self._id(number) for number in (source, target)}
+        self.cli("CLUSTER", "SETSLOT", slot, "IMPORTING", names[source], node=target)
+        self.cli("CLUSTER", "SETSLOT", slot, "MIGRATING", names[target], node=source)
+
+    def move_keys(self, key: str, source: int, target: int) -> None:
+        """Moves the keys that the slot of this key holds now."""
+        slot = self.cli("CLUSTER", "KEYSLOT", key).strip()
+        login = [] if self._password is None else ["AUTH2", USER, self._password]
+        while keys := self.cli("CLUSTER", "GETKEYSINSLOT", slot, "100", node=source).split("\n"):
+            names = [name for name in keys if name]
+            if not names:
+                return
+            host, _, port = self.addresses[target].rpartition(":")
+            self.cli("MIGRATE", host, port, "", "0", "60000", *login, "KEYS", *names, node=source)
+
+    def end_move(self, key: str, source: int, target: int) -> None:
+        """Makes the target the slot's master."""
+        slot = self.cli("CLUSTER", "KEYSLOT", key).strip()
+        name = self._id(target)
+        for node in (target, source):
+            self.cli("CLUSTER", "SETSLOT", slot, "NODE", name, node=node)
+
+    def _id(self, number: int) -> str:
+        return self.cli("CLUSTER", "MYID", node=number).strip()
+
     def kill_node(self, number: int) -> None:
         """Ends one node at once (SIGKILL). Its port and data stay."""
         super().kill() if number == 0 else self._others[number - 1].kill()
