@@ -39,8 +39,8 @@ class RedisClusterRig(Rig):
 def master_killed(rig: RedisClusterRig, scale: Scale) -> Result:
     """The topic's master is killed, its replica takes over, and it comes back as a replica.
 
-    Redis replicates after it has answered: what a killed master had acknowledged in its last moments
-    is not the adaptor's to save, and counted apart.
+    Redis replicates after it has answered: what a killed master had acknowledged in its last
+    moments is not the adaptor's to save, and counted apart.
     """
     cluster = rig.broker
 

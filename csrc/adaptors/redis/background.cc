@@ -13,7 +13,9 @@ void Background::Start(std::function<Status(int cancel_fd)> work) {
   ended_ = false;
   thread_ = StartThread("dsmsg-node", [this, work = std::move(work)] {
     Contained([&] { status_ = work(cancel_.fd()); },
-              [this](const char* what) { status_ = {Code::kUnavailable, what}; });
+              [this](const char* what) {
+                status_ = {Code::kUnavailable, what};
+              });
     ended_ = true;
     ended_fd_.Signal();
   });

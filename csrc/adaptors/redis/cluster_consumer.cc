@@ -22,8 +22,8 @@ void Wait(int fd, Millis time) {
 
 }  // namespace
 
-ClusterConsumer::Part::Part(int which, uint64_t name, const RedisSettings& settings,
-                            DriverHost& to, WakeFd& ended)
+ClusterConsumer::Part::Part(int which, uint64_t name, const RedisSettings& settings, DriverHost& to,
+                            WakeFd& ended)
     : slot(which),
       number(name),
       host(to, name),

@@ -66,6 +66,8 @@ ClusterMap ClusterMap::Read(const Reply& reply, const HostPort& asked) {
       if (replica) (void)IndexOf(*replica, &map.replicas_);
     }
   }
+  // A single node is the one that was asked, whatever it takes for its address.
+  if (map.masters_.size() == 1 && map.replicas_.empty()) map.masters_[0] = asked;
   return map;
 }
 

@@ -23,8 +23,8 @@ ClusterProducer::Node::Node(HostPort where, const RedisSettings& settings, Logge
     : address(std::move(where)),
       connection(settings, log),
       opening(ended),
-      backoff(settings.reconnect_interval,
-              std::min(settings.reconnect_max_interval, Millis(4000)), seed) {}
+      backoff(settings.reconnect_interval, std::min(settings.reconnect_max_interval, Millis(4000)),
+              seed) {}
 
 ClusterProducer::Node& ClusterProducer::NodeAt(const HostPort& address) {
   std::unique_ptr<Node>& node = nodes_[address.ToString()];
@@ -187,9 +187,9 @@ void ClusterProducer::Lose(Node& node, const Status& reason) {
   node.problem = reason;
   node.retry_at = Clock::now() + node.backoff.Next();
   map_wanted_ = true;
-  host_.log().Limited(LogLevel::kWarn, "lost " + node.connection.name(),
-                      "a node of the cluster is away, and what is for it waits: " +
-                          reason.message());
+  host_.log().Limited(
+      LogLevel::kWarn, "lost " + node.connection.name(),
+      "a node of the cluster is away, and what is for it waits: " + reason.message());
   if (!messages || node.answered) return;
   // A server that accepts connections and ends them over what is sent: the core finds the message.
   if (++node.barren >= 2) fatal_ = reason;

@@ -218,9 +218,9 @@ Status ClusterProducer::ReadReplies(Node& node) {
     if (!have) return fatal;
     const Reply& reply = node.connection.reply();
     if (node.sent.empty()) {
-      return {Code::kUnavailable, node.connection.name() +
-                                      " sent a reply that no command asked for: " +
-                                      std::string(reply.text())};
+      return {Code::kUnavailable,
+              node.connection.name() +
+                  " sent a reply that no command asked for: " + std::string(reply.text())};
     }
     Sent sent = std::move(node.sent.front());
     node.sent.pop_front();

@@ -67,7 +67,7 @@ class ClusterProducer {
     std::vector<Item> returned;  // to be sent again, before those that wait
     size_t under_way = 0;
     bool listed = false;  // in backlog_
-    int rounds = 0;  // how often its messages were sent again since one was acknowledged
+    int rounds = 0;       // how often its messages were sent again since one was acknowledged
     bool pause = false;   // before the next round
     Backoff backoff;
     Deadline not_before{};  // the next round; 0: not decided
@@ -134,13 +134,13 @@ class ClusterProducer {
   std::vector<Node*> owners_ = std::vector<Node*>(kSlots, nullptr);
   std::unordered_map<int, Lane> lanes_;  // by slot; references stay valid
   std::string last_topic_;
-  Lane* last_lane_ = nullptr;    // of that topic
-  std::deque<Lane*> backlog_;    // lanes whose messages wait
+  Lane* last_lane_ = nullptr;  // of that topic
+  std::deque<Lane*> backlog_;  // lanes whose messages wait
   uint64_t last_number_ = 0, seed_ = 0;
   bool map_wanted_ = false, map_asked_ = false;
   Deadline map_at_{};         // not before
   size_t map_questions_ = 0;  // so far
-  Status fatal_;  // the link as a whole is lost
+  Status fatal_;              // the link as a whole is lost
 };
 
 }  // namespace dsmsg::redis

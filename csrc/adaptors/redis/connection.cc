@@ -79,8 +79,8 @@ pollfd RedisConnection::WaitsFor(unsigned want) const {
   const bool write = (want & kWritable) != 0 && out_.size() > 0;
   pollfd fd{};
   fd.fd = stream_.fd();
-  fd.events = static_cast<short>((read ? stream_.read_events() : 0) |
-                                 (write ? stream_.write_events() : 0));
+  fd.events =
+      static_cast<short>((read ? stream_.read_events() : 0) | (write ? stream_.write_events() : 0));
   // Without any requested events, a closed connection would still report POLLHUP again and again.
   if (fd.events == 0) fd.fd = -1;
   return fd;

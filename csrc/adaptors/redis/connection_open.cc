@@ -65,7 +65,7 @@ Status RedisConnection::AskCluster(Deadline deadline, int cancel_fd) {
   const bool must = settings_.cluster == RedisSettings::Cluster::kYes || follows_slot();
   out_.Command({"CLUSTER", "SLOTS"});
   if (Status status = Call(deadline, cancel_fd, "CLUSTER SLOTS"); !status.ok()) return status;
-  if (reply().is(Reply::Type::kError)) {
+  if (!reply().is(Reply::Type::kArray)) {
     const Code code = ErrorReplyCode(reply().text());
     if (!must && !Status(code, {}).retryable()) return {};
     return StepError("ask for the nodes of the cluster",
@@ -76,8 +76,9 @@ Status RedisConnection::AskCluster(Deadline deadline, int cancel_fd) {
   cluster_ = ClusterMap::Read(reply(), address_);
   if (cluster_->empty()) {
     return {Code::kUnavailable,
-            name_ + " belongs to a Redis Cluster, but knows no node that serves slots (is the "
-                    "cluster made? redis-cli --cluster create)"};
+            name_ +
+                " belongs to a Redis Cluster, but knows no node that serves slots (is the "
+                "cluster made? redis-cli --cluster create)"};
   }
   hosts_ = cluster_->WithNodes(seeds_);
   reached_cluster_ = true;

@@ -199,8 +199,8 @@ Status RedisConsumer::Prepare(Millis* budget, unsigned* want) {
     *budget = std::min(*budget, pause);
   }
   *budget = std::min(*budget, kBlock);
-  *want = RedisConnection::kWritable |
-          (room_ || reads_when_full() ? RedisConnection::kReadable : 0U);
+  *want =
+      RedisConnection::kWritable | (room_ || reads_when_full() ? RedisConnection::kReadable : 0U);
   return {};
 }
 

@@ -109,7 +109,7 @@ class RedisConsumer {
   Deadline read_asked_{}, read_due_{};
   std::deque<Pending> pending_;
   bool room_ = false;  // the core takes more messages, as far as the last Deliver said
-  Status broken_;  // Subscribe lost the link; Poll reports it
+  Status broken_;      // Subscribe lost the link; Poll reports it
 
   // How long the server may block a read when there is nothing to read.
   static constexpr Millis kBlock{1000};

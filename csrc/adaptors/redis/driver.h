@@ -49,7 +49,7 @@ class RedisDriver final : public Driver {
   std::unique_ptr<ClusterProducer> cluster_producer_;
   std::unique_ptr<ClusterConsumer> cluster_consumer_;
   Role role_ = Role::kProducer;
-  int cancel_fd_ = -1;                       // of the last Open: valid as long as the connection
+  int cancel_fd_ = -1;  // of the last Open: valid as long as the connection
 };
 
 }  // namespace dsmsg::redis

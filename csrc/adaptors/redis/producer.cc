@@ -60,9 +60,9 @@ Status RedisProducer::Answer(const Slot& slot, const Reply& reply) {
                : Status();
   }
   const Code code = ErrorReplyCode(text);
-  std::string what = std::string(commands_.name()) + " to \"" +
-                     std::string(slot.topic) + "\" was refused by " + connection_.name() + ": " +
-                     std::string(text) + std::string(ErrorReplyAdvice(text));
+  std::string what = std::string(commands_.name()) + " to \"" + std::string(slot.topic) +
+                     "\" was refused by " + connection_.name() + ": " + std::string(text) +
+                     std::string(ErrorReplyAdvice(text));
   if (IsLoginLost(text)) {
     // This message is not to blame: it waits, and the connection must log in again.
     host_.Complete(slot.token, Status(Code::kUnavailable, what));

@@ -55,9 +55,8 @@ Status ReadServer(const Endpoints& endpoints, const Config& config, RedisSetting
     out->cluster = RedisSettings::Cluster::kNo;
   }
   if (cluster == "1" && out->database != 0) {
-    return {Code::kInvalidArgument,
-            "cluster=1: a Redis Cluster has only database 0, not " + std::to_string(out->database) +
-                " (leave database out)"};
+    return {Code::kInvalidArgument, "cluster=1: a Redis Cluster has only database 0, not " +
+                                        std::to_string(out->database) + " (leave database out)"};
   }
   return {};
 }

@@ -132,7 +132,8 @@ class RedisClusterBroker(RedisBroker):
                 if "role:slave" in replication and "master_link_status:up" not in replication:
                     return False
                 slots = self.cli("--csv", "CLUSTER", "SLOTS", node=number)
-                if not all(f",{address.rpartition(':')[2]}," in slots for address in self.addresses):
+                ports = [address.rpartition(":")[2] for address in self.addresses]
+                if not all(f",{port}," in slots for port in ports):
                     return False
         except BrokerError:
             return False

@@ -37,10 +37,14 @@ RedisCluster::RedisCluster(size_t masters, size_t replicas, std::vector<std::str
   std::vector<std::string> bus_ports;
   for (size_t number = 0; number < count; ++number) {
     bus_ports.push_back(std::to_string(testing::FreePort()));
-    std::vector<std::string> all = {"--cluster-enabled",      "yes",
-                                    "--cluster-port",         bus_ports.back(),
-                                    "--cluster-node-timeout", "2000",
-                                    "--repl-diskless-sync-delay", "0"};
+    std::vector<std::string> all = {"--cluster-enabled",
+                                    "yes",
+                                    "--cluster-port",
+                                    bus_ports.back(),
+                                    "--cluster-node-timeout",
+                                    "2000",
+                                    "--repl-diskless-sync-delay",
+                                    "0"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     nodes_.push_back(std::make_unique<RedisServer>(std::move(all)));
   }
@@ -54,15 +58,18 @@ RedisCluster::RedisCluster(size_t masters, size_t replicas, std::vector<std::str
   }
   Client first(nodes_[0]->port());
   for (size_t number = 1; number < count; ++number) {
-    Ok(first, {"CLUSTER", "MEET", "127.0.0.1", std::to_string(nodes_[number]->port()),
-               bus_ports[number]});
+    Ok(first,
+       {"CLUSTER", "MEET", "127.0.0.1", std::to_string(nodes_[number]->port()), bus_ports[number]});
   }
   const std::string known = "cluster_known_nodes:" + std::to_string(count) + "\r";
   std::vector<size_t> all;
   for (size_t number = 0; number < count; ++number) {
     Client client(nodes_[number]->port());
-    WaitFor([&] { return client.Text({"CLUSTER", "INFO"}).find(known) != std::string::npos; },
-            "the nodes to meet");
+    WaitFor(
+        [&] {
+          return client.Text({"CLUSTER", "INFO"}).find(known) != std::string::npos;
+        },
+        "the nodes to meet");
     all.push_back(number);
   }
   for (size_t number = masters; number < count; ++number) {
@@ -129,10 +136,10 @@ void RedisCluster::AwaitReplication(size_t master) const {
         const std::string text = client.Text({"INFO", "replication"});
         const auto value = [&text](const std::string& name) {
           const size_t at = text.find(name);
-          return at == std::string::npos ? std::string()
-                                         : text.substr(at + name.size(),
-                                                       text.find_first_of(",\r", at + name.size()) -
-                                                           at - name.size());
+          return at == std::string::npos
+                     ? std::string()
+                     : text.substr(at + name.size(),
+                                   text.find_first_of(",\r", at + name.size()) - at - name.size());
         };
         const std::string replica = value(",offset=");
         return replica.empty() || replica == value("master_repl_offset:");

@@ -60,9 +60,11 @@ TEST(RedisClusterStreams, OfAllNodesAreReadAndAcknowledged) {
   ASSERT_TRUE(connection.WaitDelivered(sent.size()).ok());
   EXPECT_EQ(Received(connection), sent);
   for (size_t node = 0; node < 3; ++node) {
-    ASSERT_TRUE(connection.PumpUntil([&] {
-                            return Unacknowledged(cluster.node(node), cluster.Topic(node, 1)) == 0;
-                          }).ok());
+    ASSERT_TRUE(connection
+                    .PumpUntil([&] {
+                      return Unacknowledged(cluster.node(node), cluster.Topic(node, 1)) == 0;
+                    })
+                    .ok());
   }
   std::map<std::string, int> next;  // each stream in its order
   for (const InMessage& message : connection.host.delivered) {
@@ -100,10 +102,12 @@ TEST(RedisClusterStreams, AMovedSlotIsFollowedAndNothingComesTwice) {
   Add(cluster.node(1), topic, "3");
   connection.callbacks_return = true;
   ASSERT_TRUE(connection.WaitDelivered(3).ok());
-  ASSERT_TRUE(connection.PumpUntil([&] {
-                          return Unacknowledged(cluster.node(1), topic) == 0 &&
-                                 Unacknowledged(cluster.node(2), other) == 0;
-                        }).ok());
+  ASSERT_TRUE(connection
+                  .PumpUntil([&] {
+                    return Unacknowledged(cluster.node(1), topic) == 0 &&
+                           Unacknowledged(cluster.node(2), other) == 0;
+                  })
+                  .ok());
   EXPECT_EQ(Received(connection),
             (std::multiset<std::string>{topic + "=1", other + "=2", topic + "=3"}));
 }
@@ -118,14 +122,18 @@ TEST(RedisClusterStreams, AfterAFailOverTheReplicaIsRead) {
   ASSERT_TRUE(connection.WaitDelivered(1).ok());
   cluster.AwaitReplication(1);
   cluster.node(1).Kill();
-  WaitFor([&] { return cluster.Owns(4, KeySlot(topic)) && cluster.Up({0, 2, 3, 4, 5}); },
-          "the fail-over");
+  WaitFor(
+      [&] {
+        return cluster.Owns(4, KeySlot(topic)) && cluster.Up({0, 2, 3, 4, 5});
+      },
+      "the fail-over");
   Add(cluster.node(4), topic, "2");
   Add(cluster.node(2), other, "3");
   connection.callbacks_return = true;
-  ASSERT_TRUE(connection.PumpUntil([&] {
-                          return Has(connection, topic + "=2") && Has(connection, other + "=3");
-                        }).ok());
+  ASSERT_TRUE(
+      connection
+          .PumpUntil([&] { return Has(connection, topic + "=2") && Has(connection, other + "=3"); })
+          .ok());
   ASSERT_TRUE(
       connection.PumpUntil([&] { return Unacknowledged(cluster.node(4), topic) == 0; }).ok());
   EXPECT_EQ(Received(connection),
@@ -152,10 +160,12 @@ TEST(RedisClusterStreams, ASubscriptionIsTakenAsAWholeOrNotAtAll) {
   ASSERT_TRUE(connection.PumpUntil([&] { return Has(connection, after + "=2"); }).ok());
   EXPECT_FALSE(Has(connection, before + "=no"));
   connection.AckAll();  // of the topic that was given up, too
-  ASSERT_TRUE(connection.PumpUntil([&] {
-                          return Unacknowledged(cluster.node(0), before) == 0 &&
-                                 Unacknowledged(cluster.node(1), after) == 0;
-                        }).ok());
+  ASSERT_TRUE(connection
+                  .PumpUntil([&] {
+                    return Unacknowledged(cluster.node(0), before) == 0 &&
+                           Unacknowledged(cluster.node(1), after) == 0;
+                  })
+                  .ok());
 }
 
 TEST(RedisClusterStreams, AReopenedLinkReadsAgainWhatWasNotAcknowledged) {
@@ -201,11 +211,13 @@ TEST(RedisClusterChannels, ShardedOnesFollowTheirSlots) {
   cluster.BeginMove(KeySlot(a), 0, 1);
   cluster.EndMove(KeySlot(a), 0, 1);
   // Sent until the subscription stands at the other node: nobody keeps what comes before.
-  ASSERT_TRUE(connection.PumpUntil([&] {
-                          EXPECT_TRUE(sender.Send(a, "2").ok());
-                          EXPECT_TRUE(sender.WaitCompleted(sender.last_token).ok());
-                          return Has(connection, a + "=2");
-                        }).ok());
+  ASSERT_TRUE(connection
+                  .PumpUntil([&] {
+                    EXPECT_TRUE(sender.Send(a, "2").ok());
+                    EXPECT_TRUE(sender.WaitCompleted(sender.last_token).ok());
+                    return Has(connection, a + "=2");
+                  })
+                  .ok());
 }
 
 TEST(RedisClusterLists, AreReadFromAllNodesAndGivenBack) {

@@ -38,14 +38,14 @@ std::vector<std::string> WithoutRepeats(const std::vector<std::string>& payloads
 }
 
 size_t Acknowledged(const Connection& connection) {
-  return static_cast<size_t>(
-      std::count_if(connection.host.completed.begin(), connection.host.completed.end(),
-                    [](const auto& each) { return each.second.ok(); }));
+  return static_cast<size_t>(std::count_if(connection.host.completed.begin(),
+                                           connection.host.completed.end(),
+                                           [](const auto& each) { return each.second.ok(); }));
 }
 
 TEST(KeySlot, IsThatOfTheServer) {
-  RedisServer server({"--cluster-enabled", "yes", "--cluster-port",
-                      std::to_string(testing::FreePort())});
+  RedisServer server(
+      {"--cluster-enabled", "yes", "--cluster-port", std::to_string(testing::FreePort())});
   Client client(server.port());
   for (const std::string& key :
        {std::string("detections"), std::string("{cam}.a"), std::string("a{}b"), std::string("{}"),
@@ -91,6 +91,14 @@ TEST(ClusterMap, IsReadFromAnyFormOfTheAnswer) {
   EXPECT_EQ(map.masters().size(), 3u);
   ASSERT_EQ(map.replicas().size(), 1u);
   EXPECT_EQ(map.replicas()[0].ToString(), "h2:2");
+}
+
+TEST(ClusterMap, ASingleNodeIsTheOneThatWasAsked) {
+  ReplyReader reader;
+  const std::string wire = "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$2\r\nh1\r\n:1\r\n";
+  reader.Feed(wire.data(), wire.size());
+  ASSERT_EQ(reader.Get(), ReplyReader::Result::kReply);
+  EXPECT_EQ(ClusterMap::Read(reader.reply(), {"asked", 9}).OwnerOf(5)->ToString(), "asked:9");
 }
 
 TEST(RedisCluster, MessagesReachTheMastersOfTheirSlotsInOrder) {
@@ -193,12 +201,13 @@ TEST(RedisCluster, ClusterDownWaits) {
   }
   // They have been offered and refused more than once.
   Client client(cluster.node(0).port());
-  ASSERT_TRUE(connection.PumpUntil([&] {
-                          const std::string text = client.Text({"INFO", "errorstats"});
-                          const size_t at = text.find("errorstat_CLUSTERDOWN:count=");
-                          return at != std::string::npos &&
-                                 std::stoi(text.substr(at + 28)) > 600;
-                        }).ok());
+  ASSERT_TRUE(connection
+                  .PumpUntil([&] {
+                    const std::string text = client.Text({"INFO", "errorstats"});
+                    const size_t at = text.find("errorstat_CLUSTERDOWN:count=");
+                    return at != std::string::npos && std::stoi(text.substr(at + 28)) > 600;
+                  })
+                  .ok());
   EXPECT_EQ(connection.host.completed.size(), 0u);
   cluster.node(1).Restart();
   ASSERT_TRUE(connection.WaitCompleted(300).ok());
@@ -281,13 +290,15 @@ TEST(RedisCluster, TheSeedMayDieLater) {
 
 TEST(RedisCluster, AddressesThatLeadNowhereAreNamed) {
   // The servers do not listen there; among themselves they use their real addresses.
-  RedisCluster cluster(3, 0, {"--cluster-announce-hostname", "127.99.99.99",
-                              "--cluster-preferred-endpoint-type", "hostname"});
+  RedisCluster cluster(3, 0,
+                       {"--cluster-announce-hostname", "127.99.99.99",
+                        "--cluster-preferred-endpoint-type", "hostname"});
   const std::string nowhere = "127.99.99.99:" + std::to_string(cluster.node(1).port());
   Connection connection(cluster.Address(0));
   const Status status = connection.Open();
   EXPECT_TRUE(status.retryable());
-  for (const std::string& part : {nowhere, cluster.Address(0), std::string("cluster-announce-ip")}) {
+  for (const std::string& part :
+       {nowhere, cluster.Address(0), std::string("cluster-announce-ip")}) {
     EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
   }
   Connection reader(cluster.Address(0));
@@ -322,8 +333,8 @@ TEST(RedisCluster, TheOptionDecides) {
   EXPECT_EQ(Connection("localhost:1", "cluster=1\nsentinel-master=m").configured.code(),
             Code::kInvalidArgument);
 
-  RedisServer fresh({"--cluster-enabled", "yes", "--cluster-port",
-                     std::to_string(testing::FreePort())});
+  RedisServer fresh(
+      {"--cluster-enabled", "yes", "--cluster-port", std::to_string(testing::FreePort())});
   Connection unmade(AddressOf(fresh));
   const Status empty = unmade.Open();
   EXPECT_TRUE(empty.retryable());
