@@ -83,7 +83,7 @@ class RedisClusterBroker(RedisBroker):
         lines = super()._guard_lines(identity, password)
         self._password = password
         if identity is not None:
-            lines += ["tls-cluster yes"]  # clients with TLS are told ports with TLS
+            lines += ["tls-cluster yes", "tls-replication yes"]  # TLS clients are told TLS ports
         if password is not None:
             lines += [f"masteruser {USER}", f"masterauth {password}"]
         return lines
