@@ -47,7 +47,9 @@ def test_doctor_has_every_adaptor_and_what_servers_need(monkeypatch: pytest.Monk
 
 def test_the_servers_of_every_module_are_found() -> None:
     texts = [path.read_text() for path in Path(brokers.__file__).parent.glob("[a-z]*.py")]
-    kinds = [kind for text in texts for kind in re.findall(r'^    kind: \S+ = "(\w+)"', text, re.M)]
+    kinds = [
+        kind for text in texts for kind in re.findall(r'^    kind: \S+ = "([\w-]+)"', text, re.M)
+    ]
     assert len(kinds) > 20
     assert sorted(KINDS) == sorted(kinds)
 

@@ -54,13 +54,7 @@ void ClusterProducer::List(Lane& lane) {
   backlog_.push_back(&lane);
 }
 
-// null: it has to wait.
-ClusterProducer::Node* ClusterProducer::TargetOf(Item* item, const Lane& lane) {
-  if (item->ask != nullptr) {
-    if (item->ask->open) return item->ask;
-    if (item->ask->opening.running()) return nullptr;
-    item->ask = nullptr;
-  }
+ClusterProducer::Node* ClusterProducer::OwnerOf(const Lane& lane) {
   Node* const owner = owners_[static_cast<size_t>(lane.slot)];
   if (owner != nullptr && owner->open) return owner;
   map_wanted_ = true;
@@ -69,6 +63,16 @@ ClusterProducer::Node* ClusterProducer::TargetOf(Item* item, const Lane& lane) {
     if (node->open) return node.get();
   }
   return nullptr;
+}
+
+// null: it has to wait.
+ClusterProducer::Node* ClusterProducer::TargetOf(Item* item, const Lane& lane) {
+  if (item->ask != nullptr && !item->ask->open) {
+    if (item->ask->opening.running()) return nullptr;
+    item->ask = nullptr;
+  }
+  Node* const target = item->ask != nullptr ? item->ask : OwnerOf(lane);
+  return lane.under_way > 0 && lane.at != target ? nullptr : target;
 }
 
 bool ClusterProducer::Takes(Node& node) {
@@ -90,6 +94,7 @@ void ClusterProducer::Send(Node& node, Lane& lane, Item&& item) {
   }
   commands_.Append(item.message, node.connection.out());
   ++lane.under_way;
+  lane.at = &node;
   Push(node, {Kind::kMessage, &lane, std::move(item)});
 }
 

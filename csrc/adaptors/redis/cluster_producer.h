@@ -6,7 +6,8 @@
 // A node that is away therefore holds up its own slots only, until as much waits for it. Messages
 // of a slot keep their order: once one of them has to be sent again (the slot moved, the node was
 // lost or could not take it), nothing of that slot is sent until all that is on its way is
-// answered; then they go out again in the order of submission.
+// answered; then they go out again in the order of submission. Nor does a message go to another
+// node before that.
 //
 // The core's rules apply where they can: a message that is refused ends, and if no node can be
 // reached, or one ends connections without answering, the link as a whole is lost.
@@ -66,9 +67,10 @@ class ClusterProducer {
     std::deque<Item> waiting;
     std::vector<Item> returned;  // to be sent again, before those that wait
     size_t under_way = 0;
-    bool listed = false;  // in backlog_
-    int rounds = 0;       // how often its messages were sent again since one was acknowledged
-    bool pause = false;   // before the next round
+    const Node* at = nullptr;  // the node that has those; never two at a time
+    bool listed = false;       // in backlog_
+    int rounds = 0;            // how often its messages were sent again since one was acknowledged
+    bool pause = false;        // before the next round
     Backoff backoff;
     Deadline not_before{};  // the next round; 0: not decided
   };
@@ -100,6 +102,7 @@ class ClusterProducer {
   void Adopt(const ClusterMap& map);
   Lane& LaneOf(std::string_view topic);
   Node* TargetOf(Item* item, const Lane& lane);
+  Node* OwnerOf(const Lane& lane);
   bool Takes(Node& node);
   void Send(Node& node, Lane& lane, Item&& item);
   void List(Lane& lane);
