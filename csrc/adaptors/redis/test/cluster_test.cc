@@ -189,6 +189,27 @@ TEST(RedisCluster, AKilledMastersMessagesWaitForItsReplicaAndTheOthersGoOn) {
   EXPECT_EQ(WithoutRepeats(Payloads(cluster.node(4), victim)), Numbers(1000));
 }
 
+// It keeps its connections and answers nothing: silence tells.
+TEST(RedisCluster, AFrozenMastersMessagesGoToItsReplica) {
+  RedisCluster cluster(3, 1);
+  Connection connection(cluster.Address(0), "connect-timeout=1000ms");
+  ASSERT_TRUE(connection.Open().ok());
+  const std::string topic = cluster.Topic(1, 1);
+  for (const std::string& number : Numbers(100)) {
+    ASSERT_TRUE(connection.Send(topic, number).ok());
+  }
+  ASSERT_TRUE(connection.WaitCompleted(100).ok());
+  cluster.AwaitReplication(1);
+  cluster.node(1).Freeze();
+  for (int n = 100; n < 3000; ++n) {
+    ASSERT_TRUE(connection.Send(topic, std::to_string(n)).ok());
+  }
+  ASSERT_TRUE(connection.WaitCompleted(3000).ok());
+  EXPECT_EQ(Acknowledged(connection), 3000u);
+  EXPECT_EQ(Payloads(cluster.node(4), topic), Numbers(3000));
+  cluster.node(1).Thaw();
+}
+
 TEST(RedisCluster, ClusterDownWaits) {
   RedisCluster cluster(3, 0);
   Connection connection(cluster.Address(0));
