@@ -131,7 +131,7 @@ def test_sub_begins_where_a_redis_stream_is_to_begin(
     assert sub(3, "--from-beginning") == b"one\ntwo\nthree\n"
     assert sub(2, "--offset", ids[0]) == b"two\nthree\n"
     assert sub(3, "--from-beginning", "--group", "new") == b"one\ntwo\nthree\n"
-    for command in ("publish", "rpush"):
+    for command in ("publish", "spublish", "rpush"):
         where = ("sub", redis_broker.url, topic, "-o", f"command={command}", "--from-beginning")
         refused = run_dsmsg(*where, check=False)
         assert refused.returncode == 1

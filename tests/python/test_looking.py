@@ -180,6 +180,7 @@ def test_what_is_asked_for_is_followed() -> None:
         ("ZMQ", {}),
         ("REDIS", {"command": "rpush"}),
         ("REDIS", {"command": "publish"}),
+        ("REDIS", {"command": "spublish"}),
         ("PIGEON", {}),
     ):
         with pytest.raises(ValueError, match="--group"):

@@ -19,8 +19,8 @@ HELP = (
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
     """Returns how to read these topics; raises ValueError for an impossible group."""
     command = given.get("command", "xadd").strip("\"'").lower()
-    if command == "publish":
-        no_groups("Redis Pub/Sub (command=publish) has", group)
+    if command in ("publish", "spublish"):
+        no_groups(f"Redis Pub/Sub (command={command}) has", group)
         return Look({}, topics)
     if command == "rpush":
         no_groups("Redis lists (command=rpush) have", group)
