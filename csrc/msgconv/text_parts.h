@@ -13,14 +13,8 @@
 
 namespace dsmsg::msgconv {
 
-/// As "%g": six digits.
-inline void AppendShort(std::string* out, double value) {
-  std::array<char, 32> text;
-  const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6)
-          .ptr;
-  out->append(text.data(), end);
-}
+/// As "%g": six digits. Quick for what is a float, as boxes and confidences are.
+void AppendShort(std::string* out, double value);
 
 /// As "%f": six digits after the point.
 inline void AppendFixed(std::string* out, double value) {

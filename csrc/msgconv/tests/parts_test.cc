@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels, the gate of frames and messages, and the classes of the schema.
+// Labels, the gate of frames and messages, the classes of the schema, and numbers in texts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
+#include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <random>
 
 #include "msgconv/labels.h"
 #include "msgconv/object_class.h"
 #include "msgconv/source_gate.h"
+#include "msgconv/text_parts.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -122,6 +127,43 @@ TEST(ObjectClass, FindsTheFieldOfAClassifier) {
   EXPECT_EQ(name("vehicle"), "-");
   EXPECT_EQ(name(""), "-");
   EXPECT_EQ(name(std::string(500, 'x')), "-");
+}
+
+std::string Short(double value) {
+  std::string text = "|";
+  AppendShort(&text, value);
+  return text;
+}
+
+std::string Printed(double value) {
+  std::array<char, 64> text;
+  snprintf(text.data(), text.size(), "|%g", value);
+  return text.data();
+}
+
+TEST(TextParts, ShortNumbersAreThoseOfPrintf) {
+  for (const double value :
+       {0.0,       -0.0,        1.0,      -1.0, 10.0,      0.5,    100.75,   0.8,      1.0 / 3,
+        999999.0,  999999.4375, 999999.5, 1e6,  1234567.0, 1e-4,   9.99e-5,  0.1,      99999.95,
+        9.9999996, 123456.5,    123457.5, 2.5,  1e300,     1e-300, HUGE_VAL, -HUGE_VAL}) {
+    EXPECT_EQ(Short(value), Printed(value));
+    const double rounded = static_cast<double>(static_cast<float>(value));
+    EXPECT_EQ(Short(rounded), Printed(rounded));
+  }
+  std::mt19937 random(7);
+  std::uniform_int_distribution<uint32_t> bits;
+  std::uniform_int_distribution<int> exponent(-6, 7);
+  for (int i = 0; i < 300'000; ++i) {
+    const uint32_t any = bits(random);
+    float value = 0;
+    std::memcpy(&value, &any, sizeof(value));  // of any size
+    if (i % 3 != 0) value = std::ldexp(static_cast<float>(any), exponent(random) * 3 - 32);
+    // With few digits behind the point, so that halves are rounded.
+    if (i % 3 == 1) value = std::round(value * 8) / 8;
+    if (std::isnan(value)) continue;
+    const double wide = static_cast<double>(value);
+    ASSERT_EQ(Short(wide), Printed(wide));
+  }
 }
 
 }  // namespace
