@@ -72,7 +72,8 @@ def known_adaptors() -> set[str]:
 
 def _adaptor_of(scheme: str) -> str:
     known = known_adaptors()
-    for name in (scheme, scheme.replace("-", "_"), scheme[:-1] if scheme.endswith("s") else ""):
+    plain = scheme[: -len("+ssl")] if scheme.endswith("+ssl") else scheme[: -scheme.endswith("s")]
+    for name in (scheme, scheme.replace("-", "_"), plain):
         if name in known:
             return name
     raise ConfigError(

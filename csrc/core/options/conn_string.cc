@@ -190,8 +190,9 @@ class Parser {
     }
     if (rest.empty()) return Expected("nothing follows ://");
     if (rules_.opaque) return ParseOpaque(rest);
-    endpoints_.tls =
-        scheme.back() == 's' && known(std::string_view(scheme).substr(0, scheme.size() - 1));
+    const std::string_view name = scheme;
+    endpoints_.tls = (name.ends_with('s') && known(name.substr(0, name.size() - 1))) ||
+                     (name.ends_with("+ssl") && known(name.substr(0, name.size() - 4)));
     if (IsAmbiguous(rest)) {
       return Expected(
           "a ';' before an '@' is ambiguous: in a user name or password write it as %3B; set a "

@@ -42,7 +42,7 @@ struct Endpoints {
 struct ConnRules {
   std::string_view protocol;  // for messages: "kafka"
   std::span<const std::string_view>
-      schemes;                 // {"redis", "rediss"}; a scheme that ends in 's' more is TLS
+      schemes;                 // {"redis", "rediss"}; with an 's' or "+ssl" more it is TLS
   uint16_t default_port = 0;   // 0: a port must be given
   bool third_is_user = false;  // AMQP: host;port;user;password
   bool opaque = false;         // ZMQ: the rest of the URL is an address

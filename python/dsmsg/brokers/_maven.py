@@ -55,6 +55,7 @@ def maven_libs(
     artifacts: Sequence[Artifact],
     alone: Sequence[Artifact] = (),
     *,
+    managed: Sequence[Artifact] = (),
     fetch: bool = True,
     hint: str = "",
 ) -> Path | None:
@@ -64,6 +65,7 @@ def maven_libs(
         name: of the folder in the cache: the server, a dash, the version.
         artifacts: what to fetch.
         alone: what to fetch without its dependencies.
+        managed: poms that say which versions the dependencies have.
         fetch: False: return None if it is not in the cache yet.
         hint: what else to try when it cannot be fetched.
 
@@ -79,7 +81,7 @@ def maven_libs(
                 f"{what}: cannot find the program mvn, which fetches the jars (Debian, Ubuntu: "
                 f"apt-get install maven{hint and '; or ' + hint})"
             )
-        (work / "pom.xml").write_text(_pom(artifacts, alone), encoding="utf-8")
+        (work / "pom.xml").write_text(_pom(artifacts, alone, managed), encoding="utf-8")
         say(f"{what}: fetching {name} from Maven Central (once)")
         error = _run_maven(what, maven, work)
         if error:
@@ -96,19 +98,28 @@ def maven_libs(
     return None if folder is None else folder / "libs"
 
 
-def _pom(artifacts: Sequence[Artifact], alone: Sequence[Artifact]) -> str:
+def _pom(
+    artifacts: Sequence[Artifact], alone: Sequence[Artifact], managed: Sequence[Artifact]
+) -> str:
     nothing = "<groupId>*</groupId><artifactId>*</artifactId>"
     without = f"<exclusions><exclusion>{nothing}</exclusion></exclusions>"
-    dependencies = "".join(
-        f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
-        f"<version>{version}</version>{more}</dependency>"
-        for more, wanted in (("", artifacts), (without, alone))
-        for group, artifact, version in wanted
-    )
+
+    def listed(more: str, wanted: Sequence[Artifact]) -> str:
+        return "".join(
+            f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
+            f"<version>{version}</version>{more}</dependency>"
+            for group, artifact, version in wanted
+        )
+
+    imported = listed("<type>pom</type><scope>import</scope>", managed)
+    management = f"<dependencyManagement><dependencies>{imported}</dependencies>"
+    management = f"{management}</dependencyManagement>" if managed else ""
+    dependencies = listed("", artifacts) + listed(without, alone)
     return (
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
         "<groupId>dsmsg</groupId><artifactId>jars</artifactId><version>1</version>"
-        f"<packaging>pom</packaging><dependencies>{dependencies}</dependencies></project>\n"
+        f"<packaging>pom</packaging>{management}<dependencies>{dependencies}</dependencies>"
+        "</project>\n"
     )
 
 
