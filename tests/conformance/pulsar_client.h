@@ -86,13 +86,16 @@ class PulsarClient {
     });
     const Id last = IdOf(Await(30).command, 1);
     std::vector<Message> found;
+    uint32_t permits = 1000;  // a batch takes one for each of its messages
     for (bool end = last.second == UINT64_MAX; !end;) {
       Write(11, [&](protozero::pbf_writer& fields) {
         fields.add_uint64(1, consumer);
-        fields.add_uint32(2, 1);
+        fields.add_uint32(2, permits);
       });
       const Frame frame = Await(9);
+      const size_t before = found.size();
       Add(frame, &found);
+      permits = static_cast<uint32_t>(found.size() - before);
       end = IdOf(frame.command, 2) >= last;
     }
     Write(16, [&](protozero::pbf_writer& fields) {
@@ -164,7 +167,6 @@ class PulsarClient {
       }
       found.rest = frame.substr(4 + size);
       if (type == wanted) return found;
-      if (type == 18) Write(19, [](protozero::pbf_writer&) {});
       if (type == 14) throw std::runtime_error("pulsar: " + found.command);
     }
   }

@@ -213,7 +213,11 @@ void PulsarConsumer::TakeMessage(const Command& command, uint64_t id, Source* so
     for (uint32_t i = 0; i < metadata.count; ++i) Spend(id);
     return;
   }
-  if (settings_.subscription.empty()) reached_[source->name] = command.message;
+  if (const auto reached = reached_.find(source->name);
+      reached != reached_.end() && command.message <= reached->second) {
+    for (uint32_t i = 0; i < metadata.count; ++i) Spend(id);  // the broker begins with it
+    return;
+  }
   InMessage message;
   message.topic = source->topic;
   message.partition = source->partition;
@@ -281,6 +285,11 @@ bool PulsarConsumer::DeliverPending() {
       Spend(next.source);
     }
     pending_bytes_ -= size;
+    const bool whole = pending_.size() == 1 || pending_[1].entry != next.entry;
+    const auto source = sources_.find(next.source);
+    if (status.ok() && whole && settings_.subscription.empty() && source != sources_.end()) {
+      reached_[source->second.name] = next.entry->id;
+    }
     pending_.pop_front();
   }
   return true;

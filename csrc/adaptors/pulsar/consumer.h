@@ -53,7 +53,7 @@ class PulsarConsumer {
     MessageId id;
     size_t left;  // messages without a returned callback
   };
-  /// A message that waits for room in the core. Without an entry: only its permit counts.
+  /// A message that waits for room in the core.
   struct Pending {
     InMessage message;
     std::shared_ptr<Entry> entry;
@@ -93,7 +93,7 @@ class PulsarConsumer {
   size_t pending_bytes_ = 0;
   std::map<AckToken, std::shared_ptr<Entry>> held_;  // with the core
   AckToken last_token_ = 0;
-  std::map<std::string, MessageId> reached_;  // without a subscription: the last message of each
+  std::map<std::string, MessageId> reached_;  // without a subscription: the last that the core took
   Status broken_;                             // Subscribe lost the link; Poll reports it
 };
 

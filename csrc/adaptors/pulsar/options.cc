@@ -31,15 +31,15 @@ constexpr OptionSpec kOptions[] = {
      "message, and the broker keeps no position"},
     {"subscription-type", "enum(shared,exclusive,failover)", "shared",
      "shared: subscribers share the messages; exclusive: there can be only one; failover: one gets "
-     "the messages, in order, and the next takes over"},
+     "the messages, in order, and another one takes over"},
     {"initial-position", "enum(latest,earliest)", "latest",
      "Where a new subscription begins: with what is sent from then on, or with all that the topic "
      "holds"},
     {"receiver-queue", "int(1,100000)", "1000",
      "Maximum number of messages of a topic (or partition) that the broker sends ahead"},
     {"consumer-name", "string", "",
-     "Name of the consumers; of a failover subscription, the one that comes first in the order of "
-     "the names gets the messages"},
+     "Name of the consumers, which the broker's statistics show. A failover subscription gives the "
+     "partitions of a topic to consumers in the order of their names"},
     {"token-file", "path", "",
      "File with the token to log in with. It is read at every login, and when the broker asks for "
      "a new token"},

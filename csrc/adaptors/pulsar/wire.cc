@@ -195,8 +195,13 @@ size_t AppendCommand(Type type, std::string* out, const Fill& fill) {
   {
     pbf_writer command(*out);
     command.add_enum(1, static_cast<int32_t>(type));
-    pbf_writer fields(command, static_cast<uint32_t>(type));
-    fill(&fields);
+    const size_t before = out->size();
+    {
+      pbf_writer fields(command, static_cast<uint32_t>(type));
+      fill(&fields);
+    }
+    // protozero leaves out what is empty, but the broker wants it.
+    if (out->size() == before) command.add_message(static_cast<uint32_t>(type), "", 0);
   }
   const auto size = static_cast<uint32_t>(out->size() - begin - 8);
   PutNumber(size + 4, out->data() + begin);

@@ -223,7 +223,10 @@ class PulsarBroker(Broker):
 
     def _ready(self, log_offset: int) -> bool:
         try:
-            return "public/default" in json.loads(self.admin("GET", "namespaces/public"))
+            # The first alone until it is there: the broker logs an error for an unknown tenant.
+            return "public" in json.loads(self.admin("GET", "tenants")) and (
+                "public/default" in json.loads(self.admin("GET", "namespaces/public"))
+            )
         except (OSError, ValueError, http.client.HTTPException):
             return False
         except BrokerError as error:
