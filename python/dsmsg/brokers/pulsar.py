@@ -211,6 +211,7 @@ class PulsarBroker(Broker):
             "nettyMaxFrameSizeBytes": "5253120",
             "defaultRetentionTimeInMinutes": "-1",
             "defaultRetentionSizeInMB": "-1",
+            "defaultNumberOfNamespaceBundles": "1",
             "brokerDeleteInactiveTopicsEnabled": "false",
             "loadBalancerEnabled": "false",
             "transactionCoordinatorEnabled": "false",
@@ -224,9 +225,13 @@ class PulsarBroker(Broker):
     def _ready(self, log_offset: int) -> bool:
         try:
             # The first alone until it is there: the broker logs an error for an unknown tenant.
-            return "public" in json.loads(self.admin("GET", "tenants")) and (
-                "public/default" in json.loads(self.admin("GET", "namespaces/public"))
-            )
+            if "public" not in json.loads(self.admin("GET", "tenants")):
+                return False
+            if "public/default" not in json.loads(self.admin("GET", "namespaces/public")):
+                return False
+            # The first topic takes seconds, because everything is loaded for it: not in a test.
+            self.admin("GET", "/lookup/v2/topic/persistent/public/default/dsmsg")
+            return self.admin("GET", "brokers/health") == "ok"
         except (OSError, ValueError, http.client.HTTPException):
             return False
         except BrokerError as error:
@@ -255,7 +260,7 @@ class PulsarBroker(Broker):
 
         Args:
             method: GET, PUT, POST or DELETE.
-            path: behind `/admin/v2/`.
+            path: behind `/admin/v2/`, or all of it with its first slash.
             body: JSON.
 
         Raises:
@@ -270,7 +275,8 @@ class PulsarBroker(Broker):
             self.host, self._extra_port("web"), timeout=_TIMEOUT_S
         )
         try:
-            connection.request(method, f"/admin/v2/{path}", body=body or None, headers=headers)
+            path = path if path.startswith("/") else f"/admin/v2/{path}"
+            connection.request(method, path, body=body or None, headers=headers)
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
         finally:
