@@ -3,7 +3,7 @@
 # reach the scripts as environment variables. In brackets: how long it takes on two cores with a warm compiler cache,
 # where that is known; those under a minute are estimates.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build check test test-quick test-debian faults compat soak lint format generate lock bench bench-python docs clean
+.PHONY: help setup demo build check test test-quick test-pulsar test-debian faults compat soak lint format generate lock bench bench-python docs clean
 
 help: ## [1 s] List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -31,6 +31,14 @@ test: ## [22 min] Install what is needed, build, run all tests, then again under
 
 test-quick: ## [17 min] The tests without the sanitizer builds
 	@scripts/test quick
+
+test-pulsar: ## [] Pulsar's driver, conformance and independent client with a real server (fetches 250 MB once)
+	@scripts/setup build test
+	@cmake --preset dev -Wno-dev
+	@cmake --build --preset dev --target dsmsg_conformance dsmsg_pulsar_tests nvds_pulsar_proto _native
+	@PYTHONPATH=python .venv/bin/python -m dsmsg.brokers fetch pulsar
+	@ctest --preset dev --build-config pulsar --tests-regex 'pulsar' --parallel 2
+	@DSMSG_LIB_DIR=$(CURDIR)/build/dev/lib .venv/bin/python -m pytest tests/pulsar
 
 faults: ## [25 min] What breaks while a pipeline sends, at full length [FAULTS="cut redis:paused"]
 	@scripts/setup test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pulsar: topics in public/default, made on first use, which keep what they get. Read back over a
-// plain socket, up to the last message that the broker names. shards: 3
+// plain socket, up to the last message that the broker names.
+// configuration: pulsar
 #include "pulsar_client.h"
 #include "quirks.h"
 
@@ -10,7 +11,7 @@ namespace {
 // Whoever gives no login may do anything; the user "limited" only what it is granted.
 constexpr char kOpen[] =
     R"("user.dsmsg=dsmsg","user.limited=limited","anonymousUserRole=anyone",)"
-    R"("superUserRoles=dsmsg,anyone")";
+    R"("superUserRoles=dsmsg,anyone","acknowledgmentAtBatchIndexLevelEnabled=true")";
 
 class PulsarQuirks : public Quirks {
  public:
@@ -18,13 +19,15 @@ class PulsarQuirks : public Quirks {
   std::string library() const override { return "libnvds_pulsar_proto.so"; }
   std::vector<std::pair<std::string, std::string>> NotApplicable() const override {
     return {{"Section5_SensorIdExtraction",
-             "DeepStream defines the extraction for Redis and MQTT only"}};
+             "DeepStream defines the extraction for Redis and MQTT only"},
+            {"Section4_UnknownTopic", "the broker makes a topic with its first message"}};
   }
 
   std::string server_kind() const override { return "pulsar"; }
   std::string server_args() const override {
     return R"({"users":{"dsmsg":"dsmsg","limited":"limited"},"properties":)"
-           R"({"anonymousUserRole":"anyone","superUserRoles":"dsmsg,anyone"}})";
+           R"({"anonymousUserRole":"anyone","superUserRoles":"dsmsg,anyone",)"
+           R"("acknowledgmentAtBatchIndexLevelEnabled":"true"}})";
   }
   void CreateTopic(Server&, const std::string&, int) override {}
   std::vector<Received> ReadAll(Server& server, const std::string& topic) override {

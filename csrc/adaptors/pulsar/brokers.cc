@@ -10,6 +10,12 @@
 #include "adaptors/pulsar/errors.h"
 
 namespace dsmsg::pulsar {
+namespace {
+
+// A broker that has to load a topic may take this long.
+constexpr Millis kAnswerLimit{30'000};
+
+}  // namespace
 
 Brokers::Brokers(const PulsarSettings& settings)
     : settings_(settings), servers_(settings.hosts, "servers") {}
@@ -71,7 +77,7 @@ Result<PulsarConnection*> Brokers::Reach(const Command& lookup) {
 }
 
 uint64_t Brokers::Ask(Answer answer) {
-  const Millis limit = std::max(settings_.connect_timeout, Millis(5000));
+  const Millis limit = std::max(settings_.connect_timeout, kAnswerLimit);
   requests_.emplace(++last_request_, Request{std::move(answer), Clock::now() + limit});
   return last_request_;
 }
@@ -83,12 +89,13 @@ void Brokers::TakeAnswer(const Command& command) {
   const bool failed = command.failed || (command.type == Type::kLookupAnswer &&
                                          command.lookup == LookupType::kFailed);
   if (failed) status = ServerError(command.error, command.text);
-  found.mapped().answer(status, command);
+  if (found.mapped().answer) found.mapped().answer(status, command);
 }
 
 void Brokers::Expire() {
   while (!requests_.empty() && requests_.begin()->second.until <= Clock::now()) {
     const auto late = requests_.extract(requests_.begin());
+    if (!late.mapped().answer) continue;
     late.mapped().answer({Code::kTimeout, "the broker gave no answer in time"}, {});
   }
 }

@@ -37,7 +37,7 @@ class Brokers {
 
   /// Gets the answer to a request, or why there is none.
   using Answer = std::function<void(const Status&, const Command&)>;
-  /// The number for a request that is sent next.
+  /// The number for a request that is sent next. An empty `answer`: nobody needs it.
   uint64_t Ask(Answer answer);
   bool asking() const { return !requests_.empty(); }
   /// Ends the requests that have waited for an answer for too long.

@@ -146,9 +146,10 @@ void PulsarConsumer::JoinSource(Source source, Joining* joining) {
 
 void PulsarConsumer::AskSubscription(uint64_t id, Source* source, Joining* joining) {
   ++joining->open;
-  const auto take = [source, joining, id](const Status& status, const Command&) {
+  const auto take = [this, source, joining, id](const Status& status, const Command&) {
     --joining->open;
     if (status.ok()) return;
+    if (status.code() == Code::kTimeout) Leave(id, *source);  // it may be made yet
     joining->problem = CannotSubscribe(source->topic, source->connection->name(), status);
     joining->sources.erase(id);
   };
@@ -169,8 +170,7 @@ void PulsarConsumer::AskSubscription(uint64_t id, Source* source, Joining* joini
 // What it has not acknowledged goes to another consumer of the subscription, or waits for one.
 void PulsarConsumer::Leave(uint64_t id, const Source& source) {
   if (!source.acks.empty()) AppendAck(id, source.acks, &source.connection->out());
-  AppendClose(Type::kCloseConsumer, id, brokers_.Ask([](const Status&, const Command&) {}),
-              &source.connection->out());
+  AppendClose(Type::kCloseConsumer, id, brokers_.Ask({}), &source.connection->out());
 }
 
 void PulsarConsumer::Forget(const Sources& sources) {
@@ -227,12 +227,21 @@ void PulsarConsumer::TakeMessage(const Command& command, uint64_t id, Source* so
   message.id = std::to_string(command.message.ledger) + ":" + std::to_string(command.message.entry);
   if (metadata.batch) return AddBatch(command, metadata, message, id);
   message.payload = command.payload;
-  Keep(std::move(message), metadata, std::make_shared<Entry>(Entry{id, command.message, 1}), id);
+  const auto entry = std::make_shared<Entry>();
+  entry->source = id;
+  entry->id = command.message;
+  entry->left = 1;
+  Keep(std::move(message), metadata, {entry}, id);
 }
 
 void PulsarConsumer::AddBatch(const Command& command, const Metadata& frame,
                               const InMessage& common, uint64_t id) {
-  const auto entry = std::make_shared<Entry>(Entry{id, command.message, 0});
+  const auto entry = std::make_shared<Entry>();
+  entry->source = id;
+  entry->id = command.message;
+  entry->left = 0;
+  entry->size = frame.count;
+  entry->open.resize((frame.count + 63) / 64);
   std::string_view rest = command.payload;
   for (uint32_t index = 0; index < frame.count; ++index) {
     Metadata metadata;
@@ -255,12 +264,13 @@ void PulsarConsumer::AddBatch(const Command& command, const Metadata& frame,
     message.id += ":" + std::to_string(index);
     message.payload = payload;
     ++entry->left;
-    Keep(std::move(message), metadata, entry, id);
+    entry->open[word] |= uint64_t{1} << (index % 64);
+    Keep(std::move(message), metadata, {entry, index}, id);
   }
 }
 
-void PulsarConsumer::Keep(InMessage message, const Metadata& metadata,
-                          std::shared_ptr<Entry> entry, uint64_t source) {
+void PulsarConsumer::Keep(InMessage message, const Metadata& metadata, Place place,
+                          uint64_t source) {
   for (const auto& [name, value] : metadata.properties) message.headers.emplace_back(name, value);
   message.has_key = metadata.has_key;
   if (metadata.has_key) {
@@ -268,7 +278,7 @@ void PulsarConsumer::Keep(InMessage message, const Metadata& metadata,
   }
   if (metadata.event_time > 0) message.timestamp_ms = static_cast<int64_t>(metadata.event_time);
   pending_bytes_ += message.Size();
-  pending_.push_back({std::move(message), std::move(entry), source});
+  pending_.push_back({std::move(message), std::move(place), source});
 }
 
 bool PulsarConsumer::DeliverPending() {
@@ -281,14 +291,14 @@ bool PulsarConsumer::DeliverPending() {
     // Not ok: the connection is being closed, and the message stays unacknowledged.
     if (status.ok()) {
       last_token_ = token;
-      held_.emplace(token, next.entry);
+      held_.emplace(token, next.place);
       Spend(next.source);
     }
     pending_bytes_ -= size;
-    const bool whole = pending_.size() == 1 || pending_[1].entry != next.entry;
+    const bool whole = pending_.size() == 1 || pending_[1].place.entry != next.place.entry;
     const auto source = sources_.find(next.source);
     if (status.ok() && whole && settings_.subscription.empty() && source != sources_.end()) {
-      reached_[source->second.name] = next.entry->id;
+      reached_[source->second.name] = next.place.entry->id;
     }
     pending_.pop_front();
   }
@@ -307,9 +317,27 @@ void PulsarConsumer::Spend(uint64_t id) {
 
 void PulsarConsumer::Ack(AckToken token) noexcept {
   const auto held = held_.extract(token);
-  if (held.empty() || --held.mapped()->left > 0) return;
-  const auto source = sources_.find(held.mapped()->source);
-  if (source != sources_.end()) source->second.acks.push_back(held.mapped()->id);
+  if (held.empty()) return;
+  const auto& [entry, index] = held.mapped();
+  if (!entry->open.empty()) entry->open[index / 64] &= ~(uint64_t{1} << (index % 64));
+  entry->touched = true;
+  if (--entry->left > 0) return;
+  const auto source = sources_.find(entry->source);
+  if (source != sources_.end()) source->second.acks.push_back(entry->id);
+}
+
+// What is left of batches that are acknowledged in part comes again alone, if the broker has
+// acknowledgmentAtBatchIndexLevelEnabled; else with all of the batch.
+void PulsarConsumer::AckParts() {
+  std::set<Entry*> parts;
+  for (const auto& [token, place] : held_) parts.insert(place.entry.get());
+  for (const Pending& each : pending_) parts.insert(each.place.entry.get());
+  for (const Entry* entry : parts) {
+    const auto source = sources_.find(entry->source);
+    if (!entry->touched || source == sources_.end()) continue;
+    AppendBatchAck(entry->source, entry->id, entry->open, entry->size,
+                   &source->second.connection->out());
+  }
 }
 
 void PulsarConsumer::SendAcks() {
@@ -342,6 +370,7 @@ Status PulsarConsumer::Poll(Millis budget, int wake_fd) {
 void PulsarConsumer::Drain(Deadline deadline, int cancel_fd) noexcept {
   if (!broken_.ok()) return;
   SendAcks();
+  AckParts();
   Sources ended;
   ended.swap(sources_);
   for (const auto& [id, source] : ended) Leave(id, source);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Receives through subscriptions, at least once: a frame is acknowledged after the callbacks of all
-// its messages. The broker sends ahead only what it was permitted to.
+// Receives through subscriptions, at least once: a message is acknowledged after its callback, a
+// batch after those of all its messages, or in part at the end. The broker sends ahead only what it
+// was permitted to.
 //
 // Threads: the link's I/O thread only. Settings, brokers and host outlive it.
 #ifndef DSMSG_ADAPTORS_PULSAR_CONSUMER_H_
@@ -51,12 +52,19 @@ class PulsarConsumer {
   struct Entry {
     uint64_t source;
     MessageId id;
-    size_t left;  // messages without a returned callback
+    size_t left;                 // messages without a returned callback
+    uint32_t size = 1;           // messages in the batch
+    std::vector<uint64_t> open;  // of a batch, bits: not acknowledged
+    bool touched = false;        // the callback of one has returned
+  };
+  struct Place {
+    std::shared_ptr<Entry> entry;
+    uint32_t index = 0;  // in the batch
   };
   /// A message that waits for room in the core.
   struct Pending {
     InMessage message;
-    std::shared_ptr<Entry> entry;
+    Place place;
     uint64_t source;
   };
   /// What becomes of the topics that are to be joined.
@@ -74,8 +82,8 @@ class PulsarConsumer {
   Status Take(const Command& command);
   void TakeMessage(const Command& command, uint64_t id, Source* source);
   void AddBatch(const Command& command, const Metadata& frame, const InMessage& common, uint64_t id);
-  void Keep(InMessage message, const Metadata& metadata, std::shared_ptr<Entry> entry,
-            uint64_t source);
+  void Keep(InMessage message, const Metadata& metadata, Place place, uint64_t source);
+  void AckParts();
   void Unreadable(const Source& source, const char* why);
   bool DeliverPending();
   void Spend(uint64_t source);
@@ -91,7 +99,7 @@ class PulsarConsumer {
   uint64_t last_id_ = 0;
   std::deque<Pending> pending_;
   size_t pending_bytes_ = 0;
-  std::map<AckToken, std::shared_ptr<Entry>> held_;  // with the core
+  std::map<AckToken, Place> held_;  // with the core
   AckToken last_token_ = 0;
   std::map<std::string, MessageId> reached_;  // without a subscription: the last that the core took
   Status broken_;                             // Subscribe lost the link; Poll reports it

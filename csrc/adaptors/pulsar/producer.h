@@ -56,8 +56,9 @@ class PulsarProducer {
     uint32_t index = 0;
     std::string name;
     State state = State::kUnknown;
-    Status problem;      // the last attempt's, until one succeeds
-    Deadline ask_at{};   // not before
+    Status problem;       // the last attempt's, until one succeeds
+    Deadline ask_at{};    // not before
+    Deadline asked_at{};  // kAsked
     PulsarConnection* connection = nullptr;
     uint64_t id = 0;            // on this link
     std::string producer_name;  // the same on every link
@@ -72,7 +73,7 @@ class PulsarProducer {
     std::string name;
     State state = State::kUnknown;
     Status problem;
-    Deadline ask_at{};
+    Deadline ask_at{}, asked_at{};
     uint32_t partitions = 0;  // at least 1 when kReady
     uint32_t turn = 0;        // partition of the next message without a key
     std::vector<std::unique_ptr<Partition>> made;
@@ -90,6 +91,8 @@ class PulsarProducer {
   void CreateProducer(Partition* partition);
   template <class Asked>
   void Refuse(Asked* asked, const Status& why);
+  template <class Asked>
+  Status NotReady(Asked* asked) const;
   Status TakeClosed(const Command& command);
 
   Status CheckMessage(const Message& message, const Partition& partition) const;

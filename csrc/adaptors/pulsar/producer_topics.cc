@@ -12,6 +12,8 @@ namespace {
 // A refusal that may end is asked about again after this time; until then messages hear it at once,
 // so that those of other topics go on.
 constexpr Millis kAskAgain{500};
+// So long all messages wait for an answer about one topic; afterwards only those of that topic do.
+constexpr Millis kPatience{1000};
 
 Status AtTopic(const std::string& topic, const Status& why) {
   return {why.code(), topic + ": " + why.message()};
@@ -35,7 +37,14 @@ Result<PulsarProducer::Topic*> PulsarProducer::FindTopic(std::string_view topic)
   if (found->state == State::kReady) return found;
   if (found->problem.permanent()) return std::exchange(found->problem, {});  // asked anew next time
   if (found->state == State::kUnknown && Clock::now() >= found->ask_at) AskTopic(found);
-  return found->problem.ok() ? Status(Code::kWouldBlock, {}) : found->problem;
+  return NotReady(found);
+}
+
+template <class Asked>
+Status PulsarProducer::NotReady(Asked* asked) const {
+  if (!asked->problem.ok()) return asked->problem;
+  if (Clock::now() - asked->asked_at < kPatience) return {Code::kWouldBlock, {}};
+  return AtTopic(asked->name, {Code::kUnavailable, "the broker has not told about it yet"});
 }
 
 template <class Asked>
@@ -48,6 +57,7 @@ void PulsarProducer::Refuse(Asked* asked, const Status& why) {
 
 void PulsarProducer::AskTopic(Topic* topic) {
   topic->state = State::kAsked;
+  topic->asked_at = Clock::now();
   lookup_.Partitions(topic->name, [this, topic](const Status& status, uint32_t partitions) {
     answered_ = true;
     if (!status.ok()) return Refuse(topic, status);
@@ -87,6 +97,7 @@ Status PulsarProducer::MakeReady(Partition* partition) {
   if (partition->problem.permanent()) return std::exchange(partition->problem, {});
   if (partition->state == State::kUnknown && Clock::now() >= partition->ask_at) {
     partition->state = State::kAsked;
+    partition->asked_at = Clock::now();
     const auto found = [this, partition](const Status& status, PulsarConnection* connection) {
       if (status.ok()) {
         partition->connection = connection;
@@ -97,7 +108,7 @@ Status PulsarProducer::MakeReady(Partition* partition) {
     };
     lookup_.Broker(partition->name, found);
   }
-  return partition->problem.ok() ? Status(Code::kWouldBlock, {}) : partition->problem;
+  return NotReady(partition);
 }
 
 void PulsarProducer::CreateProducer(Partition* partition) {
@@ -106,6 +117,10 @@ void PulsarProducer::CreateProducer(Partition* partition) {
   const auto take = [this, partition](const Status& status, const Command& command) {
     answered_ = true;
     if (!status.ok()) {
+      if (status.code() == Code::kTimeout) {  // it may be made yet, and would keep its name
+        AppendClose(Type::kCloseProducer, partition->id, brokers_.Ask({}),
+                    &partition->connection->out());
+      }
       producers_.erase(partition->id);
       return Refuse(partition, status);
     }

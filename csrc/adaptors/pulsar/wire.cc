@@ -468,6 +468,19 @@ void AppendAck(uint64_t consumer, std::span<const MessageId> messages, std::stri
   });
 }
 
+void AppendBatchAck(uint64_t consumer, const MessageId& batch, std::span<const uint64_t> open,
+                    uint32_t size, std::string* out) {
+  AppendCommand(Type::kAck, out, [&](pbf_writer* fields) {
+    fields->add_uint64(1, consumer);
+    fields->add_enum(2, 0);
+    pbf_writer message(*fields, 3);
+    message.add_uint64(1, batch.ledger);
+    message.add_uint64(2, batch.entry);
+    for (const uint64_t bits : open) message.add_int64(5, static_cast<int64_t>(bits));
+    message.add_int32(6, static_cast<int32_t>(size));
+  });
+}
+
 void AppendClose(Type type, uint64_t id, uint64_t request, std::string* out) {
   AppendCommand(type, out, [&](pbf_writer* fields) {
     fields->add_uint64(1, id);

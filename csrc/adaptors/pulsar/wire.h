@@ -152,6 +152,9 @@ struct SubscribeRequest {
 void AppendSubscribe(const SubscribeRequest& subscribe, std::string* out);
 void AppendFlow(uint64_t consumer, uint32_t permits, std::string* out);
 void AppendAck(uint64_t consumer, std::span<const MessageId> messages, std::string* out);
+/// Of a batch of `size` messages: those whose bit is 0 are acknowledged.
+void AppendBatchAck(uint64_t consumer, const MessageId& batch, std::span<const uint64_t> open,
+                    uint32_t size, std::string* out);
 /// `type`: kCloseProducer or kCloseConsumer.
 void AppendClose(Type type, uint64_t id, uint64_t request, std::string* out);
 

@@ -18,6 +18,7 @@ _GROUPS = {
     "REDIS": {"consumergroup": "dsmsg-bridge-{}", "consumername": "dsmsg-bridge"},
     "AMQP": {"queue": "dsmsg-bridge-{}", "prefetch": "1000"},
     "NATS": {"durable": "dsmsg-bridge-{}"},
+    "PULSAR": {"subscription": "dsmsg-bridge-{}"},
 }
 """What a source sets, unless the file does, so that the broker keeps what is not acknowledged."""
 
@@ -54,7 +55,7 @@ class Side:
 
 def separator(protocol: str) -> str:
     """Returns what separates the parts of a topic."""
-    return {"AMQP": ".", "KAFKA": ".", "NATS": "."}.get(protocol, "/")
+    return {"AMQP": ".", "KAFKA": ".", "NATS": ".", "PULSAR": "."}.get(protocol, "/")
 
 
 def source_settings(
@@ -89,6 +90,8 @@ def loses(protocol: str, settings: Mapping[str, str]) -> str:
         if settings.get("jetstream") in off:
             return "jetstream=0"
         return "" if settings.get("durable") else "consumers that are not durable"
+    if protocol == "PULSAR":
+        return "" if settings.get("subscription") else "no subscription that the broker keeps"
     if protocol in ("HTTP", "AZURE_DEVICE_CLIENT", "AZURE_MODULE_CLIENT"):
         # A request is answered, and a hub is told, once the message is acknowledged.
         return ""

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from dsmsg._settings.mqtt import MqttConfig
     from dsmsg._settings.multi import MultiConfig
     from dsmsg._settings.nats import NatsConfig
+    from dsmsg._settings.pulsar import PulsarConfig
     from dsmsg._settings.redis import RedisConfig
     from dsmsg._settings.zmq import ZmqConfig
 
-__all__ = ["AmqpConfig", "AzureConfig", "AzureEdgeConfig", "HttpConfig", "KafkaConfig", "MqttConfig", "MultiConfig", "NatsConfig", "RedisConfig", "ZmqConfig"]
+__all__ = ["AmqpConfig", "AzureConfig", "AzureEdgeConfig", "HttpConfig", "KafkaConfig", "MqttConfig", "MultiConfig", "NatsConfig", "PulsarConfig", "RedisConfig", "ZmqConfig"]
 
-ADAPTORS = {"amqp": "AmqpConfig", "azure": "AzureConfig", "azure_edge": "AzureEdgeConfig", "http": "HttpConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "multi": "MultiConfig", "nats": "NatsConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
+ADAPTORS = {"amqp": "AmqpConfig", "azure": "AzureConfig", "azure_edge": "AzureEdgeConfig", "http": "HttpConfig", "kafka": "KafkaConfig", "mqtt": "MqttConfig", "multi": "MultiConfig", "nats": "NatsConfig", "pulsar": "PulsarConfig", "redis": "RedisConfig", "zmq": "ZmqConfig"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for

@@ -84,13 +84,13 @@ TEST(PulsarLookup, ATopicThatNobodyAnswersForHoldsUpNoOther) {
     const bool silent = asked.type == Type::kPartitions && asked.texts.at(1).ends_with("/silent");
     return silent ? Reply(Type::kPong, [](Writer*) {}) : "";
   });
-  Connection connection("connect-timeout=1s", broker.address());
+  Connection connection("", broker.address());
   ASSERT_OK(connection.Open());
   const Status status = connection.Send("silent", "x");
-  EXPECT_EQ(status.code(), Code::kTimeout) << status.message();
+  EXPECT_EQ(status.code(), Code::kUnavailable) << status.message();
   ASSERT_OK(connection.Send("t", "x"));
   ASSERT_OK(connection.PumpUntil([&] { return connection.host.ok == 1; }));
-  EXPECT_NE(connection.Submit("silent", "x").code(), Code::kWouldBlock) << "it is known to fail";
+  EXPECT_NE(connection.Submit("silent", "x").code(), Code::kWouldBlock) << "it is known to take long";
 }
 
 std::string Receipt(const Asked& asked, uint64_t sequence, uint64_t ledger) {
@@ -206,14 +206,17 @@ TEST(PulsarAnswers, AClosedProducerIsMadeAgain) {
   ASSERT_OK(connection.Open());
   ASSERT_OK(connection.Send("t", "x"));
   ASSERT_OK(connection.WaitCompleted(1));
-  broker.Push(Reply(Type::kCloseProducer, [](Writer* fields) {
+  std::string close = Reply(Type::kCloseProducer, [](Writer* fields) {
     fields->add_uint64(1, 1);
     fields->add_uint64(2, 9);
-  }));
-  ASSERT_OK(connection.PumpUntil([&] {
-    (void)connection.Submit("t", "y");
-    return broker.Count(Type::kProducer) == 2;
-  }));
+  });
+  AppendPing(&close);
+  broker.Push(close);
+  ASSERT_OK(connection.PumpUntil([&] { return broker.Count(Type::kPong) == 1; }));
+  ASSERT_OK(connection.Send("t", "y"));
+  ASSERT_OK(connection.WaitCompleted(2));
+  EXPECT_EQ(connection.host.ok, 2U);
+  EXPECT_EQ(broker.Count(Type::kProducer), 2U);
   EXPECT_EQ(broker.Count(Type::kLookup), 2U) << "it may have moved";
 }
 
@@ -280,7 +283,7 @@ TEST(PulsarLogin, SettingsThatContradictEachOther) {
   EXPECT_TRUE(Connection("", "pulsar+ssl://a,b:6651").configured.ok());
 }
 
-class Messages : public ::testing::Test {
+class PulsarMessages : public ::testing::Test {
  protected:
   void Begin(const std::string& config) {
     connection = std::make_unique<Connection>(config, broker.address());
@@ -312,7 +315,7 @@ class Messages : public ::testing::Test {
   std::unique_ptr<Connection> connection;
 };
 
-TEST_F(Messages, OfABatchOnlyWhatIsNotAcknowledgedIsDelivered) {
+TEST_F(PulsarMessages, OfABatchOnlyWhatIsNotAcknowledgedIsDelivered) {
   Begin("receiver-queue=6");
   broker.Push(Deliver(3, Frame([](Writer* f) { f->add_int32(11, 4); }), Batch(4), {0b1010}));
   ASSERT_OK(connection->WaitDelivered(2));
@@ -328,7 +331,7 @@ TEST_F(Messages, OfABatchOnlyWhatIsNotAcknowledgedIsDelivered) {
   ASSERT_OK(connection->PumpUntil([&] { return broker.Count(Type::kAck) == 1; }));
 }
 
-TEST_F(Messages, WhatCannotBeReadIsNotAcknowledgedAndHoldsUpNothing) {
+TEST_F(PulsarMessages, WhatCannotBeReadIsNotAcknowledgedAndHoldsUpNothing) {
   Begin("receiver-queue=10");
   broker.Push(Deliver(1, Frame([](Writer* f) { f->add_enum(8, 1); }), "lz4") +
               Deliver(2, Frame([](Writer* f) { f->add_string(13, ""); }), "encrypted") +
@@ -347,7 +350,7 @@ TEST_F(Messages, WhatCannotBeReadIsNotAcknowledgedAndHoldsUpNothing) {
   EXPECT_EQ(broker.Count(Type::kFlow), 2U);
 }
 
-TEST_F(Messages, AClosedConsumerEndsTheConnection) {
+TEST_F(PulsarMessages, AClosedConsumerEndsTheConnection) {
   Begin("");
   broker.Push(Reply(Type::kCloseConsumer, [](Writer* fields) {
     fields->add_uint64(1, 1);
