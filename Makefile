@@ -35,7 +35,7 @@ test-quick: ## [17 min] The tests without the sanitizer builds
 test-pulsar: ## [] Pulsar's driver, conformance and independent client with a real server (fetches 250 MB once)
 	@scripts/setup build test
 	@cmake --preset dev -Wno-dev
-	@cmake --build --preset dev --target dsmsg_conformance dsmsg_pulsar_tests nvds_pulsar_proto _native
+	@cmake --build --preset dev --target dsmsg_conformance dsmsg_pulsar_tests adaptors
 	@PYTHONPATH=python .venv/bin/python -m dsmsg.brokers fetch pulsar
 	@ctest --preset dev --build-config pulsar --tests-regex 'pulsar' --parallel 2
 	@DSMSG_LIB_DIR=$(CURDIR)/build/dev/lib .venv/bin/python -m pytest tests/pulsar

@@ -71,8 +71,8 @@ class PulsarClient {
     Await(24);
     Write(4, [&](protozero::pbf_writer& fields) {
       fields.add_string(1, name);
-      fields.add_string(2, "conformance-" + std::to_string(getpid()) + "-" +
-                               std::to_string(consumer));
+      fields.add_string(2,
+                        "conformance-" + std::to_string(getpid()) + "-" + std::to_string(consumer));
       fields.add_enum(3, 0);
       fields.add_uint64(4, consumer);
       fields.add_uint64(5, ++last_id_);
@@ -114,7 +114,8 @@ class PulsarClient {
 
   static uint32_t Number(const std::string& bytes, size_t at) {
     uint32_t number = 0;
-    for (size_t i = 0; i < 4; ++i) number = number << 8 | static_cast<unsigned char>(bytes.at(at + i));
+    for (size_t i = 0; i < 4; ++i)
+      number = number << 8 | static_cast<unsigned char>(bytes.at(at + i));
     return number;
   }
   static std::string Bytes(uint32_t number) {

@@ -68,7 +68,7 @@ class PulsarQuirks : public Quirks {
   }
 
   bool duplicates_possible() const override { return true; }
-  bool has_keys() const override { return false; }  // by default
+  bool has_keys() const override { return false; }               // by default
   size_t largest_payload() const override { return 5'242'000; }  // maxMessageSize has the key too
 
   std::vector<Refusal> RefusedForGood() const override {

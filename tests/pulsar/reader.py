@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import pulsar  # type: ignore[import-not-found]
 
 _TIMEOUT_MS = 60_000
 
 
-def read(client: Any, topic: str, count: int) -> None:
+def read(client: pulsar.Client, topic: str, count: int) -> None:
     """Prints the first messages of a topic."""
     reader = client.create_reader(topic, pulsar.MessageId.earliest)
     for _ in range(count):
@@ -33,7 +32,7 @@ def read(client: Any, topic: str, count: int) -> None:
         )
 
 
-def write(client: Any, topic: str) -> None:
+def write(client: pulsar.Client, topic: str) -> None:
     """Sends what other producers may send."""
     batches = client.create_producer(
         topic, batching_enabled=True, batching_max_publish_delay_ms=1000

@@ -63,9 +63,8 @@ Result<PulsarConnection*> Brokers::Reach(const Command& lookup) {
     if (each->host() == host && each->proxy_to() == proxy_to) return each.get();
   }
   auto made = std::make_unique<PulsarConnection>(settings_);
-  const Status status =
-      made->Open(host, proxy_to, servers_.AnsweredBy(host.ToString(), false),
-                 Clock::now() + settings_.connect_timeout, cancel_fd_);
+  const Status status = made->Open(host, proxy_to, servers_.AnsweredBy(host.ToString(), false),
+                                   Clock::now() + settings_.connect_timeout, cancel_fd_);
   if (!status.ok()) {
     return Status(status.code(), status.message() + " (" + service().name() +
                                      " names this broker for the topic; listener-name chooses "
@@ -178,8 +177,8 @@ Status Brokers::Pump(Deadline deadline, int cancel_fd, const char* step,
     if (got) continue;
     const int left = PollTimeout(deadline);
     if (left == 0) {
-      return {Code::kTimeout, "no answer to " + std::string(step) + " from " + service().name() +
-                                  " in time"};
+      return {Code::kTimeout,
+              "no answer to " + std::string(step) + " from " + service().name() + " in time"};
     }
     const unsigned ready = Wait(Millis(std::min(left, 500)), cancel_fd);
     if ((ready & kWoken) != 0) return {Code::kCancelled, std::string(step) + " was cancelled"};

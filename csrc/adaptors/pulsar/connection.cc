@@ -97,8 +97,8 @@ Status PulsarConnection::Handshake(Deadline deadline, int cancel_fd) {
     bool got = false;
     if (Status status = Receive(&got); !status.ok()) return status;
     if (!got && left == 0) {
-      return {Code::kTimeout, "no answer to CONNECT from " + name_ + " in time" +
-                                  Hint(Situation::kSilent, peer())};
+      return {Code::kTimeout,
+              "no answer to CONNECT from " + name_ + " in time" + Hint(Situation::kSilent, peer())};
     }
   }
 }

@@ -196,9 +196,9 @@ Status PulsarConsumer::Take(const Command& command) {
 }
 
 void PulsarConsumer::Unreadable(const Source& source, const char* why) {
-  host_.log().Limited(LogLevel::kWarn, "unreadable:" + source.name,
-                      "a message of " + source.name + " is not delivered and not acknowledged: " +
-                          why);
+  host_.log().Limited(
+      LogLevel::kWarn, "unreadable:" + source.name,
+      "a message of " + source.name + " is not delivered and not acknowledged: " + why);
 }
 
 void PulsarConsumer::TakeMessage(const Command& command, uint64_t id, Source* source) {
@@ -253,9 +253,9 @@ void PulsarConsumer::AddBatch(const Command& command, const Metadata& frame,
       return;
     }
     const size_t word = index / 64;
-    const bool acknowledged = !command.unacked.empty() &&
-                              (word >= command.unacked.size() ||
-                               (command.unacked[word] >> (index % 64) & 1) == 0);
+    const bool acknowledged =
+        !command.unacked.empty() &&
+        (word >= command.unacked.size() || (command.unacked[word] >> (index % 64) & 1) == 0);
     if (acknowledged || metadata.compacted_out) {
       Spend(id);
       continue;

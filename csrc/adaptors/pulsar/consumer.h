@@ -81,7 +81,8 @@ class PulsarConsumer {
   void Forget(const Sources& sources);
   Status Take(const Command& command);
   void TakeMessage(const Command& command, uint64_t id, Source* source);
-  void AddBatch(const Command& command, const Metadata& frame, const InMessage& common, uint64_t id);
+  void AddBatch(const Command& command, const Metadata& frame, const InMessage& common,
+                uint64_t id);
   void Keep(InMessage message, const Metadata& metadata, Place place, uint64_t source);
   void AckParts();
   void Unreadable(const Source& source, const char* why);

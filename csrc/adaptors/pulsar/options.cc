@@ -21,7 +21,8 @@ constexpr OptionSpec kOptions[] = {
      "Key_Shared need"},
     {"batch-bytes", "bytes(1024,4194304)", "128K", "Maximum size of a batch"},
     {"key-hash", "enum(java,murmur3)", "java",
-     "How a key chooses the partition. java: as the Java and Python clients do by default; murmur3: "
+     "How a key chooses the partition. java: as the Java and Python clients do by default; "
+     "murmur3: "
      "as clients with Murmur3_32Hash do"},
     {"ack-timeout", "ms(1000,3600000)", "30s",
      "The connection is made anew, which tells why, if a broker that answers otherwise has not "

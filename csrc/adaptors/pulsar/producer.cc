@@ -79,9 +79,10 @@ Status PulsarProducer::CheckMessage(const Message& message, const Partition& par
                 &metadata);
   const size_t size = metadata.size() + message.payload.size();
   if (size <= limit) return {};
-  return {Code::kTooLarge, "a message of " + std::to_string(size) +
-                               " bytes (payload, key and headers) is larger than maxMessageSize of " +
-                               partition.connection->name() + " (" + std::to_string(limit) + ")"};
+  return {Code::kTooLarge,
+          "a message of " + std::to_string(size) +
+              " bytes (payload, key and headers) is larger than maxMessageSize of " +
+              partition.connection->name() + " (" + std::to_string(limit) + ")"};
 }
 
 Status PulsarProducer::Submit(const Message& message, Token token) {
@@ -89,11 +90,11 @@ Status PulsarProducer::Submit(const Message& message, Token token) {
   const Result<Topic*> topic = FindTopic(message.topic);
   if (!topic.ok()) return topic.status();
   const auto known = repeats_.find(token);
-  const bool repeated = known != repeats_.end() && known->second.partition->topic == topic.value() &&
+  const bool repeated = known != repeats_.end() &&
+                        known->second.partition->topic == topic.value() &&
                         known->second.partition->index < topic.value()->partitions;
   Partition* partition = nullptr;
-  Status status =
-      Choose(topic.value(), message, repeated ? &known->second : nullptr, &partition);
+  Status status = Choose(topic.value(), message, repeated ? &known->second : nullptr, &partition);
   if (!status.ok()) return status;
   PulsarConnection& connection = *partition->connection;
   if (connection.unsent() >= SendWindow::kFlushAt) {

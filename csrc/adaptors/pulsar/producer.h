@@ -63,7 +63,7 @@ class PulsarProducer {
     uint64_t id = 0;            // on this link
     std::string producer_name;  // the same on every link
     uint64_t epoch = 0, next = 0;
-    bool sent = false;       // something, on this link: then all numbers below `next` are too old
+    bool sent = false;  // something, on this link: then all numbers below `next` are too old
     uint64_t last_sent = 0;
     std::deque<Group> under_way;
     std::vector<Waiting> batch;  // not yet in a frame

@@ -129,8 +129,7 @@ void PulsarProducer::CreateProducer(Partition* partition) {
     partition->producer_name = command.producer_name;
     // What an earlier process with this name has sent.
     if (command.last_sequence >= 0) {
-      partition->next =
-          std::max(partition->next, static_cast<uint64_t>(command.last_sequence) + 1);
+      partition->next = std::max(partition->next, static_cast<uint64_t>(command.last_sequence) + 1);
     }
   };
   ProducerRequest request;

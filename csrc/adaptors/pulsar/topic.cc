@@ -33,8 +33,7 @@ bool IsNamespace(std::string_view text) {
 
 Result<std::string> FullName(std::string_view topic, const std::string& name_space) {
   if (topic.empty()) {
-    return Status(Code::kInvalidArgument,
-                  "a message has no topic (set topic in the config file)");
+    return Status(Code::kInvalidArgument, "a message has no topic (set topic in the config file)");
   }
   const auto control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
   if (!IsText(topic) || std::any_of(topic.begin(), topic.end(), control)) {
@@ -58,8 +57,7 @@ Result<std::string> FullName(std::string_view topic, const std::string& name_spa
 
 uint32_t JavaHash(std::string_view text) {
   uint32_t hash = 0;
-  for (const char *at = text.data(), *end = at + text.size(); at < end;
-       at = g_utf8_next_char(at)) {
+  for (const char *at = text.data(), *end = at + text.size(); at < end; at = g_utf8_next_char(at)) {
     const gunichar c = g_utf8_get_char(at);
     if (c < 0x10000) {
       hash = 31 * hash + c;

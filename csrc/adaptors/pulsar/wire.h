@@ -76,8 +76,8 @@ struct Command {
   uint32_t max_message_size = 0;
   MessageId message;
   uint32_t redeliveries = 0;
-  std::vector<uint64_t> unacked;        // bits of a batch: 0 is acknowledged; empty: none is
-  std::string_view metadata, payload;   // kMessage
+  std::vector<uint64_t> unacked;       // bits of a batch: 0 is acknowledged; empty: none is
+  std::string_view metadata, payload;  // kMessage
 };
 
 class FrameReader {

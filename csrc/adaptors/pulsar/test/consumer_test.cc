@@ -131,7 +131,6 @@ TEST(PulsarConsumer, SharedExclusiveAndNoSubscription) {
   const Status busy = late.Subscribe({topic});
   EXPECT_EQ(busy.code(), Code::kUnavailable);
   EXPECT_TRUE(Has(busy.message(), "subscription-type=shared")) << busy.message();
-
 }
 
 // The broker chooses which of the two.

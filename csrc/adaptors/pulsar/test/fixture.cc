@@ -10,7 +10,8 @@ namespace {
 
 std::string Quoted(const std::string& text) {
   std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' || c == '\\' ? "\\" + std::string(1, c) : std::string(1, c);
+  for (const char c : text)
+    quoted += c == '"' || c == '\\' ? "\\" + std::string(1, c) : std::string(1, c);
   return quoted + "\"";
 }
 

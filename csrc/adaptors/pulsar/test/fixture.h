@@ -45,14 +45,45 @@ class Connection : public testing::DriverHarness<PulsarDriver> {
                       const std::string& address = AddressOf(Shared()))
       : DriverHarness(address, config) {}
 
+  /// Waits for the broker's answers about a topic, too, as the core does. That may take a while for
+  /// the first topic of a server.
+  Status Send(const Message& message) {
+    return WhileUnknown([&] {
+      last_token = accepted_;
+      return DriverHarness::Send(message);
+    });
+  }
+  Status Send(const std::string& topic, const std::string& payload) {
+    return WhileUnknown([&] {
+      last_token = accepted_;
+      return DriverHarness::Send(topic, payload);
+    });
+  }
   /// A try of a message under a token that the test chooses.
   Status SubmitAs(const Message& message, Token token) {
+    ++last_token;  // WhileUnknown takes one away
+    return WhileUnknown([&] {
+      for (;;) {
+        Status status = driver.Submit(message, token);
+        if (status.code() != Code::kWouldBlock) return status;
+        if (Status poll = driver.Poll(Millis(50), wake.fd()); !poll.ok()) return poll;
+      }
+    });
+  }
+
+ private:
+  template <class Try>
+  Status WhileUnknown(const Try& send) {
+    const Deadline deadline = Clock::now() + kPatience;
+    accepted_ = last_token;
     for (;;) {
-      Status status = driver.Submit(message, token);
-      if (status.code() != Code::kWouldBlock) return status;
+      Status status = send();
+      if (!Has(status.message(), "not told about it yet") || Clock::now() > deadline) return status;
       if (Status poll = driver.Poll(Millis(50), wake.fd()); !poll.ok()) return poll;
     }
   }
+
+  Token accepted_ = 0;  // before the message that is tried
 };
 
 /// Polls a connection on a thread of its own, as the core would, for as long as this object lives:

@@ -40,15 +40,15 @@ std::string WebToken(int64_t expires_in_s) {
 
 std::vector<std::string> WithTokens(const std::string& own) {
   const std::string classes = "org.apache.pulsar.";
-  return {"authenticationEnabled=true",
-          "authorizationEnabled=true",
-          "authenticationProviders=" + classes +
-              "broker.authentication.AuthenticationProviderToken",
-          "tokenSecretKey=data:;base64,a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
-          "superUserRoles=dsmsg",
-          "authenticationRefreshCheckSeconds=1",
-          "brokerClientAuthenticationPlugin=" + classes + "client.impl.auth.AuthenticationToken",
-          "brokerClientAuthenticationParameters=token:" + own};
+  return {
+      "authenticationEnabled=true",
+      "authorizationEnabled=true",
+      "authenticationProviders=" + classes + "broker.authentication.AuthenticationProviderToken",
+      "tokenSecretKey=data:;base64,a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
+      "superUserRoles=dsmsg",
+      "authenticationRefreshCheckSeconds=1",
+      "brokerClientAuthenticationPlugin=" + classes + "client.impl.auth.AuthenticationToken",
+      "brokerClientAuthenticationParameters=token:" + own};
 }
 
 TEST(PulsarOutage, ForeignServersAreNamed) {
@@ -161,20 +161,23 @@ TEST_F(PulsarOwnServer, TokensExpireAndAreRenewed) {
   Status status = connection.Open();
   EXPECT_EQ(status.code(), Code::kAuth);
   EXPECT_TRUE(Has(status.message(), "it is read again")) << status.message();
-  folder.Write("token", WebToken(3));
+  folder.Write("token", WebToken(3600));
   ASSERT_OK(connection.Open());
   ASSERT_OK(connection.Send("t", "x"));
   ASSERT_OK(connection.WaitCompleted(1));
-  // Renewed while the connection is open, without a new one.
+  connection.driver.Close(Millis(0), -1);
+  // Renewed while the connection is open: it goes on after the first token has expired.
+  folder.Write("token", WebToken(5));
+  ASSERT_OK(connection.Open());
   folder.Write("token", WebToken(3600));
-  const Deadline later = Clock::now() + Millis(6000);
-  ASSERT_OK(connection.PumpUntil([&] { return Clock::now() > later; }));
+  const Deadline expired = Clock::now() + Millis(8000);
+  ASSERT_OK(connection.PumpUntil([&] { return Clock::now() > expired; }));
   ASSERT_OK(connection.Send("t", "y"));
   ASSERT_OK(connection.WaitCompleted(2));
   EXPECT_EQ(connection.host.ok, 2U);
   // Not renewed: the broker ends the connection and says why at the next one.
-  folder.Write("token", WebToken(3));
   connection.driver.Close(Millis(0), -1);
+  folder.Write("token", WebToken(5));
   ASSERT_OK(connection.Open());
   EXPECT_FALSE(connection.PumpUntil([] { return false; }).ok());
   connection.driver.Close(Millis(0), -1);

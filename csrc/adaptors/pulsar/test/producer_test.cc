@@ -268,8 +268,8 @@ TEST(PulsarProducer, ABacklogQuotaIsToldAndTheMessageWaits) {
   ASSERT_OK(connection.Open());
   ASSERT_OK(connection.Send(topic, std::string(1000, 'x')));
   ASSERT_OK(connection.WaitCompleted(1));
-  Admin(Shared(), {"PUT", "persistent/" + topic + "/subscription/slow",
-                   R"({"ledgerId":-1,"entryId":-1})"});
+  Admin(Shared(),
+        {"PUT", "persistent/" + topic + "/subscription/slow", R"({"ledgerId":-1,"entryId":-1})"});
   Admin(Shared(), {"POST", "namespaces/" + space + "/backlogQuota",
                    R"({"limitSize":10,"limitTime":-1,"policy":"producer_exception"})"});
   Connection second;

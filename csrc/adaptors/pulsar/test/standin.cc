@@ -19,7 +19,8 @@ std::string Bytes(size_t number) {
 
 size_t Number(const std::string& bytes, size_t at) {
   size_t number = 0;
-  for (size_t i = 0; i < 4; ++i) number = number << 8 | static_cast<unsigned char>(bytes.at(at + i));
+  for (size_t i = 0; i < 4; ++i)
+    number = number << 8 | static_cast<unsigned char>(bytes.at(at + i));
   return number;
 }
 

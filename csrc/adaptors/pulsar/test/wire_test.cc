@@ -77,7 +77,8 @@ TEST(PulsarWire, WhatIsNoFrameIsNamed) {
   std::string send, metadata;
   BuildMetadata("p", {1, 1, 1}, 5, &message, &metadata);
   AppendSend(1, {1, 1, 1}, metadata, "payload", &send);
-  std::string deliver = Reply(Type::kMessage, [](protozero::pbf_writer* f) { f->add_uint64(1, 1); });
+  std::string deliver =
+      Reply(Type::kMessage, [](protozero::pbf_writer* f) { f->add_uint64(1, 1); });
   const size_t mark = send.find("\x0e\x01");
   const std::string part = send.substr(mark);
   deliver = WithPart(deliver, part);
