@@ -72,7 +72,7 @@ def known_adaptors() -> set[str]:
 
 def _adaptor_of(scheme: str) -> str:
     known = known_adaptors()
-    plain = scheme[: -len("+ssl")] if scheme.endswith("+ssl") else scheme[: -scheme.endswith("s")]
+    plain = scheme.removesuffix("+ssl").removesuffix("s")
     for name in (scheme, scheme.replace("-", "_"), plain):
         if name in known:
             return name

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/pulsar/connection.h"
 
-#include <poll.h>
-
 #include <algorithm>
-#include <array>
 
 #include "adaptors/pulsar/errors.h"
+#include "core/net/dial.h"
 #include "core/options/login.h"
 
 namespace dsmsg::pulsar {
@@ -88,15 +86,12 @@ Status PulsarConnection::Handshake(Deadline deadline, int cancel_fd) {
     if (connected_) return {};
     if (command.type != Type::kNone) continue;
     if (Status status = Flush(); !status.ok()) return status;
-    std::array<pollfd, 2> fds{};
-    fds[0] = {fd(), static_cast<short>(read_events() | (unsent() > 0 ? write_events() : 0)), 0};
-    fds[1] = {cancel_fd, POLLIN, 0};
-    const int left = PollTimeout(deadline);
-    if (!buffered()) poll(fds.data(), fds.size(), left);
-    if (fds[1].revents != 0) return {Code::kCancelled, "connecting was cancelled"};
+    const auto events = static_cast<short>(read_events() | (unsent() > 0 ? write_events() : 0));
+    const Code ready = buffered() ? Code::kOk : WaitFor(fd(), events, deadline, cancel_fd);
+    if (ready == Code::kCancelled) return {ready, "connecting was cancelled"};
     bool got = false;
     if (Status status = Receive(&got); !status.ok()) return status;
-    if (!got && left == 0) {
+    if (!got && ready == Code::kTimeout) {
       return {Code::kTimeout,
               "no answer to CONNECT from " + name_ + " in time" + Hint(Situation::kSilent, peer())};
     }

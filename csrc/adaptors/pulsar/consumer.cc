@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/pulsar/consumer.h"
 
-#include <glib.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "adaptors/pulsar/errors.h"
 #include "adaptors/pulsar/topic.h"
+#include "core/base/encoding.h"
 
 namespace dsmsg::pulsar {
 namespace {
@@ -32,14 +32,6 @@ std::string RandomName() {
     name += kDigits[byte & 15];
   }
   return name;
-}
-
-std::string FromBase64(std::string_view text) {
-  gsize size = 0;
-  guchar* const bytes = g_base64_decode(std::string(text).c_str(), &size);
-  std::string found(reinterpret_cast<const char*>(bytes), size);
-  g_free(bytes);
-  return found;
 }
 
 Status CannotSubscribe(const std::string& topic, const std::string& at, const Status& why) {
@@ -274,7 +266,8 @@ void PulsarConsumer::Keep(InMessage message, const Metadata& metadata, Place pla
   for (const auto& [name, value] : metadata.properties) message.headers.emplace_back(name, value);
   message.has_key = metadata.has_key;
   if (metadata.has_key) {
-    message.key = metadata.base64_key ? FromBase64(metadata.key) : std::string(metadata.key);
+    message.key = metadata.key;
+    if (metadata.base64_key) message.key = FromBase64(metadata.key).value_or(message.key);
   }
   if (metadata.event_time > 0) message.timestamp_ms = static_cast<int64_t>(metadata.event_time);
   pending_bytes_ += message.Size();
