@@ -77,4 +77,4 @@ def test_the_adaptor_reads_what_it_sent(server: PulsarBroker, topic: str) -> Non
     expected = [*(b"batched %d" % n for n in range(10)), b"alone", b"last"]
     assert [message.payload for message in found] == expected
     assert found[0].key == b"k"
-    assert found[10].headers == {"a": "1"}
+    assert dict(found[10].headers) == {"a": b"1"}
