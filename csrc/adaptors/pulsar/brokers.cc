@@ -58,7 +58,8 @@ Result<PulsarConnection*> Brokers::Reach(const Command& lookup) {
   const HostPort broker = parsed->hosts.front();
   const HostPort host = lookup.proxied ? service().host() : broker;
   const std::string proxy_to = lookup.proxied ? broker.ToString() : "";
-  if (!lookup.proxied && host == service().host()) return &service();
+  // A standalone broker calls itself its own proxy.
+  if (broker == service().host()) return &service();
   for (const auto& each : connections_) {
     if (each->host() == host && each->proxy_to() == proxy_to) return each.get();
   }
