@@ -28,7 +28,7 @@ class Address(NamedTuple):
     """A URL, taken apart."""
 
     adaptor: str
-    conn_str: str
+    conn_str: str | None
     options: dict[str, str]
 
 

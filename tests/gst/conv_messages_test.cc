@@ -211,7 +211,8 @@ TEST(ConvMessages, EveryPropertyReadsBack) {
   ConvElement conv(
       "config=a msg2p-lib=b debug-payload-dir=c labels=d payload-type=257 minimal-format=1 "
       "events=2 "
-      "embedding-filter=Person,Forklift map=/m.yaml comp-id=3 frame-interval=4 source-id=5 msg2p-newapi=1 "
+      "embedding-filter=Person,Forklift map=/m.yaml comp-id=3 frame-interval=4 source-id=5 "
+      "msg2p-newapi=1 "
       "multiple-payloads=1 dummy-payload=1 "
       "min-confidence=0.5 rate=2.5 dialect=deepstream");
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{

@@ -87,8 +87,7 @@ TEST(Conv, PayloadsOfAMap) {
                              G_TYPE_STRING, "blue", "confidence", G_TYPE_DOUBLE, 0.6, nullptr));
   AddRegion(buffer, "roadsign", 0.5);
   ConvHarness h(With("map=" + objects.path()));
-  EXPECT_THAT(h.Payloads(gst_buffer_ref(buffer)),
-              ElementsAre(R"({"l":"car","t":18,"c":"blue"})"));
+  EXPECT_THAT(h.Payloads(gst_buffer_ref(buffer)), ElementsAre(R"({"l":"car","t":18,"c":"blue"})"));
   const TextFile frames("message: {n: '${frame.objects}', w: '${frame.width}'}\n");
   ConvHarness whole(With("map=" + frames.path()));
   EXPECT_THAT(whole.Payloads(buffer), ElementsAre(R"({"n":2,"w":64})"));
