@@ -56,11 +56,10 @@ function(dsmsg_add_adaptor name)
   target_link_libraries(${target} PRIVATE dsmsg_${name}_driver)
   dsmsg_hide_symbols(${target})
   # For tests/abi: the library that the adaptor is expected to need. For the demo: how to link it.
-  set(package ${ARG_PKG} ${ARG_PACKAGE})
   list(TRANSFORM ${var}_LIBRARIES PREPEND lib OUTPUT_VARIABLE clients)
   set_target_properties(${target} PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${DSMSG_LIB_DIR} DSMSG_CLIENT_LIBRARIES "${clients}"
-    DSMSG_CLIENT_PACKAGE "${package}")
+    DSMSG_CLIENT_MODULES "${ARG_PKG}" DSMSG_CLIENT_PACKAGES "${ARG_PACKAGE}")
   if(ARG_EXAMPLE)
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
     return()
