@@ -102,10 +102,10 @@ void ClusterConsumer::Stop(Part& part) {
 // Every part gets the topics that `wanted` has for it, or none. The first refusal, or else the
 // first other error.
 Status ClusterConsumer::ChangeAll(const Slots& wanted, Deadline deadline, int cancel_fd) {
-  static const Topics kNone;
-  const auto wanted_at = [&wanted](int slot) -> const Topics& {
+  const Topics none;
+  const auto wanted_at = [&](int slot) -> const Topics& {
     const auto found = wanted.find(slot);
-    return found == wanted.end() ? kNone : found->second;
+    return found == wanted.end() ? none : found->second;
   };
   for (const auto& [slot, topics] : wanted) (void)PartOf(slot);
   for (const auto& [slot, part] : parts_) {
