@@ -227,14 +227,16 @@ def test_what_a_payload_says_cannot_change_the_request(site: Site) -> None:
     assert all("X-Admin" not in headers for _, _, headers, _ in site.requests)
 
 
+@pytest.mark.parametrize("host", ["localhost", "localhost."])
 @pytest.mark.parametrize("http2", [0, 1])
-def test_tls(tmp_path: Path, http2: int) -> None:
+def test_tls(tmp_path: Path, http2: int, host: str) -> None:
     authority = Authority(tmp_path)
     server = authority.issue("localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server.cert, server.key)
     site = Site(context)
-    with site.connect("https", tls_cafile=str(authority.cafile), http2=http2) as connection:
+    trust = {"tls_cafile": str(authority.cafile), "http2": http2}
+    with site.connect("https", host=host, **trust) as connection:
         connection.send("t", b"{}")
     assert site.bodies() == [b"{}"]
     with pytest.raises(DsmsgError, match="certificate"):
