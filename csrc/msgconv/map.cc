@@ -304,7 +304,7 @@ Result<std::shared_ptr<const Map>> Map::Parse(std::string_view text, const std::
   yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(text.data()),
                                text.size());
   yaml_document_t document;
-  Result<std::shared_ptr<const Map>> result = Status();
+  Result<std::shared_ptr<const Map>> result = Status(Code::kInternal, "nothing was read");
   if (yaml_parser_load(&parser, &document) == 0) {
     const char* const problem = parser.problem == nullptr ? "this is not YAML" : parser.problem;
     result = At(origin, parser.problem_mark, problem);

@@ -34,10 +34,11 @@ Asked Parse(const std::string& command) {
     }
     protozero::pbf_reader fields = reader.get_message();
     while (fields.next()) {
+      const uint32_t tag = fields.tag();
       if (fields.wire_type() == protozero::pbf_wire_type::varint) {
-        asked.numbers[fields.tag()] = fields.get_uint64();
+        asked.numbers[tag] = fields.get_uint64();
       } else {
-        asked.texts[fields.tag()] = fields.get_bytes();
+        asked.texts[tag] = fields.get_bytes();
       }
     }
   }
