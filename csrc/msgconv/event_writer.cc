@@ -64,7 +64,7 @@ char* NeverNull(char* text) {
 
 int Int(uint64_t value) { return static_cast<int>(std::min<uint64_t>(value, INT32_MAX)); }
 
-/// Value of an attribute; "" if there is none of this name.
+/// The value of the attribute with this name, or "".
 std::string_view ValueOf(std::span<const Attribute> attributes, std::string_view name) {
   const auto found = std::find_if(attributes.begin(), attributes.end(),
                                   [name](const Attribute& each) { return each.name == name; });

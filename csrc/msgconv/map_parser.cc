@@ -445,8 +445,8 @@ class Parser {
     if (place_.in_object) return;
     FailAt(begin,
            std::string(name) +
-               " belongs to an object, and here is none (set each: object at the top, or put "
-               "it into a list with $each: object)");
+               " belongs to an object (set each: object at the top, or use it in a list with "
+               "$each: object)");
   }
 
   NodePtr Environment() {

@@ -14,7 +14,7 @@
 
 namespace dsmsg::testing {
 
-/// A port of 127.0.0.1 on which nobody listens, outside the range that the kernel gives to clients.
+/// A free port of 127.0.0.1, outside the range that the kernel gives to clients.
 /// No other process gets it from this function, or from the Python package, while this one lives.
 uint16_t FreePort();
 

@@ -31,13 +31,13 @@ class Brokers {
   void PreferNextServer() { servers_.PreferNext(); }
   /// The one that answers lookups.
   PulsarConnection& service() { return *connections_.front(); }
-  /// The connection to the broker that a lookup named, which is dialled here if there is none yet:
-  /// waits at most connect-timeout, or until Open's cancel_fd is readable.
+  /// The connection to the broker that a lookup named. Dials it the first time, and then waits at
+  /// most connect-timeout, or until Open's cancel_fd is readable.
   Result<PulsarConnection*> Reach(const Command& lookup);
 
-  /// Gets the answer to a request, or why there is none.
+  /// Called with the answer to a request, or with the error that ended it.
   using Answer = std::function<void(const Status&, const Command&)>;
-  /// The number for a request that is sent next. An empty `answer`: nobody needs it.
+  /// The number for a request that is sent next. An empty `answer`: it is dropped.
   uint64_t Ask(Answer answer);
   bool asking() const { return !requests_.empty(); }
   /// Ends the requests that have waited for an answer for too long.

@@ -59,7 +59,7 @@ MessageId ReadMessageId(pbf_reader reader) {
 
 // Commands whose only interesting fields are a request (or an id), an error and its text.
 struct SimpleFields {
-  uint32_t request, id, sequence, error, text;  // 0: there is none
+  uint32_t request, id, sequence, error, text;  // 0: the command has no such field
 };
 
 SimpleFields FieldsOf(Type type) {

@@ -86,8 +86,8 @@ class PulsarBroker(Broker):
             port: port to listen on; None finds a free one.
             folder: for configuration, data and log, kept at the end; None makes a temporary one.
             properties: added to `standalone.conf`; they replace the defaults.
-            users: passwords by name; empty: nobody logs in. Only USER, which is always among them,
-                may do anything unless others are granted it.
+            users: passwords by name; empty: no login is needed. USER is always included, and only
+                USER may do anything unless others are granted it.
         """
         self.properties = dict(properties or {})
         self.users = dict(users or {})

@@ -218,8 +218,8 @@ TEST(NatsProducer, WithoutRightsToTheApi) {
   EXPECT_EQ(connection.Outcome(3), Code::kUnknownTopic);
 }
 
-// One of two servers: JetStream has no majority, so nobody leads a stream and nobody can say which
-// there are. Whether this user may ask makes no difference.
+// One of two servers: JetStream has no majority, so no stream has a leader and no server can list
+// the streams. Whether this user may ask makes no difference.
 TEST(NatsProducer, InAClusterAStreamMayBeWithoutALeader) {
   OwnServer server(
       {kUsers, "cluster { name: two, listen: 127.0.0.1:-1, routes: [ nats://127.0.0.1:1 ] }"});

@@ -210,7 +210,7 @@ TEST(RedisClusterChannels, ShardedOnesFollowTheirSlots) {
   ASSERT_TRUE(connection.WaitDelivered(2).ok());
   cluster.BeginMove(KeySlot(a), 0, 1);
   cluster.EndMove(KeySlot(a), 0, 1);
-  // Sent until the subscription stands at the other node: nobody keeps what comes before.
+  // Repeated until the subscription has reached the other node: what is published before is lost.
   ASSERT_TRUE(connection
                   .PumpUntil([&] {
                     EXPECT_TRUE(sender.Send(a, "2").ok());
