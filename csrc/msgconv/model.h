@@ -153,6 +153,25 @@ struct Count {
   uint64_t value = 0;
 };
 
+/// How long a track was in a zone, all its visits together.
+struct Dwell {
+  std::string_view zone;
+  uint64_t time_ns = 0;
+};
+
+/// A track that has ended, as a whole. Boxes and points: pixels of the pipeline's frame.
+struct TrackSummary {
+  uint64_t id = 0;
+  std::string_view label;  // of its best box
+  std::optional<int64_t> label_id;
+  std::optional<float> confidence;                  // the highest; none: only the tracker saw it
+  uint64_t frames = 0;                              // in which it was seen
+  uint64_t first_ns = 0, last_ns = 0, best_ns = 0;  // UTC, nanoseconds since 1970
+  Box first, last, best;  // best: where confidence is highest; without one, the largest
+  Range path;    // in Frame::points: of its boxes' middles, with the straight parts left out
+  Range dwells;  // in Frame::dwells: zones that it was in
+};
+
 struct Object {
   std::optional<uint64_t> id;       // the tracker's
   std::string_view label;           // class name
@@ -228,7 +247,9 @@ struct Frame {
   std::vector<Track3d> tracks3d;
   std::vector<EventMeta> event_metas;
   std::vector<Count> counts;
-  std::vector<uint64_t> lost;  // ids that the tracker has given up
+  std::vector<uint64_t> lost;        // ids that the tracker has given up
+  std::vector<TrackSummary> tracks;  // that ended with this frame
+  std::vector<Dwell> dwells;
   std::vector<Findings> findings;
   std::vector<ObjectGroup> groups;
   std::vector<Triple> coordinates;
@@ -263,6 +284,8 @@ struct Frame {
     event_metas.clear();
     counts.clear();
     lost.clear();
+    tracks.clear();
+    dwells.clear();
     findings.clear();
     groups.clear();
     coordinates.clear();
