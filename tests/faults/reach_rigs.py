@@ -60,7 +60,8 @@ class HttpRig(Rig):
 class MultiRig(RedisRig):
     """Two Redis servers, of which the second is never disturbed: both must have every message.
 
-    The first may hold up the second while it is up (overflow=block).
+    Each may hold up the other while it is up (overflow=block): on a busy machine the second is the
+    slower one at times, and its queue of 500 would evict.
     """
 
     name: ClassVar[str] = "multi"
@@ -87,11 +88,11 @@ class MultiRig(RedisRig):
 
     def at(self, host: str, port: int) -> str:
         """Path of a handlers file."""
-        near: dict[str, Any] = {"uri": f"redis://{host}:{port}"}
-        far: dict[str, Any] = {"uri": f"redis://{self._other.address}"}
-        near["config"] = {"streamsize": 0, "overflow": "block"}
-        far["config"] = {"streamsize": 0}
-        handlers = {name: {"topics": "*", **each} for name, each in (("near", near), ("far", far))}
+        uris = {"near": f"redis://{host}:{port}", "far": f"redis://{self._other.address}"}
+        config = {"streamsize": 0, "overflow": "block"}
+        handlers = {
+            name: {"topics": "*", "uri": uri, "config": config} for name, uri in uris.items()
+        }
         path = self.folder / f"handlers-{port}.json"
         path.write_text(json.dumps({"output": {"handlers": handlers}}), encoding="utf-8")
         return str(path)
