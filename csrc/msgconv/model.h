@@ -153,7 +153,25 @@ struct Count {
   uint64_t value = 0;
 };
 
-/// How long a track was in a zone, all its visits together.
+/// What an object did in the space that the picture shows.
+enum class SpaceKind : uint8_t {
+  kCrossing,  // it crossed a line
+  kEnter,     // it came into a zone
+  kLeave,     // it left a zone, or its track ended there
+  kDwell,     // it has been in a zone for the time that was set
+  kCrowded,   // a zone has become crowded
+  kCleared,   // and is no longer
+  kTrackEnd   // its track has ended
+};
+struct SpaceEvent {
+  SpaceKind kind = SpaceKind::kCrossing;
+  std::string_view name;       // of the line or zone
+  std::string_view direction;  // of a crossing
+  uint64_t time_ns = 0;        // of kLeave and kDwell: how long it was there; of kCleared: crowded
+  uint64_t value = 0;          // of kCrowded and kCleared: how many are in the zone
+};
+
+/// How long a track was in a zone: in a summary all its visits together.
 struct Dwell {
   std::string_view zone;
   uint64_t time_ns = 0;
@@ -199,8 +217,11 @@ struct Object {
   // Count 0 or 1, in Frame::masks, boxes3d, tracks3d.
   Range mask, box3d, track3d;
   Range zones, crowded_zones, lines;  // in Frame::texts: where it is, what it crosses
-  std::string_view heading, state;    // an analysis's words for its direction and its state
-  Range findings;                     // in Frame::findings; count 0 or 1
+  Range dwells;        // in Frame::dwells: for how long it is in the zones where it is now
+  Range space_events;  // in Frame::space_events: what it did in this frame
+  Range track;         // in Frame::tracks: the end of its track; count 0 or 1
+  std::string_view heading, state;  // an analysis's words for its direction and its state
+  Range findings;                   // in Frame::findings; count 0 or 1
 
   // What an application says about an event of this object. Empty: taken from the frame and the
   // configuration.
@@ -250,6 +271,7 @@ struct Frame {
   std::vector<uint64_t> lost;        // ids that the tracker has given up
   std::vector<TrackSummary> tracks;  // that ended with this frame
   std::vector<Dwell> dwells;
+  std::vector<SpaceEvent> space_events;
   std::vector<Findings> findings;
   std::vector<ObjectGroup> groups;
   std::vector<Triple> coordinates;
@@ -286,6 +308,7 @@ struct Frame {
     lost.clear();
     tracks.clear();
     dwells.clear();
+    space_events.clear();
     findings.clear();
     groups.clear();
     coordinates.clear();
