@@ -30,12 +30,7 @@ EventList& Events() {
 
 Millis Bound(Millis time) { return 3 * CpuBound(time); }
 
-Millis CpuBound(Millis time) {
-#ifdef DSMSG_SANITIZED
-  time *= 4;
-#endif
-  return time;
-}
+Millis CpuBound(Millis time) { return kSanitized ? 4 * time : time; }
 
 bool WaitFor(const std::function<bool()>& condition, Millis timeout) {
   const auto deadline = Clock::now() + timeout;

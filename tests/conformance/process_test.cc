@@ -40,12 +40,6 @@ TEST_P(Rule15_ManyAdaptorsInOneProcess, HandlesAreNotShared) {
   Close(link);
 }
 
-#ifdef DSMSG_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 using Actions = std::array<struct sigaction, 32>;
 
 Actions SignalActions() {

@@ -17,6 +17,12 @@
 
 namespace dsmsg::conformance {
 
+#ifdef DSMSG_SANITIZED
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 using Lines = std::vector<std::string>;  // of a config file's group [message-broker]
 
 /// One way to write a connection (CONTRACT section 5). Without `has_connection` NULL is passed.
@@ -66,6 +72,9 @@ class Quirks {
   /// cannot prove by the server's own numbers (or a mark that it sent) that it has read everything:
   /// a failed read must never be blamed on the adaptor.
   virtual std::vector<Received> ReadAll(Server& server, const std::string& topic) = 0;
+
+  /// How many messages each run of a host sends: many times what a window, batch or socket holds.
+  virtual size_t host_messages() const { return kSanitized ? 5'000 : 20'000; }
 
   // Configuration.
   /// What every test adds in front of its lines.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // AMQP 0-9-1 with RabbitMQ. A topic is a routing key of amq.topic with a durable queue of the same
 // name. Read back with rabbitmq-c: all messages of the queue, which are then given back to it.
-// shards: 3
+// shards: 5
 #include "amqp_client.h"
 #include "quirks.h"
 

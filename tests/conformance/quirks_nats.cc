@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // JetStream: a topic is a subject with a stream of its own. Read back over a plain socket, through
-// a consumer that pushes all of the stream. shards: 3
+// a consumer that pushes all of the stream.
 #include <algorithm>
 
 #include "nats_client.h"
