@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hosts of CONTRACT section 2, each with 20,000 messages (5,000 in a sanitizer's build), with and
-// without a server that is killed and restarted in the middle. Rules 1 to 12 hold together here or
-// not at all.
+// The hosts of CONTRACT section 2, each with 20,000 messages (5,000 in a sanitizer's build), with
+// and without a server that is killed and restarted in the middle. Rules 1 to 12 hold together here
+// or not at all.
 #include "fixture.h"
 
 namespace dsmsg::conformance {
