@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP. The "broker" is a web server of ours (python/dsmsg/brokers/_http_store.py), which keeps
 // each request in a file before it answers. It posts what it has, and what comes, to the endpoints
-// of subscribers, because HTTP has nothing between two programs. It takes a thousand messages a
-// second: shards: 3 not sanitized: Host*
+// of subscribers, because HTTP has nothing between two programs. A thousand messages take a second:
+// shards: 3
+// not sanitized: Host*
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <sys/socket.h>
