@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "core/base/fork.h"
 #include "core/base/limits.h"
@@ -65,10 +66,10 @@ void Request::SetUp() {
                    static_cast<long>(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Request::OnAnswer);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-  // A body that cannot be rewound: libcurl must not send it again by itself over another
-  // connection, since the server may have taken it.
-  curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Request::OnRead);
-  curl_easy_setopt(easy, CURLOPT_READDATA, this);
+  // Before each try: libcurl must not send a request again by itself over another connection, since
+  // the server may have taken it.
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Request::OnTry);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Request::OnSocket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   if (!settings.login.user.empty() || !settings.login.password.empty()) {
@@ -123,12 +124,10 @@ curl_socket_t Request::OnSocket(void* self, curlsocktype, curl_sockaddr* address
   return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-size_t Request::OnRead(char* to, size_t size, size_t count, void* self) {
+int Request::OnTry(void* self, char*, char*, int, int) {
   auto* const request = static_cast<Request*>(self);
-  const size_t part = std::min(size * count, request->body_.size() - request->sent_);
-  std::memcpy(to, request->body_.data() + request->sent_, part);
-  request->sent_ += part;
-  return part;
+  const bool again = std::exchange(request->tried_, true);
+  return again && !request->items_.empty() ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 // Anything but its size ends the transfer.
@@ -203,14 +202,16 @@ void Request::Send(std::vector<Item> items) {
   is_zipped_ =
       site_.settings.gzip && !IsGiven("Content-Encoding") && gzip_.Compress(body_, &zipped_);
   if (is_zipped_) body_ = zipped_;
-  sent_ = answer_size_ = 0;
+  answer_size_ = 0;
+  tried_ = false;
   answer_.clear();
   SetHeaders();
   CURL* const easy = easy_.get();
   curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
-  curl_easy_setopt(easy, CURLOPT_POST, 1L);
   if (site_.settings.put) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+  // Not by a callback: so a small body leaves together with the headers. It is not copied.
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body_.empty() ? "" : body_.data());
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
 }
 
@@ -218,6 +219,7 @@ void Request::Ask(const std::string& target) {
   items_.clear();
   url_ = site_.Url(target);
   answer_size_ = 0;
+  tried_ = false;
   answer_.clear();
   SetHeaders();
   CURL* const easy = easy_.get();
@@ -280,7 +282,7 @@ Verdict Request::JudgeFailure(CURLcode code) const {
     case CURLE_SSL_CONNECT_ERROR:
       return {site_.verdict.Explain(peer, std::string(detail)), kLink};
     case CURLE_GOT_NOTHING:
-    case CURLE_SEND_FAIL_REWIND:
+    case CURLE_ABORTED_BY_CALLBACK:  // OnTry
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_HTTP2:

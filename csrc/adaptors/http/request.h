@@ -79,7 +79,7 @@ class Request {
   struct FreeList {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
-  static size_t OnRead(char* to, size_t size, size_t count, void* self);
+  static int OnTry(void* self, char* server, char* own, int server_port, int own_port);
   static size_t OnAnswer(char* data, size_t size, size_t count, void* self);
   static CURLcode OnContext(CURL* easy, void* context, void* self);
   static curl_socket_t OnSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
@@ -105,7 +105,7 @@ class Request {
   Gzip gzip_;
   bool is_zipped_ = false;
   std::string_view body_;  // zipped_, joined_, or the payload itself
-  size_t sent_ = 0;        // of body_
+  bool tried_ = false;     // libcurl has begun to send it
   std::string answer_;     // its beginning
   size_t answer_size_ = 0;
   Status tls_;
