@@ -21,13 +21,13 @@ Brokers::Brokers(const PulsarSettings& settings)
     : settings_(settings), servers_(settings.hosts, "servers") {}
 
 void Brokers::Close() {
+  dials_.clear();
   requests_.clear();
   connections_.clear();
 }
 
 Status Brokers::Open(Deadline deadline, int cancel_fd) {
   Close();
-  cancel_fd_ = cancel_fd;
   auto made = std::make_unique<PulsarConnection>(settings_);
   PulsarConnection& connection = *made;
   const auto open = [&](const HostPort& host, Deadline share) {
@@ -41,39 +41,75 @@ Status Brokers::Open(Deadline deadline, int cancel_fd) {
   return {};
 }
 
-Result<PulsarConnection*> Brokers::Reach(const Command& lookup) {
+void Brokers::Reach(const Command& lookup, Reached reached) {
   const std::string url(settings_.tls.enabled ? lookup.tls_url : lookup.url);
   if (url.empty()) {
-    return Status(Code::kUnavailable,
-                  service().name() + " names no address " +
-                      (settings_.tls.enabled ? "with TLS (brokerServicePortTls)"
-                                             : "without TLS (set enable-tls=1)") +
-                      " of the broker that has the topic");
+    return reached(
+        {Code::kUnavailable, service().name() + " names no address " +
+                                 (settings_.tls.enabled ? "with TLS (brokerServicePortTls)"
+                                                        : "without TLS (set enable-tls=1)") +
+                                 " of the broker that has the topic"},
+        nullptr);
   }
   const Result<Endpoints> parsed = ParseConnString(url, PulsarDriver::Info().conn_rules);
   if (!parsed.ok() || parsed->hosts.empty()) {
-    return Status(Code::kUnavailable, service().name() + " names a broker by \"" +
-                                          url.substr(0, 200) + "\", which is no address");
+    return reached({Code::kUnavailable, service().name() + " names a broker by \"" +
+                                            url.substr(0, 200) + "\", which is no address"},
+                   nullptr);
   }
   const HostPort broker = parsed->hosts.front();
   const HostPort host = lookup.proxied ? service().host() : broker;
   const std::string proxy_to = lookup.proxied ? broker.ToString() : "";
   // A standalone broker calls itself its own proxy.
-  if (broker == service().host()) return &service();
+  if (broker == service().host()) return reached({}, &service());
   for (const auto& each : connections_) {
-    if (each->host() == host && each->proxy_to() == proxy_to) return each.get();
+    if (each->host() == host && each->proxy_to() == proxy_to) return reached({}, each.get());
   }
-  auto made = std::make_unique<PulsarConnection>(settings_);
-  const Status status = made->Open(host, proxy_to, servers_.AnsweredBy(host.ToString(), false),
-                                   Clock::now() + settings_.connect_timeout, cancel_fd_);
-  if (!status.ok()) {
-    return Status(status.code(), status.message() + " (" + service().name() +
-                                     " names this broker for the topic; listener-name chooses "
-                                     "another address of it)");
+  DialBroker(host, proxy_to, std::move(reached));
+}
+
+void Brokers::DialBroker(const HostPort& host, const std::string& proxy_to, Reached reached) {
+  std::unique_ptr<Dial>& dial = dials_[host.ToString() + " " + proxy_to];
+  if (dial == nullptr) {
+    dial = std::make_unique<Dial>(dialled_);
+    dial->connection = std::make_unique<PulsarConnection>(settings_);
+    const Answered before = servers_.AnsweredBy(host.ToString(), false);
+    const Deadline deadline = Clock::now() + settings_.connect_timeout;
+    dial->work.Start(
+        [connection = dial->connection.get(), host, proxy_to, before, deadline](int cancel_fd) {
+          return connection->Open(host, proxy_to, before, deadline, cancel_fd);
+        });
   }
-  servers_.Worked(host.ToString());
-  connections_.push_back(std::move(made));
-  return connections_.back().get();
+  dial->waiting.push_back(std::move(reached));
+}
+
+bool Brokers::TakeDials() {
+  if (dials_.empty()) return false;
+  dialled_.Drain();
+  std::vector<std::pair<std::unique_ptr<Dial>, Status>> ended;
+  for (auto each = dials_.begin(); each != dials_.end();) {
+    const auto next = std::next(each);
+    Status status;
+    if (each->second->work.Take(&status)) {
+      ended.emplace_back(std::move(each->second), std::move(status));
+      dials_.erase(each);
+    }
+    each = next;
+  }
+  for (auto& [dial, status] : ended) {  // an answer may begin another dial
+    PulsarConnection* const connection = dial->connection.get();
+    if (status.ok()) {
+      servers_.Worked(connection->name());
+      connections_.push_back(std::move(dial->connection));
+    } else {
+      status = {status.code(), status.message() + " (" + service().name() +
+                                   " names this broker for the topic; listener-name chooses "
+                                   "another address of it)"};
+    }
+    for (const Reached& reached : dial->waiting)
+      reached(status, status.ok() ? connection : nullptr);
+  }
+  return !ended.empty();
 }
 
 uint64_t Brokers::Ask(Answer answer) {
@@ -101,8 +137,8 @@ void Brokers::Expire() {
 }
 
 Status Brokers::Receive(const Handler& handler, bool* got) {
-  *got = false;
-  for (size_t i = 0; i < connections_.size(); ++i) {  // an answer may add a connection
+  *got = TakeDials();
+  for (size_t i = 0; i < connections_.size(); ++i) {
     PulsarConnection& connection = *connections_[i];
     bool some = false;
     if (Status status = connection.Receive(&some); !status.ok()) return status;
@@ -144,8 +180,9 @@ Status Brokers::Tend(bool expecting, bool reading) {
 
 unsigned Brokers::Wait(Millis budget, int wake_fd, bool read) {
   std::vector<pollfd> fds;
-  fds.reserve(connections_.size() + 1);
+  fds.reserve(connections_.size() + 2);
   fds.push_back({wake_fd, POLLIN, 0});
+  fds.push_back({read ? dialled_.fd() : -1, POLLIN, 0});
   unsigned result = 0;
   for (const auto& each : connections_) {
     const bool write = each->unsent() > 0;
@@ -158,8 +195,9 @@ unsigned Brokers::Wait(Millis budget, int wake_fd, bool read) {
   const int64_t timeout = result != 0 ? 0 : std::clamp<int64_t>(budget.count(), 0, 60'000);
   if (poll(fds.data(), fds.size(), static_cast<int>(timeout)) <= 0) return result;
   if (fds[0].revents != 0) result |= kWoken;
-  for (size_t i = 1; i < fds.size(); ++i) {
-    const PulsarConnection& connection = *connections_[i - 1];
+  if (fds[1].revents != 0) result |= kReadable;
+  for (size_t i = 2; i < fds.size(); ++i) {
+    const PulsarConnection& connection = *connections_[i - 2];
     const short ended = POLLHUP | POLLERR;
     if (read && (fds[i].revents & (connection.read_events() | ended)) != 0) result |= kReadable;
     if ((fds[i].revents & (connection.write_events() | ended)) != 0) result |= kWritable;

@@ -2,7 +2,8 @@
 // The connections of one link: to a server of the connection string, which answers lookups, and to
 // the brokers that have the topics. If one of them is lost, the link is: Receive and Flush fail.
 //
-// Threads: the link's I/O thread only. Settings outlive it.
+// Threads: the link's I/O thread only; a further broker is dialled on a thread of its own
+// (Background), so that one that does not answer holds up no other. Settings outlive it.
 #ifndef DSMSG_ADAPTORS_PULSAR_BROKERS_H_
 #define DSMSG_ADAPTORS_PULSAR_BROKERS_H_
 
@@ -16,6 +17,8 @@
 
 #include "adaptors/pulsar/connection.h"
 #include "adaptors/pulsar/settings.h"
+#include "core/base/background.h"
+#include "core/base/fd.h"
 #include "core/net/servers.h"
 
 namespace dsmsg::pulsar {
@@ -31,9 +34,11 @@ class Brokers {
   void PreferNextServer() { servers_.PreferNext(); }
   /// The one that answers lookups.
   PulsarConnection& service() { return *connections_.front(); }
-  /// The connection to the broker that a lookup named. Dials it the first time, and then waits at
-  /// most connect-timeout, or until Open's cancel_fd is readable.
-  Result<PulsarConnection*> Reach(const Command& lookup);
+  /// Called with a connection, or with the error why there is none.
+  using Reached = std::function<void(const Status&, PulsarConnection*)>;
+  /// Finds the connection to the broker that a lookup named. Answers at once if there is one, else
+  /// in a later Receive, when the broker was dialled: at most connect-timeout from now.
+  void Reach(const Command& lookup, Reached reached);
 
   /// Called with the answer to a request, or with the error that ended it.
   using Answer = std::function<void(const Status&, const Command&)>;
@@ -45,7 +50,8 @@ class Brokers {
 
   /// Gets commands that answer no request. An error ends the link.
   using Handler = std::function<Status(const Command&)>;
-  /// Reads from every connection once, without waiting. *got: something came.
+  /// Reads from every connection once, without waiting, and takes those that were dialled. *got:
+  /// something came.
   Status Receive(const Handler& handler, bool* got);
   Status Flush();
   Status Tend(bool expecting, bool reading = true);
@@ -63,12 +69,23 @@ class Brokers {
     Answer answer;
     Deadline until;
   };
+  /// A broker that is being dialled.
+  struct Dial {
+    explicit Dial(WakeFd& ended) : work(ended) {}
+    std::unique_ptr<PulsarConnection> connection;  // of the thread until it has ended
+    std::vector<Reached> waiting;
+    Background work;
+  };
   void TakeAnswer(const Command& command);
+  void DialBroker(const HostPort& host, const std::string& proxy_to, Reached reached);
+  /// Whether a dial has ended.
+  bool TakeDials();
 
   const PulsarSettings& settings_;
   Servers servers_;
-  int cancel_fd_ = -1;
+  WakeFd dialled_;                                              // a Dial has ended
   std::vector<std::unique_ptr<PulsarConnection>> connections_;  // the first one is the service
+  std::map<std::string, std::unique_ptr<Dial>> dials_;          // by address and that of the proxy
   std::map<uint64_t, Request> requests_;
   uint64_t last_request_ = 0;
 };

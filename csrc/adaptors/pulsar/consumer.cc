@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "adaptors/pulsar/codec.h"
 #include "adaptors/pulsar/errors.h"
 #include "adaptors/pulsar/topic.h"
 #include "core/base/encoding.h"
@@ -51,6 +52,7 @@ void PulsarConsumer::Reset() {
   sources_.clear();
   pending_.clear();
   pending_bytes_ = 0;
+  chunks_.Clear();
   held_.clear();
   broken_ = Status();
 }
@@ -171,7 +173,10 @@ void PulsarConsumer::Forget(const Sources& sources) {
     pending_bytes_ -= each.message.Size();
     return true;
   });
-  for (const auto& [id, source] : sources) reached_.erase(source.name);
+  for (const auto& [id, source] : sources) {
+    chunks_.Forget(id);
+    reached_.erase(source.name);
+  }
 }
 
 Status PulsarConsumer::Take(const Command& command) {
@@ -187,62 +192,86 @@ Status PulsarConsumer::Take(const Command& command) {
   return {};
 }
 
-void PulsarConsumer::Unreadable(const Source& source, const char* why) {
-  host_.log().Limited(
-      LogLevel::kWarn, "unreadable:" + source.name,
-      "a message of " + source.name + " is not delivered and not acknowledged: " + why);
+// It is not acknowledged, and its permits go back.
+void PulsarConsumer::Unreadable(uint64_t id, uint32_t messages, const std::string& why) {
+  const std::string& name = sources_.at(id).name;
+  host_.log().Limited(LogLevel::kWarn, "unreadable:" + name,
+                      "a message of " + name + " is not delivered and not acknowledged: " + why);
+  for (uint32_t i = 0; i < messages; ++i) Spend(id);
+}
+
+bool PulsarConsumer::Unpack(const Command& command, const Metadata& metadata, uint64_t id,
+                            std::string* payload, std::vector<MessageId>* before) {
+  std::string_view bytes = command.payload;
+  ChunkJoiner::Joined joined;
+  if (metadata.chunks > 1) {
+    std::string problem;
+    switch (chunks_.Add(id, metadata, command.message, bytes, &joined, &problem)) {
+      case ChunkJoiner::Outcome::kMore:
+        Spend(id);
+        return false;
+      case ChunkJoiner::Outcome::kBroken:
+        Unreadable(id, 1, problem);
+        return false;
+      case ChunkJoiner::Outcome::kWhole:
+        break;
+    }
+    bytes = joined.payload;
+    *before = std::move(joined.ids);
+  }
+  if (metadata.compression == 0) {
+    *payload = bytes;
+    return true;
+  }
+  Result<std::string> plain = Decompress(metadata.compression, bytes, metadata.uncompressed_size);
+  if (!plain.ok()) {
+    Unreadable(id, metadata.count, plain.status().message());
+    return false;
+  }
+  *payload = std::move(plain.value());
+  return true;
 }
 
 void PulsarConsumer::TakeMessage(const Command& command, uint64_t id, Source* source) {
   Metadata metadata;
-  const char* problem = nullptr;
-  if (!ReadMetadata(command.metadata, &metadata)) problem = "its metadata is no protobuf message";
-  if (metadata.compression != 0) problem = "it is compressed (set no compression at the producer)";
-  if (metadata.encrypted) problem = "it is encrypted";
-  if (metadata.chunks > 1) problem = "it is in chunks (raise maxMessageSize of the broker instead)";
-  if (problem != nullptr) {
-    Unreadable(*source, problem);
-    for (uint32_t i = 0; i < metadata.count; ++i) Spend(id);
-    return;
+  if (!ReadMetadata(command.metadata, &metadata)) {
+    return Unreadable(id, 1, "its metadata is no protobuf message");
   }
+  if (metadata.encrypted) return Unreadable(id, metadata.count, "it is encrypted");
   if (const auto reached = reached_.find(source->name);
       reached != reached_.end() && command.message <= reached->second) {
     for (uint32_t i = 0; i < metadata.count; ++i) Spend(id);  // the broker begins with it
     return;
   }
+  const auto entry = std::make_shared<Entry>();
+  entry->source = id;
+  entry->id = command.message;
   InMessage message;
+  if (!Unpack(command, metadata, id, &message.payload, &entry->before)) return;
   message.topic = source->topic;
   message.partition = source->partition;
   message.redelivered = command.redeliveries > 0;
   message.timestamp_type = DSMSG_TIMESTAMP_CREATE;
   message.timestamp_ms = static_cast<int64_t>(metadata.publish_time);
   message.id = std::to_string(command.message.ledger) + ":" + std::to_string(command.message.entry);
-  if (metadata.batch) return AddBatch(command, metadata, message, id);
-  message.payload = command.payload;
-  const auto entry = std::make_shared<Entry>();
-  entry->source = id;
-  entry->id = command.message;
-  entry->left = 1;
-  Keep(std::move(message), metadata, {entry}, id);
+  if (!metadata.batch) return Keep(std::move(message), metadata, {entry}, id);
+  const std::string batch = std::exchange(message.payload, {});
+  AddBatch(command, metadata, batch, message, entry);
 }
 
 void PulsarConsumer::AddBatch(const Command& command, const Metadata& frame,
-                              const InMessage& common, uint64_t id) {
-  const auto entry = std::make_shared<Entry>();
-  entry->source = id;
-  entry->id = command.message;
+                              std::string_view payload, const InMessage& common,
+                              const std::shared_ptr<Entry>& entry) {
+  const uint64_t id = entry->source;
   entry->left = 0;
   entry->size = frame.count;
   entry->open.resize((frame.count + 63) / 64);
-  std::string_view rest = command.payload;
   for (uint32_t index = 0; index < frame.count; ++index) {
     Metadata metadata;
-    std::string_view payload;
-    if (!NextInBatch(&rest, &metadata, &payload)) {
-      Unreadable(sources_.at(id), "it is in a batch that is broken");
+    std::string_view bytes;
+    if (!NextInBatch(&payload, &metadata, &bytes)) {
       ++entry->left;  // so that it is never acknowledged
-      for (; index < frame.count; ++index) Spend(id);
-      return;
+      return Unreadable(id, frame.count - index, "it is in a batch that is broken");
     }
     const size_t word = index / 64;
     const bool acknowledged =
@@ -254,11 +283,12 @@ void PulsarConsumer::AddBatch(const Command& command, const Metadata& frame,
     }
     InMessage message = common;
     message.id += ":" + std::to_string(index);
-    message.payload = payload;
+    message.payload = bytes;
     ++entry->left;
     entry->open[word] |= uint64_t{1} << (index % 64);
     Keep(std::move(message), metadata, {entry, index}, id);
   }
+  if (entry->left == 0) sources_.at(id).acks.push_back(entry->id);  // nothing is left of it
 }
 
 void PulsarConsumer::Keep(InMessage message, const Metadata& metadata, Place place,
@@ -290,7 +320,8 @@ bool PulsarConsumer::DeliverPending() {
     pending_bytes_ -= size;
     const bool whole = pending_.size() == 1 || pending_[1].place.entry != next.place.entry;
     const auto source = sources_.find(next.source);
-    if (status.ok() && whole && settings_.subscription.empty() && source != sources_.end()) {
+    const bool position = settings_.subscription.empty() && !chunks_.waiting(next.source);
+    if (status.ok() && whole && position && source != sources_.end()) {
       reached_[source->second.name] = next.place.entry->id;
     }
     pending_.pop_front();
@@ -316,7 +347,10 @@ void PulsarConsumer::Ack(AckToken token) noexcept {
   entry->touched = true;
   if (--entry->left > 0) return;
   const auto source = sources_.find(entry->source);
-  if (source != sources_.end()) source->second.acks.push_back(entry->id);
+  if (source == sources_.end()) return;
+  std::vector<MessageId>& acks = source->second.acks;
+  acks.insert(acks.end(), entry->before.begin(), entry->before.end());
+  acks.push_back(entry->id);
 }
 
 // What is left of batches that are acknowledged in part comes again alone, if the broker has

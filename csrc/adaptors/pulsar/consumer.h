@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "adaptors/pulsar/brokers.h"
+#include "adaptors/pulsar/chunks.h"
 #include "adaptors/pulsar/lookup.h"
 #include "adaptors/pulsar/settings.h"
 #include "core/driver/driver.h"
@@ -52,10 +53,11 @@ class PulsarConsumer {
   struct Entry {
     uint64_t source;
     MessageId id;
-    size_t left;                 // messages without a returned callback
-    uint32_t size = 1;           // messages in the batch
-    std::vector<uint64_t> open;  // of a batch, bits: not acknowledged
-    bool touched = false;        // the callback of one has returned
+    size_t left = 1;                // messages without a returned callback
+    std::vector<MessageId> before;  // of a message in chunks: the others
+    uint32_t size = 1;              // messages in the batch
+    std::vector<uint64_t> open;     // of a batch, bits: not acknowledged
+    bool touched = false;           // the callback of one has returned
   };
   struct Place {
     std::shared_ptr<Entry> entry;
@@ -81,11 +83,14 @@ class PulsarConsumer {
   void Forget(const Sources& sources);
   Status Take(const Command& command);
   void TakeMessage(const Command& command, uint64_t id, Source* source);
-  void AddBatch(const Command& command, const Metadata& frame, const InMessage& common,
-                uint64_t id);
+  /// Joins chunks and undoes compression. Whether *payload is whole.
+  bool Unpack(const Command& command, const Metadata& metadata, uint64_t id, std::string* payload,
+              std::vector<MessageId>* before);
+  void AddBatch(const Command& command, const Metadata& frame, std::string_view payload,
+                const InMessage& common, const std::shared_ptr<Entry>& entry);
   void Keep(InMessage message, const Metadata& metadata, Place place, uint64_t source);
   void AckParts();
-  void Unreadable(const Source& source, const char* why);
+  void Unreadable(uint64_t source, uint32_t messages, const std::string& why);
   bool DeliverPending();
   void Spend(uint64_t source);
   void SendAcks();
@@ -97,6 +102,7 @@ class PulsarConsumer {
   const std::string own_name_;  // of a subscription that the broker does not keep
 
   Sources sources_;
+  ChunkJoiner chunks_;
   uint64_t last_id_ = 0;
   std::deque<Pending> pending_;
   size_t pending_bytes_ = 0;

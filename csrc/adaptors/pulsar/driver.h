@@ -27,8 +27,6 @@ class PulsarDriver final : public Driver {
   Status Configure(const Endpoints& endpoints, const Config& config) override;
   Status Open(Role role, Deadline deadline, int cancel_fd) override;
   Status Submit(const Message& message, Token token) override;
-  /// Where a topic is on a broker that was not needed before, dialling it may take longer than the
-  /// budget: at most connect-timeout.
   Status Poll(Millis budget, int wake_fd) override;
   Status Subscribe(std::span<const std::string> topics, Deadline deadline) override;
   void Ack(AckToken token) noexcept override;

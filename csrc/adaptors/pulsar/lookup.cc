@@ -27,14 +27,17 @@ void Lookup::Ask(const std::string& topic, PulsarConnection& at, bool authoritat
   const auto take = [this, topic, redirects_left, found = std::move(found)](
                         const Status& status, const Command& command) {
     if (!status.ok()) return found(status, nullptr);
-    const Result<PulsarConnection*> broker = brokers_.Reach(command);
-    if (!broker.ok()) return found(broker.status(), nullptr);
-    if (command.lookup == LookupType::kConnect) return found({}, broker.value());
-    if (redirects_left == 0) {
-      return found({Code::kUnavailable, "the brokers send each other's lookups in a circle"},
-                   nullptr);
-    }
-    Ask(topic, *broker.value(), command.authoritative, redirects_left - 1, found);
+    if (command.lookup == LookupType::kConnect) return brokers_.Reach(command, found);
+    const auto ask = [this, topic, authoritative = command.authoritative, redirects_left, found](
+                         const Status& reached, PulsarConnection* broker) {
+      if (!reached.ok()) return found(reached, nullptr);
+      if (redirects_left == 0) {
+        return found({Code::kUnavailable, "the brokers send each other's lookups in a circle"},
+                     nullptr);
+      }
+      Ask(topic, *broker, authoritative, redirects_left - 1, found);
+    };
+    brokers_.Reach(command, ask);
   };
   AppendLookup(topic, brokers_.Ask(take), authoritative, settings_.listener, &at.out());
 }

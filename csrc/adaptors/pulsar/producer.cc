@@ -51,6 +51,7 @@ void PulsarProducer::Reset() {
       partition->connection = nullptr;
       partition->sent = false;
       partition->under_way.clear();
+      partition->closing = {};
       partition->batch.clear();
       partition->batch_bytes = 0;
     }
@@ -204,6 +205,7 @@ Status PulsarProducer::TakeReceipt(const Command& command) {
   const Group group = std::move(partition->under_way.front());
   partition->under_way.pop_front();
   under_way_ -= group.tokens.size();
+  answered_ = answered_ || partition->closing != Deadline{};
   // Dropped as a duplicate. Of a message that was sent before, that is what deduplication is for;
   // any other is not stored.
   const bool dropped = command.message.ledger == kNoLedger;
@@ -260,6 +262,7 @@ Status PulsarProducer::Poll(Millis budget, int wake_fd) {
       if (Status status = brokers_.Receive(take, &got); !status.ok()) return status;
     }
     brokers_.Expire();
+    if (Status status = EndClosed(); !status.ok()) return status;
     if (Status status = brokers_.Flush(); !status.ok()) return status;
     if (std::exchange(answered_, false) || window_.Reopens(under_way_)) return {};
     if (got && !window_.full()) return {};

@@ -66,6 +66,8 @@ class PulsarProducer {
     bool sent = false;  // something, on this link: then all numbers below `next` are too old
     uint64_t last_sent = 0;
     std::deque<Group> under_way;
+    // The broker has closed the producer, and tells until then what it had stored before.
+    Deadline closing{};
     std::vector<Waiting> batch;  // not yet in a frame
     size_t batch_bytes = 0;
   };
@@ -94,6 +96,8 @@ class PulsarProducer {
   template <class Asked>
   Status NotReady(Asked* asked) const;
   Status TakeClosed(const Command& command);
+  void GiveUpBatch(Partition* partition);
+  Status EndClosed();
 
   Status CheckMessage(const Message& message, const Partition& partition) const;
   void Seal(Partition* partition);

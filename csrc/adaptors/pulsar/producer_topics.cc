@@ -14,6 +14,8 @@ namespace {
 constexpr Millis kAskAgain{500};
 // So long all messages wait for an answer about one topic; afterwards only those of that topic do.
 constexpr Millis kPatience{1000};
+// A broker that has closed a producer gets this long to acknowledge what it had stored before.
+constexpr Millis kLastReceipts{1000};
 
 Status AtTopic(const std::string& topic, const Status& why) {
   return {why.code(), topic + ": " + why.message()};
@@ -93,6 +95,7 @@ Status PulsarProducer::Choose(Topic* topic, const Message& message, const Repeat
 }
 
 Status PulsarProducer::MakeReady(Partition* partition) {
+  if (partition->closing != Deadline{}) return {Code::kWouldBlock, {}};
   if (partition->state == State::kReady) return {};
   if (partition->problem.permanent()) return std::exchange(partition->problem, {});
   if (partition->state == State::kUnknown && Clock::now() >= partition->ask_at) {
@@ -142,24 +145,43 @@ void PulsarProducer::CreateProducer(Partition* partition) {
   AppendProducer(request, &partition->connection->out());
 }
 
-// The topic moves to another broker, or its quota is used up: asking again tells.
+// The topic moves to another broker, or its quota is used up: asking again tells. The broker still
+// acknowledges what it had stored before; the rest, which it drops, is sent again on a new link.
 Status PulsarProducer::TakeClosed(const Command& command) {
   Partition* const partition = Find(command.id);
-  if (partition == nullptr) return {};
-  if (!partition->under_way.empty()) {
-    return {Code::kUnavailable, partition->name + ": " + partition->connection->name() +
-                                    " has closed the producer (does the topic move to another "
-                                    "broker? is its backlog quota used up?)"};
-  }
-  producers_.erase(partition->id);
-  partition->state = partition->topic->state = State::kUnknown;
-  for (Waiting& each : partition->batch) {
+  if (partition == nullptr || partition->closing != Deadline{}) return {};
+  partition->closing = Clock::now() + kLastReceipts;
+  GiveUpBatch(partition);
+  return EndClosed();
+}
+
+void PulsarProducer::GiveUpBatch(Partition* partition) {
+  for (const Waiting& each : partition->batch) {
     --under_way_;
     host_.Complete(each.token, {Code::kUnavailable, partition->name + ": the producer was closed"});
   }
   partition->batch.clear();
   partition->batch_bytes = 0;
   std::erase(filling_, partition);
+}
+
+Status PulsarProducer::EndClosed() {
+  for (auto each = producers_.begin(); each != producers_.end();) {
+    Partition* const partition = each->second;
+    if (partition->closing == Deadline{}) {
+      ++each;
+    } else if (partition->under_way.empty()) {
+      partition->closing = {};
+      partition->state = partition->topic->state = State::kUnknown;
+      each = producers_.erase(each);
+    } else if (Clock::now() >= partition->closing) {
+      return {Code::kUnavailable, partition->name + ": " + partition->connection->name() +
+                                      " has closed the producer (does the topic move to another "
+                                      "broker? is its backlog quota used up?)"};
+    } else {
+      ++each;
+    }
+  }
   return {};
 }
 

@@ -18,6 +18,8 @@ constexpr uint16_t kChecksumMark = 0x0e01, kBrokerEntryMark = 0x0e02;
 // 19: the newest version whose commands are known here. Versions are cumulative.
 constexpr int32_t kProtocolVersion = 19;
 constexpr std::string_view kClientVersion = "dsmsg";
+// More than fit into a frame, and few enough for a loop over a number that is wrong.
+constexpr int32_t kMostMessagesInBatch = 1 << 21;
 
 uint32_t Number(const char* bytes) {
   const auto* at = reinterpret_cast<const unsigned char*>(bytes);
@@ -257,8 +259,12 @@ void TakeFrameField(pbf_reader* reader, Metadata* metadata) {
     case 8:
       metadata->compression = static_cast<uint32_t>(reader->get_enum());
       break;
+    case 9:
+      metadata->uncompressed_size = reader->get_uint32();
+      break;
     case 11:
-      metadata->count = static_cast<uint32_t>(std::max(0, reader->get_int32()));
+      metadata->count =
+          static_cast<uint32_t>(std::clamp(reader->get_int32(), 0, kMostMessagesInBatch));
       metadata->batch = true;
       break;
     case 12:
@@ -271,8 +277,17 @@ void TakeFrameField(pbf_reader* reader, Metadata* metadata) {
     case 17:
       metadata->base64_key = reader->get_bool();
       break;
+    case 26:
+      metadata->uuid = Text(reader);
+      break;
     case 27:
       metadata->chunks = static_cast<uint32_t>(std::max(0, reader->get_int32()));
+      break;
+    case 28:
+      metadata->chunked_size = static_cast<uint32_t>(std::max(0, reader->get_int32()));
+      break;
+    case 29:
+      metadata->chunk = static_cast<uint32_t>(std::max(0, reader->get_int32()));
       break;
     case 30:
       if (reader->get_bool()) metadata->has_key = false;

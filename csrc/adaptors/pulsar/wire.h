@@ -109,10 +109,11 @@ struct Metadata {
   std::string_view key;
   bool has_key = false, base64_key = false;
   uint64_t publish_time = 0, event_time = 0;
-  uint32_t compression = 0;
+  uint32_t compression = 0, uncompressed_size = 0;
   bool batch = false;
-  uint32_t count = 1;   // messages in the batch
-  uint32_t chunks = 0;  // of a message in several frames
+  uint32_t count = 1;                                // messages in the batch
+  uint32_t chunks = 0, chunk = 0, chunked_size = 0;  // of a message in several frames
+  std::string_view uuid;                             // of that message
   bool encrypted = false;
   uint32_t payload_size = 0;  // in a batch
   bool compacted_out = false;

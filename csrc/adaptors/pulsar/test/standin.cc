@@ -35,6 +35,7 @@ Asked Parse(const std::string& command) {
     protozero::pbf_reader fields = reader.get_message();
     while (fields.next()) {
       const uint32_t tag = fields.tag();
+      ++asked.times[tag];
       if (fields.wire_type() == protozero::pbf_wire_type::varint) {
         asked.numbers[tag] = fields.get_uint64();
       } else {

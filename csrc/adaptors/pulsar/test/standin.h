@@ -34,6 +34,7 @@ struct Asked {
   Type type = Type::kNone;
   std::map<uint32_t, uint64_t> numbers;
   std::map<uint32_t, std::string> texts;
+  std::map<uint32_t, size_t> times;
   uint64_t number(uint32_t field) const {
     const auto found = numbers.find(field);
     return found == numbers.end() ? 0 : found->second;
@@ -55,6 +56,10 @@ class Standin {
   /// Commands of this type, so far.
   std::vector<Asked> All(Type type) const;
   size_t Count(Type type) const { return All(type).size(); }
+  /// How often the `index`th of them has a field.
+  size_t Messages(Type type, size_t index, uint32_t field) const {
+    return All(type).at(index).times.at(field);
+  }
   /// Sends a frame on the newest connection.
   void Push(const std::string& frame);
 

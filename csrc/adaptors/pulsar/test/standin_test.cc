@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a single real broker does not show: lookups that lead elsewhere, wrong and missing answers,
 // renewed logins, messages of other clients. Against stand-ins.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "adaptors/pulsar/test/fixture.h"
@@ -96,6 +100,49 @@ TEST(PulsarLookup, ATopicThatNobodyAnswersForHoldsUpNoOther) {
   ASSERT_OK(connection.PumpUntil([&] { return connection.host.ok == 1; }));
   EXPECT_NE(connection.Submit("silent", "x").code(), Code::kWouldBlock)
       << "it is known to take long";
+}
+
+/// Takes connections and says nothing.
+class SilentServer {
+ public:
+  SilentServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(fd_.get(), any, size), 0);
+    EXPECT_EQ(listen(fd_.get(), 8), 0);
+    EXPECT_EQ(getsockname(fd_.get(), any, &size), 0);
+    url_ = "pulsar://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  const std::string& url() const { return url_; }
+
+ private:
+  UniqueFd fd_;
+  std::string url_;
+};
+
+// It is dialled for as long as the test takes, and Close ends that.
+TEST(PulsarLookup, ABrokerThatDoesNotAnswerHoldsUpNoOtherTopic) {
+  const SilentServer silent;
+  Standin broker([&](const Asked& asked) {
+    const bool dead = asked.type == Type::kLookup && asked.texts.at(1).ends_with("/dead");
+    return dead ? Found(asked, LookupType::kConnect, silent.url()) : "";
+  });
+  Connection connection("connect-timeout=10m", broker.address());
+  ASSERT_OK(connection.Open());
+  Status status;
+  ASSERT_OK(connection.PumpUntil([&] {
+    status = connection.Submit("dead", "x");
+    return status.code() != Code::kWouldBlock;
+  }));
+  EXPECT_EQ(status.code(), Code::kUnavailable) << status.message();
+  ASSERT_OK(connection.Send("t", "x"));
+  ASSERT_OK(connection.PumpUntil([&] { return connection.host.ok == 1; }));
+  EXPECT_EQ(connection.Submit("dead", "x").code(), Code::kUnavailable);
+  ASSERT_OK(connection.Send("t", "y"));
+  ASSERT_OK(connection.PumpUntil([&] { return connection.host.ok == 2; }));
 }
 
 std::string Receipt(const Asked& asked, uint64_t sequence, uint64_t ledger) {
@@ -225,6 +272,39 @@ TEST(PulsarAnswers, AClosedProducerIsMadeAgain) {
   EXPECT_EQ(broker.Count(Type::kLookup), 2U) << "it may have moved";
 }
 
+std::string Closing(uint64_t producer) {
+  std::string frames = Reply(Type::kCloseProducer, [&](Writer* fields) {
+    fields->add_uint64(1, producer);
+    fields->add_uint64(2, 9);
+  });
+  AppendPing(&frames);  // its answer shows that all was read
+  return frames;
+}
+
+TEST(PulsarAnswers, WhatAClosedProducerHadStoredIsNotSentAgain) {
+  Standin broker([](const Asked& asked) {
+    return asked.type == Type::kSend ? Reply(Type::kPong, [](Writer*) {}) : "";
+  });
+  Connection connection("", broker.address());
+  ASSERT_OK(connection.Open());
+  ASSERT_OK(connection.Send("t", "x"));
+  ASSERT_OK(connection.PumpUntil([&] { return broker.Count(Type::kSend) == 1; }));
+  broker.Push(Closing(1));
+  ASSERT_OK(connection.PumpUntil([&] { return broker.Count(Type::kPong) == 1; }));
+  EXPECT_EQ(connection.Submit("t", "y").code(), Code::kWouldBlock);
+  const Asked sent = broker.All(Type::kSend)[0];
+  broker.Push(Receipt(sent, sent.number(2), 1));
+  ASSERT_OK(connection.WaitCompleted(1));
+  EXPECT_EQ(connection.Outcome(1), Code::kOk);
+  ASSERT_OK(connection.Send("t", "y"));
+  ASSERT_OK(connection.PumpUntil([&] { return broker.Count(Type::kSend) == 2; }));
+  EXPECT_EQ(broker.Count(Type::kProducer), 2U);
+  broker.Push(Closing(2));  // and acknowledges nothing more
+  const Status status = connection.PumpUntil([] { return false; });
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_TRUE(Has(status.message(), "has closed the producer")) << status.message();
+}
+
 TEST(PulsarAnswers, AnswersToPings) {
   Standin broker;
   Connection connection("", broker.address());
@@ -338,9 +418,13 @@ TEST_F(PulsarMessages, OfABatchOnlyWhatIsNotAcknowledgedIsDelivered) {
 
 TEST_F(PulsarMessages, WhatCannotBeReadIsNotAcknowledgedAndHoldsUpNothing) {
   Begin("receiver-queue=10");
-  broker.Push(Deliver(1, Frame([](Writer* f) { f->add_enum(8, 1); }), "lz4") +
+  broker.Push(Deliver(1, Frame([](Writer* f) {
+                        f->add_enum(8, 1);
+                        f->add_uint32(9, 10);
+                      }),
+                      "no lz4") +
               Deliver(2, Frame([](Writer* f) { f->add_string(13, ""); }), "encrypted") +
-              Deliver(3, Frame([](Writer* f) { f->add_int32(27, 3); }), "a chunk") +
+              Deliver(3, Frame([](Writer* f) { f->add_enum(8, 9); }), "unknown") +
               Deliver(4, Frame([](Writer* f) { f->add_int32(11, 2); }), "no batch") +
               Deliver(5, Frame([](Writer* f) {
                         f->add_string(6, "a2V5");
@@ -353,6 +437,73 @@ TEST_F(PulsarMessages, WhatCannotBeReadIsNotAcknowledgedAndHoldsUpNothing) {
   connection->AckAll();
   ASSERT_OK(connection->PumpUntil([&] { return broker.Count(Type::kAck) == 1; }));
   EXPECT_EQ(broker.Count(Type::kFlow), 2U);
+}
+
+// As their libraries made them.
+std::string Bytes(std::string_view digits) {
+  std::string bytes;
+  for (size_t at = 0; at + 1 < digits.size(); at += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(digits.substr(at, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST_F(PulsarMessages, CompressedOnesAreRead) {
+  Begin("receiver-queue=100");
+  const std::string_view packed[] = {
+      "7b7061636b65642007005061636b6564", "789c2b484cce4e4d5128c04201008c6b0a01",
+      "28b52ffd201b6d0000387061636b6564200100a28b11", "1b187061636b6564204e0700"};
+  const std::string text = "packed packed packed packed";
+  std::string frames;
+  for (uint64_t kind = 1; kind <= 4; ++kind) {
+    const std::string metadata = Frame([&](Writer* f) {
+      f->add_enum(8, static_cast<int32_t>(kind));
+      f->add_uint32(9, static_cast<uint32_t>(text.size()));
+    });
+    frames += Deliver(kind, metadata, Bytes(packed[kind - 1]));
+  }
+  broker.Push(frames);
+  ASSERT_OK(connection->WaitDelivered(4));
+  for (const InMessage& message : connection->host.delivered) EXPECT_EQ(message.payload, text);
+  connection->AckAll();
+  ASSERT_OK(connection->PumpUntil([&] { return broker.Count(Type::kAck) == 1; }));
+}
+
+std::string ChunkOf(const char* uuid, int32_t chunk, int32_t chunks, int32_t size = 10) {
+  std::string metadata;
+  Writer writer(metadata);
+  writer.add_string(1, "p");
+  writer.add_uint64(2, 0);
+  writer.add_uint64(3, 77);
+  writer.add_string(26, uuid);
+  writer.add_int32(27, chunks);
+  writer.add_int32(28, size);
+  writer.add_int32(29, chunk);
+  return metadata;
+}
+
+TEST_F(PulsarMessages, ChunksAreJoinedAndAcknowledgedTogether) {
+  Begin("receiver-queue=100");
+  broker.Push(Deliver(1, ChunkOf("a", 0, 3), "one ") + Deliver(2, ChunkOf("b", 0, 2), "1") +
+              Deliver(3, ChunkOf("a", 1, 3), "two ") + Deliver(4, ChunkOf("a", 1, 3), "again") +
+              Deliver(5, ChunkOf("b", 1, 2), "2") + Deliver(6, ChunkOf("a", 2, 3), "three"));
+  ASSERT_OK(connection->WaitDelivered(2));
+  EXPECT_EQ(connection->host.delivered[0].payload, "12");
+  EXPECT_EQ(connection->host.delivered[1].payload, "one two three");
+  EXPECT_EQ(connection->host.delivered[1].id, "5:6");
+  connection->driver.Ack(connection->host.tokens[1]);
+  ASSERT_OK(connection->PumpUntil([&] { return broker.Count(Type::kAck) == 1; }));
+  EXPECT_EQ(broker.Messages(Type::kAck, 0, 3), 3U) << "all chunks of a";
+}
+
+TEST_F(PulsarMessages, ChunksThatCannotBeJoinedHoldUpNothing) {
+  Begin("receiver-queue=100");
+  broker.Push(Deliver(1, ChunkOf("a", 1, 2), "the first is missing") +
+              Deliver(2, ChunkOf("b", 0, 3), "b") + Deliver(3, ChunkOf("b", 2, 3), "a gap") +
+              Deliver(4, ChunkOf("c", 0, 2, 100 << 20), "too large") +
+              Deliver(5, Frame([](Writer*) {}), "good"));
+  ASSERT_OK(connection->WaitDelivered(1));
+  EXPECT_EQ(connection->host.delivered[0].payload, "good");
 }
 
 TEST_F(PulsarMessages, AClosedConsumerEndsTheConnection) {
