@@ -32,13 +32,14 @@ test: ## [22 min] Install what is needed, build, run all tests, then again under
 test-quick: ## [17 min] The tests without the sanitizer builds
 	@scripts/test quick
 
-test-pulsar: ## [] Pulsar's driver, conformance and independent client with a real server (fetches 250 MB once)
+test-pulsar: ## [] Pulsar's driver, conformance, independent client and short faults with a real server (fetches 250 MB once)
 	@scripts/setup build test
 	@cmake --preset dev -Wno-dev
-	@cmake --build --preset dev --target dsmsg_conformance dsmsg_pulsar_tests adaptors
+	@cmake --build --preset dev --target dsmsg_conformance dsmsg_pulsar_tests dsmsg_fault_sender dsmsg_fault_proxy adaptors
 	@PYTHONPATH=python .venv/bin/python -m dsmsg.brokers fetch pulsar
 	@ctest --preset dev --build-config pulsar --tests-regex 'pulsar' --parallel 2
 	@DSMSG_LIB_DIR=$(CURDIR)/build/dev/lib .venv/bin/python -m pytest tests/pulsar
+	@DSMSG_LIB_DIR=$(CURDIR)/build/dev/lib PYTHONPATH=tests:python .venv/bin/python -m faults --short --jobs 2 pulsar pulsar-dedup
 
 faults: ## [25 min] What breaks while a pipeline sends, at full length [FAULTS="cut redis:paused"]
 	@scripts/setup test

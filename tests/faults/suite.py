@@ -15,11 +15,12 @@ from faults.cases import Scale
 from faults.cluster import KafkaClusterRig, leader_killed
 from faults.live_rigs import AzureEdgeRig, AzureRig, MqttQos0Rig, MqttRig, ZmqPubRig, ZmqPushRig
 from faults.nats_cluster import NatsClusterRig, stream_leader_killed
+from faults.pulsar_rig import PulsarDedupRig, PulsarRig
 from faults.reach_rigs import HttpRig, MultiFailoverRig, MultiRig
 from faults.redis_cluster import RedisClusterRig, master_killed, slot_moved
 from faults.rigs import AmqpRig, KafkaRig, NatsRig, RedisRig, Rig, ZmqReqRig
 
-__all__ = ["ABSENT", "ALL", "PLAN", "run_chain", "wanted"]
+__all__ = ["ABSENT", "ALL", "LARGE", "PLAN", "run_chain", "wanted"]
 
 Case = Callable[[Any, Scale], "Result | Iterable[Result]"]
 
@@ -65,6 +66,8 @@ PLAN: dict[type[Rig], dict[str, Case]] = {
         **_MEMORY,
     },
     MultiFailoverRig: {"server-killed": cases.restarts, "cut": cases.cut, "stalled": cases.stalled},
+    PulsarRig: {**_SERVER, **_NETWORK, **_WRITES, **_PIPELINE, **_MEMORY},
+    PulsarDedupRig: {**_SERVER, "cut": cases.cut},
     KafkaClusterRig: {"leader-killed": leader_killed},
     NatsClusterRig: {"leader-killed": stream_leader_killed},
     RedisClusterRig: {"master-killed": master_killed, "slot-moved": slot_moved},
@@ -82,11 +85,15 @@ ABSENT = {
     "multi, topic deleted": "redis:deleted has it; the other destination makes no difference",
     "multi, name unknown": "the link is up while one destination is",
     "multi, server away": "the same: the destination's adaptor waits, see redis:away",
+    "pulsar-dedup": "the same driver as pulsar: only what makes duplicates without it",
     "zmq, writes refused": "there is no broker",
     "zmq, topic deleted": "there is no broker that holds topics",
     "zmq-push and zmq-pub, server paused": "their receiver is a thread of the suite; see stalled",
 }
 """Combinations that make no sense, and why."""
+
+LARGE = ("pulsar", "pulsar-dedup")
+"""Rigs with a large server, which `make test` leaves out."""
 
 ALL = [(rig.name, case) for rig, plan in PLAN.items() for case in plan]
 

@@ -2,16 +2,20 @@
 """Runs the official client of Pulsar (package pulsar-client) in a process of its own.
 
 Arguments: `read URL TOPIC COUNT` prints messages as JSON lines; `write URL TOPIC` sends ten in a
-batch, one alone, a compressed one and one in chunks.
+batch, one alone, a batch of two in each compression, one in chunks, and one in chunks and
+compressed. `DSMSG_PULSAR_CA` has the authorities for TLS.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import random
 import sys
 
 import pulsar  # type: ignore[import-not-found]
 
+COMPRESSIONS = ("LZ4", "ZLib", "ZSTD", "SNAPPY")
 _TIMEOUT_MS = 60_000
 
 
@@ -42,17 +46,33 @@ def write(client: pulsar.Client, topic: str) -> None:
     batches.flush()
     alone = client.create_producer(topic, batching_enabled=False)
     alone.send(b"alone", properties={"a": "1"})
-    compressed = client.create_producer(topic, compression_type=pulsar.CompressionType.LZ4)
-    compressed.send(b"c" * 10_000)
-    chunks = client.create_producer(topic, chunking_enabled=True, batching_enabled=False)
-    chunks.send(b"x" * 6_000_000)
+    for name in COMPRESSIONS:
+        kind = getattr(pulsar.CompressionType, name)
+        compressed = client.create_producer(
+            topic,
+            compression_type=kind,
+            batching_enabled=True,
+            batching_max_publish_delay_ms=1000,
+        )
+        for number in range(2):
+            text = f"{name} {number} " + "c" * 10_000
+            compressed.send_async(text.encode(), lambda *_: None)
+        compressed.flush()
+    for kind in (pulsar.CompressionType.NONE, pulsar.CompressionType.ZLib):
+        chunks = client.create_producer(
+            topic, chunking_enabled=True, batching_enabled=False, compression_type=kind
+        )
+        chunks.send(random.Random(1).randbytes(12_000_000))  # noqa: S311 - it cannot be compressed
     alone.send(b"last")
 
 
 def main() -> None:
     """Does what the arguments say."""
     what, url, topic, *rest = sys.argv[1:]
-    client = pulsar.Client(url, logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, "/dev/stderr"))
+    authorities = os.environ.get("DSMSG_PULSAR_CA")
+    more = {"tls_trust_certs_file_path": authorities} if authorities else {}
+    log = pulsar.FileLogger(pulsar.LoggerLevel.Error, "/dev/stderr")
+    client = pulsar.Client(url, logger=log, **more)
     try:
         if what == "read":
             read(client, topic, int(rest[0]))

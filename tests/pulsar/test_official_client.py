@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import uuid
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import dsmsg
 import pytest
+from brokers.pulsar_client import CLIENT_VERSION
+from certificates import Authority
 from dsmsg.brokers._registries import pip_folder
 from dsmsg.brokers.pulsar import PulsarBroker
 
-CLIENT_VERSION = "3.13.0"
+COMPRESSIONS = ("LZ4", "ZLib", "ZSTD", "SNAPPY")
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +33,13 @@ def topic() -> str:
     return f"t-{uuid.uuid4().hex}"
 
 
-def official(*arguments: str) -> str:
+def official(*arguments: str, cafile: str = "") -> str:
     """Runs the official client and returns what it printed."""
     folder = pip_folder("pulsar-client", CLIENT_VERSION)
     program = Path(__file__).with_name("reader.py")
     result = subprocess.run(
         [sys.executable, str(program), *arguments],
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": str(folder), "DSMSG_PULSAR_CA": cafile},
         capture_output=True,
         text=True,
         timeout=300,
@@ -73,8 +76,37 @@ def test_the_adaptor_reads_what_it_sent(server: PulsarBroker, topic: str) -> Non
             found.append(message)
             if message.payload == b"last":
                 break
-    # The compressed one and the chunks are left out: docs/pulsar.md.
-    expected = [*(b"batched %d" % n for n in range(10)), b"alone", b"last"]
+    compressed = [
+        f"{name} {number} ".encode() + b"c" * 10_000 for name in COMPRESSIONS for number in range(2)
+    ]
+    chunked = [random.Random(1).randbytes(12_000_000)] * 2  # noqa: S311 - as the writer
+    expected = [*(b"batched %d" % n for n in range(10)), b"alone", *compressed, *chunked, b"last"]
     assert [message.payload for message in found] == expected
     assert found[0].key == b"k"
     assert dict(found[10].headers) == {"a": b"1"}
+
+
+def test_tls(topic: str, tmp_path: Path) -> None:
+    secure = PulsarBroker()
+    secure.configure(secure.settings_from_lines(secure.guarded(tls=True)))
+    with secure:
+        url = f"pulsar+ssl://{secure.host}:{secure.ports['tls']}"
+        settings = {
+            **secure.client_settings(tls=True),
+            "subscription": "s",
+            "initial-position": "earliest",
+        }
+        with dsmsg.connect(url, settings) as connection:
+            messages = connection.messages(topic, timeout=60)
+            for number in range(100):
+                connection.send_async(topic, b"%d" % number)
+            found = [next(messages).payload for _ in range(100)]
+        assert found == [b"%d" % number for number in range(100)]
+        cafile = settings["tls-cafile"]
+        lines = official("read", url, topic, "100", cafile=cafile).splitlines()
+        assert [json.loads(line)["data"].encode() for line in lines] == found
+        other = Authority(tmp_path / "other").cafile
+        with pytest.raises(dsmsg.DsmsgError, match="certificate"):
+            dsmsg.connect(url, {"tls-cafile": str(other)})
+        with pytest.raises(dsmsg.DsmsgError, match="TLS"):  # the port without TLS
+            dsmsg.connect(f"pulsar+ssl://{secure.address}", {"tls-cafile": cafile})
