@@ -26,7 +26,8 @@ from dsmsg.brokers import BrokerError
 from compat.battery import Outcome, Report, run
 from compat.checks import CHECKS
 from compat.clients import client_version, wheel_environment
-from compat.servers import SERVERS, Server
+from compat.server import Server
+from compat.servers import SERVERS
 from compat.subject import LONG, SHORT
 from compat.table import RESULTS, as_markdown, keep, surprises, write_docs
 

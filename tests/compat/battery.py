@@ -20,7 +20,7 @@ from dsmsg.brokers._process import port_is_free
 
 from compat.checks import CHECKS
 from compat.scenes import ALICE, BOB, KEYSTORE_PASSWORD, Pki, Scene
-from compat.servers import Server
+from compat.server import Server
 from compat.stock import Address, wait_for
 from compat.subject import Absent, Differs, Scale, Subject
 

@@ -157,6 +157,7 @@ def _group(subject: Subject, name: str) -> dict[str, object]:
         "redis": {"consumergroup": name},
         "nats": {"durable": name.replace(".", "-")},
         "http": {"listen": free_port()},
+        "pulsar": {"subscription": name},
     }.get(subject.protocol, {})
 
 

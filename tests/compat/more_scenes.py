@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from dsmsg.brokers import Broker
+from dsmsg.brokers._identity import USER
 from dsmsg.brokers._registries import pip_folder
+from dsmsg.brokers.caddy import CaddyBroker
 from dsmsg.brokers.mqtt_servers import AmqttBroker
 
 from compat.scenes import ALICE, BOB, KEYSTORE_PASSWORD, NOBODY, Pki, Scene, Scenes
@@ -21,6 +24,7 @@ __all__ = [
     "amqtt_scenes",
     "artemis_scenes",
     "brokerj_scenes",
+    "caddy_scenes",
     "hivemq_scenes",
     "kfake_scenes",
     "launched_scenes",
@@ -29,6 +33,7 @@ __all__ = [
     "nats_mqtt_scenes",
     "nats_scenes",
     "nginx_scenes",
+    "pulsar_scenes",
     "rumqttd_scenes",
 ]
 
@@ -181,6 +186,31 @@ def nginx_scenes() -> Scenes:
     }
 
 
+def caddy_scenes() -> Scenes:
+    """Basic authentication, a rule by user and path, TLS on the port."""
+
+    def users(pki: Pki) -> Mapping[str, Any]:
+        command = [CaddyBroker.program(), "hash-password", "--plaintext"]
+        hashes = [
+            f"{user} {subprocess.check_output([*command, word], text=True).strip()}"
+            for user, word in (ALICE, BOB)
+        ]
+        rule = f'expression {{http.auth.user.id}} == "{BOB[0]}"'
+        closed = ["@closed {", rule, "path /closed*", "}", "respond @closed 403"]
+        return {"config": ["basicauth {", *hashes, "}", *closed]}
+
+    def tls(pki: Pki) -> Mapping[str, Any]:
+        return {"config": [f"tls {pki.cert} {pki.key}"]}
+
+    # It checks a password with bcrypt, which takes a second of CPU.
+    patient = {"connect-timeout": "60s", "request-timeout": "60s"}
+    return {
+        "password": Scene(users, options={"probe": "/", **patient}),
+        "rights": Scene(users, options=patient),
+        "TLS": Scene(tls, reader=NOBODY),
+    }
+
+
 def rumqttd_scenes(port: str) -> Scenes:
     """Users; it has no rights."""
 
@@ -286,5 +316,32 @@ def brokerj_scenes() -> Scenes:
     return {
         "password": Scene(users),
         "rights": Scene(users),
+        "TLS": Scene(tls, "tls", "tls", NOBODY),
+    }
+
+
+def pulsar_scenes(properties: Mapping[str, str]) -> Scenes:
+    """Users with passwords, and rights to a topic; a TLS listener."""
+
+    def users(pki: Pki) -> Mapping[str, Any]:
+        own = {**properties, "superUserRoles": f"{USER},{ALICE[0]}"}
+        return {"properties": own, "users": dict([ALICE, BOB])}
+
+    def rights(broker: Broker) -> None:
+        broker.ctl("PUT", "persistent/public/default/open.x", "{}")
+        permissions = f"persistent/public/default/open.x/permissions/{BOB[0]}"
+        broker.ctl("POST", permissions, '["produce","consume"]')
+
+    def tls(pki: Pki) -> Mapping[str, Any]:
+        own = {
+            "brokerServicePortTls": "{port:tls}",
+            "tlsCertificateFilePath": str(pki.cert),
+            "tlsKeyFilePath": str(pki.key),
+        }
+        return {"properties": {**properties, **own}}
+
+    return {
+        "password": Scene(users),
+        "rights": Scene(users, prepare=rights),
         "TLS": Scene(tls, "tls", "tls", NOBODY),
     }

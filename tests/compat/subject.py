@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ STOCK: dict[str, type[Stock]] = {
     "amqp": usual.AmqpStock,
     "nats": reach_stock.NatsStock,
     "http": reach_stock.HttpStock,
+    "pulsar": reach_stock.PulsarStock,
+    "multi": usual.RedisStock,  # one of its destinations
 }
 
 
@@ -87,9 +90,21 @@ class Subject:
             more = {"username": self.at.user, "password": self.at.password, **more}
         if self.at.cafile:
             more = {"enable-tls": 1, "tls-cafile": self.at.cafile, **more}
-        flush = {"flush-timeout": "2s"}
+        flush = {"flush-timeout": more.get("flush-timeout", "2s")}
         adaptor = Adaptor(self.protocol)
+        if self.protocol == "multi":
+            return adaptor.connect(self._handlers(more), flush)
         return adaptor.connect(f"{self.at.host};{self.at.port}", {**self.options, **flush, **more})
+
+    def _handlers(self, options: Mapping[str, object]) -> str:
+        """Path of a handlers file: two destinations get each message, one under another topic."""
+        config = {name: str(value) for name, value in {**self.options, **options}.items()}
+        config.pop("flush-timeout", None)  # is one for all
+        one = {"uri": f"redis://{self.at.host}:{self.at.port}", "topics": "*", "config": config}
+        handlers = {"one": one, "copy": {**one, "config": {**config, "topic": "open.copy"}}}
+        path = self.broker.dir / f"handlers-{self.number}.json"
+        path.write_text(json.dumps({"output": {"handlers": handlers}}), encoding="utf-8")
+        return str(path)
 
     def topic(self, name: str) -> str:
         """A name that wildcard subscriptions of the protocol can match."""

@@ -20,7 +20,8 @@ RESULTS = Path(__file__).with_name("results.jsonl")
 
 BEGIN, END = "<!-- table: begin (make compat) -->", "<!-- table: end -->"
 _TITLES = {"mqtt": "MQTT", "amqp": "AMQP 0-9-1", "kafka": "Kafka", "redis": "Redis"}
-_TITLES.update({"nats": "NATS", "http": "HTTP"})
+_TITLES.update({"nats": "NATS", "http": "HTTP", "pulsar": "Pulsar"})
+_TITLES["multi"] = "Several destinations"
 _SIGNS = {"works": "yes", "absent": "-", "differs": "**differs**"}
 _KNOWN = {server.name: server.differs for server in SERVERS}
 _PSEUDO_VERSION = re.compile(r"(-\d{8})\d{6}-[0-9a-f]{12}$")
