@@ -140,6 +140,7 @@ TARGETS = (
     _throughput("nats", 0.9),
     _throughput("http", 0.9),
     _throughput("multi", 0.9),
+    _throughput("pulsar", 0.9),
     _throughput("zmq", 0.95),
     _throughput("zmq-ipc", 0.95),
     _throughput("zmq-inproc", 0.95),
