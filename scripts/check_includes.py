@@ -43,7 +43,8 @@ ROOMS: dict[str, list[str]] = {
     "host": ["core/base", "core/options"],
     "broker": ["core/base", "core/options", "host"],
     "msgconv": ["core/base", "core/options"],
-    "gst": ["core/base", "core/options", "host", "msgconv"],
+    "space": ["core/base", "msgconv"],
+    "gst": ["core/base", "core/options", "host", "msgconv", "space"],
     "bridge": ["core/base", "core/options", "host"],
     "python": ["bridge"],  # and the C interfaces
 }

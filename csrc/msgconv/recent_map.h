@@ -35,6 +35,15 @@ class RecentMap {
     return recent_.front().second;
   }
   size_t size() const { return recent_.size(); }
+  bool full() const { return recent_.size() >= kMost; }
+  bool Contains(uint32_t id) const { return places_.find(id) != places_.end(); }
+  /// Drops the least recently used one, of at least one, and returns it.
+  T TakeOldest() {
+    T oldest = std::move(recent_.back().second);
+    places_.erase(recent_.back().first);
+    recent_.pop_back();
+    return oldest;
+  }
 
  private:
   std::list<std::pair<uint32_t, T>> recent_;  // most recently used first
