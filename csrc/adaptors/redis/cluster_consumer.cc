@@ -29,6 +29,7 @@ ClusterConsumer::Part::Part(int which, uint64_t name, const RedisSettings& setti
       host(to, name),
       connection(settings, to.log()),
       consumer(RedisConsumer::Create(settings, connection, host)),
+      follows_asks(settings.command == RedisSettings::Command::kXadd),
       work(ended),
       backoff(kReopenFirst, kReopenMax, name) {}
 
@@ -55,15 +56,23 @@ ClusterConsumer::Part& ClusterConsumer::PartOf(int slot) {
   return *part;
 }
 
-// On the part's thread. A cluster that is busy with a fail-over or moves the slot gets time.
+// On the part's thread. A cluster that is busy with a fail-over or moves the slot gets time. A
+// stream that is on its way to another node is read there: its commands name one key only, and that
+// is no longer at the old node.
 Status ClusterConsumer::OpenPart(Part& part, const Topics& topics, Deadline deadline,
                                  int cancel_fd) {
+  const bool one_key = part.follows_asks && topics.size() == 1;
+  std::optional<HostPort> ask = part.connection.TakeAsk();
   for (;;) {
-    Status status = part.connection.Open(deadline, cancel_fd);
+    const bool asked = one_key && ask.has_value();
+    Status status = asked ? part.connection.OpenAsked(*ask, deadline, cancel_fd)
+                          : part.connection.Open(deadline, cancel_fd);
     if (status.ok()) status = part.consumer->Subscribe(topics, deadline, cancel_fd);
     if (status.ok()) return status;
     part.connection.Close();
     part.consumer->Reset(/*keep_tokens=*/true);
+    ask = part.connection.TakeAsk();
+    if (one_key && ask && !asked && Clock::now() < deadline) continue;
     const bool again = status.retryable() && part.connection.reached_cluster();
     if (!again || Clock::now() + kPause >= deadline) return status;
     Wait(cancel_fd, kPause);

@@ -4,7 +4,8 @@
 // own, to the slot's master ("part"). Pub/Sub channels are the same on all nodes: one part.
 //
 // A part that loses its node, or whose slot moves, is opened again by itself, after a pause, while
-// the others go on; what the core has not acknowledged yet stays valid meanwhile. The link as a
+// the others go on (a stream that is alone in its slot is read at the new node as soon as it is
+// there); what the core has not acknowledged yet stays valid meanwhile. The link as a
 // whole is lost when a part finds no node of the cluster any more.
 //
 // Threads: the connection's I/O thread only; parts are opened on threads of their own (Background).
@@ -20,10 +21,10 @@
 #include <utility>
 #include <vector>
 
-#include "adaptors/redis/background.h"
 #include "adaptors/redis/connection.h"
 #include "adaptors/redis/consumer.h"
 #include "adaptors/redis/settings.h"
+#include "core/base/background.h"
 #include "core/base/backoff.h"
 #include "core/base/fd.h"
 #include "core/driver/driver.h"
@@ -74,6 +75,7 @@ class ClusterConsumer {
     PartHost host;
     RedisConnection connection;
     std::unique_ptr<RedisConsumer> consumer;
+    const bool follows_asks;  // its commands name one key for each topic
     Background work;
     Backoff backoff;
     Deadline retry_at{}, opened_at{};

@@ -27,11 +27,11 @@
 #include <utility>
 #include <vector>
 
-#include "adaptors/redis/background.h"
 #include "adaptors/redis/cluster_map.h"
 #include "adaptors/redis/commands.h"
 #include "adaptors/redis/connection.h"
 #include "adaptors/redis/settings.h"
+#include "core/base/background.h"
 #include "core/base/backoff.h"
 #include "core/base/fd.h"
 #include "core/driver/driver.h"

@@ -29,6 +29,8 @@ RedisConnection::RedisConnection(const RedisSettings& settings, Logger& log)
 void RedisConnection::Close() {
   stream_.Close();
   out_.Clear();
+  out_.SetAsking(false);
+  asking_ = skip_reply_ = false;
   reader_.Reset();
   received_begin_ = received_end_ = 0;
 }
@@ -134,7 +136,11 @@ Status RedisConnection::NextReply(bool* have) {
   for (;;) {
     switch (reader_.Get()) {
       case ReplyReader::Result::kReply:
-        *have = heard_ = true;
+        heard_ = true;
+        if (std::exchange(skip_reply_, false)) continue;
+        skip_reply_ = asking_;
+        if (follows_slot() && reader_.reply().is(Reply::Type::kError)) NoteAsk();
+        *have = true;
         return {};
       case ReplyReader::Result::kBroken:
         return {Code::kUnavailable, name_ + " does not speak the Redis protocol: " +
@@ -150,6 +156,11 @@ Status RedisConnection::NextReply(bool* have) {
     reader_.Feed(received_.get() + received_begin_, size);
     received_begin_ += size;
   }
+}
+
+void RedisConnection::NoteAsk() {
+  const auto redirect = ReadRedirect(reader_.reply().text(), address_);
+  if (redirect && redirect->ask) ask_ = redirect->node;
 }
 
 Status RedisConnection::Call(Deadline deadline, int cancel_fd, const char* step) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adaptors/redis/cluster_map.h"
@@ -44,6 +45,10 @@ class RedisConnection {
   /// From now on Open asks the nodes of a cluster, beginning with these, who has the slot, and
   /// opens that one. kAnySlot: any node.
   void FollowSlot(int slot, std::vector<HostPort> nodes);
+  /// The node to which an ASK error sent a command since the last call, if it follows a slot.
+  std::optional<HostPort> TakeAsk() { return std::exchange(ask_, std::nullopt); }
+  /// Opens that node. Until Close, ASKING precedes each command, and its reply is dropped.
+  Status OpenAsked(const HostPort& node, Deadline deadline, int cancel_fd);
   static constexpr int kNoSlot = -1, kAnySlot = -2;
   bool follows_slot() const { return slot_ != kNoSlot; }
   /// The last Open found a node that answers, even if the one with the slot did not.
@@ -115,6 +120,7 @@ class RedisConnection {
   Status Lost(const std::string& why) const;
   Status Broken() const;
   bool SomethingToRead();
+  void NoteAsk();
 
   const RedisSettings& settings_;
   Logger& log_;
@@ -130,6 +136,8 @@ class RedisConnection {
   int slot_ = kNoSlot;
   std::optional<ClusterMap> cluster_;
   bool reached_cluster_ = false;
+  std::optional<HostPort> ask_;
+  bool asking_ = false, skip_reply_ = false;  // the next reply is that to ASKING
   static constexpr size_t kReceiveSize = size_t{64} << 10;
   std::unique_ptr<char[]> received_;
   size_t received_begin_ = 0, received_end_ = 0;

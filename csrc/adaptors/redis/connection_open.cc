@@ -100,6 +100,18 @@ Status RedisConnection::OpenOwner(Deadline deadline, int cancel_fd) {
   return {status.code(), status.message() + AnnouncedBy(said_by, status)};
 }
 
+Status RedisConnection::OpenAsked(const HostPort& node, Deadline deadline, int cancel_fd) {
+  Status status = OpenServer(node, deadline, cancel_fd);
+  opening_ = false;
+  if (!status.ok()) {
+    Close();
+    return status;
+  }
+  out_.SetAsking(true);
+  asking_ = skip_reply_ = true;
+  return {};
+}
+
 Status RedisConnection::Dial(const HostPort& host, Deadline deadline, int cancel_fd) {
   Close();
   address_ = host;

@@ -19,7 +19,12 @@ namespace dsmsg::redis {
 class RespWriter {
  public:
   /// The number of arguments that follow, including the command's name.
-  void Begin(size_t arguments) { Prefix('*', arguments); }
+  void Begin(size_t arguments) {
+    if (asking_) Raw("*1\r\n$6\r\nASKING\r\n");
+    Prefix('*', arguments);
+  }
+  /// From now on ASKING precedes each command: its key is on its way to this node of a cluster.
+  void SetAsking(bool asking) { asking_ = asking; }
 
   void Argument(std::string_view text) {
     Prefix('$', text.size());
@@ -77,6 +82,7 @@ class RespWriter {
 
   std::unique_ptr<char[]> data_;
   size_t begin_ = 0, end_ = 0, capacity_ = 0;
+  bool asking_ = false;
 };
 
 }  // namespace dsmsg::redis

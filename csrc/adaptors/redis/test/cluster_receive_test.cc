@@ -112,6 +112,40 @@ TEST(RedisClusterStreams, AMovedSlotIsFollowedAndNothingComesTwice) {
             (std::multiset<std::string>{topic + "=1", other + "=2", topic + "=3"}));
 }
 
+// Between MIGRATE and the end of the move: the old node has the slot, the new one the stream.
+TEST(RedisClusterStreams, AStreamIsReadWhileItsSlotIsStillMoving) {
+  RedisCluster cluster(3, 0);
+  const std::string group = cluster.Topic(0, 1), tail = cluster.Topic(0, 2);
+  Connection connection(cluster.Address(0));
+  Connection other(cluster.Address(0), "consumergroup=\"\"");
+  const std::vector<std::pair<Connection*, std::string>> readers = {{&connection, group},
+                                                                    {&other, tail}};
+  for (const auto& [reader, topic] : readers) {
+    const int slot = KeySlot(topic);
+    ASSERT_TRUE(reader->Open(Role::kConsumer).ok());
+    ASSERT_TRUE(reader->Subscribe({topic}).ok());
+    Add(cluster.node(0), topic, "1");
+    ASSERT_TRUE(reader->WaitDelivered(1).ok());  // and its callback does not return yet
+    cluster.BeginMove(slot, 0, 1);
+    cluster.MoveKey(topic, 0, 1);
+    {
+      Client importing(cluster.node(1).port());
+      ASSERT_EQ(importing.Text({"ASKING"}), "OK");
+      ASSERT_NE(importing.Text({"XADD", topic, "*", "value", "2"}), "");
+    }
+    ASSERT_TRUE(reader->WaitDelivered(2).ok());
+    EXPECT_TRUE(cluster.Owns(0, slot)) << "the move is not over";
+    cluster.EndMove(slot, 0, 1);
+    Add(cluster.node(1), topic, "3");
+    reader->callbacks_return = true;
+    ASSERT_TRUE(reader->WaitDelivered(3).ok());
+    EXPECT_EQ(Received(*reader),
+              (std::multiset<std::string>{topic + "=1", topic + "=2", topic + "=3"}));
+  }
+  ASSERT_TRUE(
+      connection.PumpUntil([&] { return Unacknowledged(cluster.node(1), group) == 0; }).ok());
+}
+
 TEST(RedisClusterStreams, AfterAFailOverTheReplicaIsRead) {
   RedisCluster cluster(3, 1);
   const std::string topic = cluster.Topic(1, 1), other = cluster.Topic(2, 1);
