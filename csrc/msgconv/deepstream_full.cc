@@ -96,6 +96,7 @@ void DeepStreamConverter::Full(const Frame& frame, const Object& object) {
     CustomMessagesMember(&out_, frame.Part(frame.texts, frame.custom_messages),
                          frame.Part(frame.texts, object.custom_messages));
   }
+  EvidenceMember(&out_, frame, object);
   out_.Raw('}');
 }
 

@@ -48,6 +48,7 @@ void DeepStreamConverter::Minimal(const Frame& frame) {
   }
   out_.Raw(first == nullptr ? R"(,"objects":[])" : "]");
   MasksMember(frame);
+  EvidenceListMember(&out_, frame, frame.objects);
   if (!events) {
     CustomMessagesMember(&out_, frame.Part(frame.texts, frame.custom_messages), {});
   }

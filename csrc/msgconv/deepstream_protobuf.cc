@@ -67,6 +67,7 @@ void ObjectFields(pbf_writer* out, const std::string& buffer, const Frame& frame
   Float(out, 4, is_event ? static_cast<float>(event.confidence) : object.confidence.value_or(0.0F));
   if (in_space) Map(out, 5, frame.AttributesOf(object));
   if (is_event) EventFields(out, frame, object, event);
+  protobuf::EvidenceInfo(out, frame, object);
   ExtendedObject(out, frame, object, embedding_filter);
 }
 

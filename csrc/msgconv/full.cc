@@ -15,7 +15,7 @@ constexpr std::string_view kObjectKeys[] = {
     "face",        "product", "bbox",        "location",    "signature", "pose",
     "embedding",   "gaze",    "maskoutline", "coordinate",  "poseType",  "actions",
     "lipActivity", "mask",    "bbox3d",      "SV3DT",       "zones",     "crowdedZones",
-    "lines",       "heading", "state"};
+    "lines",       "heading", "state",       "evidence"};
 
 // The number that a classifier wrote ("34"), or -1.
 int WholeNumber(std::string_view text) {
@@ -78,6 +78,7 @@ void Converter::FullObject(const Frame& frame, const Object& object,
   PoseDetailMembers(&out_, frame, object);
   FaceMembers(&out_, object);
   if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
+  EvidenceMember(&out_, frame, object);
   out_.Raw("},");
 }
 

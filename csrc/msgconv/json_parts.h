@@ -66,6 +66,12 @@ void TableMember(JsonWriter* out, std::string_view key, std::span<const Attribut
 /// `embedding_filter`: see ConverterOptions.
 void ExtendedMembers(JsonWriter* out, const Frame& frame, const Object& object,
                      std::string_view embedding_filter);
+/// `,"evidence":{"crop":{"state":"stored","uri":"..","digest":"..","size":n},"frame":{..}}`, with
+/// "reason" if it is lost; nothing without pictures.
+void EvidenceMember(JsonWriter* out, const Frame& frame, const Object& object);
+/// For forms whose objects are texts: `,"evidence":[{"object":index,"crop":{..}},..]`, by the place
+/// of the object among these; nothing without pictures.
+void EvidenceListMember(JsonWriter* out, const Frame& frame, std::span<const Object> objects);
 /// `,"counts":[{"kind":"zone","name":"door","value":3},..]`
 void CountsMember(JsonWriter* out, const Frame& frame);
 /// `,"segmentation":{"width":w,"height":h,"runs":[class,pixels,class,pixels,..],"info":{..}}`

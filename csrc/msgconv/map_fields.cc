@@ -2,6 +2,7 @@
 #include "msgconv/map_fields.h"
 
 #include <charconv>
+#include <functional>
 
 #include "msgconv/model_parts.h"
 
@@ -64,6 +65,24 @@ Value LocationPart(const Scope& scope, size_t index) {
   if (scope.object != nullptr && scope.object->location) return Part(scope.object->location, index);
   const SensorInfo* const sensor = SensorOf(scope);
   return sensor == nullptr ? Value() : Part(sensor->location, index);
+}
+
+/// nullptr: the object has no such picture.
+const Evidence* PictureOf(const Scope& scope, bool whole_frame) {
+  for (const Evidence& each : Frame::Part(scope.frame.evidence, scope.object->evidence)) {
+    if (!whole_frame || each.whole_frame) return &each;
+  }
+  return nullptr;
+}
+
+template <class Member>
+Value OfPicture(const Scope& scope, Member member, bool whole_frame = false) {
+  const Evidence* const picture = PictureOf(scope, whole_frame);
+  return picture == nullptr ? Value() : TextOrNone(std::invoke(member, *picture));
+}
+
+Value SizeOf(const Evidence* picture) {
+  return picture == nullptr ? Value() : Positive(picture->size);
 }
 
 Box BoxOf(const Scope& scope) { return ScaledBox(scope.frame, *scope.object); }
@@ -162,6 +181,27 @@ constexpr MapField kFields[] = {
      [](const Scope& s) { return Value::Texts(s.object->crowded_zones); }},
     {"object.lines", kTexts, "lines that it crosses",
      [](const Scope& s) { return Value::Texts(s.object->lines); }},
+    {"object.evidence.state", kText,
+     "of its picture (the crop, if there is one): stored, or lost; missing without evidence",
+     [](const Scope& s) { return OfPicture(s, StateOf); }},
+    {"object.evidence.reason", kText, "why it is lost",
+     [](const Scope& s) { return OfPicture(s, &Evidence::reason); }},
+    {"object.evidence.uri", kText, "where it is",
+     [](const Scope& s) { return OfPicture(s, &Evidence::uri); }},
+    {"object.evidence.digest", kText, "its SHA-256, 64 hexadecimal digits",
+     [](const Scope& s) { return OfPicture(s, &Evidence::digest); }},
+    {"object.evidence.size", kNumber, "its size, bytes",
+     [](const Scope& s) { return SizeOf(PictureOf(s, false)); }},
+    {"object.evidence.frame.state", kText, "the same of the picture of the whole frame",
+     [](const Scope& s) { return OfPicture(s, StateOf, true); }},
+    {"object.evidence.frame.reason", kText, "likewise",
+     [](const Scope& s) { return OfPicture(s, &Evidence::reason, true); }},
+    {"object.evidence.frame.uri", kText, "likewise",
+     [](const Scope& s) { return OfPicture(s, &Evidence::uri, true); }},
+    {"object.evidence.frame.digest", kText, "likewise",
+     [](const Scope& s) { return OfPicture(s, &Evidence::digest, true); }},
+    {"object.evidence.frame.size", kNumber, "likewise",
+     [](const Scope& s) { return SizeOf(PictureOf(s, true)); }},
     {"object.attributes", kTable, "what classifiers found: an object of names and values",
      [](const Scope& s) {
        return Value::Table({s.object->first_attribute, s.object->attribute_count});

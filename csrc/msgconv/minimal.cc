@@ -36,6 +36,7 @@ void Converter::MinimalObject(const Frame& frame, const Object& object) {
   BoxOf(frame, object);
   TableMember(&out_, R"(,"attributes":)", frame.AttributesOf(object));
   if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
+  EvidenceMember(&out_, frame, object);
   out_.Raw('}');
 }
 
@@ -55,7 +56,9 @@ void Converter::Delimited(const Frame& frame, size_t first, size_t last) {
     if (i > first) out_.Raw(',');
     DelimitedObject(frame, frame.objects[i]);
   }
-  out_.Raw("]}");
+  out_.Raw(']');
+  EvidenceListMember(&out_, frame, std::span(frame.objects).subspan(first, last - first));
+  out_.Raw('}');
 }
 
 void Converter::DelimitedObject(const Frame& frame, const Object& object) {

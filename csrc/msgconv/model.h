@@ -133,6 +133,17 @@ struct Findings {
   Range llm_info, conversations, llm_embeddings;
 };
 
+/// A picture of an object that is kept outside of the message.
+struct Evidence {
+  enum class State : uint8_t { kStored, kLost };
+  bool whole_frame = false;  // else only the object
+  State state = State::kLost;
+  std::string_view uri;      // where it is stored; kLost: where it was to be, or ""
+  std::string_view digest;   // SHA-256 of its bytes, 64 hexadecimal digits; "": there are none
+  uint64_t size = 0;         // bytes; 0: there are none
+  std::string_view reason;   // kLost: why
+};
+
 /// When a source took the picture that the scene was seen in.
 struct SourceTime {
   std::string_view id;
@@ -222,6 +233,7 @@ struct Object {
   Range track;         // in Frame::tracks: the end of its track; count 0 or 1
   std::string_view heading, state;  // an analysis's words for its direction and its state
   Range findings;                   // in Frame::findings; count 0 or 1
+  Range evidence;                   // in Frame::evidence; count 0 to 2, the crop first
 
   // What an application says about an event of this object. Empty: taken from the frame and the
   // configuration.
@@ -278,6 +290,7 @@ struct Frame {
   std::vector<Conversation> conversations;
   std::vector<Range> embeddings;    // each a range of `numbers`
   std::vector<SourceTime> sources;  // of a scene that several cameras saw
+  std::vector<Evidence> evidence;
 
   std::span<const Attribute> AttributesOf(const Object& object) const {
     return std::span(attributes).subspan(object.first_attribute, object.attribute_count);
@@ -315,6 +328,7 @@ struct Frame {
     conversations.clear();
     embeddings.clear();
     sources.clear();
+    evidence.clear();
     only_events = false;
     segmentation.reset();
     custom_messages = {};

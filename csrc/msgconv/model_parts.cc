@@ -85,6 +85,12 @@ bool IsSeen(const Object& object, const Keypoint& joint) {
 
 bool IsFlat(std::string_view pose_type) { return pose_type == "pose2D"; }
 
+std::string_view NameOf(const Evidence& picture) { return picture.whole_frame ? "frame" : "crop"; }
+
+std::string_view StateOf(const Evidence& picture) {
+  return picture.state == Evidence::State::kStored ? "stored" : "lost";
+}
+
 bool IsNamed(std::string_view list, std::string_view name) {
   if (list.empty()) return true;
   while (!list.empty()) {

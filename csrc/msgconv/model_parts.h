@@ -37,6 +37,9 @@ Box ScaledBox(const Frame& frame, const Object& object);
 inline float KnownConfidence(const Object& object) {
   return std::max(object.confidence.value_or(0.0F), 0.0F);
 }
+/// "crop" or "frame"; "stored" or "lost".
+std::string_view NameOf(const Evidence& picture);
+std::string_view StateOf(const Evidence& picture);
 /// Anything beyond the plain schema.
 inline bool IsExtended(const Object& object) {
   return (object.mask.count | object.box3d.count | object.track3d.count | object.zones.count |

@@ -13,6 +13,7 @@ namespace {
 using protobuf::Corners;
 using protobuf::Element;
 using protobuf::Embedding;
+using protobuf::EvidenceInfo;
 using protobuf::ExtendedBox;
 using protobuf::ExtendedFrame;
 using protobuf::ExtendedObject;
@@ -82,6 +83,7 @@ void WriteObject(pbf_writer* out, const std::string& buffer, const Frame& frame,
   Text(out, 3, object.label);
   Float(out, 4, KnownConfidence(object));
   Map(out, 5, frame.AttributesOf(object));
+  EvidenceInfo(out, frame, object);
   if (object.track3d.count > 0) {
     VisibilityInfo(out, frame.tracks3d[object.track3d.first].visibility);
   }

@@ -188,6 +188,20 @@ void VisibilityInfo(pbf_writer* out, float visibility) {
   MapEntry(out, 5, "visibility", text);
 }
 
+void EvidenceInfo(pbf_writer* out, const Frame& frame, const Object& object) {
+  for (const Evidence& picture : frame.Part(frame.evidence, object.evidence)) {
+    const std::string start = "evidence." + std::string(NameOf(picture));
+    const auto entry = [&](const char* name, std::string_view value) {
+      if (!value.empty()) MapEntry(out, 5, start + name, value);
+    };
+    entry(".state", StateOf(picture));
+    entry(".reason", picture.reason);
+    entry(".uri", picture.uri);
+    entry(".digest", picture.digest);
+    if (picture.size > 0) entry(".size", std::to_string(picture.size));
+  }
+}
+
 void TrackInfo(pbf_writer* out, const Frame& frame, const Object& object) {
   if (object.track3d.count == 0) return;
   const Track3d& track = frame.tracks3d[object.track3d.first];

@@ -84,6 +84,8 @@ void ExtendedBox(pbf_writer* bbox, const Frame& frame, const Object& object);
 void ExtendedObject(pbf_writer* out, const Frame& frame, const Object& object,
                     std::string_view embedding_filter);
 void VisibilityInfo(pbf_writer* out, float visibility);
+/// Its pictures, in the object's info: evidence.crop.state, .uri, .digest, .size, .reason.
+void EvidenceInfo(pbf_writer* out, const Frame& frame, const Object& object);
 /// What 3-D tracking of one camera found, in the object's info.
 void TrackInfo(pbf_writer* out, const Frame& frame, const Object& object);
 
