@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import http.client
 import json
+import re
 import ssl
 import threading
 import time
@@ -51,6 +54,45 @@ def test_request(site: Site) -> None:
     assert headers["ce-id"] == headers["Idempotency-Key"]
     assert (headers["ce-specversion"], headers["ce-subject"]) == ("1.0", "a/b")
     assert "Expect" not in headers
+
+
+def _signature(method: str, path: str, headers: dict[str, str], body: bytes, secret: str) -> str:
+    """What Signature Version 4 demands for this request."""
+    scheme, credential, signed, _ = re.fullmatch(
+        r"(\S+) Credential=[^/]+/(\S+?), ?SignedHeaders=(\S+?), ?Signature=(\w+)",
+        headers["authorization"],
+    ).groups()  # type: ignore[union-attr]
+    digest = hashlib.sha256(body).hexdigest()
+    assert headers["x-amz-content-sha256"] == digest
+    lines = "".join(f"{name}:{headers[name].strip()}\n" for name in signed.split(";"))
+    target, _, query = path.partition("?")
+    canonical = f"{method}\n{target}\n{query}\n{lines}\n{signed}\n{digest}"
+    key = b"AWS4" + secret.encode()
+    for part in credential.split("/"):
+        key = hmac.new(key, part.encode(), "sha256").digest()
+    hashed = hashlib.sha256(canonical.encode()).hexdigest()
+    text = f"{scheme}\n{headers['x-amz-date']}\n{credential}\n{hashed}"
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+def test_signed_for_s3(site: Site) -> None:
+    word = "se/cr+et"
+    options = {"sign": "aws-v4", "sign-region": "eu-west-1", "method": "PUT", "headers": "X-A=b"}
+    login = {"username": "AKEY", "password": word}
+    with site.connect(path="/bucket/${topic}?b=1&c=a%20b", **options, **login) as connection:
+        connection.send("north gate/ä.jpg", b"\x00\xff\xd8")
+    method, path, headers, body = site.requests[0]
+    assert (method, path) == ("PUT", "/bucket/north%20gate/%C3%A4.jpg?b=1&c=a%20b")
+    assert body == b"\x00\xff\xd8"
+    small = {name.lower(): value for name, value in headers.items()}
+    day = small["x-amz-date"][:8]
+    assert f"Credential=AKEY/{day}/eu-west-1/s3/aws4_request," in small["authorization"]
+    assert "Signature=" + _signature(method, path, small, body, word) in small["authorization"]
+
+
+def test_signing_needs_keys(site: Site) -> None:
+    with pytest.raises(DsmsgError, match="access key as user name"):
+        site.connect(sign="aws-v4")
 
 
 def test_put_without_a_topic(site: Site) -> None:

@@ -26,6 +26,12 @@ constexpr OptionSpec kOptions[] = {
     {"bearer-token", "string", "",
      "Token for the header Authorization: Bearer, for example ${file:/run/secrets/token}",
      kOptSecret},
+    {"sign", "enum(none,aws-v4)", "none",
+     "aws-v4: requests are signed as Amazon's services want it (Signature Version 4), and those "
+     "of other makers that speak S3; user name and password are the access key and the secret key"},
+    {"sign-region", "string", "us-east-1", "Region that requests are signed for"},
+    {"sign-service", "string", "s3", "Service that requests are signed for"},
+    {"sign-token", "string", "", "Session token of temporary keys; empty: none", kOptSecret},
     {"idempotency-header", "string", "Idempotency-Key",
      "Header with the message's id, which is the same when a message is sent again, so that the "
      "server can recognise it; empty: none"},

@@ -43,6 +43,14 @@ std::string Site::Url(std::string_view target) const {
   return url;
 }
 
+// As libcurl writes it: without the scheme's own port.
+std::string Site::HostHeader() const {
+  std::string host = server.ToString();
+  const std::string_view own = settings.tls.enabled ? ":443" : ":80";
+  if (host.ends_with(own)) host.erase(host.size() - own.size());
+  return host;
+}
+
 Request::Request(Site& site) : site_(site), easy_(curl_easy_init()) {
   if (valid()) SetUp();
 }
@@ -72,7 +80,7 @@ void Request::SetUp() {
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Request::OnSocket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
-  if (!settings.login.user.empty() || !settings.login.password.empty()) {
+  if (!settings.aws.used() && (!settings.login.user.empty() || !settings.login.password.empty())) {
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     curl_easy_setopt(easy, CURLOPT_USERNAME, settings.login.user.c_str());
     curl_easy_setopt(easy, CURLOPT_PASSWORD, settings.login.password.c_str());
@@ -166,6 +174,19 @@ void Request::SetHeaders() {
   headers_.reset(curl_slist_append(headers_.release(), "Expect:"));  // it costs a second
   if (!settings.bearer.empty()) AddOwn("Authorization", "Bearer " + settings.bearer);
   if (!items_.empty()) SetMessageHeaders();
+  if (settings.aws.used()) Sign();
+}
+
+/// Each time anew: a signature is good for some minutes.
+void Request::Sign() {
+  const std::string host = site_.HostHeader();
+  AwsRequest request;
+  request.method = items_.empty() ? "GET" : site_.settings.put ? "PUT" : "POST";
+  request.host = host;
+  request.target = std::string_view(url_).substr(site_.Url("").size());
+  request.payload = items_.empty() ? std::string_view() : body_;
+  request.time = time(nullptr);
+  for (const auto& [name, value] : AwsHeaders(site_.settings.aws, request)) Add(name, value);
 }
 
 void Request::SetMessageHeaders() {
@@ -330,6 +351,8 @@ Verdict Request::JudgeAnswer(long answer) const {
   if (answer < 400) {
     return {{Code::kRejected, said + " (redirections are not followed: name the new address)"}};
   }
+  if (answer == 403 && site_.settings.aws.used())
+    return {{Code::kRejected, said + " (check the keys, sign-region and the clock)"}};
   if (Means(answer, {404, 410}))
     return {{Code::kUnknownTopic, said + " (does the server know this path?)"}};
   if (answer == 415 && is_zipped_)

@@ -40,6 +40,7 @@ struct Site {
   }
 
   std::string Url(std::string_view target) const;
+  std::string HostHeader() const;
 };
 
 /// What a request came to.
@@ -88,6 +89,7 @@ class Request {
   void SetUpProxy();
   void SetHeaders();
   void SetMessageHeaders();
+  void Sign();
   void Add(std::string_view name, std::string_view value);
   bool IsGiven(std::string_view name) const;
   /// Unless the message has a header of that name.

@@ -74,6 +74,27 @@ Status ReadRequests(const Endpoints& endpoints, const Config& config, HttpSettin
   return CheckHeaders(config);
 }
 
+Status ReadSigning(const Config& config, HttpSettings* out) {
+  if (config.GetString("sign") == "none") return {};
+  if (out->login.user.empty() || out->login.password.empty()) {
+    return {Code::kInvalidArgument,
+            "sign=aws-v4 needs keys: the access key as user name and the secret key as password "
+            "(USER_HTTP and PASSWORD_HTTP in the environment)"};
+  }
+  if (!out->bearer.empty())
+    return {Code::kInvalidArgument, "sign and bearer-token are both set (leave one out)"};
+  out->aws = {out->login.user, out->login.password, config.GetString("sign-token"),
+              config.GetString("sign-region"), config.GetString("sign-service")};
+  if (out->aws.region.empty() || out->aws.service.empty())
+    return {Code::kInvalidArgument, "sign=aws-v4 needs sign-region and sign-service"};
+  for (const std::string* text :
+       {&out->aws.access, &out->aws.token, &out->aws.region, &out->aws.service}) {
+    if (!IsHeaderValue(*text))
+      return {Code::kInvalidArgument, "a key or an option of sign has a control character"};
+  }
+  return {};
+}
+
 Status ReadListenFiles(const Config& config, HttpSettings* out) {
   const std::string cert = config.GetString("listen-certfile");
   const std::string key = config.GetString("listen-keyfile");
@@ -241,6 +262,7 @@ Result<HttpSettings> ReadSettings(const Endpoints& endpoints, const Config& conf
     return Status(Code::kInvalidArgument,
                   "bearer-token and a user name are both set: a request carries one of them");
   }
+  if (Status status = ReadSigning(config, &settings); !status.ok()) return status;
   if (const std::string proxy = config.GetString("proxy"); !proxy.empty()) {
     Result<Proxy> parsed = ParseProxy(proxy);
     if (!parsed.ok()) return parsed.status();

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adaptors/http/aws_signature.h"
 #include "core/driver/driver.h"
 #include "core/net/tls.h"
 #include "core/options/login.h"
@@ -46,6 +47,7 @@ struct HttpSettings {
   TlsSettings tls;
   Login login;         // basic authentication
   std::string bearer;  // secret
+  AwsKeys aws;         // with a region: requests are signed, and `login` is not sent
   Proxy proxy;
   Millis connect_timeout{5000};
 

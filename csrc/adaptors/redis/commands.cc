@@ -31,6 +31,8 @@ const char* Commands::name() const {
       return "SPUBLISH";
     case RedisSettings::Command::kRpush:
       return "RPUSH";
+    case RedisSettings::Command::kSet:
+      return "SET";
     case RedisSettings::Command::kXadd:
       break;
   }
@@ -40,6 +42,9 @@ const char* Commands::name() const {
 void Commands::Append(const Message& message, RespWriter& out) {
   if (settings_.command == RedisSettings::Command::kXadd) {
     AppendXadd(message, out);
+  } else if (settings_.expire.count() > 0 && settings_.command == RedisSettings::Command::kSet) {
+    const std::string expire = std::to_string(settings_.expire.count());
+    out.Command({name(), message.topic, message.payload, "PX", expire});
   } else {
     out.Command({name(), message.topic, message.payload});
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a message as the command that sends it: XADD, PUBLISH or RPUSH.
+// Writes a message as the command that sends it: XADD, PUBLISH, RPUSH or SET.
 //
 // Threads: one at a time. Settings and logger outlive it.
 #ifndef DSMSG_ADAPTORS_REDIS_COMMANDS_H_

@@ -39,6 +39,7 @@ std::unique_ptr<RedisConsumer> RedisConsumer::Create(const RedisSettings& settin
       return std::make_unique<ChannelConsumer>(settings, link, host);
     case RedisSettings::Command::kRpush:
       return std::make_unique<ListConsumer>(settings, link, host);
+    case RedisSettings::Command::kSet:  // refused by the driver
     case RedisSettings::Command::kXadd:
       break;
   }

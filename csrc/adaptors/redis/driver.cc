@@ -55,6 +55,8 @@ Status RedisDriver::Configure(const Endpoints& endpoints, const Config& config) 
 }
 
 Status RedisDriver::Open(Role role, Deadline deadline, int cancel_fd) {
+  if (role == Role::kConsumer && settings_.command == RedisSettings::Command::kSet)
+    return {Code::kNotSupported, "command=set only sends: nothing can be received with it"};
   role_ = role;
   cancel_fd_ = cancel_fd;
   const Deadline begun = Clock::now();

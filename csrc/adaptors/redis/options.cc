@@ -25,10 +25,13 @@ constexpr OptionSpec kOptions[] = {
     {"stream-max-age", "ms(0,3155760000000)", "0",
      "Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer), instead "
      "of by streamsize; 0: never"},
-    {"command", "enum(xadd,publish,spublish,rpush)", "xadd",
+    {"command", "enum(xadd,publish,spublish,rpush,set)", "xadd",
      "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. "
      "spublish: sharded Pub/Sub (Redis 7 or newer), which stays within one node of a cluster. "
-     "rpush: lists"},
+     "rpush: lists. set: the topic is a key, and the payload becomes its value; such a connection "
+     "only sends"},
+    {"expire", "ms(0,3155760000000)", "0",
+     "With command=set: after this time the server deletes the key; 0: never"},
     {"database", "int(0,2147483647)", "0",
      "Number of the database (SELECT); a Redis Cluster has only 0"},
     {"cluster", "enum(auto,0,1)", "auto",

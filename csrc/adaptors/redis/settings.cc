@@ -66,6 +66,8 @@ Status ReadProducer(const Config& config, RedisSettings* out) {
   if (command == "publish") out->command = RedisSettings::Command::kPublish;
   if (command == "spublish") out->command = RedisSettings::Command::kSpublish;
   if (command == "rpush") out->command = RedisSettings::Command::kRpush;
+  if (command == "set") out->command = RedisSettings::Command::kSet;
+  out->expire = config.GetMillis("expire");
   out->pipeline = static_cast<size_t>(config.GetInt("pipeline"));
   out->payload_key = config.GetString("payloadkey");
   if (out->payload_key.empty()) {

@@ -19,7 +19,7 @@
 namespace dsmsg::redis {
 
 struct RedisSettings {
-  enum class Command { kXadd, kPublish, kSpublish, kRpush };
+  enum class Command { kXadd, kPublish, kSpublish, kRpush, kSet };
   enum class Cluster { kAuto, kNo, kYes };
 
   std::vector<HostPort> hosts;                   // with sentinel_master: the Sentinels
@@ -36,6 +36,8 @@ struct RedisSettings {
 
   Command command = Command::kXadd;
   size_t pipeline = 1000;  // of each node
+
+  Millis expire{0};  // of a key that SET writes; 0: never
 
   std::string payload_key;
   int64_t stream_size = 0;   // 0: not trimmed by size

@@ -87,6 +87,10 @@ class HttpConfig(Config):
             ("max-inflight", "int(1,1000)", "8", "Maximum number of requests at the same time. Messages of one key (without a key: of one topic) are sent one after the other", ""),
             ("request-timeout", "ms(1,3600000)", "30s", "Time limit for one request; without an answer by then it is sent again", ""),
             ("bearer-token", "string", "", "Token for the header Authorization: Bearer, for example ${file:/run/secrets/token}", "s"),
+            ("sign", "enum(none,aws-v4)", "none", "aws-v4: requests are signed as Amazon's services want it (Signature Version 4), and those of other makers that speak S3; user name and password are the access key and the secret key", ""),
+            ("sign-region", "string", "us-east-1", "Region that requests are signed for", ""),
+            ("sign-service", "string", "s3", "Service that requests are signed for", ""),
+            ("sign-token", "string", "", "Session token of temporary keys; empty: none", "s"),
             ("idempotency-header", "string", "Idempotency-Key", "Header with the message's id, which is the same when a message is sent again, so that the server can recognise it; empty: none", ""),
             ("key-header", "string", "", "Header that carries the message key; empty: none does", ""),
             ("cloudevents", "bool", "0", "1: headers of CloudEvents 1.0 (ce-id, ce-source, ce-type, ce-time; ce-subject is the topic)", ""),
@@ -256,6 +260,16 @@ class HttpConfig(Config):
     bearer_token: str | None
     """Token for the header Authorization: Bearer, for example ${file:/run/secrets/token} (not
     set by default; secret)."""
+    sign: Literal["none", "aws-v4"] | None
+    """Aws-v4: requests are signed as Amazon's services want it (Signature Version 4), and those
+    of other makers that speak S3; user name and password are the access key and the secret key
+    (default none)."""
+    sign_region: str | None
+    """Region that requests are signed for (default us-east-1)."""
+    sign_service: str | None
+    """Service that requests are signed for (default s3)."""
+    sign_token: str | None
+    """Session token of temporary keys; empty: none (not set by default; secret)."""
     idempotency_header: str | None
     """Header with the message's id, which is the same when a message is sent again, so that the
     server can recognise it; empty: none (default Idempotency-Key)."""
@@ -367,6 +381,10 @@ class HttpConfig(Config):
         max_inflight: int | None = None,
         request_timeout: int | str | timedelta | None = None,
         bearer_token: str | None = None,
+        sign: Literal["none", "aws-v4"] | None = None,
+        sign_region: str | None = None,
+        sign_service: str | None = None,
+        sign_token: str | None = None,
         idempotency_header: str | None = None,
         key_header: str | None = None,
         cloudevents: bool | None = None,
@@ -452,6 +470,10 @@ class HttpConfig(Config):
             max_inflight=max_inflight,
             request_timeout=request_timeout,
             bearer_token=bearer_token,
+            sign=sign,
+            sign_region=sign_region,
+            sign_service=sign_service,
+            sign_token=sign_token,
             idempotency_header=idempotency_header,
             key_header=key_header,
             cloudevents=cloudevents,

@@ -85,7 +85,8 @@ class RedisConfig(Config):
             ("consumername", "string", "redis-consumer", "Name in the consumer group. Give each process of a group its own: after a restart, entries that were delivered but not acknowledged are read again under the same name", ""),
             ("streamsize", "int(0,9223372036854775807)", "10000", "A stream is trimmed to about this many entries (MAXLEN ~); 0: never", ""),
             ("stream-max-age", "ms(0,3155760000000)", "0", "Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer), instead of by streamsize; 0: never", ""),
-            ("command", "enum(xadd,publish,spublish,rpush)", "xadd", "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. spublish: sharded Pub/Sub (Redis 7 or newer), which stays within one node of a cluster. rpush: lists", ""),
+            ("command", "enum(xadd,publish,spublish,rpush,set)", "xadd", "xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber. spublish: sharded Pub/Sub (Redis 7 or newer), which stays within one node of a cluster. rpush: lists. set: the topic is a key, and the payload becomes its value; such a connection only sends", ""),
+            ("expire", "ms(0,3155760000000)", "0", "With command=set: after this time the server deletes the key; 0: never", ""),
             ("database", "int(0,2147483647)", "0", "Number of the database (SELECT); a Redis Cluster has only 0", ""),
             ("cluster", "enum(auto,0,1)", "auto", "Whether conn-str names nodes of a Redis Cluster, whose other nodes are then found by asking them, and each topic is sent to and read from the node that has it. auto: the server is asked. 0: never. 1: a server that is no node of one is refused", ""),
             ("pipeline", "int(1,1000000)", "1000", "Maximum number of commands sent but not yet answered; in a cluster, of each node", ""),
@@ -245,10 +246,14 @@ class RedisConfig(Config):
     stream_max_age: int | str | timedelta | None
     """Entries older than this are trimmed from the stream (MINID ~, Redis 6.2 or newer),
     instead of by streamsize; 0: never (a bare number is milliseconds; default 0)."""
-    command: Literal["xadd", "publish", "spublish", "rpush"] | None
+    command: Literal["xadd", "publish", "spublish", "rpush", "set"] | None
     """Xadd: streams, acknowledged by consumers. publish: Pub/Sub, lost without a subscriber.
     spublish: sharded Pub/Sub (Redis 7 or newer), which stays within one node of a cluster.
-    rpush: lists (default xadd)."""
+    rpush: lists. set: the topic is a key, and the payload becomes its value; such a connection
+    only sends (default xadd)."""
+    expire: int | str | timedelta | None
+    """With command=set: after this time the server deletes the key; 0: never (a bare number is
+    milliseconds; default 0)."""
     database: int | None
     """Number of the database (SELECT); a Redis Cluster has only 0 (default 0)."""
     cluster: Literal["auto", "0", "1"] | int | None
@@ -341,7 +346,8 @@ class RedisConfig(Config):
         consumername: str | None = None,
         streamsize: int | None = None,
         stream_max_age: int | str | timedelta | None = None,
-        command: Literal["xadd", "publish", "spublish", "rpush"] | None = None,
+        command: Literal["xadd", "publish", "spublish", "rpush", "set"] | None = None,
+        expire: int | str | timedelta | None = None,
         database: int | None = None,
         cluster: Literal["auto", "0", "1"] | int | None = None,
         pipeline: int | None = None,
@@ -418,6 +424,7 @@ class RedisConfig(Config):
             streamsize=streamsize,
             stream_max_age=stream_max_age,
             command=command,
+            expire=expire,
             database=database,
             cluster=cluster,
             pipeline=pipeline,

@@ -49,6 +49,27 @@ TEST(RedisProducer, KeyHeadersAndFieldsBecomeFields) {
                                                        {"site", "lab 1"}}}));
 }
 
+TEST(RedisProducer, SetMakesAKeyThatExpires) {
+  RedisServer server;
+  Client client(server.port());
+  const std::string picture("\0\xff\xd8", 3);
+  {
+    Connection connection(AddressOf(server), "command=set\nexpire=1h");
+    ASSERT_TRUE(connection.Open().ok());
+    ASSERT_TRUE(connection.Send("a key", picture).ok());
+    ASSERT_TRUE(connection.WaitCompleted(1).ok());
+  }
+  EXPECT_EQ(client.Text({"GET", "a key"}), picture);
+  EXPECT_GT(client.Integer({"PTTL", "a key"}), 0);
+  EXPECT_LE(client.Integer({"PTTL", "a key"}), 3'600'000);
+  Connection connection(AddressOf(server), "command=set");
+  ASSERT_TRUE(connection.Open().ok());
+  ASSERT_TRUE(connection.Send("a key", "2").ok());
+  ASSERT_TRUE(connection.WaitCompleted(1).ok());
+  EXPECT_EQ(client.Text({"GET", "a key"}), "2");
+  EXPECT_EQ(client.Integer({"PTTL", "a key"}), -1);
+}
+
 TEST(RedisProducer, SensorIdLayoutOfDeepStream9) {
   const Environment extraction("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION", "1");
   const Environment fallback("DEEPSTREAM_SENSOR_ID", "default-sensor");

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adaptors/http/aws_signature.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+
+namespace dsmsg::http {
+namespace {
+
+std::string Hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
+std::string Sha256(std::string_view bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+std::string Hmac(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
+  return {reinterpret_cast<const char*>(digest.data()), size};
+}
+
+/// The parameters in order, each with an equals sign.
+std::string CanonicalQuery(std::string_view query) {
+  std::vector<std::string> parameters;
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&'), query.size());
+    std::string parameter(query.substr(0, end));
+    if (parameter.find('=') == std::string::npos) parameter.push_back('=');
+    if (parameter != "=") parameters.push_back(std::move(parameter));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  std::ranges::sort(parameters);
+  std::string text;
+  for (const std::string& parameter : parameters)
+    text.append(text.empty() ? "" : "&").append(parameter);
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> AwsHeaders(const AwsKeys& keys,
+                                                            const AwsRequest& request) {
+  tm utc = {};
+  gmtime_r(&request.time, &utc);
+  char moment[20];
+  const std::string time(moment, strftime(moment, sizeof moment, "%Y%m%dT%H%M%SZ", &utc));
+  const std::string day = time.substr(0, 8);
+  const std::string digest = Hex(Sha256(request.payload));
+  std::vector<std::pair<std::string, std::string>> headers = {{"x-amz-content-sha256", digest},
+                                                              {"x-amz-date", time}};
+  if (!keys.token.empty()) headers.emplace_back("x-amz-security-token", keys.token);
+
+  const size_t question = std::min(request.target.find('?'), request.target.size());
+  const std::string_view query = request.target.substr(question);
+  std::string canonical, names = "host";
+  canonical.append(request.method).append("\n");
+  canonical.append(request.target.substr(0, question)).append("\n");
+  canonical.append(CanonicalQuery(query.empty() ? query : query.substr(1))).append("\n");
+  canonical.append("host:").append(request.host).append("\n");
+  for (const auto& [name, value] : headers) {
+    canonical.append(name).append(":").append(value).append("\n");
+    names.append(";").append(name);
+  }
+  canonical.append("\n").append(names).append("\n").append(digest);
+
+  const std::string scope = day + "/" + keys.region + "/" + keys.service + "/aws4_request";
+  const std::string to_sign =
+      "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + Hex(Sha256(canonical));
+  std::string key = Hmac("AWS4" + keys.secret, day);
+  for (const std::string_view part : {std::string_view(keys.region), std::string_view(keys.service),
+                                      std::string_view("aws4_request")})
+    key = Hmac(key, part);
+  headers.emplace_back("authorization", "AWS4-HMAC-SHA256 Credential=" + keys.access + "/" + scope +
+                                            ",SignedHeaders=" + names +
+                                            ",Signature=" + Hex(Hmac(key, to_sign)));
+  return headers;
+}
+
+}  // namespace dsmsg::http
