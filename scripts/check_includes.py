@@ -44,7 +44,8 @@ ROOMS: dict[str, list[str]] = {
     "broker": ["core/base", "core/options", "host"],
     "msgconv": ["core/base", "core/options"],
     "space": ["core/base", "msgconv"],
-    "gst": ["core/base", "core/options", "host", "msgconv", "space"],
+    "evidence": ["core/base", "core/options", "host"],
+    "gst": ["core/base", "core/options", "host", "msgconv", "space", "evidence"],
     "bridge": ["core/base", "core/options", "host"],
     "python": ["bridge"],  # and the C interfaces
 }

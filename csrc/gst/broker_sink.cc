@@ -267,6 +267,11 @@ GstFlowReturn BrokerSink::Render(GstBuffer* buffer) {
   return result;
 }
 
+GstFlowReturn BrokerSink::RenderLate(GstBuffer* messages) {
+  uint64_t found = 0;
+  return SendPayloads(messages, &found);
+}
+
 GstFlowReturn BrokerSink::SendPayloads(GstBuffer* buffer, uint64_t* found) {
   gpointer state = nullptr;
   while (const DsmsgPayloadMeta* meta = gst_buffer_iterate_dsmsg_payload_meta(buffer, &state)) {

@@ -53,6 +53,8 @@ class BrokerSink {
   void Playing();
   void Preroll();
   GstFlowReturn Render(GstBuffer* buffer);
+  /// Messages that came without a frame (late_messages.h).
+  GstFlowReturn RenderLate(GstBuffer* messages);
   /// At end of stream: waits for the messages in flight, at most flush-timeout. False: flushing.
   bool DrainAtEos();
 

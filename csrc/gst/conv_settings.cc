@@ -25,6 +25,8 @@ enum Property : guint {
   kDialect,
   kEmbeddingFilter,
   kMap,
+  kEvidence,
+  kEvidenceConfig,
 };
 
 #ifdef DSMSG_GST_COMPAT
@@ -160,6 +162,14 @@ void InstallOurProperties(GObjectClass* klass) {
               "YAML file that says which message is made for what, and what it contains (see "
               "docs/maps.md). It replaces payload-type; the message's time, topic and key are "
               "chosen as for other JSON messages");
+  InstallText(
+      klass, kEvidence, "evidence", "Evidence",
+      "Where pictures of events are stored, as JPEG files: a folder, "
+      "redis://host:port/database or s3://bucket/prefix. A message leaves when its pictures "
+      "are safe, or says that they are not (see docs/evidence.md)");
+  InstallText(klass, kEvidenceConfig, "evidence-config", "Evidence configuration",
+              "Which pictures, of what, for how long: a file with the group [evidence], or "
+              "key=value;key=value, for example pictures=both;max-age=168h (see docs/evidence.md)");
   InstallChoice(klass, kMinimalFormat, "minimal-format", "Minimal format",
                 "With payload-type=minimal: objects as JSON, or as texts "
                 "\"id|left|top|right|bottom|Label...\" for consumers of schema 4.0",
@@ -258,6 +268,13 @@ bool WantsEmptyFrames(const ConvSettings& settings, bool scene) {
 }
 
 void InstallConvProperties(GObjectClass* object_class) {
+  g_object_class_install_property(
+      object_class, kConvEvidenceStats,
+      g_param_spec_boxed("evidence-stats", "Evidence statistics",
+                         "Pictures since the start: stored, their stored-bytes, and lost, which is "
+                         "how many pictures messages called lost",
+                         GST_TYPE_STRUCTURE,
+                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
   InstallDeepStreamProperties(object_class);
   InstallOurProperties(object_class);
   for (const GType type : {PayloadTypeType(), MinimalFormatType(), EventsType(), DialectType()}) {
@@ -303,6 +320,10 @@ bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value) {
       return settings->embedding_filter = Text(value), true;
     case kMap:
       return settings->map = Text(value), true;
+    case kEvidence:
+      return settings->evidence = Text(value), true;
+    case kEvidenceConfig:
+      return settings->evidence_config = Text(value), true;
     default:
       return false;
   }
@@ -346,6 +367,10 @@ bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value) {
       return SetText(value, settings.embedding_filter), true;
     case kMap:
       return SetText(value, settings.map), true;
+    case kEvidence:
+      return SetText(value, settings.evidence), true;
+    case kEvidenceConfig:
+      return SetText(value, settings.evidence_config), true;
     default:
       return false;
   }
@@ -362,6 +387,16 @@ Status CheckSettings(const ConvSettings& settings) {
   if (!settings.map.empty() && (custom || !settings.msg2p_lib.empty())) {
     return {Code::kInvalidArgument,
             "map and msg2p-lib are both set, and only one can make the messages (leave one out)"};
+  }
+  if (!settings.evidence.empty() && !settings.msg2p_lib.empty()) {
+    return {Code::kInvalidArgument,
+            "evidence and msg2p-lib are both set: messages of a library cannot say where pictures "
+            "are (leave one out)"};
+  }
+  if (settings.evidence.empty() && !settings.evidence_config.empty()) {
+    return {Code::kInvalidArgument,
+            "evidence-config is set without evidence, which says where pictures are stored (for "
+            "example evidence=/var/lib/pictures)"};
   }
   return {};
 }

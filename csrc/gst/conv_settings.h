@@ -27,6 +27,7 @@ enum : gint { kEventsNone = 0, kEventsAll = 1, kEventsTrack = 2 };
 /// A value. The element guards its copy with the object lock.
 struct ConvSettings {
   std::string config, msg2p_lib, debug_payload_dir, labels, embedding_filter, map;
+  std::string evidence, evidence_config;
   gint payload_type = kPayloadFull, minimal_format = kMinimalOfDialect, events = kEventsNone;
   gint dialect = kDialectDsmsg;
   guint comp_id = G_MAXUINT;  // all
@@ -36,6 +37,9 @@ struct ConvSettings {
 
   bool operator==(const ConvSettings&) const = default;
 };
+
+/// Not a setting: what became of the pictures of `evidence`, as a structure.
+inline constexpr guint kConvEvidenceStats = 100;
 
 /// Those of the element under the name that this is compiled for.
 ConvSettings DefaultConvSettings();

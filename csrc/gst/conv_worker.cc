@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "gst/late_messages.h"
 #include "gst/payload_meta.h"
 #include "msgconv/converter.h"
 #include "msgconv/map_maker.h"
@@ -114,17 +115,27 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
   }
   auto maker = MakerOf(settings, config);
   if (!maker.ok()) return maker.status();
+  std::unique_ptr<ConvEvidence> evidence;
+  std::vector<std::string> warnings = config->warnings();
+  if (!settings.evidence.empty()) {
+    auto made =
+        ConvEvidence::Create(settings.evidence, settings.evidence_config, config, &warnings);
+    if (!made.ok()) return made.status();
+    evidence = std::move(made.value());
+  }
   counters->buffers = counters->found = counters->messages = 0;
+  counters->stored = counters->stored_bytes = counters->lost = 0;
   std::unique_ptr<ConvWorker> worker(new ConvWorker(element, settings, counters, std::move(config),
                                                     std::move(labels.value()),
-                                                    std::move(maker.value())));
-  for (const std::string& warning : worker->config_->warnings()) worker->Warn(warning);
+                                                    std::move(maker.value()), std::move(evidence)));
+  for (const std::string& warning : warnings) worker->Warn(warning);
   return worker;
 }
 
 ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
                        std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
-                       std::unique_ptr<msgconv::PayloadMaker> maker)
+                       std::unique_ptr<msgconv::PayloadMaker> maker,
+                       std::unique_ptr<ConvEvidence> evidence)
     : element_(element),
       settings_(settings),
       labels_(std::move(labels)),
@@ -132,13 +143,16 @@ ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCo
       maker_(std::move(maker)),
       custom_(settings.msg2p_lib.empty() ? nullptr
                                          : static_cast<msgconv::CustomLibrary*>(maker_.get())),
+      evidence_(std::move(evidence)),
       input_(settings_, labels_),
       gate_(settings.frame_interval, settings.rate),
       counters_(*counters) {}
 
 GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   ++counters_.buffers;
+  if (evidence_ != nullptr) RenderWaiting(false);
   for (const InputFrame& frame : input_.Begin(buffer)) Convert(buffer, frame);
+  if (evidence_ != nullptr) RenderWaiting(false);  // those whose pictures are lost at once
   ReportRefusal();
   ReportUnread();
   if (counters_.buffers == kPatience) ReportUnused();
@@ -150,27 +164,28 @@ GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
   return buffer;
 }
 
+DsmsgPayload ConvWorker::Describe(const Payload& payload) const {
+  DsmsgPayload what;
+  what.payload = payload.bytes.get();
+  what.component_id = payload.component;
+  what.source_id = payload.source;
+  what.content_type = ContentType(maker_->content());
+  what.timestamp_ns = payload.time_ns;
+  return what;
+}
+
 // The frames' texts belong to the buffer: everything was rendered before it may be replaced.
 GstBuffer* ConvWorker::Attach(GstBuffer* buffer) {
-  const auto describe = [this](const Payload& payload) {
-    DsmsgPayload what;
-    what.payload = payload.bytes.get();
-    what.component_id = payload.component;
-    what.source_id = payload.source;
-    what.content_type = ContentType(maker_->content());
-    what.timestamp_ns = payload.time_ns;
-    return what;
-  };
   const void* const batch = input_.batch();
   if (batch == nullptr || !batch_payloads_.Usable(batch)) {
     buffer = gst_buffer_make_writable(buffer);
     for (const Payload& payload : payloads_)
-      gst_buffer_add_dsmsg_payload_meta(buffer, describe(payload));
+      gst_buffer_add_dsmsg_payload_meta(buffer, Describe(payload));
     return buffer;
   }
   // The lists are newest first.
   for (size_t i = payloads_.size(); i-- > 0;) {
-    batch_payloads_.Attach(batch, payloads_[i].frame_meta, describe(payloads_[i]),
+    batch_payloads_.Attach(batch, payloads_[i].frame_meta, Describe(payloads_[i]),
                            static_cast<guint32>(i), ConverterNumber(element_));
   }
   return buffer;
@@ -204,7 +219,7 @@ void ConvWorker::PassOn(GstBuffer* buffer, const InputFrame& which, bool admitte
   if (count == 0) return;
   input_.Describe(which, &frame_);
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
-  Render(count, which.meta, source);
+  Render(frame_, count, which.meta, source);
 }
 
 void ConvWorker::Convert(GstBuffer* buffer, InputFrame which) {
@@ -234,7 +249,8 @@ void ConvWorker::Convert(GstBuffer* buffer, InputFrame which) {
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
   if (which.scene && frame_.objects.empty()) frame_.sensor_id = frame_.source_sensor;
   ReportMissingGroups(&source);
-  RenderAll(which.meta != nullptr ? which.meta : input_.first_frame_meta(), &source);
+  if (evidence_ != nullptr && evidence_->Keep(buffer, which, frame_)) return;
+  RenderAll(&frame_, which.meta != nullptr ? which.meta : input_.first_frame_meta(), &source);
 }
 
 /// Whether a frame without objects has a message.
@@ -270,46 +286,60 @@ void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
                 objects.end());
 }
 
-void ConvWorker::RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source) {
+void ConvWorker::RenderAll(msgconv::Frame* frame, const void* frame_meta,
+                           msgconv::SourceGate::Source* source) {
   const bool each = OnePerObject(settings_) && !LibraryTakesWholeFrames();
-  const bool dummy = frame_.objects.empty();
-  if (dummy && each) frame_.objects.emplace_back();
-  size_t count = maker_->Count(frame_);
+  const bool dummy = frame->objects.empty();
+  if (dummy && each) frame->objects.emplace_back();
+  size_t count = maker_->Count(*frame);
   // The built-in forms for a whole frame count no objects; a library or a map may make no message
   // from one.
   const bool built_in = custom_ == nullptr && settings_.map.empty();
   if (dummy && !each && built_in) count = std::max<size_t>(count, 1);
-  Render(count, frame_meta, source);
+  Render(*frame, count, frame_meta, source);
 }
 
-void ConvWorker::Render(size_t count, const void* frame_meta, msgconv::SourceGate::Source* source) {
+void ConvWorker::Render(const msgconv::Frame& frame, size_t count, const void* frame_meta,
+                        msgconv::SourceGate::Source* source) {
   const uint64_t now_ns =
       settings_.rate > 0 ? static_cast<uint64_t>(g_get_monotonic_time()) * 1000 : 0;
   for (size_t i = 0; i < count; ++i) {
     if (!gate_.AdmitMessage(*source, now_ns)) {
       GST_LOG_OBJECT(element_, "source %u: message left out for rate=%g (%" PRIu64 " so far)",
-                     frame_.source_id, settings_.rate, source->limited);
+                     frame.source_id, settings_.rate, source->limited);
       continue;
     }
-    const std::string_view bytes = maker_->Render(frame_, i);
+    const std::string_view bytes = maker_->Render(frame, i);
     if (bytes.empty()) continue;
     Payload payload;
     payload.bytes.reset(g_bytes_new(bytes.data(), bytes.size()));
     payload.component = settings_.comp_id;
     if (payload.component == 0 || payload.component == kDsmsgAnyComponent)
-      payload.component = maker_->ComponentId(frame_, i);
-    payload.source = frame_.source_id;
-    payload.time_ns = frame_.time_ns;
+      payload.component = maker_->ComponentId(frame, i);
+    payload.source = frame.source_id;
+    payload.time_ns = frame.time_ns;
     payload.frame_meta = frame_meta;
-    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(bytes, payloads_.size());
+    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(frame, bytes, payloads_.size());
     payloads_.push_back(std::move(payload));
   }
 }
 
-void ConvWorker::WriteDebugFile(std::string_view payload, size_t index) {
+/// Messages whose pictures are stored, or lost.
+void ConvWorker::RenderWaiting(bool at_end) {
+  while (msgconv::Frame* const frame = evidence_->Next(at_end))
+    RenderAll(frame, nullptr, &gate_.Find(frame->source_id));
+  if (const std::string warning = evidence_->TakeWarning(); !warning.empty()) Warn(warning);
+  const evidence::RecorderCounters counters = evidence_->counters();
+  counters_.stored = counters.stored;
+  counters_.lost = evidence_->lost();
+  counters_.stored_bytes = counters.stored_bytes;
+}
+
+void ConvWorker::WriteDebugFile(const msgconv::Frame& frame, std::string_view payload,
+                                size_t index) {
   char name[64];
-  snprintf(name, sizeof(name), "/source%u-frame%08" PRIu64 "-%03zu.%s", frame_.source_id,
-           frame_.number, index, Ending(maker_->content()));
+  snprintf(name, sizeof(name), "/source%u-frame%08" PRIu64 "-%03zu.%s", frame.source_id,
+           frame.number, index, Ending(maker_->content()));
   const std::string path = settings_.debug_payload_dir + name;
   FILE* file = fopen(path.c_str(), "wb");
   bool written =
@@ -321,111 +351,21 @@ void ConvWorker::WriteDebugFile(std::string_view payload, size_t index) {
        " (the pipeline goes on; later failures are not reported)");
 }
 
-void ConvWorker::ReportMissingGroups(msgconv::SourceGate::Source* source) {
-  if (source->reported) return;
-  source->reported = true;
-  const msgconv::ConvConfig& config = *config_;
-  if (!settings_.msg2p_lib.empty()) return;
-  if (config.origin().empty()) {
-    GST_INFO_OBJECT(element_,
-                    "no config: messages are sent without sensor, place and analyticsModule");
-    return;
-  }
-  const std::string missing =
-      config.Missing(frame_.source_id, settings_.payload_type != kPayloadFull);
-  if (missing.empty()) return;
-  Warn(config.origin() + " has no " + missing + ": messages of source " +
-       std::to_string(frame_.source_id) +
-       " lack what those groups would add (their number is the source id)");
+GstEvent* ConvWorker::TakeLate(bool at_end) {
+  if (evidence_ == nullptr || evidence_->waiting() == 0) return nullptr;
+  RenderWaiting(at_end);
+  counters_.messages += payloads_.size();
+  std::vector<DsmsgPayload> messages;
+  for (const Payload& payload : payloads_) messages.push_back(Describe(payload));
+  GstEvent* const late = messages.empty() ? nullptr : MakeLateMessages(messages);
+  payloads_.clear();
+  return late;
 }
 
-void ConvWorker::ReportDetections(const InputReport& report) {
-  if (report.without_parameters > 0 && !told_no_parameters_) {
-    told_no_parameters_ = true;
-    Warn("regions come without parameters (confidence, tracking id, classes)",
-         "A videoconvert that changes the format, or a videoscale, drops the parameters: put the "
-         "converter right after the detector, before any conversion");
-  }
-  if (report.unnamed_class && !told_unnamed_) {
-    told_unnamed_ = true;
-    Warn("labels has no name for class " + std::to_string(*report.unnamed_class) + ", only " +
-         std::to_string(labels_.size()) + " names: such regions keep their own label");
-  }
-}
-
-void ConvWorker::ReportRefusal() {
-  if (const std::string note = input_.TakeNote(); !note.empty() && !told_note_) {
-    told_note_ = true;
-    GST_ELEMENT_INFO(element_, STREAM, FORMAT, ("%s", note.c_str()), ("%s", note.c_str()));
-  }
-  if (told_refusal_ || input_.refusal().empty()) return;
-  told_refusal_ = true;
-  Warn(input_.refusal());
-}
-
-void ConvWorker::ReportUnread() {
-  if (told_unread_ || input_.unread().empty()) return;
-  told_unread_ = true;
-  // gst-launch-1.0 prints the details of an INFO, not its text.
-  GST_ELEMENT_INFO(element_, STREAM, FORMAT, ("analytics metadata of unknown types is not read"),
-                   ("analytics metadata of the types %s is not read: messages do not have it",
-                    input_.unread().c_str()));
-}
-
-void ConvWorker::AtEnd() {
-  if (counters_.buffers == 0 || counters_.messages > 0 || told_refusal_) return;
-  if (counters_.found == 0) {
-    ReportUnused();
-  } else {
-    ReportFiltered();
-  }
-}
-
-void ConvWorker::ReportUnused() {
-  if (counters_.found > 0 || told_unused_) return;
-  told_unused_ = true;
-  const uint64_t buffers = counters_.buffers;
-  if (!settings_.new_api) {
-    Warn("no message made from " + std::to_string(buffers) +
-         (buffers == 1 ? " buffer" : " buffers") +
-         ": with msg2p-newapi=false only event metadata that an application attached is converted, "
-         "and there was none (set msg2p-newapi=true to convert the detected objects)");
-  } else {
-    // gst-launch-1.0 prints the details of an INFO, not its text.
-    GST_ELEMENT_INFO(
-        element_, STREAM, FAILED,
-        ("no detections on the first %" PRIu64 " buffers: nothing to send so far", buffers),
-        ("No detections (regions of interest, analytics metadata, DeepStream objects) on the first "
-         "%" PRIu64
-         " buffers. Perhaps there is nothing to see. Otherwise: is there a detector before the "
-         "converter, and no videocrop or videobox (they drop regions) between them?",
-         buffers));
-  }
-}
-
-/// There were objects or events, but the settings left all of them out.
-void ConvWorker::ReportFiltered() {
-  std::string settings;
-  const auto name = [&settings](bool set, const char* property) {
-    if (set) settings += (settings.empty() ? "" : ", ") + std::string(property);
-  };
-  name(settings_.comp_id != 0 && settings_.comp_id != G_MAXUINT, "comp-id");
-  name(settings_.events != kEventsNone, "events (which needs objects with a tracking id)");
-  name(settings_.min_confidence > 0, "min-confidence");
-  name(!settings_.msg2p_lib.empty(), "msg2p-lib");
-  if (settings.empty()) return;
-  const std::string text = "no message made, although " + std::to_string(counters_.found) +
-                           " objects and events arrived: left out by " + settings;
-  // Uncertain objects may be left out on purpose.
-  if (settings == "min-confidence") {
-    GST_ELEMENT_INFO(element_, STREAM, FAILED, ("%s", text.c_str()), ("%s", text.c_str()));
-  } else {
-    Warn(text);
-  }
-}
-
-void ConvWorker::Warn(const std::string& what, const std::string& details) {
-  GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", what.c_str()), ("%s", details.c_str()));
+GstEvent* ConvWorker::AtEnd() {
+  GstEvent* const late = TakeLate(true);
+  ReportNothing();
+  return late;
 }
 
 }  // namespace dsmsg

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // dsmsgconv's work between start and stop: reads the detections of each buffer, renders messages
 // and attaches them. Created and destroyed by the thread that changes the element's state; the rest
-// is called by the streaming thread only (GStreamer never lets the two overlap). Warnings go to the
-// element's bus.
+// is called under the sink pad's stream lock, by the streaming thread or LateSender's (GStreamer
+// never lets the two kinds overlap). Warnings go to the element's bus.
 #ifndef DSMSG_GST_CONV_WORKER_H_
 #define DSMSG_GST_CONV_WORKER_H_
 
@@ -16,6 +16,7 @@
 
 #include "core/base/status.h"
 #include "gst/batch_payloads.h"
+#include "gst/conv_evidence.h"
 #include "gst/conv_settings.h"
 #include "gst/converter_state.h"
 #include "gst/frame_input.h"
@@ -36,15 +37,24 @@ class ConvWorker {
                                                     const ConvSettings& settings,
                                                     ConvCounters* counters);
 
-  void SetCaps(const GstCaps* caps) { input_.SetCaps(caps); }
+  void SetCaps(const GstCaps* caps) {
+    input_.SetCaps(caps);
+    if (evidence_ != nullptr) evidence_->SetCaps(caps);
+  }
   /// Takes the buffer and returns it with its messages attached: the same one, or, if others hold
   /// it too and there is something to attach, a copy that shares its memory. Messages of a buffer
   /// with a batch of DeepStream's are attached to that, and the buffer is never copied.
   GstBuffer* Process(GstBuffer* buffer);
   /// After a seek: what was tracked before is another time.
   void Flush() { tracks_ = {}; }
-  /// At the end of the stream: says why there was no message, however few buffers arrived.
-  void AtEnd();
+  /// At the end of the stream: says why there was no message, however few buffers arrived. Messages
+  /// that wait for pictures wait no longer than their time, and are then returned in an event,
+  /// which goes downstream in front of the end (late_messages.h); nullptr: there are none.
+  GstEvent* AtEnd();
+  /// Whether there may be something for TakeLate.
+  bool has_evidence() const { return evidence_ != nullptr; }
+  /// The same of the messages that may leave now (`at_end`: of all), while no buffer comes.
+  GstEvent* TakeLate(bool at_end = false);
 
  private:
   struct BytesUnref {
@@ -59,7 +69,7 @@ class ConvWorker {
 
   ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
              std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
-             std::unique_ptr<msgconv::PayloadMaker> maker);
+             std::unique_ptr<msgconv::PayloadMaker> maker, std::unique_ptr<ConvEvidence> evidence);
 
   void Convert(GstBuffer* buffer, InputFrame which);
   bool PassesOn(const InputFrame& which) const;
@@ -70,13 +80,18 @@ class ConvWorker {
   bool LibraryTakesWholeFrames() const;
   void KeepEvents(GstBuffer* buffer, size_t attached, bool admitted);
   GstBuffer* Attach(GstBuffer* buffer);
-  void RenderAll(const void* frame_meta, msgconv::SourceGate::Source* source);
-  void Render(size_t count, const void* frame_meta, msgconv::SourceGate::Source* source);
-  void WriteDebugFile(std::string_view payload, size_t index);
+  void RenderAll(msgconv::Frame* frame, const void* frame_meta,
+                 msgconv::SourceGate::Source* source);
+  void Render(const msgconv::Frame& frame, size_t count, const void* frame_meta,
+              msgconv::SourceGate::Source* source);
+  void RenderWaiting(bool at_end);
+  DsmsgPayload Describe(const Payload& payload) const;
+  void WriteDebugFile(const msgconv::Frame& frame, std::string_view payload, size_t index);
   void ReportMissingGroups(msgconv::SourceGate::Source* source);
   void ReportDetections(const InputReport& report);
   void ReportRefusal();
   void ReportUnread();
+  void ReportNothing();
   void ReportUnused();
   void ReportFiltered();
   void Warn(const std::string& what, const std::string& details = {});
@@ -86,7 +101,8 @@ class ConvWorker {
   const msgconv::Labels labels_;
   const std::shared_ptr<const msgconv::ConvConfig> config_;
   const std::unique_ptr<msgconv::PayloadMaker> maker_;
-  msgconv::CustomLibrary* const custom_;  // the maker, if it is one
+  msgconv::CustomLibrary* const custom_;          // the maker, if it is one
+  const std::unique_ptr<ConvEvidence> evidence_;  // null: no pictures
   FrameInput input_;
   msgconv::SourceGate gate_;
   TrackEvents tracks_;

@@ -17,6 +17,8 @@ struct ConvCounters {
   std::atomic<uint64_t> buffers{0};
   std::atomic<uint64_t> found{0};     // objects and events, before filters
   std::atomic<uint64_t> messages{0};  // attached to buffers
+  // Of evidence: pictures and their bytes that are stored, pictures that messages call lost.
+  std::atomic<uint64_t> stored{0}, stored_bytes{0}, lost{0};
 };
 
 /// A converter's number in this process; never 0.

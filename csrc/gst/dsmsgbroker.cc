@@ -7,6 +7,7 @@
 
 #include "gst/broker_sink.h"
 #include "gst/late_change.h"
+#include "gst/late_messages.h"
 #include "gst/type_names.h"
 
 GST_DEBUG_CATEGORY(dsmsg_broker_debug);
@@ -72,6 +73,11 @@ void TellOfPlaying(GstElement* element) {
 }
 
 gboolean Event(GstBaseSink* base, GstEvent* event) {
+  if (GstBuffer* const late = dsmsg::LateMessagesOf(event)) {
+    const bool sent = Self(base).RenderLate(late) == GST_FLOW_OK;
+    gst_event_unref(event);
+    return sent ? TRUE : FALSE;
+  }
   if (GST_EVENT_TYPE(event) != GST_EVENT_EOS) return parent_class->event(base, event);
   // With async=true, a change to PAUSED may be waiting for this buffer; draining does not report
   // its arrival.

@@ -3,12 +3,14 @@
 
 #include <gst/base/gstbasetransform.h>
 
+#include <exception>
 #include <memory>
 
 #include "gst/conv_settings.h"
 #include "gst/conv_worker.h"
 #include "gst/converter_state.h"
 #include "gst/late_change.h"
+#include "gst/late_sender.h"
 #include "gst/payload_meta.h"
 #include "gst/type_names.h"
 
@@ -22,7 +24,8 @@ struct State {
   dsmsg::ConvSettings settings;  // guarded by the object lock
   dsmsg::ConvCounters counters;
   std::unique_ptr<dsmsg::ConvWorker>
-      worker;  // between start and stop; used by the streaming thread
+      worker;  // between start and stop; used under the sink pad's stream lock
+  std::unique_ptr<dsmsg::LateSender> late;  // likewise; null without evidence
 };
 
 struct Conv {
@@ -54,7 +57,18 @@ void SetProperty(GObject* object, guint id, const GValue* value, GParamSpec* psp
   if (late) dsmsg::WarnOfLateChange(GST_ELEMENT(object), pspec->name);
 }
 
+GstStructure* EvidenceStats(const dsmsg::ConvCounters& counters) {
+  const auto count = [](const std::atomic<uint64_t>& value) {
+    return static_cast<guint64>(value.load());
+  };
+  return gst_structure_new("evidence-stats", "stored", G_TYPE_UINT64, count(counters.stored),
+                           "stored-bytes", G_TYPE_UINT64, count(counters.stored_bytes), "lost",
+                           G_TYPE_UINT64, count(counters.lost), nullptr);
+}
+
 void GetProperty(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
+  if (id == dsmsg::kConvEvidenceStats)
+    return g_value_take_boxed(value, EvidenceStats(Self(object).counters));
   GST_OBJECT_LOCK(object);
   const bool known = dsmsg::GetConvProperty(Self(object).settings, id, value);
   GST_OBJECT_UNLOCK(object);
@@ -78,17 +92,31 @@ gboolean Start(GstBaseTransform* base) {
     return FALSE;
   }
   self.worker = std::move(worker.value());
+  if (!self.worker->has_evidence()) return TRUE;
+  try {
+    self.late = std::make_unique<dsmsg::LateSender>(
+        GST_BASE_TRANSFORM_SINK_PAD(base), GST_BASE_TRANSFORM_SRC_PAD(base),
+        [worker = self.worker.get()] { return worker->TakeLate(); });
+  } catch (const std::exception& error) {
+    GST_ELEMENT_ERROR(base, RESOURCE, FAILED, ("%s", error.what()), (nullptr));
+    self.worker.reset();
+    return FALSE;
+  }
   return TRUE;
 }
 
 gboolean Stop(GstBaseTransform* base) {
+  Self(base).late.reset();
   Self(base).worker.reset();
   return TRUE;
 }
 
 gboolean SinkEvent(GstBaseTransform* base, GstEvent* event) {
   if (dsmsg::ConvWorker* const worker = Self(base).worker.get()) {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) worker->AtEnd();
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
+      if (GstEvent* const late = worker->AtEnd())
+        gst_pad_push_event(GST_BASE_TRANSFORM_SRC_PAD(base), late);
+    }
     if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) worker->Flush();
   }
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(base, event);
@@ -147,7 +175,7 @@ void ClassInit(gpointer klass, gpointer) {
 
 void InstanceInit(GTypeInstance* instance, gpointer) {
   static_cast<Conv*>(static_cast<gpointer>(instance))->state =
-      new State{dsmsg::DefaultConvSettings(), {}, nullptr};
+      new State{dsmsg::DefaultConvSettings(), {}, nullptr, nullptr};
   gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(instance), TRUE);
 }
 

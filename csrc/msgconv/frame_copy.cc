@@ -6,12 +6,12 @@
 namespace dsmsg::msgconv {
 namespace {
 
-// Whoever adds a field to these looks here: a text that EachText leaves out would point to memory
-// that is gone.
-static_assert(sizeof(Object) == 664 && sizeof(EventMeta) == 64 && sizeof(Attribute) == 48 &&
-              sizeof(Keypoint) == 72 && sizeof(ObjectGroup) == 64 && sizeof(Evidence) == 64 &&
-              sizeof(Count) == 32 && sizeof(TrackSummary) == 152 && sizeof(Dwell) == 24 &&
-              sizeof(SpaceEvent) == 56);
+static_assert(sizeof(Object) == 520 && sizeof(EventMeta) == 64 && sizeof(Attribute) == 48 &&
+                  sizeof(Keypoint) == 64 && sizeof(ObjectGroup) == 64 && sizeof(Evidence) == 64 &&
+                  sizeof(Count) == 32 && sizeof(TrackSummary) == 144 && sizeof(Dwell) == 24 &&
+                  sizeof(SpaceEvent) == 56,
+              "a structure has changed: name its new texts in EachText, or a copy of a frame would "
+              "point to texts that are gone; then set the new size here");
 
 template <class Visit>
 void EachText(Object* object, const Visit& visit) {
@@ -24,8 +24,8 @@ void EachText(Object* object, const Visit& visit) {
 
 template <class Visit>
 void EachText(Frame* frame, const Visit& visit) {
-  for (std::string_view* text : {&frame->sensor_id, &frame->source_name, &frame->source_sensor,
-                                 &frame->video_path})
+  for (std::string_view* text :
+       {&frame->sensor_id, &frame->source_name, &frame->source_sensor, &frame->video_path})
     visit(text);
   for (Object& object : frame->objects) EachText(&object, visit);
   for (Attribute& attribute : frame->attributes) {

@@ -138,10 +138,10 @@ struct Evidence {
   enum class State : uint8_t { kStored, kLost };
   bool whole_frame = false;  // else only the object
   State state = State::kLost;
-  std::string_view uri;      // where it is stored; kLost: where it was to be, or ""
-  std::string_view digest;   // SHA-256 of its bytes, 64 hexadecimal digits; "": there are none
-  uint64_t size = 0;         // bytes; 0: there are none
-  std::string_view reason;   // kLost: why
+  std::string_view uri;     // where it is stored; kLost: where it was to be, or ""
+  std::string_view digest;  // SHA-256 of its bytes, 64 hexadecimal digits; "": there are none
+  uint64_t size = 0;        // bytes; 0: there are none
+  std::string_view reason;  // kLost: why
 };
 
 /// When a source took the picture that the scene was seen in.

@@ -12,7 +12,6 @@
 namespace dsmsg {
 namespace {
 
-constexpr std::string_view kGroup = "message-broker";
 constexpr std::string_view kClientGroup = "nvmsgbroker";  // of the client library, in the same file
 constexpr size_t kLongestFile = size_t{1} << 20;
 constexpr std::string_view kDeprecatedInFile = "deprecated in the file: ";  // in an option's text
@@ -250,9 +249,9 @@ Status ConfigParser::ScanGroup(std::string_view line) {
   if (!is_new) {
     Warn(line_, "group [" + Shortened(group_) + "] appears again (first on line " +
                     std::to_string(first->second) + "): both are read as one");
-  } else if (group_ != kGroup && group_ != kClientGroup) {
+  } else if (group_ != wanted_ && group_ != kClientGroup) {
     Warn(line_, "unknown group [" + Shortened(group_) + "] is not read (settings belong in [" +
-                    std::string(kGroup) + "])");
+                    wanted_ + "])");
   }
   prepared_.append(line).append("\n");
   return {};
@@ -270,9 +269,9 @@ Status ConfigParser::ScanKey(std::string_view line) {
   }
   if (group_.empty()) {
     return Bad(line_, "key " + Shortened(key) + " comes before any group (put the line [" +
-                          std::string(kGroup) + "] above it)");
+                          wanted_ + "] above it)");
   }
-  if (group_ == kGroup) {
+  if (group_ == wanted_) {
     Key& known = keys_[WithDashes(key)];
     if (known.line != 0) {
       Warn(line_, "key " + Shortened(key) + " is set again (also on line " +
@@ -294,14 +293,13 @@ Status ConfigParser::ReadValues() {
                                 G_KEY_FILE_KEEP_TRANSLATIONS, nullptr) == 0) {
     return refused;
   }
-  const std::string group(kGroup);
   const std::unique_ptr<char*, StringsFree> keys(
-      g_key_file_get_keys(file.get(), group.c_str(), nullptr, nullptr));
+      g_key_file_get_keys(file.get(), wanted_.c_str(), nullptr, nullptr));
   if (keys == nullptr) return refused;
   for (char** key = keys.get(); *key != nullptr; ++key) {
     // The raw value: existing files do not follow GKeyFile's escapes (\s, \n, \\).
     const std::unique_ptr<char, StringFree> raw(
-        g_key_file_get_value(file.get(), group.c_str(), *key, nullptr));
+        g_key_file_get_value(file.get(), wanted_.c_str(), *key, nullptr));
     if (raw == nullptr) return refused;
     if (Status status = Set(keys_[*key], table_.Find(*key), raw.get()); !status.ok()) return status;
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/status.h"
@@ -45,9 +46,10 @@ Status CheckOption(const OptionTable& table, std::string_view name,
 
 class ConfigParser {
  public:
-  /// Both must outlive the parser.
-  ConfigParser(const OptionTable& table, const std::string& origin)
-      : table_(table), origin_(origin) {}
+  /// Both must outlive the parser. `group`: the one that is read.
+  ConfigParser(const OptionTable& table, const std::string& origin,
+               std::string group = "message-broker")
+      : table_(table), origin_(origin), wanted_(std::move(group)) {}
 
   Result<Config> Parse(std::string_view text);
 
@@ -80,6 +82,7 @@ class ConfigParser {
 
   const OptionTable& table_;
   const std::string& origin_;
+  const std::string wanted_;  // the group
   Config config_;
   size_t line_ = 0;                            // the one being scanned
   std::string group_;                          // the one being scanned
