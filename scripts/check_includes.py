@@ -46,8 +46,8 @@ ROOMS: dict[str, list[str]] = {
     "space": ["core/base", "msgconv"],
     "evidence": ["core/base", "core/options", "host"],
     "gst": ["core/base", "core/options", "host", "msgconv", "space", "evidence"],
-    "bridge": ["core/base", "core/options", "host"],
-    "python": ["bridge"],  # and the C interfaces
+    "bridge": ["core/base", "core/options", "host", "msgconv"],
+    "python": ["bridge", "core/base", "msgconv"],  # and the C interfaces
 }
 
 INCLUDE = re.compile(r'^#include "([a-z][a-z0-9_/]*/)[a-z0-9_]+\.h"', re.MULTILINE)

@@ -22,6 +22,7 @@ int64_t Age(int64_t since_ms) { return std::max<int64_t>(0, NowMs() - since_ms);
 
 Route::Route(RouteSpec spec, Side source, Side destination)
     : spec_(std::move(spec)), source_(source), destination_(destination) {
+  if (spec_.map != nullptr) mapper_.emplace(spec_.map, spec_.rendering.separator);
   worker_ = StartThread("dsmsg-bridge", [this] { Work(); });
 }
 
@@ -64,16 +65,29 @@ void Route::OnMessage(const DsmsgReceived& message) {
   Flight* flight = Take(message);
   if (flight == nullptr) return;  // unacknowledged: the source delivers it again
   std::string refusal;
+  bool left_out = false;
   try {
-    refusal = Send(message, flight);
+    left_out = !Map(message);
+    if (!left_out) refusal = Send(message, flight);
   } catch (const std::exception& error) {
     refusal = error.what();
   }
-  if (!refusal.empty()) Finish(*flight, false, refusal);
+  if (left_out) Finish(*flight, Outcome::kLeftOut, "");
+  if (!refusal.empty()) Finish(*flight, Outcome::kRefused, refusal);
   const Lock lock(mutex_);
-  if (!refusal.empty()) --stats_.sent;
+  if (left_out || !refusal.empty()) --stats_.sent;
   receiving_ = false;
   if (ending_) changed_.notify_all();
+}
+
+bool Route::Map(const DsmsgReceived& message) {
+  if (!mapper_) return true;
+  const std::optional<std::string_view> made = mapper_->Make(message);
+  if (made) mapped_ = *made;
+  if (mapper_->was_json()) return made.has_value();
+  const Lock lock(mutex_);
+  ++stats_.not_json;
+  return made.has_value();
 }
 
 std::string Route::Send(const DsmsgReceived& message, Flight* flight) {
@@ -92,7 +106,10 @@ DsmsgMessage Route::Render(const DsmsgReceived& message) {
   rendered_.topic.clear();
   spec_.topic.Render(message, spec_.rendering, &rendered_.topic);
   made.topic = rendered_.topic.c_str();
-  if (spec_.payload.is_value() && spec_.rendering.value == Encoding::kNone) {
+  if (mapper_) {
+    made.payload = reinterpret_cast<const uint8_t*>(mapped_.data());
+    made.payload_len = mapped_.size();
+  } else if (spec_.payload.is_value() && spec_.rendering.value == Encoding::kNone) {
     made.payload = message.payload;
     made.payload_len = message.payload_len;
   } else {
@@ -145,15 +162,19 @@ void Route::AddHeaders(const DsmsgReceived& message) {
 void Route::OnSent(void* user, NvDsMsgApiErrorType code) {
   auto& flight = *static_cast<Flight*>(user);
   Route& self = *flight.route;
-  self.Finish(flight, code == NVDS_MSGAPI_OK, code == NVDS_MSGAPI_OK ? "" : self.LastError(false));
+  if (code == NVDS_MSGAPI_OK) {
+    self.Finish(flight, Outcome::kAcknowledged, "");
+  } else {
+    self.Finish(flight, Outcome::kRefused, self.LastError(false));
+  }
 }
 
-void Route::Finish(Flight& flight, bool acknowledged, const std::string& refusal) {
+void Route::Finish(Flight& flight, Outcome outcome, const std::string& refusal) {
   bool refused = false;
   {
     const Lock lock(mutex_);
     // While the route ends, the destination calls back what it could not send any more.
-    refused = !acknowledged && !ending_ && !stats_.stopped;
+    refused = outcome == Outcome::kRefused && !ending_ && !stats_.stopped;
     if (refused) {
       ++stats_.refused;
       stats_.last_refusal = "a message to \"" + flight.topic + "\": " + refusal;
@@ -161,11 +182,12 @@ void Route::Finish(Flight& flight, bool acknowledged, const std::string& refusal
     }
   }
   // Before the place is free: an acknowledgement makes the source deliver more.
-  if (acknowledged || (refused && !spec_.stop_on_refused)) {
+  if (outcome != Outcome::kRefused || (refused && !spec_.stop_on_refused)) {
     source_.api.ack(source_.handle, flight.ack);
   }
   const Lock lock(mutex_);
-  if (acknowledged) {
+  if (outcome == Outcome::kLeftOut) ++stats_.left_out;
+  if (outcome == Outcome::kAcknowledged) {
     ++stats_.acknowledged;
     stats_.lag_ms = Age(flight.since_ms);
   }

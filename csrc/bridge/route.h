@@ -18,9 +18,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,13 +30,15 @@
 #include "bridge/message_template.h"
 #include "core/base/time.h"
 #include "host/adaptor_library.h"
+#include "msgconv/received_mapper.h"
 
 namespace dsmsg::bridge {
 
 struct RouteSpec {
   std::vector<std::string> topics;
   MessageTemplate topic, payload;
-  std::optional<MessageTemplate> key;  // none: the message's own
+  std::shared_ptr<const msgconv::Map> map;  // makes the payload, in place of `payload`; or null
+  std::optional<MessageTemplate> key;       // none: the message's own
   bool copy_headers = true;
   std::vector<std::pair<std::string, MessageTemplate>> headers;  // beside, or instead of, those
   Rendering rendering;
@@ -55,6 +59,8 @@ class Route {
     uint64_t sent = 0;          // the destination's adaptor took them
     uint64_t acknowledged = 0;  // by the destination, and then to the source
     uint64_t refused = 0;       // by the destination, for good
+    uint64_t left_out = 0;      // by the map's condition; acknowledged to the source
+    uint64_t not_json = 0;      // payloads that a map could read as text only
     uint64_t in_flight = 0, in_flight_bytes = 0;
     /// With messages in flight: the age of the oldest one; else the age that the last one had when
     /// it was acknowledged. By the source's time where it tells one, else since it was received.
@@ -94,21 +100,27 @@ class Route {
     std::vector<size_t> header_lens;
   };
 
+  enum class Outcome { kAcknowledged, kRefused, kLeftOut };
+
   void OnMessage(const DsmsgReceived& message);
   static void OnSent(void* user, NvDsMsgApiErrorType code);
   /// Waits for room; null: the route takes nothing more.
   Flight* Take(const DsmsgReceived& message);
+  /// Applies the map, if there is one. False: it leaves the message out.
+  bool Map(const DsmsgReceived& message);
   /// Why it cannot be sent; "": OnSent follows.
   std::string Send(const DsmsgReceived& message, Flight* flight);
   DsmsgMessage Render(const DsmsgReceived& message);
   void AddHeaders(const DsmsgReceived& message);
-  void Finish(Flight& flight, bool acknowledged, const std::string& refusal);
+  void Finish(Flight& flight, Outcome outcome, const std::string& refusal);
   std::string LastError(bool of_thread) const;
   void Work();
 
   const RouteSpec spec_;
   const Side source_, destination_;
   Rendered rendered_;
+  std::optional<msgconv::ReceivedMapper> mapper_;  // of the dispatch thread, too
+  std::string_view mapped_;                        // the payload that it made
 
   mutable std::mutex mutex_;  // guards the following
   std::condition_variable changed_;

@@ -68,6 +68,7 @@ Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
   if (!settings.map.empty()) {
     auto map = msgconv::Map::Load(settings.map);
     if (!map.ok()) return map.status();
+    if (Status status = map.value()->NeedMetadata(settings.map); !status.ok()) return status;
     return Maker(std::make_unique<msgconv::MapMaker>(std::move(map.value()), std::move(config)));
   }
   return msgconv::MakeConverter(std::move(config), ConverterOptionsOf(settings));
@@ -245,7 +246,7 @@ void ConvWorker::Convert(GstBuffer* buffer, InputFrame which) {
     ReportDetections(report);
     if (settings_.events != kEventsNone) KeepEvents(buffer, attached, admitted);
   }
-  if (frame_.objects.empty() && (refused || !WantsEmpty(which, admitted))) return;
+  if (frame_.objects.empty() && frame_.tracks.empty() && (refused || !WantsEmpty(which, admitted))) return;
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
   if (which.scene && frame_.objects.empty()) frame_.sensor_id = frame_.source_sensor;
   ReportMissingGroups(&source);

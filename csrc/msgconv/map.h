@@ -12,16 +12,19 @@
 
 #include "core/base/status.h"
 #include "msgconv/map_expression.h"
+#include "msgconv/map_fields.h"
+#include "msgconv/nv_schema.h"
 
 namespace dsmsg::msgconv {
 
 class Map {
  public:
-  /// What there is a message for.
-  enum class Each { kFrame, kObject, kEvent };
+  /// What there is a message for. kMessage: for each received one.
+  enum class Each { kFrame, kObject, kEvent, kTrack, kMessage };
+  enum class Format { kJson, kProtobuf };
   /// A part of a message.
   struct Element {
-    enum class Kind { kConstant, kValue, kTemplate, kObject, kArray, kEach };
+    enum class Kind { kConstant, kValue, kTemplate, kObject, kArray, kEach, kJsonText };
     struct Piece {
       std::string literal;       // before the value
       MapExpression expression;  // empty: none
@@ -29,12 +32,15 @@ class Map {
     struct Member;
     Kind kind = Kind::kConstant;
     std::string json;           // of kConstant
+    std::string text;           // of kConstant, in protobuf: the text
+    double number = 0;          // likewise, the number
     MapExpression value, when;  // when: only if this is true; empty: always
     std::vector<Piece> pieces;  // of kTemplate
-    size_t slot = 0;            // likewise: in MapScratch::texts
+    size_t slot = 0;            // of kTemplate and kJsonText: in MapScratch::texts
     std::vector<Member> members;
-    std::vector<Element> items;  // of kArray; of kEach the one that is repeated
-    Each each = Each::kObject;   // of kEach
+    std::vector<Element> items;     // of kArray; of kEach and kJsonText the one in it
+    const MapList* list = nullptr;  // of kEach over metadata; over a payload `value` is the list
+    bool events = false;            // of kEach: only objects that are events
   };
 
   /// An error has file, line and column of the first mistake, and what to do.
@@ -42,7 +48,12 @@ class Map {
   /// `origin` stands for the file's name in errors.
   static Result<std::shared_ptr<const Map>> Parse(std::string_view text, const std::string& origin);
 
+  /// An error if it is for something else; `path` is its file.
+  Status NeedMetadata(const std::string& path) const;
+  Status NeedReceived(const std::string& path) const;
+
   Each each() const { return each_; }
+  Format format() const { return format_; }
   const MapExpression& when() const { return when_; }  // empty: always
   const Element& message() const { return message_; }
   size_t texts() const { return texts_; }  // how many MapScratch::texts it needs
@@ -50,14 +61,16 @@ class Map {
  private:
   friend class MapCompiler;
   Each each_ = Each::kFrame;
+  Format format_ = Format::kJson;
   MapExpression when_;
   Element message_;
   size_t texts_ = 0;
 };
 
 struct Map::Element::Member {
-  std::string key;  // "name": with its quotes and colon
+  std::string key;  // "name": with its quotes and colon; in protobuf the name
   Element element;
+  const NvField* field = nullptr;  // in protobuf; null: of a map
 };
 
 }  // namespace dsmsg::msgconv

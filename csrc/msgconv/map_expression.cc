@@ -2,10 +2,12 @@
 // Evaluation; map_parser.cc has the grammar.
 #include "msgconv/map_expression.h"
 
+#include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "msgconv/map_node.h"
+#include "msgconv/map_payload.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -112,6 +114,14 @@ MapValue Rounded(const MapValue& value, int digits) {
 bool IsIn(const MapValue& value, const Node& node, const MapScope& scope) {
   if (node.right != nullptr) {  // a list of the metadata
     const MapValue list = node.right->Evaluate(scope);
+    if (list.kind == Kind::kJson) {
+      const JsonPayload& payload = scope.received->payload;
+      const auto array = static_cast<JsonPayload::Place>(list.natural);
+      for (auto at = payload.First(array); at != JsonPayload::kNone; at = payload.Next(array, at)) {
+        if (Compares(MapOp::kEqual, value, PayloadValue(payload, at))) return true;
+      }
+      return false;
+    }
     if (list.kind != Kind::kTexts || value.kind != Kind::kText) return false;
     for (const std::string_view each : Frame::Part(scope.frame.texts, list.range)) {
       if (each == value.text) return true;
@@ -154,6 +164,33 @@ MapValue TimeAs(MapOp op, const MapValue& value, std::string* out, MapScratch* s
       out->assign(scratch->time.Format(value.natural));
       return MapValue::Text(*out);
   }
+}
+
+MapValue TimeFrom(MapOp op, const MapValue& value) {
+  if (value.kind == Kind::kTime) return value;
+  if (op == MapOp::kTime) {
+    if (value.kind != Kind::kText) return {};
+    const auto ns = ParseTime(value.text);
+    return ns ? MapValue::Time(*ns) : MapValue();
+  }
+  if (!value.number()) return {};
+  const uint64_t unit = op == MapOp::kFromUnix ? kNsPerSecond : kNsPerMs;
+  if (FitsInt(value)) {
+    const auto whole =
+        value.kind == Kind::kInt ? value.integer : static_cast<int64_t>(value.natural);
+    uint64_t ns = 0;
+    const bool beyond =
+        whole < 0 || __builtin_mul_overflow(static_cast<uint64_t>(whole), unit, &ns);
+    return beyond ? MapValue() : MapValue::Time(ns);
+  }
+  const double ns = value.AsDouble() * static_cast<double>(unit);
+  return ns >= 0 && ns < 9.2e18 ? MapValue::Time(static_cast<uint64_t>(ns)) : MapValue();
+}
+
+MapValue NumberFrom(const MapValue& value) {
+  if (value.number()) return value;
+  if (value.kind == Kind::kBool) return MapValue::Int(value.boolean ? 1 : 0);
+  return value.kind == Kind::kText ? NumberOf(value.text) : MapValue();
 }
 
 }  // namespace
@@ -202,6 +239,13 @@ MapValue Node::Evaluate(const MapScope& scope) const {
       return field->get(scope);
     case MapOp::kAttribute:
       return AttributeNamed(scope, text);
+    case MapOp::kPayloadPath:
+    case MapOp::kItemPath:
+      return PayloadAt(scope, *this);
+    case MapOp::kTopicPart:
+      return TopicPart(scope, path.front().index);
+    case MapOp::kHeader:
+      return HeaderOf(scope, text);
     case MapOp::kAnd:
       return MapValue::Bool(left->Evaluate(scope).boolean && right->Evaluate(scope).boolean);
     case MapOp::kOr:
@@ -245,6 +289,12 @@ MapValue Node::Evaluate(const MapScope& scope) const {
     case MapOp::kUnixMs:
     case MapOp::kUnixNs:
       return TimeAs(op, value, &scope.scratch.texts[slot], &scope.scratch);
+    case MapOp::kTime:
+    case MapOp::kFromUnix:
+    case MapOp::kFromUnixMs:
+      return TimeFrom(op, value);
+    case MapOp::kNumber:
+      return NumberFrom(value);
     default:
       return MapValue::Bool(Compares(op, value, right->Evaluate(scope)));
   }

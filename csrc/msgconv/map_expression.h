@@ -24,7 +24,7 @@ class MapExpression {
  public:
   /// What an expression may contain where it stands.
   struct Place {
-    bool in_object = false;
+    MapContexts contexts;
     size_t* texts = nullptr;  // how many of MapScratch::texts are taken; it takes more
   };
 

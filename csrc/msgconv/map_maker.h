@@ -9,35 +9,34 @@
 
 #include "msgconv/conv_config.h"
 #include "msgconv/map.h"
+#include "msgconv/map_protobuf.h"
+#include "msgconv/map_writer.h"
 #include "msgconv/payload_maker.h"
 
 namespace dsmsg::msgconv {
 
 class MapMaker final : public PayloadMaker {
  public:
-  /// Neither is null.
+  /// Neither is null; the map is for metadata.
   MapMaker(std::shared_ptr<const Map> map, std::shared_ptr<const ConvConfig> config);
 
   size_t Count(const Frame& frame) override;
   std::string_view Render(const Frame& frame, size_t index) override;
-  Content content() const override { return Content::kJson; }
+  Content content() const override {
+    return map_->format() == Map::Format::kProtobuf ? Content::kProtobuf : Content::kJson;
+  }
   uint32_t ComponentId(const Frame& frame, size_t index) const override;
 
  private:
-  bool Holds(const MapExpression& condition, const MapScope& scope) const;
-  /// False, with nothing written: it has no value.
-  bool Write(const Map::Element& element, const MapScope& scope);
-  void WriteObject(const Map::Element& element, const MapScope& scope);
-  void WriteArray(const Map::Element& element, const MapScope& scope);
-  void WriteEach(const Map::Element& element, const MapScope& scope);
-  bool WriteTemplate(const Map::Element& element, const MapScope& scope);
-  bool WriteValue(const MapValue& value, const Frame& frame);
+  /// Of the message `index` of the frame.
+  MapScope ScopeOf(const Frame& frame, size_t index);
 
   const std::shared_ptr<const Map> map_;
   const std::shared_ptr<const ConvConfig> config_;
-  std::vector<size_t> chosen_;  // objects of the frame at hand that have a message
+  std::vector<size_t> chosen_;  // objects or tracks of the frame at hand that have a message
   MapScratch scratch_;
-  JsonWriter out_;
+  MapWriter json_;
+  MapProtobuf protobuf_;
 };
 
 }  // namespace dsmsg::msgconv

@@ -16,6 +16,10 @@ enum class MapOp : uint8_t {
   kConstant,
   kField,
   kAttribute,
+  kPayloadPath,
+  kItemPath,
+  kTopicPart,
+  kHeader,
   kAnd,
   kOr,
   kNot,
@@ -43,13 +47,25 @@ enum class MapOp : uint8_t {
   kUnix,
   kUnixMs,
   kUnixNs,
+  kTime,
+  kFromUnix,
+  kFromUnixMs,
+  kNumber,
+};
+
+/// Of a path into a payload.
+struct MapStep {
+  std::string name;      // of a member
+  int index = 0;         // of an element, from the end if it is negative
+  bool element = false;  // not a member
 };
 
 struct MapExpression::Node {
   MapOp op = MapOp::kConstant;
   MapType type = MapType::kAny;
   MapValue constant;                        // of a text, its kind
-  std::string text;                         // a constant text, or an attribute's name
+  std::string text;                         // a constant text, an attribute's or a header's name
+  std::vector<MapStep> path;                // of a payload; of kTopicPart the number alone
   const MapField* field = nullptr;          // of kField
   std::unique_ptr<Node> left, right;        // what it works on
   std::vector<std::unique_ptr<Node>> list;  // constants, of kIn and kNotIn without `right`

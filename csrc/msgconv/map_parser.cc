@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The grammar of expressions, by recursive descent:
 //
-//   piped    = or { "|" filter }
+//   piped    = either { "|" filter }       either = or { "??" or }
 //   or       = and { "or" and }            and = not { "and" not }       not = "not" not | compared
 //   compared = sum [ ("==" | "!=" | "<" | "<=" | ">" | ">=") sum | ["not"] "in" list
 //              | "is" ["not"] "missing" ]
 //   sum      = product { ("+" | "-") product }     product = factor { ("*" | "/") factor }
-//   factor   = number | text | "true" | "false" | name | "env:" NAME | "(" piped ")" | "-" factor
+//   factor   = number | text | "true" | "false" | name | path | "env:" NAME | "(" piped ")"
+//              | "-" factor
+//   path     = ("payload" | "item") { "." word | "[" (number | text) "]" }
+//              | "topic" "[" number "]" | "headers" ("." word | "[" text "]")
 //   list     = "[" word { "," word } "]" | name of a list
 //   filter   = name [ ":" constant ]
-#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
-#include "core/base/nearest.h"
+#include "msgconv/map_lexer.h"
 #include "msgconv/map_node.h"
+#include "msgconv/map_words.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -25,47 +28,10 @@ using enum MapType;
 
 constexpr int kDeepest = 40;
 
-bool IsLetter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         (static_cast<unsigned char>(c) & 0x80) != 0;
-}
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view NameOf(MapType type) {
-  switch (type) {
-    case kBool:
-      return "a condition (true or false)";
-    case kNumber:
-      return "a number";
-    case kText:
-      return "a text";
-    case kTime:
-      return "a time";
-    case kTexts:
-      return "a list";
-    case kTable:
-      return "a table";
-    default:
-      return "a value";
-  }
-}
-
-struct Filter {
-  std::string_view name;
-  MapOp op;
-  MapType takes, gives;
-};
-constexpr Filter kFilters[] = {
-    {"default", MapOp::kDefault, kAny, kAny},    {"int", MapOp::kInt, kNumber, kNumber},
-    {"round", MapOp::kRound, kNumber, kNumber},  {"text", MapOp::kText, kAny, kText},
-    {"lower", MapOp::kLower, kText, kText},      {"upper", MapOp::kUpper, kText, kText},
-    {"rfc3339", MapOp::kRfc3339, kTime, kText},  {"unix", MapOp::kUnix, kTime, kNumber},
-    {"unix_ms", MapOp::kUnixMs, kTime, kNumber}, {"unix_ns", MapOp::kUnixNs, kTime, kNumber},
-};
-
-class Parser {
+class Parser : MapLexer {
  public:
-  Parser(std::string_view text, const MapExpression::Place& place) : text_(text), place_(place) {}
+  Parser(std::string_view text, const MapExpression::Place& place)
+      : MapLexer(text), place_(place) {}
 
   NodePtr Whole() {
     NodePtr node = Piped();
@@ -78,61 +44,6 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void Fail(std::string what) const { throw MapFault{start_, std::move(what)}; }
-  [[noreturn]] static void FailAt(size_t at, std::string what) {
-    throw MapFault{at, std::move(what)};
-  }
-  void Blanks() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t'))
-      ++at_;
-    start_ = at_;
-  }
-  bool AtEnd() {
-    Blanks();
-    return at_ == text_.size();
-  }
-  char Peek() {
-    Blanks();
-    return at_ < text_.size() ? text_[at_] : '\0';
-  }
-  std::string Rest() const { return "\"" + std::string(text_.substr(start_, 30)) + "\""; }
-  bool Take(std::string_view token) {
-    Blanks();
-    if (!text_.substr(at_).starts_with(token)) return false;
-    at_ += token.size();
-    return true;
-  }
-  /// A word is taken only whole: "or" is not the beginning of "orange".
-  bool TakeWord(std::string_view word) {
-    Blanks();
-    if (Word() != word) return false;
-    at_ += word.size();
-    return true;
-  }
-  void Need(char c) {
-    if (!Take(std::string_view(&c, 1)))
-      Fail(std::string("\"") + c + "\" is missing before " + Rest());
-  }
-  std::string_view Word() const {
-    size_t end = at_;
-    while (end < text_.size() && (IsLetter(text_[end]) || (end > at_ && IsDigit(text_[end]))))
-      ++end;
-    return text_.substr(at_, end - at_);
-  }
-  /// Letters, digits and dots; names of attributes have dashes, too.
-  std::string_view Path() {
-    Blanks();
-    size_t end = at_;
-    const auto named = [&] { return text_.substr(at_, end - at_).starts_with(kMapAttributes); };
-    while (end < text_.size() && (IsLetter(text_[end]) || IsDigit(text_[end]) ||
-                                  text_[end] == '.' || (text_[end] == '-' && named()))) {
-      ++end;
-    }
-    const std::string_view path = text_.substr(at_, end - at_);
-    at_ = end;
-    return path;
-  }
-
   static NodePtr Make(MapOp op, MapType type, NodePtr left, NodePtr right = nullptr) {
     auto node = std::make_unique<Node>();
     node->op = op;
@@ -162,22 +73,36 @@ class Parser {
     if (++depth_ > kDeepest) Fail("the expression is nested too deeply");
     Blanks();
     const size_t begin = at_;
-    NodePtr node = Or();
+    NodePtr node = Either();
     while (Take("|")) node = Filtered(std::move(node), begin);
     --depth_;
+    return node;
+  }
+
+  /// The first of them that is not missing.
+  NodePtr Either() {
+    NodePtr node = Or();
+    while (Take("??")) {
+      NodePtr other = Or();
+      const MapType type = node->type == other->type ? node->type : kAny;
+      node = Make(MapOp::kDefault, type, std::move(node), std::move(other));
+      unset_.clear();
+    }
     return node;
   }
 
   NodePtr Filtered(NodePtr input, size_t begin) {
     Blanks();
     const std::string_view name = Word();
-    const auto found = std::find_if(std::begin(kFilters), std::end(kFilters),
-                                    [&](const Filter& each) { return each.name == name; });
-    if (found == std::end(kFilters)) Fail(Unknown("filter", name, FilterNames()));
+    const MapFilter* const found = FindMapFilter(name);
+    if (found == nullptr) Fail(NoSuch("filter", name, MapFilterNames()));
     at_ += name.size();
     Expect(*input, found->takes, begin, "| " + std::string(name));
-    if (found->op == MapOp::kText && (input->type == kTexts || input->type == kTable)) {
-      FailAt(begin, "| text needs one value, and this is " + std::string(NameOf(input->type)));
+    const bool single =
+        found->op == MapOp::kText || found->op == MapOp::kNumber || found->op == MapOp::kTime;
+    if (single && IsList(input->type)) {
+      FailAt(begin, "| " + std::string(name) + " needs one value, and this is " +
+                        std::string(NameOf(input->type)));
     }
     NodePtr node = Make(found->op, found->gives, std::move(input));
     node->slot = (*place_.texts)++;
@@ -266,7 +191,7 @@ class Parser {
 
   void CheckComparison(const Node& a, const Node& b, size_t at, std::string_view sign) {
     for (const Node* each : {&a, &b}) {
-      if (each->type == kTexts || each->type == kTable) {
+      if (IsList(each->type)) {
         FailAt(at,
                std::string(sign) + " compares single values; whether a list has one says \"in\"");
       }
@@ -288,10 +213,10 @@ class Parser {
     Blanks();
     const size_t at = at_;
     node->right = Factor();
-    if (node->right->type != kTexts) {
+    if (node->right->type != kTexts && node->right->type != kAny) {
       FailAt(at, "\"in\" needs a list, as in [car, bus], or a list of the metadata (object.zones)");
     }
-    Expect(*node->left, kText, begin, "in");
+    if (node->right->type == kTexts) Expect(*node->left, kText, begin, "in");
     return node;
   }
 
@@ -315,26 +240,20 @@ class Parser {
       const bool negative = Take("-");
       return Number(negative);
     }
-    const std::string_view word = Word();
+    size_t end = at_ + Word().size();
+    while (
+        end > at_ && end < text_.size() &&
+        (IsLetter(text_[end]) || IsDigit(text_[end]) || text_[end] == '-' || text_[end] == '.')) {
+      ++end;
+    }
+    const std::string_view word = text_.substr(at_, end - at_);
     if (word.empty()) Fail("a value is missing before " + Rest());
     at_ += word.size();
     if (word == "true" || word == "false") return Constant(MapValue::Bool(word == "true"), kBool);
     return TextConstant(std::string(word));
   }
 
-  NodePtr Quoted() {
-    const char quote = text_[at_++];
-    std::string out;
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      if (c == quote) {
-        ++at_;
-        return TextConstant(std::move(out));
-      }
-      out.push_back(c == '\\' && at_ + 1 < text_.size() ? text_[++at_] : c);
-    }
-    Fail(std::string("the text has no closing ") + quote);
-  }
+  NodePtr Quoted() { return TextConstant(QuotedText()); }
 
   NodePtr Number(bool negative) {
     Blanks();
@@ -416,37 +335,76 @@ class Parser {
   NodePtr Named() {
     if (Take("env:")) return Environment();
     const size_t begin = at_;
+    const std::string_view first = Word();
+    if (first == "payload" || first == "item") return PayloadPath(first, begin);
+    if (first == "topic" && text_.substr(at_).starts_with("topic[")) return TopicPart(begin);
+    if (first == "headers") return Header(begin);
     const std::string_view name = Path();
     if (name == "true" || name == "false") return Constant(MapValue::Bool(name == "true"), kBool);
     if (name.starts_with(kMapAttributes) && name.size() > kMapAttributes.size()) {
-      NeedsObject(name, begin);
-      auto node = std::make_unique<Node>();
-      node->op = MapOp::kAttribute;
-      node->type = kText;
+      Needs(MapContext::kObject, name, begin);
+      NodePtr node = Leaf(MapOp::kAttribute, kText);
       node->text = name.substr(kMapAttributes.size());
       return node;
     }
     const MapField* const field = FindMapField(name);
     if (field == nullptr) {
-      std::vector<std::string_view> names;
-      for (const MapField& each : MapFields()) names.push_back(each.name);
-      FailAt(begin, Unknown("value", name, names) +
+      FailAt(begin, NoSuch("value", name, MapNames(place_.contexts)) +
                         (name.find('.') == name.npos ? "; a text needs quotes" : ""));
     }
-    if (field->of_object()) NeedsObject(name, begin);
-    auto node = std::make_unique<Node>();
-    node->op = MapOp::kField;
-    node->type = field->type;
+    Needs(field->context(), name, begin);
+    NodePtr node = Leaf(MapOp::kField, field->type);
     node->field = field;
     return node;
   }
 
-  void NeedsObject(std::string_view name, size_t begin) const {
-    if (place_.in_object) return;
-    FailAt(begin,
-           std::string(name) +
-               " belongs to an object (set each: object at the top, or use it in a list with "
-               "$each: object)");
+  static NodePtr Leaf(MapOp op, MapType type) {
+    auto node = std::make_unique<Node>();
+    node->op = op;
+    node->type = type;
+    return node;
+  }
+
+  NodePtr PayloadPath(std::string_view root, size_t begin) {
+    const bool item = root == "item";
+    Needs(item ? MapContext::kItem : MapContext::kReceived, root, begin);
+    at_ += root.size();
+    NodePtr node = Leaf(item ? MapOp::kItemPath : MapOp::kPayloadPath, kAny);
+    node->path = Steps();
+    return node;
+  }
+
+  NodePtr TopicPart(size_t begin) {
+    Needs(MapContext::kReceived, "topic", begin);
+    at_ += std::string_view("topic[").size();
+    NodePtr node = Leaf(MapOp::kTopicPart, kText);
+    node->path.push_back({.name = {}, .index = Index(), .element = true});
+    Need(']');
+    return node;
+  }
+
+  NodePtr Header(size_t begin) {
+    Needs(MapContext::kReceived, "headers", begin);
+    NodePtr node = Leaf(MapOp::kHeader, kText);
+    const std::string_view name = Path();
+    if (name.starts_with(kMapHeaders) && name.size() > kMapHeaders.size()) {
+      node->text = name.substr(kMapHeaders.size());
+      return node;
+    }
+    if (name == "headers" && Take("[")) {
+      const char next = Peek();
+      if (next == '"' || next == '\'') {
+        node->text = QuotedText();
+        Need(']');
+        return node;
+      }
+    }
+    FailAt(begin, "headers is followed by a name: headers.NAME or headers[\"NAME\"]");
+  }
+
+  void Needs(MapContext context, std::string_view name, size_t begin) const {
+    if (!place_.contexts.Has(context))
+      FailAt(begin, std::string(name) + " belongs to " + WhereItBelongs(context));
   }
 
   NodePtr Environment() {
@@ -459,22 +417,7 @@ class Parser {
     return Constant(MapValue(), kText);
   }
 
-  static std::vector<std::string_view> FilterNames() {
-    std::vector<std::string_view> names;
-    for (const Filter& each : kFilters) names.push_back(each.name);
-    return names;
-  }
-  static std::string Unknown(const std::string& what, std::string_view name,
-                             std::span<const std::string_view> names) {
-    const std::string_view nearest = Nearest(name, names);
-    std::string text = "there is no " + what + " \"" + std::string(name) + "\"";
-    if (!nearest.empty()) text += " (did you mean " + std::string(nearest) + "?)";
-    return text;
-  }
-
-  const std::string_view text_;
   const MapExpression::Place& place_;
-  size_t at_ = 0, start_ = 0;
   int depth_ = 0;
   std::string unset_;  // an environment variable without a value and, so far, without a default
 };

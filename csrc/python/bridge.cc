@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bridge/route.h"
+#include "map.h"
 
 namespace py = pybind11;
 
@@ -57,7 +58,7 @@ std::unique_ptr<Loaded> MakeRoute(const std::pair<std::string, uintptr_t>& sourc
                                   const std::vector<std::pair<std::string, std::string>>& headers,
                                   bool copy_headers, bool key_base64, bool value_base64,
                                   char separator, bool stop_on_refused, size_t most_messages,
-                                  size_t most_bytes) {
+                                  size_t most_bytes, const LoadedMap* map) {
   RouteSpec spec;
   spec.topics = std::move(topics);
   spec.topic = Compiled(topic);
@@ -70,6 +71,7 @@ std::unique_ptr<Loaded> MakeRoute(const std::pair<std::string, uintptr_t>& sourc
   spec.stop_on_refused = stop_on_refused;
   spec.most_messages = most_messages;
   spec.most_bytes = most_bytes;
+  if (map != nullptr) spec.map = map->map;
   auto loaded = std::make_unique<Loaded>();
   loaded->source = Load(source.first);
   loaded->destination = Load(destination.first);
@@ -85,6 +87,8 @@ py::dict Stats(const Loaded& loaded) {
   all["sent"] = stats.sent;
   all["acknowledged"] = stats.acknowledged;
   all["refused"] = stats.refused;
+  all["left_out"] = stats.left_out;
+  all["not_json"] = stats.not_json;
   all["in_flight"] = stats.in_flight;
   all["in_flight_bytes"] = stats.in_flight_bytes;
   all["lag_ms"] = stats.lag_ms;
@@ -105,7 +109,7 @@ void AddBridge(py::module_& module) {
            py::arg("topic"), py::arg("payload"), py::arg("key"), py::arg("headers"),
            py::arg("copy_headers"), py::arg("key_base64"), py::arg("value_base64"),
            py::arg("separator"), py::arg("stop_on_refused"), py::arg("most_messages"),
-           py::arg("most_bytes"))
+           py::arg("most_bytes"), py::arg("map") = nullptr)
       .def("start",
            [](Loaded& loaded) {
              const py::gil_scoped_release unlocked;

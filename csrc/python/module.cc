@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "bridge.h"
+#include "map.h"
 #include "receiver.h"
 #include "sender.h"
 
@@ -43,5 +44,6 @@ PYBIND11_MODULE(_native, module) {
       .def("take", &Receiver::Take, py::arg("most"), py::arg("timeout"))
       .def("ack", &Receiver::Ack, py::arg("number"))
       .def("close", &Receiver::Close);
+  dsmsg::python::AddMap(module);  // before Route, which takes one
   dsmsg::python::AddBridge(module);
 }

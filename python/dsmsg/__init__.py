@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dsmsg._connect import connect
     from dsmsg._find import AdaptorNotFoundError
     from dsmsg._log import log_to_logging
+    from dsmsg._map import Map
     from dsmsg._results import SendResults
     from dsmsg._roles import Publisher, Subscriber
     from dsmsg._settings import *  # noqa: F403 - one class for each adaptor
@@ -53,6 +54,7 @@ __all__ = [
     "ConnectionEvent",
     "DsmsgError",
     "LoginError",
+    "Map",
     "Message",
     "NotSupportedError",
     "Publisher",
@@ -80,6 +82,7 @@ _HOME = {
     "Config": "config",
     "Connection": "adaptor",
     "ConnectionEvent": "adaptor",
+    "Map": "_map",
     "Message": "adaptor",
     "Publisher": "_roles",
     "SendResults": "_results",

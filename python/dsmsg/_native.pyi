@@ -19,6 +19,50 @@ UNFINISHED: int
 def check_template(text: str) -> None:
     """Raises ValueError: the template of a route is wrong, and how."""
 
+def map_tables() -> str:
+    """Returns the tables of a map's values and lists, as Markdown."""
+
+def full_sample() -> str:
+    """Returns a sample of metadata, as JSON, in which every value has something."""
+
+class Map:
+    """A map (csrc/msgconv/map.h), checked.
+
+    Raises ValueError with file, line, column and what to do; OSError for what cannot be read.
+    """
+
+    def __init__(self, text: str, origin: str) -> None: ...
+    @staticmethod
+    def load(path: str) -> Map: ...
+    @property
+    def each(self) -> str:
+        """frame, object, event, track or message."""
+
+    @property
+    def format(self) -> str:
+        """Json or protobuf."""
+
+    @property
+    def was_json(self) -> bool:
+        """Whether the last payload given to `apply` was JSON."""
+
+    def apply(
+        self,
+        payload: Payload,
+        topic: str = "",
+        key: Payload | None = None,
+        headers: Sequence[tuple[str, bytes]] = ...,
+        timestamp_ms: int = -1,
+        offset: int = -1,
+        partition: int = -1,
+        id: str = "",
+        separator: str = "/",
+    ) -> bytes | None:
+        """Maps a received message; None: the map's condition leaves it out."""
+
+    def try_sample(self, sample: str, origin: str) -> list[bytes]:
+        """Maps a sample of metadata (`full_sample`); `origin` is its file's name in errors."""
+
 class Route:
     """A route of a bridge (csrc/bridge/route.h).
 
@@ -43,6 +87,7 @@ class Route:
         stop_on_refused: bool,
         most_messages: int,
         most_bytes: int,
+        map: Map | None = None,
     ) -> None: ...
     def start(self) -> int:
         """Subscribes; returns the adaptor's answer."""

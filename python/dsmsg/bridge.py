@@ -37,6 +37,8 @@ _COUNTERS = {
     "sent": "messages given to the destination",
     "acknowledged": "messages that the destination acknowledged, and then the bridge to the source",
     "refused": "messages that the destination refused for good",
+    "left_out": "messages that the map's condition left out",
+    "not_json": "messages with a map whose payload is not JSON",
 }
 _GAUGES = {
     "in_flight": "messages that the destination has not acknowledged yet",
@@ -150,8 +152,8 @@ class Bridge:
     def stats(self) -> dict[str, dict[str, Any]]:
         """Returns the counters of each route, by name.
 
-        received, sent, acknowledged, refused (messages), in_flight, in_flight_bytes (bytes of
-        payload), lag_ms (milliseconds: the age of the oldest message in flight, else the age of
+        received, sent, acknowledged, refused, left_out and not_json (of maps) in messages,
+        in_flight, in_flight_bytes (bytes of payload), lag_ms (milliseconds: the age of the oldest message in flight, else the age of
         the last one when it was acknowledged), state (connecting, running, failed, stopped), error.
         """
         return {each.plan.name: each.stats() for each in self._runners}
@@ -265,6 +267,7 @@ class _Runner(threading.Thread):
             stop_on_refused=plan.on_refused == "stop",
             most_messages=plan.most_messages,
             most_bytes=plan.most_bytes,
+            map=plan.map,
         )
         code = self._route.start()
         if code != 0:

@@ -33,6 +33,7 @@ _DEFAULTS = {
     "to": "",
     "topic": "",
     "payload": "${.value}",
+    "map": "",
     "key": "",
     "headers": "",
     "copy-headers": "true",
@@ -68,6 +69,8 @@ class RoutePlan:
     on_refused: str
     most_messages: int
     most_bytes: int
+    map: Any = None
+    """A dsmsg._native.Map; None: `payload` makes the payload."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ class _Reader:
         for header, value in headers.items():
             inner = (*place, "headers", header)
             self._template(inner, document.text(inner, value))
+        mapped = self._map((*place, "map"), text("map"), given)
         copy = one_of("copy-headers", ("true", "false")) == "true"
         encodings = [one_of(f"{what}-encoding", _ENCODINGS) for what in ("key", "value")]
         refused = one_of("on-refused", _REFUSED)
@@ -174,7 +178,7 @@ class _Reader:
             name, source, destination, topics, text("topic"), text("payload"),
             text("key") or None, list(headers.items()), copy, encodings[0] == "base64",
             encodings[1] == "base64", part or sides.separator(source.protocol), refused, most,
-            most_bytes,
+            most_bytes, mapped,
         )  # fmt: skip
         return self._with_settings(place, plan)
 
@@ -224,6 +228,22 @@ class _Reader:
         if not topics or not all(topics):
             self._document.wrong(place, "is needed: what to read, such as [sensors/+/telemetry]")
         return topics
+
+    def _map(self, place: Place, name: str, given: Mapping[str, Value]) -> Any:  # noqa: ANN401 - native
+        if not name:
+            return None
+        if "payload" in given:
+            self._document.wrong(place, "and payload both make the payload (leave one out)")
+        try:
+            loaded = native().Map.load(str(self._document.folder / name))
+            if loaded.each == "message":
+                return loaded
+            self._document.wrong(
+                place, f"{name} is for the metadata of frames; set each: message in it"
+            )
+        except (OSError, ValueError) as error:
+            self._document.wrong(place, str(error))
+        return None
 
     def _template(self, place: Place, text: str) -> None:
         try:

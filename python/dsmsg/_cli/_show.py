@@ -9,9 +9,12 @@ from __future__ import annotations
 import enum
 import json
 import re
-from typing import IO, Any, Optional
+from typing import IO, TYPE_CHECKING, Any, Optional
 
 from dsmsg._cli._jsonlines import field_of
+
+if TYPE_CHECKING:
+    from dsmsg._map import Map
 
 __all__ = ["Decode", "Shower"]
 
@@ -32,7 +35,13 @@ class Shower:
     """Prints messages to `output`."""
 
     def __init__(
-        self, output: IO[bytes], *, as_json: bool, form: Optional[str], decode: Optional[Decode]
+        self,
+        output: IO[bytes],
+        *,
+        as_json: bool,
+        form: Optional[str],
+        decode: Optional[Decode],
+        mapping: Optional[Map] = None,
     ) -> None:
         """Takes the form.
 
@@ -41,9 +50,10 @@ class Shower:
             as_json: an object a line.
             form: text with places; it wins.
             decode: which protobuf message payloads are.
+            mapping: makes the payload that is printed.
 
         Raises:
-            ValueError: the text has a place that does not exist.
+            ValueError: the text has a place that does not exist, or the map is for metadata.
             RuntimeError: the protobuf package is not installed.
         """
         self.shown = 0
@@ -51,6 +61,9 @@ class Shower:
         self._as_json = as_json
         self._form = form
         self._decode = None
+        self._map = mapping
+        if mapping is not None and mapping.each != "message":
+            raise ValueError("--map: the map is for metadata; set each: message in it")
         if decode is not None:
             from dsmsg._cli import _nvproto
 
@@ -66,14 +79,19 @@ class Shower:
                 )
 
     def show(self, message: Any) -> None:  # noqa: ANN401 - Message
-        """Prints one.
+        """Prints one, unless the map leaves it out.
 
         Raises:
             OSError: it cannot be written.
             ValueError: it cannot be decoded.
         """
-        self.shown += 1
         payload = message.payload
+        if self._map is not None:
+            made = self._map.apply_to(message)
+            if made is None:
+                return
+            payload = made
+        self.shown += 1
         if self._decode is not None:
             payload = json.dumps(self._decode(payload)).encode("utf-8")
         if self._form is not None:

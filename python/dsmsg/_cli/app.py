@@ -32,6 +32,7 @@ _COMMANDS = {
     "debug": "Finding out",
     "describe": "Settings",
     "config": "Settings",
+    "map": "Settings",
     "profile": "Settings",
     "brokers": "Servers and files",
     "spool": "Servers and files",

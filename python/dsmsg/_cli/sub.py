@@ -25,6 +25,7 @@ EXAMPLES = (
     "dsmsg sub kafka://localhost:9092 detections --from-beginning --count 10 --json",
     "dsmsg sub @site-a detections --format '{topic} {json.sensorId} {size}\\n'",
     "dsmsg sub mqtt://camera-hub 'cameras/#' --decode frame",
+    "dsmsg sub mqtt://hub 'sensors/+/telemetry' --map uplink.yaml",
     "dsmsg sub @site-a detections --group counters   # share the messages with its members",
 )
 
@@ -62,6 +63,10 @@ def command(
         Optional[_show.Decode],
         typer.Option(help="Print protobuf payloads (include/nv.proto) as JSON."),
     ] = None,
+    map_file: Annotated[
+        Optional[str],
+        typer.Option("--map", metavar="FILE", help="Print what this map makes of each (maps.md)."),
+    ] = None,
     config: Config = None,
     option: Options = None,
     json: _output.Json = False,
@@ -72,7 +77,17 @@ def command(
     the broker. Unless stated otherwise, it prints what is sent from now on.
     """
     where, topics = read_where(words, config, option, usage="TOPIC...", least=1)
-    shower = _show.Shower(sys.stdout.buffer, as_json=json, form=form, decode=decode)
+    mapping = None
+    if map_file is not None:
+        from dsmsg._cli import map as maps  # here: it takes the native module
+
+        loaded = maps.load(map_file)
+        if loaded is None:
+            return 2
+        mapping = loaded
+    shower = _show.Shower(
+        sys.stdout.buffer, as_json=json, form=form, decode=decode, mapping=mapping
+    )
     start = "" if from_beginning else offset
     return _watch(where, topics, group, start, shower, count=count, timeout=timeout)
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "msgconv/map_yaml.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "core/base/nearest.h"
+#include "msgconv/json_writer.h"
+
+namespace dsmsg::msgconv::map_yaml {
+
+std::string Quoted(std::string_view text) {
+  JsonWriter writer;
+  writer.String(text);
+  return std::string(writer.view());
+}
+
+std::string PlainJson(std::string_view text) {
+  for (const std::string_view null : {"", "~", "null", "Null", "NULL"}) {
+    if (text == null) return "null";
+  }
+  for (const std::string_view word : {"true", "false"}) {
+    const bool same =
+        text.size() == word.size() && strncasecmp(text.data(), word.data(), word.size()) == 0;
+    if (same) return std::string(word);
+  }
+  const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
+  if (digits.empty() || digits.front() < '0' || digits.front() > '9') return {};
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  // JSON has no zeros in front: YAML's 007 is a text here, because it is one to its reader.
+  if (digits.size() > 1 && digits[0] == '0' && digits[1] != '.' && digits[1] != 'e') return {};
+  if (digits.ends_with('.') || digits.find(".e") != digits.npos) return {};
+  return std::string(text);
+}
+
+std::string Unknown(std::string_view name, std::span<const std::string_view> names) {
+  const std::string_view nearest = Nearest(name, names);
+  std::string text = "there is no \"" + std::string(name) + "\" here";
+  if (!nearest.empty()) return text + " (did you mean " + std::string(nearest) + "?)";
+  text += " (there are";
+  for (const std::string_view each : names)
+    text.append(each == names.front() ? " " : ", ").append(each);
+  return text + ")";
+}
+
+}  // namespace dsmsg::msgconv::map_yaml
