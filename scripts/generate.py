@@ -4,7 +4,8 @@
 Each adaptor library describes its table with dsmsg_describe(). From it come, for each adaptor,
 `cfg/cfg_<name>.txt`, `docs/options-<name>.md` and the Python package's typed configuration,
 `python/dsmsg/_settings/<name>.py`. All of them together give the lists of adaptors: that of the
-Python package and the tables between the marks in README.md and docs/index.md.
+Python package and the tables between the marks in README.md and docs/index.md. The tables of a
+map's values in docs/maps.md come from dsmsg._native.
 
 Usage: generate.py [--check] <folder with the built adaptors>
     --check   write nothing; exit with 1 and name the files that are stale
@@ -14,10 +15,12 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import importlib.util
 import json
 import re
 import sys
 import textwrap
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ from python_config import package_module, settings_module  # noqa: E402
 NOTICE = "Made by scripts/generate.py from the adaptor's option table (make generate). Do not edit."
 
 TABLE = re.compile(r"(<!-- adaptors: [^>]*-->\n).*?(<!-- end of adaptors -->\n)", re.DOTALL)
+VALUES = re.compile(r"(<!-- values: begin -->\n).*?(<!-- values: end -->\n)", re.DOTALL)
 
 Option = dict[str, Any]
 Description = dict[str, Any]
@@ -221,6 +225,27 @@ def lists(descriptions: dict[str, Description]) -> dict[Path, str]:
     return files
 
 
+def maps_page(folder: Path) -> dict[Path, str]:
+    """Returns docs/maps.md with the tables of values, if dsmsg._native was built."""
+    names = [folder / "python" / f"_native{suffix}" for suffix in EXTENSION_SUFFIXES]
+    modules = [each for each in names if each.exists()]
+    if not modules:
+        print("generate: dsmsg._native is not built, so that docs/maps.md is left alone")
+        return {}
+    spec = importlib.util.spec_from_file_location("dsmsg._native", modules[0])
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{modules[0]} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    path = ROOT / "docs" / "maps.md"
+    text = path.read_text(encoding="utf-8")
+    tables = module.map_tables().replace("\\", "\\\\")
+    text, count = VALUES.subn(rf"\1{tables}\2", text)
+    if count != 1:
+        raise ValueError(f"{path.name} lacks the marks of the tables of values")
+    return {path: text}
+
+
 def main() -> int:
     """Writes or checks the files; returns the exit code."""
     parser = argparse.ArgumentParser(description="Write the files made from the option tables.")
@@ -236,7 +261,7 @@ def main() -> int:
         library.name[len("libnvds_") : -len("_proto.so")]: describe(library)
         for library in libraries
     }
-    files = lists(descriptions)
+    files = {**lists(descriptions), **maps_page(arguments.folder)}
     for name, description in descriptions.items():
         files[ROOT / "cfg" / f"cfg_{name}.txt"] = config_file(name, description)
         files[ROOT / "docs" / f"options-{name}.md"] = options_page(name, description)

@@ -15,18 +15,31 @@ struct Prefix {
   MapContext context;
 };
 constexpr Prefix kPrefixes[] = {
-    {"frame", MapContext::kFrame},         {"sensor", MapContext::kFrame},
-    {"place", MapContext::kFrame},         {"analytics", MapContext::kFrame},
-    {"location", MapContext::kFrame},      {"object", MapContext::kObject},
-    {"track", MapContext::kTrack},         {"dwell", MapContext::kDwell},
-    {"attribute", MapContext::kAttribute}, {"keypoint", MapContext::kKeypoint},
-    {"action", MapContext::kAction},       {"count", MapContext::kCount},
-    {"group", MapContext::kGroup},         {"conversation", MapContext::kConversation},
-    {"camera", MapContext::kCamera},       {"topic", MapContext::kReceived},
-    {"key", MapContext::kReceived},        {"timestamp", MapContext::kReceived},
-    {"offset", MapContext::kReceived},     {"partition", MapContext::kReceived},
-    {"id", MapContext::kReceived},         {"payload", MapContext::kReceived},
-    {"headers", MapContext::kReceived},    {"item", MapContext::kItem},
+    {"frame", MapContext::kFrame},
+    {"sensor", MapContext::kFrame},
+    {"place", MapContext::kFrame},
+    {"analytics", MapContext::kFrame},
+    {"location", MapContext::kFrame},
+    {"object", MapContext::kObject},
+    {"track", MapContext::kTrack},
+    {"dwell", MapContext::kDwell},
+    {"space", MapContext::kSpace},
+    {"attribute", MapContext::kAttribute},
+    {"keypoint", MapContext::kKeypoint},
+    {"action", MapContext::kAction},
+    {"count", MapContext::kCount},
+    {"group", MapContext::kGroup},
+    {"conversation", MapContext::kConversation},
+    {"camera", MapContext::kCamera},
+    {"topic", MapContext::kReceived},
+    {"key", MapContext::kReceived},
+    {"timestamp", MapContext::kReceived},
+    {"offset", MapContext::kReceived},
+    {"partition", MapContext::kReceived},
+    {"id", MapContext::kReceived},
+    {"payload", MapContext::kReceived},
+    {"headers", MapContext::kReceived},
+    {"item", MapContext::kItem},
 };
 
 MapValue Number(int64_t value) { return value < 0 ? MapValue() : MapValue::Int(value); }
@@ -126,7 +139,9 @@ std::string MapTables() {
     for (const MapField& field : group)
       AppendRow(&out, field.name, NameOf(field.type), field.about);
   }
-  out += "\n| list | its elements' values | what it is |\n|---|---|---|\n";
+  out +=
+      "\n### Lists\n\nFor `$each`; in `$item` their elements have values that begin as the second "
+      "column says.\n\n| list | its elements | what it is |\n|---|---|---|\n";
   for (const MapList& list : MapLists())
     AppendRow(&out, list.name, "`" + std::string(PrefixOf(list.gives)) + ".`", list.about);
   return out;

@@ -58,6 +58,28 @@ const Conversation& TalkAt(const Scope& s) {
 const SourceTime& CameraAt(const Scope& s) { return s.frame.sources[s.At(MapContext::kCamera)]; }
 const Dwell& DwellAt(const Scope& s) { return s.frame.dwells[s.At(MapContext::kDwell)]; }
 
+const SpaceEvent& SpaceAt(const Scope& s) { return s.frame.space_events[s.At(MapContext::kSpace)]; }
+
+std::string_view NameOfSpace(SpaceKind kind) {
+  switch (kind) {
+    case SpaceKind::kCrossing:
+      return "crossing";
+    case SpaceKind::kEnter:
+      return "enter";
+    case SpaceKind::kLeave:
+      return "leave";
+    case SpaceKind::kDwell:
+      return "dwell";
+    case SpaceKind::kCrowded:
+      return "crowded";
+    case SpaceKind::kCleared:
+      return "cleared";
+    case SpaceKind::kTrackEnd:
+      return "track_end";
+  }
+  return "";
+}
+
 std::string_view NameOfCount(CountKind kind) {
   switch (kind) {
     case CountKind::kClass:
@@ -116,8 +138,18 @@ constexpr MapField kFields[] = {
      [](const Scope& s) { return Value::List(Kind::kPoints, s.track->path); }},
     {"dwell.zone", kText, "name of a zone",
      [](const Scope& s) { return TextOrNone(DwellAt(s).zone); }},
-    {"dwell.seconds", kNumber, "how long the track was in it",
+    {"dwell.seconds", kNumber, "how long the object or the track was in it",
      [](const Scope& s) { return Value::Double(Seconds(DwellAt(s).time_ns)); }},
+    {"space.kind", kText, "crossing, enter, leave, dwell, crowded, cleared, track_end",
+     [](const Scope& s) { return Value::Text(NameOfSpace(SpaceAt(s).kind)); }},
+    {"space.name", kText, "of the line or zone",
+     [](const Scope& s) { return TextOrNone(SpaceAt(s).name); }},
+    {"space.direction", kText, "of a crossing",
+     [](const Scope& s) { return TextOrNone(SpaceAt(s).direction); }},
+    {"space.seconds", kNumber, "leave, dwell: how long it was there; cleared: how long crowded",
+     [](const Scope& s) { return Value::Double(Seconds(SpaceAt(s).time_ns)); }},
+    {"space.value", kNumber, "crowded, cleared: how many are in the zone",
+     [](const Scope& s) { return Value::Uint(SpaceAt(s).value); }},
     {"attribute.name", kText, "what a classifier looked for",
      [](const Scope& s) { return TextOrNone(AttributeAt(s).name); }},
     {"attribute.value", kText, "what it found",
@@ -197,6 +229,10 @@ constexpr MapList kLists[] = {
      [](const Scope& s) {
        return Range{s.object->first_attribute, s.object->attribute_count};
      }},
+    {"object.space", kObject, kSpace, "what it did with lines and zones in this frame",
+     [](const Scope& s) { return s.object->space_events; }},
+    {"object.dwells", kObject, kDwell, "zones where it is now",
+     [](const Scope& s) { return s.object->dwells; }},
     {"object.fov", kObject, kGroup, "objects in the picture by class, as its event says",
      [](const Scope& s) { return OfFindings(s, &Findings::fov); }},
     {"object.interactions", kObject, kGroup, "what objects do together",

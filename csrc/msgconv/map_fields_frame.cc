@@ -93,6 +93,14 @@ constexpr MapField kFields[] = {
      [](const Scope& s) { return Positive(s.frame.width); }},
     {"frame.height", kNumber, "of the pipeline's picture, pixels",
      [](const Scope& s) { return Positive(s.frame.height); }},
+    {"frame.camera_width", kNumber, "of the camera's picture, which boxes are in, pixels",
+     [](const Scope& s) {
+       return Positive(s.frame.source_width > 0 ? s.frame.source_width : s.frame.width);
+     }},
+    {"frame.camera_height", kNumber, "likewise",
+     [](const Scope& s) {
+       return Positive(s.frame.source_height > 0 ? s.frame.source_height : s.frame.height);
+     }},
     {"frame.objects", kNumber, "how many objects it has",
      [](const Scope& s) { return Value::Uint(s.frame.objects.size()); }},
     {"frame.video_path", kText, "recording that the frame is in",

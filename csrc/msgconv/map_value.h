@@ -55,8 +55,9 @@ enum class MapContext : uint8_t {
   kConversation,
   kCamera,
   kDwell,
+  kSpace,
 };
-inline constexpr size_t kMapContexts = 14;
+inline constexpr size_t kMapContexts = 15;
 /// Those that are at hand: a bit for each.
 class MapContexts {
  public:

@@ -169,6 +169,9 @@ bool Reader::SetList(std::string_view name, const std::string& where, const Json
   if (name == "frame.counts") return fill(&frame.counts, "count"), true;
   if (name == "frame.cameras") return fill(&frame.sources, "camera"), true;
   if (name == "track.dwells") return track().dwells = fill(&frame.dwells, "dwell"), true;
+  if (name == "object.dwells") return object().dwells = fill(&frame.dwells, "dwell"), true;
+  if (name == "object.space")
+    return object().space_events = fill(&frame.space_events, "space"), true;
   if (name == "object.keypoints")
     return object().keypoints = fill(&frame.keypoints, "keypoint"), true;
   if (name == "object.actions") return object().actions = fill(&frame.actions, "action"), true;

@@ -64,6 +64,18 @@ struct Setter {
       O(r).id = r.Whole(where, value);
     }
   }
+  static void Space(Reader& r, const std::string& where, const Json& value) {
+    constexpr std::string_view kNames[] = {"crossing", "enter",   "leave",    "dwell",
+                                           "crowded",  "cleared", "track_end"};
+    const std::string_view name = r.Text(where, value);
+    for (size_t i = 0; i < std::size(kNames); ++i) {
+      if (kNames[i] == name) {
+        F(r).space_events.back().kind = static_cast<SpaceKind>(i);
+        return;
+      }
+    }
+    Fail(where, "must be crossing, enter, leave, dwell, crowded, cleared or track_end");
+  }
   static void Kind(Reader& r, const std::string& where, const Json& value) {
     constexpr std::string_view kNames[] = {"class", "zone", "crowded", "line", "line_total"};
     const std::string_view name = r.Text(where, value);
@@ -207,6 +219,15 @@ constexpr Setter kSetters[] = {
     DSMSG_SET("object.attached.object_id", E(r).object_id, Text),
     DSMSG_SET("object.attached.sensor", E(r).sensor_str, Text),
     DSMSG_SET("object.llm", Fi(r).llm_info, Table),
+    {"space.kind", Setter::Space},
+    DSMSG_SET("space.name", F(r).space_events.back().name, Text),
+    DSMSG_SET("space.direction", F(r).space_events.back().direction, Text),
+    {"space.seconds",
+     [](Reader& r, Where w, const Json& v) {
+       Setter::F(r).space_events.back().time_ns =
+           static_cast<uint64_t>(Setter::Double(r, w, v) * 1e9);
+     }},
+    DSMSG_SET("space.value", F(r).space_events.back().value, Whole),
     DSMSG_SET("attribute.name", F(r).attributes.back().name, Text),
     DSMSG_SET("attribute.value", F(r).attributes.back().value, Text),
     DSMSG_SET("attribute.confidence", F(r).attributes.back().confidence, Float),
