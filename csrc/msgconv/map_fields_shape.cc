@@ -73,6 +73,8 @@ constexpr MapField kFields[] = {
      [](const Scope& s) { return TextOrNone(s.object->pose_type); }},
     {"object.embedding", kNumbers, "of the picture in the box",
      [](const Scope& s) { return Value::List(Kind::kFloats, s.object->embedding); }},
+    {"object.embedding_size", kNumber, "how many numbers that are",
+     [](const Scope& s) { return Positive(s.object->embedding.count); }},
     {"object.embedding_info", kTable, "what its model says of itself",
      [](const Scope& s) { return Value::List(Kind::kTable, s.object->embedding_info); }},
     {"object.signature", kNumbers, "as an application gave it",

@@ -153,8 +153,9 @@ class Bridge:
         """Returns the counters of each route, by name.
 
         received, sent, acknowledged, refused, left_out and not_json (of maps) in messages,
-        in_flight, in_flight_bytes (bytes of payload), lag_ms (milliseconds: the age of the oldest message in flight, else the age of
-        the last one when it was acknowledged), state (connecting, running, failed, stopped), error.
+        in_flight, in_flight_bytes (bytes of payload), lag_ms (milliseconds: the age of the oldest
+        message in flight, else the age of the last one when it was acknowledged), state
+        (connecting, running, failed, stopped), error.
         """
         return {each.plan.name: each.stats() for each in self._runners}
 
