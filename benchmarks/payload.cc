@@ -14,6 +14,7 @@
 
 #include "msgconv/converter.h"
 #include "msgconv/map_maker.h"
+#include "msgconv/received_mapper.h"
 #include "scene.h"
 
 namespace {
@@ -232,6 +233,26 @@ bool BothMakeTheSameMessage() {
   return same;
 }
 
+/// A sensor's JSON as telemetry; its items are messages.
+void Received(benchmark::State& state) {
+  const auto map = Map::Load(std::string(DSMSG_CFG_DIR) + "/maps/uplink.yaml");
+  ReceivedMapper mapper(map.value(), '/');
+  constexpr std::string_view kPayload =
+      R"({"deviceId": "d-17", "temp": 21.5, "hum": 40, "battery": 0.93, "model": "T1000"})";
+  DsmsgReceived message{};
+  message.size = sizeof message;
+  message.topic = "sensors/hall/telemetry";
+  message.payload = reinterpret_cast<const uint8_t*>(kPayload.data());
+  message.payload_len = kPayload.size();
+  message.timestamp_ms = 1'705'314'600'123;
+  message.id = "";
+  size_t bytes = 0;
+  for (auto _ : state) bytes += mapper.Make(message)->size();
+  state.SetItemsProcessed(state.iterations());
+  state.counters["bytes_per_object"] =
+      static_cast<double>(bytes) / static_cast<double>(state.iterations());
+}
+
 // Keeps the best run of each, and prints one JSON object at the end.
 class Reporter : public benchmark::BenchmarkReporter {
  public:
@@ -250,6 +271,8 @@ class Reporter : public benchmark::BenchmarkReporter {
       printf("  \"%s\": {\"objects_per_second\": %.0f, \"bytes_per_object\": %.0f},\n",
              name.c_str(), result.rate, result.bytes);
     }
+    printf("  \"map_minimal_to_minimal\": %.2f,\n",
+           results_.at("map_minimal").rate / results_.at("minimal").rate);
     printf("  \"full_to_json_glib\": %.1f\n}\n",
            results_.at("full").rate / results_.at("json_glib_full").rate);
   }
@@ -279,10 +302,12 @@ int main(int argc, char** argv) {
   add("minimal", PayloadType::kMinimal, objects, street);
   add("minimal_delimited", PayloadType::kMinimal, delimited, street);
   add("protobuf", PayloadType::kProtobuf, objects, street);
-  for (const char* name : {"minimal", "cloudevents", "rows"}) {
+  for (const char* name :
+       {"minimal", "cloudevents", "rows", "deepstream-full", "dlstreamer", "nv-message"}) {
     benchmark::RegisterBenchmark((std::string("map_") + name).c_str(), Mapped, name, street)
         ->Repetitions(3);
   }
+  benchmark::RegisterBenchmark("map_received", Received)->Repetitions(3);
   add("full_with_pose_and_embedding", PayloadType::kFull, objects, crowd);
   add("protobuf_with_pose_and_embedding", PayloadType::kProtobuf, objects, crowd);
   Reporter reporter;

@@ -56,6 +56,8 @@ class Map {
   Format format() const { return format_; }
   const MapExpression& when() const { return when_; }  // empty: always
   const Element& message() const { return message_; }
+  /// It reads tracks that have ended.
+  bool wants_tracks() const { return wants_tracks_; }
   size_t texts() const { return texts_; }  // how many MapScratch::texts it needs
 
  private:
@@ -64,6 +66,7 @@ class Map {
   Format format_ = Format::kJson;
   MapExpression when_;
   Element message_;
+  bool wants_tracks_ = false;
   size_t texts_ = 0;
 };
 

@@ -90,6 +90,7 @@ void MapCompiler::EachOf(const Node& node) {
   for (const Choice& choice : kChoices) {
     if (node.type != YAML_SCALAR_NODE || ScalarOf(node) != choice.name) continue;
     map_->each_ = choice.each;
+    map_->wants_tracks_ = choice.each == Map::Each::kTrack;
     contexts_ = choice.contexts;
     return;
   }
@@ -240,6 +241,7 @@ MapCompiler::Element MapCompiler::EachElement(const Node& whole, const Node& eac
       Fail(each, Unknown(name, names));
     }
     contexts_ = before.With(element.list->gives);
+    if (element.list->gives == MapContext::kTrack) map_->wants_tracks_ = true;
   }
   if (when != nullptr) element.when = Condition(*when);
   NvField one;

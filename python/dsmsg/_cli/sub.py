@@ -79,6 +79,8 @@ def command(
     where, topics = read_where(words, config, option, usage="TOPIC...", least=1)
     mapping = None
     if map_file is not None:
+        if decode is not None:
+            raise ValueError("--map and --decode: a map reads JSON payloads (leave one out)")
         from dsmsg._cli import map as maps  # here: it takes the native module
 
         loaded = maps.load(map_file)
