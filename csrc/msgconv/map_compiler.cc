@@ -204,7 +204,7 @@ MapCompiler::Element MapCompiler::MappingElement(const Node& node, int depth,
 
 void MapCompiler::Member(Element* element, const Node& key, const Node& value, int depth,
                          const NvField* table) {
-  static constexpr NvField kEntry = {"", 2, NvType::kString, false, nullptr};
+  static constexpr NvField kEntry = {"the value", 2, NvType::kString, false, nullptr};
   std::string_view name = ScalarOf(key);
   if (name.starts_with("$$")) name.remove_prefix(1);
   if (table != nullptr) {

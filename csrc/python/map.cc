@@ -32,7 +32,10 @@ using Headers = std::vector<std::pair<std::string, py::bytes>>;
 
 std::unique_ptr<LoadedMap> Checked(Result<std::shared_ptr<const Map>> map, std::string origin) {
   if (!map.ok()) Raise(map.status());
-  return std::make_unique<LoadedMap>(LoadedMap{std::move(map.value()), std::move(origin)});
+  auto loaded = std::make_unique<LoadedMap>();
+  loaded->map = std::move(map.value());
+  loaded->origin = std::move(origin);
+  return loaded;
 }
 
 const char* EachOf(const LoadedMap& self) {

@@ -41,26 +41,26 @@ std::string ValueOf(const std::string& value, std::string_view payload) {
 
 TEST(ReceivedMapTest, ValuesOfAPayload) {
   constexpr std::string_view kPayload =
-      R"({"a": {"b": [1, {"c": "x\\"\\u00e9"}]}, "n": 21.50, "big": 12345678901234567890123,)"
+      R"({"a": {"b": [1, {"c": "x\"\u00e9"}]}, "n": 21.50, "big": 12345678901234567890123,)"
       R"( "t": true, "null": null, "odd name": -3, "text": "4.5", "ts": "2026-11-30T10:15:30Z",)"
       R"( "s": 1700000000, "twice": 1, "twice": 2, "tags": ["red", 7]})";
   const std::pair<const char*, const char*> kCases[] = {
       {"${payload.a.b[0]}", "1"},
-      {"${payload.a.b[-1].c}", R"("x\\"é")"},
+      {"${payload.a.b[-1].c}", R"("x\"é")"},
       {"${payload.a.b[2]}", "-"},
-      {"${payload.a.b}", R"([1, {"c": "x\\"\\u00e9"}])"},
+      {"${payload.a.b}", R"([1, {"c": "x\"\u00e9"}])"},
       {"${payload.n}", "21.50"},
       {"${payload.n * 2}", "43"},
       {"${payload.big}", "12345678901234567890123"},
       {"${payload.t}", "true"},
       {"${payload.null}", "-"},
-      {"${payload[\\" odd name\\"]}", "-3"},
+      {"${payload[\"odd name\"]}", "-3"},
       {"${payload.text | number}", "4.5"},
-      {"${payload.ts | time | unix}", "1764497730"},
+      {"${payload.ts | time | unix}", "1796033730"},
       {"${payload.s | from_unix}", R"("2023-11-14T22:13:20.000Z")"},
       {"${payload.n | from_unix_ms | unix_ns}", "21500000"},
       {"${payload.twice}", "2"},
-      {"${\\" red\\" in payload.tags and 7 in payload.tags}", "true"},
+      {"${\"red\" in payload.tags and 7 in payload.tags}", "true"},
       {"${payload.no ?? payload.null ?? payload.n}", "21.50"},
       {"${payload.no | default:http-device}", R"("http-device")"},
       {"${topic}", R"("sensors/hall/telemetry")"},
@@ -150,7 +150,7 @@ TEST(ReceivedMapTest, MistakesAreToldWithLineAndColumn) {
 // Whatever arrives, what is made is a JSON document.
 TEST(ReceivedMapTest, DamagedPayloadsNeverMakeABrokenDocument) {
   constexpr std::string_view kGood =
-      R"({"a": {"b": [1, -2.5e3, {"c": "x\\"\u00e9\\\\"}], "e": {}}, "t": [true, null, "y"], "z": "é"})";
+      R"({"a": {"b": [1, -2.5e3, {"c": "x\"\u00e9\\"}], "e": {}}, "t": [true, null, "y"], "z": "é"})";
   constexpr std::string_view kBytes = "{}[]\":,\\ 0123456789.eE+-truefalsn\xc3\xa9\x01";
   const auto map = Map::Parse(
       "each: message\nmessage: {r: '${payload}', a: '${payload.a}', c: '${payload.a.b[-1].c}', "
