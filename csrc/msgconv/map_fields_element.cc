@@ -2,6 +2,7 @@
 // Values of tracks, and of elements of the metadata's lists.
 #include "msgconv/map_field_parts.h"
 #include "msgconv/model_parts.h"
+#include "msgconv/space_event.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -59,26 +60,6 @@ const SourceTime& CameraAt(const Scope& s) { return s.frame.sources[s.At(MapCont
 const Dwell& DwellAt(const Scope& s) { return s.frame.dwells[s.At(MapContext::kDwell)]; }
 
 const SpaceEvent& SpaceAt(const Scope& s) { return s.frame.space_events[s.At(MapContext::kSpace)]; }
-
-std::string_view NameOfSpace(SpaceKind kind) {
-  switch (kind) {
-    case SpaceKind::kCrossing:
-      return "crossing";
-    case SpaceKind::kEnter:
-      return "enter";
-    case SpaceKind::kLeave:
-      return "leave";
-    case SpaceKind::kDwell:
-      return "dwell";
-    case SpaceKind::kCrowded:
-      return "crowded";
-    case SpaceKind::kCleared:
-      return "cleared";
-    case SpaceKind::kTrackEnd:
-      return "track_end";
-  }
-  return "";
-}
 
 std::string_view NameOfCount(CountKind kind) {
   switch (kind) {
@@ -140,8 +121,9 @@ constexpr MapField kFields[] = {
      [](const Scope& s) { return TextOrNone(DwellAt(s).zone); }},
     {"dwell.seconds", kNumber, "how long the object or the track was in it",
      [](const Scope& s) { return Value::Double(Seconds(DwellAt(s).time_ns)); }},
-    {"space.kind", kText, "crossing, enter, leave, dwell, crowded, cleared, track_end",
-     [](const Scope& s) { return Value::Text(NameOfSpace(SpaceAt(s).kind)); }},
+    {"space.kind", kText,
+     "line-crossing, zone-enter, zone-leave, zone-dwell, zone-crowded, zone-cleared, track-end",
+     [](const Scope& s) { return Value::Text(SpaceEventName(SpaceAt(s).kind)); }},
     {"space.name", kText, "of the line or zone",
      [](const Scope& s) { return TextOrNone(SpaceAt(s).name); }},
     {"space.direction", kText, "of a crossing",

@@ -133,7 +133,7 @@ std::string_view FullSample() {
       "speed": 1.5, "direction": 90, "orientation": 45,
       "location": {"lat": 45.25, "lon": -75.5, "alt": 48}, "coordinate": {"x": 1, "y": 2, "z": 3},
       "event": "entry", "event_id": "e-1", "heading": "north", "state": "active",
-      "space": [{"kind": "crossing", "name": "gate", "direction": "in", "seconds": 1.5, "value": 3}],
+      "space": [{"kind": "line-crossing", "name": "gate", "direction": "in", "seconds": 1.5, "value": 3}],
       "dwells": [{"zone": "door", "seconds": 2}], "zones": ["door"], "crowded_zones": ["hall"], "lines": ["gate"],
       "attributes": [{"name": "gender", "value": "female", "confidence": 0.8},
         {"name": "age", "value": "30"}],

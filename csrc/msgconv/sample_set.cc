@@ -4,6 +4,7 @@
 
 #include "msgconv/identity.h"
 #include "msgconv/sample_fields.h"
+#include "msgconv/space_event.h"
 
 namespace dsmsg::msgconv::sample {
 
@@ -65,16 +66,14 @@ struct Setter {
     }
   }
   static void Space(Reader& r, const std::string& where, const Json& value) {
-    constexpr std::string_view kNames[] = {"crossing", "enter",   "leave",    "dwell",
-                                           "crowded",  "cleared", "track_end"};
     const std::string_view name = r.Text(where, value);
-    for (size_t i = 0; i < std::size(kNames); ++i) {
-      if (kNames[i] == name) {
+    for (auto i = 0; i <= static_cast<int>(SpaceKind::kTrackEnd); ++i) {
+      if (SpaceEventName(static_cast<SpaceKind>(i)) == name) {
         F(r).space_events.back().kind = static_cast<SpaceKind>(i);
         return;
       }
     }
-    Fail(where, "must be crossing, enter, leave, dwell, crowded, cleared or track_end");
+    Fail(where, "must be line-crossing, zone-enter, zone-leave, ...");
   }
   static void Kind(Reader& r, const std::string& where, const Json& value) {
     constexpr std::string_view kNames[] = {"class", "zone", "crowded", "line", "line_total"};

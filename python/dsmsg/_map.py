@@ -36,9 +36,9 @@ class Map:
             text: what would be in the file.
 
         Raises:
-            ConfigError: something is wrong; the text is file:line:column and what to do.
+            ConfigError: something is wrong (the text is file:line:column and what to do), or the
+                file cannot be read.
             NotSupportedError: dsmsg._native was not built.
-            OSError: the file cannot be read.
         """
         module = native()
         if module is None:

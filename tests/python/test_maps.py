@@ -161,7 +161,7 @@ def test_mistakes_have_file_line_and_column(tmp_path: Path) -> None:
     file.write_text("each: message\nmessage:\n  a: ${topik}\n")
     with pytest.raises(dsmsg.ConfigError, match=r"m\.yaml:3:8: .*did you mean topic\?"):
         dsmsg.Map(file)
-    with pytest.raises(OSError, match="cannot read the map"):
+    with pytest.raises(dsmsg.ConfigError, match="cannot read the map"):
         dsmsg.Map(tmp_path / "none.yaml")
     frames = dsmsg.Map("f.yaml", text="message: {a: 1}\n")
     with pytest.raises(dsmsg.ConfigError, match=r"f\.yaml: .*set each: message"):
@@ -192,6 +192,7 @@ def test_deepstream_full_is_as_nvidia_writes_it() -> None:
     sample = json.loads(full_sample())
     person, car = sample["objects"]
     car["attributes"] = {"type": "sedan", "make": "bugatti", "color": "blue"}
+    car["event"] = "parked"
     for unit, name in ((person, "event_person.full"), (car, "event_vehicle.full")):
         sample["objects"] = [unit]
         (payload,) = shipped("deepstream-full.yaml", sample)
