@@ -118,8 +118,8 @@ std::string_view NameOf(MapType type) {
 std::span<const MapField> MapReceivedFields() { return kReceivedFields; }
 
 std::span<const std::span<const MapField>> MapFields() {
-  static const std::array<std::span<const MapField>, 5> all = {MapFrameFields(), MapObjectFields(),
-                                                               MapShapeFields(), MapElementFields(),
+  static const std::array<std::span<const MapField>, 6> all = {MapFrameFields(), MapObjectFields(),
+                                                               MapShapeFields(), MapEvidenceFields(), MapElementFields(),
                                                                MapReceivedFields()};
   return all;
 }

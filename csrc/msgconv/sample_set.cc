@@ -227,6 +227,22 @@ constexpr Setter kSetters[] = {
            static_cast<uint64_t>(Setter::Double(r, w, v) * 1e9);
      }},
     DSMSG_SET("space.value", F(r).space_events.back().value, Whole),
+    {"evidence.whole_frame",
+     [](Reader& r, Where w, const Json& v) {
+       if (!v.IsBool()) Fail(w, "must be true or false");
+       Setter::F(r).evidence.back().whole_frame = v.GetBool();
+     }},
+    {"evidence.state",
+     [](Reader& r, Where w, const Json& v) {
+       const std::string_view state = Setter::Text(r, w, v);
+       if (state != "stored" && state != "lost") Fail(w, "must be stored or lost");
+       Setter::F(r).evidence.back().state =
+           state == "stored" ? Evidence::State::kStored : Evidence::State::kLost;
+     }},
+    DSMSG_SET("evidence.reason", F(r).evidence.back().reason, Text),
+    DSMSG_SET("evidence.uri", F(r).evidence.back().uri, Text),
+    DSMSG_SET("evidence.digest", F(r).evidence.back().digest, Text),
+    DSMSG_SET("evidence.size", F(r).evidence.back().size, Whole),
     DSMSG_SET("attribute.name", F(r).attributes.back().name, Text),
     DSMSG_SET("attribute.value", F(r).attributes.back().value, Text),
     DSMSG_SET("attribute.confidence", F(r).attributes.back().confidence, Float),
