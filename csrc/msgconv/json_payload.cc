@@ -10,8 +10,9 @@ struct JsonPayload::Parser {
   rapidjson::Reader reader;
 };
 
-// RapidJSON calls these when it has passed a name, text, number or literal, so that the stream is at
-// its end (MemoryStream is not copied meanwhile, as StringStream is), and when it is at a bracket.
+// RapidJSON calls these when it has passed a name, text, number or literal, so that the stream is
+// at its end (MemoryStream is not copied meanwhile, as StringStream is), and when it is at a
+// bracket.
 struct JsonPayload::Handler {
   using Ch = char;
   using Size = rapidjson::SizeType;

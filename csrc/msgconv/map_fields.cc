@@ -118,9 +118,9 @@ std::string_view NameOf(MapType type) {
 std::span<const MapField> MapReceivedFields() { return kReceivedFields; }
 
 std::span<const std::span<const MapField>> MapFields() {
-  static const std::array<std::span<const MapField>, 6> all = {MapFrameFields(), MapObjectFields(),
-                                                               MapShapeFields(), MapEvidenceFields(), MapElementFields(),
-                                                               MapReceivedFields()};
+  static const std::array<std::span<const MapField>, 6> all = {
+      MapFrameFields(),    MapObjectFields(),  MapShapeFields(),
+      MapEvidenceFields(), MapElementFields(), MapReceivedFields()};
   return all;
 }
 

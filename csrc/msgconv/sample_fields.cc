@@ -172,8 +172,7 @@ bool Reader::SetList(std::string_view name, const std::string& where, const Json
   if (name == "object.dwells") return object().dwells = fill(&frame.dwells, "dwell"), true;
   if (name == "object.space")
     return object().space_events = fill(&frame.space_events, "space"), true;
-  if (name == "object.evidence")
-    return object().evidence = fill(&frame.evidence, "evidence"), true;
+  if (name == "object.evidence") return object().evidence = fill(&frame.evidence, "evidence"), true;
   if (name == "object.keypoints")
     return object().keypoints = fill(&frame.keypoints, "keypoint"), true;
   if (name == "object.actions") return object().actions = fill(&frame.actions, "action"), true;
