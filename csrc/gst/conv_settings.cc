@@ -27,6 +27,7 @@ enum Property : guint {
   kMap,
   kEvidence,
   kEvidenceConfig,
+  kSpace,
 };
 
 #ifdef DSMSG_GST_COMPAT
@@ -170,6 +171,10 @@ void InstallOurProperties(GObjectClass* klass) {
   InstallText(klass, kEvidenceConfig, "evidence-config", "Evidence configuration",
               "Which pictures, of what, for how long: a file with the group [evidence], or "
               "key=value;key=value, for example pictures=both;max-age=168h (see docs/evidence.md)");
+  InstallText(klass, kSpace, "space", "Lines and zones",
+              "YAML file of lines and zones in the picture (see docs/space.md): who crosses them, "
+              "enters, leaves, stays; how many. With msg2p-newapi=true. It is read again when it "
+              "changes");
   InstallChoice(klass, kMinimalFormat, "minimal-format", "Minimal format",
                 "With payload-type=minimal: objects as JSON, or as texts "
                 "\"id|left|top|right|bottom|Label...\" for consumers of schema 4.0",
@@ -324,6 +329,8 @@ bool SetConvProperty(ConvSettings* settings, guint id, const GValue* value) {
       return settings->evidence = Text(value), true;
     case kEvidenceConfig:
       return settings->evidence_config = Text(value), true;
+    case kSpace:
+      return settings->space = Text(value), true;
     default:
       return false;
   }
@@ -371,6 +378,8 @@ bool GetConvProperty(const ConvSettings& settings, guint id, GValue* value) {
       return SetText(value, settings.evidence), true;
     case kEvidenceConfig:
       return SetText(value, settings.evidence_config), true;
+    case kSpace:
+      return SetText(value, settings.space), true;
     default:
       return false;
   }
@@ -397,6 +406,11 @@ Status CheckSettings(const ConvSettings& settings) {
     return {Code::kInvalidArgument,
             "evidence-config is set without evidence, which says where pictures are stored (for "
             "example evidence=/var/lib/pictures)"};
+  }
+  if (!settings.space.empty() && !settings.new_api) {
+    return {Code::kInvalidArgument,
+            "space is about detected objects, and with msg2p-newapi=false there are none (set "
+            "msg2p-newapi=true)"};
   }
   return {};
 }

@@ -26,7 +26,7 @@ enum : gint { kEventsNone = 0, kEventsAll = 1, kEventsTrack = 2 };
 
 /// A value. The element guards its copy with the object lock.
 struct ConvSettings {
-  std::string config, msg2p_lib, debug_payload_dir, labels, embedding_filter, map;
+  std::string config, msg2p_lib, debug_payload_dir, labels, embedding_filter, map, space;
   std::string evidence, evidence_config;
   gint payload_type = kPayloadFull, minimal_format = kMinimalOfDialect, events = kEventsNone;
   gint dialect = kDialectDsmsg;

@@ -54,9 +54,10 @@ Status CheckDebugDir(const std::string& dir) {
                                       ": no such folder, or not writable (create it first)"};
 }
 
-/// The message maker that the settings ask for.
+/// The message maker that the settings ask for. `map`: the one that it uses, if it does.
 Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
-    const ConvSettings& settings, std::shared_ptr<const msgconv::ConvConfig> config) {
+    const ConvSettings& settings, std::shared_ptr<const msgconv::ConvConfig> config,
+    std::shared_ptr<const msgconv::Map>* map) {
   using Maker = std::unique_ptr<msgconv::PayloadMaker>;
   if (!settings.msg2p_lib.empty()) {
     auto library = msgconv::CustomLibrary::Load({settings.msg2p_lib, settings.config,
@@ -66,10 +67,11 @@ Result<std::unique_ptr<msgconv::PayloadMaker>> MakerOf(
     return Maker(std::move(library.value()));
   }
   if (!settings.map.empty()) {
-    auto map = msgconv::Map::Load(settings.map);
-    if (!map.ok()) return map.status();
-    if (Status status = map.value()->NeedMetadata(settings.map); !status.ok()) return status;
-    return Maker(std::make_unique<msgconv::MapMaker>(std::move(map.value()), std::move(config)));
+    auto loaded = msgconv::Map::Load(settings.map);
+    if (!loaded.ok()) return loaded.status();
+    if (Status status = loaded.value()->NeedMetadata(settings.map); !status.ok()) return status;
+    *map = std::move(loaded.value());
+    return Maker(std::make_unique<msgconv::MapMaker>(*map, std::move(config)));
   }
   return msgconv::MakeConverter(std::move(config), ConverterOptionsOf(settings));
 }
@@ -114,7 +116,8 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
     if (!loaded.ok()) return loaded.status();
     *config = std::move(loaded.value());
   }
-  auto maker = MakerOf(settings, config);
+  std::shared_ptr<const msgconv::Map> map;
+  auto maker = MakerOf(settings, config, &map);
   if (!maker.ok()) return maker.status();
   std::unique_ptr<ConvEvidence> evidence;
   std::vector<std::string> warnings = config->warnings();
@@ -124,11 +127,19 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
     if (!made.ok()) return made.status();
     evidence = std::move(made.value());
   }
+  std::unique_ptr<SpaceEvents> space;
+  if (!settings.space.empty()) {
+    // A map for objects or events makes a message of each event, as the full form does.
+    const bool each = map != nullptr && map->each() != msgconv::Map::Each::kFrame;
+    auto opened = SpaceEvents::Open(settings.space, each || OnePerObject(settings));
+    if (!opened.ok()) return opened.status();
+    space = std::move(opened.value());
+  }
   counters->buffers = counters->found = counters->messages = 0;
   counters->stored = counters->stored_bytes = counters->lost = 0;
-  std::unique_ptr<ConvWorker> worker(new ConvWorker(element, settings, counters, std::move(config),
-                                                    std::move(labels.value()),
-                                                    std::move(maker.value()), std::move(evidence)));
+  std::unique_ptr<ConvWorker> worker(
+      new ConvWorker(element, settings, counters, std::move(config), std::move(labels.value()),
+                     std::move(maker.value()), std::move(evidence), std::move(space)));
   for (const std::string& warning : warnings) worker->Warn(warning);
   return worker;
 }
@@ -136,7 +147,7 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
 ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
                        std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
                        std::unique_ptr<msgconv::PayloadMaker> maker,
-                       std::unique_ptr<ConvEvidence> evidence)
+                       std::unique_ptr<ConvEvidence> evidence, std::unique_ptr<SpaceEvents> space)
     : element_(element),
       settings_(settings),
       labels_(std::move(labels)),
@@ -147,6 +158,7 @@ ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCo
       evidence_(std::move(evidence)),
       input_(settings_, labels_),
       gate_(settings.frame_interval, settings.rate),
+      space_(std::move(space)),
       counters_(*counters) {}
 
 GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
@@ -203,7 +215,7 @@ bool ConvWorker::Admit(const InputFrame& which, msgconv::SourceGate::Source* sou
 /// Whether the library reads DeepStream's own structures. Events from tracking ids are ours.
 bool ConvWorker::PassesOn(const InputFrame& which) const {
   return custom_ != nullptr && which.in_batch && !which.scene && !custom_->takes_frames() &&
-         settings_.events == kEventsNone && (!settings_.new_api || custom_->takes_metadata());
+         !WantsEvents(which) && (!settings_.new_api || custom_->takes_metadata());
 }
 
 void ConvWorker::PassOn(GstBuffer* buffer, const InputFrame& which, bool admitted,
@@ -239,14 +251,17 @@ void ConvWorker::Convert(GstBuffer* buffer, InputFrame which) {
   bool refused = events.refused;
   frame_.only_events = !settings_.new_api || which.scene;  // as DeepStream's converter has scenes
   const size_t attached = frame_.objects.size();
-  if (settings_.new_api && (admitted || settings_.events != kEventsNone)) {
+  emptied_ = false;
+  if (settings_.new_api && (admitted || WantsEvents(which))) {
     const InputReport report = input_.AddDetections(which, &frame_);
     counters_.found += report.found;
     refused = refused || report.refused;
     ReportDetections(report);
-    if (settings_.events != kEventsNone) KeepEvents(buffer, attached, admitted);
+    if (WantsEvents(which)) KeepEvents(buffer, attached, admitted);
   }
-  if (frame_.objects.empty() && frame_.tracks.empty() && (refused || !WantsEmpty(which, admitted))) return;
+  if (frame_.objects.empty() && frame_.tracks.empty() &&
+      (refused || !(emptied_ || WantsEmpty(which, admitted))))
+    return;
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
   if (which.scene && frame_.objects.empty()) frame_.sensor_id = frame_.source_sensor;
   ReportMissingGroups(&source);
@@ -273,18 +288,45 @@ bool ConvWorker::LibraryTakesWholeFrames() const {
   return custom_ != nullptr && custom_->takes_frames() && whole && !settings_.multiple_payloads;
 }
 
-/// Makes events from the tracker's ids, and leaves out objects that make no message.
+/// Makes events from the tracker's ids, lines and zones, and leaves out objects that make no
+/// message.
 void ConvWorker::KeepEvents(GstBuffer* buffer, size_t attached, bool admitted) {
   // A buffer without a time among others that have one is as old as the one before.
   if (GST_BUFFER_PTS_IS_VALID(buffer)) last_pts_ = GST_BUFFER_PTS(buffer);
-  tracks_.Apply(GST_CLOCK_TIME_IS_VALID(last_pts_) ? last_pts_ : FrameTime(buffer), &frame_);
-  if (settings_.events == kEventsAll && admitted) return;
+  if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
+  const uint64_t now_ns = GST_CLOCK_TIME_IS_VALID(last_pts_) ? last_pts_ : FrameTime(buffer);
+  bool all = settings_.events == kEventsAll && admitted;
+  const bool in_picture = space_ != nullptr && !frame_.only_events;  // not a scene in space
+  if (in_picture) {
+    const auto outcome = space_->Apply(now_ns, ConfiguredSensor(), admitted, attached, &frame_);
+    all = all || outcome.everything;
+    emptied_ = outcome.changed && !OnePerObject(settings_);
+    if (const std::string warning = space_->TakeWarning(); !warning.empty()) Warn(warning);
+  }
+  if (settings_.events != kEventsNone) tracks_.Apply(now_ns, &frame_);
+  if (in_picture) space_->NameEvents(attached, &frame_);
+  if (all) return;
   auto& objects = frame_.objects;
   objects.erase(std::remove_if(objects.begin() + static_cast<ptrdiff_t>(attached), objects.end(),
                                [](const msgconv::Object& object) {
-                                 return object.event == msgconv::EventType::kNone;
+                                 return object.event == msgconv::EventType::kNone &&
+                                        object.event_type.empty();
                                }),
                 objects.end());
+}
+
+bool ConvWorker::WantsEvents(const InputFrame& which) const {
+  return settings_.events != kEventsNone || (space_ != nullptr && !which.scene);
+}
+
+std::string_view ConvWorker::ConfiguredSensor() const {
+  const msgconv::SensorInfo* const sensor = config_->Sensor(frame_.source_id);
+  return sensor == nullptr ? std::string_view() : sensor->id;
+}
+
+void ConvWorker::Flush() {
+  tracks_ = {};
+  if (space_ != nullptr) space_->Restart();
 }
 
 void ConvWorker::RenderAll(msgconv::Frame* frame, const void* frame_meta,

@@ -20,6 +20,7 @@
 #include "gst/conv_settings.h"
 #include "gst/converter_state.h"
 #include "gst/frame_input.h"
+#include "gst/space_events.h"
 #include "gst/track_events.h"
 #include "msgconv/conv_config.h"
 #include "msgconv/custom_library.h"
@@ -46,7 +47,7 @@ class ConvWorker {
   /// with a batch of DeepStream's are attached to that, and the buffer is never copied.
   GstBuffer* Process(GstBuffer* buffer);
   /// After a seek: what was tracked before is another time.
-  void Flush() { tracks_ = {}; }
+  void Flush();
   /// At the end of the stream: says why there was no message, however few buffers arrived. Messages
   /// that wait for pictures wait no longer than their time, and are then returned in an event,
   /// which goes downstream in front of the end (late_messages.h); nullptr: there are none.
@@ -69,7 +70,8 @@ class ConvWorker {
 
   ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
              std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
-             std::unique_ptr<msgconv::PayloadMaker> maker, std::unique_ptr<ConvEvidence> evidence);
+             std::unique_ptr<msgconv::PayloadMaker> maker, std::unique_ptr<ConvEvidence> evidence,
+             std::unique_ptr<SpaceEvents> space);
 
   void Convert(GstBuffer* buffer, InputFrame which);
   bool PassesOn(const InputFrame& which) const;
@@ -78,7 +80,9 @@ class ConvWorker {
   bool Admit(const InputFrame& which, msgconv::SourceGate::Source* source) const;
   bool WantsEmpty(const InputFrame& which, bool admitted);
   bool LibraryTakesWholeFrames() const;
+  bool WantsEvents(const InputFrame& which) const;
   void KeepEvents(GstBuffer* buffer, size_t attached, bool admitted);
+  std::string_view ConfiguredSensor() const;
   GstBuffer* Attach(GstBuffer* buffer);
   void RenderAll(msgconv::Frame* frame, const void* frame_meta,
                  msgconv::SourceGate::Source* source);
@@ -106,6 +110,8 @@ class ConvWorker {
   FrameInput input_;
   msgconv::SourceGate gate_;
   TrackEvents tracks_;
+  const std::unique_ptr<SpaceEvents> space_;  // nullptr: no lines, no zones
+  bool emptied_ = false;                      // the frame at hand has news, perhaps without objects
   GstClockTime last_pts_ = GST_CLOCK_TIME_NONE;
   BatchPayloads batch_payloads_;
   msgconv::Frame frame_;           // kept for its memory

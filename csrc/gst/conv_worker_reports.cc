@@ -99,6 +99,7 @@ void ConvWorker::ReportFiltered() {
   };
   name(settings_.comp_id != 0 && settings_.comp_id != G_MAXUINT, "comp-id");
   name(settings_.events != kEventsNone, "events (which needs objects with a tracking id)");
+  name(!settings_.space.empty(), "space (whose events need objects with a tracking id)");
   name(settings_.min_confidence > 0, "min-confidence");
   name(!settings_.msg2p_lib.empty(), "msg2p-lib");
   if (settings.empty()) return;

@@ -5,6 +5,7 @@
 
 #include "msgconv/converter.h"
 #include "msgconv/json_parts.h"
+#include "msgconv/space_members.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -79,6 +80,7 @@ void Converter::FullObject(const Frame& frame, const Object& object,
   FaceMembers(&out_, object);
   if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   EvidenceMember(&out_, frame, object);
+  if (HasSpace(object)) SpaceMembers(&out_, frame, object);
   out_.Raw("},");
 }
 

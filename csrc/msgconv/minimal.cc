@@ -2,6 +2,7 @@
 // Converter: the two minimal forms.
 #include "msgconv/converter.h"
 #include "msgconv/json_parts.h"
+#include "msgconv/space_members.h"
 #include "msgconv/text_parts.h"
 
 namespace dsmsg::msgconv {
@@ -37,6 +38,7 @@ void Converter::MinimalObject(const Frame& frame, const Object& object) {
   TableMember(&out_, R"(,"attributes":)", frame.AttributesOf(object));
   if (IsExtended(object)) ExtendedMembers(&out_, frame, object, options_.embedding_filter);
   EvidenceMember(&out_, frame, object);
+  if (HasSpace(object)) SpaceMembers(&out_, frame, object);
   out_.Raw('}');
 }
 

@@ -6,6 +6,7 @@
 
 #include "msgconv/model_parts.h"
 #include "msgconv/protobuf_parts.h"
+#include "msgconv/space_members.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -101,6 +102,7 @@ void WriteObject(pbf_writer* out, const std::string& buffer, const Frame& frame,
   Point3(out, 12, object.coordinate);
   Point3(out, 13, object.location);
   if (IsExtended(object)) ExtendedObject(out, frame, object, embedding_filter);
+  if (HasSpace(object)) SpaceInfo(out, frame, object);
 }
 
 void WritePlace(pbf_writer* parent, const PlaceInfo& place) {
