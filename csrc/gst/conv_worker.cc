@@ -128,7 +128,9 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
     evidence = std::move(made.value());
   }
   std::unique_ptr<SpaceEvents> space;
-  if (!settings.space.empty()) {
+  // A map for tracks needs no lines and zones.
+  const bool tracks = map != nullptr && map->each() == msgconv::Map::Each::kTrack;
+  if (!settings.space.empty() || tracks) {
     // A map for objects or events makes a message of each event, as the full form does.
     const bool each = map != nullptr && map->each() != msgconv::Map::Each::kFrame;
     auto opened = SpaceEvents::Open(settings.space, each || OnePerObject(settings));

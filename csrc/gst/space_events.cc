@@ -9,6 +9,10 @@ namespace dsmsg {
 using space::Rules;
 
 Result<std::unique_ptr<SpaceEvents>> SpaceEvents::Open(const std::string& path, bool each_alone) {
+  if (path.empty()) {
+    return std::unique_ptr<SpaceEvents>(
+        new SpaceEvents(Rules::OnlyTracks(), each_alone, nullptr, path));
+  }
   auto watched = space::WatchedRules::Open(path);
   if (!watched.ok()) return watched.status();
   auto read = watched.value()->Take();
@@ -18,6 +22,7 @@ Result<std::unique_ptr<SpaceEvents>> SpaceEvents::Open(const std::string& path, 
 }
 
 void SpaceEvents::Reload() {
+  if (watched_ == nullptr) return;
   auto read = watched_->Take();
   if (!read) return;
   if (read->ok()) {

@@ -25,7 +25,7 @@ class SpaceEvents {
     bool changed = false;     // so has a frame that has become empty
   };
 
-  /// `each_alone`: see space::NameEvents.
+  /// `path`: "": no lines and zones, only tracks. `each_alone`: see space::NameEvents.
   static Result<std::unique_ptr<SpaceEvents>> Open(const std::string& path, bool each_alone);
 
   /// See Engine::Apply. `sensor`: name of the source in the configuration. `admitted`: the frame's
@@ -51,7 +51,7 @@ class SpaceEvents {
   void Reload();
 
   space::Engine engine_;
-  const std::unique_ptr<space::WatchedRules> watched_;
+  const std::unique_ptr<space::WatchedRules> watched_;  // none without a file
   const std::string path_;
   const bool each_alone_;
   std::string warning_;
