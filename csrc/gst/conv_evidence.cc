@@ -51,7 +51,8 @@ Status ConvEvidence::ParseWhen() {
   if (settings_.when.empty()) return {};
   size_t texts = 0;
   try {
-    when_ = msgconv::MapExpression::Parse(settings_.when, {true, &texts});
+    when_ = msgconv::MapExpression::Parse(
+        settings_.when, {{msgconv::MapContext::kFrame, msgconv::MapContext::kObject}, &texts});
   } catch (const msgconv::MapFault& fault) {
     return {Code::kInvalidArgument, "evidence: when=" + settings_.when + ": at character " +
                                         std::to_string(fault.at + 1) + ": " + fault.what};
