@@ -97,6 +97,7 @@ Status Run(DemoPipeline& pipeline, const Tally& tally, Table& table) {
     }
     const Result<bool> ended = pipeline.Poll(milliseconds(50));
     if (!ended.ok()) return ended.status();
+    table.SetSize(pipeline.size());
     table.Update(pipeline.counts(), tally);
     if (ended.value()) break;
   }
@@ -140,6 +141,11 @@ int Main(int argc, char** argv) {
       DemoPipeline::Start(options.value(), broker, kTopic);
   if (!pipeline.ok()) return Fail(pipeline.status());
   Table table(broker.title, options->frames);
+  if (options->events) {
+    auto rules = dsmsg::space::Rules::Load(options->source + "/demo/space.yaml");
+    if (!rules.ok()) return Fail(rules.status());
+    table.ShowScene(std::move(rules.value()));
+  }
   const Status status = Run(*pipeline.value(), tally, table);
   if (!status.ok()) return Fail(status);
   return table.Finish(pipeline.value()->counts(), tally) == 0 ? 0 : 1;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: dsmsg-demo --video FILE [--broker mock|ADAPTOR] [--frames N (0: all)] [--fit] "
+    "[--events] "
     "[--source FOLDER] [--python PROGRAM]   (make demo runs it with all that)";
 
 dsmsg::Status Wrong(const std::string& what) {
@@ -25,8 +26,8 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
   DemoOptions options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--fit") {
-      options.fit = true;
+    if (name == "--fit" || name == "--events") {
+      (name == "--fit" ? options.fit : options.events) = true;
       continue;
     }
     if (i + 1 >= argc) return Wrong("'" + std::string(name) + "' is unknown or has no value");

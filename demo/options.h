@@ -15,6 +15,7 @@ struct DemoOptions {
   bool fit = false;                // scale a video of unknown size to what the detector can do
   unsigned frames = 300;           // 0: the whole video
   std::string source = ".";        // the repository: demo/msgconv.txt, python/
+  bool events = false;             // with the lines and zones of demo/space.yaml
   std::string python = "python3";  // runs dsmsg.brokers
 };
 

@@ -89,6 +89,7 @@ Result<std::unique_ptr<DemoPipeline>> DemoPipeline::Start(const DemoOptions& opt
   std::unique_ptr<DemoPipeline> self(new DemoPipeline(pipeline, options.frames));
   SetText(pipeline, "file", "location", options.video);
   SetText(pipeline, "conv", "config", options.source + "/demo/msgconv.txt");
+  if (options.events) SetText(pipeline, "conv", "space", options.source + "/demo/space.yaml");
   GstElement* detect = gst_bin_get_by_name(GST_BIN(pipeline), "detect");
   GstPad* pad = gst_element_get_static_pad(detect, "sink");
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, &OnFrame, self.get(), nullptr);
@@ -146,6 +147,21 @@ DemoPipeline::Counts DemoPipeline::counts() const {
   gst_structure_free(stats);
   gst_object_unref(broker);
   return counts;
+}
+
+DemoPipeline::Size DemoPipeline::size() const {
+  Size size;
+  GstElement* detect = gst_bin_get_by_name(GST_BIN(pipeline_), "detect");
+  GstPad* pad = gst_element_get_static_pad(detect, "sink");
+  if (GstCaps* caps = gst_pad_get_current_caps(pad)) {
+    const GstStructure* video = gst_caps_get_structure(caps, 0);
+    gst_structure_get_int(video, "width", &size.width);
+    gst_structure_get_int(video, "height", &size.height);
+    gst_caps_unref(caps);
+  }
+  gst_object_unref(pad);
+  gst_object_unref(detect);
+  return size;
 }
 
 }  // namespace dsmsg_demo

@@ -36,6 +36,11 @@ class DemoPipeline {
   /// Ends the stream: what is on its way is delivered first.
   void RequestEnd();
   Counts counts() const;
+  /// Of the video, pixels; 0: not known yet.
+  struct Size {
+    int width = 0, height = 0;
+  };
+  Size size() const;
 
  private:
   DemoPipeline(GstElement* pipeline, unsigned frames) : pipeline_(pipeline), frames_(frames) {}

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "picture.h"
+
 namespace dsmsg_demo {
 namespace {
 
@@ -26,6 +28,7 @@ void Table::Update(const DemoPipeline::Counts& counts, const Tally& tally) {
   const Clock::time_point now = Clock::now();
   if (now < next_) return;
   next_ = now + (terminal_ ? kDrawEvery : kLineEvery);
+  if (rules_ != nullptr) scene_ = tally.scene();
   if (terminal_) {
     Draw(counts, tally.Get(false));
   } else {
@@ -50,7 +53,19 @@ void Table::Draw(const DemoPipeline::Counts& counts, const Tally::Totals& totals
                 row.sensor.c_str(), row.messages, row.objects, row.objects_in_last, row.p50_ms,
                 row.p95_ms, end);
   }
-  drawn_lines_ = 3 + static_cast<int>(totals.rows.size());
+  drawn_lines_ = 3 + static_cast<int>(totals.rows.size()) + DrawScene(scene_);
+}
+
+/// How many lines it has.
+int Table::DrawScene(const Tally::Scene& scene) const {
+  if (rules_ == nullptr) return 0;
+  const char* const end = terminal_ ? "\033[K\n" : "\n";
+  std::vector<std::string> rows = DrawPicture(*rules_, scene, size_.width, size_.height);
+  rows.push_back(DescribeCounts(scene));
+  rows.push_back("events: " + std::to_string(scene.event_count));
+  for (const std::string& event : scene.events) rows.push_back("  " + event);
+  for (const std::string& row : rows) std::printf("%s%s", row.c_str(), end);
+  return static_cast<int>(rows.size());
 }
 
 void Table::Line(const DemoPipeline::Counts& counts, const Tally::Totals& totals) const {
@@ -62,11 +77,13 @@ void Table::Line(const DemoPipeline::Counts& counts, const Tally::Totals& totals
                 " in last), latency p50 %.1f ms, p95 %.1f ms",
                 row.sensor.c_str(), row.objects, row.objects_in_last, row.p50_ms, row.p95_ms);
   }
+  if (rules_ != nullptr) std::printf("  | %s", DescribeCounts(scene_).c_str());
   std::printf("\n");
 }
 
 uint64_t Table::Finish(const DemoPipeline::Counts& counts, const Tally& tally) {
   const Tally::Totals totals = tally.Get(true);
+  if (rules_ != nullptr) scene_ = tally.scene();
   if (!terminal_) std::printf("\n");
   Draw(counts, totals);
   const uint64_t lost = counts.sent > totals.received ? counts.sent - totals.received : 0;

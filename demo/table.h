@@ -5,9 +5,12 @@
 #define DSMSG_DEMO_TABLE_H_
 
 #include <chrono>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "pipeline.h"
+#include "space/rules.h"
 #include "tally.h"
 
 namespace dsmsg_demo {
@@ -17,6 +20,10 @@ class Table {
  public:
   /// `frames`: how many there will be; 0: unknown.
   Table(std::string title, unsigned frames);
+  /// Below the table: the picture with its lines and zones, the counts and the last events.
+  void ShowScene(std::shared_ptr<const dsmsg::space::Rules> rules) { rules_ = std::move(rules); }
+  /// Of the video, pixels.
+  void SetSize(DemoPipeline::Size size) { size_ = size; }
 
   /// Draws, at most four times a second on a terminal and once a second elsewhere.
   void Update(const DemoPipeline::Counts& counts, const Tally& tally);
@@ -26,6 +33,7 @@ class Table {
  private:
   using Clock = std::chrono::steady_clock;
   void Draw(const DemoPipeline::Counts& counts, const Tally::Totals& totals);
+  int DrawScene(const Tally::Scene& scene) const;
   void Line(const DemoPipeline::Counts& counts, const Tally::Totals& totals) const;
   double Seconds() const;
 
@@ -35,6 +43,9 @@ class Table {
   const Clock::time_point begin_ = Clock::now();
   Clock::time_point next_ = begin_;
   int drawn_lines_ = 0;
+  std::shared_ptr<const dsmsg::space::Rules> rules_;  // nullptr: without a picture
+  DemoPipeline::Size size_;
+  Tally::Scene scene_;
 };
 
 }  // namespace dsmsg_demo

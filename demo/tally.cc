@@ -27,6 +27,49 @@ std::string_view Text(const rapidjson::Value& object, const char* name) {
   return {found->value.GetString(), found->value.GetStringLength()};
 }
 
+constexpr size_t kShownEvents = 4;
+
+void AddEvents(const rapidjson::Value& object, std::string_view time, Tally::Scene* scene) {
+  const auto events = object.FindMember("events");
+  if (events == object.MemberEnd() || !events->value.IsArray()) return;
+  for (const rapidjson::Value& event : events->value.GetArray()) {
+    std::string text(time.substr(std::min<size_t>(11, time.size()), 12));
+    text.append("  person ").append(Text(object, "id")).append("  ").append(Text(event, "type"));
+    text.append(" ").append(Text(event, "name"));
+    if (const auto to = Text(event, "direction"); !to.empty()) text.append(" to the ").append(to);
+    scene->events.push_back(std::move(text));
+    ++scene->event_count;
+    if (scene->events.size() > kShownEvents) scene->events.pop_front();
+  }
+}
+
+void ReadScene(const rapidjson::Value& json, Tally::Scene* scene) {
+  scene->people.clear();
+  for (const rapidjson::Value& object : json["objects"].GetArray()) {
+    if (!object.IsObject()) continue;
+    AddEvents(object, Text(json, "@timestamp"), scene);
+    const auto box = object.FindMember("bbox");
+    if (box == object.MemberEnd() || !box->value.IsObject()) continue;
+    const auto corner = [&](const char* name) {
+      const auto found = box->value.FindMember(name);
+      return found != box->value.MemberEnd() && found->value.IsNumber() ? found->value.GetDouble()
+                                                                        : 0;
+    };
+    scene->people.push_back({std::string(Text(object, "id")),
+                             (corner("topleftx") + corner("bottomrightx")) / 2,
+                             corner("bottomrighty")});
+  }
+  const auto counts = json.FindMember("counts");
+  if (counts == json.MemberEnd() || !counts->value.IsArray()) return;
+  for (const rapidjson::Value& count : counts->value.GetArray()) {
+    const auto value = count.FindMember("value");
+    if (value == count.MemberEnd() || !value->value.IsUint64()) continue;
+    const std::string name(Text(count, "name"));
+    if (Text(count, "kind") == "lineTotal") scene->totals[name] = value->value.GetUint64();
+    if (Text(count, "kind") == "zone") scene->zones[name] = value->value.GetUint64();
+  }
+}
+
 }  // namespace
 
 int64_t ParseTime(std::string_view text) {
@@ -62,9 +105,15 @@ void Tally::Add(std::string_view payload, std::chrono::system_clock::time_point 
   ++sensor.messages;
   sensor.objects_in_last = json["objects"].Size();
   sensor.objects += sensor.objects_in_last;
+  ReadScene(json, &scene_);
   const int64_t made_ms = ParseTime(Text(json, "@timestamp"));
   const auto now_ms = std::chrono::duration<double, std::milli>(now.time_since_epoch()).count();
   if (made_ms >= 0) sensor.latencies_ms.push_back(now_ms - static_cast<double>(made_ms));
+}
+
+Tally::Scene Tally::scene() const {
+  const std::lock_guard lock(mutex_);
+  return scene_;
 }
 
 uint64_t Tally::received() const {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <string>
@@ -30,12 +31,25 @@ class Tally {
     std::vector<Row> rows;    // by sensor
   };
 
+  /// What the newest message says.
+  struct Person {
+    std::string id;
+    double x = 0, y = 0;  // of the feet, pixels
+  };
+  struct Scene {
+    std::vector<Person> people;
+    std::map<std::string, uint64_t> totals, zones;  // crossings of lines; people in zones
+    std::deque<std::string> events;                 // the last ones, newest last
+    uint64_t event_count = 0;
+  };
+
   /// Reads sensorId, messageid, @timestamp and the number of objects out of a payload received
   /// `now`.
   void Add(std::string_view payload, std::chrono::system_clock::time_point now);
   uint64_t received() const;
   /// `all`: percentiles over the whole run.
   Totals Get(bool all) const;
+  Scene scene() const;
 
  private:
   struct Sensor {
@@ -46,6 +60,7 @@ class Tally {
   std::map<std::string, Sensor> sensors_;
   std::unordered_set<std::string> ids_;
   uint64_t duplicates_ = 0, unreadable_ = 0;
+  Scene scene_;
 };
 
 /// Milliseconds since the epoch of an RFC 3339 time in UTC ("2026-01-31T12:00:00.123Z"); -1 for

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An example of a detector element: dsmsgpeopledetect finds people with OpenCV's built-in HOG
 // detector, on the CPU and without a model to download, and attaches each as a
-// GstVideoRegionOfInterestMeta that dsmsgconv reads.
+// GstVideoRegionOfInterestMeta that dsmsgconv reads, with a number that it keeps from frame to
+// frame.
 //
 // Threads: everything runs on the streaming thread. The picture is read, not changed; in-place,
 // because metadata can only be attached to a writable buffer.
@@ -13,6 +14,8 @@
 #include <opencv2/objdetect.hpp>
 #include <vector>
 
+#include "tracker.h"
+
 #define PACKAGE "dsmsg"
 
 namespace {
@@ -20,6 +23,7 @@ namespace {
 struct PeopleDetect {
   GstVideoFilter base;
   cv::HOGDescriptor* detector;
+  Tracker* tracker;
 };
 
 struct PeopleDetectClass {
@@ -33,7 +37,8 @@ GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
 GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
     "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE("BGR")));
 
-void Attach(GstBuffer* buffer, const cv::Rect& box, double confidence, const cv::Size& picture) {
+void Attach(GstBuffer* buffer, const cv::Rect& box, double confidence, int id,
+            const cv::Size& picture) {
   GstVideoRegionOfInterestMeta* region = gst_buffer_add_video_region_of_interest_meta(
       buffer, "person", static_cast<guint>(box.x), static_cast<guint>(box.y),
       static_cast<guint>(box.width), static_cast<guint>(box.height));
@@ -46,6 +51,8 @@ void Attach(GstBuffer* buffer, const cv::Rect& box, double confidence, const cv:
                         "y_max", G_TYPE_DOUBLE, (box.y + box.height) / height, "confidence",
                         G_TYPE_DOUBLE, confidence, "label_id", G_TYPE_INT, 0, "label",
                         G_TYPE_STRING, "person", nullptr));
+  gst_video_region_of_interest_meta_add_param(
+      region, gst_structure_new("object_id", "id", G_TYPE_INT, id, nullptr));
 }
 
 /// The detector answers a distance to the decision border; people expect a number from 0 to 1.
@@ -53,7 +60,7 @@ double Confidence(double weight) {
   return std::clamp(1.0 - 1.0 / (1.0 + std::max(weight, 0.0)), 0.0, 1.0);
 }
 
-void Detect(const cv::HOGDescriptor& detector, GstVideoFrame* frame) {
+void Detect(const cv::HOGDescriptor& detector, Tracker* tracker, GstVideoFrame* frame) {
   const cv::Mat picture(GST_VIDEO_FRAME_HEIGHT(frame), GST_VIDEO_FRAME_WIDTH(frame), CV_8UC3,
                         GST_VIDEO_FRAME_PLANE_DATA(frame, 0),
                         static_cast<size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(frame, 0)));
@@ -61,16 +68,18 @@ void Detect(const cv::HOGDescriptor& detector, GstVideoFrame* frame) {
   std::vector<double> weights;
   detector.detectMultiScale(picture, boxes, weights, 0, cv::Size(8, 8), cv::Size(), 1.05, 2);
   const cv::Rect all(cv::Point(), picture.size());
+  const std::vector<int> ids = tracker->Follow(boxes);
   for (size_t i = 0; i < boxes.size(); ++i) {
     const cv::Rect inside = boxes[i] & all;
-    if (!inside.empty()) Attach(frame->buffer, inside, Confidence(weights[i]), picture.size());
+    if (!inside.empty())
+      Attach(frame->buffer, inside, Confidence(weights[i]), ids[i], picture.size());
   }
 }
 
 GstFlowReturn Transform(GstVideoFilter* filter, GstVideoFrame* frame) {
   const auto* self = static_cast<PeopleDetect*>(static_cast<gpointer>(filter));
   try {
-    Detect(*self->detector, frame);
+    Detect(*self->detector, self->tracker, frame);
   } catch (const std::exception& error) {
     GST_ELEMENT_ERROR(filter, STREAM, FAILED, ("OpenCV's people detector failed: %s", error.what()),
                       (nullptr));
@@ -82,7 +91,9 @@ GstFlowReturn Transform(GstVideoFilter* filter, GstVideoFrame* frame) {
 void ClassInit(gpointer klass, gpointer) {
   parent_class = static_cast<GObjectClass*>(g_type_class_peek_parent(klass));
   G_OBJECT_CLASS(klass)->finalize = [](GObject* object) {
-    delete static_cast<PeopleDetect*>(static_cast<gpointer>(object))->detector;
+    auto* self = static_cast<PeopleDetect*>(static_cast<gpointer>(object));
+    delete self->detector;
+    delete self->tracker;
     parent_class->finalize(object);
   };
   GST_VIDEO_FILTER_CLASS(klass)->transform_frame_ip = Transform;
@@ -97,7 +108,9 @@ void ClassInit(gpointer klass, gpointer) {
 void InstanceInit(GTypeInstance* instance, gpointer) {
   auto* detector = new cv::HOGDescriptor;
   detector->setSVMDetector(cv::HOGDescriptor::getDefaultPeopleDetector());
-  static_cast<PeopleDetect*>(static_cast<gpointer>(instance))->detector = detector;
+  auto* self = static_cast<PeopleDetect*>(static_cast<gpointer>(instance));
+  self->detector = detector;
+  self->tracker = new Tracker;
 }
 
 gboolean Init(GstPlugin* plugin) {
