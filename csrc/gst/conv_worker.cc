@@ -129,7 +129,7 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
   }
   std::unique_ptr<SpaceEvents> space;
   // A map for tracks needs no lines and zones.
-  const bool tracks = map != nullptr && map->each() == msgconv::Map::Each::kTrack;
+  const bool tracks = map != nullptr && map->wants_tracks();
   if (!settings.space.empty() || tracks) {
     // A map for objects or events makes a message of each event, as the full form does.
     const bool each = map != nullptr && map->each() != msgconv::Map::Each::kFrame;

@@ -126,6 +126,19 @@ TEST(ConvSpace, IsReachedFromMaps) {
               ElementsAre(R"({"what":"line-crossing","lines":["gate.in"]})"));
 }
 
+TEST(ConvSpace, MapsForTracksNeedNoFile) {
+  const TextFile each("each: track\nmessage: {id: \"${track.id}\", label: \"${track.label}\"}\n");
+  ConvHarness h("msg2p-newapi=true map=" + each.path());
+  EXPECT_THAT(h.Payloads(At(0, 5)), IsEmpty());
+  EXPECT_THAT(h.Payloads(At(0.5, 5)), IsEmpty());
+  EXPECT_THAT(h.Payloads(At(600, -1)), ElementsAre(R"({"id":5,"label":"person"})"));
+
+  const TextFile list("each: frame\nmessage: {ended: {$each: track, $item: \"${track.id}\"}}\n");
+  ConvHarness frames("msg2p-newapi=true frame-interval=1 map=" + list.path());
+  EXPECT_THAT(frames.Payloads(At(0, 5)), ElementsAre(R"({"ended":[]})"));
+  EXPECT_THAT(frames.Payloads(At(600, -1)), ElementsAre(R"({"ended":[5]})"));
+}
+
 TEST(ConvSpace, FindsItsCameraByName) {
   const TextFile config("[sensor0]\nenable=1\ntype=Camera\nid=NORTH\n");
   const TextFile file("sources:\n  NORTH:" + kYard);
