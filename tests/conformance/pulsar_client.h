@@ -201,7 +201,10 @@ class PulsarClient {
       if (tag == tags.properties) {
         protozero::pbf_reader property = reader.get_message();
         std::string name, value;
-        while (property.next()) (property.tag() == 1 ? name : value) = property.get_bytes();
+        while (property.next()) {  // the right side of an assignment comes first
+          std::string& text = property.tag() == 1 ? name : value;
+          text = property.get_bytes();
+        }
         message.properties[name] = value;
       } else if (tag == tags.key) {
         message.key = reader.get_bytes();
