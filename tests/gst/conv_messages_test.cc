@@ -152,7 +152,7 @@ TEST(ConvMessages, EveryPropertyIsDescribed) {
     EXPECT_EQ((specs[i]->flags & GST_PARAM_MUTABLE_READY) != 0, settable) << specs[i]->name;
   }
   g_free(specs);
-  EXPECT_EQ(ours, 21);
+  EXPECT_EQ(ours, 22);
 }
 
 TEST(ConvMessages, DefaultsAreDeepStreams) {

@@ -79,7 +79,7 @@ def test_latencies_growth_and_frames_are_shown() -> None:
 
 
 def test_every_target_is_measured_by_a_case() -> None:
-    targets = (*BROKERS, "zmq-ipc", "zmq-inproc", "nats", "http", "multi")
+    targets = (*BROKERS, "zmq-ipc", "zmq-inproc", "nats", "http", "multi", "pulsar")
     cases = {
         (case.target, case.name, case.condition) for target in targets for case in cases_of(target)
     }
