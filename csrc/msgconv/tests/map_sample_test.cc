@@ -17,7 +17,7 @@
 #include "render.h"
 
 namespace {
-size_t g_allocations = 0;  // of this program; the test runs on one thread
+thread_local size_t g_allocations = 0;  // of this thread
 }
 
 void* operator new(size_t size) {
