@@ -26,7 +26,7 @@ build: ## [1-6 min] Build everything into build/dev
 check: ## [2 min] Before a commit: format and lint of what changed, the core and its unit tests
 	@scripts/check
 
-test: ## [22 min] Install what is needed, build, run all tests, then again under the sanitizers
+test: ## [50 min] Install what is needed, build, run all tests, then again under the sanitizers
 	@scripts/test
 
 test-quick: ## [17 min] The tests without the sanitizer builds
