@@ -21,7 +21,7 @@ namespace dsmsg::evidence {
 namespace {
 
 constexpr std::chrono::minutes kCountEvery{5};
-constexpr time_t kPartIsLeft = 60 * 60;  // seconds after which nobody is writing it any more
+constexpr time_t kPartIsLeft = 60 * 60;  // seconds; an older one was left by a process that ended
 
 std::string Reason(int error) {
   std::string text = std::strerror(error);

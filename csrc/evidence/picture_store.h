@@ -39,7 +39,7 @@ class PictureStore {
 };
 
 /// The store that the settings name. An error says what is wrong with it; a server that cannot be
-/// reached now is none. `warnings`: what a person should know.
+/// reached now is not an error. `warnings`: what a person should know.
 Result<std::shared_ptr<PictureStore>> OpenStore(const EvidenceSettings& settings,
                                                 std::vector<std::string>* warnings);
 

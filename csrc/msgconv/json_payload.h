@@ -37,12 +37,12 @@ class JsonPayload {
   std::string_view Raw(Place value) const;
   /// What a text says, without quotes and escapes.
   std::string_view Text(Place text) const;
-  /// kNone: there is none, or `value` is no object. Of equal names the last counts, as in most
+  /// kNone: not found, or `value` is not an object. Of equal names the last counts, as in most
   /// readers of JSON.
   Place Member(Place value, std::string_view name) const;
-  /// From 0; from the end with -1. kNone: there is none, or `value` is no array.
+  /// From 0; from the end with -1. kNone: not found, or `value` is not an array.
   Place Element(Place value, int index) const;
-  /// The first element of an array, and the one behind another; kNone: there is none.
+  /// The first element of an array, and the one after another; kNone: the array ends there.
   Place First(Place array) const;
   Place Next(Place array, Place element) const;
 

@@ -52,7 +52,7 @@ class Reader {
 
   Object& object() { return sample_.frame.objects.back(); }
   TrackSummary& track() { return sample_.frame.tracks.back(); }
-  /// The object's own one of the list; made if there is none.
+  /// The object's own entry in the list, which is created if missing.
   template <typename T>
   T& Own(std::vector<T>* list, Range* range) {
     if (range->count == 0) {

@@ -93,7 +93,7 @@ class PulsarClient:
         return [PulsarMessage(base64.b64decode(data), more) for data, more in found]
 
     def keep(self, topic: str) -> None:
-        """Makes the topic, and a subscription that nobody reads: the topic keeps what comes.
+        """Makes the topic, and an unread subscription: the topic keeps what comes.
 
         Raises:
             ReaderError: the client cannot subscribe.

@@ -69,7 +69,7 @@ class PulsarRig(Rig):
         return [number_of(message.payload) for message in self._reader.read(topic)]
 
     def refuse_writes(self, topic: str) -> Callable[[], object] | None:
-        """Makes its backlog full: a subscription that nobody reads, and a quota of ten bytes."""
+        """Makes its backlog full: an unread subscription, and a quota of ten bytes."""
         quota = json.dumps({"limitSize": 10, "limitTime": -1, "policy": "producer_exception"})
         subscription = f"{_TOPICS}/{topic}/subscription/slow"
         self.broker.admin("PUT", subscription, '{"ledgerId":-1,"entryId":-1}')

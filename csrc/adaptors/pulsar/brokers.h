@@ -34,7 +34,7 @@ class Brokers {
   void PreferNextServer() { servers_.PreferNext(); }
   /// The one that answers lookups.
   PulsarConnection& service() { return *connections_.front(); }
-  /// Called with a connection, or with the error why there is none.
+  /// Called with a connection, or with the error that prevented it.
   using Reached = std::function<void(const Status&, PulsarConnection*)>;
   /// Finds the connection to the broker that a lookup named. Answers at once if there is one, else
   /// in a later Receive, when the broker was dialled: at most connect-timeout from now.
