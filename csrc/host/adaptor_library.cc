@@ -10,6 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/library_package.h"
+
 namespace dsmsg::host {
 namespace {
 
@@ -98,22 +100,6 @@ std::string ReadText(Reader reader) {
 }
 
 }  // namespace
-
-std::string PackageOfLibrary(std::string_view soname) {
-  const size_t dot = soname.find(".so.");
-  if (!soname.starts_with("lib") || dot == std::string_view::npos) return {};
-  std::string name(soname.substr(0, dot));
-  const std::string_view version = soname.substr(dot + 4);
-  if (version.empty()) return {};
-  // Debian's rule: name, a dash if two digits would meet, version. GLib keeps its API version
-  // without dash.
-  if (name == "libglib-2.0") return "libglib2.0-0";
-  if (std::isdigit(static_cast<unsigned char>(name.back())) != 0) name += '-';
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-    return c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return name.append(version);
-}
 
 std::vector<std::string> AdaptorLibrary::SearchFolders() {
   std::vector<std::string> folders;

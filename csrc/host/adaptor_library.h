@@ -88,10 +88,6 @@ class AdaptorLibrary {
   AdaptorApi api_;
 };
 
-/// The Debian or Ubuntu package that contains a shared library: "librdkafka.so.1" -> "librdkafka1".
-/// Empty for a name that is not of that form.
-std::string PackageOfLibrary(std::string_view soname);
-
 }  // namespace dsmsg::host
 
 #endif  // DSMSG_HOST_ADAPTOR_LIBRARY_H_

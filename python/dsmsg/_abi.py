@@ -134,6 +134,19 @@ _numbers = itertools.count(1)
 _thread = threading.local()
 
 
+def _advice(path: Path, error: str) -> str:
+    """What to do about dlopen's error."""
+    from dsmsg._native_module import native  # it needs this module
+
+    missing, found, _ = error.partition(": cannot open shared object file")
+    missing = missing.rpartition(" ")[2]
+    if not found or missing == str(path) or native() is None:
+        return f" (`ldd {path}` shows which library is missing)"
+    package = native().package_of_library(missing)
+    install = f"; Debian, Ubuntu: apt install {package}" if package else ""
+    return f" (the adaptor needs {missing}{install})"
+
+
 class Library:
     """A loaded adaptor: its functions by their short names ("send_async", "stats").
 
@@ -151,8 +164,7 @@ class Library:
             self._library: Any = ffi.dlopen(str(path), ffi.RTLD_NOW | ffi.RTLD_LOCAL)
         except OSError as error:
             raise OSError(
-                f"cannot load the adaptor {path}: {error} "
-                f"(`ldd {path}` shows which library is missing)"
+                f"cannot load the adaptor {path}: {error}{_advice(path, str(error))}"
             ) from None
         self._functions: dict[str, Any] = {}
         for prefix, names in (("nvds_msgapi_", _REQUIRED + _OPTIONAL), ("dsmsg_", _EXTENSIONS)):

@@ -16,6 +16,9 @@ REFUSED: int
 UNFINISHED: int
 """Code of a message without a result within the time-out."""
 
+def package_of_library(soname: str) -> str:
+    """Returns the Debian package of a shared library, "" if its name has no version."""
+
 def check_template(text: str) -> None:
     """Raises ValueError: the template of a route is wrong, and how."""
 

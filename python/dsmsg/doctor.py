@@ -6,6 +6,7 @@ Threads: any thread.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import re
@@ -19,20 +20,37 @@ from dsmsg import _settings
 from dsmsg._find import available, search_folders
 from dsmsg.brokers import KINDS, BrokerError
 
-__all__ = ["CONTRACT", "DEEPSTREAM", "check", "examine", "is_ours"]
+__all__ = [
+    "CLIENT_LIBRARY",
+    "CONTRACT",
+    "DEEPSTREAM",
+    "check",
+    "examine",
+    "examine_library",
+    "is_ours",
+]
 
 CONTRACT = (
-    "connect",
-    "send",
-    "send_async",
-    "subscribe",
-    "do_work",
-    "disconnect",
-    "getversion",
-    "get_protocol_name",
-    "connection_signature",
+    "nvds_msgapi_connect",
+    "nvds_msgapi_send",
+    "nvds_msgapi_send_async",
+    "nvds_msgapi_subscribe",
+    "nvds_msgapi_do_work",
+    "nvds_msgapi_disconnect",
+    "nvds_msgapi_getversion",
+    "nvds_msgapi_get_protocol_name",
+    "nvds_msgapi_connection_signature",
 )
-"""The functions of include/nvds_msgapi.h, without `nvds_msgapi_`."""
+"""The functions of include/nvds_msgapi.h."""
+CLIENT_LIBRARY = "libnvds_msgbroker.so"
+CLIENT_FUNCTIONS = (
+    "nv_msgbroker_connect",
+    "nv_msgbroker_send_async",
+    "nv_msgbroker_subscribe",
+    "nv_msgbroker_disconnect",
+    "nv_msgbroker_version",
+)
+"""The functions of include/nvmsgbroker.h."""
 DEEPSTREAM = Path("/opt/nvidia/deepstream/deepstream")
 _INSPECT_TIMEOUT_S = 60.0
 
@@ -101,22 +119,36 @@ def _adaptor(name: str) -> dict[str, Any]:
     except ImportError as error:
         text = f"{path}: {error} (pip install cffi)"
         return check(name, lambda: _fail(text), cure="pip install cffi")
-    return check(name, lambda: _about(path))
+    return check(name, lambda: examine_library(path))
 
 
-def _about(path: Path) -> str:
+def examine_library(path: Path) -> str:
+    """Loads an adaptor, or our client library, and returns what it is.
+
+    Raises:
+        OSError: it does not load, or a function of its contract is missing.
+    """
     from dsmsg.adaptor import Adaptor
 
+    if path.name == CLIENT_LIBRARY:
+        client = ctypes.CDLL(str(path))
+        _need(path, CLIENT_FUNCTIONS, lambda name: hasattr(client, name))
+        client.nv_msgbroker_version.restype = ctypes.c_char_p
+        return f"client library, contract {client.nv_msgbroker_version().decode()}: {path}"
     adaptor = Adaptor(path)
     symbols = path.read_bytes()
-    missing = [each for each in CONTRACT if f"nvds_msgapi_{each}\0".encode() not in symbols]
-    if missing:
-        raise RuntimeError(f"{path}: the function nvds_msgapi_{missing[0]} is missing")
+    _need(path, CONTRACT, lambda name: f"{name}\0".encode() in symbols)
     library = ""
     if "describe" in adaptor.extensions:
         about = adaptor.describe()
         library = f", dsmsg {about['version']} on {_loaded(path, about['library'])}"
     return f"{adaptor.protocol}, contract {adaptor.version}{library}: {path}"
+
+
+def _need(path: Path, names: tuple[str, ...], has: Callable[[str], bool]) -> None:
+    for name in names:
+        if not has(name):
+            raise OSError(f"{path}: the function {name} is missing")
 
 
 def _loaded(path: Path, library: str) -> str:

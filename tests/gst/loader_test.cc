@@ -13,7 +13,6 @@
 namespace {
 
 using dsmsg::host::AdaptorLibrary;
-using dsmsg::host::PackageOfLibrary;
 using fake::Path;
 using testing::AllOf;
 using testing::Contains;
@@ -59,16 +58,6 @@ TEST(Loader, NamesThePackageOfAMissingLibrary) {
   ASSERT_FALSE(library.ok());
   EXPECT_THAT(library.status().message(), AllOf(HasSubstr("libdsmsgabsent.so.7: cannot open"),
                                                 HasSubstr("apt install libdsmsgabsent7")));
-}
-
-TEST(Loader, PackageNamesFollowDebiansRule) {
-  EXPECT_EQ(PackageOfLibrary("librdkafka.so.1"), "librdkafka1");
-  EXPECT_EQ(PackageOfLibrary("libhiredis.so.0.14"), "libhiredis0.14");
-  EXPECT_EQ(PackageOfLibrary("libhiredis.so.1.1.0"), "libhiredis1.1.0");
-  EXPECT_EQ(PackageOfLibrary("libsqlite3.so.0"), "libsqlite3-0");
-  EXPECT_EQ(PackageOfLibrary("libglib-2.0.so.0"), "libglib2.0-0");
-  EXPECT_EQ(PackageOfLibrary("libssl.so"), "");
-  EXPECT_EQ(PackageOfLibrary("/a/path"), "");
 }
 
 TEST(Loader, SaysWhichFileIsNotThere) {

@@ -260,7 +260,8 @@ def test_install_and_undo(run_dsmsg: Run, tree: Path, ours: Path) -> None:
         assert (tree / "lib" / path.name).read_bytes() == path.read_bytes()
     run_dsmsg(*command, "--check")
     run_dsmsg(*command)  # again: the backup stays that of the first time
-    (ours / "libnvds_zmq_proto.so").write_bytes(b"dsmsg_describe of a newer build")
+    with (ours / "libnvds_zmq_proto.so").open("ab") as newer:
+        newer.write(b"a newer build")
     old = run_dsmsg(*command, "--check", check=False)
     assert (old.returncode, b"another build of dsmsg" in old.stdout) == (1, True)
     run_dsmsg(*command)
@@ -282,6 +283,62 @@ def test_install_leaves_what_others_changed(run_dsmsg: Run, tree: Path, ours: Pa
     assert b"the old one is" in undone.stdout
     assert changed.read_bytes() == b"an update of DeepStream"
     assert (tree / "lib" / "dsmsg-backup" / changed.name).stat().st_mode & 0o777 == 0o751
+
+
+def test_install_looks_at_what_it_installed(run_dsmsg: Run, tree: Path, ours: Path) -> None:
+    shutil.copy2(find("zmq").parent / "libnvds_msgbroker.so", ours)
+    done = json.loads(run_dsmsg("install", str(tree), "--from", str(ours), "--json").stdout)
+    told = {each["name"]: each["why"] for each in done["files"]}
+    assert told["libnvds_kafka_proto.so"].startswith("KAFKA, contract ")
+    assert told["libnvds_kafka_proto.so"].endswith(str(tree / "lib" / "libnvds_kafka_proto.so"))
+    assert told["libnvds_msgbroker.so"].startswith("client library, contract ")
+    assert b"To put back what was there: dsmsg install" in run_dsmsg("install", str(tree)).stdout
+
+
+def test_install_one_adaptor(run_dsmsg: Run, tree: Path, ours: Path) -> None:
+    command = ("install", str(tree), "--from", str(ours), "--adaptor")
+    run_dsmsg(*command, "zmq")
+    assert (tree / "lib" / "libnvds_redis_proto.so").is_symlink()  # as it was
+    wrong = run_dsmsg(*command, "zqm", check=False)
+    assert wrong.returncode == 1
+    assert b"zqm: there is no libnvds_zqm_proto.so (there are libnvds_kafka" in wrong.stderr
+
+
+def test_install_leaves_out_what_does_not_load(run_dsmsg: Run, tree: Path, ours: Path) -> None:
+    before = snapshot(tree)
+    kafka = ours / "libnvds_kafka_proto.so"
+    kafka.write_bytes(kafka.read_bytes().replace(b"librdkafka.so.1", b"librdkafkb.so.1"))
+    result = run_dsmsg("install", str(tree), "--from", str(ours), "--json", check=False)
+    assert result.returncode == 1
+    done = {each["name"]: each for each in json.loads(result.stdout)["files"]}
+    assert done[kafka.name]["state"] == "left out"
+    assert (
+        "needs librdkafkb.so.1; Debian, Ubuntu: apt install librdkafkb1" in done[kafka.name]["why"]
+    )
+    assert done["libnvds_zmq_proto.so"]["state"] == "installed"
+    assert snapshot(tree)[kafka.name] == before[kafka.name]
+
+
+def test_install_for_another_machine(run_dsmsg: Run, tree: Path, ours: Path) -> None:
+    other = bytearray((ours / "libnvds_zmq_proto.so").read_bytes()[:64])
+    other[18:20] = (183).to_bytes(2, "little")
+    (tree / "lib" / "libnvds_meta.so").write_bytes(other)
+    before = snapshot(tree)
+    result = run_dsmsg("install", str(tree), "--from", str(ours), check=False)
+    assert result.returncode == 1
+    assert b"are for aarch64 (install dsmsg's build for aarch64)" in result.stderr
+    assert snapshot(tree) == before
+
+
+def test_install_into_a_folder_that_cannot_be_written_to(
+    run_dsmsg: Run, tmp_path: Path, ours: Path
+) -> None:
+    lib = tmp_path / "read-only" / "lib"
+    lib.parent.mkdir()
+    lib.symlink_to("/sys/kernel")  # not even root may make files there
+    result = run_dsmsg("install", str(lib.parent), "--from", str(ours), check=False)
+    assert result.returncode == 1
+    assert f"cannot write to {lib}: ".encode() in result.stderr
 
 
 def test_install_needs_a_tree(run_dsmsg: Run, tmp_path: Path) -> None:

@@ -7,17 +7,19 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from dsmsg.doctor import is_ours
+from dsmsg.doctor import CLIENT_LIBRARY, examine_library, is_ours
 
 __all__ = ["Done", "Tree", "libraries"]
 
 _BACKUP = "dsmsg-backup"
 _NOTE = "installed.json"
+_MACHINES = {3: "x86", 40: "ARM, 32 bits", 62: "x86-64", 183: "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def libraries(folder: Path) -> list[Path]:
         OSError: one cannot be read.
     """
     found = [path for path in sorted(folder.glob("libnvds_*_proto.so")) if is_ours(path)]
-    client = folder / "libnvds_msgbroker.so"
+    client = folder / CLIENT_LIBRARY
     return [*found, client] if found and client.is_file() else found
 
 
@@ -63,19 +65,52 @@ class Tree:
             raise ValueError(f"{root} is not a DeepStream tree: it has no folder lib (--tree)")
         self._backup = self._lib / _BACKUP
 
+    def prepare(self, files: list[Path]) -> None:
+        """Checks, before anything is changed, that the files can be copied and suit the tree.
+
+        Raises:
+            OSError: the folder cannot be written to, or has no room.
+            ValueError: the files are for another kind of machine than the tree.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=self._lib):
+                pass
+        except OSError as error:
+            root = " (run it as root: sudo dsmsg install)" if os.geteuid() else ""
+            raise OSError(f"cannot write to {self._lib}: {error.strerror}{root}") from None
+        room, needed = shutil.disk_usage(self._lib).free, sum(each.stat().st_size for each in files)
+        if room < needed:
+            raise OSError(f"{self._lib} has {room >> 20} MB left, {(needed >> 20) + 1} are needed")
+        machine = next(filter(None, map(_machine, sorted(self._lib.glob("*.so*")))), None)
+        for file in files:
+            if machine is not None and _machine(file) not in (None, machine):
+                raise ValueError(
+                    f"{file} is for {_machine(file)}, the libraries of {self._lib} are for "
+                    f"{machine} (install dsmsg's build for {machine})"
+                )
+
     def install(self, files: list[Path]) -> list[Done]:
         """Copies the files; what is there already stays in the backup, only once.
 
+        An adaptor that does not load, because a library is missing, is not copied.
+
         Raises:
             OSError: something cannot be written; what was copied until then can be undone.
+            ValueError: as `prepare`.
         """
+        self.prepare(files)
         self._backup.mkdir(exist_ok=True)
         note = self._read()
         done = []
         for file in files:
             target = self._lib / file.name
             if file.name in note and _digest(target) == _digest(file):
-                done.append(Done(file.name, "same"))
+                done.append(self._installed(file.name, "same"))
+                continue
+            try:
+                examine_library(file)
+            except OSError as error:
+                done.append(Done(file.name, "left out", str(error), good=False))
                 continue
             if file.name not in note:
                 kept = os.path.lexists(target)
@@ -85,8 +120,15 @@ class Tree:
             note[file.name]["digest"] = _digest(file)
             self._write(note)  # first: an interrupted copy can be undone
             _copy(file, target)
-            done.append(Done(file.name, "installed"))
+            done.append(self._installed(file.name, "installed"))
         return done
+
+    def _installed(self, name: str, state: str) -> Done:
+        """Looks at what is in the tree now, as a host would."""
+        try:
+            return Done(name, state, examine_library(self._lib / name))
+        except OSError as error:
+            return Done(name, "broken", str(error), good=False)
 
     def check(self, files: list[Path]) -> list[Done]:
         """Compares the tree with the files."""
@@ -144,6 +186,16 @@ class Tree:
         temporary = self._backup / f".{_NOTE}"
         temporary.write_text(json.dumps(note, indent=2), encoding="utf-8")
         temporary.replace(self._backup / _NOTE)
+
+
+def _machine(path: Path) -> Optional[str]:
+    """The kind of machine that a library is for; None if it is not a library."""
+    with path.open("rb") as file:
+        head = file.read(20)
+    if len(head) < 20 or not head.startswith(b"\x7fELF"):
+        return None
+    (machine,) = struct.unpack(">H" if head[5] == 2 else "<H", head[18:20])
+    return _MACHINES.get(machine, f"machine {machine}")
 
 
 def _digest(path: Path) -> Optional[str]:
