@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/base/library_package.h"
+#include "core/base/library_error.h"
 
 namespace dsmsg::host {
 namespace {
@@ -55,19 +55,6 @@ std::string Join(const std::vector<std::string>& words, std::string_view separat
     text += word;
   }
   return text;
-}
-
-/// Turns dlopen's message into advice for the user.
-std::string ExplainOpenError(const std::string& path, const std::string& text) {
-  std::string message = "cannot load " + path + ": " + text;
-  const size_t end = text.find(": cannot open shared object file");
-  if (end == std::string::npos) return message;
-  const std::string missing = text.substr(0, end);
-  if (missing == path) return message + " (is the path right?)";
-  const std::string package = PackageOfLibrary(missing);
-  message += " (the adaptor needs " + missing;
-  if (!package.empty()) message += "; Debian, Ubuntu: apt install " + package;
-  return message + ")";
 }
 
 std::string HowToName() {
@@ -170,7 +157,7 @@ Result<std::shared_ptr<const AdaptorLibrary>> AdaptorLibrary::Open(const std::st
   if (handle == nullptr) {
     const char* text = dlerror();
     return Status(Code::kInvalidArgument,
-                  ExplainOpenError(path, text == nullptr ? "unknown error" : text));
+                  ExplainLoadError(path, text == nullptr ? "unknown error" : text));
   }
   std::shared_ptr<AdaptorLibrary> library(new AdaptorLibrary(handle, path));
   Status status = library->Resolve();

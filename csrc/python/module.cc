@@ -4,7 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "bridge.h"
-#include "core/base/library_package.h"
+#include "core/base/library_error.h"
 #include "map.h"
 #include "receiver.h"
 #include "sender.h"
@@ -24,7 +24,8 @@ PYBIND11_MODULE(_native, module) {
     }
   });
   module.attr("REFUSED") = dsmsg::python::kRefused;
-  module.def("package_of_library", &dsmsg::PackageOfLibrary, py::arg("soname"));
+  module.def("explain_load_error", &dsmsg::ExplainLoadError, py::arg("path"), py::arg("error"));
+  module.def("machine_of_library", &dsmsg::MachineOfLibrary, py::arg("path"));
   module.attr("UNFINISHED") = dsmsg::python::kUnfinished;
   py::class_<Sender>(module, "Sender")
       .def(py::init<const std::string&, uintptr_t>(), py::arg("path"), py::arg("handle"))

@@ -134,17 +134,16 @@ _numbers = itertools.count(1)
 _thread = threading.local()
 
 
-def _advice(path: Path, error: str) -> str:
-    """What to do about dlopen's error."""
+def _why(path: Path, error: str) -> str:
+    """Why a library does not load, and what to do."""
     from dsmsg._native_module import native  # it needs this module
 
-    missing, found, _ = error.partition(": cannot open shared object file")
-    missing = missing.rpartition(" ")[2]
-    if not found or missing == str(path) or native() is None:
-        return f" (`ldd {path}` shows which library is missing)"
-    package = native().package_of_library(missing)
-    install = f"; Debian, Ubuntu: apt install {package}" if package else ""
-    return f" (the adaptor needs {missing}{install})"
+    if native() is None:
+        return f"cannot load {path}: {error} (`ldd {path}` shows which library is missing)"
+    # cffi puts a text of its own around that of dlerror.
+    told = error.partition(".  Additionally")[0].removeprefix(f"cannot load library '{path}': ")
+    explained: str = native().explain_load_error(str(path), told)
+    return explained
 
 
 class Library:
@@ -163,9 +162,7 @@ class Library:
         try:
             self._library: Any = ffi.dlopen(str(path), ffi.RTLD_NOW | ffi.RTLD_LOCAL)
         except OSError as error:
-            raise OSError(
-                f"cannot load the adaptor {path}: {error}{_advice(path, str(error))}"
-            ) from None
+            raise OSError(_why(path, str(error))) from None
         self._functions: dict[str, Any] = {}
         for prefix, names in (("nvds_msgapi_", _REQUIRED + _OPTIONAL), ("dsmsg_", _EXTENSIONS)):
             for name in names:

@@ -16,8 +16,11 @@ REFUSED: int
 UNFINISHED: int
 """Code of a message without a result within the time-out."""
 
-def package_of_library(soname: str) -> str:
-    """Returns the Debian package of a shared library, "" if its name has no version."""
+def explain_load_error(path: str, error: str) -> str:
+    """Returns why an adaptor does not load and what to do; `error` is dlerror's text."""
+
+def machine_of_library(path: str) -> str:
+    """Returns the kind of machine a library is for ("x86-64", ...), "" if the file is none."""
 
 def check_template(text: str) -> None:
     """Raises ValueError: the template of a route is wrong, and how."""

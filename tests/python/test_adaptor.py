@@ -372,10 +372,19 @@ def test_what_is_no_adaptor_is_named(tmp_path: Path) -> None:
         Adaptor(tmp_path / "none.so")
     text = tmp_path / "text.so"
     text.write_text("text")
-    with pytest.raises(OSError, match="cannot load the adaptor"):
+    with pytest.raises(OSError, match=r"invalid ELF header|file too short"):
         Adaptor(text)
     with pytest.raises(OSError, match="is not an adaptor: it has no nvds_msgapi_connect"):
         Adaptor(_any_library())
+
+
+def test_an_adaptor_for_another_machine(tmp_path: Path) -> None:
+    foreign = bytearray(Path(_any_library()).read_bytes()[:4096])
+    foreign[18:20] = (40).to_bytes(2, "little")
+    library = tmp_path / "libnvds_zmq_proto.so"
+    library.write_bytes(foreign)
+    with pytest.raises(OSError, match=r"it is for ARM \(32 bits\), and this process is "):
+        Adaptor(library)
 
 
 def _any_library() -> str:

@@ -7,19 +7,18 @@ import hashlib
 import json
 import os
 import shutil
-import struct
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from dsmsg._native_module import native
 from dsmsg.doctor import CLIENT_LIBRARY, examine_library, is_ours
 
 __all__ = ["Done", "Tree", "libraries"]
 
 _BACKUP = "dsmsg-backup"
 _NOTE = "installed.json"
-_MACHINES = {3: "x86", 40: "ARM, 32 bits", 62: "x86-64", 183: "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -190,12 +189,8 @@ class Tree:
 
 def _machine(path: Path) -> Optional[str]:
     """The kind of machine that a library is for; None if it is not a library."""
-    with path.open("rb") as file:
-        head = file.read(20)
-    if len(head) < 20 or not head.startswith(b"\x7fELF"):
-        return None
-    (machine,) = struct.unpack(">H" if head[5] == 2 else "<H", head[18:20])
-    return _MACHINES.get(machine, f"machine {machine}")
+    module = native()
+    return module and (module.machine_of_library(str(path)) or None)
 
 
 def _digest(path: Path) -> Optional[str]:
