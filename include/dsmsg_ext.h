@@ -41,7 +41,7 @@ typedef struct {
 /** State of the link as reported to a DsmsgLinkCallback. */
 typedef enum { DSMSG_LINK_DOWN = 0, DSMSG_LINK_UP = 1 } DsmsgLinkState;
 
-/** Called on a thread of the adaptor on every change; @p reason is valid during the call. */
+/** On a thread of the adaptor, at each change of the sending link; @p reason is valid meanwhile. */
 typedef void (*DsmsgLinkCallback)(void* user_ptr, DsmsgLinkState state, const char* reason);
 
 /** JSON text: protocol, versions, default port, delivery semantics, and the table of all options.
@@ -144,7 +144,7 @@ typedef void (*DsmsgMessageCallback)(const DsmsgReceived* message, void* user_ct
  * - AMQP: basic.ack for each; `prefetch` may end the flow before the 1000 do;
  * - MQTT: PUBACK, in the order received, as the protocol wants it; with clean-session=1 or QoS 0
  * the server keeps nothing, and it is acknowledged when it is received;
- * - ZeroMQ: REP replies at that moment; the others have no acknowledgement.
+ * - NATS (JetStream), Pulsar: each; HTTP: the answer; ZeroMQ: REP replies then, others have none.
  *
  * @param flags 0 or DSMSG_MANUAL_ACK
  */

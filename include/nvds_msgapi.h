@@ -49,12 +49,12 @@ typedef void* NvDsMsgApiHandle;
 typedef enum {
   NVDS_MSGAPI_EVT_SUCCESS = 0,     /**< the link is up (again) */
   NVDS_MSGAPI_EVT_DISCONNECT = 1,  /**< the broker ended the connection (not used by dsmsg) */
-  NVDS_MSGAPI_EVT_SERVICE_DOWN = 2 /**< the adaptor gave up, or was refused for good */
+  NVDS_MSGAPI_EVT_SERVICE_DOWN = 2 /**< the adaptor gave up, or was refused permanently */
 } NvDsMsgApiEventType;
 
 /** Outcome of a call or of one message. */
 typedef enum {
-  NVDS_MSGAPI_OK = 0,           /**< done; for a message: acknowledged by the broker */
+  NVDS_MSGAPI_OK = 0,           /**< done; for a message: acknowledged, or on the spool's disk */
   NVDS_MSGAPI_ERR = 1,          /**< failed; the log and dsmsg_last_error() say why */
   NVDS_MSGAPI_UNKNOWN_TOPIC = 2 /**< the broker does not know the topic */
 } NvDsMsgApiErrorType;
@@ -69,7 +69,7 @@ typedef void (*nvds_msgapi_send_cb_t)(void* user_ptr, NvDsMsgApiErrorType comple
 typedef void (*nvds_msgapi_subscribe_request_cb_t)(NvDsMsgApiErrorType flag, void* msg, int msg_len,
                                                    char* topic, void* user_ptr);
 
-/** Called when the state of the link changes for good (see NvDsMsgApiEventType). */
+/** Called when the link gave up or was refused permanently, and when it is up again. */
 typedef void (*nvds_msgapi_connect_cb_t)(NvDsMsgApiHandle h_ptr, NvDsMsgApiEventType ds_evt);
 
 /**
@@ -140,7 +140,7 @@ NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr);
 /** "major.minor" of the contract implemented. */
 char* nvds_msgapi_getversion(void);
 
-/** KAFKA, MQTT, REDIS, AMQP, AZURE_DEVICE_CLIENT, AZURE_MODULE_CLIENT or ZMQ. */
+/** KAFKA, MQTT, REDIS, AMQP, NATS, PULSAR, HTTP, AZURE_DEVICE_CLIENT, AZURE_MODULE_CLIENT, ... */
 char* nvds_msgapi_get_protocol_name(void);
 
 /**

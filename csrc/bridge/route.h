@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One route of a bridge: what its source delivers it makes anew with templates and sends to its
+// One route of a bridge: rewrites each received message with templates and sends it to the
 // destination; it acknowledges a message to the source once the destination has acknowledged it.
 //
 // Order: messages are sent in the order in which the source delivers them.

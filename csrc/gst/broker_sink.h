@@ -24,9 +24,9 @@ namespace dsmsg {
 
 /// Threads: properties (SetProperty, GetProperty, Stats) from any thread; Unlock and UnlockStop
 /// from the thread that changes the state; Start and Stop likewise, when there is no streaming
-/// thread; Render, Event, Preroll and SetCaps on the streaming thread, with GStreamer's preroll
-/// lock held. The element's object lock guards settings_, engine_, render_counters_ and last_stats_
-/// as pointers; it is never held while an adaptor is called or a message posted.
+/// thread; Render, RenderLate, DrainAtEos and SetCaps on the streaming thread, with GStreamer's
+/// preroll lock held. The element's object lock guards settings_, engine_, counters_ and
+/// last_stats_ as pointers; it is never held while an adaptor is called or a message posted.
 class BrokerSink {
  public:
   explicit BrokerSink(GstBaseSink* element) : element_(element) {}

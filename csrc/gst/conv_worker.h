@@ -46,7 +46,7 @@ class ConvWorker {
   /// it too and there is something to attach, a copy that shares its memory. Messages of a buffer
   /// with a batch of DeepStream's are attached to that, and the buffer is never copied.
   GstBuffer* Process(GstBuffer* buffer);
-  /// After a seek: what was tracked before is another time.
+  /// After a seek: forgets all tracks.
   void Flush();
   /// At the end of the stream: says why there was no message, however few buffers arrived. Messages
   /// that wait for pictures wait no longer than their time, and are then returned in an event,

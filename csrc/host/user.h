@@ -17,7 +17,7 @@
 
 namespace dsmsg::host {
 
-/// kDown: the connection gave up, or was refused for good.
+/// kDown: the connection gave up, or was refused permanently.
 enum class ConnectionState { kUp, kReconnecting, kDown };
 
 /// What became of a message; from kFull on, why it was not taken.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layout of DeepStream's metadata on 64-bit Linux, so that it can be read without DeepStream's
-// headers or libraries. What differs between releases is in Layout; which one counts is asked of
-// the batch itself, whose pools know the size of their elements. With -DDEEPSTREAM_ROOT=<folder>
+// headers or libraries. What differs between releases is in Layout; which one it is, the pools
+// of the batch tell, which state the size of their elements. With -DDEEPSTREAM_ROOT=<folder>
 // gst/deepstream_check.cc compares the layout with the headers there. Constant data.
 #ifndef DSMSG_MSGCONV_DEEPSTREAM_LAYOUT_H_
 #define DSMSG_MSGCONV_DEEPSTREAM_LAYOUT_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From DeepStream's batch metadata to the converter's model, without DeepStream's headers or
-// libraries (deepstream_layout.h). Which layout counts is asked of the batch: its pools know the
+// libraries (deepstream_layout.h). The layout is determined from the batch: its pools state the
 // size of what they hold. Metadata that contradicts itself is not read, and the error says what was
 // unexpected.
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For a thread that is woken for what other threads bring. Where that comes a little at a time,
-// thousands of times a second, each wake-up costs more than the work and takes the core from a
+// For a thread that consumes what other threads produce. When items arrive singly and thousands of
+// times a second, each wake-up costs more than the work and takes the core from a
 // thread that has more to do. Such a thread sleeps a moment longer, so that one wake-up serves
 // many.
 //

@@ -6,9 +6,9 @@
 // Threads: Configure runs first, on the thread that connects, subscribes or reloads. Everything
 // else runs on one I/O thread of the core, one call at a time, with SIGPIPE blocked.
 //
-// An option `linger` in a driver's table (DriverInfo.linger_option) is the core's: messages are
-// submitted together, the first of them at most `linger` after it was accepted. At a few hundred
-// messages a second the cost is in waking threads, and a burst shares each wake-up.
+// The core implements the option `linger` (DriverInfo.linger_option), a driver only declares it:
+// messages are submitted together, the first of them at most `linger` after it was accepted. At a
+// few hundred messages a second the cost is in waking threads; a burst shares each wake-up.
 #ifndef DSMSG_CORE_DRIVER_DRIVER_H_
 #define DSMSG_CORE_DRIVER_DRIVER_H_
 

@@ -43,7 +43,7 @@ class TlsStream {
 
   /// Received bytes may wait inside OpenSSL, where poll() does not see them.
   bool buffered() const;
-  /// What poll() has to wait for before the next Receive or Send: a key update turns them round.
+  /// What poll() has to wait for before the next Receive or Send; it may be the other direction.
   short read_events() const { return read_events_; }
   short write_events() const { return write_events_; }
 

@@ -30,7 +30,7 @@
 
 namespace dsmsg {
 
-/// Told about the state of a link, on any thread, without locks. Must not block.
+/// Told about the state of a link, on any thread, with no lock held. Must not block.
 class LinkObserver {
  public:
   virtual void OnLinkUp(Role role) noexcept = 0;

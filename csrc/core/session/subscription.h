@@ -100,7 +100,7 @@ class SubscriptionControl {
   SubscriptionPtr current_;
   SubscriptionPtr tried_;         // its caller waits; the next call waits for its turn
   std::optional<Status> result_;  // of tried_
-  Status setback_;                // of tried_: the last answer that decided nothing
+  Status setback_;                // of tried_: the last failure that may pass
   Deadline deadline_{};           // of tried_
   SubscriptionPtr applied_;       // what the driver has; null: nothing
   bool asking_ = false;           // the driver is inside Subscribe for tried_
