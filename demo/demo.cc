@@ -17,6 +17,7 @@
 #include "consumer.h"
 #include "options.h"
 #include "pipeline.h"
+#include "recording.h"
 #include "table.h"
 #include "tally.h"
 #include "target.h"
@@ -57,11 +58,15 @@ Result<std::unique_ptr<Target>> StartTarget(const DemoOptions& options) {
   return none;
 }
 
-/// Reads from the broker into a tally, on a thread of its own, until it is destroyed.
+/// Reads from the broker into a tally and a recording, on a thread of its own, until it is
+/// destroyed.
 class Reader {
  public:
-  Reader(std::unique_ptr<Consumer> consumer, Tally* tally)
-      : consumer_(std::move(consumer)), tally_(tally), thread_([this] { Loop(); }) {}
+  Reader(std::unique_ptr<Consumer> consumer, Tally* tally, Recording* recording)
+      : consumer_(std::move(consumer)),
+        tally_(tally),
+        recording_(recording),
+        thread_([this] { Loop(); }) {}
   ~Reader() {
     stop_.store(true);
     thread_.join();
@@ -72,6 +77,7 @@ class Reader {
     while (!stop_.load()) {
       const Status status = consumer_->Poll(milliseconds(100), [this](std::string_view payload) {
         tally_->Add(payload, std::chrono::system_clock::now());
+        recording_->Add(payload);
       });
       if (!status.ok()) {
         std::fprintf(stderr, "%s\n", status.message().c_str());
@@ -82,6 +88,7 @@ class Reader {
 
   const std::unique_ptr<Consumer> consumer_;
   Tally* const tally_;
+  Recording* const recording_;
   std::atomic<bool> stop_{false};
   std::thread thread_;  // last: it uses the others
 };
@@ -115,6 +122,14 @@ int Fail(const Status& status) {
   return 1;
 }
 
+void SayHowToLook(const DemoOptions& options) {
+  std::printf(
+      "Events and pictures on a page:\n  PYTHONPATH=%s/python %s -m dsmsg view --messages "
+      "%s/messages.jsonl --evidence %s --space %s/demo/space.yaml\n",
+      options.source.c_str(), options.python.c_str(), options.events.c_str(),
+      PictureFolder(options).c_str(), options.source.c_str());
+}
+
 int Main(int argc, char** argv) {
   Result<DemoOptions> options = ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status());
@@ -136,19 +151,26 @@ int Main(int argc, char** argv) {
   if (interrupts > 0) return 130;
 
   Tally tally;
-  const Reader reader(std::move(consumer.value()), &tally);
+  Recording recording;
+  if (!options->events.empty()) {
+    const Status opened = recording.Open(options->events + "/messages.jsonl", kTopic);
+    if (!opened.ok()) return Fail(opened);
+  }
+  const Reader reader(std::move(consumer.value()), &tally, &recording);
   Result<std::unique_ptr<DemoPipeline>> pipeline =
       DemoPipeline::Start(options.value(), broker, kTopic);
   if (!pipeline.ok()) return Fail(pipeline.status());
   Table table(broker.title, options->frames);
-  if (options->events) {
+  if (!options->events.empty()) {
     auto rules = dsmsg::space::Rules::Load(options->source + "/demo/space.yaml");
     if (!rules.ok()) return Fail(rules.status());
     table.ShowScene(std::move(rules.value()));
   }
   const Status status = Run(*pipeline.value(), tally, table);
   if (!status.ok()) return Fail(status);
-  return table.Finish(pipeline.value()->counts(), tally) == 0 ? 0 : 1;
+  const uint64_t lost = table.Finish(pipeline.value()->counts(), tally);
+  if (!options->events.empty()) SayHowToLook(options.value());
+  return lost == 0 ? 0 : 1;
 }
 
 }  // namespace

@@ -13,8 +13,7 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: dsmsg-demo --video FILE [--broker mock|ADAPTOR] [--frames N (0: all)] [--fit] "
-    "[--events] "
-    "[--source FOLDER] [--python PROGRAM]   (make demo runs it with all that)";
+    "[--events FOLDER] [--source FOLDER] [--python PROGRAM]   (make demo runs it with all that)";
 
 dsmsg::Status Wrong(const std::string& what) {
   return {dsmsg::Code::kInvalidArgument, what + "\n" + kUsage};
@@ -26,8 +25,8 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
   DemoOptions options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--fit" || name == "--events") {
-      (name == "--fit" ? options.fit : options.events) = true;
+    if (name == "--fit") {
+      options.fit = true;
       continue;
     }
     if (i + 1 >= argc) return Wrong("'" + std::string(name) + "' is unknown or has no value");
@@ -36,6 +35,8 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
       options.broker = value;
     } else if (name == "--video") {
       options.video = value;
+    } else if (name == "--events") {
+      options.events = value;
     } else if (name == "--source") {
       options.source = value;
     } else if (name == "--python") {

@@ -10,14 +10,21 @@
 namespace dsmsg_demo {
 
 struct DemoOptions {
-  std::string broker = "mock";     // or an adaptor with a consumer
-  std::string video;               // a file
-  bool fit = false;                // scale a video of unknown size to what the detector can do
-  unsigned frames = 300;           // 0: the whole video
-  std::string source = ".";        // the repository: demo/msgconv.txt, python/
-  bool events = false;             // with the lines and zones of demo/space.yaml
+  std::string broker = "mock";  // or an adaptor with a consumer
+  std::string video;            // a file
+  bool fit = false;             // scale a video of unknown size to what the detector can do
+  unsigned frames = 300;        // 0: the whole video
+  std::string source = ".";     // the repository: demo/msgconv.txt, python/
+  // With the lines and zones of demo/space.yaml; this folder gets the events' pictures, and the
+  // messages. Empty: without.
+  std::string events;
   std::string python = "python3";  // runs dsmsg.brokers
 };
+
+/// Where the pictures of `options.events` are.
+inline std::string PictureFolder(const DemoOptions& options) {
+  return options.events + "/pictures";
+}
 
 /// An error is the usage.
 dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv);

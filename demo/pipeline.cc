@@ -89,7 +89,11 @@ Result<std::unique_ptr<DemoPipeline>> DemoPipeline::Start(const DemoOptions& opt
   std::unique_ptr<DemoPipeline> self(new DemoPipeline(pipeline, options.frames));
   SetText(pipeline, "file", "location", options.video);
   SetText(pipeline, "conv", "config", options.source + "/demo/msgconv.txt");
-  if (options.events) SetText(pipeline, "conv", "space", options.source + "/demo/space.yaml");
+  if (!options.events.empty()) {
+    SetText(pipeline, "conv", "space", options.source + "/demo/space.yaml");
+    SetText(pipeline, "conv", "evidence", PictureFolder(options));
+    SetText(pipeline, "conv", "evidence-config", "pictures=both");
+  }
   GstElement* detect = gst_bin_get_by_name(GST_BIN(pipeline), "detect");
   GstPad* pad = gst_element_get_static_pad(detect, "sink");
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, &OnFrame, self.get(), nullptr);

@@ -15,6 +15,13 @@ namespace {
 constexpr std::chrono::milliseconds kDrawEvery{250};
 constexpr std::chrono::milliseconds kLineEvery{1000};
 
+/// The day's folder and the file: a row must not be longer than the terminal's.
+std::string ShortName(const std::string& uri) {
+  const size_t file = uri.rfind('/');
+  const size_t day = file == std::string::npos || file == 0 ? file : uri.rfind('/', file - 1);
+  return day == std::string::npos ? uri : uri.substr(day + 1);
+}
+
 }  // namespace
 
 Table::Table(std::string title, unsigned frames)
@@ -64,6 +71,9 @@ int Table::DrawScene(const Tally::Scene& scene) const {
   rows.push_back(DescribeCounts(scene));
   rows.push_back("events: " + std::to_string(scene.event_count));
   for (const std::string& event : scene.events) rows.push_back("  " + event);
+  rows.push_back("pictures: " + std::to_string(scene.pictures.size()) + " stored, " +
+                 std::to_string(scene.lost_pictures) + " lost");
+  if (!scene.last_picture.empty()) rows.push_back("  " + ShortName(scene.last_picture));
   for (const std::string& row : rows) std::printf("%s%s", row.c_str(), end);
   return static_cast<int>(rows.size());
 }

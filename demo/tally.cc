@@ -43,11 +43,26 @@ void AddEvents(const rapidjson::Value& object, std::string_view time, Tally::Sce
   }
 }
 
+void AddPictures(const rapidjson::Value& object, Tally::Scene* scene) {
+  const auto evidence = object.FindMember("evidence");
+  if (evidence == object.MemberEnd() || !evidence->value.IsObject()) return;
+  for (const auto& [kind, picture] : evidence->value.GetObject()) {
+    if (!picture.IsObject()) continue;
+    if (Text(picture, "state") == "stored") {
+      scene->last_picture = Text(picture, "uri");
+      scene->pictures.insert(scene->last_picture);
+    } else {
+      ++scene->lost_pictures;
+    }
+  }
+}
+
 void ReadScene(const rapidjson::Value& json, Tally::Scene* scene) {
   scene->people.clear();
   for (const rapidjson::Value& object : json["objects"].GetArray()) {
     if (!object.IsObject()) continue;
     AddEvents(object, Text(json, "@timestamp"), scene);
+    AddPictures(object, scene);
     const auto box = object.FindMember("bbox");
     if (box == object.MemberEnd() || !box->value.IsObject()) continue;
     const auto corner = [&](const char* name) {

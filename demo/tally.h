@@ -41,6 +41,9 @@ class Tally {
     std::map<std::string, uint64_t> totals, zones;  // crossings of lines; people in zones
     std::deque<std::string> events;                 // the last ones, newest last
     uint64_t event_count = 0;
+    std::unordered_set<std::string> pictures;  // their URIs
+    std::string last_picture;
+    uint64_t lost_pictures = 0;
   };
 
   /// Reads sensorId, messageid, @timestamp and the number of objects out of a payload received

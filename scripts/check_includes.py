@@ -47,7 +47,7 @@ ROOMS: dict[str, list[str]] = {
     "evidence": ["core/base", "core/options", "host"],
     "gst": ["core/base", "core/options", "host", "msgconv", "space", "evidence"],
     "bridge": ["core/base", "core/options", "host", "msgconv"],
-    "python": ["bridge", "core/base", "msgconv"],  # and the C interfaces
+    "python": ["bridge", "core/base", "msgconv", "space"],  # and the C interfaces
 }
 
 INCLUDE = re.compile(r'^#include "([a-z][a-z0-9_/]*/)[a-z0-9_]+\.h"', re.MULTILINE)

@@ -11,6 +11,7 @@
 #include "msgconv/map_maker.h"
 #include "msgconv/sample_frame.h"
 #include "payload.h"
+#include "raise.h"
 
 namespace py = pybind11;
 
@@ -19,16 +20,6 @@ namespace {
 
 using msgconv::Map;
 using Headers = std::vector<std::pair<std::string, py::bytes>>;
-
-/// Texts of errors may quote what is not UTF-8.
-[[noreturn]] void Raise(const Status& status) {
-  const std::string& text = status.message();
-  const auto shown = py::reinterpret_steal<py::object>(
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
-  PyErr_SetObject(status.code() == Code::kInvalidArgument ? PyExc_ValueError : PyExc_OSError,
-                  shown.ptr());
-  throw py::error_already_set();
-}
 
 std::unique_ptr<LoadedMap> Checked(Result<std::shared_ptr<const Map>> map, std::string origin) {
   if (!map.ok()) Raise(map.status());

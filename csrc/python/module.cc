@@ -8,6 +8,7 @@
 #include "map.h"
 #include "receiver.h"
 #include "sender.h"
+#include "space.h"
 
 namespace py = pybind11;
 
@@ -49,4 +50,5 @@ PYBIND11_MODULE(_native, module) {
       .def("close", &Receiver::Close);
   dsmsg::python::AddMap(module);  // before Route, which takes one
   dsmsg::python::AddBridge(module);
+  dsmsg::python::AddSpace(module);
 }

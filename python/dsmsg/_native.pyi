@@ -25,6 +25,16 @@ def machine_of_library(path: str) -> str:
 def check_template(text: str) -> None:
     """Raises ValueError: the template of a route is wrong, and how."""
 
+def space_rules(path: str) -> dict[str, Any]:
+    """Returns the lines and zones of a file (docs/space.md), checked as a whole.
+
+    `pixels` (else parts of the picture), `size` (width and height of the picture that the pixels
+    refer to; 0: not said), and `sources`: by name or number ("*": all others) `lines` with `name`,
+    `points` and `directions`, `zones` with `name` and `points`.
+
+    Raises ValueError with file, line, column and what to do; OSError for what cannot be read.
+    """
+
 def map_tables() -> str:
     """Returns the tables of a map's values and lists, as Markdown."""
 

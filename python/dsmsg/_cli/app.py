@@ -25,6 +25,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _COMMANDS = {
     "pub": "Messages",
     "sub": "Messages",
+    "view": "Messages",
     "bridge": "Messages",
     "bench": "Messages",
     "doctor": "Finding out",

@@ -18,7 +18,7 @@ from dsmsg._looking import HELP, Look, look, settings_of, starting_at
 if TYPE_CHECKING:
     from dsmsg.adaptor import Connection
 
-__all__ = ["EXAMPLES", "command", "connect_to_look"]
+__all__ = ["EXAMPLES", "command", "connect_to_look", "on_signals"]
 
 EXAMPLES = (
     "dsmsg sub redis 'localhost;6379' detections",
@@ -143,7 +143,7 @@ def _watch(
         if count and shower.shown >= count:
             done.set()
 
-    _on_signals(done.set)
+    on_signals(done.set)
     connection, plan = connect_to_look(where, topics, group, start)
     with connection:
         connection.subscribe(plan.topics, receive)
@@ -159,6 +159,7 @@ def _watch(
     return 0
 
 
-def _on_signals(end: Callable[[], object]) -> None:
+def on_signals(end: Callable[[], object]) -> None:
+    """Calls `end` on Ctrl-C and SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: end())
