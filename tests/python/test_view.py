@@ -138,7 +138,7 @@ def test_only_the_picture_of_the_message(folder: Path) -> None:
     with pytest.raises(OSError, match="no picture"):
         pictures.read(Evidence("crop", True, uri))
     (folder / NAME).unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match="no longer in the folder"):
         pictures.read(Evidence("crop", True, uri))
 
 

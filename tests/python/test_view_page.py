@@ -149,11 +149,6 @@ def test_pictures(chromium: Browser, redis_broker: Broker, topic: str, tmp_path:
         camera.send(message(2, evidence={"crop": {"state": "lost", "reason": "disk full"}}))
         camera.send(message(3, evidence={"crop": evidence_of("file:///etc/passwd")}))
         page.wait("document.querySelectorAll('#pictures figure').length === 4")
-        page.wait("[...document.querySelectorAll('#pictures img')].every(i => i.naturalWidth)")
-        assert page.evaluate("document.querySelector('#pictures img').naturalWidth") == 64
-        text = page.evaluate("document.querySelector('#pictures').innerText")
-        assert "Lost: disk full" in text
-        assert "Not shown: it is not among the pictures" in text
         # The frame's picture has the boxes of its message, and is behind the live ones.
         box = "document.querySelector('#pictures .scene .box rect')"
         page.wait(f"{box}.getAttribute('x') === '100'")
@@ -163,11 +158,24 @@ def test_pictures(chromium: Browser, redis_broker: Broker, topic: str, tmp_path:
         assert page.evaluate(
             "document.querySelector('.source image').classList.contains('earlier')"
         )
+        assert page.complaints() == []  # from here on also of pictures that are not there
+        other = evidence_of((tmp_path / crop).as_uri(), b"other")
+        gone = evidence_of((tmp_path / frame.replace("f41", "f42")).as_uri())
+        camera.send(message(4, evidence={"crop": other, "frame": gone}))
+        page.wait("document.querySelectorAll('#pictures figure').length === 6")
+        page.wait("document.querySelectorAll('#pictures .none').length === 4")
+        page.wait("[...document.querySelectorAll('#pictures img')].every(i => i.naturalWidth)")
+        assert page.evaluate("document.querySelector('#pictures img').naturalWidth") == 64
+        text = page.evaluate("document.querySelector('#pictures').innerText")
+        assert "Lost: disk full" in text
+        assert "Not shown: it is not among the pictures" in text
+        assert "Not shown: it is not the picture of the message" in text
+        assert "Not shown: it is no longer in the folder" in text
+        page.wait("!document.querySelector('.source image').hasAttribute('href')")
         assert "a guess" not in page.evaluate("document.querySelector('.caption').textContent")
         page.evaluate("document.querySelector('#events button').click()")
         page.wait("document.querySelector('#large').open")
         page.wait("document.querySelector('#large img').naturalWidth === 64")
-        assert page.complaints() == []
 
 
 def test_text_stays_text(chromium: Browser, redis_broker: Broker, topic: str) -> None:

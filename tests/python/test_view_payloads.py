@@ -194,9 +194,10 @@ def test_state_is_bounded() -> None:
     told = state.changes(0)[1]
     assert [each["uri"] for each in told["pictures"]] == [f"file:///{n}" for n in range(994, 1000)]
     assert len(told["events"]) == 200
+    many = (Seen("", "person"),) * 200
     for number in range(1000):
-        state.add(Sighting(f"other-{number}", "t", (one,) * 200, False, counts), "")
-        state.add(Sighting("one-frame", "t", (one,) * 200, False, counts), "")
+        state.add(Sighting(f"other-{number}", "t", many, False, counts), "")
+        state.add(Sighting("one-frame", "t", many, False, counts), "")
     told = state.changes(0)[1]
     assert len(told["rates"]) == 64
     assert len(told["pictures"]) <= 3 * 64

@@ -122,7 +122,12 @@ class _Folder:
         return _name_at_end(unquote(uri)) if uri.startswith("file://") else ""
 
     def read(self, name: str) -> bytes:
-        day, _, file = name.partition("/")
+        try:
+            return self._read(*name.split("/"))
+        except FileNotFoundError:
+            raise OSError("it is no longer in the folder (max-age or max-bytes?)") from None
+
+    def _read(self, day: str, file: str) -> bytes:
         # Link by link, so that none leads out of the folder.
         at = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)
         try:
@@ -136,7 +141,7 @@ class _Folder:
         with os.fdopen(found, "rb") as opened:
             about = os.fstat(found)
             if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
-                raise OSError(f"{name} is no picture")
+                raise OSError(f"{file} is no picture")
             return opened.read(_LARGEST)
 
 

@@ -9,7 +9,7 @@ const MOST_EVENTS = 200;
 const SIZES = [[640, 480], [768, 576], [1280, 720], [1920, 1080], [2560, 1440], [3840, 2160], [7680, 4320]];
 
 const byId = (id) => document.getElementById(id);
-const sources = new Map(); // name: {card, last, natural, extent}
+const sources = new Map(); // name: {card, last, natural, extent, size, unread}
 const pictures = new Map(); // number: {last, figure}
 let token = "", givenSize = null, places = {};
 
@@ -139,7 +139,7 @@ function drawSource(name) {
   const scene = source.card.querySelector(".scene");
   scene.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
   scene.setAttribute("aria-label", `${source.last.objects.length} objects of ${name}`);
-  const background = pictures.get(source.last.background)?.last;
+  const background = source.unread === source.last.background ? null : pictures.get(source.last.background)?.last;
   const image = scene.querySelector("image");
   if (background) {
     image.setAttribute("href", pictureUrl(background.number));
@@ -164,7 +164,10 @@ function drawScene(picture, rows) {
   scene.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
   const boxes = make("g", {class: "boxes"});
   drawBoxes(boxes, picture.objects, size[0] / rows);
-  scene.append(make("image", {href: pictureUrl(picture.number), width: size[0], height: size[1], preserveAspectRatio: "none"}), boxes);
+  const image = make("image", {width: size[0], height: size[1], preserveAspectRatio: "none"});
+  image.addEventListener("error", () => tellWhy(scene, picture.number));
+  image.setAttribute("href", pictureUrl(picture.number));
+  scene.append(image, boxes);
   return scene;
 }
 
@@ -178,14 +181,14 @@ function drawPicture(picture, rows) {
   const image = element("img");
   image.src = pictureUrl(picture.number);
   image.alt = picture.about;
-  image.addEventListener("error", () => tellWhy(image));
+  image.addEventListener("error", () => tellWhy(image, picture.number));
   return image;
 }
 
 // A picture that cannot be read any more: the server says why.
-async function tellWhy(image) {
-  const answer = await fetch(image.src).catch(() => null);
-  if (answer && !answer.ok) image.replaceWith(element("p", `Not shown: ${await answer.text()}`, "none"));
+async function tellWhy(drawn, number) {
+  const answer = await fetch(pictureUrl(number)).catch(() => null);
+  if (answer && !answer.ok) drawn.replaceWith(element("p", `Not shown: ${await answer.text()}`, "none"));
 }
 
 function drawFigure(picture) {
@@ -244,7 +247,7 @@ function takeSource(last) {
     const card = byId("source").content.firstElementChild.cloneNode(true);
     card.dataset.source = last.name;
     card.querySelector("h2").textContent = last.name || "(no name)";
-    source = {card, natural: null, extent: [0, 0]};
+    source = {card, natural: null, extent: [0, 0], size: "", unread: 0};
     sources.set(last.name, source);
     const after = [...byId("sources").querySelectorAll(".source")].find((each) => each.dataset.source > last.name);
     byId("sources").insertBefore(card, after ?? null);
@@ -265,6 +268,10 @@ function takePicture(last) {
     const probe = new Image();
     probe.addEventListener("load", () => {
       source.natural = [probe.naturalWidth, probe.naturalHeight];
+      drawSource(last.source);
+    });
+    probe.addEventListener("error", () => {
+      source.unread = last.number;
       drawSource(last.source);
     });
     probe.src = pictureUrl(last.number);
