@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -234,6 +235,22 @@ def test_browsers_are_counted(tmp_path: Path) -> None:
         assert view.get("/")[0] == 200
         for each in streams:
             each.close()
+
+
+def test_another_adaptor(run_dsmsg: Run, mosquitto_broker: Broker, topic: str) -> None:
+    with viewing(mosquitto_broker.url, topic) as view:
+        updates = view.changes()
+        next(each for each in updates if each.get("link", {}).get("state") == "up")
+        run_dsmsg("pub", mosquitto_broker.url, topic, message(1).decode())
+        (source,) = next(each["sources"] for each in updates if each["sources"])
+    assert source["objects"][0]["box"] == [100, 50, 160, 250]
+
+
+def test_ctrl_c_ends_it(redis_broker: Broker, topic: str) -> None:
+    with viewing(redis_broker.url, topic) as view:
+        next(view.changes())
+        view.process.send_signal(signal.SIGINT)
+        assert view.process.wait(120) == 0
 
 
 def test_protobuf_needs_decode(redis_broker: Broker, topic: str) -> None:

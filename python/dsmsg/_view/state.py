@@ -41,7 +41,6 @@ class _Source:
     version: int = 0
     total: int = 0
     time: str = ""
-    seen: float = 0.0  # monotonic, when the last message came
     objects: list[Seen] = field(default_factory=list)
     counts: dict[tuple[str, str], float] = field(default_factory=dict)
     background: int = 0  # number of its last picture of a whole frame
@@ -217,8 +216,7 @@ class State:
 
     def _count(self, source: _Source) -> None:
         source.total += 1
-        source.seen = self._clock()
-        second = int(source.seen)
+        second = int(self._clock())
         if source.seconds and source.seconds[-1][0] == second:
             source.seconds[-1] = (second, source.seconds[-1][1] + 1)
         else:

@@ -226,7 +226,7 @@ function takeLink({state, since, reason}) {
   link.dataset.state = state;
   link.querySelector(".state").textContent = state === "none" ? "no link" : `link ${state}`;
   link.querySelector(".since").textContent = state === "none" ? "" : `since ${new Date(since * 1000).toLocaleTimeString()}`;
-  link.querySelector(".reason").textContent = reason;
+  link.querySelector(".reason").textContent = reason && `· ${reason}`;
 }
 
 function takeRates(rates) {
