@@ -103,6 +103,7 @@ def test_protobuf_says_events_and_pictures_in_info() -> None:
         "sensorId": "1",
         "objects": [{"id": "1", "type": "car", "bbox": {"rightX": 5, "bottomY": 6}, "info": info}],
         "rois": [{"id": "yard", "count": 3}],
+        "congestions": [{"id": "yard", "amount": 1}],
         "info": {"lineTotal.gate.in": "9", "sensorName": "x"},
     }
     seen = read(b"", lambda payload: frame)
@@ -113,7 +114,7 @@ def test_protobuf_says_events_and_pictures_in_info() -> None:
         Event("zone-cleared", "yard", "", 3.5, 4),
     )
     assert car.evidence == (Evidence("crop", True, "redis://h:1/0?key=x"),)
-    assert seen.counts == {("zone", "yard"): 3, ("lineTotal", "gate.in"): 9}
+    assert seen.counts == {("zone", "yard"): 3, ("crowded", "yard"): 1, ("lineTotal", "gate.in"): 9}
 
 
 @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json")), ids=lambda path: path.name)

@@ -241,11 +241,12 @@ def _counts(message: dict[str, Any]) -> Iterable[tuple[tuple[str, str], float]]:
         value = _number(each.get("value"))
         if value is not None:
             yield (_text(each.get("kind")), _text(each.get("name"))), value
-    # Protobuf has objects of zones in `rois`, crossings in `info`.
-    for each in _list(message.get("rois"))[:_MOST_DETAILS]:
-        value = _number(_table(each).get("count", 0))
-        if value is not None:
-            yield ("zone", _text(_table(each).get("id"))), value
+    # Protobuf has objects of zones in `rois`, crowded ones in `congestions`, crossings in `info`.
+    for members, kind, number in (("rois", "zone", "count"), ("congestions", "crowded", "amount")):
+        for each in _list(message.get(members))[:_MOST_DETAILS]:
+            value = _number(_table(each).get(number, 0))
+            if value is not None:
+                yield (kind, _text(_table(each).get("id"))), value
     for name, text in list(_table(message.get("info")).items())[:_MOST_DETAILS]:
         kind, _, name = name.partition(".")
         value = _number(text)
