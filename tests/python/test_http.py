@@ -56,6 +56,16 @@ def test_request(site: Site) -> None:
     assert "Expect" not in headers
 
 
+def test_attributes_of_events_are_percent_encoded(site: Site) -> None:
+    """CloudEvents' HTTP binding, 3.1.3.2: readers decode them."""
+    with site.connect(path="/in", cloudevents=1, ce_source="/site 1") as connection:
+        connection.send('north gate/50%"é', b"{}")
+    headers = site.requests[0][2]
+    assert headers["ce-subject"] == "north%20gate/50%25%22%C3%A9"
+    assert headers["ce-source"] == "/site%201"
+    assert headers["ce-type"] == "dsmsg.message"
+
+
 def _signature(method: str, path: str, headers: dict[str, str], body: bytes, secret: str) -> str:
     """What Signature Version 4 demands for this request."""
     scheme, credential, signed, _ = re.fullmatch(

@@ -10,6 +10,7 @@
 #include <ctime>
 #include <utility>
 
+#include "core/base/encoding.h"
 #include "core/base/fork.h"
 #include "core/base/limits.h"
 
@@ -29,6 +30,14 @@ std::string TimeText(int64_t ms) {
   const size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
   snprintf(text + size, sizeof text - size, ".%03dZ", static_cast<int>(ms % 1000));
   return text;
+}
+
+/// As CloudEvents' HTTP binding (3.1.3.2) has it in a header: no spaces, quotes, percent signs and
+/// no bytes beyond ASCII.
+std::string EventAttribute(std::string_view value) {
+  std::string out;
+  AppendPercentEncoded(value, "!#$&'()*+,/:;<=>?@[\\]^`{|}", &out);
+  return out;
 }
 
 bool Means(long answer, std::initializer_list<long> codes) {
@@ -200,10 +209,10 @@ void Request::SetMessageHeaders() {
   if (settings.cloud_events) {
     AddOwn("ce-specversion", "1.0");
     AddOwn("ce-id", id);
-    AddOwn("ce-source", settings.event_source);
-    AddOwn("ce-type", settings.event_type);
+    AddOwn("ce-source", EventAttribute(settings.event_source));
+    AddOwn("ce-type", EventAttribute(settings.event_type));
     AddOwn("ce-time", TimeText(message.timestamp_ms));
-    if (!message.topic.empty()) AddOwn("ce-subject", message.topic);
+    if (!message.topic.empty()) AddOwn("ce-subject", EventAttribute(message.topic));
   }
   if (!settings.key_header.empty() && message.has_key) AddOwn(settings.key_header, message.key);
   for (const auto& [name, value] : message.headers) Add(name, value);
