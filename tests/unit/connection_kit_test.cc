@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the drivers that own their socket share: servers in turn, silence, the window.
+// What drivers share to talk to servers: servers in turn, silence, the window, questions over a
+// Unix socket.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <cstddef>
 #include <string>
 #include <thread>
 #include <vector>
@@ -166,6 +170,65 @@ TEST(SilenceWatch, CountsFromTheQuestionOrTheLastAnswer) {
   silent = watch.Look(pair.ours.get());
   EXPECT_LE(silent, Clock::now() - before);
   EXPECT_TRUE(watch.Check(pair.ours.get(), "a:1", std::chrono::hours(1)).ok());
+}
+
+/// Answers one question over an abstract Unix socket, in two parts.
+class UnixServer {
+ public:
+  UnixServer() : listener_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, path.size());
+    address.sun_path[0] = '\0';
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+    EXPECT_EQ(bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+    EXPECT_EQ(listen(listener_.get(), 1), 0);
+  }
+
+  std::thread Answer(size_t question, std::string answer) {
+    return std::thread([this, question, answer = std::move(answer)] {
+      const UniqueFd client(accept(listener_.get(), nullptr, nullptr));
+      std::string read(question, ' ');
+      EXPECT_EQ(recv(client.get(), read.data(), question, MSG_WAITALL),
+                static_cast<ssize_t>(question));
+      const size_t half = answer.size() / 2;
+      for (const std::string& part : {answer.substr(0, half), answer.substr(half)}) {
+        (void)send(client.get(), part.data(), part.size(), MSG_NOSIGNAL);
+      }
+    });
+  }
+
+  const std::string path = "@dsmsg-test-" + std::to_string(getpid());
+
+ private:
+  const UniqueFd listener_;
+};
+
+TEST(AskUnix, ReadsUntilTheOtherSideCloses) {
+  UnixServer server;
+  const std::string question(1 << 20, 'q'), answer(100'000, 'a');  // more than a socket holds
+  std::thread thread = server.Answer(question.size(), answer);
+  const auto got = AskUnix(server.path, question, answer.size(), Deadline::max(), -1);
+  thread.join();
+  ASSERT_TRUE(got.ok()) << got.status().message();
+  EXPECT_EQ(got.value(), answer);
+}
+
+TEST(AskUnix, SaysWhyNot) {
+  UnixServer server;
+  const auto code = [&server](size_t most, Deadline deadline, int cancel_fd) {
+    return AskUnix(server.path, "q", most, deadline, cancel_fd).status().code();
+  };
+  std::thread thread = server.Answer(1, "abc");
+  EXPECT_EQ(code(2, Deadline::max(), -1), Code::kTooLarge);
+  thread.join();
+  EXPECT_EQ(code(9, Clock::now(), -1), Code::kTimeout) << "accepted by the kernel, not answered";
+  WakeFd cancel;
+  cancel.Signal();
+  EXPECT_EQ(code(9, Deadline::max(), cancel.fd()), Code::kCancelled);
+  const Status away = AskUnix("/no/such", "q", 9, Deadline::max(), -1).status();
+  EXPECT_EQ(away.code(), Code::kUnavailable);
+  EXPECT_EQ(away.message(), "No such file or directory");
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/digest.h"
+
 namespace dsmsg {
 namespace {
 
@@ -37,6 +39,13 @@ TEST(EncodingTest, Percent) {
   }
   EXPECT_EQ(PercentDecoded("a+b%2f"), "a+b/");
   for (const char* bad : {"%", "%4", "%4g", "a%", "%-1"}) EXPECT_FALSE(PercentDecoded(bad)) << bad;
+}
+
+// Vectors of FIPS 180-2 and RFC 4231.
+TEST(EncodingTest, Digests) {
+  EXPECT_EQ(ToBase64(Sha256("abc")), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+  EXPECT_EQ(ToBase64(HmacSha256("Jefe", "what do ya want for nothing?")),
+            "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
 }
 
 }  // namespace

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/http/aws_signature.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
-
 #include <algorithm>
-#include <array>
+
+#include "core/base/digest.h"
 
 namespace dsmsg::http {
 namespace {
@@ -20,20 +17,6 @@ std::string Hex(std::string_view bytes) {
     text.push_back(kDigits[byte & 15]);
   }
   return text;
-}
-
-std::string Sha256(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-std::string Hmac(std::string_view key, std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
-  return {reinterpret_cast<const char*>(digest.data()), size};
 }
 
 /// The parameters in order, each with an equals sign.
@@ -83,13 +66,13 @@ std::vector<std::pair<std::string, std::string>> AwsHeaders(const AwsKeys& keys,
   const std::string scope = day + "/" + keys.region + "/" + keys.service + "/aws4_request";
   const std::string to_sign =
       "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + Hex(Sha256(canonical));
-  std::string key = Hmac("AWS4" + keys.secret, day);
+  std::string key = HmacSha256("AWS4" + keys.secret, day);
   for (const std::string_view part : {std::string_view(keys.region), std::string_view(keys.service),
                                       std::string_view("aws4_request")})
-    key = Hmac(key, part);
+    key = HmacSha256(key, part);
   headers.emplace_back("authorization", "AWS4-HMAC-SHA256 Credential=" + keys.access + "/" + scope +
                                             ",SignedHeaders=" + names +
-                                            ",Signature=" + Hex(Hmac(key, to_sign)));
+                                            ",Signature=" + Hex(HmacSha256(key, to_sign)));
   return headers;
 }
 

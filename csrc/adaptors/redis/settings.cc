@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 
+#include "core/base/environment.h"
 #include "core/options/config.h"
 #include "core/options/login.h"
 
@@ -95,11 +95,12 @@ Status ReadProducer(const Config& config, RedisSettings* out) {
   if (!streams && (!out->fields.empty() || out->stream_max_age.count() > 0)) {
     return {Code::kInvalidArgument, "fields and stream-max-age need command=xadd, not " + command};
   }
-  const char* extraction = std::getenv("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION");
-  out->sensor_id_fields = streams && extraction != nullptr && std::string_view(extraction) == "1";
+  const bool extraction = FromEnvironment("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION") == "1";
+  out->sensor_id_fields = streams && extraction;
   out->default_sensor_id = config.GetString("sensorid");
-  const char* id = std::getenv("DEEPSTREAM_SENSOR_ID");
-  if (out->default_sensor_id.empty() && id != nullptr) out->default_sensor_id = id;
+  if (out->default_sensor_id.empty()) {
+    out->default_sensor_id = FromEnvironment("DEEPSTREAM_SENSOR_ID");
+  }
   return {};
 }
 

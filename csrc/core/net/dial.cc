@@ -311,4 +311,35 @@ int DialUnix(const std::string& path, UniqueFd* fd) {
   return connected ? 0 : errno;
 }
 
+Result<std::string> AskUnix(const std::string& path, std::string_view request, size_t most,
+                            Deadline deadline, int cancel_fd) {
+  const auto failed = [](int error) { return Status(Code::kUnavailable, ErrnoText(error)); };
+  const auto stopped = [](Code code) {
+    return Status(code, code == Code::kCancelled ? "cancelled" : "no answer in time");
+  };
+  UniqueFd fd;
+  if (const int error = DialUnix(path, &fd); error != 0) return failed(error);
+  while (!request.empty()) {
+    const ssize_t sent = ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      request.remove_prefix(static_cast<size_t>(sent));
+      continue;
+    }
+    if (errno != EAGAIN && errno != EINTR) return failed(errno);
+    const Code ready = WaitFor(fd.get(), POLLOUT, deadline, cancel_fd);
+    if (ready != Code::kOk) return stopped(ready);
+  }
+  std::string answer;
+  char buffer[4096];
+  while (answer.size() <= most) {
+    const Code ready = WaitFor(fd.get(), POLLIN, deadline, cancel_fd);
+    if (ready != Code::kOk) return stopped(ready);
+    const ssize_t size = ::read(fd.get(), buffer, sizeof buffer);
+    if (size == 0) return answer;
+    if (size > 0) answer.append(buffer, static_cast<size_t>(size));
+    if (size < 0 && errno != EAGAIN && errno != EINTR) return failed(errno);
+  }
+  return Status(Code::kTooLarge, "the answer has more than " + std::to_string(most) + " bytes");
+}
+
 }  // namespace dsmsg

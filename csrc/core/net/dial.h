@@ -41,6 +41,12 @@ Result<UniqueFd> DialTcp(const HostPort& endpoint, Deadline deadline, int cancel
 /// The socket is non-blocking, close-on-exec. Returns 0 or an errno value.
 int DialUnix(const std::string& path, UniqueFd* fd);
 
+/// Connects to a Unix socket, sends `request`, and reads until the other side closes the
+/// connection. Errors say why, without the path: kUnavailable, kTimeout, kCancelled, or kTooLarge
+/// for an answer of more than `most` bytes.
+Result<std::string> AskUnix(const std::string& path, std::string_view request, size_t most,
+                            Deadline deadline, int cancel_fd);
+
 /// DialTcp's error text for a failed connect(), for client libraries that dial themselves. `error`:
 /// an errno value; ETIMEDOUT and ECANCELED for the deadline and cancel_fd.
 Status ConnectFailure(const HostPort& endpoint, int error, Answered answered = Answered::kNever);

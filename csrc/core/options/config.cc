@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstdlib>
+
+#include "core/base/environment.h"
 
 namespace dsmsg {
 namespace {
@@ -43,9 +44,8 @@ void Config::ApplyEnvironment(const char* suffix) {
   constexpr std::pair<const char*, const char*> kNames[] = {{"USER_", "username"},
                                                             {"PASSWORD_", "password"}};
   for (const auto& [prefix, name] : kNames) {
-    const char* text = std::getenv((std::string(prefix) + suffix).c_str());
-    // Container files often pass on an empty variable; that does not mean "no password".
-    if (text == nullptr || *text == '\0') continue;
+    const std::string text = FromEnvironment(std::string(prefix) + suffix);
+    if (text.empty()) continue;
     const auto found = values_.find(name);
     if (found == values_.end()) continue;
     found->second.text = text;

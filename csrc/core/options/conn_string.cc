@@ -421,6 +421,12 @@ std::string HostPort::ToString() const {
   return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+std::string Endpoints::Field(std::string_view name) const {
+  const auto found = std::find_if(fields.begin(), fields.end(),
+                                  [name](const auto& field) { return field.first == name; });
+  return found != fields.end() ? found->second : "";
+}
+
 std::string Endpoints::ToString() const {
   std::string out;
   for (const HostPort& host : hosts) {

@@ -35,6 +35,8 @@ struct Endpoints {
   /// topic, where it counts as absent and must not be logged.
   /// Without blanks at its ends: trim what it is compared with.
   std::string not_a_topic;
+  /// The value of a field, "" where the string has none.
+  std::string Field(std::string_view name) const;
   std::string ToString() const;  // hosts or address: safe to log
 };
 

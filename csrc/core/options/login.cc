@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/options/login.h"
 
-#include <cstdlib>
+#include "core/base/environment.h"
 
 namespace dsmsg {
-namespace {
-
-// As in Config::ApplyEnvironment, an empty variable counts as absent.
-bool EnvironmentSet(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value != nullptr && *value != '\0';
-}
-
-}  // namespace
 
 Login ReadLogin(const Endpoints& endpoints, const Config& config, const char* suffix) {
   Login login{endpoints.user, endpoints.password};
-  if (login.user.empty() || EnvironmentSet(std::string("USER_") + suffix)) {
+  if (login.user.empty() || !FromEnvironment(std::string("USER_") + suffix).empty()) {
     login.user = config.GetString("username");
   }
-  if (login.password.empty() || EnvironmentSet(std::string("PASSWORD_") + suffix)) {
+  if (login.password.empty() || !FromEnvironment(std::string("PASSWORD_") + suffix).empty()) {
     login.password = config.GetString("password");
   }
   return login;

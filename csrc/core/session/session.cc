@@ -2,9 +2,9 @@
 #include "core/session/session.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
+#include "core/base/environment.h"
 #include "core/base/time.h"
 #include "core/driver/dump_driver.h"
 
@@ -50,11 +50,9 @@ thread_local const CallbackScope* CallbackScope::innermost_ = nullptr;
 
 // With NVDS_JSON_DUMP_FILE no broker is contacted, whatever the protocol.
 DriverFactory ChooseFactory(const DriverFactory& factory) {
-  const char* path = std::getenv("NVDS_JSON_DUMP_FILE");
-  if (path == nullptr || *path == '\0') return factory;
+  if (FromEnvironment("NVDS_JSON_DUMP_FILE").empty()) return factory;
   return {factory.info, [](DriverHost& host) -> std::unique_ptr<Driver> {
-            const char* file = std::getenv("NVDS_JSON_DUMP_FILE");
-            return std::make_unique<DumpDriver>(host, file == nullptr ? "" : file);
+            return std::make_unique<DumpDriver>(host, FromEnvironment("NVDS_JSON_DUMP_FILE"));
           }};
 }
 
