@@ -30,15 +30,15 @@ function(dsmsg_drop_in target)
   set_property(GLOBAL APPEND PROPERTY DSMSG_DROP_INS ${target})
 endfunction()
 
-# dsmsg_add_adaptor(<name> SOURCES <files> [PKG <pkg-config modules> PACKAGE <debian packages>] [SERVER <debian packages>]
+# dsmsg_add_adaptor(<name> SOURCES <files>|DRIVER <name> [PKG <pkg-config modules> PACKAGE <debian packages>] [SERVER <debian packages>]
 #                   [LIBS <targets>] [EXAMPLE])
 #
 # Builds libnvds_<name>_proto.so from a driver, the core and the client library of PKG, if any; without that library the
 # adaptor is skipped. DSMSG_DEFINE_ADAPTOR is in adaptor.cc if drivers must link into one program.
 # scripts/setup reads the names of the packages, from the first line of the call: SERVER is what the broker of tests and
-# demo needs. EXAMPLE: it is built, but not installed or tested together with the others.
+# demo needs. DRIVER: it has the driver of that adaptor, declared before. EXAMPLE: it is built, but not installed or tested together with the others.
 function(dsmsg_add_adaptor name)
-  cmake_parse_arguments(ARG "EXAMPLE" "" "PKG;PACKAGE;SERVER;SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "EXAMPLE" "DRIVER" "PKG;PACKAGE;SERVER;SOURCES;LIBS" ${ARGN})
   string(TOUPPER "DSMSG_${name}_LIB" var)
   if(ARG_PKG)
     dsmsg_pkg(${var} "${ARG_PKG}" "${ARG_PACKAGE}")
@@ -47,9 +47,13 @@ function(dsmsg_add_adaptor name)
     endif()
     list(APPEND ARG_LIBS PkgConfig::${var})
   endif()
-  # The driver is compiled once, for the adaptor and for its tests.
-  add_library(dsmsg_${name}_driver OBJECT ${ARG_SOURCES})
-  target_link_libraries(dsmsg_${name}_driver PUBLIC dsmsg_core dsmsg_flags ${ARG_LIBS})
+  if(ARG_DRIVER)
+    add_library(dsmsg_${name}_driver ALIAS dsmsg_${ARG_DRIVER}_driver)
+  else()
+    # The driver is compiled once, for the adaptor and for its tests.
+    add_library(dsmsg_${name}_driver OBJECT ${ARG_SOURCES})
+    target_link_libraries(dsmsg_${name}_driver PUBLIC dsmsg_core dsmsg_flags ${ARG_LIBS})
+  endif()
   set(target nvds_${name}_proto)
   file(GLOB exported CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/adaptor.cc)
   add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/csrc/core/export/export.cc ${exported})

@@ -37,7 +37,7 @@ ROOMS: dict[str, list[str]] = {
     "adaptors/*": DRIVER,
     # These speak another adaptor's protocol in their own way.
     "adaptors/azure": [*DRIVER, "adaptors/mqtt"],
-    "adaptors/azure_edge": [*DRIVER, "adaptors/mqtt", "adaptors/azure"],
+    "adaptors/azure_edge": [*DRIVER, "adaptors/azure"],
     # A host of other adaptors, too.
     "adaptors/multi": [*DRIVER, "host"],
     "host": ["core/base", "core/options"],

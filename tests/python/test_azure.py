@@ -562,7 +562,7 @@ class WorkloadService(BaseHTTPRequestHandler):
     """The IoT Edge runtime's side of the workload API."""
 
     bundle: ClassVar[str]
-    chunked: ClassVar[bool] = False
+    length: ClassVar[bool] = True  # else an answer ends with its connection
     signed: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
@@ -581,15 +581,15 @@ class WorkloadService(BaseHTTPRequestHandler):
         self._answer({"digest": signature(KEY, text)})
 
     def _answer(self, value: object) -> None:
+        assert self.request_version == "HTTP/1.0"  # an answer in chunks would be wrong
         data = json.dumps(value).encode()
         self.send_response(200)
-        if self.chunked:
-            self.send_header("Transfer-Encoding", "chunked")
-            data = b"%x\r\n%b\r\n5;x=y\r\n%b\r\n0\r\n\r\n" % (len(data) - 5, data[:-5], data[-5:])
-        else:
+        if self.length:
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        for part in (data[:5], data[5:]):
+            self.wfile.write(part)
+            self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         """Nothing: the tests' output is no log."""
@@ -636,11 +636,11 @@ def edge(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         server.server_close()
 
 
-@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("length", [False, True])
 def test_a_module_of_the_edge_runtime(
-    edge: Rig, chunked: bool, monkeypatch: pytest.MonkeyPatch
+    edge: Rig, length: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(WorkloadService, "chunked", chunked)
+    monkeypatch.setattr(WorkloadService, "length", length)
     with Adaptor("azure_edge").connect(
         None, {"sas-ttl": "10s", "connect-timeout": "60s"}, work_thread=True
     ) as connection:
@@ -655,11 +655,32 @@ def test_a_module_of_the_edge_runtime(
 
 
 def test_without_the_edge_runtime_it_says_what_is_missing(
-    edge: Rig, monkeypatch: pytest.MonkeyPatch
+    edge: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IOTEDGE_WORKLOADURI", "unix:///run/no-such.sock")
     with pytest.raises(DsmsgError, match=r"workload API at /run/no-such\.sock.*runtime running"):
         Adaptor("azure_edge").connect(None, {"connect-timeout": "5s"})
+    path = tmp_path / "other.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def answer(said: bytes) -> None:
+            with listener.accept()[0] as client:
+                client.recv(4096)
+                client.sendall(said)
+
+        monkeypatch.setenv("IOTEDGE_WORKLOADURI", f"unix://{path}")
+        for said, expected in [
+            (b"HTTP/1.1 404 Not Found\r\n\r\n{}", "404 Not Found"),
+            (b"HTTP/1.1 200 OK\r\n\r\n{}", 'no "certificate"'),
+            (b"HTTP/1.1 200 OK\r\n", "not complete HTTP"),
+        ]:
+            thread = threading.Thread(target=answer, args=(said,))
+            thread.start()
+            with pytest.raises(DsmsgError, match=expected):
+                Adaptor("azure_edge").connect(None, {"connect-timeout": "60s"})
+            thread.join()
     monkeypatch.delenv("IOTEDGE_WORKLOADURI")
     with pytest.raises(DsmsgError, match="no SharedAccessKey"):
         Adaptor("azure_edge").connect(None)

@@ -2,7 +2,6 @@
 #include "adaptors/azure/driver.h"
 
 #include <glib.h>
-#include <mosquitto.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -17,6 +16,14 @@ namespace {
 
 constexpr uint16_t kPort = 8883;
 constexpr Millis kSilence{30000};  // a hub that throttles answers late
+constexpr std::string_view kFields[] = {"HostName",
+                                        "DeviceId",
+                                        "ModuleId",
+                                        "SharedAccessKey",
+                                        "GatewayHostName",
+                                        "SharedAccessSignature",
+                                        "SharedAccessKeyName",
+                                        "x509"};
 
 std::string UserName(const Identity& identity, const Config& config) {
   const std::string model = config.GetString("model-id");
@@ -25,10 +32,6 @@ std::string UserName(const Identity& identity, const Config& config) {
   return identity.hub + "/" + identity.client_id() + "/?api-version=" + PercentEncoded(version) +
          "&DeviceClientType=" + PercentEncoded("dsmsg/" DSMSG_VERSION) +
          (model.empty() ? "" : "&model-id=" + PercentEncoded(model));
-}
-
-bool IsText(const std::string& text) {
-  return text.find('\0') == text.npos && g_utf8_validate(text.data(), -1, nullptr) != 0;
 }
 
 Status ReadProperties(const Config& config, const std::string& topic_property, Pairs* out) {
@@ -42,7 +45,7 @@ Status ReadProperties(const Config& config, const std::string& topic_property, P
   all.emplace_back(topic_property, "");
   for (const auto& header : config.GetPairs("headers")) all.push_back(header);
   for (const auto& [name, value] : all) {
-    if (!IsText(name) || !IsText(value)) {
+    if (!mqtt::IsText(name) || !mqtt::IsText(value)) {
       return {Code::kInvalidArgument, "the message property \"" + name + "\" is not valid UTF-8"};
     }
     if (name == "$.on" || (name.starts_with("$.") && !Hub::IsSystemName(name))) {
@@ -55,20 +58,32 @@ Status ReadProperties(const Config& config, const std::string& topic_property, P
   return {};
 }
 
-// Where to connect: an address of its own, or the gateway ("host" or "host:port"), or the hub.
-Result<std::vector<HostPort>> Servers(const Endpoints& endpoints, const Identity& identity) {
-  const bool hub = endpoints.hosts.size() == 1 &&
-                   g_ascii_strcasecmp(endpoints.hosts[0].host.c_str(), identity.hub.c_str()) == 0;
-  if (!hub || identity.gateway.empty()) return endpoints.hosts;
-  const bool with_port = identity.gateway.find(':') != std::string::npos;
-  const std::string address =
-      identity.gateway + (with_port ? "" : ":" + std::to_string(endpoints.hosts[0].port));
-  const Result<Endpoints> gateway = ParseConnString(address, ConnRules{});
+// An IoT Edge gateway takes the hub's place, unless the host names an address of its own.
+Status ReadGateway(const Identity& identity, Endpoints* endpoints) {
+  const bool hub = endpoints->hosts.size() == 1 &&
+                   g_ascii_strcasecmp(endpoints->hosts[0].host.c_str(), identity.hub.c_str()) == 0;
+  if (!hub || identity.gateway.empty()) return {};
+  ConnRules rules;
+  rules.default_port = endpoints->hosts[0].port;
+  const Result<Endpoints> gateway = ParseConnString(identity.gateway, rules);
   if (!gateway.ok()) {
-    return Status(Code::kInvalidArgument,
-                  "gateway-hostname=" + identity.gateway + ": not a host name (nor host:port)");
+    return {Code::kInvalidArgument,
+            "gateway-hostname=" + identity.gateway + ": not a host name (nor host:port)"};
   }
-  return gateway.value().hosts;
+  endpoints->hosts = gateway.value().hosts;
+  return {};
+}
+
+Status ReadTrust(const Identity& identity, TlsSettings* tls, UniqueFd* bundle) {
+  if (identity.x509 && tls->certfile.empty()) {
+    return {Code::kInvalidArgument,
+            "x509=true: the device's certificate is missing (set tls-certfile and tls-keyfile)"};
+  }
+  if (identity.workload.empty() || !tls->cafile.empty() || !tls->capath.empty()) return {};
+  *bundle = UniqueFd(memfd_create("trust-bundle", MFD_CLOEXEC));
+  if (!bundle->valid()) return {Code::kInternal, "no memory for the trust bundle"};
+  tls->cafile = "/proc/self/fd/" + std::to_string(bundle->get());
+  return {};
 }
 
 Status Adjust(Settings* settings) {
@@ -79,41 +94,40 @@ Status Adjust(Settings* settings) {
   return {};
 }
 
-}  // namespace
+bool Matches(const Config& config, const std::string& topic, const std::string& received) {
+  const bool one_topic = config.Has("topic-property") && config.GetString("topic-property").empty();
+  return one_topic || topic == received || topic == "#";
+}
 
-DriverInfo HubInfo() {
-  static constexpr std::string_view kFields[] = {"HostName",
-                                                 "DeviceId",
-                                                 "ModuleId",
-                                                 "SharedAccessKey",
-                                                 "GatewayHostName",
-                                                 "SharedAccessSignature",
-                                                 "SharedAccessKeyName",
-                                                 "x509"};
+DriverInfo HubInfo(bool module) {
   DriverInfo made = mqtt::MqttDriver::Info();
+  made.protocol = module ? "AZURE_MODULE_CLIENT" : "AZURE_DEVICE_CLIENT";
+  made.env_suffix = module ? "AZURE_EDGE" : "AZURE";
   made.delivery = "OK: the hub has acknowledged the message (PUBACK; qos=0: it was written)";
+  made.options = Options(module);
   made.conn_rules = {};
+  made.conn_rules.protocol = module ? "azure_edge" : "azure";
   made.conn_rules.default_port = kPort;
   made.conn_rules.fields = kFields;
   made.conn_rules.fields_example =
-      "HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>";
+      module ? "HostName=<hub>.azure-devices.net;DeviceId=<id>;ModuleId=<id>;SharedAccessKey=<key>"
+             : "HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>";
+  if (module) made.conn_rules.fields_by_default = ModuleOfEnvironment;
   made.adjust = Adjust;
   made.acknowledges_early = nullptr;  // the session is kept
+  made.matches = Matches;
   return made;
 }
 
+}  // namespace
+
 const DriverInfo& DeviceDriver::Info() {
-  static const DriverInfo info = [] {
-    DriverInfo made = HubInfo();
-    made.protocol = "AZURE_DEVICE_CLIENT";
-    made.env_suffix = "AZURE";
-    made.conn_rules.protocol = "azure";
-    made.options = Options();
-    made.matches = [](const Config& config, const std::string& topic, const std::string& received) {
-      return config.GetString("topic-property").empty() || topic == received || topic == "#";
-    };
-    return made;
-  }();
+  static const DriverInfo info = HubInfo(false);
+  return info;
+}
+
+const DriverInfo& ModuleDriver::Info() {
+  static const DriverInfo info = HubInfo(true);
   return info;
 }
 
@@ -126,36 +140,19 @@ Status HubDriver::Configure(const Endpoints& endpoints, const Config& config) {
   hub.user_name = UserName(hub.identity, config);
   hub.token_life = std::chrono::duration_cast<std::chrono::seconds>(config.GetMillis("sas-ttl"));
   if (!module_) hub.topic_property = config.GetString("topic-property");
-  Status status = ReadProperties(config, hub.topic_property, &hub.properties);
-  if (!status.ok()) return status;
-  mqtt::MqttSettings settings;
-  Result<std::vector<HostPort>> servers = Servers(endpoints, hub.identity);
-  if (!servers.ok()) return servers.status();
-  settings.hosts = std::move(servers.value());
   Endpoints encrypted = endpoints;
   encrypted.tls = true;
-  Result<TlsSettings> tls = ReadTlsSettings(encrypted, config);
-  if (!tls.ok()) return tls.status();
-  settings.tls = std::move(tls.value());
-  if (hub.identity.x509 && settings.tls.certfile.empty()) {
-    return {Code::kInvalidArgument,
-            "x509=true: the device's certificate is missing (set "
-            "tls-certfile and tls-keyfile)"};
-  }
-  if (hub.identity.workload && settings.tls.cafile.empty() && settings.tls.capath.empty()) {
-    hub.trust_bundle = UniqueFd(memfd_create("trust-bundle", MFD_CLOEXEC));
-    if (!hub.trust_bundle.valid()) return {Code::kInternal, "no memory for the trust bundle"};
-    settings.tls.cafile = "/proc/self/fd/" + std::to_string(hub.trust_bundle.get());
-  }
+  mqtt::MqttSettings settings;
+  Status status = ReadProperties(config, hub.topic_property, &hub.properties);
+  if (status.ok()) status = ReadGateway(hub.identity, &encrypted);
+  if (status.ok()) status = mqtt::ReadConnection(encrypted, config, &settings);
+  if (status.ok()) status = ReadTrust(hub.identity, &settings.tls, &hub.trust_bundle);
+  if (!status.ok()) return status;
   settings.client_id = hub.identity.client_id();
   settings.client_id_given = true;
   settings.version5 = false;
   settings.clean_session = false;
-  settings.keep_alive = static_cast<int>(config.GetMillis("keep-alive").count() / 1000);
-  settings.connect_timeout = config.GetMillis("connect-timeout");
   settings.silence_limit = std::max(settings.connect_timeout, kSilence);
-  settings.qos = static_cast<int>(config.GetInt("qos"));
-  settings.max_inflight = static_cast<size_t>(config.GetInt("max-inflight"));
   settings.dialect = std::make_shared<Hub>(std::move(hub), host().log());
   Start(std::move(settings));
   return {};

@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver of Azure IoT Hub for devices (libnvds_azure_proto.so), and what that for modules
-// (adaptors/azure_edge) shares with it. Both are the MQTT driver with the hub's dialect.
+// The drivers of Azure IoT Hub: for devices (libnvds_azure_proto.so) and for modules, at the hub
+// itself or behind an IoT Edge gateway (libnvds_azure_edge_proto.so). Both are the MQTT driver with
+// the hub's dialect.
 //
 // Threads: as core/driver/driver.h says.
 #ifndef DSMSG_ADAPTORS_AZURE_DRIVER_H_
 #define DSMSG_ADAPTORS_AZURE_DRIVER_H_
 
-#include <initializer_list>
-#include <span>
-#include <vector>
-
-#include "adaptors/azure/identity.h"
 #include "adaptors/mqtt/driver.h"
 
 namespace dsmsg::azure {
 
-std::span<const OptionSpec> Options();
-
-/// A table of `own` options and those that devices and modules share. Never destroyed: keep the
-/// reference, and call it once for each table.
-const std::vector<OptionSpec>& WithHubOptions(std::initializer_list<OptionSpec> own);
-/// What both say of themselves, without names and options.
-DriverInfo HubInfo();
+/// Constant until the end of the process.
+std::span<const OptionSpec> Options(bool module);
 
 class HubDriver : public mqtt::MqttDriver {
  public:
@@ -37,8 +28,13 @@ class HubDriver : public mqtt::MqttDriver {
 class DeviceDriver final : public HubDriver {
  public:
   static const DriverInfo& Info();
-
   explicit DeviceDriver(DriverHost& host) : HubDriver(host, false) {}
+};
+
+class ModuleDriver final : public HubDriver {
+ public:
+  static const DriverInfo& Info();
+  explicit ModuleDriver(DriverHost& host) : HubDriver(host, true) {}
 };
 
 }  // namespace dsmsg::azure

@@ -5,25 +5,26 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "adaptors/azure/token.h"
-#include "adaptors/azure/workload.h"
 #include "core/base/encoding.h"
 
 namespace dsmsg::azure {
 namespace {
 
-// In the hub's order. The first is a module's output.
-constexpr std::array<std::string_view, 8> kSystem = {"$.on", "$.mid", "$.cid",  "$.uid",
-                                                     "$.ct", "$.ce",  "$.ifid", "$.exp"};
+// In the hub's order.
+constexpr std::array<std::string_view, 8> kSystem = {Hub::kOutput, "$.mid", "$.cid",  "$.uid",
+                                                     "$.ct",       "$.ce",  "$.ifid", "$.exp"};
 constexpr std::string_view kMethods = "$iothub/methods/POST/", kTwin = "$iothub/twin/";
 // Before a token ends by the hub's clock, which may be minutes ahead of ours.
 constexpr std::chrono::seconds kEarly{600};
 
-size_t SystemIndex(std::string_view name) {
-  return static_cast<size_t>(std::find(kSystem.begin(), kSystem.end(), name) - kSystem.begin());
+/// System properties come first, in their order, then others by name.
+std::pair<size_t, std::string_view> Rank(std::string_view name) {
+  return {std::ranges::find(kSystem, name) - kSystem.begin(), name};
 }
 
 int64_t UnixSeconds() {
@@ -31,9 +32,28 @@ int64_t UnixSeconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
+/// Removes the text before the first `end`, or all, from *rest.
+std::string_view Take(std::string_view* rest, char end) {
+  const std::string_view part = rest->substr(0, rest->find(end));
+  rest->remove_prefix(std::min(part.size() + 1, rest->size()));
+  return part;
+}
+
+std::string Decoded(std::string_view text) {
+  return PercentDecoded(text).value_or(std::string(text));
+}
+
 }  // namespace
 
-bool Hub::IsSystemName(std::string_view name) { return SystemIndex(name) < kSystem.size(); }
+bool Hub::IsSystemName(std::string_view name) { return Rank(name).first < kSystem.size(); }
+
+Hub::Hub(HubSettings settings, Logger& log)
+    : settings_(std::move(settings)),
+      log_(log),
+      inbox_(settings_.identity.path() +
+             (settings_.identity.module.empty() ? "/messages/devicebound/" : "/inputs/")) {
+  if (!settings_.identity.module.empty()) settings_.topic_property = kOutput;
+}
 
 // ---------------------------------------------------------------- login
 
@@ -41,41 +61,31 @@ Result<Login> Hub::NewLogin(Deadline deadline, int cancel_fd) {
   const Identity& identity = settings_.identity;
   renew_at_ = Clock::time_point::max();
   if (Status status = FetchTrustBundle(deadline, cancel_fd); !status.ok()) return status;
-  if (identity.x509) return Login{settings_.user_name, ""};
-  if (!identity.token.empty()) {
-    const std::optional<int64_t> expires = ExpiryOf(identity.token);
-    if (expires && *expires <= UnixSeconds()) {
-      return Status(Code::kAuth,
-                    "the SharedAccessSignature has expired (give another, or a "
-                    "SharedAccessKey, from which tokens are made as they are needed)");
-    }
-    return Login{settings_.user_name, identity.token};
+  const int64_t now = UnixSeconds();
+  if (ExpiryOf(identity.token).value_or(INT64_MAX) <= now) {
+    return Status(Code::kAuth,
+                  "the SharedAccessSignature has expired (give another, or a SharedAccessKey, from "
+                  "which tokens are made as they are needed)");
   }
-  const int64_t expires = UnixSeconds() + settings_.token_life.count();
+  if (identity.x509 || !identity.token.empty()) return Login{settings_.user_name, identity.token};
   const auto made = Clock::now();
-  Result<std::string> signature = Sign(expires, deadline, cancel_fd);
-  if (!signature.ok()) return signature.status();
+  Result<std::string> token =
+      MakeToken(identity, now + settings_.token_life.count(), deadline, cancel_fd);
+  if (!token.ok()) return token.status();
   renew_at_ = made + settings_.token_life - std::min(kEarly, settings_.token_life / 4);
-  return Login{settings_.user_name, Token(identity, signature.value(), expires)};
-}
-
-Result<std::string> Hub::Sign(int64_t expires, Deadline deadline, int cancel_fd) {
-  const std::string text = TextToSign(settings_.identity, expires);
-  if (!settings_.identity.workload) return Signature(settings_.identity.key, text);
-  return SignByWorkload(settings_.identity, text, deadline, cancel_fd);
+  return Login{settings_.user_name, std::move(token.value())};
 }
 
 Status Hub::FetchTrustBundle(Deadline deadline, int cancel_fd) {
   if (!settings_.trust_bundle.valid() || trusted_) return {};
-  const Result<std::string> bundle = TrustBundle(*settings_.identity.workload, deadline, cancel_fd);
+  const Result<std::string> bundle = TrustBundle(settings_.identity, deadline, cancel_fd);
   if (!bundle.ok()) return bundle.status();
   const std::string& pem = bundle.value();
   const ssize_t size = pwrite(settings_.trust_bundle.get(), pem.data(), pem.size(), 0);
-  if (size != static_cast<ssize_t>(pem.size())) {
-    return {Code::kInternal, std::string("cannot keep the trust bundle: ") + std::strerror(errno)};
-  }
-  trusted_ = true;
-  return {};
+  trusted_ = size == static_cast<ssize_t>(pem.size());
+  return trusted_ ? Status()
+                  : Status(Code::kInternal,
+                           std::string("cannot keep the trust bundle: ") + std::strerror(errno));
 }
 
 std::string Hub::LoginAdvice() const {
@@ -97,43 +107,32 @@ std::string Hub::ShortLifeAdvice() const {
 // ---------------------------------------------------------------- sending
 
 void Hub::Put(std::string_view name, std::string_view value) {
-  if (const size_t index = SystemIndex(name); index < system_.size()) {
-    system_[index] = value;
-    return;
-  }
-  const auto found = std::find_if(own_.begin(), own_.end(),
-                                  [name](const auto& property) { return property.first == name; });
-  if (found != own_.end()) {
-    found->second = value;
+  const auto rank = [](const auto& property) { return Rank(property.first); };
+  const auto place = std::ranges::lower_bound(properties_, Rank(name), {}, rank);
+  if (place != properties_.end() && place->first == name) {
+    place->second = value;
   } else {
-    own_.emplace_back(name, value);
+    properties_.emplace(place, name, value);
   }
 }
 
 Result<const char*> Hub::WireTopic(const Message& message) {
-  system_.fill({});
-  own_.clear();
-  const bool module = !settings_.identity.module.empty();
+  properties_.clear();
   for (const auto& [name, value] : settings_.properties) Put(name, value);
-  if (!module && !settings_.topic_property.empty() && !message.topic.empty()) {
+  if (!settings_.topic_property.empty() && !message.topic.empty()) {
     Put(settings_.topic_property, message.topic);
   }
   for (const auto& [name, value] : message.headers) Put(name, value);
-  if (module) system_[0] = message.topic;
-  std::sort(own_.begin(), own_.end());
 
   wire_ = settings_.identity.path() + "/messages/events/";
   const size_t bare = wire_.size();
-  const auto add = [this, bare](std::string_view name, std::string_view value) {
+  for (const auto& [name, value] : properties_) {
+    if (value.empty() && IsSystemName(name)) continue;
     if (wire_.size() > bare) wire_ += '&';
     AppendPercentEncoded(name, {}, &wire_);
     wire_ += '=';
     AppendPercentEncoded(value, {}, &wire_);
-  };
-  for (size_t i = 0; i < system_.size(); ++i) {
-    if (!system_[i].empty()) add(kSystem[i], system_[i]);
   }
-  for (const auto& [name, value] : own_) add(name, value);
   const size_t size = wire_.size() + message.payload.size();
   if (size > kMostBytes || wire_.size() > 65535) {
     return Status(Code::kTooLarge, "a message of " + std::to_string(message.payload.size()) +
@@ -146,14 +145,8 @@ Result<const char*> Hub::WireTopic(const Message& message) {
 
 // ---------------------------------------------------------------- receiving
 
-std::string Hub::Filter(const std::string& /*topic*/) const {
-  const bool module = !settings_.identity.module.empty();
-  return settings_.identity.path() + (module ? "/inputs/#" : "/messages/devicebound/#");
-}
-
 bool Hub::Matches(const std::string& topic, const std::string& received) const {
-  const bool one_topic = settings_.identity.module.empty() && settings_.topic_property.empty();
-  return one_topic || topic == received || topic == "#";
+  return settings_.topic_property.empty() || topic == received || topic == "#";
 }
 
 std::span<const char* const> Hub::Requests() const {
@@ -168,31 +161,17 @@ bool Hub::Read(const mosquitto_message& message, mosquitto* client, InMessage* o
     Refuse(topic, client);
     return false;
   }
+  if (!topic.starts_with(inbox_)) return false;
+  topic.remove_prefix(inbox_.size());
   const bool module = !settings_.identity.module.empty();
-  const std::string begin =
-      settings_.identity.path() + (module ? "/inputs/" : "/messages/devicebound/");
-  if (!topic.starts_with(begin)) return false;
-  topic.remove_prefix(begin.size());
-  out->topic = kDeviceTopic;
-  if (module) {
-    const size_t slash = std::min(topic.find('/'), topic.size());
-    out->topic =
-        PercentDecoded(topic.substr(0, slash)).value_or(std::string(topic.substr(0, slash)));
-    topic.remove_prefix(std::min(slash + 1, topic.size()));
-  }
+  out->topic = module ? Decoded(Take(&topic, '/')) : kDeviceTopic;
   while (!topic.empty()) {
-    const std::string_view property = topic.substr(0, topic.find('&'));
-    topic.remove_prefix(std::min(property.size() + 1, topic.size()));
-    const size_t equals = std::min(property.find('='), property.size());
-    const std::string_view value = property.substr(std::min(equals + 1, property.size()));
-    const auto text = [](std::string_view part) {
-      return PercentDecoded(part).value_or(std::string(part));
-    };
-    std::string name = text(property.substr(0, equals));
+    std::string_view value = Take(&topic, '&');
+    std::string name = Decoded(Take(&value, '='));
     if (name.empty() || name == "$.to") continue;
-    if (name == "$.mid") out->id = text(value);
-    if (!module && name == settings_.topic_property) out->topic = text(value);
-    out->headers.emplace_back(std::move(name), text(value));
+    if (name == "$.mid") out->id = Decoded(value);
+    if (!module && name == settings_.topic_property) out->topic = Decoded(value);
+    out->headers.emplace_back(std::move(name), Decoded(value));
   }
   return true;
 }

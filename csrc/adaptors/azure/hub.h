@@ -7,7 +7,6 @@
 #ifndef DSMSG_ADAPTORS_AZURE_HUB_H_
 #define DSMSG_ADAPTORS_AZURE_HUB_H_
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +25,7 @@ struct HubSettings {
   std::string user_name;
   std::chrono::seconds token_life{3600};
   Pairs properties;            // of every message: names of the system's own begin with "$."
-  std::string topic_property;  // the device's: a message's topic goes there; empty: nowhere
+  std::string topic_property;  // a message's topic goes there; empty: nowhere
   UniqueFd trust_bundle;       // a file in memory, filled before the first connection
 };
 
@@ -36,15 +35,17 @@ class Hub final : public mqtt::Dialect {
   static constexpr size_t kMostBytes = size_t{256} << 10;
   /// What the host is told as topic of messages to a device.
   static constexpr char kDeviceTopic[] = "devicebound";
+  /// The property that is a module's output, and its topic.
+  static constexpr char kOutput[] = "$.on";
 
-  Hub(HubSettings settings, Logger& log) : settings_(std::move(settings)), log_(log) {}
+  Hub(HubSettings settings, Logger& log);
 
   Result<Login> NewLogin(Deadline deadline, int cancel_fd) override;
   Clock::time_point renew_at() const override { return renew_at_; }
   std::string LoginAdvice() const override;
   std::string ShortLifeAdvice() const override;
   Result<const char*> WireTopic(const Message& message) override;
-  std::string Filter(const std::string& topic) const override;
+  std::string Filter(const std::string& /*topic*/) const override { return inbox_ + "#"; }
   bool Matches(const std::string& topic, const std::string& received) const override;
   std::span<const char* const> Requests() const override;
   bool Read(const mosquitto_message& message, mosquitto* client, InMessage* out) override;
@@ -53,19 +54,19 @@ class Hub final : public mqtt::Dialect {
   static bool IsSystemName(std::string_view name);
 
  private:
-  Result<std::string> Sign(int64_t expires, Deadline deadline, int cancel_fd);
   Status FetchTrustBundle(Deadline deadline, int cancel_fd);
+  /// Replaces an earlier value of that property.
   void Put(std::string_view name, std::string_view value);
   void Refuse(std::string_view request, mosquitto* client);
 
   HubSettings settings_;
   Logger& log_;
+  const std::string inbox_;  // what topics of received messages begin with
   Clock::time_point renew_at_ = Clock::time_point::max();
   bool trusted_ = false;
   // Of the message in hand.
   std::string wire_;
-  std::array<std::string_view, 8> system_;
-  std::vector<std::pair<std::string_view, std::string_view>> own_;
+  std::vector<std::pair<std::string_view, std::string_view>> properties_;  // as they are written
 };
 
 }  // namespace dsmsg::azure

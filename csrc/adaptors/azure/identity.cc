@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/azure/identity.h"
 
-#include <cstdlib>
+#include <glib.h>
 
 #include "core/base/encoding.h"
+#include "core/base/environment.h"
 
 namespace dsmsg::azure {
 namespace {
@@ -18,8 +19,7 @@ Status CheckId(const std::string& name, const std::string& id) {
   constexpr std::string_view kAlso = "-._%*?!(),:=@$'";
   if (id.size() > kLongestId) return Bad(name + " is longer than 128 characters");
   for (const char c : id) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (plain || kAlso.find(c) != kAlso.npos) continue;
+    if (g_ascii_isalnum(c) || kAlso.find(c) != kAlso.npos) continue;
     if (c == '+' || c == '#') {
       return Bad(name + " contains '" + std::string(1, c) +
                  "': MQTT cannot publish to a topic with it (register the device under "
@@ -31,10 +31,30 @@ Status CheckId(const std::string& name, const std::string& id) {
   return {};
 }
 
-Status ReadProof(Identity* out, const std::string& key, const std::string& x509) {
+// An IoT Edge runtime proves who its modules are.
+Status ReadWorkload(Identity* out) {
+  constexpr std::string_view kScheme = "unix://";
+  const std::string uri = FromEnvironment("IOTEDGE_WORKLOADURI");
+  if (out->module.empty() || uri.empty()) {
+    return Bad(
+        "the connection string has no SharedAccessKey (nor SharedAccessSignature or "
+        "x509=true): take the device's whole connection string from the portal");
+  }
+  if (!uri.starts_with(kScheme)) {
+    return Bad("IOTEDGE_WORKLOADURI=" + uri + ": only unix:///path is supported");
+  }
+  out->workload = uri.substr(kScheme.size());
+  out->generation = FromEnvironment("IOTEDGE_MODULEGENERATIONID");
+  return out->generation.empty() ? Bad("IOTEDGE_MODULEGENERATIONID is not set") : Status();
+}
+
+Status ReadProof(const Endpoints& endpoints, Identity* out) {
+  const std::string key = endpoints.Field("SharedAccessKey"), x509 = endpoints.Field("x509");
+  out->token = endpoints.Field("SharedAccessSignature");
   if (!x509.empty() && x509 != "true" && x509 != "false") return Bad("x509 must be true or false");
   out->x509 = x509 == "true";
   const int given = !key.empty() + !out->token.empty() + out->x509;
+  if (given == 0) return ReadWorkload(out);
   if (given > 1) {
     return Bad(
         "the connection string has more than one of SharedAccessKey, SharedAccessSignature "
@@ -45,35 +65,13 @@ Status ReadProof(Identity* out, const std::string& key, const std::string& x509)
         "SharedAccessSignature does not begin with \"SharedAccessSignature sr=\" (give the token "
         "as az iot hub generate-sas-token prints it)");
   }
-  if (!key.empty()) {
-    std::optional<std::string> bytes = FromBase64(key);
-    if (!bytes) {
-      return Bad(
-          "SharedAccessKey is not valid base64 (copy the device's primary or secondary key "
-          "whole, with the = at its end)");
-    }
-    out->key = std::move(*bytes);
-    return {};
-  }
-  const char* uri = std::getenv("IOTEDGE_WORKLOADURI");
-  if (given > 0 || out->module.empty() || uri == nullptr) {
-    if (given > 0) return {};
+  const std::optional<std::string> bytes = FromBase64(key);
+  if (!bytes) {
     return Bad(
-        "the connection string has no SharedAccessKey (nor SharedAccessSignature or "
-        "x509=true): take the device's whole connection string from the portal");
+        "SharedAccessKey is not valid base64 (copy the device's primary or secondary key "
+        "whole, with the = at its end)");
   }
-  constexpr std::string_view kScheme = "unix://";
-  const std::string_view text = uri;
-  if (!text.starts_with(kScheme)) {
-    return Bad("IOTEDGE_WORKLOADURI=" + std::string(text) + ": only unix:///path is supported");
-  }
-  const auto value = [](const char* name, const char* otherwise) -> std::string {
-    const char* found = std::getenv(name);
-    return found != nullptr && *found != '\0' ? found : otherwise;
-  };
-  out->workload = {std::string(text.substr(kScheme.size())),
-                   value("IOTEDGE_MODULEGENERATIONID", ""), "2019-01-30"};
-  if (out->workload->generation.empty()) return Bad("IOTEDGE_MODULEGENERATIONID is not set");
+  out->key = *bytes;
   return {};
 }
 
@@ -87,17 +85,12 @@ Result<Identity> ReadIdentity(const Endpoints& endpoints, bool module) {
         "HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>)");
   }
   Identity identity;
-  std::string key, policy, x509;
-  for (const auto& [name, value] : endpoints.fields) {
-    if (name == "HostName") identity.hub = value.substr(0, value.find(':'));
-    if (name == "DeviceId") identity.device = value;
-    if (name == "ModuleId") identity.module = value;
-    if (name == "GatewayHostName") identity.gateway = value;
-    if (name == "SharedAccessKey") key = value;
-    if (name == "SharedAccessSignature") identity.token = value;
-    if (name == "SharedAccessKeyName") policy = value;
-    if (name == "x509") x509 = value;
-  }
+  const std::string host = endpoints.Field("HostName");
+  const std::string policy = endpoints.Field("SharedAccessKeyName");
+  identity.hub = host.substr(0, host.find(':'));
+  identity.device = endpoints.Field("DeviceId");
+  identity.module = endpoints.Field("ModuleId");
+  identity.gateway = endpoints.Field("GatewayHostName");
   if (identity.hub.find(',') != identity.hub.npos) return Bad("HostName is that of one hub");
   if (identity.device.empty()) {
     return Bad(policy.empty() ? "DeviceId is missing in the connection string"
@@ -114,7 +107,7 @@ Result<Identity> ReadIdentity(const Endpoints& endpoints, bool module) {
   }
   Status status = CheckId("DeviceId", identity.device);
   if (status.ok()) status = CheckId("ModuleId", identity.module);
-  if (status.ok()) status = ReadProof(&identity, key, x509);
+  if (status.ok()) status = ReadProof(endpoints, &identity);
   if (!status.ok()) return status;
   return identity;
 }
@@ -126,9 +119,9 @@ std::string ModuleOfEnvironment() {
                                        {";ModuleId=", "IOTEDGE_MODULEID"}};
   std::string text;
   for (const auto& [name, variable] : kParts) {
-    const char* value = std::getenv(variable);
-    if (value == nullptr || *value == '\0') return "";
-    text += std::string(name) + value;
+    const std::string value = FromEnvironment(variable);
+    if (value.empty()) return "";
+    text += name + value;
   }
   return text;
 }

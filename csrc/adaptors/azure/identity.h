@@ -6,7 +6,6 @@
 #ifndef DSMSG_ADAPTORS_AZURE_IDENTITY_H_
 #define DSMSG_ADAPTORS_AZURE_IDENTITY_H_
 
-#include <optional>
 #include <string>
 
 #include "core/base/status.h"
@@ -14,21 +13,17 @@
 
 namespace dsmsg::azure {
 
-/// An IoT Edge runtime that signs for its modules.
-struct Workload {
-  std::string socket;  // path
-  std::string generation, api_version;
-};
-
 struct Identity {
   std::string hub;  // its host name, also behind a gateway
   std::string device, module;
   std::string gateway;  // host name; empty: none
   // One of these proves who we are.
-  std::string key;    // decoded; secret
-  std::string token;  // a SharedAccessSignature made elsewhere; secret
-  bool x509 = false;  // the client's certificate
-  std::optional<Workload> workload;
+  std::string key;       // decoded; secret
+  std::string token;     // a SharedAccessSignature made elsewhere; secret
+  bool x509 = false;     // the client's certificate
+  std::string workload;  // path of the socket of an IoT Edge runtime, which signs for its modules
+
+  std::string generation;  // of the module, for that runtime
 
   std::string client_id() const { return module.empty() ? device : device + "/" + module; }
   /// The part of every topic that names us: "devices/d" or "devices/d/modules/m".

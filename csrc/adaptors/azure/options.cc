@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/options/options.h"
 
-#include <array>
-#include <vector>
-
 #include "adaptors/azure/driver.h"
 
 namespace dsmsg::azure {
 namespace {
 
-constexpr OptionSpec kConnection = {
-    "connection-str", "string", "",
-    "Connection string of the device, from the portal "
-    "(HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>), used when the host "
-    "gives none",
-    kOptSecret};
-constexpr auto kCommon = std::to_array<OptionSpec>({
+constexpr OptionSpec kOptions[] = {
+    {"connection-str", "string", "",
+     "Connection string of the device or module, from the portal "
+     "(HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with "
+     "ModuleId), used when the host gives none; in a module of IoT Edge, the runtime's is used "
+     "without it",
+     kOptSecret},
     {"custom-msg-properties", "pairs", "",
      "Properties of every message, name=value;name=value. The option headers adds properties with "
      "fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own: "
@@ -45,26 +42,16 @@ constexpr auto kCommon = std::to_array<OptionSpec>({
     {"max-message-bytes", "bytes(1,262144)", "256K",
      "A larger payload is completed with an error; the hub counts properties, too"},
     {"enable-tls", "bool", "1", "Always on: a hub has no other connections"},
-});
-
-constexpr OptionSpec kTopicProperty = {
-    "topic-property", "string", "",
-    "Name of a property that carries the message's topic, both ways: of sent messages for routes, "
-    "of "
-    "received ones for subscriptions; empty: none does, since a device has only one topic"};
+    // Only of devices.
+    {"topic-property", "string", "",
+     "Name of a property that carries the message's topic, both ways: of sent messages for routes, "
+     "of received ones for subscriptions; empty: none does, since a device has only one topic"},
+};
 
 }  // namespace
 
-const std::vector<OptionSpec>& WithHubOptions(std::initializer_list<OptionSpec> own) {
-  // Connections may outlive static objects at the end of a process.
-  auto* const all = new std::vector<OptionSpec>(own);
-  all->insert(all->end(), kCommon.begin(), kCommon.end());
-  return *all;
-}
-
-std::span<const OptionSpec> Options() {
-  static const auto& table = WithHubOptions({kConnection, kTopicProperty});
-  return table;
+std::span<const OptionSpec> Options(bool module) {
+  return std::span(kOptions).first(std::size(kOptions) - (module ? 1 : 0));
 }
 
 }  // namespace dsmsg::azure

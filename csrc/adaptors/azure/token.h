@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared access signatures: what a hub takes for a password. Threads: pure functions, any thread.
+// Shared access signatures, what a hub takes for a password, and the workload API of the IoT Edge
+// runtime (HTTP over a Unix socket), which keeps the keys of its modules and signs with them.
+//
+// Threads: any; each question to the runtime makes a connection of its own.
 #ifndef DSMSG_ADAPTORS_AZURE_TOKEN_H_
 #define DSMSG_ADAPTORS_AZURE_TOKEN_H_
 
@@ -9,16 +12,21 @@
 #include <string_view>
 
 #include "adaptors/azure/identity.h"
+#include "core/base/status.h"
+#include "core/base/time.h"
 
 namespace dsmsg::azure {
 
-/// What is signed: the encoded resource, a line feed and the end of validity in Unix seconds.
-std::string TextToSign(const Identity& identity, int64_t expires);
-/// HMAC-SHA-256, in base64.
-std::string Signature(std::string_view key, std::string_view text);
-std::string Token(const Identity& identity, std::string_view signature, int64_t expires);
+/// A token that is valid until `expires`, in Unix seconds, signed with the identity's key or by
+/// its runtime.
+Result<std::string> MakeToken(const Identity& identity, int64_t expires, Deadline deadline,
+                              int cancel_fd);
+
 /// The end of validity of a token that was made elsewhere.
 std::optional<int64_t> ExpiryOf(std::string_view token);
+
+/// The certificates (PEM) by which the gateway of the identity's runtime is trusted.
+Result<std::string> TrustBundle(const Identity& identity, Deadline deadline, int cancel_fd);
 
 }  // namespace dsmsg::azure
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "adaptors/azure_edge/driver.h"
+#include "adaptors/azure/driver.h"
 #include "core/export/export.h"
 
-DSMSG_DEFINE_ADAPTOR(dsmsg::azure_edge::ModuleDriver);
+DSMSG_DEFINE_ADAPTOR(dsmsg::azure::ModuleDriver);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adaptors/mqtt/settings.h"
-#include "core/options/config.h"
 
 #include <mosquitto.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <random>
+
+#include "core/base/environment.h"
+#include "core/options/config.h"
 
 namespace dsmsg::mqtt {
 namespace {
@@ -20,11 +21,6 @@ std::string RandomClientId() {
       "dsmsg-";  // with 16 digits within the 23 characters that every server must accept
   for (int i = 0; i < 16; ++i) id += kDigits[device() & 15];
   return id;
-}
-
-bool IsText(const std::string& text) {
-  return text.find('\0') == text.npos && text.size() <= 65535 &&
-         mosquitto_validate_utf8(text.data(), static_cast<int>(text.size())) == MOSQ_ERR_SUCCESS;
 }
 
 Status ReadSession(const Config& config, MqttSettings* out) {
@@ -50,8 +46,6 @@ Status ReadSession(const Config& config, MqttSettings* out) {
   }
   out->client_id_given = !out->client_id.empty();
   if (!out->client_id_given) out->client_id = RandomClientId();
-  const Millis keep_alive = config.GetMillis("keep-alive");
-  out->keep_alive = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(keep_alive).count());
   if (out->keep_alive > 0 && out->keep_alive < 5) {
     return Bad("keep-alive: " + std::to_string(out->keep_alive) +
                " seconds are less than the client library allows (0: off, or 5 to 65535)");
@@ -87,7 +81,6 @@ Status ReadWill(const Config& config, MqttSettings* out) {
 }
 
 Status ReadProducer(const Config& config, MqttSettings* out) {
-  out->qos = static_cast<int>(config.GetInt("qos"));
   if (out->qos == 2 && !out->clean_session) {
     return Bad(
         "qos=2 with clean-session=0: after a lost connection the server would mistake new messages "
@@ -95,7 +88,6 @@ Status ReadProducer(const Config& config, MqttSettings* out) {
   }
   out->retain = config.GetBool("retain");
   out->version5 = config.GetString("protocol") == "5";
-  out->max_inflight = static_cast<size_t>(config.GetInt("max-inflight"));
   out->user_properties = config.GetPairs("user-properties");
   for (const auto& [name, value] : out->user_properties) {
     if (!IsText(name) || !IsText(value)) {
@@ -109,13 +101,13 @@ Status ReadProducer(const Config& config, MqttSettings* out) {
   if (!out->version5 && out->has_headers) {
     return Bad("headers need protocol=5 (MQTT 3.1.1 has no user properties)");
   }
-  const char* extraction = std::getenv("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION");
-  out->sensor_envelope = extraction != nullptr && std::string_view(extraction) == "1";
-  if (const char* id = std::getenv("DEEPSTREAM_SENSOR_ID")) out->default_sensor_id = id;
+  const bool extraction = FromEnvironment("DEEPSTREAM_ENABLE_SENSOR_ID_EXTRACTION") == "1";
+  out->sensor_envelope = extraction;
+  out->default_sensor_id = FromEnvironment("DEEPSTREAM_SENSOR_ID");
   return {};
 }
 
-Status ReadLoginAndHosts(const Endpoints& endpoints, const Config& config, MqttSettings* out) {
+Status ReadLogin(const Endpoints& endpoints, const Config& config, MqttSettings* out) {
   if (endpoints.hosts.empty()) {
     return Bad(
         "no server is named (conn-str is \"host;port\", for example \"localhost;1883\", or set "
@@ -126,32 +118,46 @@ Status ReadLoginAndHosts(const Endpoints& endpoints, const Config& config, MqttS
         "an mqtt:// URL has no path (for example mqtt://localhost:1883; set the topic with the "
         "option topic)");
   }
-  out->hosts = endpoints.hosts;
-  out->login = ReadLogin(endpoints, config, "MQTT");
+  out->login = dsmsg::ReadLogin(endpoints, config, "MQTT");
   if (!IsText(out->login.user)) return Bad("username: not valid UTF-8 of at most 65535 bytes");
   if (out->login.password.size() > 65535) return Bad("password: longer than 65535 bytes");
   if (out->login.user.empty() && !out->login.password.empty() &&
       config.GetString("protocol") != "5") {
     return Bad("password is set without username, which MQTT 3.1.1 does not allow (set USER_MQTT)");
   }
-  Result<TlsSettings> tls = ReadTlsSettings(endpoints, config);
-  if (!tls.ok()) return tls.status();
-  out->tls = std::move(tls.value());
   return {};
 }
 
 }  // namespace
 
+bool IsText(const std::string& text) {
+  return text.find('\0') == text.npos && text.size() <= 65535 &&
+         mosquitto_validate_utf8(text.data(), static_cast<int>(text.size())) == MOSQ_ERR_SUCCESS;
+}
+
+Status ReadConnection(const Endpoints& endpoints, const Config& config, MqttSettings* out) {
+  out->hosts = endpoints.hosts;
+  Result<TlsSettings> tls = ReadTlsSettings(endpoints, config);
+  if (!tls.ok()) return tls.status();
+  out->tls = std::move(tls.value());
+  const Millis keep_alive = config.GetMillis("keep-alive");
+  out->keep_alive = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(keep_alive).count());
+  out->connect_timeout = config.GetMillis("connect-timeout");
+  out->silence_limit = std::max(out->connect_timeout, Millis(5000));
+  out->qos = static_cast<int>(config.GetInt("qos"));
+  out->max_inflight = static_cast<size_t>(config.GetInt("max-inflight"));
+  return {};
+}
+
 Result<MqttSettings> ReadSettings(const Endpoints& endpoints, const Config& config) {
   MqttSettings settings;
   using Reader = Status (*)(const Config&, MqttSettings*);
-  Status status = ReadLoginAndHosts(endpoints, config, &settings);
+  Status status = ReadLogin(endpoints, config, &settings);
+  if (status.ok()) status = ReadConnection(endpoints, config, &settings);
   for (const Reader read : {ReadSession, ReadProducer, ReadWill}) {
     if (status.ok()) status = read(config, &settings);
   }
   if (!status.ok()) return status;
-  settings.connect_timeout = config.GetMillis("connect-timeout");
-  settings.silence_limit = std::max(settings.connect_timeout, Millis(5000));
   settings.loop_timeout = config.GetMillis("loop-timeout");
   return settings;
 }

@@ -57,6 +57,11 @@ struct MqttSettings {
 
 std::span<const OptionSpec> Options();
 
+/// UTF-8 that a field of a packet can hold.
+bool IsText(const std::string& text);
+
+/// What every dialect has: servers, TLS, time limits, keep-alive, qos and max-inflight.
+Status ReadConnection(const Endpoints& endpoints, const Config& config, MqttSettings* out);
 Result<MqttSettings> ReadSettings(const Endpoints& endpoints, const Config& config);
 
 }  // namespace dsmsg::mqtt

@@ -79,8 +79,8 @@ class AzureConfig(Config):
             ("password", "string", "", "Password; deprecated in the file: set PASSWORD_<PROTOCOL> in the environment", "sd"),
             ("hostname", "string", "", "Broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "Broker's port, used when the connection string is empty", ""),
-            ("connection-str", "string", "", "Connection string of the device, from the portal (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>), used when the host gives none", "s"),
             ("topic-property", "string", "", "Name of a property that carries the message's topic, both ways: of sent messages for routes, of received ones for subscriptions; empty: none does, since a device has only one topic", ""),
+            ("connection-str", "string", "", "Connection string of the device or module, from the portal (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with ModuleId), used when the host gives none; in a module of IoT Edge, the runtime's is used without it", "s"),
             ("custom-msg-properties", "pairs", "", "Properties of every message, name=value;name=value. The option headers adds properties with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own: message id, correlation id, user, content type and encoding, end of validity", ""),
             ("content-type", "string", "", "Content type of every message, such as application/json; routes by the body need it", ""),
             ("content-encoding", "string", "", "Its encoding, such as utf-8; routes by the body need it", ""),
@@ -222,14 +222,15 @@ class AzureConfig(Config):
     """Broker's host, used when the connection string is empty (not set by default)."""
     port: int | None
     """Broker's port, used when the connection string is empty (not set by default)."""
-    connection_str: str | None
-    """Connection string of the device, from the portal
-    (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>), used when the host
-    gives none (not set by default; secret)."""
     topic_property: str | None
     """Name of a property that carries the message's topic, both ways: of sent messages for
     routes, of received ones for subscriptions; empty: none does, since a device has only one
     topic (not set by default)."""
+    connection_str: str | None
+    """Connection string of the device or module, from the portal
+    (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with
+    ModuleId), used when the host gives none; in a module of IoT Edge, the runtime's is used
+    without it (not set by default; secret)."""
     custom_msg_properties: Mapping[str, str | int] | str | None
     """Properties of every message, name=value;name=value. The option headers adds properties
     with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own:
@@ -319,8 +320,8 @@ class AzureConfig(Config):
         password: str | None = None,
         hostname: str | None = None,
         port: int | None = None,
-        connection_str: str | None = None,
         topic_property: str | None = None,
+        connection_str: str | None = None,
         custom_msg_properties: Mapping[str, str | int] | str | None = None,
         content_type: str | None = None,
         content_encoding: str | None = None,
@@ -392,8 +393,8 @@ class AzureConfig(Config):
             password=password,
             hostname=hostname,
             port=port,
-            connection_str=connection_str,
             topic_property=topic_property,
+            connection_str=connection_str,
             custom_msg_properties=custom_msg_properties,
             content_type=content_type,
             content_encoding=content_encoding,

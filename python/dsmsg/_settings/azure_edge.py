@@ -79,7 +79,7 @@ class AzureEdgeConfig(Config):
             ("password", "string", "", "Password; deprecated in the file: set PASSWORD_<PROTOCOL> in the environment", "sd"),
             ("hostname", "string", "", "Broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "Broker's port, used when the connection string is empty", ""),
-            ("connection-str", "string", "", "Connection string of the module, with ModuleId, used when the host gives none; without it, what the IoT Edge runtime says", "s"),
+            ("connection-str", "string", "", "Connection string of the device or module, from the portal (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with ModuleId), used when the host gives none; in a module of IoT Edge, the runtime's is used without it", "s"),
             ("custom-msg-properties", "pairs", "", "Properties of every message, name=value;name=value. The option headers adds properties with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own: message id, correlation id, user, content type and encoding, end of validity", ""),
             ("content-type", "string", "", "Content type of every message, such as application/json; routes by the body need it", ""),
             ("content-encoding", "string", "", "Its encoding, such as utf-8; routes by the body need it", ""),
@@ -222,8 +222,10 @@ class AzureEdgeConfig(Config):
     port: int | None
     """Broker's port, used when the connection string is empty (not set by default)."""
     connection_str: str | None
-    """Connection string of the module, with ModuleId, used when the host gives none; without
-    it, what the IoT Edge runtime says (not set by default; secret)."""
+    """Connection string of the device or module, from the portal
+    (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with
+    ModuleId), used when the host gives none; in a module of IoT Edge, the runtime's is used
+    without it (not set by default; secret)."""
     custom_msg_properties: Mapping[str, str | int] | str | None
     """Properties of every message, name=value;name=value. The option headers adds properties
     with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own:

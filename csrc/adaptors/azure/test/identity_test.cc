@@ -17,13 +17,14 @@ constexpr char kKey[] = "0123456789abcdef0123456789abcdef";
 Identity Named(const std::string& device, const std::string& module = "") {
   Identity identity;
   identity.hub = kHub;
+  identity.key = kKey;
   identity.device = device;
   identity.module = module;
   return identity;
 }
 
 std::string TokenOf(const Identity& identity, int64_t expires) {
-  return Token(identity, Signature(kKey, TextToSign(identity, expires)), expires);
+  return MakeToken(identity, expires, Deadline::max(), -1).value();
 }
 
 Result<Identity> Read(const std::string& text, bool module = false) {
