@@ -29,7 +29,8 @@ ClusterConsumer::Part::Part(int which, uint64_t name, const RedisSettings& setti
       host(to, name),
       connection(settings, to.log()),
       consumer(RedisConsumer::Create(settings, connection, host)),
-      follows_asks(settings.command == RedisSettings::Command::kXadd),
+      follows_asks(settings.command == RedisSettings::Command::kXadd ||
+                   settings.command == RedisSettings::Command::kRpush),
       work(ended),
       backoff(kReopenFirst, kReopenMax, name) {}
 
@@ -57,8 +58,8 @@ ClusterConsumer::Part& ClusterConsumer::PartOf(int slot) {
 }
 
 // On the part's thread. A cluster that is busy with a fail-over or moves the slot gets time. A
-// stream that is on its way to another node is read there: its commands name one key only, and that
-// is no longer at the old node.
+// stream or list that is on its way to another node is read there: its commands name one key only,
+// and that is no longer at the old node.
 Status ClusterConsumer::OpenPart(Part& part, const Topics& topics, Deadline deadline,
                                  int cancel_fd) {
   const bool one_key = part.follows_asks && topics.size() == 1;

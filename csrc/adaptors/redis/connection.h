@@ -49,6 +49,7 @@ class RedisConnection {
   std::optional<HostPort> TakeAsk() { return std::exchange(ask_, std::nullopt); }
   /// Opens that node. Until Close, ASKING precedes each command, and its reply is dropped.
   Status OpenAsked(const HostPort& node, Deadline deadline, int cancel_fd);
+  bool asked() const { return asking_; }
   static constexpr int kNoSlot = -1, kAnySlot = -2;
   bool follows_slot() const { return slot_ != kNoSlot; }
   /// The last Open found a node that answers, even if the one with the slot did not.

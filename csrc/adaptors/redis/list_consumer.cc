@@ -45,10 +45,11 @@ Status ListConsumer::FinishReads(Deadline deadline, int cancel_fd) {
 }
 
 // BLPOP would report missing permissions too late. In a discarded transaction, commands are checked
-// but not run. A user who may not use transactions finds out with the first read.
+// but not run. A user who may not use transactions finds out with the first read, and so does one
+// whose list is on its way to another node, since ASKING does not work in a transaction.
 Status ListConsumer::CheckAllowed(std::span<const std::string> topics, Deadline deadline,
                                   int cancel_fd) {
-  if (topics.empty()) return {};
+  if (topics.empty() || connection_.asked()) return {};
   connection_.out().Command({"MULTI"});
   if (Status status = connection_.Call(deadline, cancel_fd, "MULTI"); !status.ok()) return status;
   if (connection_.reply().is(Reply::Type::kError)) return {};

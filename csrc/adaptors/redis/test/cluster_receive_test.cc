@@ -277,5 +277,30 @@ TEST(RedisClusterLists, AreReadFromAllNodesAndGivenBack) {
   EXPECT_EQ(client.Text({"LPOP", a}), "2");
 }
 
+// An empty list does not exist, so that all of a list is at the new node once it was read.
+TEST(RedisClusterLists, AListIsReadWhileItsSlotIsStillMoving) {
+  RedisCluster cluster(3, 0);
+  const std::string topic = cluster.Topic(0, 1);
+  const int slot = KeySlot(topic);
+  Connection connection(cluster.Address(0), "command=rpush");
+  ASSERT_TRUE(connection.Open(Role::kConsumer).ok());
+  ASSERT_TRUE(connection.Subscribe({topic}).ok());
+  Client(cluster.node(0).port()).Run({"RPUSH", topic, "1"});
+  ASSERT_TRUE(connection.WaitDelivered(1).ok());
+  cluster.BeginMove(slot, 0, 1);
+  {
+    Client importing(cluster.node(1).port());
+    ASSERT_EQ(importing.Text({"ASKING"}), "OK");
+    ASSERT_EQ(importing.Integer({"RPUSH", topic, "2"}), 1);
+  }
+  ASSERT_TRUE(connection.WaitDelivered(2).ok());
+  EXPECT_TRUE(cluster.Owns(0, slot)) << "the move is not over";
+  cluster.EndMove(slot, 0, 1);
+  Client(cluster.node(1).port()).Run({"RPUSH", topic, "3"});
+  ASSERT_TRUE(connection.WaitDelivered(3).ok());
+  EXPECT_EQ(Received(connection),
+            (std::multiset<std::string>{topic + "=1", topic + "=2", topic + "=3"}));
+}
+
 }  // namespace
 }  // namespace dsmsg::redis
