@@ -7,16 +7,20 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "core/net/stream.h"
 
 namespace dsmsg::http {
 namespace {
 
-constexpr size_t kMostHeldPerLane = 32;  // batches: enough that no lane runs dry beside a full one
+constexpr size_t kLanesPerSlot = 4;
+constexpr size_t kMostHeldPerSlot = 32;  // batches
 // When one connection ends, so long the answers to other requests are waited for: given back now,
 // they would be sent twice.
 constexpr Millis kDrain{5000};
+// While no more messages are taken, outcomes are told together: so long the first one waits.
+constexpr Millis kGather{2};
 
 Status Retryable(const Status& status) { return {Code::kUnavailable, status.message()}; }
 
@@ -51,7 +55,8 @@ HttpSender::HttpSender(const HttpSettings& settings, DriverHost& host)
       host_(host),
       servers_(settings.hosts, "servers"),
       site_{settings, {}, {}, {}},
-      lanes_(settings.lanes) {
+      slots_(settings.lanes),
+      lanes_(settings.lanes * kLanesPerSlot) {
   static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
   static_cast<void>(initialized);
 }
@@ -68,8 +73,8 @@ Status HttpSender::Open(Deadline deadline, int cancel_fd) {
 Status HttpSender::OpenOne(const HostPort& server, Deadline deadline, int cancel_fd) {
   site_.server = server;
   if (Status status = Dial(deadline, cancel_fd); !status.ok()) return status;
-  multi_.reset(curl_multi_init());
-  if (multi_ == nullptr) return {Code::kInternal, "no memory for connections"};
+  if (Status status = transfers_.Open(slots_.size() + 1); !status.ok()) return status;
+  window_.Reset(slots_.size() * settings_.batch * kMostHeldPerSlot);
   if (!settings_.probe.empty()) {
     if (Status status = Probe(deadline, cancel_fd); !status.ok()) return status;
   }
@@ -92,24 +97,17 @@ Status HttpSender::Probe(Deadline deadline, int cancel_fd) {
   Request request(site_);
   if (!request.valid()) return {Code::kInternal, "no memory for a request"};
   request.Ask(settings_.probe);
-  curl_multi_add_handle(multi_.get(), request.easy());
-  Status status(Code::kTimeout, site_.server.ToString() + ": no answer to the probe");
-  for (bool done = false; !done && Clock::now() < deadline;) {
-    int running = 0, left = 0;
-    curl_multi_perform(multi_.get(), &running);
-    if (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
-      status = request.Judge(message->data.result).status;
-      done = true;
-      continue;
-    }
-    curl_waitfd cancel = {cancel_fd, CURL_WAIT_POLLIN, 0};
-    curl_multi_poll(multi_.get(), &cancel, cancel_fd >= 0 ? 1 : 0, PollTimeout(deadline), nullptr);
-    if (cancel.revents != 0) {
-      status = {Code::kCancelled, "interrupted"};
-      done = true;
-    }
+  transfers_.Begin(request.easy());
+  CURLcode code = CURLE_OK;
+  bool ended = false, cancelled = false;
+  while (!ended && !cancelled && Clock::now() < deadline) {
+    cancelled = transfers_.Work(Millis(PollTimeout(deadline)), cancel_fd);
+    ended = transfers_.TakeEnded(&code) != nullptr;
   }
-  curl_multi_remove_handle(multi_.get(), request.easy());
+  if (!ended) transfers_.Cancel(request.easy());
+  if (cancelled) return {Code::kCancelled, "interrupted"};
+  if (!ended) return {Code::kTimeout, site_.server.ToString() + ": no answer to the probe"};
+  const Status status = request.Judge(code).status;
   if (status.permanent() && status.code() != Code::kAuth)
     return {Code::kInvalidArgument, "probe: " + status.message()};
   return status;
@@ -140,24 +138,27 @@ Status HttpSender::Check(const Item& item) const {
 }
 
 Status HttpSender::Submit(const Message& message, Token token) {
-  if (!broken_.ok() || held_ >= lanes_.size() * settings_.batch * kMostHeldPerLane ||
-      Clock::now() < resume_)
+  if (!broken_.ok() || !window_.Takes(held_, Clock::now() >= resume_))
     return {Code::kWouldBlock, {}};  // also while a broken link drains
   Item item;
   item.message = message;
   item.token = token;
   settings_.target.Render(message.payload, message.topic, &item.target, AppendEncoded);
   if (Status status = Check(item); !status.ok()) return status;
-  LaneOf(message)->waiting.push_back(std::move(item));
+  Lane* const lane = LaneOf(message);
+  lane->waiting.push_back(std::move(item));
+  if (!std::exchange(lane->listed, true)) ready_.push_back(lane);
   ++held_;
   return {};
 }
 
-void HttpSender::Begin(Lane* lane) {
-  if (lane->request == nullptr) lane->request = std::make_unique<Request>(site_);
-  if (!lane->request->valid()) {
+void HttpSender::Begin(Slot* slot) {
+  if (slot->request == nullptr) slot->request = std::make_unique<Request>(site_);
+  if (!slot->request->valid()) {
     return Break({{Code::kInternal, "no memory for a request"}, Verdict::About::kLink});
   }
+  Lane* const lane = ready_.front();
+  ready_.pop_front();
   std::vector<Item> items;
   do {
     items.push_back(std::move(lane->waiting.front()));
@@ -165,23 +166,23 @@ void HttpSender::Begin(Lane* lane) {
   } while (items.size() < settings_.batch && !lane->waiting.empty() && !items.back().alone &&
            !lane->waiting.front().alone && lane->waiting.front().target == items.back().target &&
            std::ranges::equal(lane->waiting.front().message.headers, items.back().message.headers));
-  lane->request->Send(std::move(items));
-  lane->busy = true;
-  curl_multi_add_handle(multi_.get(), lane->request->easy());
+  slot->request->Send(std::move(items));
+  slot->lane = lane;
+  transfers_.Begin(slot->request->easy());
 }
 
 void HttpSender::BeginAll() {
   if (!broken_.ok() || Clock::now() < resume_) return;
-  for (Lane& lane : lanes_) {
-    if (!lane.busy && !lane.waiting.empty()) Begin(&lane);
+  for (Slot& slot : slots_) {
+    if (ready_.empty() || !broken_.ok()) return;
+    if (slot.lane == nullptr) Begin(&slot);
   }
 }
 
-/// A retryable failure gives back the whole lane, so that the core submits it again in order.
-void HttpSender::End(Lane* lane, const Verdict& verdict) {
-  lane->busy = false;
+void HttpSender::End(Slot* slot, const Verdict& verdict) {
+  Lane* const lane = std::exchange(slot->lane, nullptr);
   heard_ = Clock::now();
-  std::vector<Item>& items = lane->request->items();
+  std::vector<Item>& items = slot->request->items();
   if (verdict.about != Verdict::About::kMessages) {
     if (verdict.about == Verdict::About::kLink) {
       for (const Item& item : items) host_.Complete(item.token, Retryable(verdict.status));
@@ -191,17 +192,23 @@ void HttpSender::End(Lane* lane, const Verdict& verdict) {
     return Break(verdict);
   }
   if (verdict.pause.count() > 0) resume_ = Clock::now() + verdict.pause;
-  if (verdict.status.permanent() && items.size() > 1) {  // which of them is to blame?
-    for (auto item = items.rbegin(); item != items.rend(); ++item) {
+  Settle(lane, &items, verdict);
+  items.clear();
+  lane->listed = !lane->waiting.empty();
+  if (lane->listed) ready_.push_back(lane);
+}
+
+/// A retryable failure gives back the whole lane, so that the core submits it again in order.
+void HttpSender::Settle(Lane* lane, std::vector<Item>* items, const Verdict& verdict) {
+  if (verdict.status.permanent() && items->size() > 1) {  // which of them is to blame?
+    for (auto item = items->rbegin(); item != items->rend(); ++item) {
       item->alone = true;
       lane->waiting.push_front(std::move(*item));
     }
-    items.clear();
     return;
   }
-  for (const Item& item : items) host_.Complete(item.token, verdict.status);
-  held_ -= items.size();
-  items.clear();
+  for (const Item& item : *items) host_.Complete(item.token, verdict.status);
+  held_ -= items->size();
   if (!verdict.status.retryable()) return;
   for (const Item& item : lane->waiting) host_.Complete(item.token, verdict.status);
   held_ -= lane->waiting.size();
@@ -218,11 +225,12 @@ void HttpSender::Break(const Verdict& verdict) {
 /// What is in flight when a link ends is suspected of having ended it.
 void HttpSender::GiveBack(bool sent) {
   const Status retryable = Retryable(broken_);
+  for (Slot& slot : slots_) {
+    if (!sent || slot.request == nullptr) continue;
+    for (const Item& item : slot.request->items()) host_.Complete(item.token, retryable);
+    slot.request->items().clear();
+  }
   for (Lane& lane : lanes_) {
-    if (sent && lane.request != nullptr) {
-      for (const Item& item : lane.request->items()) host_.Complete(item.token, retryable);
-      lane.request->items().clear();
-    }
     for (const Item& item : lane.waiting) host_.Complete(item.token, retryable);
     lane.waiting.clear();
   }
@@ -231,7 +239,7 @@ void HttpSender::GiveBack(bool sent) {
 bool HttpSender::drained() const { return idle() || Clock::now() >= drain_until_; }
 
 bool HttpSender::idle() const {
-  return std::none_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.busy; });
+  return std::ranges::none_of(slots_, [](const Slot& slot) { return slot.lane != nullptr; });
 }
 
 void HttpSender::Watch() {
@@ -242,7 +250,7 @@ void HttpSender::Watch() {
   if (probe_ == nullptr) probe_ = std::make_unique<Request>(site_);
   if (!probe_->valid()) return;
   probe_->Ask(settings_.probe);
-  curl_multi_add_handle(multi_.get(), probe_->easy());
+  transfers_.Begin(probe_->easy());
   probing_ = true;
 }
 
@@ -254,48 +262,47 @@ void HttpSender::EndProbe(const Verdict& verdict) {
   if (!answered) Break({verdict.status, Verdict::About::kLink});
 }
 
-bool HttpSender::Work() {
-  int running = 0, left = 0;
-  curl_multi_perform(multi_.get(), &running);
-  bool ended = false;
-  while (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    CURL* const easy = message->easy_handle;
-    const CURLcode code = message->data.result;
-    const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [easy](const Lane& each) {
-      return each.busy && each.request->easy() == easy;
+bool HttpSender::EndAnswered() {
+  bool any = false;
+  CURLcode code = CURLE_OK;
+  while (CURL* const easy = transfers_.TakeEnded(&code)) {
+    const auto slot = std::ranges::find_if(slots_, [easy](const Slot& each) {
+      return each.lane != nullptr && each.request->easy() == easy;
     });
-    curl_multi_remove_handle(multi_.get(), easy);
-    if (lane != lanes_.end()) {
-      End(&*lane, lane->request->Judge(code));
+    if (slot != slots_.end()) {
+      End(&*slot, slot->request->Judge(code));
     } else {
       EndProbe(probe_->Judge(code));
     }
-    ended = true;
+    any = true;
   }
-  return ended;
+  return any;
 }
 
-void HttpSender::Wait(Millis longest, int wake_fd) {
-  if (!broken_.ok()) longest = std::min(longest, Millis(PollTimeout(drain_until_)));
-  const int pause = PollTimeout(resume_);
-  if (pause > 0 && held_ > 0) longest = std::min(longest, Millis(pause));
-  if (settings_.probe_interval.count() > 0 && idle()) {
-    const Millis due(PollTimeout(heard_ + settings_.probe_interval));
-    if (!settings_.probe.empty() && !probing_) longest = std::min(longest, due);
-  }
-  curl_waitfd wake = {wake_fd, CURL_WAIT_POLLIN, 0};
-  curl_multi_poll(multi_.get(), &wake, 1, static_cast<int>(longest.count()), nullptr);
+Millis HttpSender::Patience(Deadline until) const {
+  if (!broken_.ok()) until = std::min(until, drain_until_);
+  if (held_ > 0 && resume_ > Clock::now()) until = std::min(until, resume_);
+  if (settings_.probe_interval.count() > 0 && !settings_.probe.empty() && !probing_ && idle())
+    until = std::min(until, heard_ + settings_.probe_interval);
+  return Millis(PollTimeout(until));
 }
 
 Status HttpSender::Poll(Millis budget, int wake_fd) {
-  if (multi_ == nullptr) return {Code::kInternal, "not open"};
-  BeginAll();
-  Watch();
-  if (!Work() && (broken_.ok() || !drained())) {
-    Wait(budget, wake_fd);
-    Work();
-  }
+  if (!transfers_.open()) return {Code::kInternal, "not open"};
+  Deadline until = Clock::now() + budget;
+  bool answered = false, woken = false;
+  do {
+    BeginAll();
+    Watch();
+    if (!broken_.ok() && drained()) break;
+    woken = transfers_.Work(Patience(until), wake_fd);
+    if (EndAnswered() && !answered) {
+      answered = true;
+      until = std::min(until, Clock::now() + kGather);
+    }
+    const bool room = !window_.full() || window_.Reopens(held_);
+    if (answered && room) break;
+  } while (!woken && Clock::now() < until);
   BeginAll();
   if (broken_.ok() || !drained()) return {};
   GiveBack(/*sent=*/blameless_);
@@ -304,18 +311,20 @@ Status HttpSender::Poll(Millis budget, int wake_fd) {
 }
 
 void HttpSender::Close() {
-  for (Lane& lane : lanes_) {
-    if (lane.busy) curl_multi_remove_handle(multi_.get(), lane.request->easy());
-    lane = {};
+  for (Slot& slot : slots_) {
+    if (slot.lane != nullptr) transfers_.Cancel(slot.request->easy());
+    slot = {};
   }
-  if (probing_) curl_multi_remove_handle(multi_.get(), probe_->easy());
+  for (Lane& lane : lanes_) lane = {};
+  ready_.clear();
+  if (probing_) transfers_.Cancel(probe_->easy());
   probing_ = false;
   probe_.reset();
   held_ = 0;
   resume_ = {};
   broken_ = {};
   blameless_ = true;
-  multi_.reset();
+  transfers_.Close();
 }
 
 }  // namespace dsmsg::http

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends messages as HTTP requests, several at a time (libcurl's multi interface). Messages of one
-// key, or topic, share a lane, in which one request follows the other: they stay in order.
+// Sends messages as HTTP requests, several at a time (transfers.h). Messages of one
+// key, or topic, share a lane, in which one request follows the other: they stay in order. There
+// are more lanes than requests, and lanes with messages take turns, so that a lane with many holds
+// up no request.
 //
 // Threads: the connection's I/O thread only. Settings and host outlive it.
 #ifndef DSMSG_ADAPTORS_HTTP_SENDER_H_
 #define DSMSG_ADAPTORS_HTTP_SENDER_H_
-
-#include <curl/curl.h>
 
 #include <deque>
 #include <memory>
@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "adaptors/http/request.h"
+#include "adaptors/http/transfers.h"
 #include "core/driver/driver.h"
+#include "core/net/send_window.h"
 #include "core/net/servers.h"
 
 namespace dsmsg::http {
@@ -30,25 +32,27 @@ class HttpSender {
   void Close();
 
  private:
-  struct FreeMulti {
-    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-  };
   struct Lane {
     std::deque<Item> waiting;
+    bool listed = false;  // in ready_, or a slot has it
+  };
+  struct Slot {
     std::unique_ptr<Request> request;  // made when it is needed
-    bool busy = false;
+    Lane* lane = nullptr;              // whose messages are under way; null: none
   };
 
   Status OpenOne(const HostPort& server, Deadline deadline, int cancel_fd);
   Status Dial(Deadline deadline, int cancel_fd);
   Status Probe(Deadline deadline, int cancel_fd);
   Status Check(const Item& item) const;
-  void Begin(Lane* lane);
+  void Begin(Slot* slot);
   void BeginAll();
-  /// Lets libcurl work; ends what has an answer. Whether something had.
-  bool Work();
-  void Wait(Millis longest, int wake_fd);
-  void End(Lane* lane, const Verdict& verdict);
+  /// Ends what has an answer. Whether something had.
+  bool EndAnswered();
+  /// How long Poll may wait for an answer.
+  Millis Patience(Deadline until) const;
+  void End(Slot* slot, const Verdict& verdict);
+  void Settle(Lane* lane, std::vector<Item>* items, const Verdict& verdict);
   void Break(const Verdict& verdict);
   /// What was not sent, and of what was sent all that is not to blame.
   void GiveBack(bool sent);
@@ -63,9 +67,12 @@ class HttpSender {
   const HttpSettings& settings_;
   DriverHost& host_;
   Servers servers_;
-  Site site_;  // outlives the connections of multi_
-  std::unique_ptr<CURLM, FreeMulti> multi_;
+  Site site_;  // outlives the connections of transfers_
+  Transfers transfers_;
+  std::vector<Slot> slots_;
   std::vector<Lane> lanes_;
+  std::deque<Lane*> ready_;  // have messages, and no request
+  SendWindow window_;
   size_t held_ = 0;    // messages in lanes
   Deadline resume_{};  // nothing is sent before
   Deadline heard_{};   // when the server last answered
