@@ -79,7 +79,6 @@ class AzureConfig(Config):
             ("password", "string", "", "Password; deprecated in the file: set PASSWORD_<PROTOCOL> in the environment", "sd"),
             ("hostname", "string", "", "Broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "Broker's port, used when the connection string is empty", ""),
-            ("topic-property", "string", "", "Name of a property that carries the message's topic, both ways: of sent messages for routes, of received ones for subscriptions; empty: none does, since a device has only one topic", ""),
             ("connection-str", "string", "", "Connection string of the device or module, from the portal (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with ModuleId), used when the host gives none; in a module of IoT Edge, the runtime's is used without it", "s"),
             ("custom-msg-properties", "pairs", "", "Properties of every message, name=value;name=value. The option headers adds properties with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own: message id, correlation id, user, content type and encoding, end of validity", ""),
             ("content-type", "string", "", "Content type of every message, such as application/json; routes by the body need it", ""),
@@ -93,6 +92,7 @@ class AzureConfig(Config):
             ("qos", "int(0,1)", "1", "0: OK once written to the socket; 1: OK once the hub has acknowledged the message", ""),
             ("max-inflight", "int(1,65535)", "200", "Maximum number of messages sent but not yet acknowledged", ""),
             ("linger", "ms(0,100)", "5", "How long a message may wait so that others can share its wake-ups; a synchronous send never waits. 0: every message is sent at once", ""),
+            ("topic-property", "string", "", "Name of a property that carries the message's topic, both ways: of sent messages for routes, of received ones for subscriptions; empty: none does, since a device has only one topic", ""),
         )
     )
 
@@ -222,10 +222,6 @@ class AzureConfig(Config):
     """Broker's host, used when the connection string is empty (not set by default)."""
     port: int | None
     """Broker's port, used when the connection string is empty (not set by default)."""
-    topic_property: str | None
-    """Name of a property that carries the message's topic, both ways: of sent messages for
-    routes, of received ones for subscriptions; empty: none does, since a device has only one
-    topic (not set by default)."""
     connection_str: str | None
     """Connection string of the device or module, from the portal
     (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with
@@ -264,6 +260,10 @@ class AzureConfig(Config):
     linger: int | str | timedelta | None
     """How long a message may wait so that others can share its wake-ups; a synchronous send
     never waits. 0: every message is sent at once (a bare number is milliseconds; default 5)."""
+    topic_property: str | None
+    """Name of a property that carries the message's topic, both ways: of sent messages for
+    routes, of received ones for subscriptions; empty: none does, since a device has only one
+    topic (not set by default)."""
 
     def __init__(
         self,
@@ -320,7 +320,6 @@ class AzureConfig(Config):
         password: str | None = None,
         hostname: str | None = None,
         port: int | None = None,
-        topic_property: str | None = None,
         connection_str: str | None = None,
         custom_msg_properties: Mapping[str, str | int] | str | None = None,
         content_type: str | None = None,
@@ -334,6 +333,7 @@ class AzureConfig(Config):
         qos: int | None = None,
         max_inflight: int | None = None,
         linger: int | str | timedelta | None = None,
+        topic_property: str | None = None,
     ) -> None:
         """Sets options; None leaves the default of the adaptor.
 
@@ -393,7 +393,6 @@ class AzureConfig(Config):
             password=password,
             hostname=hostname,
             port=port,
-            topic_property=topic_property,
             connection_str=connection_str,
             custom_msg_properties=custom_msg_properties,
             content_type=content_type,
@@ -407,4 +406,5 @@ class AzureConfig(Config):
             qos=qos,
             max_inflight=max_inflight,
             linger=linger,
+            topic_property=topic_property,
         )
