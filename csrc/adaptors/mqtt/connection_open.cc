@@ -122,8 +122,13 @@ Status MqttConnection::OpenAddress(const HostPort& server, const Address& addres
   if (!made.ok()) return made.status();
   object_ = std::move(made.value());
   SetCallbacks();
-  const int error = BeginConnect(object_.get(), settings_, version5_, address, server.port);
-  const int error_number = errno;
+  int error = MOSQ_ERR_SUCCESS, error_number = 0;
+  {
+    ForkDelayed delayed;  // a child made in between would keep the socket open
+    error = BeginConnect(object_.get(), settings_, version5_, address, server.port);
+    error_number = errno;
+    delayed.CloseInChildren(mosquitto_socket(object_.get()));
+  }
   if (error == MOSQ_ERR_ERRNO) return ConnectFailure(server, error_number, peer().answered);
   if (error == MOSQ_ERR_CONN_LOST) return Lost(error, error_number);  // reset meanwhile
   if (error != MOSQ_ERR_SUCCESS) {
@@ -132,7 +137,6 @@ Status MqttConnection::OpenAddress(const HostPort& server, const Address& addres
   }
   const int fd = mosquitto_socket(object_.get());
   (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  CloseInChildren(fd);
   SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);

@@ -44,9 +44,12 @@ Status MqttWire::Attach(int fd, const TlsSettings& tls, const HostPort& server, 
   }
   library_ = UniqueFd(ends[0]);
   const UniqueFd other(ends[1]);
-  server_ = UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!server_.valid() || dup3(other.get(), fd, O_CLOEXEC) < 0) return failed();
-  CloseInChildren(server_.get());
+  {
+    ForkDelayed delayed;  // a child made in between would keep the connection open
+    server_ = UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!server_.valid() || dup3(other.get(), fd, O_CLOEXEC) < 0) return failed();
+    delayed.CloseInChildren(server_.get());
+  }
   if (!tls.enabled) return {};
   Result<std::unique_ptr<TlsStream>> stream =
       TlsStream::Start(server_.get(), tls, server, deadline, cancel_fd, answered);
