@@ -14,7 +14,6 @@
 namespace dsmsg::http {
 namespace {
 
-constexpr size_t kLanesPerSlot = 4;
 constexpr size_t kMostHeldPerSlot = 32;  // batches
 // When one connection ends, so long the answers to other requests are waited for: given back now,
 // they would be sent twice.
@@ -34,6 +33,13 @@ std::string PeerAddress(int fd) {
     return {};
   }
   return text;
+}
+
+// So many that no slot is without work beside a lane with much. Batches need no more lanes than
+// slots, and would be smaller; a single slot keeps the order of all messages.
+size_t CountLanes(const HttpSettings& settings) {
+  constexpr size_t kPerSlot = 4;
+  return settings.batch > 1 || settings.lanes == 1 ? settings.lanes : settings.lanes * kPerSlot;
 }
 
 // ".." would lead out of the path that the configuration names.
@@ -56,7 +62,7 @@ HttpSender::HttpSender(const HttpSettings& settings, DriverHost& host)
       servers_(settings.hosts, "servers"),
       site_{settings, {}, {}, {}},
       slots_(settings.lanes),
-      lanes_(settings.lanes * kLanesPerSlot) {
+      lanes_(CountLanes(settings)) {
   static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
   static_cast<void>(initialized);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends messages as HTTP requests, several at a time (transfers.h). Messages of one
-// key, or topic, share a lane, in which one request follows the other: they stay in order. There
-// are more lanes than requests, and lanes with messages take turns, so that a lane with many holds
-// up no request.
+// Sends messages as HTTP requests, several at a time (transfers.h). Messages of one key, or topic,
+// share a lane, in which one request follows the other: they stay in order. Lanes with messages
+// take turns for the slots, each of which has one request.
 //
 // Threads: the connection's I/O thread only. Settings and host outlive it.
 #ifndef DSMSG_ADAPTORS_HTTP_SENDER_H_
