@@ -4,9 +4,9 @@
 // own, to the slot's master ("part"). Pub/Sub channels are the same on all nodes: one part.
 //
 // A part that loses its node, or whose slot moves, is opened again by itself, after a pause, while
-// the others go on (a stream or list that is alone in its slot is read at the new node as soon as it
-// is there); what the core has not acknowledged yet stays valid meanwhile. The link as a
-// whole is lost when a part finds no node of the cluster any more.
+// the others go on (a stream or list that is alone in its slot is read at the new node as soon as
+// it is there); what the core has not acknowledged yet stays valid meanwhile. The link as a whole
+// is lost when a part finds no node of the cluster any more.
 //
 // Threads: the connection's I/O thread only; parts are opened on threads of their own (Background).
 // Settings and host outlive it.
