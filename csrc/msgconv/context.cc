@@ -7,8 +7,6 @@
 namespace dsmsg::msgconv {
 namespace {
 
-constexpr size_t kMostContexts = 4096;
-
 void Member(JsonWriter* out, std::string_view key, std::string_view value) {
   out->Raw(key);
   out->String(value);
@@ -72,19 +70,19 @@ void Converter::RenderPlace(const PlaceInfo& place, PlaceKind kind) {
   out_.Raw("},");
 }
 
-void Converter::RenderContext(Context* context) {
-  const Groups& groups = context->groups;
+Converter::Context Converter::RenderContext(const Groups& groups) {
+  Context context;
   const SensorInfo* sensor = config_->Sensor(groups.sensor);
   // A consumer must be able to tell cameras apart even without a configuration.
-  context->named = sensor != nullptr && !sensor->id.empty();
+  context.named = sensor != nullptr && !sensor->id.empty();
   out_.Clear();
-  out_.String(context->named ? sensor->id : std::to_string(groups.sensor));
-  context->sensor_id = out_.view();
+  out_.String(context.named ? sensor->id : std::to_string(groups.sensor));
+  context.sensor_id = out_.view();
   if (const PlaceInfo* place = config_->Place(groups.place)) {
     for (size_t kind = 0; kind < kPlaceKinds; ++kind) {
       out_.Clear();
       RenderPlace(*place, static_cast<PlaceKind>(kind));
-      context->before[kind] = out_.view();
+      context.before[kind] = out_.view();
     }
   }
   out_.Clear();
@@ -95,7 +93,7 @@ void Converter::RenderContext(Context* context) {
     LocationMember(&out_, sensor->location);
     CoordinateMember(&out_, sensor->coordinate);
     out_.Raw("},");
-    context->sensor = out_.view();
+    context.sensor = out_.view();
   }
   out_.Clear();
   if (const AnalyticsInfo* analytics = config_->Analytics(groups.analytics)) {
@@ -104,22 +102,14 @@ void Converter::RenderContext(Context* context) {
     Member(&out_, R"(,"source":)", analytics->source);
     Member(&out_, R"(,"version":)", analytics->version);
     out_.Raw("},");
-    context->after = out_.view();
+    context.after = out_.view();
   }
+  return context;
 }
 
 const Converter::Context& Converter::ContextOf(const Frame& frame, const Object& object) {
   const Groups groups = GroupsOf(frame, object);
-  if (last_context_ != nullptr && last_context_->groups == groups) return *last_context_;
-  // As many as the pipeline has cameras; numbers from other sources may be anything.
-  if (contexts_.size() >= kMostContexts) contexts_.clear();
-  const auto [found, added] = contexts_.try_emplace(groups);
-  if (added) {
-    found->second.groups = groups;
-    RenderContext(&found->second);
-  }
-  last_context_ = &found->second;
-  return *last_context_;
+  return contexts_.Get(groups, [&] { return RenderContext(groups); });
 }
 
 void Converter::SensorId(const Frame& frame, const Object& object) {

@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "msgconv/conv_config.h"
 #include "msgconv/identity.h"
@@ -21,6 +20,7 @@
 #include "msgconv/model_parts.h"
 #include "msgconv/object_class.h"
 #include "msgconv/payload_maker.h"
+#include "msgconv/per_groups.h"
 #include "msgconv/protobuf.h"
 
 namespace dsmsg::msgconv {
@@ -69,7 +69,6 @@ class Converter final : public PayloadMaker {
   // of place that an event belongs to.
   enum PlaceKind { kNoEventPlace, kAislePlace, kParkingPlace, kEntrancePlace, kPlaceKinds };
   struct Context {
-    Groups groups;
     bool named = false;                           // sensor_id is the configuration's
     std::string sensor_id;                        // quoted and escaped
     std::string sensor;                           // "sensor":{..}, or nothing
@@ -78,7 +77,7 @@ class Converter final : public PayloadMaker {
   };
   static PlaceKind PlaceKindOf(const Object& object, const ObjectClass& object_class);
   const Context& ContextOf(const Frame& frame, const Object& object);
-  void RenderContext(Context* context);
+  Context RenderContext(const Groups& groups);
   void RenderPlace(const PlaceInfo& place, PlaceKind kind);
   void SensorId(const Frame& frame, const Object& object);
 
@@ -99,8 +98,7 @@ class Converter final : public PayloadMaker {
 
   const std::shared_ptr<const ConvConfig> config_;
   const ConverterOptions options_;
-  std::unordered_map<Groups, Context, GroupsHash> contexts_;
-  const Context* last_context_ = nullptr;  // the objects of a frame usually name the same groups
+  PerGroups<Context> contexts_;
   UuidGenerator uuid_;
   TimeFormatter time_;
   JsonWriter out_;

@@ -3,41 +3,23 @@
 
 #include "core/base/text_file.h"
 #include "msgconv/map_compiler.h"
-#include "msgconv/map_yaml.h"
+#include "msgconv/yaml_tree.h"
 
 namespace dsmsg::msgconv {
 
 constexpr size_t kLargestFile = 1 << 20;
 
-namespace {
-
-Status At(const std::string& origin, const yaml_mark_t& mark, const std::string& what) {
-  return {Code::kInvalidArgument, origin + ":" + std::to_string(mark.line + 1) + ":" +
-                                      std::to_string(mark.column + 1) + ": " + what};
+Result<std::shared_ptr<const Map>> Map::Parse(std::string_view text, const std::string& origin) {
+  std::shared_ptr<const Map> map;
+  const Status status = ReadYamlTree(
+      text, origin, [&](yaml_document_t* document) { map = MapCompiler(document).Compile(); });
+  if (!status.ok()) return status;
+  return map;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<const Map>> Map::Parse(std::string_view text, const std::string& origin) {
-  yaml_parser_t parser;
-  if (yaml_parser_initialize(&parser) == 0) return Status(Code::kInternal, "no memory");
-  yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(text.data()),
-                               text.size());
-  yaml_document_t document;
-  Result<std::shared_ptr<const Map>> result = Status(Code::kInternal, "nothing was read");
-  if (yaml_parser_load(&parser, &document) == 0) {
-    const char* const problem = parser.problem == nullptr ? "this is not YAML" : parser.problem;
-    result = At(origin, parser.problem_mark, problem);
-  } else {
-    try {
-      result = MapCompiler(&document).Compile();
-    } catch (const map_yaml::Mistake& mistake) {
-      result = At(origin, mistake.at, mistake.what);
-    }
-    yaml_document_delete(&document);
-  }
-  yaml_parser_delete(&parser);
-  return result;
+void Map::Prepare(MapScratch* scratch) const {
+  scratch->texts.resize(texts_);
+  scratch->settled_parts = settled_parts_;
 }
 
 Status Map::NeedMetadata(const std::string& path) const {

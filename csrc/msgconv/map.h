@@ -24,7 +24,7 @@ class Map {
   enum class Format { kJson, kProtobuf };
   /// A part of a message.
   struct Element {
-    enum class Kind { kConstant, kValue, kTemplate, kObject, kArray, kEach, kJsonText };
+    enum class Kind { kConstant, kValue, kTemplate, kObject, kArray, kEach, kJsonText, kSettled };
     struct Piece {
       std::string literal;       // before the value
       MapExpression expression;  // empty: none
@@ -36,8 +36,9 @@ class Map {
     double number = 0;          // likewise, the number
     MapExpression value, when;  // when: only if this is true; empty: always
     std::vector<Piece> pieces;  // of kTemplate
-    size_t slot = 0;            // of kTemplate and kJsonText: in MapScratch::texts
-    std::vector<Member> members;
+    // Of kTemplate and kJsonText: in MapScratch::texts. Of kSettled: in MapSettled::parts.
+    size_t slot = 0;
+    std::vector<Member> members;    // of kObject; of kSettled, some of those of an object
     std::vector<Element> items;     // of kArray; of kEach and kJsonText the one in it
     const MapList* list = nullptr;  // of kEach over metadata; over a payload `value` is the list
     bool events = false;            // of kEach: only objects that are events
@@ -58,7 +59,8 @@ class Map {
   const Element& message() const { return message_; }
   /// It reads tracks that have ended.
   bool wants_tracks() const { return wants_tracks_; }
-  size_t texts() const { return texts_; }  // how many MapScratch::texts it needs
+  /// Makes room for what messages of this map need.
+  void Prepare(MapScratch* scratch) const;
 
  private:
   friend class MapCompiler;
@@ -67,11 +69,13 @@ class Map {
   MapExpression when_;
   Element message_;
   bool wants_tracks_ = false;
-  size_t texts_ = 0;
+  size_t texts_ = 0;          // in MapScratch::texts
+  size_t settled_parts_ = 0;  // in MapSettled::parts
 };
 
 struct Map::Element::Member {
-  std::string key;  // "name": with its quotes and colon; in protobuf the name
+  std::string
+      key;  // ,"name": with the comma before it, of kSettled the comma; in protobuf the name
   Element element;
   const NvField* field = nullptr;  // in protobuf; null: of a map
 };

@@ -4,17 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "msgconv/map_constant.h"
+#include "msgconv/map_settle.h"
+
 namespace dsmsg::msgconv {
 namespace {
 
-using map_yaml::Fail;
-using map_yaml::ForEachMember;
-using map_yaml::IsPlain;
-using map_yaml::Mistake;
-using map_yaml::PlainJson;
-using map_yaml::Quoted;
-using map_yaml::ScalarOf;
-using map_yaml::Unknown;
 using Kind = Map::Element::Kind;
 
 constexpr size_t kMostElements = 10'000;  // aliases can repeat a part without end
@@ -41,12 +36,14 @@ size_t EndOfValue(std::string_view text, size_t at) {
 
 std::shared_ptr<const Map> MapCompiler::Compile() {
   const Node* const root = yaml_document_get_root_node(document_);
-  if (root == nullptr) throw Mistake{{}, "the file is empty: it needs \"message:\""};
-  if (root->type != YAML_MAPPING_NODE) Fail(*root, "expected \"message:\", with the message below");
-  ForEachMember(document_, *root, [this](const Node& key, const Node& value) { Top(key, value); });
-  if (message_ == nullptr) Fail(*root, "\"message:\" is missing: what a message looks like");
+  if (root == nullptr) throw YamlMistake{{}, "the file is empty: it needs \"message:\""};
+  if (root->type != YAML_MAPPING_NODE)
+    YamlFail(*root, "expected \"message:\", with the message below");
+  ForEachYamlMember(document_, *root,
+                    [this](const Node& key, const Node& value) { Top(key, value); });
+  if (message_ == nullptr) YamlFail(*root, "\"message:\" is missing: what a message looks like");
   if (message_->type != YAML_MAPPING_NODE) {
-    Fail(*message_, "a message has names and values, as in \"camera: ${sensor.id}\"");
+    YamlFail(*message_, "a message has names and values, as in \"camera: ${sensor.id}\"");
   }
   contexts_ = MapContexts{MapContext::kFrame};
   if (each_ != nullptr) EachOf(*each_);
@@ -54,13 +51,14 @@ std::shared_ptr<const Map> MapCompiler::Compile() {
   if (when_ != nullptr) map_->when_ = Condition(*when_);
   map_->message_ = MappingElement(*message_, 0, nullptr);
   if (map_->message_.kind != Kind::kObject || !map_->message_.when.empty())
-    Fail(*message_, "a message has names and values; a condition for it is when: at the top");
+    YamlFail(*message_, "a message has names and values; a condition for it is when: at the top");
+  if (map_->format_ == Map::Format::kJson) Settle(&map_->message_, &map_->settled_parts_);
   return map_;
 }
 
 void MapCompiler::Top(const Node& key, const Node& value) {
   constexpr std::string_view kNames[] = {"each", "when", "format", "message", "description"};
-  const std::string_view name = ScalarOf(key);
+  const std::string_view name = YamlText(key);
   if (name == "each") {
     each_ = &value;
   } else if (name == "when") {
@@ -70,7 +68,7 @@ void MapCompiler::Top(const Node& key, const Node& value) {
   } else if (name == "message") {
     message_ = &value;
   } else if (name != "description") {
-    Fail(key, Unknown(name, kNames));
+    YamlFail(key, UnknownYamlName(name, kNames));
   }
 }
 
@@ -88,21 +86,21 @@ void MapCompiler::EachOf(const Node& node) {
       {"message", Map::Each::kMessage, {MapContext::kReceived}},
   };
   for (const Choice& choice : kChoices) {
-    if (node.type != YAML_SCALAR_NODE || ScalarOf(node) != choice.name) continue;
+    if (node.type != YAML_SCALAR_NODE || YamlText(node) != choice.name) continue;
     map_->each_ = choice.each;
     map_->wants_tracks_ = choice.each == Map::Each::kTrack;
     contexts_ = choice.contexts;
     return;
   }
-  Fail(node, "must be frame, object, event, track or message");
+  YamlFail(node, "must be frame, object, event, track or message");
 }
 
 void MapCompiler::FormatOf(const Node& node) {
-  const std::string_view name = node.type == YAML_SCALAR_NODE ? ScalarOf(node) : "";
+  const std::string_view name = node.type == YAML_SCALAR_NODE ? YamlText(node) : "";
   if (name == "json") return;
-  if (name != "protobuf") Fail(node, "must be json or protobuf");
+  if (name != "protobuf") YamlFail(node, "must be json or protobuf");
   if (map_->each_ == Map::Each::kMessage)
-    Fail(node, "received messages are mapped to JSON only (leave format out)");
+    YamlFail(node, "received messages are mapped to JSON only (leave format out)");
   map_->format_ = Map::Format::kProtobuf;
   nv_ = map_->each_ == Map::Each::kFrame ? &NvFrame() : &NvMessageOfObject();
 }
@@ -114,24 +112,24 @@ MapExpression MapCompiler::Expression(const Node& node, std::string_view text, s
     yaml_mark_t at = node.start_mark;
     // Exact where the text stands on one line without escapes, else the beginning.
     const bool on_one_line = node.start_mark.line == node.end_mark.line;
-    if (on_one_line) at.column += offset + fault.at + (IsPlain(node) ? 0 : 1);
-    throw Mistake{at, fault.what};
+    if (on_one_line) at.column += offset + fault.at + (IsPlainYaml(node) ? 0 : 1);
+    throw YamlMistake{at, fault.what};
   }
 }
 
 MapExpression MapCompiler::Condition(const Node& node) {
   if (node.type != YAML_SCALAR_NODE)
-    Fail(node, "a condition is expected, such as object.confidence > 0.5");
-  MapExpression condition = Expression(node, ScalarOf(node), 0);
+    YamlFail(node, "a condition is expected, such as object.confidence > 0.5");
+  MapExpression condition = Expression(node, YamlText(node), 0);
   if (condition.type() != MapType::kBool && condition.type() != MapType::kAny) {
-    Fail(node, "must be true or false, such as object.confidence > 0.5");
+    YamlFail(node, "must be true or false, such as object.confidence > 0.5");
   }
   return condition;
 }
 
 MapCompiler::Element MapCompiler::ElementOf(const Node& node, int depth, const NvField* field) {
-  if (depth > kDeepest) Fail(node, "the message is nested too deeply");
-  if (++elements_ > kMostElements) Fail(node, "the message has too many parts");
+  if (depth > kDeepest) YamlFail(node, "the message is nested too deeply");
+  if (++elements_ > kMostElements) YamlFail(node, "the message has too many parts");
   if (node.type == YAML_SEQUENCE_NODE) return ArrayOf(node, depth, field);
   if (node.type == YAML_MAPPING_NODE) return MappingElement(node, depth, field);
   Element element = ScalarElement(node);
@@ -143,7 +141,7 @@ MapCompiler::Element MapCompiler::ArrayOf(const Node& node, int depth, const NvF
   Element element;
   element.kind = Kind::kArray;
   if (field != nullptr && !field->repeated)
-    Fail(node, std::string(field->name) + " has one value, not a list");
+    YamlFail(node, std::string(field->name) + " has one value, not a list");
   NvField one;
   if (field != nullptr) {
     one = *field;
@@ -151,7 +149,7 @@ MapCompiler::Element MapCompiler::ArrayOf(const Node& node, int depth, const NvF
   }
   const auto& items = node.data.sequence.items;
   for (const yaml_node_item_t* item = items.start; item < items.top; ++item) {
-    const Node& each = *yaml_document_get_node(document_, *item);
+    const Node& each = YamlNode(document_, *item);
     element.items.push_back(ElementOf(each, depth + 1, field == nullptr ? nullptr : &one));
   }
   return element;
@@ -161,8 +159,8 @@ MapCompiler::Element MapCompiler::MappingElement(const Node& node, int depth,
                                                  const NvField* field) {
   const Node *each = nullptr, *when = nullptr, *item = nullptr, *json = nullptr;
   std::vector<std::pair<const Node*, const Node*>> members;
-  ForEachMember(document_, node, [&](const Node& key, const Node& value) {
-    const std::string_view name = ScalarOf(key);
+  ForEachYamlMember(document_, node, [&](const Node& key, const Node& value) {
+    const std::string_view name = YamlText(key);
     if (name == "$each") {
       each = &value;
     } else if (name == "$when") {
@@ -173,19 +171,19 @@ MapCompiler::Element MapCompiler::MappingElement(const Node& node, int depth,
       json = &value;
     } else if (name.starts_with('$') && !name.starts_with("$$")) {
       constexpr std::string_view kNames[] = {"$each", "$when", "$item", "$json"};
-      Fail(key, Unknown(name, kNames) + "; a name that begins with $ is written $$");
+      YamlFail(key, UnknownYamlName(name, kNames) + "; a name that begins with $ is written $$");
     } else {
       members.emplace_back(&key, &value);
     }
   });
-  if ((each == nullptr) != (item == nullptr)) Fail(node, "a list needs both $each and $item");
+  if ((each == nullptr) != (item == nullptr)) YamlFail(node, "a list needs both $each and $item");
   if (each != nullptr) {
     if (!members.empty() || json != nullptr)
-      Fail(node, "beside $each there are only $when and $item");
+      YamlFail(node, "beside $each there are only $when and $item");
     return EachElement(node, *each, when, *item, depth, field);
   }
   if (json != nullptr) {
-    if (!members.empty() || when != nullptr) Fail(node, "beside $json there is nothing else");
+    if (!members.empty() || when != nullptr) YamlFail(node, "beside $json there is nothing else");
     return JsonText(*json, depth, field);
   }
   Element element;
@@ -205,7 +203,7 @@ MapCompiler::Element MapCompiler::MappingElement(const Node& node, int depth,
 void MapCompiler::Member(Element* element, const Node& key, const Node& value, int depth,
                          const NvField* table) {
   static constexpr NvField kEntry = {"the value", 2, NvType::kString, false, nullptr};
-  std::string_view name = ScalarOf(key);
+  std::string_view name = YamlText(key);
   if (name.starts_with("$$")) name.remove_prefix(1);
   if (table != nullptr) {
     element->members.push_back({std::string(name), ElementOf(value, depth + 1, &kEntry), nullptr});
@@ -213,22 +211,23 @@ void MapCompiler::Member(Element* element, const Node& key, const Node& value, i
     const NvField& field = FieldNamed(*nv_, key);
     element->members.push_back({std::string(name), ElementOf(value, depth + 1, &field), &field});
   } else {
-    element->members.push_back({Quoted(name) + ":", ElementOf(value, depth + 1, nullptr), nullptr});
+    element->members.push_back(
+        {"," + QuotedJson(name) + ":", ElementOf(value, depth + 1, nullptr), nullptr});
   }
 }
 
 MapCompiler::Element MapCompiler::EachElement(const Node& whole, const Node& each, const Node* when,
                                               const Node& item, int depth, const NvField* field) {
   if (field != nullptr && !field->repeated)
-    Fail(whole, std::string(field->name) + " has one value, not a list");
-  if (each.type != YAML_SCALAR_NODE) Fail(each, "a list is expected, such as object");
+    YamlFail(whole, std::string(field->name) + " has one value, not a list");
+  if (each.type != YAML_SCALAR_NODE) YamlFail(each, "a list is expected, such as object");
   Element element;
   element.kind = Kind::kEach;
-  const std::string_view name = ScalarOf(each);
+  const std::string_view name = YamlText(each);
   const MapContexts before = contexts_;
   if (before.Has(MapContext::kReceived)) {
     element.value = Expression(each, name, 0);
-    if (element.value.type() != MapType::kAny) Fail(each, "a list of the payload is expected");
+    if (element.value.type() != MapType::kAny) YamlFail(each, "a list of the payload is expected");
     contexts_ = before.With(MapContext::kItem);
   } else {
     element.list = FindMapList(name);
@@ -238,7 +237,7 @@ MapCompiler::Element MapCompiler::EachElement(const Node& whole, const Node& eac
       for (const MapList& list : MapLists()) {
         if (before.Has(list.needs)) names.push_back(list.name);
       }
-      Fail(each, Unknown(name, names));
+      YamlFail(each, UnknownYamlName(name, names));
     }
     contexts_ = before.With(element.list->gives);
     if (element.list->gives == MapContext::kTrack) map_->wants_tracks_ = true;
@@ -257,7 +256,7 @@ MapCompiler::Element MapCompiler::EachElement(const Node& whole, const Node& eac
 /// A document in a text.
 MapCompiler::Element MapCompiler::JsonText(const Node& node, int depth, const NvField* field) {
   if (field != nullptr && (field->type != NvType::kString || field->repeated))
-    Fail(node, std::string(field->name) + " is no text, and $json makes one");
+    YamlFail(node, std::string(field->name) + " is no text, and $json makes one");
   const NvMessage* const before = std::exchange(nv_, nullptr);
   Element element;
   element.kind = Kind::kJsonText;
@@ -268,8 +267,8 @@ MapCompiler::Element MapCompiler::JsonText(const Node& node, int depth, const Nv
 }
 
 MapCompiler::Element MapCompiler::ScalarElement(const Node& node) {
-  if (IsPlain(node)) {
-    if (std::string json = PlainJson(ScalarOf(node)); !json.empty()) {
+  if (IsPlainYaml(node)) {
+    if (std::string json = PlainJson(YamlText(node)); !json.empty()) {
       Element element;
       element.json = std::move(json);
       return element;
@@ -279,7 +278,7 @@ MapCompiler::Element MapCompiler::ScalarElement(const Node& node) {
 }
 
 MapCompiler::Element MapCompiler::TemplateOf(const Node& node) {
-  const std::string_view text = ScalarOf(node);
+  const std::string_view text = YamlText(node);
   Element element;
   element.kind = Kind::kTemplate;
   std::string literal;
@@ -294,10 +293,10 @@ MapCompiler::Element MapCompiler::TemplateOf(const Node& node) {
       continue;
     }
     if (!text.substr(at).starts_with("${")) {
-      Fail(node, "\"$\" begins a value, ${...}; the character itself is written $$");
+      YamlFail(node, "\"$\" begins a value, ${...}; the character itself is written $$");
     }
     const size_t end = EndOfValue(text, at + 2);
-    if (end == text.npos) Fail(node, "a value has no closing \"}\"");
+    if (end == text.npos) YamlFail(node, "a value has no closing \"}\"");
     MapExpression value = Expression(node, text.substr(at + 2, end - at - 2), at + 2);
     const bool whole = at == 0 && end + 1 == text.size();
     if (whole) {
@@ -306,14 +305,14 @@ MapCompiler::Element MapCompiler::TemplateOf(const Node& node) {
       return element;
     }
     if (IsList(value.type())) {
-      Fail(node, "a list cannot stand in a text: let it be the whole value");
+      YamlFail(node, "a list cannot stand in a text: let it be the whole value");
     }
     element.pieces.push_back({std::exchange(literal, {}), std::move(value)});
     at = end + 1;
   }
   if (element.pieces.empty()) {
     Element constant;
-    constant.json = Quoted(literal);
+    constant.json = QuotedJson(literal);
     constant.text = std::move(literal);
     return constant;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a YAML document to a map (map.h). One thread; throws map_yaml::Mistake.
+// From a YAML document to a map (map.h). One thread; throws YamlMistake.
 #ifndef DSMSG_MSGCONV_MAP_COMPILER_H_
 #define DSMSG_MSGCONV_MAP_COMPILER_H_
 
@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "msgconv/map.h"
-#include "msgconv/map_yaml.h"
+#include "msgconv/yaml_tree.h"
 
 namespace dsmsg::msgconv {
 

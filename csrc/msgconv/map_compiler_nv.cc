@@ -8,9 +8,6 @@
 namespace dsmsg::msgconv {
 namespace {
 
-using map_yaml::Fail;
-using map_yaml::ScalarOf;
-using map_yaml::Unknown;
 using Kind = Map::Element::Kind;
 
 bool IsNumber(NvType type) {
@@ -37,7 +34,7 @@ std::string WhatItIs(const NvField& field) {
   std::string text = std::string(field.name) + " is " + WhatItIs(field) + ", and this is ";
   text.append(is);
   if (field.type == NvType::kString && !field.repeated) text += " (| text makes one of it)";
-  Fail(node, text);
+  YamlFail(node, text);
 }
 
 /// What an expression must be.
@@ -53,10 +50,11 @@ MapType TypeOf(const NvField& field) {
 const NvField& MapCompiler::FieldNamed(const NvMessage& message, const Node& key) const {
   std::vector<std::string_view> names;
   for (const NvField& field : message.fields) {
-    if (field.name == ScalarOf(key)) return field;
+    if (field.name == YamlText(key)) return field;
     names.push_back(field.name);
   }
-  Fail(key, std::string(message.name) + " has no such field: " + Unknown(ScalarOf(key), names));
+  YamlFail(key, std::string(message.name) +
+                    " has no such field: " + UnknownYamlName(YamlText(key), names));
 }
 
 void MapCompiler::CheckShape(const Node& node, const NvField& field) {

@@ -48,6 +48,8 @@ int Compare(const MapValue& a, const MapValue& b, bool* known) {
 }
 
 bool Compares(MapOp op, const MapValue& a, const MapValue& b) {
+  const bool texts = a.kind == Kind::kText && b.kind == Kind::kText;
+  if (texts && op == MapOp::kEqual) return a.text == b.text;  // most are, and most differ in size
   bool known = false;
   const int order = Compare(a, b, &known);
   switch (op) {
@@ -129,7 +131,7 @@ bool IsIn(const MapValue& value, const Node& node, const MapScope& scope) {
     return false;
   }
   for (const auto& each : node.list) {
-    if (Compares(MapOp::kEqual, value, each->Evaluate(scope))) return true;
+    if (Compares(MapOp::kEqual, value, each->constant)) return true;
   }
   return false;
 }
@@ -139,6 +141,22 @@ MapValue AttributeNamed(const MapScope& scope, std::string_view name) {
     if (each.name == name) return MapValue::Text(each.value);
   }
   return {};
+}
+
+/// Objects in a zone or of a class, crossings of a line since the start.
+MapValue CountNamed(const MapScope& scope, std::string_view name) {
+  for (const Count& each : scope.frame.counts) {
+    const bool one_frame = each.kind == CountKind::kLine || each.kind == CountKind::kCrowded;
+    if (!one_frame && each.name == name) return MapValue::Uint(each.value);
+  }
+  return {};
+}
+
+/// A function of its own, so that the value is made in its place and not copied.
+MapValue FirstOf(const Node& left, const Node& right, const MapScope& scope) {
+  MapValue value = left.Evaluate(scope);
+  if (value.none()) value = right.Evaluate(scope);
+  return value;
 }
 
 MapValue Letters(const MapValue& value, bool upper, std::string* out) {
@@ -228,17 +246,12 @@ bool AppendMapText(const MapValue& value, MapScratch* scratch, std::string* out)
   return true;
 }
 
-MapValue Node::Evaluate(const MapScope& scope) const {
+MapValue Node::Compute(const MapScope& scope) const {
   switch (op) {
-    case MapOp::kConstant: {
-      MapValue value = constant;
-      if (value.kind == Kind::kText) value.text = text;
-      return value;
-    }
-    case MapOp::kField:
-      return field->get(scope);
     case MapOp::kAttribute:
       return AttributeNamed(scope, text);
+    case MapOp::kCount:
+      return CountNamed(scope, text);
     case MapOp::kPayloadPath:
     case MapOp::kItemPath:
       return PayloadAt(scope, *this);
@@ -250,10 +263,8 @@ MapValue Node::Evaluate(const MapScope& scope) const {
       return MapValue::Bool(left->Evaluate(scope).boolean && right->Evaluate(scope).boolean);
     case MapOp::kOr:
       return MapValue::Bool(left->Evaluate(scope).boolean || right->Evaluate(scope).boolean);
-    case MapOp::kDefault: {
-      const MapValue value = left->Evaluate(scope);
-      return value.none() ? right->Evaluate(scope) : value;
-    }
+    case MapOp::kDefault:
+      return FirstOf(*left, *right, scope);
     default:
       break;
   }
@@ -300,13 +311,33 @@ MapValue Node::Evaluate(const MapScope& scope) const {
   }
 }
 
+bool Node::settled() const {
+  switch (op) {
+    case MapOp::kConstant:
+      return true;
+    case MapOp::kField:
+      return IsOfConfiguration(*field);
+    case MapOp::kAttribute:
+    case MapOp::kCount:
+    case MapOp::kPayloadPath:
+    case MapOp::kItemPath:
+    case MapOp::kTopicPart:
+    case MapOp::kHeader:
+      return false;
+    default:
+      return left->settled() && (right == nullptr || right->settled());
+  }
+}
+
 MapExpression::MapExpression() = default;
 MapExpression::MapExpression(MapExpression&&) noexcept = default;
 MapExpression& MapExpression::operator=(MapExpression&&) noexcept = default;
 MapExpression::~MapExpression() = default;
 
-MapValue MapExpression::Evaluate(const MapScope& scope) const { return root_->Evaluate(scope); }
+MapValue MapExpression::EvaluateTree(const MapScope& scope) const { return root_->Evaluate(scope); }
 
 MapType MapExpression::type() const { return root_->type; }
+
+bool MapExpression::settled() const { return root_ == nullptr || root_->settled(); }
 
 }  // namespace dsmsg::msgconv

@@ -38,14 +38,21 @@ class MapExpression {
 
   /// Texts in it are valid until the next evaluation with this scratch of the same expression, and
   /// as long as frame and configuration.
-  MapValue Evaluate(const MapScope& scope) const;
+  MapValue Evaluate(const MapScope& scope) const {
+    return field_ != nullptr ? field_(scope) : EvaluateTree(scope);
+  }
   MapType type() const;
+  /// It reads constants and the configuration only.
+  bool settled() const;
   bool empty() const { return root_ == nullptr; }
 
   struct Node;
 
  private:
+  MapValue EvaluateTree(const MapScope& scope) const;
+
   std::unique_ptr<Node> root_;
+  MapValue (*field_)(const MapScope&) = nullptr;  // if it is that alone
 };
 
 /// The value as it stands in a text; false for lists, tables and nothing.

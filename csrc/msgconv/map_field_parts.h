@@ -11,11 +11,12 @@
 
 namespace dsmsg::msgconv {
 
-std::span<const MapField> MapFrameFields();     // and of the configuration
-std::span<const MapField> MapObjectFields();    // what a detector and a tracker say
-std::span<const MapField> MapShapeFields();     // what else there is of an object
-std::span<const MapField> MapElementFields();   // of elements of lists, and of tracks
-std::span<const MapField> MapEvidenceFields();  // pictures of its event
+std::span<const MapField> MapFrameFields();
+std::span<const MapField> MapConfigurationFields();  // of its groups
+std::span<const MapField> MapObjectFields();         // what a detector and a tracker say
+std::span<const MapField> MapShapeFields();          // what else there is of an object
+std::span<const MapField> MapElementFields();        // of elements of lists, and of tracks
+std::span<const MapField> MapEvidenceFields();       // pictures of its event
 std::span<const MapField> MapReceivedFields();
 
 inline MapValue TextOrNone(std::string_view text) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "msgconv/map_fields.h"
 
+#include <algorithm>
 #include <array>
 
 #include "msgconv/map_field_parts.h"
@@ -118,9 +119,9 @@ std::string_view NameOf(MapType type) {
 std::span<const MapField> MapReceivedFields() { return kReceivedFields; }
 
 std::span<const std::span<const MapField>> MapFields() {
-  static const std::array<std::span<const MapField>, 6> all = {
-      MapFrameFields(),    MapObjectFields(),  MapShapeFields(),
-      MapEvidenceFields(), MapElementFields(), MapReceivedFields()};
+  static const std::array<std::span<const MapField>, 7> all = {
+      MapFrameFields(),    MapConfigurationFields(), MapObjectFields(),  MapShapeFields(),
+      MapEvidenceFields(), MapElementFields(),       MapReceivedFields()};
   return all;
 }
 
@@ -133,12 +134,21 @@ const MapField* FindMapField(std::string_view name) {
   return nullptr;
 }
 
+bool IsOfConfiguration(const MapField& field) {
+  const auto all = MapConfigurationFields();
+  return std::any_of(all.begin(), all.end(), [&](const MapField& each) { return &each == &field; });
+}
+
 std::string MapTables() {
   std::string out = "| value | type | what it is |\n|---|---|---|\n";
   for (const auto& group : MapFields()) {
     for (const MapField& field : group)
       AppendRow(&out, field.name, NameOf(field.type), field.about);
   }
+  AppendRow(&out, std::string(kMapAttributes) + "NAME", NameOf(kText), "one of the attributes");
+  AppendRow(&out, std::string(kMapCounts) + "NAME", NameOf(kNumber),
+            "objects in the zone of this name, or of this class, or crossings of a line since the "
+            "start (`gate.in`); missing if the frame has no such count");
   out +=
       "\n### Lists\n\nFor `$each`; in `$item` their elements have values that begin as the second "
       "column says.\n\n| list | its elements | what it is |\n|---|---|---|\n";

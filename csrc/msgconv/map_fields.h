@@ -32,6 +32,8 @@ struct MapList {
 /// docs/maps.md lists them in this order.
 std::span<const std::span<const MapField>> MapFields();
 const MapField* FindMapField(std::string_view name);
+/// It is the same for all objects with the same groups.
+bool IsOfConfiguration(const MapField& field);
 std::span<const MapList> MapLists();
 const MapList* FindMapList(std::string_view name);
 
@@ -45,6 +47,8 @@ std::string MapTables();
 
 /// What the names of attributes begin with: object.attributes.color.
 inline constexpr std::string_view kMapAttributes = "object.attributes.";
+/// Likewise of counts: frame.counts.yard, frame.counts.gate.in.
+inline constexpr std::string_view kMapCounts = "frame.counts.";
 /// Likewise of a received message's headers.
 inline constexpr std::string_view kMapHeaders = "headers.";
 

@@ -66,13 +66,14 @@ class MapLexer {
       ++end;
     return text_.substr(at_, end - at_);
   }
-  /// Letters, digits and dots; names of attributes and headers have dashes, too.
+  /// Letters, digits and dots; names of attributes, counts and headers have dashes, too.
   std::string_view Path() {
     Blanks();
     size_t end = at_;
     const auto named = [&] {
       const std::string_view path = text_.substr(at_, end - at_);
-      return path.starts_with(kMapAttributes) || path.starts_with(kMapHeaders);
+      return path.starts_with(kMapAttributes) || path.starts_with(kMapCounts) ||
+             path.starts_with(kMapHeaders);
     };
     while (end < text_.size() && (IsLetter(text_[end]) || IsDigit(text_[end]) ||
                                   text_[end] == '.' || (text_[end] == '-' && named()))) {

@@ -7,7 +7,7 @@ namespace dsmsg::msgconv {
 
 MapMaker::MapMaker(std::shared_ptr<const Map> map, std::shared_ptr<const ConvConfig> config)
     : map_(std::move(map)), config_(std::move(config)) {
-  scratch_.texts.resize(map_->texts());
+  map_->Prepare(&scratch_);
 }
 
 MapScope MapMaker::ScopeOf(const Frame& frame, size_t index) {

@@ -16,6 +16,7 @@ enum class MapOp : uint8_t {
   kConstant,
   kField,
   kAttribute,
+  kCount,
   kPayloadPath,
   kItemPath,
   kTopicPart,
@@ -63,16 +64,24 @@ struct MapStep {
 struct MapExpression::Node {
   MapOp op = MapOp::kConstant;
   MapType type = MapType::kAny;
-  MapValue constant;                        // of a text, its kind
-  std::string text;                         // a constant text, an attribute's or a header's name
-  std::vector<MapStep> path;                // of a payload; of kTopicPart the number alone
+  MapValue constant;          // a text: that of `text`
+  std::string text;           // a constant text, the name of an attribute, a count or a header
+  std::vector<MapStep> path;  // of a payload; of kTopicPart the number alone
   const MapField* field = nullptr;          // of kField
   std::unique_ptr<Node> left, right;        // what it works on
   std::vector<std::unique_ptr<Node>> list;  // constants, of kIn and kNotIn without `right`
   size_t slot = 0;                          // in MapScratch::texts
   int digits = 0;                           // of kRound
 
-  MapValue Evaluate(const MapScope& scope) const;
+  MapValue Evaluate(const MapScope& scope) const {
+    if (op == MapOp::kField) return field->get(scope);
+    return op == MapOp::kConstant ? constant : Compute(scope);
+  }
+  bool settled() const;
+
+ private:
+  /// Of all other steps.
+  MapValue Compute(const MapScope& scope) const;
 };
 
 }  // namespace dsmsg::msgconv

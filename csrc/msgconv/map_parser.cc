@@ -59,8 +59,9 @@ class Parser : MapLexer {
     return node;
   }
   static NodePtr TextConstant(std::string text) {
-    NodePtr node = Constant(MapValue::Text({}), kText);
+    NodePtr node = Constant(MapValue(), kText);
     node->text = std::move(text);
+    node->constant = MapValue::Text(node->text);  // nodes do not move
     return node;
   }
   static void Expect(const Node& node, MapType type, size_t at, std::string_view for_what) {
@@ -341,12 +342,7 @@ class Parser : MapLexer {
     if (first == "headers") return Header(begin);
     const std::string_view name = Path();
     if (name == "true" || name == "false") return Constant(MapValue::Bool(name == "true"), kBool);
-    if (name.starts_with(kMapAttributes) && name.size() > kMapAttributes.size()) {
-      Needs(MapContext::kObject, name, begin);
-      NodePtr node = Leaf(MapOp::kAttribute, kText);
-      node->text = name.substr(kMapAttributes.size());
-      return node;
-    }
+    if (NodePtr node = Entry(name, begin)) return node;
     const MapField* const field = FindMapField(name);
     if (field == nullptr) {
       FailAt(begin, NoSuch("value", name, MapNames(place_.contexts)) +
@@ -356,6 +352,26 @@ class Parser : MapLexer {
     NodePtr node = Leaf(MapOp::kField, field->type);
     node->field = field;
     return node;
+  }
+
+  /// Of a table of the metadata; nullptr: it is another name.
+  NodePtr Entry(std::string_view name, size_t begin) const {
+    struct Table {
+      std::string_view prefix;
+      MapContext context;
+      MapOp op;
+      MapType type;
+    };
+    constexpr Table kTables[] = {{kMapAttributes, MapContext::kObject, MapOp::kAttribute, kText},
+                                 {kMapCounts, MapContext::kFrame, MapOp::kCount, kNumber}};
+    for (const Table& table : kTables) {
+      if (!name.starts_with(table.prefix) || name.size() == table.prefix.size()) continue;
+      Needs(table.context, name, begin);
+      NodePtr node = Leaf(table.op, table.type);
+      node->text = name.substr(table.prefix.size());
+      return node;
+    }
+    return nullptr;
   }
 
   static NodePtr Leaf(MapOp op, MapType type) {
@@ -427,6 +443,7 @@ class Parser : MapLexer {
 MapExpression MapExpression::Parse(std::string_view text, const Place& place) {
   MapExpression expression;
   expression.root_ = Parser(text, place).Whole();
+  if (expression.root_->op == MapOp::kField) expression.field_ = expression.root_->field->get;
   return expression;
 }
 

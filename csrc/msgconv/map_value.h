@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "msgconv/json_payload.h"
 #include "msgconv/json_writer.h"
 #include "msgconv/model.h"
+#include "msgconv/per_groups.h"
 
 namespace dsmsg::msgconv {
 
@@ -103,26 +105,34 @@ struct MapValue {
   };
   Kind kind = Kind::kNone;
   bool boolean = false;
-  int64_t integer = 0;
-  uint64_t natural = 0;
-  double real = 0;  // of kFloat, too
+  union {  // which one, the kind says
+    uint64_t natural = 0;
+    int64_t integer;
+    double real;  // of kFloat, too
+  };
   std::string_view text = {};
   Range range = {};
 
-  static MapValue Bool(bool value) { return {.kind = Kind::kBool, .boolean = value}; }
+  static MapValue Bool(bool value) { return {.kind = Kind::kBool, .boolean = value, .natural = 0}; }
   static MapValue Int(int64_t value) { return {.kind = Kind::kInt, .integer = value}; }
   static MapValue Uint(uint64_t value) { return {.kind = Kind::kUint, .natural = value}; }
   static MapValue Float(float value) {
     return {.kind = Kind::kFloat, .real = static_cast<double>(value)};
   }
   static MapValue Double(double value) { return {.kind = Kind::kDouble, .real = value}; }
-  static MapValue Text(std::string_view value) { return {.kind = Kind::kText, .text = value}; }
+  static MapValue Text(std::string_view value) {
+    return {.kind = Kind::kText, .natural = 0, .text = value};
+  }
   static MapValue Time(uint64_t ns) { return {.kind = Kind::kTime, .natural = ns}; }
-  static MapValue Texts(Range range) { return {.kind = Kind::kTexts, .range = range}; }
-  static MapValue Table(Range range) { return {.kind = Kind::kTable, .range = range}; }
+  static MapValue Texts(Range range) {
+    return {.kind = Kind::kTexts, .natural = 0, .range = range};
+  }
+  static MapValue Table(Range range) {
+    return {.kind = Kind::kTable, .natural = 0, .range = range};
+  }
   /// A list that the metadata does not have is missing.
   static MapValue List(Kind kind, Range range) {
-    return range.count == 0 ? MapValue() : MapValue{.kind = kind, .range = range};
+    return range.count == 0 ? MapValue() : MapValue{.kind = kind, .natural = 0, .range = range};
   }
   static MapValue Json(JsonPayload::Place place) { return {.kind = Kind::kJson, .natural = place}; }
 
@@ -135,6 +145,14 @@ struct MapValue {
   }
 };
 
+/// What the configuration says of the groups of an object.
+struct MapSettled {
+  const SensorInfo* sensor;
+  const PlaceInfo* place;
+  const AnalyticsInfo* analytics;
+  std::vector<std::optional<std::string>> parts;  // of messages, once they were rendered
+};
+
 /// Memory that the evaluation of one map needs; it is kept for the next message.
 struct MapScratch {
   std::vector<std::string> texts;  // one for each step that makes a text
@@ -144,6 +162,8 @@ struct MapScratch {
   UuidGenerator uuid;
   std::array<char, UuidGenerator::kLength> id{};  // of the message at hand
   uint64_t now_ns = 0;                            // when it is made
+  PerGroups<MapSettled> settled;
+  size_t settled_parts = 0;  // how many a message has
   // Of each list that is being repeated over, the element at hand: its place in the frame's list.
   std::array<uint32_t, kMapContexts> elements{};
 };
@@ -168,6 +188,8 @@ struct MapScope {
   JsonPayload::Place item = JsonPayload::kNone;  // of the payload
 
   uint32_t At(MapContext list) const { return scratch.elements[static_cast<size_t>(list)]; }
+  /// Of the object's groups; outside of objects, of those of the source.
+  MapSettled& Settled() const;
 };
 
 }  // namespace dsmsg::msgconv

@@ -72,24 +72,42 @@ bool MapWriter::Write(const Element& element, const MapScope& scope) {
       return true;
     case ElementKind::kJsonText:
       return WriteJsonText(element, scope);
+    case ElementKind::kSettled:
+      return WriteSettled(element, scope);
   }
   return false;
 }
 
 void MapWriter::WriteObject(const Element& element, const MapScope& scope) {
   out_.Raw('{');
+  WriteMembers(element, scope);
+  out_.Raw('}');
+}
+
+void MapWriter::WriteMembers(const Element& element, const MapScope& scope) {
   bool first = true;
   for (const Element::Member& member : element.members) {
     const size_t before = out_.size();
-    if (!first) out_.Raw(',');
-    out_.Raw(member.key);
+    const std::string_view key = member.key;
+    out_.Raw(first ? key.substr(1) : key);
     if (Write(member.element, scope)) {
       first = false;
     } else {
       out_.Rewind(before);
     }
   }
-  out_.Raw('}');
+}
+
+bool MapWriter::WriteSettled(const Element& element, const MapScope& scope) {
+  std::optional<std::string>& part = scope.Settled().parts[element.slot];
+  if (part) {
+    out_.Raw(*part);
+  } else {
+    const size_t before = out_.size();
+    WriteMembers(element, scope);
+    part = out_.view().substr(before);
+  }
+  return !part->empty();
 }
 
 void MapWriter::WriteArray(const Element& element, const MapScope& scope) {

@@ -30,6 +30,8 @@ class MapWriter {
   /// False, with nothing written: it has no value.
   bool Write(const Element& element, const MapScope& scope);
   void WriteObject(const Element& element, const MapScope& scope);
+  void WriteMembers(const Element& element, const MapScope& scope);
+  bool WriteSettled(const Element& element, const MapScope& scope);
   void WriteArray(const Element& element, const MapScope& scope);
   void WriteEach(const Element& element, const MapScope& scope);
   bool WriteTemplate(const Element& element, const MapScope& scope);

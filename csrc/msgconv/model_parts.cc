@@ -4,19 +4,6 @@
 #include <algorithm>
 
 namespace dsmsg::msgconv {
-namespace {
-
-uint32_t GroupOr(int32_t group, uint32_t source) {
-  return group < 0 ? source : static_cast<uint32_t>(group);
-}
-
-}  // namespace
-
-Groups GroupsOf(const Frame& frame, const Object& object) {
-  const uint32_t source = frame.source_id;
-  return {GroupOr(object.sensor_group, source), GroupOr(object.place_group, source),
-          GroupOr(object.analytics_group, source)};
-}
 
 Scale ScaleOf(const Frame& frame) {
   Scale scale;

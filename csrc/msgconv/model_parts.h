@@ -24,7 +24,12 @@ struct GroupsHash {
     return static_cast<size_t>((groups.sensor + (low << 7 ^ low >> 11)) * 0x9E3779B97F4A7C15U);
   }
 };
-Groups GroupsOf(const Frame& frame, const Object& object);
+inline Groups GroupsOf(const Frame& frame, const Object& object) {
+  const auto group = [&](int32_t of_object) {
+    return of_object < 0 ? frame.source_id : static_cast<uint32_t>(of_object);
+  };
+  return {group(object.sensor_group), group(object.place_group), group(object.analytics_group)};
+}
 
 /// From pixels of the pipeline's frame to those of the camera.
 struct Scale {

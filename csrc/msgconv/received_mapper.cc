@@ -7,7 +7,7 @@ namespace dsmsg::msgconv {
 
 ReceivedMapper::ReceivedMapper(std::shared_ptr<const Map> map, char separator)
     : map_(std::move(map)), separator_(separator) {
-  scratch_.texts.resize(map_->texts());
+  map_->Prepare(&scratch_);
 }
 
 std::optional<std::string_view> ReceivedMapper::Make(const DsmsgReceived& message) {

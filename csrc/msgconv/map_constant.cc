@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "msgconv/map_yaml.h"
+#include "msgconv/map_constant.h"
 
 #include <charconv>
 #include <cstring>
 
-#include "core/base/nearest.h"
 #include "msgconv/json_writer.h"
 
-namespace dsmsg::msgconv::map_yaml {
+namespace dsmsg::msgconv {
 
-std::string Quoted(std::string_view text) {
+std::string QuotedJson(std::string_view text) {
   JsonWriter writer;
   writer.String(text);
   return std::string(writer.view());
@@ -35,14 +34,4 @@ std::string PlainJson(std::string_view text) {
   return std::string(text);
 }
 
-std::string Unknown(std::string_view name, std::span<const std::string_view> names) {
-  const std::string_view nearest = Nearest(name, names);
-  std::string text = "there is no \"" + std::string(name) + "\" here";
-  if (!nearest.empty()) return text + " (did you mean " + std::string(nearest) + "?)";
-  text += " (there are";
-  for (const std::string_view each : names)
-    text.append(each == names.front() ? " " : ", ").append(each);
-  return text + ")";
-}
-
-}  // namespace dsmsg::msgconv::map_yaml
+}  // namespace dsmsg::msgconv
