@@ -83,9 +83,13 @@ bool ConvEvidence::Keep(GstBuffer* buffer, const InputFrame& which, const Frame&
     if (whole == nullptr) whole = Take(buffer, which, frame, nullptr);
     taken.push_back({i, true, whole});
   }
-  if (taken.empty() && !IsBehind(frame.source_id)) return false;
+  return Hold(frame, std::move(taken));
+}
+
+bool ConvEvidence::Hold(const Frame& frame, std::vector<Picture> pictures) {
+  if (pictures.empty() && !IsBehind(frame.source_id)) return false;
   auto held = std::make_unique<Held>(frame);
-  held->pictures = std::move(taken);
+  held->pictures = std::move(pictures);
   held->deadline = Clock::now() + settings_.timeout;
   held_.push_back(std::move(held));
   return true;

@@ -39,6 +39,8 @@ class ConvEvidence {
   void SetCaps(const GstCaps* caps) { pictures_.SetCaps(caps); }
   /// True: the frame has pictures, or waits behind one that has; Next() gives it back.
   bool Keep(GstBuffer* buffer, const InputFrame& which, const msgconv::Frame& frame);
+  /// The same of a frame without pictures.
+  bool KeepBehind(const msgconv::Frame& frame) { return Hold(frame, {}); }
   /// The next frame whose messages may leave, with what became of its pictures; null: none.
   /// `at_end`: waits for it. Valid until the next call.
   msgconv::Frame* Next(bool at_end);
@@ -71,6 +73,7 @@ class ConvEvidence {
   evidence::Recorder::TicketPtr Take(GstBuffer* buffer, const InputFrame& which,
                                      const msgconv::Frame& frame, const size_t* object);
   evidence::Recorder::TicketPtr Lost(const std::string& reason);
+  bool Hold(const msgconv::Frame& frame, std::vector<Picture> pictures);
   bool IsBehind(uint32_t source) const;
   bool IsReady(const Held& held) const;
   void Settle(Held* held, bool wait);

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 
-#include "gst/late_messages.h"
 #include "gst/payload_meta.h"
 #include "msgconv/converter.h"
 #include "msgconv/map_maker.h"
@@ -141,7 +140,7 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
   counters->stored = counters->stored_bytes = counters->lost = 0;
   std::unique_ptr<ConvWorker> worker(
       new ConvWorker(element, settings, counters, std::move(config), std::move(labels.value()),
-                     std::move(maker.value()), std::move(evidence), std::move(space)));
+                     std::move(maker.value()), std::move(evidence), std::move(space), tracks));
   for (const std::string& warning : warnings) worker->Warn(warning);
   return worker;
 }
@@ -149,7 +148,8 @@ Result<std::unique_ptr<ConvWorker>> ConvWorker::Create(GstElement* element,
 ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
                        std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
                        std::unique_ptr<msgconv::PayloadMaker> maker,
-                       std::unique_ptr<ConvEvidence> evidence, std::unique_ptr<SpaceEvents> space)
+                       std::unique_ptr<ConvEvidence> evidence, std::unique_ptr<SpaceEvents> space,
+                       bool wants_tracks)
     : element_(element),
       settings_(settings),
       labels_(std::move(labels)),
@@ -161,6 +161,7 @@ ConvWorker::ConvWorker(GstElement* element, const ConvSettings& settings, ConvCo
       input_(settings_, labels_),
       gate_(settings.frame_interval, settings.rate),
       space_(std::move(space)),
+      wants_tracks_(wants_tracks),
       counters_(*counters) {}
 
 GstBuffer* ConvWorker::Process(GstBuffer* buffer) {
@@ -261,8 +262,8 @@ void ConvWorker::Convert(GstBuffer* buffer, InputFrame which) {
     ReportDetections(report);
     if (WantsEvents(which)) KeepEvents(buffer, attached, admitted);
   }
-  if (frame_.objects.empty() && frame_.tracks.empty() &&
-      (refused || !(emptied_ || WantsEmpty(which, admitted))))
+  const bool ended = wants_tracks_ && !frame_.tracks.empty();
+  if (frame_.objects.empty() && !ended && (refused || !(emptied_ || WantsEmpty(which, admitted))))
     return;
   if (frame_.time_ns == 0) frame_.time_ns = FrameTime(buffer);
   if (which.scene && frame_.objects.empty()) frame_.sensor_id = frame_.source_sensor;
@@ -369,17 +370,6 @@ void ConvWorker::Render(const msgconv::Frame& frame, size_t count, const void* f
   }
 }
 
-/// Messages whose pictures are stored, or lost.
-void ConvWorker::RenderWaiting(bool at_end) {
-  while (msgconv::Frame* const frame = evidence_->Next(at_end))
-    RenderAll(frame, nullptr, &gate_.Find(frame->source_id));
-  if (const std::string warning = evidence_->TakeWarning(); !warning.empty()) Warn(warning);
-  const evidence::RecorderCounters counters = evidence_->counters();
-  counters_.stored = counters.stored;
-  counters_.lost = evidence_->lost();
-  counters_.stored_bytes = counters.stored_bytes;
-}
-
 void ConvWorker::WriteDebugFile(const msgconv::Frame& frame, std::string_view payload,
                                 size_t index) {
   char name[64];
@@ -394,23 +384,6 @@ void ConvWorker::WriteDebugFile(const msgconv::Frame& frame, std::string_view pa
   told_debug_ = true;
   Warn("cannot write the payload to " + path + ": " + strerror(errno) +
        " (the pipeline goes on; later failures are not reported)");
-}
-
-GstEvent* ConvWorker::TakeLate(bool at_end) {
-  if (evidence_ == nullptr || evidence_->waiting() == 0) return nullptr;
-  RenderWaiting(at_end);
-  counters_.messages += payloads_.size();
-  std::vector<DsmsgPayload> messages;
-  for (const Payload& payload : payloads_) messages.push_back(Describe(payload));
-  GstEvent* const late = messages.empty() ? nullptr : MakeLateMessages(messages);
-  payloads_.clear();
-  return late;
-}
-
-GstEvent* ConvWorker::AtEnd() {
-  GstEvent* const late = TakeLate(true);
-  ReportNothing();
-  return late;
 }
 
 }  // namespace dsmsg

@@ -50,12 +50,15 @@ class ConvWorker {
   void Flush();
   /// At the end of the stream: says why there was no message, however few buffers arrived. Messages
   /// that wait for pictures wait no longer than their time, and are then returned in an event,
-  /// which goes downstream in front of the end (late_messages.h); nullptr: there are none.
+  /// followed by those about tracks that end with the stream. It goes downstream in front of the
+  /// end (late_messages.h); nullptr: there are none.
   GstEvent* AtEnd();
+  /// At the end of one of the sources in the stream: the messages about its tracks, likewise.
+  GstEvent* AtEndOf(uint32_t source);
   /// Whether there may be something for TakeLate.
   bool has_evidence() const { return evidence_ != nullptr; }
-  /// The same of the messages that may leave now (`at_end`: of all), while no buffer comes.
-  GstEvent* TakeLate(bool at_end = false);
+  /// The messages that need not wait for pictures any more, while no buffer comes, likewise.
+  GstEvent* TakeLate();
 
  private:
   struct BytesUnref {
@@ -71,7 +74,7 @@ class ConvWorker {
   ConvWorker(GstElement* element, const ConvSettings& settings, ConvCounters* counters,
              std::shared_ptr<const msgconv::ConvConfig> config, msgconv::Labels labels,
              std::unique_ptr<msgconv::PayloadMaker> maker, std::unique_ptr<ConvEvidence> evidence,
-             std::unique_ptr<SpaceEvents> space);
+             std::unique_ptr<SpaceEvents> space, bool wants_tracks);
 
   void Convert(GstBuffer* buffer, InputFrame which);
   bool PassesOn(const InputFrame& which) const;
@@ -89,6 +92,8 @@ class ConvWorker {
   void Render(const msgconv::Frame& frame, size_t count, const void* frame_meta,
               msgconv::SourceGate::Source* source);
   void RenderWaiting(bool at_end);
+  void EndTracks(uint32_t source);
+  GstEvent* Late();
   DsmsgPayload Describe(const Payload& payload) const;
   void WriteDebugFile(const msgconv::Frame& frame, std::string_view payload, size_t index);
   void ReportMissingGroups(msgconv::SourceGate::Source* source);
@@ -111,6 +116,7 @@ class ConvWorker {
   msgconv::SourceGate gate_;
   TrackEvents tracks_;
   const std::unique_ptr<SpaceEvents> space_;  // nullptr: no lines, no zones
+  const bool wants_tracks_;                   // the map has messages of tracks that ended
   bool emptied_ = false;                      // the frame at hand has news, perhaps without objects
   GstClockTime last_pts_ = GST_CLOCK_TIME_NONE;
   BatchPayloads batch_payloads_;

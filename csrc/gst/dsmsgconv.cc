@@ -12,6 +12,7 @@
 #include "gst/late_change.h"
 #include "gst/late_sender.h"
 #include "gst/payload_meta.h"
+#include "gst/source_end.h"
 #include "gst/type_names.h"
 
 GST_DEBUG_CATEGORY(dsmsg_conv_debug);
@@ -113,10 +114,10 @@ gboolean Stop(GstBaseTransform* base) {
 
 gboolean SinkEvent(GstBaseTransform* base, GstEvent* event) {
   if (dsmsg::ConvWorker* const worker = Self(base).worker.get()) {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
-      if (GstEvent* const late = worker->AtEnd())
-        gst_pad_push_event(GST_BASE_TRANSFORM_SRC_PAD(base), late);
-    }
+    GstEvent* late = nullptr;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) late = worker->AtEnd();
+    if (const auto source = dsmsg::EndedSource(event)) late = worker->AtEndOf(*source);
+    if (late != nullptr) gst_pad_push_event(GST_BASE_TRANSFORM_SRC_PAD(base), late);
     if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) worker->Flush();
   }
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(base, event);

@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/base/status.h"
 #include "msgconv/model.h"
@@ -35,6 +37,11 @@ class SpaceEvents {
   /// Once all other events are known: see space::NameEvents.
   void NameEvents(size_t first, msgconv::Frame* frame) const {
     space::NameEvents(first, each_alone_, frame);
+  }
+  /// Sources whose tracks have not all ended, and what becomes of one at its end: see Engine.
+  std::vector<uint32_t> Open() const { return engine_.Open(); }
+  std::optional<space::Engine::Outcome> End(uint32_t source, msgconv::Frame* frame) {
+    return engine_.EndSource(source, frame);
   }
   /// After a seek.
   void Restart() { engine_.Restart(); }

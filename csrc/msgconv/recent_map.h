@@ -37,6 +37,11 @@ class RecentMap {
   size_t size() const { return recent_.size(); }
   bool full() const { return recent_.size() >= kMost; }
   bool Contains(uint32_t id) const { return places_.find(id) != places_.end(); }
+  /// Calls `with(id, state)` for each.
+  template <class Do>
+  void ForEach(const Do& with) const {
+    for (const auto& [id, state] : recent_) with(id, state);
+  }
   /// Drops the least recently used one, of at least one, and returns it.
   T TakeOldest() {
     T oldest = std::move(recent_.back().second);

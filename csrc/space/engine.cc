@@ -32,6 +32,12 @@ uint64_t Mix(uint64_t a, std::string_view text) {
   return Mix(a, std::hash<std::string_view>()(text));
 }
 
+void StartFrame(SourceState* source) {
+  ++source->frames;
+  for (LineState& line : source->lines) line.right_now = line.left_now = 0;
+  for (ZoneState& zone : source->zones) zone.untracked = 0;
+}
+
 }  // namespace
 
 Engine::Outcome Engine::Apply(uint64_t now_ns, std::span<const std::string_view> names,
@@ -43,9 +49,7 @@ Engine::Outcome Engine::Apply(uint64_t now_ns, std::span<const std::string_view>
   outcome.has_rules = own != nullptr;
   const bool adopted = source.Adopt(rules_, own, frame->width, frame->height);
   outcome.unknown_size = !adopted && source.found == nullptr;
-  ++source.frames;
-  for (LineState& line : source.lines) line.right_now = line.left_now = 0;
-  for (ZoneState& zone : source.zones) zone.untracked = 0;
+  StartFrame(&source);
 
   const size_t last = frame->objects.size();
   now_ns = CheckTime(now_ns, &source, frame);
@@ -61,12 +65,40 @@ Engine::Outcome Engine::Apply(uint64_t now_ns, std::span<const std::string_view>
   WatchCrowds(now_ns, &source, frame);
   NameZones(first, now_ns, source, frame);
   AppendCounts(source, frame);
-  if (rules_->send == Rules::Send::kChanged) {
-    const uint64_t digest = Digest(first, source, *frame);
-    outcome.changed = source.told != digest;
-    source.told = digest;
-  }
+  outcome.changed = IsChanged(first, &source, *frame);
+  source.head.Keep(*frame);
   return outcome;
+}
+
+std::vector<uint32_t> Engine::Open() const {
+  std::vector<uint32_t> open;
+  sources_.ForEach([&](uint32_t id, const SourceState& source) {
+    if (source.open()) open.push_back(id);
+  });
+  std::sort(open.begin(), open.end());
+  return open;
+}
+
+std::optional<Engine::Outcome> Engine::EndSource(uint32_t id, Frame* frame) {
+  if (!sources_.Contains(id)) return std::nullopt;
+  SourceState& source = sources_.Get(id);
+  if (!source.open()) return std::nullopt;
+  ended_.clear();
+  seen_.clear();
+  frame->Clear();
+  frame->source_id = id;
+  source.head.Put(frame);
+  StartFrame(&source);
+  EndAll(source.last_ns, &source, frame);
+  WatchCrowds(source.last_ns, &source, frame);
+  AppendCounts(source, frame);
+  return Outcome{.has_rules = source.found != nullptr, .changed = IsChanged(0, &source, *frame)};
+}
+
+bool Engine::IsChanged(size_t first, SourceState* source, const Frame& frame) const {
+  if (rules_->send != Rules::Send::kChanged) return false;
+  const uint64_t digest = Digest(first, *source, frame);
+  return std::exchange(source->told, digest) != digest;
 }
 
 SourceState& Engine::SourceOf(uint32_t id) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,12 @@ class Engine {
   /// its time of day.
   Outcome Apply(uint64_t now_ns, std::span<const std::string_view> names, size_t first,
                 msgconv::Frame* frame);
+  /// Sources with tracks, or crowds, that have not ended.
+  std::vector<uint32_t> Open() const;
+  /// Ends them, as at the end of a source's stream. `frame` becomes one more frame of the source,
+  /// with the time and the names of the last one, without objects but those that Apply appends for
+  /// what ended. Counts go on if the source does. nullopt, and nothing done: there are none.
+  std::optional<Outcome> EndSource(uint32_t source, msgconv::Frame* frame);
   /// After a seek: tracks end with the next frame of their source.
   void Restart() { ++restarts_; }
 
@@ -83,6 +90,7 @@ class Engine {
   void EndOldest(uint64_t now_ns, SourceState* source, msgconv::Frame* frame);
   void WatchCrowds(uint64_t now_ns, SourceState* source, msgconv::Frame* frame);
   void NameZones(size_t first, uint64_t now_ns, const SourceState& source, msgconv::Frame* frame);
+  bool IsChanged(size_t first, SourceState* source, const msgconv::Frame& frame) const;
   uint64_t Digest(size_t first, const SourceState& source, const msgconv::Frame& frame) const;
 
   std::shared_ptr<const Rules> rules_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "space/source_state.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace dsmsg::space {
@@ -65,6 +66,35 @@ ClassCounts::Counter* ClassCounts::Find(std::string_view prefix, std::string_vie
 void ClassCounts::Rename(std::string_view prefix) {
   for (auto& [label, counter] : counters_)
     counter.name = std::string(prefix).append(".").append(label);
+}
+
+void FrameHead::Keep(const msgconv::Frame& frame) {
+  number = frame.number;
+  time_ns = frame.time_ns;
+  width = frame.width;
+  height = frame.height;
+  source_width = frame.source_width;
+  source_height = frame.source_height;
+  sensor_id = frame.sensor_id;
+  source_name = frame.source_name;
+  source_sensor = frame.source_sensor;
+}
+
+void FrameHead::Put(msgconv::Frame* frame) const {
+  frame->number = number;
+  frame->time_ns = time_ns;
+  frame->width = width;
+  frame->height = height;
+  frame->source_width = source_width;
+  frame->source_height = source_height;
+  frame->sensor_id = sensor_id;
+  frame->source_name = source_name;
+  frame->source_sensor = source_sensor;
+}
+
+bool SourceState::open() const {
+  return !tracks.empty() || std::any_of(zones.begin(), zones.end(),
+                                        [](const ZoneState& zone) { return zone.crowded; });
 }
 
 bool SourceState::Adopt(const std::shared_ptr<const Rules>& now, const SourceRules* own,

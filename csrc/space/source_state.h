@@ -86,11 +86,25 @@ struct ZoneState {
   ClassCounts classes;
 };
 
+/// What a frame says of its source, for the frame that is made when the source ends.
+struct FrameHead {
+  uint64_t number = 0, time_ns = 0;
+  uint32_t width = 0, height = 0, source_width = 0, source_height = 0;
+  std::string sensor_id, source_name, source_sensor;
+
+  void Keep(const msgconv::Frame& frame);
+  /// The frame refers to the texts.
+  void Put(msgconv::Frame* frame) const;
+};
+
 struct SourceState {
   /// Takes the rules that are for this source now, and a picture of this size. Lines and zones that
   /// are the same keep what they know. False: nothing was done, for want of the picture's size.
   bool Adopt(const std::shared_ptr<const Rules>& now, const SourceRules* own, uint32_t frame_width,
              uint32_t frame_height);
+
+  /// There are tracks, or crowds, that may end.
+  bool open() const;
 
   std::shared_ptr<const Rules> rules;
   const SourceRules* found = nullptr;  // in `rules`; nullptr: none for this source
@@ -102,6 +116,7 @@ struct SourceState {
   uint64_t next_end_ns = 0;      // no track ends before
   uint64_t restarts = 0;         // of the engine, so far
   std::optional<uint64_t> told;  // what the last message was about
+  FrameHead head;                // of the last frame
 };
 
 }  // namespace dsmsg::space

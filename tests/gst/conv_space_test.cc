@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "conv_support.h"
+#include "late_support.h"
 #include "msgconv/tests/json_check.h"
 
 namespace dsmsg_test {
@@ -45,9 +45,9 @@ std::string Properties(const TextFile& file, const std::string& more = "") {
 }
 
 /// "line-crossing gate" of each message.
-Strings Types(ConvHarness* h, GstBuffer* buffer) {
+Strings TypesOf(const Strings& payloads) {
   Strings types;
-  for (const std::string& payload : h->Payloads(buffer)) {
+  for (const std::string& payload : payloads) {
     const auto document = ParseJson(payload);
     std::string type(Text(document, {"event", "type"}));
     const auto& object = dsmsg_test::At(document, {"object"});
@@ -59,6 +59,17 @@ Strings Types(ConvHarness* h, GstBuffer* buffer) {
     types.push_back(type);
   }
   return types;
+}
+
+Strings Types(ConvHarness* h, GstBuffer* buffer) { return TypesOf(h->Payloads(buffer)); }
+
+/// DeepStream's event 401, a pad was removed, or 402, a source's stream ends.
+GstEvent* SourceEnd(int number, guint source) {
+  const int type =
+      GST_EVENT_MAKE_TYPE(number, GST_EVENT_TYPE_DOWNSTREAM | GST_EVENT_TYPE_SERIALIZED);
+  return gst_event_new_custom(
+      static_cast<GstEventType>(type),
+      gst_structure_new("nv-stream-eos", "source-id", G_TYPE_UINT, source, nullptr));
 }
 
 TEST(ConvSpace, SendsEventsAndNothingElse) {
@@ -137,6 +148,68 @@ TEST(ConvSpace, MapsForTracksNeedNoFile) {
   ConvHarness frames("msg2p-newapi=true frame-interval=1 map=" + list.path());
   EXPECT_THAT(frames.Payloads(At(0, 5)), ElementsAre(R"({"ended":[]})"));
   EXPECT_THAT(frames.Payloads(At(600, -1)), ElementsAre(R"({"ended":[5]})"));
+  EXPECT_THAT(frames.Payloads(At(601, 6)), ElementsAre(R"({"ended":[]})"));
+  EXPECT_THAT(PayloadsBefore(&frames, gst_event_new_eos()), ElementsAre(R"({"ended":[6]})"));
+}
+
+TEST(ConvSpace, TracksEndWithTheStream) {
+  const TextFile file("tracks: true\nsources:\n  0:" + kYard);
+  ConvHarness h(Properties(file));
+  EXPECT_THAT(Types(&h, At(0, 5, 40, 4)), ElementsAre("zone-enter yard"));
+  EXPECT_THAT(Types(&h, At(0.5, 6, 10, 4)), IsEmpty());
+  const Strings payloads = PayloadsBefore(&h, gst_event_new_eos());
+  EXPECT_THAT(TypesOf(payloads),
+              testing::UnorderedElementsAre("zone-leave yard", "track-end", "track-end"));
+  EXPECT_THAT(payloads[0], HasSubstr(R"({"kind":"zone","name":"yard","value":0})"));
+}
+
+TEST(ConvSpace, CountsAreClosedAtTheEnd) {
+  const TextFile file(
+      "send: changed\nsources:\n  0:\n    zones:\n      yard: {points: [[0.5, 0], [1, 0], "
+      "[1, 1], [0.5, 1]], anchor: top-left, events: []}\n");
+  ConvHarness h(Properties(file, "payload-type=minimal"));
+  EXPECT_THAT(h.Payloads(At(0, 5, 40, 4)), SizeIs(1));
+  const Strings payloads = PayloadsBefore(&h, gst_event_new_eos());
+  ASSERT_THAT(payloads, SizeIs(1));
+  EXPECT_THAT(payloads[0], HasSubstr(R"("objects":[])"));
+  EXPECT_THAT(payloads[0], HasSubstr(R"({"kind":"zone","name":"yard","value":0})"));
+}
+
+TEST(ConvSpace, TracksEndWithTheirSource) {
+  const TextFile file("tracks: true\nsources:\n  0:" + kYard);
+  for (const int number : {401, 402}) {
+    ConvHarness h(Properties(file));
+    EXPECT_THAT(Types(&h, At(0, 5, 40, 4)), ElementsAre("zone-enter yard"));
+    EXPECT_THAT(PayloadsBefore(&h, SourceEnd(number, 3)), IsEmpty());
+    EXPECT_THAT(TypesOf(PayloadsBefore(&h, SourceEnd(number, 0))),
+                ElementsAre("zone-leave yard", "track-end"));
+    EXPECT_THAT(PayloadsBefore(&h, SourceEnd(number, 0)), IsEmpty());
+    // The same source comes again.
+    EXPECT_THAT(Types(&h, At(0.1, 5, 40, 4)), ElementsAre("zone-enter yard"));
+    EXPECT_THAT(TypesOf(PayloadsBefore(&h, gst_event_new_eos())),
+                ElementsAre("zone-leave yard", "track-end"));
+  }
+}
+
+TEST(ConvSpace, TracksOfBeforeASeekEndWithTheStream) {
+  const TextFile file("tracks: true\nsources: {0: {}}");
+  ConvHarness h(Properties(file));
+  EXPECT_THAT(Types(&h, At(5, 5)), IsEmpty());
+  EXPECT_THAT(PayloadsBefore(&h, gst_event_new_flush_start()), IsEmpty());
+  EXPECT_THAT(PayloadsBefore(&h, gst_event_new_flush_stop(TRUE)), IsEmpty());
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  EXPECT_THAT(PayloadsBefore(&h, gst_event_new_segment(&segment)), IsEmpty());
+  EXPECT_THAT(TypesOf(PayloadsBefore(&h, gst_event_new_eos())), ElementsAre("track-end"));
+}
+
+TEST(ConvSpace, ATrackThatOnlyEndsIsNoMessage) {
+  const TextFile file("sources:\n  0:" + kGate);
+  ConvHarness h(Properties(file));
+  EXPECT_THAT(h.Payloads(At(0, 5)), IsEmpty());
+  EXPECT_THAT(h.Payloads(At(10, -1)), IsEmpty());
+  EXPECT_THAT(h.Payloads(At(11, 6)), IsEmpty());
+  EXPECT_THAT(PayloadsBefore(&h, gst_event_new_eos()), IsEmpty());
 }
 
 TEST(ConvSpace, FindsItsCameraByName) {

@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "evidence_support.h"
+#include "late_support.h"
 #include "msgconv/tests/json_check.h"
 #include "support/server_process.h"
 
@@ -81,13 +82,6 @@ class EvidenceHarness : public ConvHarness {
     for (const DsmsgPayloadMeta* meta : MetasOf(from)) harness->messages_.push_back(TextOf(*meta));
     harness->came_.notify_all();
     return GST_PAD_PROBE_OK;
-  }
-  static GstBuffer* LateMessagesOf(GstEvent* event) {
-    const GstStructure* const structure = gst_event_get_structure(event);
-    if (GST_EVENT_TYPE(event) != GST_EVENT_CUSTOM_DOWNSTREAM || structure == nullptr)
-      return nullptr;
-    const GValue* const value = gst_structure_get_value(structure, "messages");
-    return value == nullptr ? nullptr : GST_BUFFER(g_value_get_boxed(value));
   }
 
   std::mutex mutex_;  // guards the following

@@ -54,6 +54,14 @@ class Scene {
   std::vector<std::string> Events(double seconds, const std::vector<Seen>& objects,
                                   uint32_t source = 0) {
     Apply(seconds, objects, source);
+    return Told();
+  }
+  /// Likewise, once the source has ended; nothing: it had nothing to end.
+  std::vector<std::string> End(uint32_t source = 0) {
+    return engine_.EndSource(source, &frame_) ? Told() : std::vector<std::string>();
+  }
+  /// Likewise, in the frame at hand.
+  std::vector<std::string> Told() const {
     std::vector<std::string> texts;
     for (const msgconv::Object& object : frame_.objects) {
       for (const msgconv::SpaceEvent& event :

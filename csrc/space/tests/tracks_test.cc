@@ -5,6 +5,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 #include "oracle.h"
 #include "scene.h"
@@ -84,7 +85,15 @@ TEST_P(Tracks, AgreeWithTheOracle) {
           << "frame " << frame << ", zone " << Points(zone) << story;
       ASSERT_EQ(scene.engine().tracks(), open.size());
     }
-    for (const auto& [id, known] : open) close(known);
+    std::multiset<std::string> leaves;
+    for (const auto& [id, known] : open) {
+      close(known);
+      if (known.inside) leaves.insert(std::to_string(id) + " zone-leave zone");
+    }
+    const auto told = scene.End();
+    ASSERT_EQ(std::multiset(told.begin(), told.end()), leaves) << "zone " << Points(zone) << story;
+    ASSERT_EQ(scene.In("zone"), 0);
+    ASSERT_EQ(scene.engine().tracks(), 0U);
     ASSERT_EQ(scene.Total("line.right"), right) << "line " << Points(line) << story;
     ASSERT_EQ(scene.Total("line.left"), left) << "line " << Points(line) << story;
   }
