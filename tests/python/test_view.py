@@ -10,18 +10,17 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
+from brokers.s3 import S3Server
 from dsmsg._view.payloads import Evidence, read
 from dsmsg._view.pictures import Pictures
 from dsmsg._view.server import ViewServer
 from dsmsg._view.state import State
 from dsmsg.brokers import Broker
-from test_http import _signature
 from viewing import NAME, View, evidence_of, jpeg, message, viewing
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -160,41 +159,37 @@ def test_pictures_in_redis(redis_broker: Broker, folder: Path, tmp_path: Path) -
     assert b"no longer in Redis" in third[1]
 
 
-@pytest.fixture
-def bucket() -> Iterator[ThreadingHTTPServer]:
-    """A server that gives a picture to who signs the request."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            signed = "Signature=" + _signature("GET", self.path, headers, b"", "se/cr+et")
-            good = headers["authorization"].endswith(signed) and self.path == f"/b/site/{NAME}"
-            self.send_response(200 if good else 403)
-            self.end_headers()
-            self.wfile.write(jpeg("green") if good else b"")
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def test_pictures_in_a_bucket(bucket: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{bucket.server_port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKEY")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "se/cr+et")
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    pictures = Pictures(["s3://b/site"])
-    assert pictures.read(Evidence("crop", True, f"s3://b/site/{NAME}")) == jpeg("green")
-    for uri in (f"s3://b/other/{NAME}", f"s3://c/site/{NAME}", f"s3://b/site/../other/{NAME}"):
-        assert pictures.why_not(uri)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    with pytest.raises(OSError, match="403"):
-        Pictures(["s3://b/site"]).read(Evidence("crop", True, f"s3://b/site/{NAME}"))
+def test_pictures_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, key = jpeg("green"), f"north/{NAME}"
+    with S3Server() as server:
+        server.start()
+        server.add_user()
+        client = server.client()
+        client.create_bucket(Bucket="pictures")
+        for name in (f"site/{key}", f"other/{NAME}", f"site/{NAME}"):
+            client.put_object(Bucket="pictures", Key=name, Body=data)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret)
+        pictures = Pictures(["s3://pictures/site"])
+        for name in (NAME, key):
+            assert pictures.read(Evidence("crop", True, f"s3://pictures/site/{name}")) == data
+        for uri in (
+            f"s3://pictures/other/{NAME}",
+            f"s3://c/site/{NAME}",
+            f"s3://pictures/site/../other/{NAME}",
+        ):
+            assert pictures.why_not(uri)
+        assert not Pictures(["s3://b/north gate"]).why_not(f"s3://b/north%20gate/{NAME}")
+        with pytest.raises(OSError, match="404"):
+            pictures.read(
+                Evidence("crop", True, f"s3://pictures/site/{NAME.replace('f41', 'f42')}")
+            )
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        with pytest.raises(OSError, match="403"):
+            Pictures(["s3://pictures/site"]).read(
+                Evidence("crop", True, f"s3://pictures/site/{NAME}")
+            )
 
 
 def test_other_names_are_refused(tmp_path: Path) -> None:

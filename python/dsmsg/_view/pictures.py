@@ -197,13 +197,15 @@ class _Bucket:
         if not address.netloc or address.query:
             raise ValueError(f"--evidence: {place} is not of the form s3://bucket/prefix")
         self._bucket = address.netloc
-        self._start = f"s3://{self._bucket}/{address.path.strip('/')}".rstrip("/") + "/"
+        prefix = unquote(address.path).strip("/")
+        self._start = f"s3://{self._bucket}/{prefix}".rstrip("/") + "/"
         self._server = s3.Server.from_environment()
 
     def name_of(self, uri: str) -> str:
+        uri = unquote(uri)
         if not uri.startswith(self._start):
             return ""
-        path = unquote(uri[len(f"s3://{self._bucket}/") :])
+        path = uri[len(f"s3://{self._bucket}/") :]
         plain = ".." not in path.split("/")
         return path if plain and _name_at_end(path) else ""
 
