@@ -3,6 +3,7 @@
 #include "msgconv/deepstream_converter.h"
 #include "msgconv/model_parts.h"
 #include "msgconv/protobuf_parts.h"
+#include "msgconv/space_members.h"
 #include "nvmsgconv.h"
 
 namespace dsmsg::msgconv {
@@ -69,6 +70,7 @@ void ObjectFields(pbf_writer* out, const std::string& buffer, const Frame& frame
   if (is_event) EventFields(out, frame, object, event);
   protobuf::EvidenceInfo(out, frame, object);
   ExtendedObject(out, frame, object, embedding_filter);
+  if (HasSpace(object)) SpaceInfo(out, frame, object, Scale());
 }
 
 }  // namespace

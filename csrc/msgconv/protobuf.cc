@@ -102,7 +102,7 @@ void WriteObject(pbf_writer* out, const std::string& buffer, const Frame& frame,
   Point3(out, 12, object.coordinate);
   Point3(out, 13, object.location);
   if (IsExtended(object)) ExtendedObject(out, frame, object, embedding_filter);
-  if (HasSpace(object)) SpaceInfo(out, frame, object);
+  if (HasSpace(object)) SpaceInfo(out, frame, object, ScaleOf(frame));
 }
 
 void WritePlace(pbf_writer* parent, const PlaceInfo& place) {

@@ -111,7 +111,8 @@ void DwellInfo(protozero::pbf_writer* out, const Frame& frame, Range dwells,
   }
 }
 
-void TrackInfo(protozero::pbf_writer* out, const Frame& frame, const TrackSummary& track) {
+void TrackInfo(protozero::pbf_writer* out, const Frame& frame, const TrackSummary& track,
+               const Scale& scale) {
   TimeFormatter time;
   protobuf::MapEntry(out, kInfo, "track.firstSeen", time.Format(track.first_ns));
   protobuf::MapEntry(out, kInfo, "track.lastSeen", time.Format(track.last_ns));
@@ -122,7 +123,6 @@ void TrackInfo(protozero::pbf_writer* out, const Frame& frame, const TrackSummar
     protobuf::MapEntry(out, kInfo, "track.confidence", text);
   }
   text.clear();
-  const Scale scale = ScaleOf(frame);
   for (const Point& point : frame.Part(frame.points, track.path)) {
     if (!text.empty()) text.push_back(' ');
     AppendShort(&text, static_cast<double>(point.x * scale.x));
@@ -151,7 +151,8 @@ void SpaceMembers(JsonWriter* out, const Frame& frame, const Object& object) {
   if (object.track.count > 0) Track(out, frame, frame.tracks[object.track.first]);
 }
 
-void SpaceInfo(protozero::pbf_writer* out, const Frame& frame, const Object& object) {
+void SpaceInfo(protozero::pbf_writer* out, const Frame& frame, const Object& object,
+               const Scale& scale) {
   DwellInfo(out, frame, object.dwells, "dwell.");
   size_t number = 0;
   for (const SpaceEvent& event : frame.Part(frame.space_events, object.space_events)) {
@@ -165,7 +166,7 @@ void SpaceInfo(protozero::pbf_writer* out, const Frame& frame, const Object& obj
     if (HasCount(event.kind)) text.append(" count=").append(std::to_string(event.value));
     protobuf::MapEntry(out, kInfo, "event" + std::to_string(number++), text);
   }
-  if (object.track.count > 0) TrackInfo(out, frame, frame.tracks[object.track.first]);
+  if (object.track.count > 0) TrackInfo(out, frame, frame.tracks[object.track.first], scale);
 }
 
 }  // namespace dsmsg::msgconv

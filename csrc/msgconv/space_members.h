@@ -8,6 +8,7 @@
 
 #include "msgconv/json_writer.h"
 #include "msgconv/model.h"
+#include "msgconv/model_parts.h"
 
 namespace dsmsg::msgconv {
 
@@ -21,8 +22,9 @@ void SpaceMembers(JsonWriter* out, const Frame& frame, const Object& object);
 
 /// The same in the object's info (nv.proto): "dwell.yard" = "12.5", "event0" = "line-crossing
 /// gate.in", and of a track's end "track.firstSeen", "track.lastSeen", "track.frames",
-/// "track.confidence", "track.path", "track.dwell.yard".
-void SpaceInfo(protozero::pbf_writer* out, const Frame& frame, const Object& object);
+/// "track.confidence", "track.path", "track.dwell.yard". `scale`: of the message's boxes.
+void SpaceInfo(protozero::pbf_writer* out, const Frame& frame, const Object& object,
+               const Scale& scale);
 
 }  // namespace dsmsg::msgconv
 

@@ -88,6 +88,16 @@ TEST(SpaceMembers, AreInProtobuf) {
   }
 }
 
+TEST(SpaceMembers, AreInDeepStreamsProtobuf) {
+  ConverterOptions options{PayloadType::kProtobuf};
+  options.dialect = Dialect::kDeepStream;
+  const std::string bytes = Rendered(options, Scene());
+  for (const char* const text : {"dwell.yard", "line-crossing gate.in", "zone-leave yard",
+                                 "track-end", "track.path", "1,2 3,4.5"}) {
+    EXPECT_THAT(bytes, HasSubstr(text));
+  }
+}
+
 TEST(SpaceMembers, AreLeftOutWhereThereAreNone) {
   Frame frame = Scene();
   frame.objects[0].space_events = frame.objects[0].dwells = frame.objects[0].track = {};
