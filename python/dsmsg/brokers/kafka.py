@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import struct
 import subprocess
 import uuid
@@ -15,7 +16,13 @@ from typing import Any, ClassVar
 from dsmsg.brokers._base import Broker, BrokerError
 from dsmsg.brokers._identity import USER, Identity
 from dsmsg.brokers._probe import exchange
-from dsmsg.brokers.kafka_jars import KAFKA4_VERSION, KAFKA_VERSION, find_java, kafka_libs
+from dsmsg.brokers.kafka_jars import (
+    KAFKA4_VERSION,
+    KAFKA_VERSION,
+    class_archive,
+    find_java,
+    kafka_libs,
+)
 
 __all__ = ["Kafka4Broker", "KafkaBroker", "new_cluster_id"]
 
@@ -176,16 +183,20 @@ class KafkaBroker(Broker):
         path.write_text(
             "".join(f"{name}={value}\n" for name, value in properties.items()), encoding="utf-8"
         )
+        archive = class_archive(java, libs)
         base = [
             java,
             *_JVM,
+            *([f"-XX:SharedArchiveFile={archive}"] if archive and archive.exists() else []),
             f"-Dlog4j.configuration=file:{self.dir / 'log4j.properties'}",
             f"-Dlog4j2.configurationFile={self.dir / 'log4j2.yaml'}",
             "-cp",
             f"{libs}/*",
         ]
         if not (self.dir / "data" / "meta.properties").exists():
-            self._format([*base, "kafka.tools.StorageTool", "format", "--config", str(path)])
+            self._format(
+                [*base, "kafka.tools.StorageTool", "format", "--config", str(path)], archive
+            )
         return [base[0], "-Xms128m", self._heap(), *base[1:], "kafka.Kafka", str(path)]
 
     def _heap(self) -> str:
@@ -227,8 +238,14 @@ class KafkaBroker(Broker):
             "socket.request.max.bytes": "104857600",
         }
 
-    def _format(self, command: list[str]) -> None:
+    def _format(self, command: list[str], archive: Path | None) -> None:
+        """Formats the storage, and writes the archive of classes if it is not there yet."""
         cluster = self._cluster or new_cluster_id()
+        new = None
+        if archive is not None and not archive.exists():
+            new = archive.with_suffix(f".{os.getpid()}-{self.port}")
+            # Java 11 cannot write one.
+            command[1:1] = ["-XX:+IgnoreUnrecognizedVMOptions", f"-XX:ArchiveClassesAtExit={new}"]
         with self.log_path.open("ab") as log:
             try:
                 code = subprocess.run(
@@ -246,6 +263,8 @@ class KafkaBroker(Broker):
                 raise BrokerError(f"kafka: cannot start {command[0]}: {error.strerror}") from error
         if code != 0:
             self._fail(f"formatting its storage ended with exit code {code}")
+        if archive is not None and new is not None and new.exists():
+            new.replace(archive)  # all or nothing, for others that start now
 
     def _scram(self) -> list[str]:
         return [
