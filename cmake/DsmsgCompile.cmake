@@ -10,7 +10,8 @@ if(DSMSG_WERROR)
   target_compile_options(dsmsg_flags INTERFACE -Werror)
 endif()
 if(DSMSG_SANITIZE)
-  target_compile_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE} -fno-omit-frame-pointer)
+  # -pthread: GStreamer's flags have it, and precompiled headers are for the same flags only.
+  target_compile_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE} -fno-omit-frame-pointer -pthread)
   target_link_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE})
   if(DSMSG_SANITIZE STREQUAL "address")
     # Without vptr: that check needs descriptors, and some tests use all of them up.
@@ -30,19 +31,45 @@ function(dsmsg_pkg var module package)
   set(${var}_FOUND ${${var}_FOUND} PARENT_SCOPE)
 endfunction()
 
-# dsmsg_gtest_once: GoogleTest for a program of one file. dsmsg_gtest: with its headers compiled once for each program
-# of several: they take most of the time to compile a test.
+# dsmsg_precompiled(<library> [OWNER]): in the sanitizers' builds, the standard headers that most sources include are
+# compiled once, for OWNER and all others. Not in the other builds: there a forgotten #include is an error.
+function(dsmsg_precompiled target)
+  if(NOT DSMSG_SANITIZE)
+    return()
+  endif()
+  if(ARGC GREATER 1)
+    target_precompile_headers(${target} PRIVATE
+      <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <deque> <functional> <map> <memory> <mutex>
+      <optional> <set> <span> <string> <string_view> <thread> <vector>)
+    set_property(GLOBAL PROPERTY DSMSG_PRECOMPILED ${target})
+  else()
+    get_property(owner GLOBAL PROPERTY DSMSG_PRECOMPILED)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  endif()
+endfunction()
+
+# dsmsg_use_gtest(<program>): GoogleTest, with its headers compiled once for all test programs, because they take most of
+# the time to compile a test; and what these programs share of tests/support.
 if(DSMSG_TESTS)
   find_package(GTest REQUIRED)
-  add_library(dsmsg_gtest_once INTERFACE)
-  target_link_libraries(dsmsg_gtest_once INTERFACE GTest::gtest GTest::gmock)
-  target_sources(dsmsg_gtest_once INTERFACE
-    ${PROJECT_SOURCE_DIR}/tests/support/sanitizers.cc ${PROJECT_SOURCE_DIR}/tests/support/temp_dir.cc)
-  # GCC 12 sees overflows that are not there in std::string (its bug 105329), more of them in precompiled headers.
-  target_compile_options(dsmsg_gtest_once INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
-  # Optimising the tests themselves takes longer than running them does.
-  target_compile_options(dsmsg_gtest_once INTERFACE -O0 -g1)
   add_library(dsmsg_gtest INTERFACE)
-  target_link_libraries(dsmsg_gtest INTERFACE dsmsg_gtest_once)
-  target_precompile_headers(dsmsg_gtest INTERFACE <gmock/gmock.h> <gtest/gtest.h>)
+  target_link_libraries(dsmsg_gtest INTERFACE dsmsg_flags GTest::gtest GTest::gmock)
+  # GCC 12 sees overflows that are not there in std::string (its bug 105329), more of them in precompiled headers.
+  target_compile_options(dsmsg_gtest INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+  # Optimising the tests themselves takes longer than running them does. -pthread as above.
+  target_compile_options(dsmsg_gtest INTERFACE -O0 -g1 -pthread)
+
+  set(support ${PROJECT_SOURCE_DIR}/tests/support)
+  add_library(dsmsg_test_support OBJECT ${support}/sanitizers.cc ${support}/temp_dir.cc)
+  target_link_libraries(dsmsg_test_support PRIVATE dsmsg_gtest)
+  target_compile_options(dsmsg_test_support PRIVATE -fPIE)  # as programs are, which use its precompiled headers
+  target_precompile_headers(dsmsg_test_support PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  # For tests that start servers.
+  add_library(dsmsg_test_servers OBJECT ${support}/server_process.cc)
+  target_include_directories(dsmsg_test_servers PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(dsmsg_test_servers PRIVATE dsmsg_core dsmsg_flags)
 endif()
+function(dsmsg_use_gtest target)
+  target_link_libraries(${target} PRIVATE dsmsg_gtest dsmsg_test_support)
+  target_precompile_headers(${target} REUSE_FROM dsmsg_test_support)
+endfunction()

@@ -231,7 +231,7 @@ TEST_F(Reconnect, DeepStreamsSinkDoesNotGetReconnecting) {
   Plain().Event(NVDS_MSGAPI_EVT_DISCONNECT);
   const auto begin = std::chrono::steady_clock::now();
   while (last() == -1 && std::chrono::steady_clock::now() - begin < kPatience)
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_EQ(last(), static_cast<int>(kErr));
   EXPECT_EQ(nv_msgbroker_disconnect(handle), kOk);
   dlclose(sink);

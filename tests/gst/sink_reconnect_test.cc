@@ -38,7 +38,7 @@ void Push(SinkHarness& h, const std::string& name, int count) {
 bool WaitForStat(SinkHarness& h, const char* field, uint64_t value) {
   const auto end = std::chrono::steady_clock::now() + dsmsg_test::kPatience;
   while (Stat(h.sink(), field) != value && std::chrono::steady_clock::now() < end)
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return Stat(h.sink(), field) == value;
 }
 

@@ -84,7 +84,7 @@ TEST(SinkState, ABlockedRenderLetsThePipelinePauseAndGoesOnWithTheSameBuffer) {
   GstElement* sink = pipeline.Get("sink");
   const auto deadline = steady_clock::now() + dsmsg_test::kPatience;
   while (Stat(sink, "rendered") < kHeld + 1 && steady_clock::now() < deadline)
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   ASSERT_EQ(Stat(sink, "rendered"), kHeld + 1);  // the last one waits for room
   for (int i = 0; i < 200; ++i) {
     EXPECT_LT(TimeOf([&] {
@@ -250,7 +250,8 @@ TEST(SinkWork, DoWorkRunsOnlyWhileSomethingIsPending) {
   PushNumber(pipeline, 1);
   GstElement* sink = pipeline.Get("sink");
   const auto deadline = steady_clock::now() + dsmsg_test::kPatience;
-  while (Stat(sink, "ok") < 1 && steady_clock::now() < deadline) std::this_thread::yield();
+  while (Stat(sink, "ok") < 1 && steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   ASSERT_EQ(Stat(sink, "ok"), 1U);
   const int before = fake.With([](fake::State& c) { return c.do_works; });
   EXPECT_EQ(pipeline.Pop(GST_MESSAGE_ERROR, milliseconds(200)),

@@ -80,7 +80,7 @@ class SessionTest : public ::testing::Test {
     const Deadline deadline = Clock::now() + std::chrono::seconds(120);
     while (!condition()) {
       if (Clock::now() > deadline) return false;
-      std::this_thread::yield();
+      std::this_thread::sleep_for(Millis(1));  // between two looks
     }
     return true;
   }

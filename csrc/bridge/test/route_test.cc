@@ -168,7 +168,7 @@ class RouteTest : public ::testing::Test {
   }
   template <class Condition>
   void WaitUntil(Condition condition) {
-    while (!condition(route_->Read())) std::this_thread::yield();
+    while (!condition(route_->Read())) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
   Brokers brokers_;
