@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "msgconv/map_compiler.h"
 
+#include <glib.h>
+
 #include <utility>
 #include <vector>
 
@@ -112,7 +114,9 @@ MapExpression MapCompiler::Expression(const Node& node, std::string_view text, s
     yaml_mark_t at = node.start_mark;
     // Exact where the text stands on one line without escapes, else the beginning.
     const bool on_one_line = node.start_mark.line == node.end_mark.line;
-    if (on_one_line) at.column += offset + fault.at + (IsPlainYaml(node) ? 0 : 1);
+    const std::string_view before = YamlText(node).substr(0, offset + fault.at);
+    const glong characters = g_utf8_strlen(before.data(), static_cast<gssize>(before.size()));
+    if (on_one_line) at.column += static_cast<size_t>(characters) + (IsPlainYaml(node) ? 0 : 1);
     throw YamlMistake{at, fault.what};
   }
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/nearest.h"
+#include "msgconv/yaml_shield.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -42,6 +43,8 @@ void ForEachYamlMember(
     const yaml_node_t& key = YamlNode(document, pair->key);
     if (key.type != YAML_SCALAR_NODE) YamlFail(key, "a name is expected here");
     const std::string_view name = YamlText(key);
+    if (name == "<<" && IsPlainYaml(key))
+      YamlFail(key, "\"<<\" (a merge key) is not supported: write the members themselves");
     if (std::find(seen.begin(), seen.end(), name) != seen.end())
       YamlFail(key, "\"" + std::string(name) + "\" is here twice");
     seen.push_back(name);
@@ -59,14 +62,38 @@ std::string UnknownYamlName(std::string_view name, std::span<const std::string_v
   return text + ")";
 }
 
+namespace {
+
+/// A second document would be ignored in silence.
+void NeedOneDocument(yaml_parser_t* parser) {
+  yaml_document_t next;
+  if (yaml_parser_load(parser, &next) == 0)
+    throw YamlMistake{parser->problem_mark, parser->problem};
+  const yaml_node_t* const root = yaml_document_get_root_node(&next);
+  const yaml_mark_t at = root == nullptr ? yaml_mark_t() : root->start_mark;
+  yaml_document_delete(&next);
+  if (root != nullptr) throw YamlMistake{at, "a second document begins here; only one is read"};
+}
+
+void NeedNoTags(const yaml_document_t& document) {
+  for (const yaml_node_t* node = document.nodes.start; node < document.nodes.top; ++node) {
+    const std::string_view tag(reinterpret_cast<const char*>(node->tag));
+    const bool usual = tag == YAML_STR_TAG || tag == YAML_SEQ_TAG || tag == YAML_MAP_TAG;
+    if (!usual) YamlFail(*node, "tags (!...) are not supported: put a text in quotes");
+  }
+}
+
+}  // namespace
+
 Status ReadYamlTree(std::string_view text, const std::string& origin,
                     const std::function<void(yaml_document_t*)>& read) {
   yaml_parser_t parser;
   if (yaml_parser_initialize(&parser) == 0) return {Code::kInternal, "no memory"};
   const std::unique_ptr<yaml_parser_t, decltype(&yaml_parser_delete)> parser_owner(
       &parser, yaml_parser_delete);
-  yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(text.data()),
-                               text.size());
+  const std::string shielded = ShieldExpressions(text);
+  yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(shielded.data()),
+                               shielded.size());
   yaml_document_t document;
   if (yaml_parser_load(&parser, &document) == 0) {
     const char* const problem = parser.problem == nullptr ? "this is not YAML" : parser.problem;
@@ -75,6 +102,9 @@ Status ReadYamlTree(std::string_view text, const std::string& origin,
   const std::unique_ptr<yaml_document_t, decltype(&yaml_document_delete)> document_owner(
       &document, yaml_document_delete);
   try {
+    NeedOneDocument(&parser);
+    NeedNoTags(document);
+    UnshieldScalars(&document);
     read(&document);
   } catch (const YamlMistake& mistake) {
     return At(origin, mistake.at, mistake.what);
