@@ -62,8 +62,8 @@ def _try(
         Optional[str],
         typer.Argument(
             metavar="SAMPLE",
-            help="JSON: a payload, or for maps of metadata a frame (`dsmsg map sample` prints one); - is "
-            "standard input.",
+            help="JSON: a payload, or for maps of metadata a frame (`dsmsg map sample` prints "
+            "one); - is standard input.",
             show_default=False,
         ),
     ] = None,
