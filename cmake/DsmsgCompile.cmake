@@ -15,8 +15,9 @@ if(DSMSG_WERROR)
   target_compile_options(dsmsg_flags INTERFACE -Werror)
 endif()
 if(DSMSG_SANITIZE)
-  # -pthread: GStreamer's flags have it, and precompiled headers are for the same flags only.
-  target_compile_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE} -fno-omit-frame-pointer -pthread)
+  target_compile_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE} -fno-omit-frame-pointer)
+  # GStreamer's flags have the one, hiredis's the other, and precompiled headers are for the same flags only.
+  target_compile_options(dsmsg_flags INTERFACE -pthread -D_FILE_OFFSET_BITS=64)
   target_link_options(dsmsg_flags INTERFACE -fsanitize=${DSMSG_SANITIZE})
   if(DSMSG_SANITIZE STREQUAL "address")
     # Without vptr: that check needs descriptors, and some tests use all of them up.
@@ -61,8 +62,8 @@ if(DSMSG_TESTS)
   target_link_libraries(dsmsg_gtest INTERFACE dsmsg_flags GTest::gtest GTest::gmock)
   # GCC 12 sees overflows that are not there in std::string (its bug 105329), more of them in precompiled headers.
   target_compile_options(dsmsg_gtest INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
-  # Optimising the tests themselves takes longer than running them does. -pthread as above.
-  target_compile_options(dsmsg_gtest INTERFACE -O0 -g1 -pthread)
+  # Optimising the tests themselves takes longer than running them does. The last two as above.
+  target_compile_options(dsmsg_gtest INTERFACE -O0 -g1 -pthread -D_FILE_OFFSET_BITS=64)
 
   set(support ${PROJECT_SOURCE_DIR}/tests/support)
   add_library(dsmsg_test_support OBJECT ${support}/sanitizers.cc ${support}/temp_dir.cc)
