@@ -28,13 +28,26 @@ if(DSMSG_SANITIZE)
 endif()
 
 # dsmsg_pkg(<VAR> <module> <debian package>): an imported target PkgConfig::<VAR>, or <VAR>_FOUND false and a
-# line that says what is skipped.
+# line that says what is skipped; with DSMSG_REQUIRE_ALL dsmsg_check_all_found() makes it an error.
 function(dsmsg_pkg var module package)
   pkg_check_modules(${var} IMPORTED_TARGET ${module})
   if(NOT ${var}_FOUND)
     message(STATUS "dsmsg: ${module} not found: what needs it is skipped (Debian, Ubuntu: apt install ${package})")
+    set_property(GLOBAL APPEND PROPERTY DSMSG_MISSING_PACKAGES ${package})
   endif()
   set(${var}_FOUND ${${var}_FOUND} PARENT_SCOPE)
+endfunction()
+
+# What is missing is missing in silence otherwise: few people read the output of a build that succeeds.
+function(dsmsg_check_all_found)
+  get_property(missing GLOBAL PROPERTY DSMSG_MISSING_PACKAGES)
+  if(DSMSG_REQUIRE_ALL AND missing)
+    list(REMOVE_DUPLICATES missing)
+    list(JOIN missing " " packages)
+    message(FATAL_ERROR "dsmsg: libraries are missing (see above). Debian, Ubuntu: apt install ${packages}. "
+      "To build without what needs them: cmake -DDSMSG_REQUIRE_ALL=OFF, or "
+      "pip install . -C cmake.define.DSMSG_REQUIRE_ALL=OFF")
+  endif()
 endfunction()
 
 # dsmsg_precompiled(<library> [OWNER]): in the sanitizers' builds, the standard headers that most sources include are
