@@ -98,15 +98,22 @@ bool ConvEvidence::Hold(const Frame& frame, std::vector<Picture> pictures) {
 /// A picture of one object, or without one of the whole frame.
 Recorder::TicketPtr ConvEvidence::Take(GstBuffer* buffer, const InputFrame& which,
                                        const Frame& frame, const size_t* object) {
-  if (which.in_batch) return Lost("the frames of a DeepStream batch are not in system memory");
+  if (!which.has_picture) {
+    return Lost(
+        "the buffer is not the picture of one frame (put the converter behind nvstreamdemux, "
+        "or use batch-size=1)");
+  }
   if (!pictures_.why_not().empty()) return Lost(pictures_.why_not());
   const int width = pictures_.width(), height = pictures_.height();
   evidence::PixelBox box{0, 0, width, height};
   if (object != nullptr) {
     const msgconv::Box& given = frame.objects[*object].box;
-    const auto number = [](float value) { return static_cast<double>(value); };
-    box = evidence::WithMargin(number(given.left), number(given.top), number(given.width),
-                               number(given.height), settings_.margin, width, height);
+    // DeepStream's boxes are in pixels of its muxer; the picture may have been scaled since.
+    const double x = frame.width == 0 ? 1 : static_cast<double>(width) / frame.width;
+    const double y = frame.height == 0 ? 1 : static_cast<double>(height) / frame.height;
+    const auto scaled = [](float value, double by) { return static_cast<double>(value) * by; };
+    box = evidence::WithMargin(scaled(given.left, x), scaled(given.top, y), scaled(given.width, x),
+                               scaled(given.height, y), settings_.margin, width, height);
     if (box.empty()) return Lost("the object has no box in the picture");
   }
   auto picture = pictures_.Take(buffer, box);

@@ -50,6 +50,8 @@ const std::vector<InputFrame>& FrameInput::Begin(GstBuffer* buffer) {
     if (of(source) == frames_.end()) frames_.push_back({source});
     of(source)->own_events = true;
   }
+  for (InputFrame& frame : frames_)
+    frame.has_picture = !has_batch_ || (count == 1 && frame.in_batch);
   return frames_;
 }
 

@@ -39,6 +39,7 @@ struct InputFrame {
   bool scene = false;                // of a detector in space, made of all cameras
   bool own_events = false;           // events of dsmsg_meta.h about this camera belong to it
   bool own_detections = false;       // so does GStreamer's metadata
+  bool has_picture = false;          // the buffer shows it, and no other frame
 };
 
 class FrameInput {
