@@ -21,6 +21,7 @@ using host::SendResult;
 using Kind = EvidenceSettings::Kind;
 
 constexpr size_t kLargestFile = size_t{1} << 20;
+constexpr Millis kBehindTheMessage{1000};
 
 Logger& EvidenceLog() {
   static Logger* const logger = new Logger("EVIDENCE");  // lives as long as the process
@@ -42,7 +43,8 @@ Pairs NeededBy(const EvidenceSettings& settings) {
   };
   if (settings.spool_dir.empty()) {
     add("overflow", "reject");
-    add("message-timeout", std::to_string(settings.timeout.count()) + "ms");
+    // Longer than the message waits, which then says what the adaptor's trouble is.
+    add("message-timeout", std::to_string((settings.timeout + kBehindTheMessage).count()) + "ms");
   } else {
     add("overflow", "spool");
     add("spool-dir", Quoted(settings.spool_dir));
