@@ -21,6 +21,10 @@ constexpr Millis kDrain{5000};
 // While no more messages are taken, outcomes are told together: so long the first one waits.
 constexpr Millis kGather{2};
 
+// A connection that ends over a message is blamed on it only if the next one lasts a second without
+// it. There are no connections without requests, so one is kept as a witness.
+constexpr Millis kWitness{1200};
+
 Status Retryable(const Status& status) { return {Code::kUnavailable, status.message()}; }
 
 std::string PeerAddress(int fd) {
@@ -79,6 +83,8 @@ Status HttpSender::Open(Deadline deadline, int cancel_fd) {
 Status HttpSender::OpenOne(const HostPort& server, Deadline deadline, int cancel_fd) {
   site_.server = server;
   if (Status status = Dial(deadline, cancel_fd); !status.ok()) return status;
+  if (!std::exchange(doubtful_, false)) witness_.Close();
+  witness_until_ = Clock::now() + kWitness;
   if (Status status = transfers_.Open(slots_.size() + 1); !status.ok()) return status;
   window_.Reset(slots_.size() * settings_.batch * kMostHeldPerSlot);
   if (!settings_.probe.empty()) {
@@ -90,12 +96,11 @@ Status HttpSender::OpenOne(const HostPort& server, Deadline deadline, int cancel
 }
 
 Status HttpSender::Dial(Deadline deadline, int cancel_fd) {
-  Stream stream;
   const bool proxied = settings_.proxy.used();
   const Answered answered = servers_.AnsweredBy(site_.server.ToString(), false);
-  const Status status = stream.Open(site_.Dialled(), proxied ? TlsSettings() : settings_.tls,
-                                    answered, deadline, cancel_fd);
-  if (status.ok()) site_.address = PeerAddress(stream.fd());
+  const Status status = witness_.Open(site_.Dialled(), proxied ? TlsSettings() : settings_.tls,
+                                      answered, deadline, cancel_fd);
+  if (status.ok()) site_.address = PeerAddress(witness_.fd());
   return proxied && !status.ok() ? Status(status.code(), "proxy: " + status.message()) : status;
 }
 
@@ -151,6 +156,7 @@ Status HttpSender::Submit(const Message& message, Token token) {
   item.token = token;
   settings_.target.Render(message.payload, message.topic, &item.target, AppendEncoded);
   if (Status status = Check(item); !status.ok()) return status;
+  witness_.Close();  // a server of one connection at a time would not answer before
   Lane* const lane = LaneOf(message);
   lane->waiting.push_back(std::move(item));
   if (!std::exchange(lane->listed, true)) ready_.push_back(lane);
@@ -191,6 +197,7 @@ void HttpSender::End(Slot* slot, const Verdict& verdict) {
   std::vector<Item>& items = slot->request->items();
   if (verdict.about != Verdict::About::kMessages) {
     if (verdict.about == Verdict::About::kLink) {
+      doubtful_ = true;
       for (const Item& item : items) host_.Complete(item.token, Retryable(verdict.status));
       held_ -= items.size();
       items.clear();
@@ -285,7 +292,22 @@ bool HttpSender::EndAnswered() {
   return any;
 }
 
+void HttpSender::HearWitness() {
+  char ignored[512];
+  size_t size = 0;
+  Stream::Io heard = Stream::Io::kOk;
+  while (heard == Stream::Io::kOk) heard = witness_.Receive(ignored, sizeof ignored, &size);
+  const bool ended = heard != Stream::Io::kWouldBlock;
+  if (ended) {
+    Break(
+        {{Code::kUnavailable, site_.server.ToString() + ": connections end without a request, too"},
+         Verdict::About::kLink});
+  }
+  if (ended || Clock::now() >= witness_until_) witness_.Close();
+}
+
 Millis HttpSender::Patience(Deadline until) const {
+  if (witness_.open()) until = std::min(until, witness_until_);
   if (!broken_.ok()) until = std::min(until, drain_until_);
   if (held_ > 0 && resume_ > Clock::now()) until = std::min(until, resume_);
   if (settings_.probe_interval.count() > 0 && !settings_.probe.empty() && !probing_ && idle())
@@ -301,7 +323,8 @@ Status HttpSender::Poll(Millis budget, int wake_fd) {
     BeginAll();
     Watch();
     if (!broken_.ok() && drained()) break;
-    woken = transfers_.Work(Patience(until), wake_fd);
+    woken = transfers_.Work(Patience(until), wake_fd, witness_.fd());
+    if (witness_.open()) HearWitness();
     if (EndAnswered() && !answered) {
       answered = true;
       until = std::min(until, Clock::now() + kGather);
@@ -331,6 +354,7 @@ void HttpSender::Close() {
   broken_ = {};
   blameless_ = true;
   transfers_.Close();
+  witness_.Close();
 }
 
 }  // namespace dsmsg::http

@@ -17,6 +17,7 @@
 #include "core/driver/driver.h"
 #include "core/net/send_window.h"
 #include "core/net/servers.h"
+#include "core/net/stream.h"
 
 namespace dsmsg::http {
 
@@ -57,6 +58,8 @@ class HttpSender {
   void GiveBack(bool sent);
   /// Whether requests under way have had their time to end.
   bool drained() const;
+  /// Whether the server, or the network, ends a connection that nothing was sent on.
+  void HearWitness();
   /// Asks the probe when nothing was heard for a while, and takes the answer.
   void Watch();
   void EndProbe(const Verdict& verdict);
@@ -72,9 +75,12 @@ class HttpSender {
   std::vector<Lane> lanes_;
   std::deque<Lane*> ready_;  // have messages, and no request
   SendWindow window_;
-  size_t held_ = 0;    // messages in lanes
-  Deadline resume_{};  // nothing is sent before
-  Deadline heard_{};   // when the server last answered
+  size_t held_ = 0;        // messages in lanes
+  Deadline resume_{};      // nothing is sent before
+  Deadline heard_{};       // when the server last answered
+  bool doubtful_ = false;  // a connection ended over messages; kept over Close
+  Stream witness_;         // after that, until something is sent
+  Deadline witness_until_{};
   std::unique_ptr<Request> probe_;
   bool probing_ = false;
   Status broken_;  // Poll reports it, once what is under way has ended

@@ -25,15 +25,18 @@ void Transfers::Begin(CURL* easy) {
 
 void Transfers::Cancel(CURL* easy) { curl_multi_remove_handle(multi_.get(), easy); }
 
-bool Transfers::Work(Millis longest, int wake_fd) {
-  curl_waitfd wake = {wake_fd, CURL_WAIT_POLLIN, 0};
+bool Transfers::Work(Millis longest, int wake_fd, int other_fd) {
+  curl_waitfd fds[2];
+  unsigned count = 0;
+  for (const int fd : {wake_fd, other_fd}) {
+    if (fd >= 0) fds[count++] = {fd, CURL_WAIT_POLLIN, 0};
+  }
   if (!std::exchange(begun_, false)) {
-    curl_multi_poll(multi_.get(), &wake, wake_fd >= 0 ? 1 : 0, static_cast<int>(longest.count()),
-                    nullptr);
+    curl_multi_poll(multi_.get(), fds, count, static_cast<int>(longest.count()), nullptr);
   }
   int running = 0;
   curl_multi_perform(multi_.get(), &running);
-  return wake.revents != 0;
+  return wake_fd >= 0 && fds[0].revents != 0;
 }
 
 CURL* Transfers::TakeEnded(CURLcode* code) {

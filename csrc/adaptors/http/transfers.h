@@ -27,8 +27,9 @@ class Transfers {
   /// The request ends without an answer.
   void Cancel(CURL* easy);
   /// Sends and receives. Waits first, at most `longest`, for answers or until `wake_fd` (-1: none)
-  /// is readable, which is true then; but not where a request was begun since the last call.
-  bool Work(Millis longest, int wake_fd);
+  /// is readable, which is true then, or `other_fd` is; but not where a request was begun since the
+  /// last call.
+  bool Work(Millis longest, int wake_fd, int other_fd = -1);
   /// A handle whose request has ended, with libcurl's code; null: no other.
   CURL* TakeEnded(CURLcode* code);
 
