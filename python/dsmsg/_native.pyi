@@ -20,7 +20,7 @@ def explain_load_error(path: str, error: str) -> str:
     """Returns why an adaptor does not load and what to do; `error` is dlerror's text."""
 
 def machine_of_library(path: str) -> str:
-    """Returns the kind of machine a library is for ("x86-64", ...), "" if the file is none."""
+    """Returns the kind of machine a library is for ("x86-64", ...), "" for a file that is not one."""
 
 def check_template(text: str) -> None:
     """Raises ValueError: the template of a route is wrong, and how."""
