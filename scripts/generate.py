@@ -2,10 +2,12 @@
 """Writes the files that are made from the adaptors' option tables.
 
 Each adaptor library describes its table with dsmsg_describe(). From it come, for each adaptor,
-`cfg/cfg_<name>.txt`, `docs/options-<name>.md` and the Python package's typed configuration,
-`python/dsmsg/_settings/<name>.py`. All of them together give the lists of adaptors: that of the
-Python package and the tables between the marks in README.md and docs/index.md. The tables of a
-map's values in docs/maps.md come from dsmsg._native.
+`cfg/cfg_<name>.txt`, `docs/options-<name>.md` (its own options) and the Python package's typed
+configuration, `python/dsmsg/_settings/<name>.py`. All of them together give docs/options.md, the
+options that all adaptors share, and the lists of adaptors: that of the Python package and the
+tables between the marks in README.md and docs/index.md. The tables of a map's values in
+docs/maps.md come from dsmsg._native, those of docs/troubleshooting.md from the sources
+(error_texts.py).
 
 Usage: generate.py [--check] <folder with the built adaptors>
     --check   write nothing; exit with 1 and name the files that are stale
@@ -20,18 +22,34 @@ import json
 import re
 import sys
 import textwrap
+from fnmatch import fnmatch
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
+import error_texts  # noqa: E402
 from python_config import package_module, settings_module  # noqa: E402
 
 NOTICE = "Made by scripts/generate.py from the adaptor's option table (make generate). Do not edit."
 
 TABLE = re.compile(r"(<!-- adaptors: [^>]*-->\n).*?(<!-- end of adaptors -->\n)", re.DOTALL)
 VALUES = re.compile(r"(<!-- values: begin -->\n).*?(<!-- values: end -->\n)", re.DOTALL)
+
+# The groups of docs/options.md: a heading, and the names or patterns of its options.
+GROUPS = (
+    ("Connection", ("connect*", "reconnect*", "hostname", "port", "share-connection")),
+    ("Login and TLS", ("username", "password", "enable-tls", "tls-*")),
+    ("Changes while it runs", ("config-watch",)),
+    ("Queue", ("queue-*", "overflow*", "memory-high-water", "max-message-bytes")),
+    ("Time limits", ("message-timeout", "send-timeout", "flush-timeout", "work-wait")),
+    ("Topic, key and headers", ("topic*", "key*", "headers", "value-encoding")),
+    ("Spool", ("spool-*",)),
+    ("Refused messages", ("poison-attempts", "dead-letter-*")),
+    ("Delivery ledger", ("ledger*",)),
+    ("Metrics and log", ("metrics-*", "log-level")),
+)
 
 Option = dict[str, Any]
 Description = dict[str, Any]
@@ -148,39 +166,95 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
-def options_page(name: str, description: Description) -> str:
-    """Returns the text of docs/options-<name>.md."""
+def option_table(options: list[Option]) -> list[str]:
+    """Returns the lines of a table of options; each row has an anchor of the option's name."""
+    lines = ["| option | default | meaning |", "|---|---|---|"]
+    for option in options:
+        default = f"`{cell(option['default'])}`" if option["default"] else ""
+        extra = "".join(f" ({note})" for note in notes(option))
+        name, values = option["name"], cell(values_text(option["type"]))
+        lines.append(
+            f'| <a id="{name}"></a>[`{name}`](#{name}) | {default}'
+            f" | {cell(option['doc'] + extra)}.<br>Values: {values} |"
+        )
+    return lines
+
+
+def common_options(descriptions: dict[str, Description]) -> list[Option]:
+    """Returns the options of every adaptor, as they are where no adaptor has its own version.
+
+    Raises:
+        ValueError: two adaptors describe one of them differently.
+    """
+    found: dict[str, Option] = {}
+    for name, description in descriptions.items():
+        for option in description["options"]:
+            if option["common"] and found.setdefault(option["name"], option) != option:
+                raise ValueError(f"{name} describes the common option {option['name']} differently")
+    return list(found.values())
+
+
+def common_page(descriptions: dict[str, Description]) -> str:
+    """Returns the text of docs/options.md: the options of every adaptor, in groups."""
     lines = [
         "<!-- SPDX-License-Identifier: Apache-2.0 -->",
         f"<!-- {NOTICE} -->",
         "",
-        f"# Options: {name}",
+        "# Options of every adaptor",
+        "",
+        "They belong in the group `[message-broker]` of the adaptor's configuration file"
+        " ([how to write one](configuration.md)). Dashes and underscores are the same. What an"
+        " adaptor has besides, or has with another default, is on its own page:",
+        *(f"[{title(name)}](options-{name}.md)," for name in list(descriptions)[:-1]),
+        *(f"[{title(name)}](options-{name}.md)." for name in list(descriptions)[-1:]),
+    ]
+    rest = common_options(descriptions)
+    for heading, patterns in GROUPS:
+        taken = [each for each in rest if any(fnmatch(each["name"], p) for p in patterns)]
+        rest = [each for each in rest if each not in taken]
+        if taken:
+            lines += ["", f"## {heading}", "", *option_table(taken)]
+    if rest:
+        names = ", ".join(option["name"] for option in rest)
+        raise ValueError(f"GROUPS in generate.py has no group for: {names}")
+    return "\n".join(lines) + "\n"
+
+
+def options_page(name: str, description: Description, common: list[Option]) -> str:
+    """Returns the text of docs/options-<name>.md: what is particular to this adaptor."""
+    lines = [
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->",
+        f"<!-- {NOTICE} -->",
+        "",
+        f"# Options of {title(name)}",
         "",
         f"`libnvds_{name}_proto.so`, protocol `{description['protocol']}`,"
         f" built on {description['library']}{default_port(description, ', ')}.",
         "",
         f"**Delivery.** {description['delivery']}",
         "",
+        f"Connection string: {cell(description['connection'])}.",
+        "",
         "Options belong in the group `[message-broker]` of the adaptor's configuration file"
-        f" (a file with all of them: `cfg/cfg_{name}.txt`). Dashes and underscores are the same.",
+        f" (a file with all of them: `cfg/cfg_{name}.txt`). Dashes and underscores are the same."
+        " Besides these, the adaptor has the [options of every adaptor](options.md).",
     ]
-    for title, options in groups(description):
-        if not options:
-            continue
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            "| option | default | meaning | values |",
-            "|---|---|---|---|",
-        ]
-        for option in options:
-            default = f"`{cell(option['default'])}`" if option["default"] else ""
-            extra = "".join(f" ({note})" for note in notes(option))
-            lines.append(
-                f"| `{option['name']}` | {default} | {cell(option['doc'] + extra)}"
-                f" | {cell(values_text(option['type']))} |"
-            )
+    shared = {option["name"] for option in common}
+    own = [option for option in description["options"] if not option["common"]]
+    parts = [
+        ("Its own", [o for o in own if not o["unavailable"] and o["name"] not in shared]),
+        (
+            "Options of every adaptor that differ here",
+            [o for o in own if not o["unavailable"] and o["name"] in shared],
+        ),
+        (
+            "Known, but not in this version (setting one to another value is an error)",
+            [o for o in description["options"] if o["unavailable"]],
+        ),
+    ]
+    for heading, options in parts:
+        if options:
+            lines += ["", f"## {heading}", "", *option_table(options)]
     return "\n".join(lines) + "\n"
 
 
@@ -192,8 +266,11 @@ def adaptor_names() -> list[str]:
 
 
 def title(name: str) -> str:
-    """Returns what people call an adaptor: the heading of its page."""
-    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    """Returns what people call an adaptor: the heading of its page, else its name."""
+    path = ROOT / "docs" / f"{name}.md"
+    if not path.exists():
+        return name
+    page = path.read_text(encoding="utf-8")
     return next(line[2:] for line in page.splitlines() if line.startswith("# "))
 
 
@@ -216,6 +293,7 @@ def lists(descriptions: dict[str, Description]) -> dict[Path, str]:
     if missing := sorted(set(names) - descriptions.keys()):
         print(f"generate: not built, so that the tables are left alone: {', '.join(missing)}")
         return files
+    files[ROOT / "docs" / "options.md"] = common_page(descriptions)
     for path, docs in ((ROOT / "README.md", "docs/"), (ROOT / "docs" / "index.md", "")):
         text = path.read_text(encoding="utf-8")
         table = adaptor_table(descriptions, docs).replace("\\", "\\\\")
@@ -262,9 +340,12 @@ def main() -> int:
         for library in libraries
     }
     files = {**lists(descriptions), **maps_page(arguments.folder)}
+    troubleshooting = ROOT / "docs" / "troubleshooting.md"
+    files[troubleshooting] = error_texts.fill(troubleshooting.read_text(encoding="utf-8"))
+    common = common_options(descriptions)
     for name, description in descriptions.items():
         files[ROOT / "cfg" / f"cfg_{name}.txt"] = config_file(name, description)
-        files[ROOT / "docs" / f"options-{name}.md"] = options_page(name, description)
+        files[ROOT / "docs" / f"options-{name}.md"] = options_page(name, description, common)
         module = settings_module(name, description)
         files[ROOT / "python" / "dsmsg" / "_settings" / f"{name}.py"] = module
 

@@ -313,7 +313,7 @@ def test_reasons_are_spelled_alike_everywhere(
         named = {reason for cell in cells for reason in re.findall(r"`([a-z-]+)`", cell)}
         assert named == in_file[name], name
     every = in_file["failed"] | in_file["dropped"]
-    for document in ("operations.md", "grafana-dashboard.json"):
+    for document in ("operations.md", "alerts.yml", "alerts.md", "grafana-dashboard.json"):
         used = re.findall(r'reason="([^"]+)\\?"', (DOCS / document).read_text(encoding="utf-8"))
         assert {reason.rstrip("\\") for reason in used} <= every, document
 
@@ -322,7 +322,7 @@ def test_what_the_docs_name_exists(connect: Callable[..., Connection], path: Pat
     with connect():
         pass
     names = File(path).names()
-    for document in ("operations.md", "grafana-dashboard.json"):
+    for document in ("operations.md", "alerts.yml", "alerts.md", "grafana-dashboard.json"):
         text = (DOCS / document).read_text(encoding="utf-8")
         named = set(re.findall(r"\bdsmsg_[a-z_]+\b(?!\()", text)) - {"dsmsg_stats"}
         families = {re.sub(r"_(count|sum|bucket)$", "", name) for name in names}

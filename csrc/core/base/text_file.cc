@@ -38,9 +38,11 @@ Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.valid()) {
     const int error = errno;
-    const std::string limit_advice(LimitAdvice(error));
-    return fail("cannot be opened: " + ErrnoText(error) +
-                (limit_advice.empty() ? " (check the path)" : limit_advice));
+    std::string advice(LimitAdvice(error));
+    if (advice.empty()) {
+      advice = error == EACCES ? " (may this user read it?)" : " (check the path)";
+    }
+    return fail("cannot be opened: " + ErrnoText(error) + advice);
   }
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) return fail("cannot be read: " + ErrnoText(errno));

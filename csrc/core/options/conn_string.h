@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses connection strings (docs/index.md). Pure functions and values: any thread.
+// Parses connection strings (docs/configuration.md). Pure functions and values: any thread.
 #ifndef DSMSG_CORE_OPTIONS_CONN_STRING_H_
 #define DSMSG_CORE_OPTIONS_CONN_STRING_H_
 

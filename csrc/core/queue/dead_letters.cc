@@ -91,7 +91,9 @@ Status DeadLetters::Prepare() {
   if (folder_.empty()) return {};
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
-  if (error) return Bad(folder_, "cannot be created: " + error.message());
+  if (error)
+    return Bad(folder_, "cannot be created: " + error.message() +
+                            " (is the path right, and may this user write there?)");
   if (access(folder_.c_str(), W_OK | X_OK) != 0) {
     return Bad(folder_, "cannot be written: " + std::generic_category().message(errno) +
                             " (may this user write there?)");

@@ -31,9 +31,12 @@ constexpr int kMostFiles = 1000;
 constexpr mode_t kPrivate = 0600;  // no other user may read payloads
 
 Status SystemError(const std::string& what, const std::string& path, int error) {
-  const std::string_view advice = error == EACCES || error == EROFS || error == EPERM
-                                      ? " (may this user write to spool-dir?)"
-                                      : LimitAdvice(error);
+  std::string_view advice = LimitAdvice(error);
+  if (error == EACCES || error == EROFS || error == EPERM) {
+    advice = " (may this user write to spool-dir?)";
+  } else if (error == ENOENT || error == ENOTDIR) {
+    advice = " (is spool-dir right?)";
+  }
   return {Code::kUnavailable,
           "cannot " + what + " " + path + ": " + std::strerror(error) + std::string(advice)};
 }
