@@ -16,7 +16,7 @@ from dsmsg.brokers import Broker
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-BROKERS = {"redis": 6379, "kafka": 9092, "mosquitto": 1883, "rabbitmq": 5672}
+BROKERS = {"redis": 6379, "kafka": 9092, "mosquitto": 1883, "rabbitmq": 5672, "nats": 4222}
 
 
 def _run(*arguments: str) -> str:
@@ -48,9 +48,12 @@ def test_a_snippet_runs(redis_broker: Broker, number: int) -> None:
 
 @pytest.mark.parametrize("kind", BROKERS)
 def test_the_snippets_of_a_brokers_page_run(request: pytest.FixtureRequest, kind: str) -> None:
-    broker: Broker = request.getfixturevalue(f"{kind}_broker")
+    if kind == "nats":
+        broker: Broker = request.getfixturevalue("new_broker")(kind).start()
+    else:
+        broker = request.getfixturevalue(f"{kind}_broker")
     found = 0
-    for name in ("index", {"mosquitto": "mqtt", "rabbitmq": "amqp"}.get(kind, kind)):
+    for name in ("quick-python", {"mosquitto": "mqtt", "rabbitmq": "amqp"}.get(kind, kind)):
         page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
         for snippet in re.findall(r"```python\n(import dsmsg\n.*?)```", page, re.DOTALL):
             if f":{BROKERS[kind]}" in snippet:

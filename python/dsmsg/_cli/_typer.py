@@ -28,6 +28,8 @@ class Group(typer.Typer):
 def evaluated(function: _F) -> _F:
     """Evaluates the annotations: with Python 3.9, typer does not do it itself."""
     typed: Any = function
+    if hasattr(typed, "__signature__"):
+        return function  # done before
     signature = inspect.signature(function)
     parameters = [
         each.replace(annotation=eval(each.annotation, typed.__globals__))  # noqa: S307 - our own
