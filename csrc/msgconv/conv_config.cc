@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "msgconv/conv_config.h"
 
-#include <glib.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
-#include <memory>
 #include <span>
 
 #include "core/base/text_file.h"
@@ -17,10 +14,7 @@
 namespace dsmsg::msgconv {
 namespace {
 
-struct GFree {
-  void operator()(gchar* text) const { g_free(text); }
-};
-using GString8 = std::unique_ptr<gchar, GFree>;
+constexpr size_t kLargestFile = size_t{16} << 20;  // thousands of cameras
 
 // "sensor12" with the prefix "sensor" is 12.
 std::optional<uint32_t> GroupNumber(std::string_view group, std::string_view prefix) {
@@ -239,17 +233,12 @@ class ConvConfigParser {
 };
 
 Result<ConvConfig> ConvConfig::Load(const std::string& path) {
-  gchar* raw = nullptr;
-  gsize size = 0;
-  GError* error = nullptr;
-  if (!g_file_get_contents(path.c_str(), &raw, &size, &error)) {
-    Status status(Code::kInvalidArgument,
-                  std::string("cannot read the configuration: ") + error->message);
-    g_error_free(error);
-    return status;
+  const Result<std::string> text = ReadTextFile(path, kLargestFile);
+  if (!text.ok()) {
+    return Status(Code::kInvalidArgument,
+                  "cannot read the configuration " + path + ": " + text.status().message());
   }
-  const GString8 text(raw);
-  return Parse({text.get(), size}, path);
+  return Parse(text.value(), path);
 }
 
 Result<ConvConfig> ConvConfig::Parse(std::string_view text, const std::string& origin) {

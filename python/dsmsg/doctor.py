@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
 import re
 import subprocess
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 from dsmsg import _settings
 from dsmsg._find import available, search_folders
+from dsmsg._plugin import PluginError, find_element
 from dsmsg.brokers import KINDS, BrokerError
 
 __all__ = [
@@ -52,7 +52,6 @@ CLIENT_FUNCTIONS = (
 )
 """The functions of include/nvmsgbroker.h."""
 DEEPSTREAM = Path("/opt/nvidia/deepstream/deepstream")
-_INSPECT_TIMEOUT_S = 60.0
 
 
 def examine() -> dict[str, Any]:
@@ -163,32 +162,12 @@ def _loaded(path: Path, library: str) -> str:
 
 def _elements() -> dict[str, Any]:
     """GStreamer finds the element dsmsgbroker, in its own folders or beside the adaptors."""
-    beside = [str(folder / "gstreamer") for folder in search_folders()]
-    places = [os.environ.get("GST_PLUGIN_PATH", ""), *beside]
-    environment = {**os.environ, "GST_PLUGIN_PATH": ":".join(filter(None, places))}
-
-    def find() -> str:
-        result = subprocess.run(
-            ["gst-inspect-1.0", "--no-colors", "dsmsgbroker"],
-            capture_output=True,
-            text=True,
-            timeout=_INSPECT_TIMEOUT_S,
-            env=environment,
-            check=False,
-        )
-        if result.returncode != 0:
-            raise RuntimeError("GStreamer does not find the element dsmsgbroker")
-        file = re.search(r"Filename +(\S+)", result.stdout)
-        version = re.search(r"Version +(\S+)", result.stdout)
-        return " ".join(found.group(1) for found in (version, file) if found)
-
+    beside = [folder / "gstreamer" for folder in search_folders()]
     return check(
         "gstreamer",
-        find,
+        lambda: find_element(beside),
         needed=False,
-        cure="set GST_PLUGIN_PATH to the folder of libgstdsmsg.so (apt-get install "
-        "gstreamer1.0-tools for gst-inspect-1.0)",
-        errors=(OSError, RuntimeError, subprocess.TimeoutExpired),
+        errors=(OSError, PluginError, subprocess.TimeoutExpired),
     )
 
 
