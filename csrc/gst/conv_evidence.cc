@@ -68,7 +68,7 @@ Status ConvEvidence::ParseWhen() {
 bool ConvEvidence::Wanted(const Frame& frame, size_t index) {
   const Object& object = frame.objects[index];
   if (when_.empty()) return IsSeenEvent(object);
-  return when_.Evaluate({frame, &object, index, *config_, scratch_}).boolean;
+  return when_.Holds({frame, &object, index, *config_, scratch_});
 }
 
 // ---------------------------------------------------------------- taking pictures

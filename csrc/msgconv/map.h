@@ -31,7 +31,7 @@ class Map {
     };
     struct Member;
     Kind kind = Kind::kConstant;
-    std::string json;           // of kConstant
+    std::string json;           // of kConstant; of kValue its default, "": it has none
     std::string text;           // of kConstant, in protobuf: the text
     double number = 0;          // likewise, the number
     MapExpression value, when;  // when: only if this is true; empty: always

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "msgconv/map_constant.h"
 #include "msgconv/map_node.h"
 #include "msgconv/map_payload.h"
 
@@ -15,11 +16,7 @@ namespace {
 using Node = MapExpression::Node;
 using Kind = MapValue::Kind;
 
-constexpr uint64_t kNsPerMs = 1'000'000, kNsPerSecond = 1'000'000'000;
-
-MapValue Finite(double value) {
-  return std::isfinite(value) ? MapValue::Double(value) : MapValue();
-}
+constexpr uint64_t kNsPerUs = 1000, kNsPerMs = 1'000'000, kNsPerSecond = 1'000'000'000;
 
 // -1, 0, 1; *known is false where the two cannot be compared.
 int Compare(const MapValue& a, const MapValue& b, bool* known) {
@@ -90,27 +87,28 @@ MapValue Calculate(MapOp op, const MapValue& a, const MapValue& b) {
   const double x = a.AsDouble(), y = b.AsDouble();
   switch (op) {
     case MapOp::kAdd:
-      return Finite(x + y);
+      return MapValue::Double(x + y);
     case MapOp::kSubtract:
-      return Finite(x - y);
+      return MapValue::Double(x - y);
     case MapOp::kMultiply:
-      return Finite(x * y);
+      return MapValue::Double(x * y);
     default:
-      return Finite(x / y);
+      return MapValue::Double(x / y);
   }
 }
 
 MapValue Whole(const MapValue& value) {
   if (value.whole() || !value.number()) return value.number() ? value : MapValue();
   const double cut = std::trunc(value.real);
-  if (!(std::abs(cut) < 9.2e18)) return {};
-  return MapValue::Int(static_cast<int64_t>(cut));
+  if (std::abs(cut) < 9.2e18) return MapValue::Int(static_cast<int64_t>(cut));
+  return MapValue::Double(cut);
 }
 
 MapValue Rounded(const MapValue& value, int digits) {
   if (value.whole() || !value.number()) return value.number() ? value : MapValue();
   const double scale = std::pow(10, digits);
-  return Finite(std::round(value.real * scale) / scale);
+  const double rounded = std::round(value.real * scale) / scale;
+  return MapValue::Double(std::isfinite(rounded) ? rounded : value.real);
 }
 
 bool IsIn(const MapValue& value, const Node& node, const MapScope& scope) {
@@ -201,8 +199,9 @@ MapValue TimeFrom(MapOp op, const MapValue& value) {
         whole < 0 || __builtin_mul_overflow(static_cast<uint64_t>(whole), unit, &ns);
     return beyond ? MapValue() : MapValue::Time(ns);
   }
-  const double ns = value.AsDouble() * static_cast<double>(unit);
-  return ns >= 0 && ns < 9.2e18 ? MapValue::Time(static_cast<uint64_t>(ns)) : MapValue();
+  // A double of today's seconds is exact to a microsecond, so that 0.123 must not become 0.122999.
+  const double us = std::round(value.AsDouble() * static_cast<double>(unit / kNsPerUs));
+  return us >= 0 && us < 9.2e15 ? MapValue::Time(static_cast<uint64_t>(us) * kNsPerUs) : MapValue();
 }
 
 MapValue NumberFrom(const MapValue& value) {
@@ -214,9 +213,12 @@ MapValue NumberFrom(const MapValue& value) {
 }  // namespace
 
 bool AppendMapText(const MapValue& value, MapScratch* scratch, std::string* out) {
+  if (value.number() && !value.text.empty()) {
+    out->append(value.text);
+    return true;
+  }
   JsonWriter& number = scratch->number;
   number.Clear();
-  if (value.number() && !std::isfinite(value.AsDouble())) return false;
   switch (value.kind) {
     case Kind::kBool:
       out->append(value.boolean ? "true" : "false");
@@ -246,38 +248,53 @@ bool AppendMapText(const MapValue& value, MapScratch* scratch, std::string* out)
   return true;
 }
 
-MapValue Node::Compute(const MapScope& scope) const {
+MapValue Node::Read(const MapScope& scope) const {
   switch (op) {
     case MapOp::kAttribute:
       return AttributeNamed(scope, text);
     case MapOp::kCount:
       return CountNamed(scope, text);
-    case MapOp::kPayloadPath:
-    case MapOp::kItemPath:
-      return PayloadAt(scope, *this);
     case MapOp::kTopicPart:
       return TopicPart(scope, path.front().index);
     case MapOp::kHeader:
       return HeaderOf(scope, text);
-    case MapOp::kAnd:
-      return MapValue::Bool(left->Evaluate(scope).boolean && right->Evaluate(scope).boolean);
-    case MapOp::kOr:
-      return MapValue::Bool(left->Evaluate(scope).boolean || right->Evaluate(scope).boolean);
-    case MapOp::kDefault:
-      return FirstOf(*left, *right, scope);
     default:
-      break;
+      return PayloadAt(scope, *this);
   }
+}
+
+bool Node::Holds(const MapScope& scope) const {
+  switch (op) {
+    case MapOp::kAnd:
+      return left->Holds(scope) && right->Holds(scope);
+    case MapOp::kOr:
+      return left->Holds(scope) || right->Holds(scope);
+    case MapOp::kNot:
+      return !left->Holds(scope);
+    case MapOp::kEqual:
+    case MapOp::kUnequal:
+    case MapOp::kLess:
+    case MapOp::kLessEqual:
+    case MapOp::kGreater:
+    case MapOp::kGreaterEqual:
+      if (right->op == MapOp::kConstant)
+        return Compares(op, left->Evaluate(scope), right->constant);
+      return Compares(op, left->Evaluate(scope), right->Evaluate(scope));
+    case MapOp::kIn:
+      return IsIn(left->Evaluate(scope), *this, scope);
+    case MapOp::kNotIn:
+      return !IsIn(left->Evaluate(scope), *this, scope);
+    case MapOp::kIsMissing:
+      return left->Evaluate(scope).none();
+    default:
+      return Evaluate(scope).boolean;
+  }
+}
+
+MapValue Node::Derive(const MapScope& scope) const {
+  if (op == MapOp::kDefault) return FirstOf(*left, *right, scope);
   const MapValue value = left->Evaluate(scope);
   switch (op) {
-    case MapOp::kNot:
-      return MapValue::Bool(!value.boolean);
-    case MapOp::kIn:
-      return MapValue::Bool(IsIn(value, *this, scope));
-    case MapOp::kNotIn:
-      return MapValue::Bool(!IsIn(value, *this, scope));
-    case MapOp::kIsMissing:
-      return MapValue::Bool(value.none());
     case MapOp::kAdd:
     case MapOp::kSubtract:
     case MapOp::kMultiply:
@@ -304,10 +321,8 @@ MapValue Node::Compute(const MapScope& scope) const {
     case MapOp::kFromUnix:
     case MapOp::kFromUnixMs:
       return TimeFrom(op, value);
-    case MapOp::kNumber:
-      return NumberFrom(value);
     default:
-      return MapValue::Bool(Compares(op, value, right->Evaluate(scope)));
+      return NumberFrom(value);
   }
 }
 
@@ -330,11 +345,27 @@ bool Node::settled() const {
 }
 
 MapExpression::MapExpression() = default;
+MapExpression::MapExpression(std::unique_ptr<Node> root) : root_(std::move(root)) {
+  if (root_->op == MapOp::kField) field_ = root_->field->get;
+}
 MapExpression::MapExpression(MapExpression&&) noexcept = default;
 MapExpression& MapExpression::operator=(MapExpression&&) noexcept = default;
 MapExpression::~MapExpression() = default;
 
 MapValue MapExpression::EvaluateTree(const MapScope& scope) const { return root_->Evaluate(scope); }
+
+bool MapExpression::Holds(const MapScope& scope) const { return root_->Holds(scope); }
+
+std::string MapExpression::TakeDefault() {
+  if (root_->op != MapOp::kDefault || root_->right->op != MapOp::kConstant) return {};
+  const MapValue& value = root_->right->constant;
+  MapScratch scratch;
+  std::string text;
+  if (!AppendMapText(value, &scratch, &text)) return {};
+  if (value.kind == Kind::kText) text = QuotedJson(text);
+  *this = MapExpression(std::move(root_->left));
+  return text;
+}
 
 MapType MapExpression::type() const { return root_->type; }
 

@@ -41,14 +41,19 @@ class MapExpression {
   MapValue Evaluate(const MapScope& scope) const {
     return field_ != nullptr ? field_(scope) : EvaluateTree(scope);
   }
+  /// Of a condition: it is true.
+  bool Holds(const MapScope& scope) const;
   MapType type() const;
   /// It reads constants and the configuration only.
   bool settled() const;
   bool empty() const { return root_ == nullptr; }
+  /// Takes a constant default off its end, and returns it as JSON; "": it has none.
+  std::string TakeDefault();
 
   struct Node;
 
  private:
+  explicit MapExpression(std::unique_ptr<Node> root);
   MapValue EvaluateTree(const MapScope& scope) const;
 
   std::unique_ptr<Node> root_;

@@ -12,6 +12,7 @@
 
 namespace dsmsg::msgconv {
 
+/// In this order: what is read, conditions, what is made of another value.
 enum class MapOp : uint8_t {
   kConstant,
   kField,
@@ -75,13 +76,17 @@ struct MapExpression::Node {
 
   MapValue Evaluate(const MapScope& scope) const {
     if (op == MapOp::kField) return field->get(scope);
-    return op == MapOp::kConstant ? constant : Compute(scope);
+    if (op == MapOp::kConstant) return constant;
+    if (op < MapOp::kAnd) return Read(scope);
+    return op < MapOp::kAdd ? MapValue::Bool(Holds(scope)) : Derive(scope);
   }
+  /// What is not true or false counts as false.
+  bool Holds(const MapScope& scope) const;
   bool settled() const;
 
  private:
-  /// Of all other steps.
-  MapValue Compute(const MapScope& scope) const;
+  MapValue Read(const MapScope& scope) const;
+  MapValue Derive(const MapScope& scope) const;
 };
 
 }  // namespace dsmsg::msgconv

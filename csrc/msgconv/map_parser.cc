@@ -206,8 +206,12 @@ class Parser : MapLexer {
   NodePtr In(NodePtr value, bool negated, size_t begin) {
     NodePtr node = Make(negated ? MapOp::kNotIn : MapOp::kIn, kBool, std::move(value));
     if (Take("[")) {
-      do node->list.push_back(Element());
-      while (Take(","));
+      do {
+        Blanks();
+        const size_t at = at_;
+        node->list.push_back(Element());
+        CheckComparison(*node->left, *node->list.back(), at, "in");
+      } while (Take(","));
       Need(']');
       return node;
     }
@@ -441,10 +445,7 @@ class Parser : MapLexer {
 }  // namespace
 
 MapExpression MapExpression::Parse(std::string_view text, const Place& place) {
-  MapExpression expression;
-  expression.root_ = Parser(text, place).Whole();
-  if (expression.root_->op == MapOp::kField) expression.field_ = expression.root_->field->get;
-  return expression;
+  return MapExpression(Parser(text, place).Whole());
 }
 
 }  // namespace dsmsg::msgconv

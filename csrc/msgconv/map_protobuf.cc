@@ -145,7 +145,7 @@ bool MapProtobuf::NumberOf(const Element& element, const MapScope& scope, double
   }
   const MapValue value = element.value.Evaluate(scope);
   *number = value.AsDouble();
-  return value.number() && std::isfinite(*number);
+  return value.number();
 }
 
 bool MapProtobuf::TextOf(const Element& element, const MapScope& scope, std::string_view* text) {

@@ -52,6 +52,7 @@ bool Settle(Element* element, size_t* parts) {
     case Kind::kConstant:
       return true;
     case Kind::kValue:
+      element->json = element->value.TakeDefault();
       return element->value.settled();
     case Kind::kTemplate:
       return std::all_of(element->pieces.begin(), element->pieces.end(),

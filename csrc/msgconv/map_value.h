@@ -4,6 +4,7 @@
 #define DSMSG_MSGCONV_MAP_VALUE_H_
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -108,7 +109,7 @@ struct MapValue {
   union {  // which one, the kind says
     uint64_t natural = 0;
     int64_t integer;
-    double real;  // of kFloat, too
+    double real;  // of kFloat, too; finite
   };
   std::string_view text = {};
   Range range = {};
@@ -116,10 +117,15 @@ struct MapValue {
   static MapValue Bool(bool value) { return {.kind = Kind::kBool, .boolean = value, .natural = 0}; }
   static MapValue Int(int64_t value) { return {.kind = Kind::kInt, .integer = value}; }
   static MapValue Uint(uint64_t value) { return {.kind = Kind::kUint, .natural = value}; }
+  /// NaN and infinity count as missing.
   static MapValue Float(float value) {
+    if (!std::isfinite(value)) return {};
     return {.kind = Kind::kFloat, .real = static_cast<double>(value)};
   }
-  static MapValue Double(double value) { return {.kind = Kind::kDouble, .real = value}; }
+  static MapValue Double(double value) {
+    if (!std::isfinite(value)) return {};
+    return {.kind = Kind::kDouble, .real = value};
+  }
   static MapValue Text(std::string_view value) {
     return {.kind = Kind::kText, .natural = 0, .text = value};
   }

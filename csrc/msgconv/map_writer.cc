@@ -2,7 +2,6 @@
 #include "msgconv/map_writer.h"
 
 #include <array>
-#include <cmath>
 #include <utility>
 
 namespace dsmsg::msgconv {
@@ -48,32 +47,36 @@ std::string_view MapWriter::Message(const Map& map, const MapScope& scope) {
 
 std::string_view MapWriter::Part(const Element& element, const MapScope& scope) {
   out_.Clear();
-  return Write(element, scope) ? out_.view() : std::string_view();
+  return Write("", element, scope) ? out_.view() : std::string_view();
 }
 
-bool MapWriter::Write(const Element& element, const MapScope& scope) {
+bool MapWriter::Write(std::string_view lead, const Element& element, const MapScope& scope) {
   switch (element.kind) {
     case ElementKind::kConstant:
+      out_.Raw(lead);
       out_.Raw(element.json);
       return true;
     case ElementKind::kValue:
-      return WriteValue(element.value.Evaluate(scope), scope);
+      return WriteValue(lead, element, scope);
     case ElementKind::kTemplate:
-      return WriteTemplate(element, scope);
+      return WriteTemplate(lead, element, scope);
     case ElementKind::kObject:
       if (!Holds(element.when, scope)) return false;
+      out_.Raw(lead);
       WriteObject(element, scope);
       return true;
     case ElementKind::kArray:
+      out_.Raw(lead);
       WriteArray(element, scope);
       return true;
     case ElementKind::kEach:
+      out_.Raw(lead);
       WriteEach(element, scope);
       return true;
     case ElementKind::kJsonText:
-      return WriteJsonText(element, scope);
+      return WriteJsonText(lead, element, scope);
     case ElementKind::kSettled:
-      return WriteSettled(element, scope);
+      return WriteSettled(lead, element, scope);
   }
   return false;
 }
@@ -85,125 +88,116 @@ void MapWriter::WriteObject(const Element& element, const MapScope& scope) {
 }
 
 void MapWriter::WriteMembers(const Element& element, const MapScope& scope) {
-  bool first = true;
+  size_t comma = 1;  // the first member has none
   for (const Element::Member& member : element.members) {
-    const size_t before = out_.size();
-    const std::string_view key = member.key;
-    out_.Raw(first ? key.substr(1) : key);
-    if (Write(member.element, scope)) {
-      first = false;
-    } else {
-      out_.Rewind(before);
-    }
+    if (Write(std::string_view(member.key).substr(comma), member.element, scope)) comma = 0;
   }
 }
 
-bool MapWriter::WriteSettled(const Element& element, const MapScope& scope) {
+bool MapWriter::WriteSettled(std::string_view lead, const Element& element, const MapScope& scope) {
   std::optional<std::string>& part = scope.Settled().parts[element.slot];
-  if (part) {
-    out_.Raw(*part);
-  } else {
+  if (!part) {
     const size_t before = out_.size();
     WriteMembers(element, scope);
     part = out_.view().substr(before);
+    out_.Rewind(before);
   }
-  return !part->empty();
+  if (part->empty()) return false;
+  out_.Raw(lead);
+  out_.Raw(*part);
+  return true;
 }
 
 void MapWriter::WriteArray(const Element& element, const MapScope& scope) {
   out_.Raw('[');
-  bool first = true;
+  std::string_view comma = "";
   for (const Element& item : element.items) {
-    const size_t before = out_.size();
-    if (!first) out_.Raw(',');
-    if (Write(item, scope)) {
-      first = false;
-    } else {
-      out_.Rewind(before);
-    }
+    if (Write(comma, item, scope)) comma = ",";
   }
   out_.Raw(']');
 }
 
 void MapWriter::WriteEach(const Element& element, const MapScope& scope) {
   out_.Raw('[');
-  bool first = true;
+  std::string_view comma = "";
   ForEachOf(element, scope, [&](const MapScope& inner) {
-    const size_t before = out_.size();
-    if (!first) out_.Raw(',');
-    if (Write(element.items.front(), inner)) {
-      first = false;
-    } else {
-      out_.Rewind(before);
-    }
+    if (Write(comma, element.items.front(), inner)) comma = ",";
   });
   out_.Raw(']');
 }
 
-bool MapWriter::WriteTemplate(const Element& element, const MapScope& scope) {
+bool MapWriter::WriteTemplate(std::string_view lead, const Element& element,
+                              const MapScope& scope) {
   const std::string* const text = MapTemplate(element, scope);
   if (text == nullptr) return false;
+  out_.Raw(lead);
   out_.String(*text);
   return true;
 }
 
-bool MapWriter::WriteJsonText(const Element& element, const MapScope& scope) {
+bool MapWriter::WriteJsonText(std::string_view lead, const Element& element,
+                              const MapScope& scope) {
   const size_t before = out_.size();
-  if (!Write(element.items.front(), scope)) return false;
+  if (!Write("", element.items.front(), scope)) return false;
   std::string& text = scope.scratch.texts[element.slot];
   text.assign(out_.view().substr(before));
   out_.Rewind(before);
+  out_.Raw(lead);
   out_.String(text);
   return true;
 }
 
-bool MapWriter::WriteValue(const MapValue& value, const MapScope& scope) {
+bool MapWriter::WriteValue(std::string_view lead, const Element& element, const MapScope& scope) {
+  const MapValue value = element.value.Evaluate(scope);
+  if (!value.none()) {
+    out_.Raw(lead);
+    WriteValue(value, scope);
+    return true;
+  }
+  if (element.json.empty()) return false;
+  out_.Raw(lead);
+  out_.Raw(element.json);
+  return true;
+}
+
+void MapWriter::WriteValue(const MapValue& value, const MapScope& scope) {
   switch (value.kind) {
     case Kind::kNone:
-      return false;
+      return;
     case Kind::kBool:
-      out_.Raw(value.boolean ? "true" : "false");
-      return true;
+      return out_.Raw(value.boolean ? "true" : "false");
     case Kind::kText:
-      out_.String(value.text);
-      return true;
+      return out_.String(value.text);
     case Kind::kTime:
       out_.Raw('"');
       out_.Raw(scope.scratch.time.Format(value.natural));
-      out_.Raw('"');
-      return true;
+      return out_.Raw('"');
     case Kind::kTable:
-      WriteTable(value, scope.frame);
-      return true;
+      return WriteTable(value, scope.frame);
     case Kind::kJson:
-      out_.Raw(scope.received->payload.Raw(static_cast<JsonPayload::Place>(value.natural)));
-      return true;
+      return out_.Raw(scope.received->payload.Raw(static_cast<JsonPayload::Place>(value.natural)));
+    case Kind::kInt:
+    case Kind::kUint:
+    case Kind::kFloat:
+    case Kind::kDouble:
+      return WriteNumber(value);
     default:
-      break;
+      return WriteList(value, scope.frame);
   }
-  return value.number() ? WriteNumber(value) : WriteList(value, scope.frame);
 }
 
-bool MapWriter::WriteNumber(const MapValue& value) {
-  switch (value.kind) {
-    case Kind::kInt:
-      out_.Number(value.integer);
-      return true;
-    case Kind::kUint:
-      out_.Number(value.natural);
-      return true;
-    default:
-      break;
-  }
-  if (!std::isfinite(value.real)) return false;
+void MapWriter::WriteNumber(const MapValue& value) {
   if (!value.text.empty()) {
     out_.Raw(value.text);
+  } else if (value.kind == Kind::kInt) {
+    out_.Number(value.integer);
+  } else if (value.kind == Kind::kUint) {
+    out_.Number(value.natural);
   } else if (value.kind == Kind::kFloat) {
     out_.Number(static_cast<float>(value.real));
   } else {
     out_.Number(value.real);
   }
-  return true;
 }
 
 void MapWriter::WriteTable(const MapValue& value, const Frame& frame) {
@@ -227,41 +221,32 @@ void MapWriter::WritePoints(std::span<const Point> points, const Frame& frame) {
   });
 }
 
-bool MapWriter::WriteList(const MapValue& value, const Frame& frame) {
+void MapWriter::WriteList(const MapValue& value, const Frame& frame) {
   switch (value.kind) {
     case Kind::kTexts:
-      Bracketed(&out_, Frame::Part(frame.texts, value.range),
-                [this](std::string_view text) { out_.String(text); });
-      return true;
+      return Bracketed(&out_, Frame::Part(frame.texts, value.range),
+                       [this](std::string_view text) { out_.String(text); });
     case Kind::kFloats:
-      Numbers(&out_, Frame::Part(frame.numbers, value.range));
-      return true;
+      return Numbers(&out_, Frame::Part(frame.numbers, value.range));
     case Kind::kDoubles:
-      Numbers(&out_, Frame::Part(frame.signatures, value.range));
-      return true;
+      return Numbers(&out_, Frame::Part(frame.signatures, value.range));
     case Kind::kRuns:
-      Numbers(&out_, Frame::Part(frame.runs, value.range));
-      return true;
+      return Numbers(&out_, Frame::Part(frame.runs, value.range));
     case Kind::kClasses:
-      Numbers(&out_, Frame::Part(frame.classes, value.range));
-      return true;
+      return Numbers(&out_, Frame::Part(frame.classes, value.range));
     case Kind::kIds:
-      Numbers(&out_, Frame::Part(frame.lost, value.range));
-      return true;
+      return Numbers(&out_, Frame::Part(frame.lost, value.range));
     case Kind::kOutlines:
-      Bracketed(&out_, Frame::Part(frame.outlines, value.range), [&](const Range& outline) {
+      return Bracketed(&out_, Frame::Part(frame.outlines, value.range), [&](const Range& outline) {
         WritePoints(Frame::Part(frame.points, outline), frame);
       });
-      return true;
     case Kind::kPoints:
-      WritePoints(Frame::Part(frame.points, value.range), frame);
-      return true;
+      return WritePoints(Frame::Part(frame.points, value.range), frame);
     case Kind::kCoordinates:
-      Bracketed(&out_, Frame::Part(frame.coordinates, value.range),
-                [this](const Triple& place) { Numbers(&out_, place); });
-      return true;
+      return Bracketed(&out_, Frame::Part(frame.coordinates, value.range),
+                       [this](const Triple& place) { Numbers(&out_, place); });
     default:
-      return false;
+      return;
   }
 }
 

@@ -15,7 +15,7 @@
 namespace dsmsg::msgconv {
 
 inline bool Holds(const MapExpression& condition, const MapScope& scope) {
-  return condition.empty() || condition.Evaluate(scope).boolean;
+  return condition.empty() || condition.Holds(scope);
 }
 
 class MapWriter {
@@ -27,19 +27,20 @@ class MapWriter {
 
  private:
   using Element = Map::Element;
-  /// False, with nothing written: it has no value.
-  bool Write(const Element& element, const MapScope& scope);
+  /// Writes `lead` and the element. False, with nothing written: it has no value.
+  bool Write(std::string_view lead, const Element& element, const MapScope& scope);
+  bool WriteValue(std::string_view lead, const Element& element, const MapScope& scope);
+  bool WriteTemplate(std::string_view lead, const Element& element, const MapScope& scope);
+  bool WriteJsonText(std::string_view lead, const Element& element, const MapScope& scope);
+  bool WriteSettled(std::string_view lead, const Element& element, const MapScope& scope);
   void WriteObject(const Element& element, const MapScope& scope);
   void WriteMembers(const Element& element, const MapScope& scope);
-  bool WriteSettled(const Element& element, const MapScope& scope);
   void WriteArray(const Element& element, const MapScope& scope);
   void WriteEach(const Element& element, const MapScope& scope);
-  bool WriteTemplate(const Element& element, const MapScope& scope);
-  bool WriteJsonText(const Element& element, const MapScope& scope);
-  bool WriteValue(const MapValue& value, const MapScope& scope);
-  bool WriteNumber(const MapValue& value);
+  void WriteValue(const MapValue& value, const MapScope& scope);
+  void WriteNumber(const MapValue& value);
   void WriteTable(const MapValue& value, const Frame& frame);
-  bool WriteList(const MapValue& value, const Frame& frame);
+  void WriteList(const MapValue& value, const Frame& frame);
   void WritePoints(std::span<const Point> points, const Frame& frame);
 
   JsonWriter out_;

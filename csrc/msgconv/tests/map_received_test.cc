@@ -71,11 +71,25 @@ TEST(ReceivedMapTest, ValuesOfAPayload) {
       {"${key}", "-"},
       {"${offset}", "-"},
       {"${headers.content-type}", "-"},
-      {"a ${payload.n} b", R"("a 21.5 b")"},
+      {"a ${payload.n} b", R"("a 21.50 b")"},
+      {"id-${payload.big}", R"("id-12345678901234567890123")"},
+      {"${payload.big | text}", R"("12345678901234567890123")"},
       {"a ${payload.a} b", "-"},
   };
   for (const auto& [value, expected] : kCases)
     EXPECT_EQ(ValueOf(value, kPayload), expected) << value;
+}
+
+// What a double cannot hold exactly is not cut off to the millisecond before.
+TEST(ReceivedMapTest, SecondsWithAFractionAreThatTime) {
+  constexpr int64_t kFirst = 1'764'497'730'000;
+  for (int64_t ms = kFirst; ms < kFirst + 1000; ++ms) {
+    std::string digits = std::to_string(ms);
+    ASSERT_EQ(ValueOf("${payload.ms | from_unix_ms | unix_ms}", "{\"ms\":" + digits + ".0}"),
+              digits);
+    const std::string seconds = std::string(digits).insert(10, ".");
+    ASSERT_EQ(ValueOf("${payload.s | from_unix | unix_ms}", "{\"s\":" + seconds + "}"), digits);
+  }
 }
 
 TEST(ReceivedMapTest, KeyAndHeaders) {

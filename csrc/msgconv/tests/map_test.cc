@@ -118,6 +118,13 @@ TEST(MapTest, ValuesKeepTheirTypes) {
       {"${object.attributes.make-of | upper}", R"("FORD")"},
       {"${object.attributes.none}", "-"},
       {"${object.attributes.none | default:unknown}", R"("unknown")"},
+      {"${object.attributes.none | default:\"a \\\"b\"}", R"("a \"b")"},
+      {"${object.attributes.none ?? object.heading | default:-1.5}", "-1.5"},
+      {"${object.attributes.none | default:true}", "true"},
+      {"${object.attributes.none | default:1 | text}", R"("1")"},
+      {"${object.label | default:unknown}", R"("car")"},
+      {"${1e300 | round:9}", "1e+300"},
+      {"${1e19 | int}", "1e+19"},
       {"${object.attributes}", R"({"color":"blue","make-of":"Ford"})"},
       {"${object.zones}", R"(["door","gate"])"},
       {"${object.lines}", "[]"},
@@ -142,6 +149,16 @@ TEST(MapTest, WhatYamlSaysIsWhatJsonSays) {
                  Scene()),
             Strings{R"({"a":1,"b":-2.5,"c":true,"d":null,"e":"1","f":"007","g":[1,"x"],"h":1e3,)"
                     R"("i":"","q\"":1.0})"});
+}
+
+// What JSON does not have as a number is a text.
+TEST(MapTest, NumbersAreThoseOfJson) {
+  EXPECT_EQ(
+      Made("message: {a: 1.E5, b: 1., c: .5, d: +1, e: 1.5E+3, f: 0E5, g: -0, h: -01, i: 0x1f, "
+           "j: 1e999, k: 1_000}\n",
+           Scene()),
+      Strings{R"({"a":"1.E5","b":"1.","c":".5","d":"+1","e":1.5E+3,"f":0E5,"g":-0,"h":"-01",)"
+              R"("i":"0x1f","j":"1e999","k":"1_000"})"});
 }
 
 TEST(MapTest, Conditions) {
@@ -198,10 +215,20 @@ TEST(MapTest, EachDecidesWhatHasAMessage) {
   EXPECT_EQ(Made("message: {a: '${frame.objects}'}\n", Frame()), Strings{R"({"a":0})"});
 }
 
-TEST(MapTest, WhatCannotBeANumberIsLeftOut) {
+TEST(MapTest, WhatCannotBeANumberIsMissing) {
   Frame frame = Scene();
   frame.objects[0].speed = std::numeric_limits<float>::quiet_NaN();
   frame.objects[0].direction = std::numeric_limits<float>::infinity();
+  const std::pair<const char*, const char*> kCases[] = {
+      {"${object.speed | default:0}", "0"},
+      {"${object.speed ?? object.direction ?? object.index}", "0"},
+      {"${object.speed is missing and object.direction is missing}", "true"},
+      {"${object.speed == 1 or object.speed <= 1 or object.direction > 1}", "false"},
+      {"${object.speed != 1}", "true"},
+      {"${object.speed + 1 is missing}", "true"},
+      {"${object.speed in [1, 2]}", "false"},
+  };
+  for (const auto& [value, expected] : kCases) EXPECT_EQ(ValueOf(value, frame), expected) << value;
   EXPECT_EQ(ValueOf("${object.speed}", Frame(frame)).substr(0, 1), "-");
   EXPECT_EQ(Made("each: event\nmessage: {a: '${object.speed}', b: 'x${object.direction}', "
                  "c: '${object.direction | int}', d: '${object.speed > 1}'}\n",
@@ -241,6 +268,10 @@ TEST(MapTest, MistakesAreToldWithLineAndColumn) {
       {"each: object\nwhen: object.label == car\nmessage: {}\n",
        "m.yaml:2:23: there is no value \"car\"; a text needs quotes"},
       {"each: object\nwhen: object.label in car\nmessage: {}\n", "there is no value \"car\""},
+      {"each: object\nwhen: object.label in [car, 7]\nmessage: {}\n",
+       "m.yaml:2:29: in compares a text with a number"},
+      {"when: frame.number in [\"7\"]\nmessage: {}\n",
+       "m.yaml:1:24: in compares a number with a text"},
       {"each: object\nwhen: object.zones == \"a\"\nmessage: {}\n",
        "whether a list has one says \"in\""},
       {"message: {a: {$each: object}}\n", "a list needs both $each and $item"},
