@@ -12,7 +12,7 @@
 namespace dsmsg::msgconv {
 namespace {
 
-double Seconds(uint64_t ns) { return static_cast<double>(ns) * 1e-9; }
+double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 void DwellList(JsonWriter* out, const Frame& frame, Range dwells) {
   out->Raw('[');

@@ -57,12 +57,23 @@ std::string UnknownYamlName(std::string_view name, std::span<const std::string_v
   std::string text = "there is no \"" + std::string(name) + "\" here";
   if (!nearest.empty()) return text + " (did you mean " + std::string(nearest) + "?)";
   text += " (there are";
-  for (const std::string_view each : names)
+  for (const std::string_view& each : names)
     text.append(&each == names.data() ? " " : ", ").append(each);
   return text + ")";
 }
 
 namespace {
+
+/// What libyaml says is wrong. It does not say on which line bytes are no characters.
+Status NotYaml(const std::string& origin, const yaml_parser_t& parser, std::string_view text) {
+  const std::string problem = parser.problem == nullptr ? "this is not YAML" : parser.problem;
+  if (parser.error != YAML_READER_ERROR) return At(origin, parser.problem_mark, problem);
+  const std::string_view before = text.substr(0, parser.problem_offset);
+  yaml_mark_t at{};
+  at.line = static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
+  at.column = before.size() - (before.rfind('\n') + 1);  // npos + 1 is 0
+  return At(origin, at, problem + " (save the file as UTF-8)");
+}
 
 /// A second document would be ignored in silence.
 void NeedOneDocument(yaml_parser_t* parser) {
@@ -95,10 +106,7 @@ Status ReadYamlTree(std::string_view text, const std::string& origin,
   yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(shielded.data()),
                                shielded.size());
   yaml_document_t document;
-  if (yaml_parser_load(&parser, &document) == 0) {
-    const char* const problem = parser.problem == nullptr ? "this is not YAML" : parser.problem;
-    return At(origin, parser.problem_mark, problem);
-  }
+  if (yaml_parser_load(&parser, &document) == 0) return NotYaml(origin, parser, shielded);
   const std::unique_ptr<yaml_document_t, decltype(&yaml_document_delete)> document_owner(
       &document, yaml_document_delete);
   try {

@@ -150,13 +150,16 @@ void Engine::Update(uint64_t now_ns, SourceState* source, Seen* seen, Object* ob
   if (track != nullptr) FollowLines(source, track, object, frame);
   Locate(now_ns, source, seen, object, frame);
   if (track == nullptr) return;
-  track->box = object->box;
+  // A box without numbers is as if the object had been missing for a moment.
+  if (AnchorOf(object->box, {})) {
+    track->box = object->box;
+    track->placed = true;
+  }
   if (track->label != object->label) track->label = object->label;
   track->label_id = object->label_id;
   track->confidence = object->confidence;
   track->seen_ns = now_ns;
   track->seen_frame = source->frames;
-  track->placed = true;
   if (summaries_) AddToSummary(*object, frame->time_ns, track);
 }
 

@@ -2,6 +2,7 @@
 #include "space/frame_parts.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "msgconv/space_event.h"
 
@@ -41,8 +42,10 @@ float AreaOf(const msgconv::Box& box) { return box.width * box.height; }
 }  // namespace
 
 std::optional<Place> AnchorOf(const msgconv::Box& box, Anchor anchor) {
-  return PlaceOf(double{box.left} + double{anchor.x} * double{box.width},
-                 double{box.top} + double{anchor.y} * double{box.height});
+  const double x = double{box.left} + double{anchor.x} * double{box.width};
+  const double y = double{box.top} + double{anchor.y} * double{box.height};
+  if (!std::isfinite(x) || !std::isfinite(y)) return std::nullopt;
+  return PlaceOf(x, y);
 }
 
 void AddText(std::string_view text, Range* texts, Frame* frame) {

@@ -108,7 +108,8 @@ class RulesReader {
   }
   static std::string Short(double value) {
     std::string text(32, '\0');
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    const auto end =
+        std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr;
     text.resize(static_cast<size_t>(end - text.data()));
     return text;
   }
@@ -176,11 +177,12 @@ class RulesReader {
     if (++sources_ > kMostSources) YamlFail(key, "there are more than 4096 cameras");
     uint32_t number = 0;
     const char* const end = name.data() + name.size();
+    const auto read = std::from_chars(name.data(), end, number);
     if (name == "*") {
       rules_->others = std::move(source);
-    } else if (IsPlainYaml(key) && std::from_chars(name.data(), end, number).ptr == end &&
-               !name.empty()) {
-      rules_->by_number[number] = std::move(source);
+    } else if (IsPlainYaml(key) && read.ec == std::errc() && read.ptr == end) {
+      if (!rules_->by_number.try_emplace(number, std::move(source)).second)
+        YamlFail(key, "camera " + std::to_string(number) + " is here twice");
     } else {
       rules_->by_name[std::string(name)] = std::move(source);
     }

@@ -51,6 +51,15 @@ Frame Scene() {
   return frame;
 }
 
+TEST(SpaceMembers, SecondsHaveNoDigitsThatMeanNothing) {
+  Frame frame = Scene();
+  frame.dwells[0].time_ns = 1'900'000'000;
+  frame.space_events[1].time_ns = 700'000'000;
+  const std::string text = Rendered({PayloadType::kFull}, frame);
+  EXPECT_NE(text.find(R"("seconds":1.9})"), text.npos) << text;
+  EXPECT_NE(text.find(R"("seconds":0.7})"), text.npos) << text;
+}
+
 TEST(SpaceMembers, AreInJson) {
   for (const PayloadType type : {PayloadType::kFull, PayloadType::kMinimal}) {
     const auto document = ParseJson(Rendered({type}, Scene()));

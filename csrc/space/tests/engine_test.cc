@@ -287,6 +287,11 @@ sources:
   EXPECT_EQ(rules->Find(3, names)->lines[0].name, "by_number");
   EXPECT_EQ(rules->Find(4, names)->lines[0].name, "by_name");
   EXPECT_EQ(rules->Find(4, {})->lines[0].name, "for_all");
+  // A name of digits that is no number of a source.
+  const auto long_name = Read("sources: {99999999999: {}}");
+  const std::vector<std::string_view> digits = {"99999999999"};
+  EXPECT_EQ(long_name->Find(0, {}), nullptr);
+  EXPECT_NE(long_name->Find(0, digits), nullptr);
 }
 
 TEST(SpaceEngine, ScalesFractionsAndPixelsOfAnotherPicture) {
@@ -418,6 +423,25 @@ TEST(SpaceEngine, StandsBoxesWithoutNumbers) {
     scene.Apply(1, {{1, 50, 50}});
   }
   EXPECT_EQ(scene.In("yard"), 1);
+}
+
+// As an object that is missing for a moment.
+TEST(SpaceEngine, FollowsAnObjectWhoseBoxHasNoNumbersForAMoment) {
+  for (const float odd : {NAN, INFINITY, -INFINITY}) {
+    Scene scene(kGate);
+    scene.Apply(0, {{1, odd, odd}});
+    scene.Apply(0.1, {{1, 50, 40}});
+    scene.Apply(0.2, {{1, odd, 50}});
+    scene.Apply(0.3, {{1, 50, odd}});
+    EXPECT_EQ(scene.Total("gate.in"), 0) << odd;
+    scene.Apply(0.4, {{1, 50, 60}});
+    EXPECT_EQ(scene.Total("gate.in"), 1) << odd;
+    EXPECT_EQ(scene.Total("gate.out"), 0) << odd;
+    Scene yard(kYard);
+    yard.Apply(0, {{1, 50, 50}});
+    EXPECT_THAT(yard.Events(0.1, {{1, odd, odd}}), IsEmpty()) << odd;
+    EXPECT_EQ(yard.In("yard"), 1) << odd;
+  }
 }
 
 TEST(SpaceEngine, AddsToWhatAnotherAnalysisFound) {
