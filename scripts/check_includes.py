@@ -43,7 +43,7 @@ ROOMS: dict[str, list[str]] = {
     "host": ["core/base", "core/options"],
     "broker": ["core/base", "core/options", "host"],
     "msgconv": ["core/base", "core/options"],
-    "space": ["core/base", "core/session", "msgconv"],  # session: its watch of files
+    "space": ["core/base", "msgconv"],
     "evidence": ["core/base", "core/options", "host"],
     "gst": ["core/base", "core/options", "host", "msgconv", "space", "evidence"],
     "bridge": ["core/base", "core/options", "host", "msgconv"],

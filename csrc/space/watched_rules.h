@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "core/base/file_watch.h"
 #include "core/base/status.h"
-#include "core/session/file_watch.h"
 #include "space/rules.h"
 
 namespace dsmsg::space {

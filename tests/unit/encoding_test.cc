@@ -23,6 +23,11 @@ TEST(EncodingTest, WhatIsNotBase64) {
   }
 }
 
+TEST(EncodingTest, Hexadecimal) {
+  EXPECT_EQ(ToHex(std::string_view("\0\x7f\xff", 3)), "007fff");
+  EXPECT_EQ(ToHex(""), "");
+}
+
 TEST(EncodingTest, Percent) {
   std::string printable;
   for (char c = ' '; c < 0x7f; ++c) printable += c;

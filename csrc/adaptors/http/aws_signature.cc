@@ -4,20 +4,10 @@
 #include <algorithm>
 
 #include "core/base/digest.h"
+#include "core/base/encoding.h"
 
 namespace dsmsg::http {
 namespace {
-
-std::string Hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text.push_back(kDigits[byte >> 4]);
-    text.push_back(kDigits[byte & 15]);
-  }
-  return text;
-}
 
 /// The parameters in order, each with an equals sign.
 std::string CanonicalQuery(std::string_view query) {
@@ -45,7 +35,7 @@ std::vector<std::pair<std::string, std::string>> AwsHeaders(const AwsKeys& keys,
   char moment[20];
   const std::string time(moment, strftime(moment, sizeof moment, "%Y%m%dT%H%M%SZ", &utc));
   const std::string day = time.substr(0, 8);
-  const std::string digest = Hex(Sha256(request.payload));
+  const std::string digest = ToHex(Sha256(request.payload));
   std::vector<std::pair<std::string, std::string>> headers = {{"x-amz-content-sha256", digest},
                                                               {"x-amz-date", time}};
   if (!keys.token.empty()) headers.emplace_back("x-amz-security-token", keys.token);
@@ -65,14 +55,14 @@ std::vector<std::pair<std::string, std::string>> AwsHeaders(const AwsKeys& keys,
 
   const std::string scope = day + "/" + keys.region + "/" + keys.service + "/aws4_request";
   const std::string to_sign =
-      "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + Hex(Sha256(canonical));
+      "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + ToHex(Sha256(canonical));
   std::string key = HmacSha256("AWS4" + keys.secret, day);
   for (const std::string_view part : {std::string_view(keys.region), std::string_view(keys.service),
                                       std::string_view("aws4_request")})
     key = HmacSha256(key, part);
   headers.emplace_back("authorization", "AWS4-HMAC-SHA256 Credential=" + keys.access + "/" + scope +
                                             ",SignedHeaders=" + names +
-                                            ",Signature=" + Hex(HmacSha256(key, to_sign)));
+                                            ",Signature=" + ToHex(HmacSha256(key, to_sign)));
   return headers;
 }
 

@@ -21,18 +21,12 @@ constexpr Millis kLookAround{500};
 constexpr size_t kMostPendingBytes = size_t{64} << 20;
 
 std::string RandomName() {
-  std::array<unsigned char, 8> bytes{};
+  std::array<char, 8> bytes{};
   for (size_t filled = 0; filled < bytes.size();) {
     const ssize_t got = getrandom(bytes.data() + filled, bytes.size() - filled, 0);
     if (got > 0) filled += static_cast<size_t>(got);
   }
-  std::string name = "dsmsg-";
-  constexpr char kDigits[] = "0123456789abcdef";
-  for (const unsigned char byte : bytes) {
-    name += kDigits[byte >> 4];
-    name += kDigits[byte & 15];
-  }
-  return name;
+  return "dsmsg-" + ToHex({bytes.data(), bytes.size()});
 }
 
 Status CannotSubscribe(const std::string& topic, const std::string& at, const Status& why) {

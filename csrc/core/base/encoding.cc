@@ -28,6 +28,17 @@ std::optional<std::string> FromBase64(std::string_view text) {
   return out;
 }
 
+std::string ToHex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text.append({kDigits[byte >> 4], kDigits[byte & 15]});
+  }
+  return text;
+}
+
 void AppendPercentEncoded(std::string_view text, std::string_view also_plain, std::string* out) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   for (const char c : text) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/session/file_watch.h"
+#include "core/base/file_watch.h"
 
 #include <sys/stat.h>
 

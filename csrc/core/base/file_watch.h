@@ -4,8 +4,8 @@
 //
 // Threads: every function from any thread. `changed` is called on a thread of this class, never
 // after Stop returned, which waits for a call in progress (and so must not be called inside one).
-#ifndef DSMSG_CORE_SESSION_FILE_WATCH_H_
-#define DSMSG_CORE_SESSION_FILE_WATCH_H_
+#ifndef DSMSG_CORE_BASE_FILE_WATCH_H_
+#define DSMSG_CORE_BASE_FILE_WATCH_H_
 
 #include <condition_variable>
 #include <functional>
@@ -48,4 +48,4 @@ class FileWatch {
 
 }  // namespace dsmsg
 
-#endif  // DSMSG_CORE_SESSION_FILE_WATCH_H_
+#endif  // DSMSG_CORE_BASE_FILE_WATCH_H_

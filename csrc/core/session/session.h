@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/file_watch.h"
 #include "core/base/notifier.h"
 #include "core/base/time.h"
 #include "core/observe/loss_report.h"
@@ -23,7 +24,6 @@
 #include "core/queue/completion.h"
 #include "core/queue/memory_relief.h"
 #include "core/queue/message_builder.h"
-#include "core/session/file_watch.h"
 #include "core/session/inbox.h"
 #include "core/session/link.h"
 #include "core/session/subscription.h"

@@ -2,12 +2,10 @@
 #include "core/spool/spool_file.h"
 
 #include <fcntl.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -19,6 +17,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/base/digest.h"
+#include "core/base/encoding.h"
 #include "core/base/fork.h"
 #include "core/base/limits.h"
 
@@ -112,20 +112,12 @@ std::string SpoolStem(const SpoolIdentity& identity) {
   for (const std::string& part : {identity.protocol, identity.endpoint, identity.name}) {
     text += std::to_string(part.size()) + ":" + part;  // different identities give different texts
   }
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   std::string stem;
   for (const char c : identity.protocol) {
     const auto byte = static_cast<unsigned char>(c);
     stem += std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '_';
   }
-  stem += '-';
-  constexpr char kHex[] = "0123456789abcdef";
-  for (size_t i = 0; i < 8; ++i) {
-    stem += kHex[digest[i] >> 4];
-    stem += kHex[digest[i] & 15];
-  }
-  return stem;
+  return stem + "-" + ToHex(Sha256(text).substr(0, 8));
 }
 
 // `busy`: another process holds it. Its owner may have deleted the lock file between our open and
