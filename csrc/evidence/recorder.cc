@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "evidence/recorder.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include "core/base/digest.h"
+#include "core/base/encoding.h"
 #include "core/base/guard.h"
 #include "core/base/thread.h"
 #include "evidence/jpeg.h"
@@ -20,18 +19,6 @@ namespace {
 
 constexpr Millis kTendEvery{1000};
 constexpr Millis kStopWithin{2000};
-
-std::string DigestOf(const std::string& bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : digest) {
-    text.push_back(kDigits[byte >> 4]);
-    text.push_back(kDigits[byte & 15]);
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -68,6 +55,7 @@ struct Recorder::State : std::enable_shared_from_this<Recorder::State> {
   size_t held_bytes = 0;  // of pictures that are not encoded, and of files that are not stored
   RecorderCounters counters;
   bool stopping = false, ended = false;
+  bool nothing_waits = false;
 };
 
 Result<std::unique_ptr<Recorder>> Recorder::Start(const EvidenceSettings& settings,
@@ -164,8 +152,9 @@ bool Recorder::IsWaiting(const Ticket& ticket) const {
 
 Outcome Recorder::Wait(const Ticket& ticket, Deadline deadline) const {
   std::unique_lock lock(state_->mutex);
-  state_->settled.wait_until(
-      lock, deadline, [&ticket] { return ticket.outcome.state != Outcome::State::kWaiting; });
+  state_->settled.wait_until(lock, deadline, [&ticket, this] {
+    return ticket.outcome.state != Outcome::State::kWaiting || state_->nothing_waits;
+  });
   Outcome outcome = ticket.outcome;
   if (outcome.state == Outcome::State::kWaiting) {
     outcome.state = Outcome::State::kLost;
@@ -176,6 +165,12 @@ Outcome Recorder::Wait(const Ticket& ticket, Deadline deadline) const {
     if (!trouble.empty()) outcome.reason += ": " + trouble;
   }
   return outcome;
+}
+
+void Recorder::StopWaiting() {
+  const std::lock_guard lock(state_->mutex);
+  state_->nothing_waits = true;
+  state_->settled.notify_all();
 }
 
 void Recorder::GiveUp(Ticket& ticket) {
@@ -260,7 +255,7 @@ void Recorder::State::Work(const Job& job) {
   if (!file.ok()) return Settle(job.ticket.get(), file.status(), raw);
   const size_t size = file.value().size();
   {
-    const std::string digest = DigestOf(file.value());
+    const std::string digest = ToHex(Sha256(file.value()));
     const std::lock_guard lock(mutex);
     held_bytes = held_bytes - raw + size;
     job.ticket->outcome.digest = digest;

@@ -58,6 +58,8 @@ class Recorder {
   /// Waits until the picture is stored or lost; at `deadline` it is lost, with that reason, even if
   /// it is stored later.
   Outcome Wait(const Ticket& ticket, Deadline deadline) const;
+  /// From now on nothing waits: the pipeline stops.
+  void StopWaiting();
   /// No message waits for it any more: if it is not encoded yet, it never will be.
   void GiveUp(Ticket& ticket);
   RecorderCounters counters() const;

@@ -44,6 +44,8 @@ class ConvEvidence {
   /// The next frame whose messages may leave, with what became of its pictures; null: none.
   /// `at_end`: waits for it. Valid until the next call.
   msgconv::Frame* Next(bool at_end);
+  /// The pipeline stops: Next(true) returns soon. Any thread.
+  void StopWaiting() { recorder_->StopWaiting(); }
   /// Frames that wait.
   size_t waiting() const { return held_.size(); }
   /// A warning that is due: why pictures are lost, at most once a minute; "": none.

@@ -365,13 +365,16 @@ void ConvWorker::Render(const msgconv::Frame& frame, size_t count, const void* f
     payload.source = frame.source_id;
     payload.time_ns = frame.time_ns;
     payload.frame_meta = frame_meta;
-    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(frame, bytes, payloads_.size());
+    if (!settings_.debug_payload_dir.empty()) WriteDebugFile(frame, bytes);
     payloads_.push_back(std::move(payload));
   }
 }
 
-void ConvWorker::WriteDebugFile(const msgconv::Frame& frame, std::string_view payload,
-                                size_t index) {
+void ConvWorker::WriteDebugFile(const msgconv::Frame& frame, std::string_view payload) {
+  // A frame may have further messages later: about tracks that end with it.
+  const auto which = std::pair(frame.source_id, frame.number);
+  const size_t index = std::exchange(debug_frame_, which) == which ? debug_index_ + 1 : 0;
+  debug_index_ = index;
   char name[64];
   snprintf(name, sizeof(name), "/source%u-frame%08" PRIu64 "-%03zu.%s", frame.source_id,
            frame.number, index, Ending(maker_->content()));

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/status.h"
@@ -55,6 +56,10 @@ class ConvWorker {
   GstEvent* AtEnd();
   /// At the end of one of the sources in the stream: the messages about its tracks, likewise.
   GstEvent* AtEndOf(uint32_t source);
+  /// The pipeline stops: AtEnd returns soon. Any thread.
+  void StopWaiting() {
+    if (evidence_ != nullptr) evidence_->StopWaiting();
+  }
   /// Whether there may be something for TakeLate.
   bool has_evidence() const { return evidence_ != nullptr; }
   /// The messages that need not wait for pictures any more, while no buffer comes, likewise.
@@ -95,7 +100,7 @@ class ConvWorker {
   void EndTracks(uint32_t source);
   GstEvent* Late();
   DsmsgPayload Describe(const Payload& payload) const;
-  void WriteDebugFile(const msgconv::Frame& frame, std::string_view payload, size_t index);
+  void WriteDebugFile(const msgconv::Frame& frame, std::string_view payload);
   void ReportMissingGroups(msgconv::SourceGate::Source* source);
   void ReportDetections(const InputReport& report);
   void ReportRefusal();
@@ -125,6 +130,8 @@ class ConvWorker {
   std::vector<NvDsEvent> events_;  // of DeepStream's frame at hand, as its objects
   std::vector<const unsigned char*> objects_;
   ConvCounters& counters_;
+  std::pair<uint32_t, uint64_t> debug_frame_;  // what the last debug file was about
+  size_t debug_index_ = SIZE_MAX;              // of its messages; at first the next one is 0
   // Each is said once.
   bool told_no_parameters_ = false, told_unnamed_ = false, told_debug_ = false,
        told_refusal_ = false, told_unread_ = false, told_unused_ = false, told_note_ = false;

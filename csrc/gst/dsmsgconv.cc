@@ -112,6 +112,14 @@ gboolean Stop(GstBaseTransform* base) {
   return TRUE;
 }
 
+// The streaming thread may wait for pictures at the end of the stream, and the base class for it.
+GstStateChangeReturn ChangeState(GstElement* element, GstStateChange change) {
+  if (change == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    if (dsmsg::ConvWorker* const worker = Self(element).worker.get()) worker->StopWaiting();
+  }
+  return GST_ELEMENT_CLASS(parent_class)->change_state(element, change);
+}
+
 gboolean SinkEvent(GstBaseTransform* base, GstEvent* event) {
   if (dsmsg::ConvWorker* const worker = Self(base).worker.get()) {
     GstEvent* late = nullptr;
@@ -161,6 +169,7 @@ void ClassInit(gpointer klass, gpointer) {
   base_class->query = Query;
   base_class->generate_output = GenerateOutput;
   auto* element_class = GST_ELEMENT_CLASS(klass);
+  element_class->change_state = ChangeState;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "late_support.h"
 #include "msgconv/tests/json_check.h"
+#include "support/server_process.h"
 
 namespace dsmsg_test {
 namespace {
@@ -167,10 +169,13 @@ TEST(ConvSpace, CountsAreClosedAtTheEnd) {
   const TextFile file(
       "send: changed\nsources:\n  0:\n    zones:\n      yard: {points: [[0.5, 0], [1, 0], "
       "[1, 1], [0.5, 1]], anchor: top-left, events: []}\n");
-  ConvHarness h(Properties(file, "payload-type=minimal"));
+  const dsmsg::testing::TemporaryFolder folder;
+  ConvHarness h(Properties(file, "payload-type=minimal debug-payload-dir=" + folder.path()));
   EXPECT_THAT(h.Payloads(At(0, 5, 40, 4)), SizeIs(1));
   const Strings payloads = PayloadsBefore(&h, gst_event_new_eos());
   ASSERT_THAT(payloads, SizeIs(1));
+  EXPECT_TRUE(std::filesystem::exists(folder.File("source0-frame00000000-000.json")));
+  EXPECT_TRUE(std::filesystem::exists(folder.File("source0-frame00000000-001.json")));
   EXPECT_THAT(payloads[0], HasSubstr(R"("objects":[])"));
   EXPECT_THAT(payloads[0], HasSubstr(R"({"kind":"zone","name":"yard","value":0})"));
 }

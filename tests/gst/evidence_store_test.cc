@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gst/app/gstappsrc.h>
 
+#include <atomic>
 #include <cstdio>
 
 #include "evidence_support.h"
@@ -92,6 +93,26 @@ class EvidencePipeline {
     EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS) << TextOf(gst_message_ref(message)).text;
     gst_message_unref(message);
   }
+  /// Ends the stream, and waits until the converter is at work on that.
+  void BeginEnd() {
+    GstElement* const converter = gst_bin_get_by_name(GST_BIN(pipeline_.get()), "conv");
+    GstPad* const pad = gst_element_get_static_pad(converter, "sink");
+    std::atomic<bool> ends{false};
+    const auto probe = [](GstPad*, GstPadProbeInfo* info, gpointer flag) {
+      if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS)
+        *static_cast<std::atomic<bool>*>(flag) = true;
+      return GST_PAD_PROBE_OK;
+    };
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, probe, &ends, nullptr);
+    gst_app_src_end_of_stream(GST_APP_SRC(source_));
+    while (!ends) g_usleep(1000);
+    while (GST_PAD_STREAM_TRYLOCK(pad)) {
+      GST_PAD_STREAM_UNLOCK(pad);
+      g_usleep(1000);
+    }
+    gst_object_unref(pad);
+    gst_object_unref(converter);
+  }
   std::vector<std::string> Messages() {
     return fake_.With([](fake::State& state) {
       std::vector<std::string> texts;
@@ -175,6 +196,13 @@ TEST(EvidenceRedis, AServerThatStopsHoldsUpNoMessage) {
   const auto last = ParseJson(messages.back());
   EXPECT_EQ(Text(CropOf(last), {"state"}), "lost");
   EXPECT_THAT(Text(CropOf(last), {"reason"}), Not(testing::IsEmpty()));
+}
+
+TEST(EvidenceRedis, APipelineStopsAlthoughItsEndWaitsForPictures) {
+  EvidencePipeline pipeline("evidence=redis://127.0.0.1:" + std::to_string(FreePort()) +
+                            " evidence-config=timeout=1h");
+  pipeline.Push(1);
+  pipeline.BeginEnd();
 }
 
 TEST(EvidenceRedis, AServerThatComesLaterGetsPicturesOfTheSpool) {

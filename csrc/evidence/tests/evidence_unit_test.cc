@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <mutex>
+#include <thread>
 
 #include "evidence/adaptor_store.h"
 #include "evidence/folder_store.h"
@@ -263,6 +264,20 @@ TEST(RecorderTest, ASlowStoreLosesPicturesAndNeverWaits) {
   EXPECT_THAT(recorder.Wait(*tickets[2], soon).reason, HasSubstr("given up"));
   const RecorderCounters counters = recorder.counters();
   EXPECT_EQ(counters.waiting + counters.stored + counters.lost, 10U);
+}
+
+TEST(RecorderTest, NothingWaitsOnceThePipelineStops) {
+  const auto store = std::make_shared<GatedStore>();
+  auto started = Recorder::Start(Read("/p"), store);
+  ASSERT_TRUE(started.ok());
+  Recorder& recorder = *started.value();
+  const auto ticket = recorder.Take("0", Gray(64, 64));
+  std::thread waiting([&] {
+    const Outcome outcome = recorder.Wait(*ticket, Clock::now() + std::chrono::hours(1));
+    EXPECT_EQ(outcome.state, Outcome::State::kLost);
+  });
+  recorder.StopWaiting();
+  waiting.join();
 }
 
 TEST(RecorderTest, WhatIsUnderWayAtTheEndIsLost) {
