@@ -14,7 +14,7 @@ help: ## [1 s] List what can be done
 setup: ## [] Install what a developer needs (packages with apt, Python packages into .venv)
 	@scripts/setup
 
-demo: ## [] From a video to a broker and back [BROKER=mock|kafka|redis|...] [VIDEO=path] [FRAMES=n] [EVENTS=1]
+demo: ## [] From a video to a broker and back, through an outage [BROKER=mock|kafka|redis|...] [VIDEO=path] [FRAMES=n] [OUTAGE=0] [EVENTS=1]
 	@scripts/setup demo
 	@scripts/demo
 

@@ -5,10 +5,12 @@
 //
 // Threads: the main one runs the pipeline and the display, a second one the consumer.
 #include <gst/gst.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,6 +18,7 @@
 
 #include "consumer.h"
 #include "options.h"
+#include "outage.h"
 #include "pipeline.h"
 #include "recording.h"
 #include "table.h"
@@ -95,7 +98,7 @@ class Reader {
 
 /// Runs the pipeline to its end, or to Ctrl-C; a second Ctrl-C does not wait for messages on their
 /// way.
-Status Run(DemoPipeline& pipeline, const Tally& tally, Table& table) {
+Status Run(DemoPipeline& pipeline, Outage& outage, const Tally& tally, Table& table) {
   bool asked = false;
   while (interrupts < 2) {
     if (interrupts == 1 && !asked) {
@@ -104,15 +107,17 @@ Status Run(DemoPipeline& pipeline, const Tally& tally, Table& table) {
     }
     const Result<bool> ended = pipeline.Poll(milliseconds(50));
     if (!ended.ok()) return ended.status();
+    outage.Update(asked);
+    if (!outage.state().status.ok()) return outage.state().status;
     table.SetSize(pipeline.size());
-    table.Update(pipeline.counts(), tally);
+    table.Update(pipeline.counts(), outage.state(), tally);
     if (ended.value()) break;
   }
   const auto deadline = steady_clock::now() + kLastMessages;
   while (interrupts < 2 && tally.received() < pipeline.counts().acknowledged &&
          steady_clock::now() < deadline) {
     std::this_thread::sleep_for(milliseconds(20));
-    table.Update(pipeline.counts(), tally);
+    table.Update(pipeline.counts(), outage.state(), tally);
   }
   return {};
 }
@@ -134,6 +139,7 @@ int Main(int argc, char** argv) {
   Result<DemoOptions> options = ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status());
   HandleSignals();
+  if (isatty(STDOUT_FILENO) != 0) setenv("DSMSG_LOG", "error", 0);  // the table says it in place
   UseBuildTreePlugins();
   gst_init(nullptr, nullptr);
 
@@ -144,8 +150,8 @@ int Main(int argc, char** argv) {
   if (!consumer.ok()) return Fail(consumer.status());
   std::printf("broker:   %s\n", broker.title.c_str());
   std::printf("consumer: reads topic %s with the client library alone\n", kTopic);
-  std::printf("pipeline: %s ! dsmsgpeopledetect ! dsmsgconv ! dsmsgbroker adaptor=%s\n",
-              options->video.c_str(), broker.adaptor.c_str());
+  std::printf("pipeline: %s ! %s ! dsmsgconv ! dsmsgbroker adaptor=%s\n", options->video.c_str(),
+              options->detector.c_str(), broker.adaptor.c_str());
   std::printf("Ctrl-C ends it.\n\n");
   std::fflush(stdout);
   if (interrupts > 0) return 130;
@@ -157,8 +163,9 @@ int Main(int argc, char** argv) {
     if (!opened.ok()) return Fail(opened);
   }
   const Reader reader(std::move(consumer.value()), &tally, &recording);
+  Outage outage(broker, options->frames, options->outage);
   Result<std::unique_ptr<DemoPipeline>> pipeline =
-      DemoPipeline::Start(options.value(), broker, kTopic);
+      DemoPipeline::Start(options.value(), broker, kTopic, outage);
   if (!pipeline.ok()) return Fail(pipeline.status());
   Table table(broker.title, options->frames);
   if (!options->events.empty()) {
@@ -166,9 +173,9 @@ int Main(int argc, char** argv) {
     if (!rules.ok()) return Fail(rules.status());
     table.ShowScene(std::move(rules.value()));
   }
-  const Status status = Run(*pipeline.value(), tally, table);
+  const Status status = Run(*pipeline.value(), outage, tally, table);
   if (!status.ok()) return Fail(status);
-  const uint64_t lost = table.Finish(pipeline.value()->counts(), tally);
+  const uint64_t lost = table.Finish(pipeline.value()->counts(), outage.state(), tally);
   if (!options->events.empty()) SayHowToLook(options.value());
   return lost == 0 ? 0 : 1;
 }

@@ -117,7 +117,8 @@ dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string&
     RegisterConsumer("kafka", &Open,
                      {.kind = "kafka",
                       .title = "a real Apache Kafka",
-                      .start = R"({"cmd":"start","args":{"properties":{"num.partitions":"1"}}})"});
+                      .start = R"({"cmd":"start","args":{"properties":{"num.partitions":"1"}}})",
+                      .goes_on = true});
 
 }  // namespace
 }  // namespace dsmsg_demo

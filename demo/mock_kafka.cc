@@ -13,11 +13,23 @@ namespace {
 using dsmsg::Code;
 using dsmsg::Status;
 
+constexpr int32_t kBroker = 1;  // the cluster's only one
+
 class MockKafka : public Target {
  public:
   ~MockKafka() override {
     if (cluster_ != nullptr) rd_kafka_mock_cluster_destroy(cluster_);
     if (kafka_ != nullptr) rd_kafka_destroy(kafka_);
+  }
+
+  bool can_fail() const override { return true; }
+  Status Kill() override {
+    rd_kafka_mock_broker_set_down(cluster_, kBroker);
+    return {};
+  }
+  Status Return() override {
+    rd_kafka_mock_broker_set_up(cluster_, kBroker);
+    return {};
   }
 
   Status Start(const std::string& topic) {

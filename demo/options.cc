@@ -13,7 +13,9 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: dsmsg-demo --video FILE [--broker mock|ADAPTOR] [--frames N (0: all)] [--fit] "
-    "[--events FOLDER] [--source FOLDER] [--python PROGRAM]   (make demo runs it with all that)";
+    "[--no-outage] "
+    "[--detector ELEMENT] [--events FOLDER] [--source FOLDER] [--python PROGRAM]   (make demo runs "
+    "it with all that)";
 
 dsmsg::Status Wrong(const std::string& what) {
   return {dsmsg::Code::kInvalidArgument, what + "\n" + kUsage};
@@ -29,6 +31,10 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
       options.fit = true;
       continue;
     }
+    if (name == "--no-outage") {
+      options.outage = false;
+      continue;
+    }
     if (i + 1 >= argc) return Wrong("'" + std::string(name) + "' is unknown or has no value");
     const std::string value = argv[++i];
     if (name == "--broker") {
@@ -39,6 +45,8 @@ dsmsg::Result<DemoOptions> ParseOptions(int argc, char** argv) {
       options.events = value;
     } else if (name == "--source") {
       options.source = value;
+    } else if (name == "--detector") {
+      options.detector = value;
     } else if (name == "--python") {
       options.python = value;
     } else if (name == "--frames") {

@@ -14,7 +14,9 @@ struct DemoOptions {
   std::string video;            // a file
   bool fit = false;             // scale a video of unknown size to what the detector can do
   unsigned frames = 300;        // 0: the whole video
-  std::string source = ".";     // the repository: demo/msgconv.txt, python/
+  bool outage = true;           // the broker is killed in the middle, if it can be
+  std::string detector = "dsmsgpeopledetect";  // an element; another one for tests
+  std::string source = ".";                    // the repository: demo/msgconv.txt, python/
   // With the lines and zones of demo/space.yaml; this folder gets the events' pictures, and the
   // messages. Empty: without.
   std::string events;

@@ -20,7 +20,8 @@ constexpr char kFit[] =
 
 std::string Line(const DemoOptions& options, const Target& target, const std::string& topic) {
   return "filesrc name=file ! decodebin ! videoconvert ! " + std::string(options.fit ? kFit : "") +
-         "dsmsgpeopledetect name=detect"
+         options.detector +
+         " name=detect"
          " ! dsmsgconv name=conv msg2p-newapi=true payload-type=1 frame-interval=1"
          " ! dsmsgbroker name=broker adaptor=" +
          target.adaptor + " topic=" + topic + " conn-str=" + target.conn_str();
@@ -75,7 +76,8 @@ void UseBuildTreePlugins() {
 
 Result<std::unique_ptr<DemoPipeline>> DemoPipeline::Start(const DemoOptions& options,
                                                           const Target& target,
-                                                          const std::string& topic) {
+                                                          const std::string& topic,
+                                                          Outage& outage) {
   GError* error = nullptr;
   GstElement* pipeline = gst_parse_launch(Line(options, target, topic).c_str(), &error);
   if (error != nullptr) {
@@ -86,7 +88,7 @@ Result<std::unique_ptr<DemoPipeline>> DemoPipeline::Start(const DemoOptions& opt
     if (pipeline != nullptr) gst_object_unref(pipeline);
     return status;
   }
-  std::unique_ptr<DemoPipeline> self(new DemoPipeline(pipeline, options.frames));
+  std::unique_ptr<DemoPipeline> self(new DemoPipeline(pipeline, options.frames, outage));
   SetText(pipeline, "file", "location", options.video);
   SetText(pipeline, "conv", "config", options.source + "/demo/msgconv.txt");
   if (!options.events.empty()) {
@@ -118,6 +120,7 @@ GstPadProbeReturn DemoPipeline::OnFrame(GstPad*, GstPadProbeInfo*, gpointer data
     self->ending_.store(true);
     return GST_PAD_PROBE_DROP;
   }
+  self->outage_.OnFrame(seen);
   return GST_PAD_PROBE_OK;
 }
 

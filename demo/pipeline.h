@@ -13,6 +13,7 @@
 
 #include "core/base/status.h"
 #include "options.h"
+#include "outage.h"
 #include "target.h"
 
 namespace dsmsg_demo {
@@ -26,7 +27,8 @@ class DemoPipeline {
 
   static dsmsg::Result<std::unique_ptr<DemoPipeline>> Start(const DemoOptions& options,
                                                             const Target& target,
-                                                            const std::string& topic);
+                                                            const std::string& topic,
+                                                            Outage& outage);
   ~DemoPipeline();
   DemoPipeline(const DemoPipeline&) = delete;
   DemoPipeline& operator=(const DemoPipeline&) = delete;
@@ -43,11 +45,13 @@ class DemoPipeline {
   Size size() const;
 
  private:
-  DemoPipeline(GstElement* pipeline, unsigned frames) : pipeline_(pipeline), frames_(frames) {}
+  DemoPipeline(GstElement* pipeline, unsigned frames, Outage& outage)
+      : pipeline_(pipeline), frames_(frames), outage_(outage) {}
   static GstPadProbeReturn OnFrame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
 
   GstElement* const pipeline_;
   const unsigned frames_;  // to process; 0: all
+  Outage& outage_;
   std::atomic<unsigned> seen_{0};
   std::atomic<bool> ending_{false};
   bool end_sent_ = false;

@@ -2,6 +2,7 @@
 #include <hiredis/hiredis.h>
 
 #include <cstring>
+#include <thread>
 
 #include "consumer.h"
 
@@ -33,9 +34,10 @@ class RedisConsumer : public Consumer {
     const Reply reply(static_cast<redisReply*>(
         redisCommand(context_.get(), "XREAD COUNT 1000 BLOCK %d STREAMS %s %s",
                      static_cast<int>(budget.count()), stream_.c_str(), last_id_.c_str())));
-    if (reply == nullptr) {
-      return Status(Code::kUnavailable,
-                    std::string("the demo's consumer lost Redis: ") + context_->errstr);
+    if (reply == nullptr) {  // it is away: go on behind the last entry once it is back
+      std::this_thread::sleep_for(budget);
+      redisReconnect(context_.get());
+      return {};
     }
     if (reply->type == REDIS_REPLY_ERROR)
       return Status(Code::kRejected, std::string("redis: ") + reply->str);
@@ -73,7 +75,7 @@ dsmsg::Result<std::unique_ptr<Consumer>> Open(Target& target, const std::string&
 }
 
 [[maybe_unused]] const bool registered =
-    RegisterConsumer("redis", &Open, {.kind = "redis", .title = "a real Redis"});
+    RegisterConsumer("redis", &Open, {.kind = "redis", .title = "a real Redis", .goes_on = true});
 
 }  // namespace
 }  // namespace dsmsg_demo

@@ -74,18 +74,15 @@ class Server : public Target {
     return Status(Code::kInternal, "cannot run " + python + ": " + std::strerror(error));
   }
 
+  bool can_fail() const override { return can_fail_; }
+  Status Kill() override { return Ask(R"({"cmd":"kill"})", nullptr); }
+  Status Return() override { return Ask(R"({"cmd":"start"})", nullptr); }
+
   Status Start(const std::string& for_adaptor, const ServerKind& kind) {
-    const std::string line = std::string(kind.start) + "\n";
-    if (write(in_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-      return Status(Code::kInternal, "the process that starts brokers has ended");
-    }
-    Result<std::string> answer = ReadLine();
-    if (!answer.ok()) return answer.status();
     rapidjson::Document json;
-    if (json.Parse(answer->c_str()).HasParseError() || !json.IsObject() || !json.HasMember("ok")) {
-      return Status(Code::kInternal, "cannot understand the answer: " + answer.value());
-    }
-    if (!json["ok"].GetBool()) return Status(Code::kUnavailable, json["error"].GetString());
+    const Status status = Ask(kind.start, &json);
+    if (!status.ok()) return status;
+    can_fail_ = kind.goes_on;
     host = json["host"].GetString();
     port = json["port"].GetInt();
     adaptor = for_adaptor;
@@ -94,6 +91,23 @@ class Server : public Target {
   }
 
  private:
+  /// Sends a command; the answer, if it is wanted.
+  Status Ask(const std::string& command, rapidjson::Document* answer) {
+    const std::string line = command + "\n";
+    if (write(in_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+      return Status(Code::kInternal, "the process that starts brokers has ended");
+    }
+    Result<std::string> read = ReadLine();
+    if (!read.ok()) return read.status();
+    rapidjson::Document json;
+    if (json.Parse(read->c_str()).HasParseError() || !json.IsObject() || !json.HasMember("ok")) {
+      return Status(Code::kInternal, "cannot understand the answer: " + read.value());
+    }
+    if (!json["ok"].GetBool()) return Status(Code::kUnavailable, json["error"].GetString());
+    if (answer != nullptr) answer->Swap(json);
+    return {};
+  }
+
   Result<std::string> ReadLine() {
     std::string line;
     const auto deadline = steady_clock::now() + kStartPatience;
@@ -129,6 +143,7 @@ class Server : public Target {
 
   pid_t pid_ = -1;
   int in_ = -1, out_ = -1;
+  bool can_fail_ = false;
 };
 
 }  // namespace

@@ -116,6 +116,7 @@ void Tally::Add(std::string_view payload, std::chrono::system_clock::time_point 
     ++duplicates_;
     return;
   }
+  if (first_.empty()) first_ = payload;
   Sensor& sensor = sensors_[std::string(Text(json, "sensorId"))];
   ++sensor.messages;
   sensor.objects_in_last = json["objects"].Size();
@@ -129,6 +130,11 @@ void Tally::Add(std::string_view payload, std::chrono::system_clock::time_point 
 Tally::Scene Tally::scene() const {
   const std::lock_guard lock(mutex_);
   return scene_;
+}
+
+std::string Tally::first() const {
+  const std::lock_guard lock(mutex_);
+  return first_;
 }
 
 uint64_t Tally::received() const {

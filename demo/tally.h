@@ -50,6 +50,8 @@ class Tally {
   /// `now`.
   void Add(std::string_view payload, std::chrono::system_clock::time_point now);
   uint64_t received() const;
+  /// The payload of the first message; "" before it.
+  std::string first() const;
   /// `all`: percentiles over the whole run.
   Totals Get(bool all) const;
   Scene scene() const;
@@ -63,6 +65,7 @@ class Tally {
   std::map<std::string, Sensor> sensors_;
   std::unordered_set<std::string> ids_;
   uint64_t duplicates_ = 0, unreadable_ = 0;
+  std::string first_;
   Scene scene_;
 };
 

@@ -19,6 +19,13 @@ class Target {
   int port = 0;
   std::string connection;  // for the sink; empty: host and port
 
+  /// Whether Kill() and Return() work, and the demo's consumer goes on afterwards.
+  virtual bool can_fail() const { return false; }
+  /// The broker is gone at once. One call at a time, any thread.
+  virtual dsmsg::Status Kill() { return {}; }
+  /// It is back at the same address, with all that it had; may take seconds.
+  virtual dsmsg::Status Return() { return {}; }
+
   std::string address() const { return host + ":" + std::to_string(port); }
   std::string conn_str() const {
     return connection.empty() ? host + ";" + std::to_string(port) : connection;
@@ -34,6 +41,7 @@ struct ServerKind {
   const char* kind = nullptr;  // of dsmsg.brokers; null: none
   const char* title = "";      // for people
   const char* start = R"({"cmd":"start"})";
+  bool goes_on = false;  // the consumer, after the server was killed and started again
 };
 
 /// A real server for an adaptor, started by `python -m dsmsg.brokers serve <kind>` and ended with
