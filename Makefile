@@ -3,7 +3,7 @@
 # reach the scripts as environment variables. In brackets: how long it takes on two cores with a warm compiler cache,
 # where that is known; those under a minute are estimates.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build check test test-quick test-pulsar test-debian faults compat package test-packages soak lint format generate lock bench bench-python docs clean
+.PHONY: help setup demo build check test test-quick test-pulsar test-debian faults compat package test-packages release soak lint format generate lock bench bench-python docs clean
 
 help: ## [1 s] List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -59,6 +59,10 @@ package: ## [] Debian packages of adaptors, GStreamer elements and headers, for 
 test-packages: ## [] Make the packages, install, use and remove them in a bare Debian root (as root) [SUITE=bookworm|trixie]
 	@scripts/setup package
 	@scripts/test-packages $(SUITE)
+
+release: ## [] Try a release: versions, changelog, lint, documentation, packages, no traces of this machine; publishes nothing
+	@scripts/setup package test lint
+	@.venv/bin/python scripts/release.py
 
 soak: ## [10 min] A pipeline for ten minutes, its memory flat [SECONDS=n] [MODE=plain|valgrind|asan]
 	@scripts/setup build test

@@ -7,6 +7,9 @@ if(NOT DSMSG_SANITIZE)
 else()
   target_compile_options(dsmsg_flags INTERFACE -Wno-stringop-overflow)
 endif()
+# What is given away does not name the folders of the machine that built it: same sources, same files.
+set(DSMSG_PREFIX_MAPS -ffile-prefix-map=${PROJECT_BINARY_DIR}=build -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+target_compile_options(dsmsg_flags INTERFACE "$<$<CONFIG:Release>:${DSMSG_PREFIX_MAPS}>")
 # GCC 12 wrongly reports overlapping copies in std::string (its bug 105329) at full optimisation.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(dsmsg_flags INTERFACE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-Wno-restrict>)
