@@ -70,7 +70,7 @@ def messages_table(rows: list[MessageText]) -> list[str]:
         for part in message.text.split("…"):
             if text and part not in text:
                 raise ValueError(f"{message.source} has no text {part!r} (error_texts.txt)")
-        table.append(f"| `{_cell(message.text)}` | {_cell(message.cure)} |")
+        table.append(f"| `{_cell(message.text.rstrip(' ('))}` | {_cell(message.cure)} |")
     return table
 
 
