@@ -163,11 +163,12 @@ def test_mqtt_with_tls(environment: dict[str, str], tmp_path: Path) -> None:
     assert json.loads(first.payload)["event"]["type"] == "entry"
 
 
+@pytest.mark.parametrize("name", ["redis", "quick-gstreamer"])
 def test_a_file_is_one_message(
-    environment: dict[str, str], redis_broker: Broker, topic: str, tmp_path: Path
+    name: str, environment: dict[str, str], redis_broker: Broker, topic: str, tmp_path: Path
 ) -> None:
-    """The first example of docs/redis.md, with a file larger than what filesrc reads at once."""
-    page = (ROOT / "docs" / "redis.md").read_text()
+    """The first example of the page, with a file larger than what filesrc reads at once."""
+    page = (ROOT / "docs" / f"{name}.md").read_text()
     example = re.search(r"gst-launch-1\.0 filesrc .*\\\n.*", page).group(0)
     document = json.dumps({"sensorId": "camera-1", "objects": ["x" * 100] * 1000})
     (tmp_path / "message.json").write_text(document)
