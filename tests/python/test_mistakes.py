@@ -126,6 +126,7 @@ def test_the_path_of_a_configuration(user: User) -> None:
         f'config file "{wrong}": cannot be opened: No such file or directory (check the path)'
         in text
     )
+    assert text.count(" error redis: ") == 1  # said once
     text = user.types("pub", "redis", away(), "t", "x", "--config", wrong)
     assert f"cannot read the configuration file {wrong}: there is no such file" in text
     text = python_says(lambda: dsmsg.Adaptor("redis").connect(away(), wrong))

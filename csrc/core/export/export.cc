@@ -39,11 +39,15 @@ thread_local const char* last_error_kind = "";
 // destroys nothing at exit (tests/abi).
 [[maybe_unused]] const int openssl_stays = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
 
+void KeepError(const char* function, const Status& status) {
+  last_error = std::string(function) + ": " + status.message();
+  last_error_kind = dsmsg::KindName(status);
+}
+
 // Logs, keeps for dsmsg_last_error, and answers ERR.
 NvDsMsgApiErrorType Refuse(const char* function, const Status& status,
                            dsmsg::Logger* logger = nullptr) {
-  last_error = std::string(function) + ": " + status.message();
-  last_error_kind = dsmsg::KindName(status);
+  KeepError(function, status);
   if (logger != nullptr) {
     logger->Limited(dsmsg::LogLevel::kError, last_error, last_error);
   } else {
@@ -81,10 +85,7 @@ NvDsMsgApiErrorType Send(const char* function, NvDsMsgApiHandle handle, const Se
                   &session->logger());
   }
   const Status status = send(*session);
-  if (!status.ok()) {
-    last_error = std::string(function) + ": " + status.message();
-    last_error_kind = dsmsg::KindName(status);
-  }
+  if (!status.ok()) KeepError(function, status);
   return dsmsg::ToApi(status);
 }
 
@@ -232,7 +233,10 @@ DSMSG_EXPORT NvDsMsgApiErrorType nvds_msgapi_connection_signature(char* broker_s
       return Refuse("connection_signature", "the output buffer needs room for 65 bytes");
     const dsmsg::DriverInfo& info = *dsmsg::AdaptorFactory().info;
     const dsmsg::Result<Settings> settings = Settings::Load(info, Text(broker_str), Text(cfg));
-    if (!settings.ok()) return Refuse("connection_signature", settings.status());
+    if (!settings.ok()) {  // connect, which follows, logs the same
+      KeepError("connection_signature", settings.status());
+      return NVDS_MSGAPI_ERR;
+    }
     CopyOut(settings->Signature(info), output_str, static_cast<size_t>(max_len));
     return NVDS_MSGAPI_OK;
   });
