@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -127,20 +128,24 @@ Result<std::string> AdaptorConfig(const EvidenceSettings& settings, const std::s
   return text;
 }
 
-/// What the connection tells of. Its own lock-free state; callbacks run on the adaptor's threads.
+/// What the connection tells of. Lock-free; callbacks run on the adaptor's threads.
 class AdaptorStore::Sender final : public host::User {
  public:
   struct Waiting {
     Done done;
     const AdaptorStore* store;
   };
-  void OnState(host::ConnectionState) override {}
+  void OnState(host::ConnectionState state) override { up_ = state == host::ConnectionState::kUp; }
+  bool up() const { return up_; }
   void OnSent(const host::Ticket& ticket, SendResult result) override {
     const std::unique_ptr<Waiting> waiting(static_cast<Waiting*>(ticket.user_ptr));
     waiting->done(result == SendResult::kOk
                       ? Status()
                       : Status(Code::kUnavailable, waiting->store->WhyNot(result)));
   }
+
+ private:
+  std::atomic<bool> up_{false};
 };
 
 AdaptorStore::AdaptorStore(const EvidenceSettings& settings)
@@ -190,7 +195,11 @@ std::string AdaptorStore::Uri(const std::string& name) const {
 
 std::string AdaptorStore::Trouble() const {
   const Connection& connection = *slot_->value;
-  return connection.library().LastError(connection.handle());
+  std::string said = connection.library().LastError(connection.handle());
+  // How many were lost before says nothing about this one, nor that the one before was late.
+  said.resize(std::min(said.find(" [since connect: "), said.size()));
+  if (!said.starts_with("not acknowledged within ")) return said;
+  return sender_->up() ? "the server does not answer" : "the server is away";
 }
 
 std::string AdaptorStore::WhyNot(SendResult result) const {

@@ -99,10 +99,9 @@ GstVideoInfo TargetOf(const GstVideoInfo& from, int max_edge) {
 }
 
 BufferPtr Wrap(const RawPicture& picture) {
-  auto* const bytes = const_cast<uint8_t*>(picture.bytes.data());
-  return BufferPtr(gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, bytes,
-                                               picture.bytes.size(), 0, picture.bytes.size(),
-                                               nullptr, nullptr));
+  return BufferPtr(gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, picture.bytes.get(),
+                                               picture.size(), 0, picture.size(), nullptr,
+                                               nullptr));
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ void CopyPlane(const GstVideoFrame& from, guint plane, const PixelBox& box, RawP
   const auto* source = static_cast<const uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&from, plane));
   const ptrdiff_t stride = GST_VIDEO_FRAME_PLANE_STRIDE(&from, plane);
   source += down(box.y) * stride + static_cast<ptrdiff_t>(across(box.x));
-  uint8_t* target = to->bytes.data() + GST_VIDEO_INFO_PLANE_OFFSET(&to->info, plane);
+  uint8_t* target = to->bytes.get() + GST_VIDEO_INFO_PLANE_OFFSET(&to->info, plane);
   const size_t length = across(box.width);
   for (int row = 0, rows = down(box.height); row < rows; ++row) {
     std::memcpy(target, source, length);
@@ -119,6 +119,21 @@ void PictureSource::SetCaps(const GstCaps* caps) {
   }
 }
 
+GstVideoInfo PictureSource::InfoOf(const PixelBox& box) const {
+  GstVideoInfo info;
+  gst_video_info_set_format(&info, GST_VIDEO_INFO_FORMAT(&info_), static_cast<guint>(box.width),
+                            static_cast<guint>(box.height));
+  info.colorimetry = info_.colorimetry;
+  info.chroma_site = info_.chroma_site;
+  return info;
+}
+
+size_t PictureSource::SizeOf(const PixelBox& box) const {
+  if (!why_not_.empty() || box.empty()) return 0;
+  const GstVideoInfo info = InfoOf(box);
+  return GST_VIDEO_INFO_SIZE(&info);
+}
+
 Result<std::shared_ptr<const RawPicture>> PictureSource::Take(GstBuffer* buffer,
                                                               const PixelBox& wanted) const {
   if (!why_not_.empty()) return Status(Code::kNotSupported, why_not_);
@@ -128,11 +143,8 @@ Result<std::shared_ptr<const RawPicture>> PictureSource::Take(GstBuffer* buffer,
   const PixelBox box =
       Aligned(info_.finfo, wanted, GST_VIDEO_FRAME_WIDTH(&frame), GST_VIDEO_FRAME_HEIGHT(&frame));
   auto picture = std::make_shared<RawPicture>();
-  gst_video_info_set_format(&picture->info, GST_VIDEO_INFO_FORMAT(&info_),
-                            static_cast<guint>(box.width), static_cast<guint>(box.height));
-  picture->info.colorimetry = info_.colorimetry;
-  picture->info.chroma_site = info_.chroma_site;
-  picture->bytes.resize(GST_VIDEO_INFO_SIZE(&picture->info));
+  picture->info = InfoOf(box);
+  picture->bytes = std::make_unique_for_overwrite<uint8_t[]>(picture->size());
   for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(&frame); ++plane)
     CopyPlane(frame, plane, box, picture.get());
   gst_video_frame_unmap(&frame);

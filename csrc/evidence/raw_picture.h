@@ -10,15 +10,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "core/base/status.h"
 
 namespace dsmsg::evidence {
 
 struct RawPicture {
-  GstVideoInfo info;           // of `bytes`
-  std::vector<uint8_t> bytes;  // all planes
+  GstVideoInfo info;                 // of `bytes`
+  std::unique_ptr<uint8_t[]> bytes;  // all planes
+  size_t size() const { return GST_VIDEO_INFO_SIZE(&info); }
 };
 
 /// In pixels of the buffer.
@@ -41,8 +41,12 @@ class PictureSource {
   /// The part of the buffer's picture in `box`, which lies within it. A subsampled format may give
   /// a few pixels more.
   Result<std::shared_ptr<const RawPicture>> Take(GstBuffer* buffer, const PixelBox& box) const;
+  /// About how many bytes that is.
+  size_t SizeOf(const PixelBox& box) const;
 
  private:
+  GstVideoInfo InfoOf(const PixelBox& box) const;
+
   GstVideoInfo info_{};
   std::string why_not_ = "the stream has no caps";
 };

@@ -110,12 +110,11 @@ void Recorder::State::Stop() {
   }
 }
 
-Recorder::TicketPtr Recorder::Take(const std::string& name,
-                                   std::shared_ptr<const RawPicture> picture) {
+Recorder::TicketPtr Recorder::Take(const std::string& name, size_t bytes,
+                                   const std::function<Result<PicturePtr>()>& copy) {
   auto ticket = std::make_shared<Ticket>();
   ticket->outcome.uri = state_->store->Uri(name);
-  const size_t bytes = picture->bytes.size();
-  const std::lock_guard lock(state_->mutex);
+  std::unique_lock lock(state_->mutex);
   ++state_->counters.waiting;
   const size_t limit = state_->settings.queue_bytes;
   // A picture larger than the limit is taken where it is alone.
@@ -127,8 +126,17 @@ Recorder::TicketPtr Recorder::Take(const std::string& name,
                                  "them: queue-bytes)"});
     return ticket;
   }
-  state_->held_bytes += bytes;
-  state_->jobs.push_back({ticket, name, std::move(picture)});
+  state_->held_bytes += bytes;  // until the copy's own size is known
+  lock.unlock();
+  Result<PicturePtr> picture = copy();
+  lock.lock();
+  state_->held_bytes -= bytes;
+  if (!picture.ok()) {
+    state_->SettleLocked(ticket.get(), picture.status());
+    return ticket;
+  }
+  state_->held_bytes += picture.value()->size();
+  state_->jobs.push_back({ticket, name, std::move(picture.value())});
   state_->todo.notify_one();
   return ticket;
 }
@@ -242,7 +250,7 @@ void Recorder::State::Run() {
 }
 
 void Recorder::State::Work(const Job& job) {
-  const size_t raw = job.picture->bytes.size();
+  const size_t raw = job.picture->size();
   {
     const std::lock_guard lock(mutex);
     if (job.ticket->given_up) {

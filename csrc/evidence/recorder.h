@@ -7,6 +7,7 @@
 #ifndef DSMSG_EVIDENCE_RECORDER_H_
 #define DSMSG_EVIDENCE_RECORDER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,8 +49,11 @@ class Recorder {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  /// Takes a picture over; never waits.
-  TicketPtr Take(const std::string& name, std::shared_ptr<const RawPicture> picture);
+  using PicturePtr = std::shared_ptr<const RawPicture>;
+  /// Takes a picture over; never waits. `copy` makes it, and is not called if there is no room for
+  /// about `bytes`.
+  TicketPtr Take(const std::string& name, size_t bytes,
+                 const std::function<Result<PicturePtr>()>& copy);
   /// A picture that could not be taken.
   static TicketPtr Lost(std::string reason);
   /// What is known now.

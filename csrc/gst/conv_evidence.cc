@@ -116,15 +116,14 @@ Recorder::TicketPtr ConvEvidence::Take(GstBuffer* buffer, const InputFrame& whic
                                scaled(given.height, y), settings_.margin, width, height);
     if (box.empty()) return Lost("the object has no box in the picture");
   }
-  auto picture = pictures_.Take(buffer, box);
-  if (!picture.ok()) return Lost(picture.status().message());
   evidence::PictureName name;
   name.time_ns = frame.time_ns;
   name.source = frame.source_id;
   name.frame = frame.number;
   if (object != nullptr) name.object = *object;
   name.converter = number_;
-  return recorder_->Take(TextOf(name), std::move(picture.value()));
+  return recorder_->Take(TextOf(name), pictures_.SizeOf(box),
+                         [&] { return pictures_.Take(buffer, box); });
 }
 
 Recorder::TicketPtr ConvEvidence::Lost(const std::string& reason) { return Recorder::Lost(reason); }

@@ -71,6 +71,8 @@ class Builder {
         Fail(name, "is unknown (there are frame, objects, tracks, sensor, place, analytics)");
       }
     }
+    sample_.config = std::make_shared<const ConvConfig>();
+    if (config.empty()) return;
     Result<ConvConfig> parsed = ConvConfig::Parse(config, "sample.txt");
     if (!parsed.ok()) Fail("", parsed.status().message());
     if (!parsed.value().warnings().empty()) Fail("", parsed.value().warnings().front());

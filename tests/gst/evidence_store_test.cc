@@ -198,6 +198,44 @@ TEST(EvidenceRedis, AServerThatStopsHoldsUpNoMessage) {
   EXPECT_THAT(Text(CropOf(last), {"reason"}), Not(testing::IsEmpty()));
 }
 
+/// Why the picture of a message was lost.
+std::string ReasonIn(const std::string& text) {
+  const auto message = ParseJson(text);
+  EXPECT_EQ(Text(CropOf(message), {"state"}), "lost") << text;
+  return Text(CropOf(message), {"reason"});
+}
+
+TEST(EvidenceRedis, AServerThatIsFullIsSaid) {
+  const Redis redis;
+  redis.Ask("CONFIG SET maxmemory 1");
+  EvidencePipeline pipeline("evidence=" + redis.url() + " evidence-config=timeout=500ms");
+  pipeline.Push(1);
+  pipeline.End();
+  const auto messages = pipeline.Messages();
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_THAT(ReasonIn(messages[0]), AllOf(HasSubstr("option timeout"), HasSubstr("OOM")));
+}
+
+TEST(EvidenceRedis, AServerThatWasKilledIsSaidForEveryPicture) {
+  Redis redis;
+  EvidencePipeline pipeline("evidence=" + redis.url() + " evidence-config=timeout=100ms");
+  pipeline.Push(1);
+  while (pipeline.Sent() < 1) {
+    pipeline.Push(2);
+    g_usleep(20000);
+  }
+  redis.process.Kill();
+  // Long enough for pictures to expire in the adaptor, too.
+  for (unsigned number = 3; number < 40; ++number) {
+    pipeline.Push(number);
+    g_usleep(40000);
+  }
+  pipeline.End();
+  const std::string reason = ReasonIn(pipeline.Messages().back());
+  EXPECT_THAT(reason, testing::AnyOf(HasSubstr("cannot reach"), HasSubstr("is away")));
+  EXPECT_THAT(reason, Not(HasSubstr("since connect")));
+}
+
 TEST(EvidenceRedis, APipelineStopsAlthoughItsEndWaitsForPictures) {
   EvidencePipeline pipeline("evidence=redis://127.0.0.1:" + std::to_string(FreePort()) +
                             " evidence-config=timeout=1h");

@@ -314,6 +314,13 @@ def test_try_with_samples(run_dsmsg: Run, tmp_path: Path) -> None:
     assert wrong.returncode == 2
     assert b"objects[0].labl" in wrong.stderr
     assert b"did you mean object.label?" in wrong.stderr
+    sample.write_text('{"objects": [{"label": "car"}]}')
+    (car,) = run_dsmsg("map", "try", str(MAPS / "rows.yaml"), str(sample)).stdout.splitlines()
+    assert json.loads(car)["label"] == "car"
+    nowhere = str(tmp_path / "nowhere.json")
+    missing = run_dsmsg("map", "try", str(MAPS / "rows.yaml"), nowhere, check=False)
+    assert missing.returncode == 2
+    assert f"cannot read {nowhere}: No such file".encode() in missing.stderr
     proto = json.loads(
         run_dsmsg("map", "try", str(MAPS / "nv-message.yaml")).stdout.splitlines()[0]
     )

@@ -59,6 +59,7 @@ TEST_F(SendQueueTest, KeepsOrderThroughReturnAndRetry) {
   queue.Return({taken.data() + 2, 1});  // c was not taken by the driver
   const SendQueue::Outcome retry{taken[0].token, {Code::kUnavailable, "later"}};
   EXPECT_EQ(queue.Complete({&retry, 1}, &finished_), 1u);
+  EXPECT_EQ(metrics_.LastFailureReason(), "later");
   std::vector<SendQueue::Submission> again;
   EXPECT_THAT(TakeAll(&queue, &again), ElementsAre("a", "c", "d"));
   EXPECT_EQ(again[0].message.attempt, 1u);

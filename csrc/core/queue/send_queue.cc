@@ -179,6 +179,7 @@ size_t SendQueue::Complete(std::span<const Outcome> outcomes, FinishedList* fini
     } else if (outcome.status.retryable()) {
       ++retried;
       Metrics::Add(metrics_.retried);
+      metrics_.RecordFailureReason(outcome.status);  // a full server says so as long as it lasts
       MoveToWaiting(index);
     } else {
       Refuse(index, outcome.status, finished, refused);

@@ -47,11 +47,16 @@ std::string Mistake(const std::string& destination, const std::string& config = 
   return settings.ok() ? "" : settings.status().message();
 }
 
-std::shared_ptr<const RawPicture> Gray(guint width, guint height) {
-  auto picture = std::make_shared<RawPicture>();
-  gst_video_info_set_format(&picture->info, GST_VIDEO_FORMAT_GRAY8, width, height);
-  picture->bytes.assign(GST_VIDEO_INFO_SIZE(&picture->info), 100);
-  return picture;
+/// A gray picture of so many pixels in width and height.
+Recorder::TicketPtr TakeGray(Recorder* recorder, const std::string& name, guint edge,
+                             int* copied = nullptr) {
+  return recorder->Take(name, edge * edge, [&]() -> Result<Recorder::PicturePtr> {
+    if (copied != nullptr) ++*copied;
+    auto picture = std::make_shared<RawPicture>();
+    gst_video_info_set_format(&picture->info, GST_VIDEO_FORMAT_GRAY8, edge, edge);
+    picture->bytes = std::make_unique<uint8_t[]>(picture->size());
+    return Recorder::PicturePtr(std::move(picture));
+  });
 }
 
 // ---------------------------------------------------------------- names
@@ -249,10 +254,13 @@ TEST(RecorderTest, ASlowStoreLosesPicturesAndNeverWaits) {
   auto started = Recorder::Start(Read("/p", "queue-bytes=1M"), store);
   ASSERT_TRUE(started.ok()) << started.status().message();
   Recorder& recorder = *started.value();
-  std::vector<Recorder::TicketPtr> tickets{recorder.Take("0", Gray(512, 512))};
+  std::vector<Recorder::TicketPtr> tickets{TakeGray(&recorder, "0", 512)};
   store->AwaitArrival();
-  for (int i = 1; i < 10; ++i) tickets.push_back(recorder.Take(std::to_string(i), Gray(512, 512)));
+  int copied = 0;
+  for (int i = 1; i < 10; ++i)
+    tickets.push_back(TakeGray(&recorder, std::to_string(i), 512, &copied));
   EXPECT_GE(recorder.counters().lost, 5U);  // there is room for 1 MiB
+  EXPECT_EQ(copied, 9 - static_cast<int>(recorder.counters().lost));
   EXPECT_THAT(recorder.Of(*tickets.back()).reason,
               AllOf(HasSubstr("no room"), HasSubstr("queue-bytes")));
   EXPECT_THAT(recorder.Wait(*tickets.front(), Clock::now()).reason, HasSubstr("not stored within"));
@@ -266,12 +274,22 @@ TEST(RecorderTest, ASlowStoreLosesPicturesAndNeverWaits) {
   EXPECT_EQ(counters.waiting + counters.stored + counters.lost, 10U);
 }
 
+TEST(RecorderTest, APictureThatCannotBeCopiedIsLostWithItsReason) {
+  auto started = Recorder::Start(Read("/p"), std::make_shared<GatedStore>());
+  ASSERT_TRUE(started.ok());
+  const auto ticket = started.value()->Take(
+      "0", 64, []() -> Result<Recorder::PicturePtr> { return Status(Code::kNotSupported, "odd"); });
+  EXPECT_EQ(started.value()->Of(*ticket).state, Outcome::State::kLost);
+  EXPECT_EQ(started.value()->Of(*ticket).reason, "odd");
+  EXPECT_EQ(started.value()->counters().waiting, 0U);
+}
+
 TEST(RecorderTest, NothingWaitsOnceThePipelineStops) {
   const auto store = std::make_shared<GatedStore>();
   auto started = Recorder::Start(Read("/p"), store);
   ASSERT_TRUE(started.ok());
   Recorder& recorder = *started.value();
-  const auto ticket = recorder.Take("0", Gray(64, 64));
+  const auto ticket = TakeGray(&recorder, "0", 64);
   std::thread waiting([&] {
     const Outcome outcome = recorder.Wait(*ticket, Clock::now() + std::chrono::hours(1));
     EXPECT_EQ(outcome.state, Outcome::State::kLost);
@@ -284,9 +302,9 @@ TEST(RecorderTest, WhatIsUnderWayAtTheEndIsLost) {
   const auto store = std::make_shared<GatedStore>();
   auto started = Recorder::Start(Read("/p"), store);
   ASSERT_TRUE(started.ok());
-  started.value()->Take("0", Gray(64, 64));
+  TakeGray(started.value().get(), "0", 64);
   store->AwaitArrival();
-  started.value()->Take("1", Gray(64, 64));
+  TakeGray(started.value().get(), "1", 64);
   started.value().reset();  // returns
 }
 

@@ -128,6 +128,15 @@ TEST(MapSampleTest, EachTrack) {
                     R"("zones":[{"z":"door","s":2.5}]})"});
 }
 
+TEST(MapSampleTest, ASampleMayHaveNoConfiguration) {
+  for (const char* const text : {"{}", R"({"objects": [{"label": "car"}]})"}) {
+    const auto sample = ReadSample(text, "s.json");
+    ASSERT_TRUE(sample.ok()) << sample.status().message();
+    ASSERT_NE(sample.value()->config, nullptr);
+    EXPECT_EQ(sample.value()->config->Sensor(0), nullptr);
+  }
+}
+
 TEST(MapSampleTest, WrongSamplesAreToldByTheirPlace) {
   const std::pair<const char*, const char*> kCases[] = {
       {"{", "s.json:1:2: this is not JSON"},

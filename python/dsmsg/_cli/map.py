@@ -101,6 +101,9 @@ def _try(
         else:
             text = full_sample() if sample is None else _read(sample).decode("utf-8", "replace")
             made = list(found.try_sample(text, sample or "sample"))
+    except OSError as error:
+        _tell(f"cannot read {error.filename or sample}: {error.strerror}")
+        return 2
     except (ConfigError, ValueError) as error:
         _tell(str(error))
         return 2
