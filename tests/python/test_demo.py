@@ -12,10 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from dsmsg._find import find
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = find("redis").parent
+LIBRARIES = Path(os.environ.get("DSMSG_LIB_DIR", ROOT / "build" / "dev" / "lib"))
 HEADS = "sensor sent acknowledged waiting received lost people p50_ms p95_ms".replace("_", " ")
 FRAMES = 60
 

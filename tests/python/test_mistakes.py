@@ -17,12 +17,11 @@ from pathlib import Path
 
 import dsmsg
 import pytest
-from dsmsg._find import find
 from dsmsg.brokers import Broker, RedisBroker
 from dsmsg.brokers._process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = find("redis").parent
+LIBRARIES = Path(os.environ.get("DSMSG_LIB_DIR", ROOT / "build" / "dev" / "lib"))
 CC = os.environ.get("CC", "cc")
 AARCH64 = b"\xb7\x00"  # e_machine
 PLUGIN = """#define PACKAGE "dsmsg"
