@@ -31,6 +31,7 @@ _COMMANDS = {
     "doctor": "Finding out",
     "stats": "Finding out",
     "debug": "Finding out",
+    "certify": "Finding out",
     "describe": "Settings",
     "config": "Settings",
     "map": "Settings",
