@@ -28,7 +28,7 @@ class _Host:
     def __init__(self, check: Check, link: Link, *, endless: bool, pause: float) -> None:
         self._check, self.link = check, link
         self._endless, self._pause = endless, pause
-        self._lock = threading.Condition()
+        self._lock = threading.Condition(threading.Lock())  # not to be taken twice
         self._pending, self._running = 0, True
         self.messages: list[Message] = []
         self._worker = threading.Thread(target=self._work)

@@ -15,6 +15,7 @@ __all__ = ["contact"]
 
 _SOME, _MANY = 50, 500
 _IDLE_S = 1.0
+_WORK_S = 2.0
 _BUSY = 0.3  # of a core: a loop that never waits takes nearly all of one
 _CALLS = 2000  # in a second: a do_work that waits a millisecond gets by with half of them
 
@@ -135,7 +136,7 @@ def _send_in_callback(check: Check) -> None:
     deadline = time.monotonic() + check.patience
     while len(more) < _SOME and time.monotonic() < deadline:
         link.work()
-    check.require(len(more) == _SOME, f"only {len(more)} of {_SOME} messages could be sent")
+    check.require(len(more) >= _SOME, f"only {len(more)} of {_SOME} messages could be sent")
     check.require(
         all(each.accepted for each in more), "send_async refused a message inside a callback"
     )
@@ -255,7 +256,7 @@ def _waiting(check: Check) -> str:
 @requirement(
     "R04.3",
     MUST,
-    "do_work returns within a second, whether there is something to do or not.",
+    f"do_work returns within {_WORK_S:g} seconds, whether there is something to do or not.",
     "Hosts join the thread that calls it when they stop.",
 )
 def _returns(check: Check) -> None:
@@ -267,7 +268,7 @@ def _returns(check: Check) -> None:
         begin = time.monotonic()
         link.work()
         longest = max(longest, time.monotonic() - begin)
-    check.require(longest < max(1.0, 0.2 * check.bound), f"it took {longest:.1f} s")
+    check.require(longest < _WORK_S, f"it took {longest:.1f} s")
 
 
 @requirement(
@@ -419,12 +420,12 @@ def _copied(check: Check) -> None:
 def contact(check: Check) -> None:
     """Sends until a message is called OK and arrives: topics are made, the reader reads."""
     link = check.connect()
-    end = time.monotonic() + check.patience
-    message = link.send_async()
-    while not message.ok and time.monotonic() < end:
-        check.until_called([message], link.work)
-        if not message.ok:
-            time.sleep(0.3)
-            message = link.send_async()
-    check.require(message.ok, f"no message was called OK within {check.patience:g} s")
-    check.require(not check.missing([message]), "the reader did not get a message called OK")
+    end = time.monotonic() + 3 * check.patience
+    while time.monotonic() < end:
+        link.send_async()
+        check.until_called(link.messages, link.work)
+        if any(each.ok for each in link.messages) and check.any_arrived(link.messages):
+            return
+        time.sleep(0.3)
+    check.require(any(each.ok for each in link.messages), "no message was called OK")
+    check.fail("the reader got no message that was called OK (is --reader right?)")

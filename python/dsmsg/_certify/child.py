@@ -17,8 +17,8 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-from dsmsg._certify.host import Check, Failed, NotApplicable, NotTested
 from dsmsg._certify.checks_sending import contact
+from dsmsg._certify.host import Check, Failed, NotApplicable, NotTested
 from dsmsg._certify.requirements import CONTACT, all_requirements
 from dsmsg._certify.wire import Packets
 

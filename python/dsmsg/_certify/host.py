@@ -244,7 +244,7 @@ class Link:
         Returns:
             Those that were not called back.
         """
-        wanted = [each for each in (self.messages if messages is None else messages)]
+        wanted = list(self.messages if messages is None else messages)
         return self.check.until_called(wanted, self.work)
 
     def subscribe(self, topics: Sequence[str], callback: Any) -> int:  # noqa: ANN401
@@ -272,7 +272,9 @@ class Check:
         patience: seconds without any news after which nothing more is expected.
     """
 
-    def __init__(self, plan: dict[str, Any], packets: Packets, note: Callable[[str], object]) -> None:
+    def __init__(
+        self, plan: dict[str, Any], packets: Packets, note: Callable[[str], object]
+    ) -> None:
         self.plan, self._packets = plan, packets
         self.name: str = plan["id"]
         self.topic, self.topic2 = str(plan["topic"]), str(plan["topic2"])
@@ -349,13 +351,17 @@ class Check:
         """Returns a payload by which the reader knows the message."""
         return f"certify-{self.plan['run']}-{self.name}-{number}. ".encode()
 
-    def fault(self, kind: str) -> None:
+    def fault(self, kind: str) -> int | None:
         """Disturbs the server, or ends that.
 
         Args:
             kind: "cut" (connections end, new ones are refused), "freeze" (nothing passes,
                 connections stay), "silent" (connections end; new ones are accepted, and nothing
-                passes), "heal" (all as before), "kill" and "start" (the server itself).
+                passes), "end" (all connections end at once), "heal" (all as before), "kill" and
+                "start" (the server itself).
+
+        Returns:
+            How many connections were made so far, if that is known.
 
         Raises:
             NotTested: that cannot be done here.
@@ -363,6 +369,8 @@ class Check:
         answer = self._packets.ask({"ask": "fault", "kind": kind})
         if "error" in answer:
             raise NotTested(answer["error"])
+        accepted: int | None = answer.get("accepted")
+        return accepted
 
     def missing(self, messages: Iterable[Message]) -> list[int]:
         """Returns the numbers of the messages that the reader does not get, however long it waits.
@@ -372,6 +380,11 @@ class Check:
         """
         answer = self._read(messages)
         return list(answer["missing"])
+
+    def any_arrived(self, messages: list[Message]) -> bool:
+        """Whether the reader has one of the messages, or gets the last one within a second."""
+        answer = self._read(messages, 1.0)
+        return len(answer["missing"]) < len(messages)
 
     def order(self, messages: Iterable[Message]) -> list[int]:
         """Returns the numbers in the order in which the reader got them first."""
@@ -390,9 +403,10 @@ class Check:
             raise NotTested("the reader prints text, no bytes (see --reader)")
         return bytes.fromhex(answer["content"])
 
-    def _read(self, messages: Iterable[Message]) -> dict[str, Any]:
+    def _read(self, messages: Iterable[Message], patience: float | None = None) -> dict[str, Any]:
         numbers = [each.number for each in messages]
-        answer = self._packets.ask({"ask": "read", "numbers": numbers})
+        seconds = self.patience if patience is None else patience
+        answer = self._packets.ask({"ask": "read", "numbers": numbers, "patience": seconds})
         if "error" in answer:
             raise NotTested(answer["error"])
         return answer

@@ -33,7 +33,6 @@ class Reader:
     Args:
         command: of the program.
         run: the word of this run, which all payloads have.
-        patience: seconds without news after which a message is missing.
         ready: text that the program prints on standard error when it reads; "": unknown.
         environment: of the program; None: that of this process.
     """
@@ -42,12 +41,11 @@ class Reader:
         self,
         command: Sequence[str],
         run: str,
-        patience: float,
         *,
         ready: str = "",
         environment: dict[str, str] | None = None,
     ) -> None:
-        self._command, self._patience, self._ready = list(command), patience, ready
+        self._command, self._ready = list(command), ready
         self._environment = environment
         self._word = re.compile(rb"certify-%b-([\w.]+?)-(\d+)\. " % run.encode())
         self._changed = threading.Condition()  # guards the rest
@@ -69,8 +67,8 @@ class Reader:
             if not self._is_ready:
                 raise RuntimeError(self._trouble())
 
-    def read(self, check: str, numbers: Sequence[int]) -> dict[str, Any]:
-        """Waits for messages of a check.
+    def read(self, check: str, numbers: Sequence[int], patience: float) -> dict[str, Any]:
+        """Waits for messages of a check, until none has come for `patience` seconds.
 
         Returns:
             `missing`: those that did not come; `order`: all in the order of their first arrival;
@@ -84,7 +82,7 @@ class Reader:
                 if self._failures >= _TRIES:
                     return {"error": self._trouble()}
                 heard = max(begin, self._news.get(check, 0.0))
-                left = heard + self._patience - time.monotonic()
+                left = heard + patience - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(min(left, 0.5))

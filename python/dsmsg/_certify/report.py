@@ -115,7 +115,12 @@ def requirements_table(requirements: Iterable[Requirement]) -> str:
     for each in requirements:
         if each.area != area:
             area = each.area
-            lines += ["", f"### {area}: {AREAS[area]}", "", "| id | level | requirement | without it |"]
+            lines += [
+                "",
+                f"### {area}: {AREAS[area]}",
+                "",
+                "| id | level | requirement | without it |",
+            ]
             lines += ["|---|---|---|---|"]
         lines.append(f"| {each.id} | {each.level} | {each.text} | {each.why} |")
     return "\n".join(lines).strip() + "\n"

@@ -26,7 +26,7 @@ from dsmsg.brokers._proxy import Proxy
 __all__ = ["BROKERS", "Rig", "Session", "Target"]
 
 _RECEIVING = "R10."
-_MODES = {"cut": "refuse", "freeze": "stall", "silent": "silent", "heal": "forward"}
+_MODES = {"cut": "refuse", "freeze": "stall", "silent": "silent", "end": "close", "heal": "forward"}
 _ADDRESS = re.compile(
     r"^(?P<before>(?:[a-z0-9+.-]+://(?:[^@/]*@)?)*)(?P<host>[A-Za-z0-9_.-]+)(?P<sep>[;:])"
     r"(?P<port>\d+)(?P<after>[;/?].*|)$"
@@ -71,7 +71,7 @@ class Target:
         topic: of most messages; another one has "-2" at its end.
         reader: shell words of the reading program, with `{host}`, `{port}`, `{topic}`, `{topic2}`
             and `{dir}`, the server's folder; None: `dsmsg sub` for `broker`, else none.
-        fault_command: is called with cut, freeze, silent or heal; None: a proxy does it.
+        fault_command: is called with cut, freeze, silent, end or heal; None: a proxy does it.
     """
 
     broker: str | None = None
@@ -226,7 +226,12 @@ class Rig:
         proxy = self._shared or Proxy(self._server[1], host=self._server[0])
         end = (lambda: proxy.mode("forward")) if self._shared else (lambda: proxy.mode("refuse"))
         places = {"host": "127.0.0.1", "port": str(proxy.port)}
-        return Session(self._conn_str(places), lambda kind: proxy.mode(_MODES[kind]), self, end)
+
+        def fault(kind: str) -> int:
+            proxy.mode(_MODES[kind])
+            return proxy.accepted
+
+        return Session(self._conn_str(places), fault, self, end)
 
     def _conn_str(self, places: dict[str, str]) -> str:
         return _filled(self.conn_str, places)
@@ -260,7 +265,7 @@ class Session:
 
     Args:
         conn_str: for the library.
-        fault: makes a fault of the network.
+        fault: makes a fault of the network; returns how many connections there were so far.
         rig: whose server it is.
         end: what is done at the end.
     """
@@ -268,7 +273,7 @@ class Session:
     def __init__(
         self,
         conn_str: str,
-        fault: Callable[[str], object],
+        fault: Callable[[str], int | None],
         rig: Rig,
         end: Callable[[], object] = lambda: None,
     ) -> None:
@@ -285,7 +290,7 @@ class Session:
                     self._killed = kind == "kill"
                     self._rig.kill_or_start(kind)
                 else:
-                    self._fault(kind)
+                    return {"accepted": self._fault(kind)}
             return {}
         except (_CannotError, BrokerError, OSError, subprocess.SubprocessError) as error:
             self._killed = False

@@ -125,7 +125,7 @@ class Result:
         open_ = [each for each in self.outcomes if each.state in ("not tested", "error")]
         untested = sum(1 for each in open_ if each.requirement.level == MUST)
         if untested:
-            return f"conforms as far as tested: {untested} musts could not be tested"
+            return f"conforms as far as tested ({untested} of the musts could not be tested)"
         if self.settings.only:
             return "conforms in what was asked for"
         return "conforms"
@@ -191,7 +191,7 @@ class _Worker:
             return session.fault(packet["kind"])
         if self._run.reader is None:
             return {"error": "there is no reader (--reader, or --broker)"}
-        return self._run.reader.read(name, packet["numbers"])
+        return self._run.reader.read(name, packet["numbers"], packet["patience"])
 
     def close(self) -> None:
         """Ends the process with all that it forked."""
@@ -211,9 +211,7 @@ class _Run:
         reading = rig.reader()
         if reading is not None:
             command, ready, environment = reading
-            self.reader = Reader(
-                command, self.word, settings.patience, ready=ready, environment=environment
-            )
+            self.reader = Reader(command, self.word, ready=ready, environment=environment)
 
     def plan(self, name: str, session: Session, log: Path, folder: Path) -> dict[str, Any]:
         """Returns what the child has to know."""
@@ -241,9 +239,7 @@ class _Run:
             self.reader.close()
 
 
-def certify(
-    settings: Settings, show: Callable[[Outcome], object] = lambda outcome: None
-) -> Result:
+def certify(settings: Settings, show: Callable[[Outcome], object] = lambda outcome: None) -> Result:
     """Holds a library to the requirements.
 
     Args:
@@ -264,9 +260,10 @@ def certify(
     if not table:
         raise ValueError(f"no requirement begins with {', '.join(settings.only)}")
     about = _about(settings.library)
-    with tempfile.TemporaryDirectory(prefix="dsmsg-certify-") as folder, Rig(
-        settings.target, about["protocol"]
-    ) as rig:
+    with (
+        tempfile.TemporaryDirectory(prefix="dsmsg-certify-") as folder,
+        Rig(settings.target, about["protocol"]) as rig,
+    ):
         run = _Run(settings, rig, Path(folder))
         try:
             if run.reader is not None:

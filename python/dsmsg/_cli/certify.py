@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from dsmsg._cli import _output
+
+if TYPE_CHECKING:
+    from dsmsg._certify.run import Outcome
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -19,6 +23,7 @@ EXAMPLES = (
     "--reader 'mosquitto_sub -h lab -t {topic} -t {topic2}'",
     "dsmsg certify ./libnvds_mine_proto.so --broker redis --only R07 --only R20.1",
     "dsmsg certify --list",
+    "dsmsg certify --template mine   # an adaptor to start from",
 )
 
 
@@ -53,7 +58,7 @@ def command(
         Optional[str],
         typer.Option(
             metavar="COMMAND",
-            help="Called with cut, freeze, silent or heal, in place of a proxy.",
+            help="Called with cut, freeze, silent, end or heal, in place of a proxy.",
         ),
     ] = None,
     ok: Annotated[
@@ -67,9 +72,7 @@ def command(
         Optional[list[str]],
         typer.Option(help="A password of your configuration: it must not be printed."),
     ] = None,
-    bound: Annotated[
-        float, typer.Option(help="Seconds after which a call hangs.", min=0.5)
-    ] = 30,
+    bound: Annotated[float, typer.Option(help="Seconds after which a call hangs.", min=0.5)] = 30,
     patience: Annotated[
         float, typer.Option(help="Seconds without news after which a message is lost.", min=0.5)
     ] = 10,
@@ -79,7 +82,13 @@ def command(
     ] = None,
     report: Annotated[
         Optional[Path],
-        typer.Option(metavar="DIR", help="Write certify.json and certify.md there.", file_okay=False),
+        typer.Option(
+            metavar="DIR", help="Write certify.json and certify.md there.", file_okay=False
+        ),
+    ] = None,
+    template: Annotated[
+        Optional[Path],
+        typer.Option(metavar="DIR", help="Write an adaptor to start from there.", file_okay=False),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Print the requirements.")] = False,
     json: _output.Json = False,
@@ -97,6 +106,9 @@ def command(
     if list_:
         for each in all_requirements().values():
             _output.line(f"{each.id:<6} {each.level:<7}", each.text)
+        return 0
+    if template is not None:
+        _write_template(template)
         return 0
     if library is None:
         raise typer.BadParameter("name the library", param_hint="LIBRARY")
@@ -121,8 +133,8 @@ def command(
             secrets=secret or (),
         )
         with _output.progress("checking", len(all_requirements()) if not only else None) as show:
-            done: list[object] = []
-            result = certify(settings, lambda each: show(done.append(each) or len(done)))
+            done = itertools.count(1)
+            result = certify(settings, lambda outcome: show(next(done)))
     except (BrokerError, OSError, RuntimeError, ValueError) as error:
         _output.complain(f"certify: {error}")
         return 2
@@ -131,16 +143,35 @@ def command(
     if json:
         _output.print_json(reports.as_json(result))
         return result.exit_code
-    styles = {"pass": "green", "fail": "red", "error": "red"}
-    for each in result.outcomes:
-        name, level = each.requirement.id, each.requirement.level
-        words = each.state.upper() if each.state == "fail" else each.state
-        _output.line(
-            f"{words:<11}", f"{name:<6} {level:<7} {each.requirement.text}", style=styles.get(each.state, "yellow")
-        )
-        if each.text and each.state != "pass":
-            _output.line("", f"{'':<11}{'':<15}{' / '.join(each.text.strip().splitlines())}")
+    for outcome in result.outcomes:
+        _show(outcome)
     for warning in result.warnings:
         _output.complain(warning)
     _output.line(f"{result.about['file']}: {result.verdict}")
     return result.exit_code
+
+
+def _show(outcome: Outcome) -> None:
+    styles = {"pass": "green", "fail": "red", "error": "red"}
+    requirement, state = outcome.requirement, outcome.state
+    word = "FAILED" if state == "fail" else state
+    text = f"{requirement.id:<6} {requirement.level:<7} {requirement.text}"
+    _output.line(f"{word:<11}", text, style=styles.get(state, "yellow"))
+    if outcome.text and state != "pass":
+        _output.line("", f"{'':<26}{' / '.join(outcome.text.strip().splitlines())}")
+
+
+def _write_template(folder: Path) -> None:
+    """Copies the template adaptor.
+
+    Raises:
+        OSError: a file of the name is there, or cannot be written.
+    """
+    source = Path(__file__).resolve().parents[1] / "_certify" / "template"
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in sorted(source.glob("*.[ch]")):
+        target = folder / each.name
+        with target.open("x", encoding="utf-8") as file:
+            file.write(each.read_text("utf-8"))
+        _output.line(str(target))
+    _output.line("How to build and check it is in its first lines.")

@@ -45,6 +45,8 @@ class Proxy:
         self._flowing.set()
         self._open: set[socket.socket] = set()
         self._listener: socket.socket | None = None
+        self.accepted = 0
+        """Connections so far."""
         self.port = self._listen(port)
 
     def __enter__(self) -> Proxy:
@@ -95,6 +97,7 @@ class Proxy:
             except OSError:
                 return
             with self._lock:
+                self.accepted += 1
                 mode = self._mode
                 if mode != "close":
                     self._open.add(client)

@@ -129,23 +129,28 @@ static void Submit(Adaptor* adaptor) {
   }
 }
 
-// Sends until the connection ends, the server is silent, or the host wants to stop.
-static void Serve(Adaptor* adaptor) {
+// Sends until the connection ends, the server is silent, or the host wants to stop. Returns whether
+// the server has answered anything.
+static bool Serve(Adaptor* adaptor) {
+  bool answered = false;
   long long heard = Now();
   for (;;) {
     pthread_mutex_lock(&adaptor->mutex);
-    const size_t before = adaptor->sent.count;
-    if (before == 0) heard = Now();
+    if (adaptor->sent.count == 0) heard = Now();
     Submit(adaptor);
+    const size_t before = adaptor->sent.count;
     const bool stop = adaptor->stop;
     pthread_mutex_unlock(&adaptor->mutex);
-    const size_t had = adaptor->sent.count;
-    if (stop || !WireExchange(&adaptor->wire, Answered, adaptor)) return;
-    if (adaptor->sent.count != had) heard = Now();
-    if (adaptor->sent.count > 0 && Now() - heard > kAnswerMs) return;
+    const bool up = !stop && WireExchange(&adaptor->wire, Answered, adaptor);
+    const size_t unanswered = adaptor->sent.count;  // only this thread changes it
+    if (unanswered != before) {
+      answered = true;
+      heard = Now();
+    }
+    if (!up || (unanswered > 0 && Now() - heard > kAnswerMs)) return answered;
     const short events = WireWants(&adaptor->wire) ? POLLIN | POLLOUT : POLLIN;
     struct pollfd polls[] = {{adaptor->wire.fd, events, 0}, {adaptor->wake, POLLIN, 0}};
-    poll(polls, 2, adaptor->sent.count > 0 ? 200 : 1000);
+    poll(polls, 2, unanswered > 0 ? 200 : 1000);
     uint64_t count = 0;
     if (read(adaptor->wake, &count, sizeof count) < 0) continue;  // it was not the host
   }
@@ -163,25 +168,32 @@ static void Again(Adaptor* adaptor) {
   pthread_mutex_unlock(&adaptor->mutex);
 }
 
+// Waits before the next attempt: growing times with a random part, so that not all cameras come
+// back at once (R17.4). True: the host wants to stop.
+static bool Pause(Adaptor* adaptor, int* pause, unsigned* seed) {
+  const struct timespec until = At(Now() + *pause + rand_r(seed) % *pause);
+  if (*pause < 1000) *pause *= 2;
+  int error = 0;
+  pthread_mutex_lock(&adaptor->mutex);
+  while (!adaptor->stop && error != ETIMEDOUT) {
+    error = pthread_cond_timedwait(&adaptor->changed, &adaptor->mutex, &until);
+  }
+  const bool stop = adaptor->stop;
+  pthread_mutex_unlock(&adaptor->mutex);
+  return stop;
+}
+
 static void* Run(void* argument) {
   Adaptor* adaptor = argument;
   unsigned seed = (unsigned)Now();
-  for (int pause = 50;;) {
-    if (adaptor->wire.fd >= 0) {
-      pause = 50;
-      Serve(adaptor);
-      WireClose(&adaptor->wire);
-      Again(adaptor);
-    }
-    pthread_mutex_lock(&adaptor->mutex);
-    const bool stop = adaptor->stop;
-    pthread_mutex_unlock(&adaptor->mutex);
-    if (stop) return NULL;
-    if (WireOpen(&adaptor->wire, adaptor->host, adaptor->port)) continue;
-    // Growing pauses with a random part, so that not all cameras come back at once.
-    poll(&(struct pollfd){adaptor->wake, POLLIN, 0}, 1, pause + rand_r(&seed) % pause);
-    if (pause < 1000) pause *= 2;
-  }
+  int pause = 50;
+  do {
+    if (adaptor->wire.fd < 0 && !WireOpen(&adaptor->wire, adaptor->host, adaptor->port)) continue;
+    if (Serve(adaptor)) pause = 50;
+    WireClose(&adaptor->wire);
+    Again(adaptor);
+  } while (!Pause(adaptor, &pause, &seed));
+  return NULL;
 }
 
 // ---- the functions of the contract ----
@@ -347,6 +359,7 @@ NvDsMsgApiErrorType nvds_msgapi_disconnect(NvDsMsgApiHandle h_ptr) {
     error = pthread_cond_timedwait(&adaptor->changed, &adaptor->mutex, &until);
   }
   adaptor->stop = true;
+  pthread_cond_broadcast(&adaptor->changed);
   pthread_mutex_unlock(&adaptor->mutex);
   Wake(adaptor);
   pthread_join(adaptor->thread, NULL);  // R18.2
