@@ -3,7 +3,7 @@
 # reach the scripts as environment variables. In brackets: how long it takes on two cores with a warm compiler cache,
 # where that is known; those under a minute are estimates.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build check test test-quick test-pulsar test-debian faults compat package test-packages release soak lint format generate lock bench bench-python docs clean
+.PHONY: help setup demo build check test test-quick test-pulsar test-debian faults compat certify package test-packages soak lint format generate lock bench bench-python docs clean
 
 help: ## [1 s] List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"
@@ -48,6 +48,12 @@ faults: ## [25 min] What breaks while a pipeline sends, at full length [FAULTS="
 compat: ## [] One battery over some twenty servers with their packages' defaults [SERVERS="mochi redis"] [SHORT=1] [DOCS=1]
 	@scripts/setup build test
 	@scripts/compat
+
+certify: ## [15 min] Certify our adaptors, the template and one with mistakes, and write docs/certified.md
+	@scripts/setup build test
+	@cmake --preset dev -Wno-dev
+	@cmake --build --preset dev --target adaptors dsmsg_zmq_receiver
+	@scripts/certify
 
 test-debian: ## [] Build, units' and elements' tests in roots made by debootstrap (as root), newest GStreamer included [SUITE=trixie|sid|...]
 	@scripts/test-debian $(or $(SUITE),all)

@@ -2,15 +2,15 @@
 """Certifies this project's adaptors, the template and the wrong adaptor, and writes the page.
 
     python -m certify [NAME]...      (scripts/certify; names of adaptors, "template", "wrong")
+    python -m certify docs           only the pages, of what is known
 
 Runs with every adaptor that is built and has a server here; results of other ones stay as they are
-in results.json. The page is docs/certified.md.
+in results.json. The page is docs/certified.md; docs/certify.md gets the table of requirements.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 import tempfile
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsmsg._certify.report import requirements_table
 from dsmsg._certify.requirements import all_requirements
 from dsmsg._certify.rig import Target
 from dsmsg._certify.run import Outcome, Settings, certify
@@ -27,10 +28,13 @@ from dsmsg._find import AdaptorNotFoundError, find
 
 from certify.wrong import MISTAKES, ROOT, build_template, build_wrong
 
-__all__ = ["main", "page"]
+__all__ = ["main", "manual", "page"]
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = ROOT / "docs" / "certified.md"
+MANUAL = ROOT / "docs" / "certify.md"
+BEGIN = "<!-- requirements: begin (scripts/certify docs) -->\n"
+END = "<!-- requirements: end -->\n"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ def main(names: Sequence[str]) -> int:
     """Runs what was asked for; returns 1 if a result is not the one expected."""
     results: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     good = True
+    if list(names) == ["docs"]:
+        _write_pages(results)
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         for name in names or (*_RUNS, "template", "wrong"):
             if name == "wrong":
@@ -95,7 +102,7 @@ def main(names: Sequence[str]) -> int:
                 "results": {each.requirement.id: _short(each) for each in result.outcomes},
             }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    PAGE.write_text(page(results), "utf-8")
+    _write_pages(results)
     return 0 if good else 1
 
 
@@ -119,12 +126,11 @@ def _short(each: Outcome) -> list[str]:
 
 def _wrong(folder: Path) -> tuple[dict[str, Any], bool]:
     """Runs every mistake against everything."""
-    library = build_wrong(folder)
+    files = build_wrong(folder)
     found: dict[str, Any] = {}
     good = True
     for name, (meant, also) in MISTAKES.items():
-        os.environ["CERTIFY_WRONG"] = name
-        settings = Settings(library, Target("redis"), bound=6, patience=3, jobs=6)
+        settings = Settings(files[name], Target("redis"), bound=6, patience=3, jobs=6)
         result = certify(settings)
         failed = {
             each.requirement.id: each.text for each in result.outcomes if each.state == "fail"
@@ -137,8 +143,19 @@ def _wrong(folder: Path) -> tuple[dict[str, Any], bool]:
             flush=True,
         )
         found[name] = failed
-    del os.environ["CERTIFY_WRONG"]
     return found, good
+
+
+def _write_pages(results: dict[str, Any]) -> None:
+    PAGE.write_text(page(results), "utf-8")
+    MANUAL.write_text(manual(MANUAL.read_text("utf-8")), "utf-8")
+
+
+def manual(text: str) -> str:
+    """Returns docs/certify.md with the table of requirements made anew."""
+    begin, _, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{begin}{BEGIN}{requirements_table(all_requirements().values())}{end}{after}"
 
 
 def page(results: dict[str, Any]) -> str:

@@ -63,10 +63,14 @@ def _compile(library: Path, *sources: Path) -> Path:
     return library
 
 
-def build_wrong(folder: Path) -> Path:
-    """Compiles wrong_adaptor.c."""
+def build_wrong(folder: Path) -> dict[str, Path]:
+    """Compiles wrong_adaptor.c; returns its file for each mistake."""
     wrong = Path(__file__).with_name("wrong_adaptor.c")
-    return _compile(folder / "libnvds_wrong_proto.so", wrong, _TEMPLATE / "wire.c")
+    library = _compile(folder / "libnvds_wrong_none_proto.so", wrong, _TEMPLATE / "wire.c")
+    files = {name: folder / f"libnvds_wrong_{name}_proto.so" for name in MISTAKES}
+    for file in files.values():
+        file.symlink_to(library)
+    return files
 
 
 def build_template(folder: Path) -> Path:

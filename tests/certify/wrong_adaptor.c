@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The template adaptor with one mistake, named by the environment variable CERTIFY_WRONG; without
-// it, with none. wrong.py says which requirements each mistake breaks.
+// The template adaptor with one mistake: that of the file's name, libnvds_wrong_MISTAKE_proto.so.
+// wrong.py says which requirements each mistake breaks.
 //
 // Threads: as the template; lists of its own have a mutex.
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 
@@ -31,8 +32,12 @@
 enum { kLarge = 9000 };
 
 static bool Wrong(const char* name) {
-  const char* wanted = getenv("CERTIFY_WRONG");
-  return wanted != NULL && strcmp(wanted, name) == 0;
+  static char own[64];
+  Dl_info info;
+  if (*own == '\0' && dladdr(own, &info) != 0) {
+    sscanf(strrchr(info.dli_fname, '/'), "/libnvds_wrong_%63[^_]", own);
+  }
+  return strcmp(own, name) == 0;
 }
 
 // ---- what is called back, when and how often ----

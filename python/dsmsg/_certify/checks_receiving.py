@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from dsmsg._abi import ffi
@@ -62,26 +64,56 @@ def _subscribe(check: Check, link: Link, topics: list[str], inbox: _Inbox) -> No
         check.fail(f"subscribe returned {NAMES.get(answer, answer)}")
 
 
-def _receive(check: Check, link: Link, inbox: _Inbox, topics: list[str]) -> Link:
-    """Sends to the topics until the subscription of all is known to deliver.
-
-    A subscription may begin a moment after subscribe has returned.
-    """
+def _sender(check: Check, topics: list[str]) -> Link:
+    """Connects another time and sends to the topics, which makes them where they are made so."""
     sender = check.connect()
-    first: dict[str, list[Message]] = {topic: [] for topic in topics}
-    end = time.monotonic() + check.patience
-    while time.monotonic() < end:
-        for topic, sent in first.items():
-            sent.append(sender.send_async(topic=topic))
+    for topic in topics:
+        end = time.monotonic() + check.patience
+        message = sender.send_async(topic=topic)
+        while check.until_called([message], sender.work) or not message.ok:
+            check.require(time.monotonic() < end, f"a message to {topic} was not called OK")
+            time.sleep(0.2)
+            message = sender.send_async(topic=topic)
+    return sender
+
+
+@contextlib.contextmanager
+def _receiving(check: Check, topics: list[str]) -> Iterator[tuple[Link, Link, _Inbox]]:
+    """Subscribes; gives receiver, sender and inbox once it is known to deliver.
+
+    The receiver is disconnected at the end: a Kafka group waits long for a member that is gone.
+    """
+    link, inbox = check.connect(), _Inbox(check)
+    try:
+        sender = _sender(check, topics)
+        _subscribe(check, link, topics, inbox)
+        _wait(check, sender, inbox, topics)
+        yield link, sender, inbox
+    finally:
+        if link.open:
+            link.disconnect()
+
+
+def _wait(check: Check, sender: Link, inbox: _Inbox, topics: list[str]) -> None:
+    """Sends to the topics until the subscription delivers from all of them.
+
+    It may begin a while after subscribe has returned: Kafka's groups take seconds.
+    """
+    sent: dict[str, list[Message]] = {topic: [] for topic in topics}
+    end = time.monotonic() + 3 * check.patience
+    while True:
+        for topic in topics:
+            sent[topic].append(sender.send_async(topic=topic))
         for _ in range(20):
             sender.work()
             time.sleep(0.01)
-        if all(any(each.number in inbox.got for each in sent) for sent in first.values()):
-            return sender
-    silent = [
-        topic for topic, sent in first.items() if not any(each.number in inbox.got for each in sent)
-    ]
-    check.fail(f"nothing came from {', '.join(silent)} within {check.patience:g} s")
+        silent = [
+            topic for topic in topics if not any(each.number in inbox.got for each in sent[topic])
+        ]
+        if not silent:
+            return
+        if time.monotonic() > end:
+            check.fail(f"nothing came from {', '.join(silent)} for {3 * check.patience:g} s")
 
 
 @requirement(
@@ -91,14 +123,12 @@ def _receive(check: Check, link: Link, inbox: _Inbox, topics: list[str]) -> Link
     "A program that only receives does not call do_work.",
 )
 def _received(check: Check) -> None:
-    link, inbox = check.connect(), _Inbox(check)
-    _subscribe(check, link, [check.topic], inbox)
-    sender = _receive(check, link, inbox, [check.topic])
-    messages = [sender.send_async(tail=bytes(range(256))) for _ in range(20)]
-    left = inbox.missing(messages, sender.work)
-    check.require(not left, f"{len(left)} of 20 messages did not come")
-    wrong = [each for each in messages if inbox.got[each.number] != each.payload]
-    check.require(not wrong, f"{len(wrong)} of 20 payloads differ")
+    with _receiving(check, [check.topic]) as (_, sender, inbox):
+        messages = [sender.send_async(tail=bytes(range(256))) for _ in range(20)]
+        left = inbox.missing(messages, sender.work)
+        check.require(not left, f"{len(left)} of 20 messages did not come")
+        wrong = [each for each in messages if inbox.got[each.number] != each.payload]
+        check.require(not wrong, f"{len(wrong)} of 20 payloads differ")
 
 
 @requirement(
@@ -108,16 +138,14 @@ def _received(check: Check) -> None:
     "DeepStream's samples subscribe to two.",
 )
 def _two_topics(check: Check) -> None:
-    link, inbox = check.connect(), _Inbox(check)
     topics = [check.topic, check.topic2]
-    _subscribe(check, link, topics, inbox)
-    sender = _receive(check, link, inbox, topics)
-    pairs = [(topic, sender.send_async(topic=topic)) for topic in topics]
-    left = inbox.missing([message for _, message in pairs], sender.work)
-    check.require(not left, "a message did not come")
-    for topic, message in pairs:
-        told = inbox.topics[message.number]
-        check.require(told == topic, f"a message of {topic} was said to be of {told!r}")
+    with _receiving(check, topics) as (_, sender, inbox):
+        pairs = [(topic, sender.send_async(topic=topic)) for topic in topics]
+        left = inbox.missing([message for _, message in pairs], sender.work)
+        check.require(not left, "a message did not come")
+        for topic, message in pairs:
+            told = inbox.topics[message.number]
+            check.require(told == topic, f"a message of {topic} was said to be of {told!r}")
 
 
 @requirement(
@@ -127,13 +155,11 @@ def _two_topics(check: Check) -> None:
     "A host's callback has no lock.",
 )
 def _thread(check: Check) -> None:
-    link, inbox = check.connect(), _Inbox(check)
-    _subscribe(check, link, [check.topic], inbox)
-    sender = _receive(check, link, inbox, [check.topic])
-    messages = [sender.send_async() for _ in range(50)]
-    inbox.missing(messages, sender.work)
-    inside = {each for each in inbox.inside if each}
-    check.require(not inside, f"a callback ran inside {', '.join(sorted(inside))}")
+    with _receiving(check, [check.topic]) as (_, sender, inbox):
+        messages = [sender.send_async() for _ in range(50)]
+        inbox.missing(messages, sender.work)
+        inside = {each for each in inbox.inside if each}
+        check.require(not inside, f"a callback ran inside {', '.join(sorted(inside))}")
 
 
 @requirement(
@@ -143,13 +169,11 @@ def _thread(check: Check) -> None:
     "Commands to a camera would stop with the first restart of the server.",
 )
 def _after_outage(check: Check) -> None:
-    link, inbox = check.connect(), _Inbox(check)
-    _subscribe(check, link, [check.topic], inbox)
-    _receive(check, link, inbox, [check.topic])
-    check.fault("cut")
-    time.sleep(0.5)
-    check.fault("heal")
-    _receive(check, link, inbox, [check.topic])
+    with _receiving(check, [check.topic]) as (_, sender, inbox):
+        check.fault("cut")
+        time.sleep(0.5)
+        check.fault("heal")
+        _wait(check, sender, inbox, [check.topic])
 
 
 @requirement(
@@ -159,13 +183,11 @@ def _after_outage(check: Check) -> None:
     "Hosts free what the callback uses.",
 )
 def _after_disconnect(check: Check) -> None:
-    link, inbox = check.connect(), _Inbox(check)
-    _subscribe(check, link, [check.topic], inbox)
-    sender = _receive(check, link, inbox, [check.topic])
-    link.disconnect()
-    known = set(inbox.got)
-    messages = [sender.send_async() for _ in range(20)]
-    sender.work_until_called(messages)
-    time.sleep(0.3)
-    late = {each.number for each in messages} & (set(inbox.got) - known)
-    check.require(not late, f"{len(late)} callbacks came after disconnect had returned")
+    with _receiving(check, [check.topic]) as (link, sender, inbox):
+        link.disconnect()
+        known = set(inbox.got)
+        messages = [sender.send_async() for _ in range(20)]
+        sender.work_until_called(messages)
+        time.sleep(0.3)
+        late = {each.number for each in messages} & (set(inbox.got) - known)
+        check.require(not late, f"{len(late)} callbacks came after disconnect had returned")

@@ -183,6 +183,7 @@ class Link:
     def __init__(self, check: Check, handle: Any, events: list[int]) -> None:  # noqa: ANN401
         self.check, self.handle, self.events = check, handle, events
         self.library = check.library
+        self.open = True
         self.messages: list[Message] = []
         self._keep: list[Any] = []
 
@@ -259,6 +260,7 @@ class Link:
 
     def disconnect(self) -> int:
         """Ends it; a check that leaves it open ends with its process."""
+        self.open = False
         answer: int = self.library.call("disconnect", self.handle)
         return answer
 

@@ -81,7 +81,7 @@ def as_markdown(result: Result) -> str:
             each.requirement.text,
             "",
             f"- Seen: {_flat(each.text)}",
-            f"- Without it: {each.requirement.why}",
+            f"- Why it matters: {each.requirement.why}",
         ]
         lines += ["", "```text", *each.log, "```"] if each.log else []
     lines += ["", "## All requirements", "", "| id | level | result | requirement | seen |"]

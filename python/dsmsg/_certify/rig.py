@@ -148,6 +148,7 @@ class Rig:
         broker.configure(
             {
                 "properties": {
+                    "num.partitions": "1",  # there is no order between several
                     "listeners": f"{own},{controller},PROXY://{{host}}:{self._behind}",
                     "advertised.listeners": f"{own},PROXY://{{host}}:{self._shared.port}",
                     "listener.security.protocol.map": (

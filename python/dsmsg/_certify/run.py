@@ -27,7 +27,7 @@ from dsmsg._certify.requirements import CONTACT, MUST, Requirement, all_requirem
 from dsmsg._certify.rig import Rig, Session, Target
 from dsmsg._certify.wire import Packets
 
-__all__ = ["Outcome", "Result", "Settings", "certify"]
+__all__ = ["Outcome", "Result", "Run", "Settings", "Worker", "certify"]
 
 _LOG_LINES = 10
 
@@ -136,10 +136,10 @@ class Result:
         return 1 if self.failed else 0
 
 
-class _Worker:
+class Worker:
     """A process that forks for each check, and the thread that serves its questions."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._packets, theirs = Packets.pair()
         package = Path(__file__).resolve().parents[2]
@@ -153,15 +153,22 @@ class _Worker:
                 start_new_session=True,
             )
 
-    def check(self, name: str) -> tuple[str, str, float, list[str]]:
-        """Makes one check; returns state, text, seconds and the end of the output."""
+    def check(self, name: str, library: Path | None = None) -> tuple[str, str, float, list[str]]:
+        """Makes one check.
+
+        Args:
+            name: id of the requirement.
+            library: another one than that of the settings.
+
+        Returns:
+            State, text, seconds and the end of the output.
+        """
         session = self._run.rig.session()
-        log = self._run.folder / f"{name}.txt"
-        folder = self._run.folder / name
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._run.folder))
+        log = folder / "output.txt"
         begin = time.monotonic()
         try:
-            self._packets.send(self._run.plan(name, session, log, folder))
+            self._packets.send(self._run.plan(name, session, library, folder))
             state, text = self._serve(name, session)
         finally:
             session.close()
@@ -201,7 +208,7 @@ class _Worker:
         self._process.wait()
 
 
-class _Run:
+class Run:
     """What the workers share."""
 
     def __init__(self, settings: Settings, rig: Rig, folder: Path) -> None:
@@ -213,14 +220,16 @@ class _Run:
             command, ready, environment = reading
             self.reader = Reader(command, self.word, ready=ready, environment=environment)
 
-    def plan(self, name: str, session: Session, log: Path, folder: Path) -> dict[str, Any]:
+    def plan(
+        self, name: str, session: Session, library: Path | None, folder: Path
+    ) -> dict[str, Any]:
         """Returns what the child has to know."""
         settings = self.settings
         topic, topic2 = self.rig.topics(name)
         return {
             "id": name,
             "run": self.word,
-            "library": str(settings.library),
+            "library": str(library or settings.library),
             "conn_str": session.conn_str,
             "config": str(settings.config or ""),
             "topic": topic,
@@ -229,7 +238,7 @@ class _Run:
             "patience": settings.patience,
             "receives": settings.receives,
             "secrets": list(settings.secrets),
-            "log": str(log),
+            "log": str(folder / "output.txt"),
             "folder": str(folder),
         }
 
@@ -264,7 +273,7 @@ def certify(settings: Settings, show: Callable[[Outcome], object] = lambda outco
         tempfile.TemporaryDirectory(prefix="dsmsg-certify-") as folder,
         Rig(settings.target, about["protocol"]) as rig,
     ):
-        run = _Run(settings, rig, Path(folder))
+        run = Run(settings, rig, Path(folder))
         try:
             if run.reader is not None:
                 run.reader.wait_until_ready()
@@ -278,7 +287,7 @@ def certify(settings: Settings, show: Callable[[Outcome], object] = lambda outco
 
 
 def _all(
-    run: _Run,
+    run: Run,
     table: dict[str, Requirement],
     result: Result,
     show: Callable[[Outcome], object],
@@ -287,11 +296,10 @@ def _all(
     lock = threading.Lock()
     todo: queue.SimpleQueue[str] = queue.SimpleQueue()
     together = [name for name, each in table.items() if not each.alone]
-    # The longest first: frozen servers make the library wait for its own timeouts.
-    for name in sorted(together, key=lambda name: not name.startswith(("R08", "R09.2", "R18"))):
+    for name in sorted(together, key=_turn):
         todo.put(name)
 
-    def check(worker: _Worker, name: str) -> None:
+    def check(worker: Worker, name: str) -> None:
         outcome = _excused(run.settings, table[name])
         if outcome is None:
             state, text, seconds, log = worker.check(name)
@@ -300,20 +308,20 @@ def _all(
             outcomes[name] = outcome
             show(outcome)
 
-    def work(worker: _Worker) -> None:
+    def work(worker: Worker) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
                 check(worker, todo.get_nowait())
 
     with contextlib.ExitStack() as stack:
-        first = _Worker(run)
+        first = Worker(run)
         stack.callback(first.close)
         state, text, _, log = first.check(CONTACT)
         if state != "pass":
             result.warnings.append(f"first message: {text}{''.join(f' | {e}' for e in log[-2:])}")
         workers = [first]
         for _ in range(0 if run.rig.serial else max(0, min(run.settings.jobs, len(together)) - 1)):
-            workers.append(_Worker(run))
+            workers.append(Worker(run))
             stack.callback(workers[-1].close)
         threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
         for thread in threads:
@@ -326,7 +334,15 @@ def _all(
     return outcomes
 
 
-_OF_ACKNOWLEDGED = ("S4.1", "S4.2", "R07.3", "R08.1", "R20.1", "R20.2", "R20.3")
+def _turn(name: str) -> int:
+    """The longest first: with a frozen server libraries wait for their own time limits.
+
+    Last what leaves a Kafka group with a member that it thinks alive: the next one would wait.
+    """
+    return 2 if name == "R10.4" else int(not name.startswith(("R08", "R09.2", "R18")))
+
+
+_OF_ACKNOWLEDGED = ("S4.1", "S4.2", "R07.3", "R08.1", "R20.1", "R20.2", "R20.3", "H.2")
 
 
 def _excused(settings: Settings, requirement: Requirement) -> Outcome | None:

@@ -45,7 +45,7 @@ def command(
     ] = None,
     config: Annotated[
         Optional[Path],
-        typer.Option(help="Configuration file for the library.", exists=True, dir_okay=False),
+        typer.Option(help="Configuration file for the library."),
     ] = None,
     topic: Annotated[
         str, typer.Option(help="Topic of the messages; there is a second one, TOPIC-2.")
@@ -120,6 +120,8 @@ def command(
     from dsmsg.brokers import BrokerError
 
     try:
+        if config is not None and not config.is_file():
+            raise ValueError(f"there is no file {config} (--config)")
         settings = Settings(
             find(library),
             Target(broker, conn_str, server, topic, reader, fault_command),
