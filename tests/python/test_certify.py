@@ -77,7 +77,7 @@ def test_our_adaptor_conforms(run_dsmsg: Dsmsg, tmp_path: Path) -> None:
     """With a server of its own, read by `dsmsg sub`."""
     config = tmp_path / "cfg.txt"
     config.write_text(SHORT)
-    ids = ("R03.1", "R10.1", "R10.5", "R20.3", "S4.2", "X")
+    ids = ("R03.1", "R10.1", "R20.3", "X")
     only = [word for name in ids for word in ("--only", name)]
     done = run_dsmsg(
         *("certify", "redis", "--broker", "redis", "--config", str(config)),
@@ -88,7 +88,7 @@ def test_our_adaptor_conforms(run_dsmsg: Dsmsg, tmp_path: Path) -> None:
     assert {each["state"] for each in report["requirements"]} == {"pass"}
 
 
-CONTROLS = ("S1.2", "R01.1", "R02.1", "R13.2")
+CONTROLS = ("R02.1", "R13.2")
 
 
 def test_every_mistake_fails_what_it_should(tmp_path: Path, redis_broker: Broker) -> None:
@@ -161,6 +161,42 @@ def test_what_cannot_be_run(
     assert text in capsys.readouterr().err
 
 
+def test_a_library_that_goes_past_the_faults_is_not_blamed(
+    template: Path, redis_broker: Broker, run_dsmsg: Dsmsg, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    said.touch()
+    done = run_dsmsg(
+        *("certify", str(template), *at(redis_broker), *LIMITS, "--json"),
+        *("--only", "S4.1", "--only", "R07.2"),
+        *("--fault-command", f"sh -c 'echo $0 >> {said}'"),
+    )
+    states = {each["id"]: each["state"] for each in json.loads(done.stdout)["requirements"]}
+    assert states == {"S4.1": "not tested", "R07.2": "pass"}
+    assert sorted(said.read_text().split()) == ["cut", "freeze", "heal"]
+
+
+@pytest.mark.parametrize(
+    ("text", "template"),
+    [
+        ("lab;6379", "{host};{port}"),
+        ("lab;6379;topic", "{host};{port};topic"),
+        ("lab:9092", "{host}:{port}"),
+        ("mqtt://user:word@lab:1883/x", "mqtt://user:word@{host}:{port}/x"),
+        ("zmq://tcp://lab:5555", "zmq://tcp://{host}:{port}"),
+        ("one:9092,two:9092", None),
+        ("HostName=hub;DeviceId=1", None),
+        ("/data/messages.txt", None),
+    ],
+)
+def test_the_address_in_a_connection_string(text: str, template: str | None) -> None:
+    rig = Rig(Target(conn_str=text), "ANY")
+    assert rig.conn_str == (template or text)
+    session = rig.session()
+    assert ("error" in session.fault("cut")) == (template is None)
+    session.close()
+
+
 def test_the_template_is_written_without_the_tree(tmp_path: Path) -> None:
     """The package alone, as a wheel installs it."""
     shutil.copytree(ROOT / "python" / "dsmsg", tmp_path / "site" / "dsmsg")
@@ -205,12 +241,10 @@ def test_symbols_that_leak_are_found(tmp_path: Path) -> None:
 def test_a_reader_that_ends_is_told() -> None:
     reader = Reader(["sh", "-c", "echo no such server >&2; exit 3"], "run")
     try:
-        assert reader.read("R1.1", [7], 60) == {"error": "the reader sh ended: " + NO_SERVER}
+        error = reader.read("R1.1", [7], 60)["error"]
+        assert error.startswith("the reader sh ended: no such server")
     finally:
         reader.close()
-
-
-NO_SERVER = " / ".join(["no such server"] * 3)
 
 
 @pytest.mark.parametrize(
