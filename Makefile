@@ -3,7 +3,7 @@
 # reach the scripts as environment variables. In brackets: how long it takes on two cores with a warm compiler cache,
 # where that is known; those under a minute are estimates.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build check test test-quick test-pulsar test-debian faults compat certify package test-packages soak lint format generate lock bench bench-python docs clean
+.PHONY: help setup demo build check test test-quick test-pulsar test-debian faults compat certify package test-packages release soak lint format generate lock bench bench-python docs clean
 
 help: ## [1 s] List what can be done
 	@echo "dsmsg: message-broker adaptors for video analytics"

@@ -23,7 +23,7 @@ from typing import Any
 from dsmsg._certify.report import requirements_table
 from dsmsg._certify.requirements import all_requirements
 from dsmsg._certify.rig import Target
-from dsmsg._certify.run import Outcome, Settings, certify
+from dsmsg._certify.run import Settings, certify
 from dsmsg._find import AdaptorNotFoundError, find
 
 from certify.wrong import MISTAKES, ROOT, build_template, build_wrong
@@ -99,9 +99,15 @@ def main(names: Sequence[str]) -> int:
                 "date": time.strftime("%Y-%m-%d", time.gmtime()),
                 "seconds": round(result.seconds),
                 "verdict": result.verdict,
-                "results": {each.requirement.id: _short(each) for each in result.outcomes},
+                "pass": [each.requirement.id for each in result.outcomes if each.state == "pass"],
+                "other": {
+                    each.requirement.id: [each.state, each.text]
+                    for each in result.outcomes
+                    if each.state != "pass"
+                },
             }
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    lines = (f"{json.dumps(name)}: {json.dumps(results[name])}" for name in sorted(results))
+    RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
     _write_pages(results)
     return 0 if good else 1
 
@@ -118,10 +124,6 @@ def _settings(library: Path, run: _Run, folder: Path, name: str) -> Settings:
         reader = shlex.join(words) + " {host} {port} {topic} {topic2} {dir}"
     target = Target(run.broker, run.conn_str, reader=reader)
     return Settings(library, target, config=config, jobs=6)
-
-
-def _short(each: Outcome) -> list[str]:
-    return [each.state, each.text if each.state != "pass" else ""]
 
 
 def _wrong(folder: Path) -> tuple[dict[str, Any], bool]:
@@ -187,7 +189,8 @@ def page(results: dict[str, Any]) -> str:
     for requirement in all_requirements().values():
         cells = []
         for name in names:
-            state, text = results[name]["results"].get(requirement.id, ["not tested", ""])
+            known = {each: ["pass", ""] for each in results[name]["pass"]} | results[name]["other"]
+            state, text = known.get(requirement.id, ["not tested", ""])
             cells.append(marks[state])
             if state != "pass" and text:
                 notes.append(f"- {requirement.id}, {name}: {text.splitlines()[0]}")
