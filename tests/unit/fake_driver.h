@@ -36,6 +36,7 @@ class FakeBroker {
     answer = Answer::kAck;
     received.clear();
     names.clear();
+    marks.clear();
     acked.clear();
     incoming.clear();
     topics.clear();
@@ -84,6 +85,7 @@ class FakeBroker {
   Millis life = std::chrono::hours(1);  // of a connection, whatever comes
   std::vector<std::string> received;    // "topic|key|payload"
   std::map<std::string, std::vector<std::string>> names;  // of each try, by payload
+  std::vector<std::string> marks;                         // header dsmsg-ledger, of each try
   std::vector<AckToken> acked;
   std::vector<std::string> topics;  // subscribed to
   std::deque<InMessage> incoming;
@@ -148,6 +150,9 @@ class FakeDriver final : public Driver {
     FakeBroker& broker = FakeBroker::Get();
     const std::lock_guard lock(broker.mutex);
     broker.names[std::string(message.payload)].push_back(message.id.ToString());
+    for (const auto& [name, value] : message.headers) {
+      if (name == "dsmsg-ledger") broker.marks.emplace_back(value);
+    }
     return {};
   }
 

@@ -116,6 +116,7 @@ DriverInfo HubInfo(bool module) {
   made.adjust = Adjust;
   made.acknowledges_early = nullptr;  // the session is kept
   made.matches = Matches;
+  made.no_headers = nullptr;  // they are properties
   return made;
 }
 

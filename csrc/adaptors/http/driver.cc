@@ -44,6 +44,9 @@ const DriverInfo& HttpDriver::Info() {
     made.conn_rules.instead = "listen";
     made.adjust = Adjust;
     made.matches = HttpEndpoint::Matches;
+    made.no_headers = [](const Config& config) -> const char* {
+      return config.GetInt("batch-size") == 1 ? nullptr : "with batch-size messages share a header";
+    };
     return made;
   }();
   return info;

@@ -46,6 +46,9 @@ const DriverInfo& MqttDriver::Info() {
     made.matches = [](const Config&, const std::string& filter, const std::string& topic) {
       return MqttConsumer::Matches(filter, topic);
     };
+    made.no_headers = [](const Config& config) -> const char* {
+      return config.GetString("protocol") == "5" ? nullptr : "MQTT 3.1.1 has no headers";
+    };
     return made;
   }();
   return info;

@@ -94,7 +94,8 @@ Status ReadProducer(const Config& config, MqttSettings* out) {
       return Bad("user-properties: \"" + name + "\" is not valid UTF-8 of at most 65535 bytes");
     }
   }
-  out->has_headers = !config.GetPairs("headers").empty();
+  out->has_headers = !config.GetPairs("headers").empty() ||
+                     (config.GetBool("ledger") && config.GetString("ledger-field").empty());
   if (!out->version5 && !out->user_properties.empty()) {
     return Bad("user-properties need protocol=5 (MQTT 3.1.1 has none)");
   }

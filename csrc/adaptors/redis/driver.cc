@@ -38,6 +38,10 @@ const DriverInfo& RedisDriver::Info() {
     made.separate_roles = true;
     made.retry = RetryOwner::kCore;
     made.matches = RedisConsumer::Matches;
+    made.no_headers = [](const Config& config) -> const char* {
+      return config.GetString("command") == "xadd" ? nullptr
+                                                   : "only command=xadd sends headers (as fields)";
+    };
     return made;
   }();
   return info;

@@ -57,6 +57,7 @@ const DriverInfo& ZmqDriver::Info() {
     made.matches = [](const Config& config, const std::string& filter, const std::string& topic) {
       return config.GetString("subscribe_socket_type") == "SUB" && topic.starts_with(filter);
     };
+    made.no_headers = [](const Config&) { return "ZeroMQ has no headers"; };
     return made;
   }();
   return info;

@@ -92,13 +92,17 @@ void Metrics::RecordAnswer() noexcept {
   last_success_ms_.store(NowMillis(), std::memory_order_relaxed);
 }
 
-void Metrics::RecordFailed(Place from, const Status& status) noexcept {
+void Metrics::RecordFailed(Place from, const Status& status,
+                           const Ledger::Carrier& message) noexcept {
   RecordLossReason(status);  // first, so that whoever sees the count finds the reason
+  if (ledger != nullptr && from != Place::kLetter) ledger->Refused(message, status);
   books.Failed(from, status.code());
 }
 
-void Metrics::RecordDropped(Place from, DropReason reason, const Status& status) noexcept {
+void Metrics::RecordDropped(Place from, DropReason reason, const Status& status,
+                            const Ledger::Carrier& message) noexcept {
   RecordLossReason(status);
+  if (ledger != nullptr && from != Place::kLetter) ledger->Dropped(message, reason);
   books.Dropped(from, reason);
 }
 

@@ -10,11 +10,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 
 #include "core/base/status.h"
 #include "core/observe/books.h"
+#include "core/observe/ledger.h"
 
 namespace dsmsg {
 
@@ -94,6 +96,7 @@ class Metrics {
   Counter received{0};
 
   Books books;
+  std::shared_ptr<Ledger> ledger;  // null: none. Set before any message
 
   void RecordFull(uint64_t messages, bool of_bytes) noexcept {
     full_messages.store(messages, std::memory_order_relaxed);
@@ -103,9 +106,10 @@ class Metrics {
   void RecordSuccess(Place from, std::chrono::microseconds latency) noexcept;
   /// The same just now, of any number of messages.
   void RecordAnswer() noexcept;
-  /// A message ends with an error: the books and the text of the last failure.
-  void RecordFailed(Place from, const Status& status) noexcept;
-  void RecordDropped(Place from, DropReason reason, const Status& status) noexcept;
+  /// A message ends with an error: the books, the ledger and the text of the last failure.
+  void RecordFailed(Place from, const Status& status, const Ledger::Carrier& message = {}) noexcept;
+  void RecordDropped(Place from, DropReason reason, const Status& status,
+                     const Ledger::Carrier& message = {}) noexcept;
   void RecordFailureReason(const Status& status) noexcept;
   std::string LastFailureReason() const;
   const char* LastFailureKind() const;  // KindName

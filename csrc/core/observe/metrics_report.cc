@@ -288,6 +288,10 @@ std::string StatsJson(const MetricsSnapshot& metrics, const Gauges& gauges) {
   json.EndObject();
   for (const PlaceSpec& spec : kPlaces) number(spec.name, metrics.*spec.value);
   for (const GaugeSpec& spec : kGauges) number(spec.name, gauges.*spec.value);
+  if (!gauges.ledger.empty()) {
+    json.Key("ledger");
+    json.RawValue(gauges.ledger.data(), gauges.ledger.size(), rapidjson::kObjectType);
+  }
   json.Key("last_success_ms");
   json.Int64(metrics.last_success_ms);
   json.Key("last_failure_ms");

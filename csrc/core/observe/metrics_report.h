@@ -18,6 +18,7 @@ struct Gauges {
   bool link_up = false;
   uint64_t queue_bytes = 0, in_flight = 0, completions_waiting = 0, inbox_messages = 0;
   uint64_t spool_rows = 0, spool_bytes = 0, spool_failing = 0;
+  std::string ledger;  // Ledger::Json; empty: none
 };
 
 /// The text of dsmsg_stats().

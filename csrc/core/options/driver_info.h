@@ -47,6 +47,9 @@ struct DriverInfo {
   /// Whether a subscription to `filter` gets the messages of `topic`. nullptr: if they are equal.
   bool (*matches)(const Config& config, const std::string& filter,
                   const std::string& topic) = nullptr;
+  /// Why messages travel without their headers ("command=publish sends no headers"), or nullptr.
+  /// nullptr: they always go along.
+  const char* (*no_headers)(const Config& config) = nullptr;
 };
 
 }  // namespace dsmsg

@@ -82,6 +82,25 @@ constexpr OptionSpec kCommon[] = {
      kOptFixed},
     {"dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G",
      "Size limit of dead-letter-dir; further messages are lost, counted and logged", kOptFixed},
+    {"ledger", "bool", "0",
+     "1: every message carries its source, the epoch of the connection and a number, by which "
+     "dsmsg audit finds what is missing",
+     kOptFixed},
+    {"ledger-source", "template", "",
+     "Source of a message in the ledger, e.g. ${camera.name}; empty: sensor.id or sensorId of the "
+     "payload, else the topic",
+     kOptFixed},
+    {"ledger-field", "string", "",
+     "Member of JSON payloads that carries the number in place of a header, for what has no "
+     "headers",
+     kOptFixed},
+    {"ledger-file", "path", "",
+     "Where numbers are written down that were given up, with the reason; %p in the name stands "
+     "for "
+     "the process id",
+     kOptLocal | kOptFixed},
+    {"ledger-max-bytes", "bytes(65536,1125899906842624)", "64M",
+     "Size limit of ledger-file and the one before it (.1) together", kOptLocal | kOptFixed},
     {"metrics-file", "path", "",
      "Prometheus text file, written every metrics-interval; %p in the name stands for the process "
      "id",

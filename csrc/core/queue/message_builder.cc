@@ -39,15 +39,25 @@ class Cursor {
     return {start, bytes.size()};
   }
   void Terminate() { *at_++ = '\0'; }
+  char* at() const { return at_; }
 
  private:
   char* at_;
 };
 
+// What follows the brace of a JSON object, from its first member or its end on; empty: it is none.
+// Only its ends are looked at.
+std::string_view MembersOf(std::string_view payload) {
+  const std::string_view text = Trimmed(payload);
+  if (text.size() < 2 || text.front() != '{' || text.back() != '}') return {};
+  return Trimmed(text.substr(1));
+}
+
 }  // namespace
 
 Result<MessageBuilder> MessageBuilder::Create(const Settings& settings,
-                                              const MessageBuilder* before) {
+                                              const MessageBuilder* before,
+                                              std::shared_ptr<Ledger> ledger) {
   const Config& config = settings.config;
   MessageBuilder builder;
   if (before != nullptr) builder.pool_ = before->pool_;
@@ -80,6 +90,10 @@ Result<MessageBuilder> MessageBuilder::Create(const Settings& settings,
     Result<Template> value = Template::Compile(text);
     if (!value.ok()) return Status(Code::kInvalidArgument, "headers: " + value.status().message());
     builder.headers_.emplace_back(name, std::move(value.value()));
+  }
+  builder.ledger_ = std::move(ledger);
+  if (builder.ledger_ != nullptr) {
+    if (Status status = builder.AddLedgerSource(config); !status.ok()) return status;
   }
   builder.not_a_topic_ = settings.endpoints.not_a_topic;
   builder.max_bytes_ = settings.max_message_bytes;
@@ -141,6 +155,59 @@ bool MessageBuilder::RenderKey(const SendRequest& request, std::string* key, boo
   return key_fields_.size() > 0 && key_fields_.ExtractFirst(request.payload, key);
 }
 
+// ---------------------------------------------------------------- ledger
+
+Status MessageBuilder::AddLedgerSource(const Config& config) {
+  Result<std::optional<Template>> option = CompileOption(config, "ledger-source");
+  if (!option.ok()) return option.status();
+  ledger_source_ = std::move(option.value());
+  for (const char* path : {"sensor.id", "sensorId"}) {
+    if (const Result<size_t> added = ledger_fields_.Add(path); !added.ok()) return added.status();
+  }
+  key_is_source_ = !ledger_source_ && !key_ && config.Has("partition-key") &&
+                   config.GetString("partition-key") == "sensor.id";
+  return {};
+}
+
+// `field_key`: the key, if it was just read from the payload.
+Ledger::Source& MessageBuilder::LedgerSourceOf(const SendRequest& request, std::string_view topic,
+                                               const std::string* field_key) const {
+  if (key_is_source_ && field_key != nullptr) return ledger_->SourceOf(*field_key);
+  thread_local std::string name;  // keeps its memory
+  name.clear();
+  const bool found = ledger_source_ ? ledger_source_->Render(request.payload, topic, &name)
+                                    : ledger_fields_.ExtractFirst(request.payload, &name);
+  return ledger_->SourceOf(found && !name.empty() ? name : topic);
+}
+
+// Null: the message gets no number here.
+Ledger::Source* MessageBuilder::NumberingOf(const SendRequest& request, std::string_view topic,
+                                            const std::string* field_key, Logger& logger) const {
+  if (ledger_ == nullptr || ledger_->IsMarked({request.headers, request.payload})) return nullptr;
+  if (!ledger_->field().empty() && MembersOf(request.payload).empty()) {
+    ledger_->CountUnnumbered();
+    logger.Limited(LogLevel::kWarn, "unnumbered",
+                   "ledger: a payload is no JSON object, so that it has no place for a number "
+                   "(ledger-field): it is sent as it is, and dsmsg audit will not miss it");
+    return nullptr;
+  }
+  return &LedgerSourceOf(request, topic, field_key);
+}
+
+Status MessageBuilder::Unbuilt(const SendRequest& request, std::string_view topic,
+                               Status status) const {
+  if (ledger_ == nullptr) return status;
+  const Ledger::Carrier carrier{request.headers, request.payload};
+  if (!ledger_->IsMarked(carrier)) {
+    ledger_->EndedUnbuilt(LedgerSourceOf(request, topic, nullptr), status);
+  } else if (status.code() == Code::kTooLarge) {
+    ledger_->Dropped(carrier, DropReason::kTooLarge);
+  } else {
+    ledger_->Refused(carrier, status);
+  }
+  return status;
+}
+
 Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logger& logger,
                              Outgoing* outgoing) const {
   struct Rendered {  // keeps its memory
@@ -156,9 +223,10 @@ Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logge
   if (topic.empty() && !topic_optional_) return {Code::kInvalidArgument, NoTopic()};
   if (max_bytes_ > 0 && request.payload.size() > max_bytes_) {
     outgoing->message.topic = topic;
-    return {Code::kTooLarge, "a payload of " + std::to_string(request.payload.size()) +
-                                 " bytes is larger than max-message-bytes (" +
-                                 std::to_string(max_bytes_) + ")"};
+    return Unbuilt(request, topic,
+                   {Code::kTooLarge, "a payload of " + std::to_string(request.payload.size()) +
+                                         " bytes is larger than max-message-bytes (" +
+                                         std::to_string(max_bytes_) + ")"});
   }
   const bool has_key = RenderKey(request, &key, &complete);
   std::vector<size_t> header_ends;
@@ -171,19 +239,42 @@ Status MessageBuilder::Build(const SendRequest& request, Metrics& metrics, Logge
     logger.Limited(LogLevel::kWarn, "missing field",
                    "a field of a template is missing from the payload");
   }
+  Ledger::Source* const source =
+      NumberingOf(request, topic, has_key && !request.has_key ? &key : nullptr, logger);
   size_t size = request.payload.size() + topic.size() + 1 + key.size() + header_text.size();
+  if (source != nullptr) size += ledger_->field().size() + source->mark.size() + 2;
   for (const auto& [name, value] : request.headers) size += name.size() + value.size();
   outgoing->buffer = pool_->Get(size);
-  if (!outgoing->buffer)
-    return {Code::kInternal, "no memory for a message of " + std::to_string(size) + " bytes"};
+  if (!outgoing->buffer) {
+    return Unbuilt(
+        request, topic,
+        {Code::kInternal, "no memory for a message of " + std::to_string(size) + " bytes"});
+  }
 
   Cursor cursor(outgoing->buffer.data());
   Message& message = outgoing->message;
-  message.payload = cursor.Append(request.payload);
+  const bool in_payload = source != nullptr && !ledger_->field().empty();
+  if (in_payload) {
+    const std::string_view members = MembersOf(request.payload);
+    const char* const start = cursor.Append(ledger_->field()).data();
+    outgoing->ledger_mark = cursor.at();
+    cursor.Append(source->mark);
+    cursor.Append(members.front() == '}' ? "\"" : "\",");
+    const std::string_view last = cursor.Append(members);
+    message.payload = {start, static_cast<size_t>(last.data() + last.size() - start)};
+  } else {
+    message.payload = cursor.Append(request.payload);
+  }
   message.topic = cursor.Append(topic);
   cursor.Terminate();
   message.key = cursor.Append(key);
   message.has_key = has_key;
+  outgoing->ledger_source = source;
+  if (source != nullptr && !in_payload) {
+    outgoing->headers.reserve(1 + headers_.size() + request.headers.size());
+    outgoing->ledger_mark = cursor.at();
+    outgoing->headers.emplace_back(Ledger::kHeader, cursor.Append(source->mark));
+  }
   const std::string_view rendered = cursor.Append(header_text);
   for (size_t i = 0, start = 0; i < headers_.size(); start = header_ends[i++]) {
     outgoing->headers.emplace_back(headers_[i].first,

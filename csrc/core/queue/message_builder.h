@@ -30,12 +30,15 @@ class MessageBuilder {
  public:
   MessageBuilder() = default;
   /// `before`: the builder that this one takes over from, for the memory that it keeps; or null.
+  /// `ledger`: numbers the messages, or null.
   static Result<MessageBuilder> Create(const Settings& settings,
-                                       const MessageBuilder* before = nullptr);
+                                       const MessageBuilder* before = nullptr,
+                                       std::shared_ptr<Ledger> ledger = nullptr);
 
   /// kInvalidArgument: no topic (nothing was accepted). kTooLarge, kInternal (no memory): accepted
   /// messages that are to be completed with that status. The recipient is not touched.
-  /// kTooLarge: message.topic is valid until this thread builds the next one.
+  /// kTooLarge: message.topic is valid until this thread builds the next one. A message of those is
+  /// in the ledger already.
   Status Build(const SendRequest& request, Metrics& metrics, Logger& logger,
                Outgoing* outgoing) const;
 
@@ -49,9 +52,19 @@ class MessageBuilder {
   /// Of `request`, or rendered into `room`.
   std::string_view RenderTopic(const SendRequest& request, std::string* room, bool* complete) const;
   bool RenderKey(const SendRequest& request, std::string* key, bool* complete) const;
+  Status AddLedgerSource(const Config& config);
+  Ledger::Source& LedgerSourceOf(const SendRequest& request, std::string_view topic,
+                                 const std::string* field_key) const;
+  Ledger::Source* NumberingOf(const SendRequest& request, std::string_view topic,
+                              const std::string* field_key, Logger& logger) const;
+  Status Unbuilt(const SendRequest& request, std::string_view topic, Status status) const;
 
   std::optional<Template> default_topic_, topic_template_, key_;
-  FieldReader key_fields_;  // the first one that the payload has is the key
+  FieldReader key_fields_;                 // the first one that the payload has is the key
+  std::shared_ptr<Ledger> ledger_;         // null: none
+  std::optional<Template> ledger_source_;  // none: ledger_fields_, then the topic
+  FieldReader ledger_fields_;
+  bool key_is_source_ = false;  // key_fields_ are ledger_fields_
   std::vector<std::pair<std::string, Template>> headers_;
   std::string not_a_topic_;
   size_t max_bytes_ = 0;

@@ -17,6 +17,7 @@
 #include "core/base/time.h"
 #include "core/driver/message.h"
 #include "core/observe/books.h"
+#include "core/observe/ledger.h"
 #include "nvds_msgapi.h"
 
 namespace dsmsg {
@@ -57,12 +58,16 @@ struct Outgoing {
   Clock::duration leniency{0};  // the queue's, when it was accepted
   Message message;              // without attempt
   std::vector<Header> headers;
+  // Where its number goes when it is accepted; null: it gets none.
+  Ledger::Source* ledger_source = nullptr;
+  char* ledger_mark = nullptr;
 
   /// It may be what ends the connections: it goes alone.
   bool suspect() const { return losses >= 2 || blames > 0; }
 
   size_t bytes() const { return buffer.size(); }
   std::string_view order_key() const { return message.has_key ? message.key : std::string_view(); }
+  Ledger::Carrier carrier() const { return {headers, message.payload}; }
 };
 
 /// An outcome to tell.

@@ -26,21 +26,31 @@ Status SendQueue::Push(Outgoing&& outgoing, FinishedList* finished, Token* token
     metrics_.RecordFull(held_messages_, held_messages_ < limits_.messages);
     if (limits_.overflow == Overflow::kReject) {
       Metrics::Add(metrics_.refused_full);
-      return {Code::kWouldBlock,
-              "the queue is full (overflow=reject; raise queue-size or queue-bytes, or set "
-              "spool-dir)"};
+      return NotTaken(outgoing,
+                      {Code::kWouldBlock,
+                       "the queue is full (overflow=reject; raise queue-size or queue-bytes, or "
+                       "set spool-dir)"});
     }
     if (!MakeRoom(lock, outgoing, finished, patience) && !closed_) {
       Status status(Code::kWouldBlock, kNewestDropped);
-      metrics_.RecordDropped(outgoing.place, DropReason::kNewest, status);
+      Number(&outgoing);
+      metrics_.RecordDropped(outgoing.place, DropReason::kNewest, status, outgoing.carrier());
       finished->push_back(GiveUp(std::move(outgoing), std::move(status)));
       return {};
     }
   }
-  if (closed_) return {Code::kCancelled, "the connection is being closed"};
+  if (closed_) return NotTaken(outgoing, {Code::kCancelled, "the connection is being closed"});
   const uint32_t index = Allocate(std::move(outgoing));
   if (token != nullptr) *token = NameOf(index);
   return {};
+}
+
+// One that was on its way to the disk has its number already.
+Status SendQueue::NotTaken(const Outgoing& outgoing, Status status) {
+  if (outgoing.sequence != 0 && metrics_.ledger != nullptr) {
+    metrics_.ledger->Refused(outgoing.carrier(), status);
+  }
+  return status;
 }
 
 bool SendQueue::PushIfRoom(Outgoing* outgoing, Token* token) {
@@ -64,7 +74,12 @@ void SendQueue::Reserve(Outgoing* outgoing) {
 }
 
 void SendQueue::Number(Outgoing* outgoing) {
-  if (outgoing->sequence == 0) outgoing->sequence = next_sequence_++;
+  if (outgoing->sequence == 0) {
+    outgoing->sequence = next_sequence_++;
+    if (outgoing->ledger_source != nullptr) {
+      metrics_.ledger->Number(*outgoing->ledger_source, outgoing->ledger_mark);
+    }
+  }
   if (outgoing->message.id.empty()) outgoing->message.id = {origin_, outgoing->sequence};
 }
 

@@ -210,6 +210,7 @@ class SendQueue {
   };
 
   // All private functions expect mutex_ to be held.
+  Status NotTaken(const Outgoing& outgoing, Status status);
   bool Full(size_t more_bytes) const;
   bool Overfull() const;
   bool FlightRoom(size_t more_bytes) const;

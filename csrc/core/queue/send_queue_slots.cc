@@ -201,7 +201,7 @@ void SendQueue::Acknowledge(uint32_t index, Clock::time_point now, FinishedList*
 void SendQueue::Refuse(uint32_t index, const Status& status, FinishedList* finished,
                        std::vector<Refused>* refused) {
   const Slot& slot = slots_[index];
-  metrics_.RecordFailed(slot.outgoing.place, status);
+  metrics_.RecordFailed(slot.outgoing.place, status, slot.outgoing.carrier());
   if (isolating_since_ != Clock::time_point::max()) EndIsolation(Clock::now());
   Outgoing ended = Release(index, ListOf(slot.state));
   finished->push_back({std::move(ended.recipient), status, ended.spool_id});
@@ -217,7 +217,9 @@ void SendQueue::Refuse(uint32_t index, const Status& status, FinishedList* finis
 void SendQueue::Drop(uint32_t index, Status status, DropReason reason, FinishedList* finished) {
   Slot& slot = slots_[index];
   const uint64_t spool_id = slot.outgoing.spool_id;
-  if (spool_id == 0) metrics_.RecordDropped(slot.outgoing.place, reason, status);  // else it stays
+  if (spool_id == 0) {  // else it stays
+    metrics_.RecordDropped(slot.outgoing.place, reason, status, slot.outgoing.carrier());
+  }
   if (slot.state == State::kInFlight) {
     Remove(index, &flight_);
     slot.state = State::kAbandoned;

@@ -100,6 +100,7 @@ Session::~Session() {
   StopLinks(Clock::now() + kEndGrace);
   if (spool_ != nullptr) spool_->Close(Clock::now() + kStopGrace);  // a connect that failed
   metrics_file_.reset();                                            // reads the links
+  if (metrics_.ledger != nullptr) metrics_.ledger->End(Clock::now() + kStopGrace);
 }
 
 // ---------------------------------------------------------------- connect
@@ -141,6 +142,9 @@ LinkParts Session::PartsFor(Role role) {
 }
 
 Status Session::Start() {
+  auto ledger = Ledger::Start(settings_, *factory_.info);
+  if (!ledger.ok()) return ledger.status();
+  metrics_.ledger = std::move(ledger.value());
   if (Status status = UseBuilder(settings_); !status.ok()) return status;
   if (Status status = dead_letters_.Prepare(); !status.ok()) return status;
   completions_.SetObserver([this](std::span<const Finished> finished) { OnFinished(finished); });
@@ -309,6 +313,7 @@ Status Session::Disconnect() {
   } else {
     EndWithoutSpool(flushed);
   }
+  if (metrics_.ledger != nullptr) metrics_.ledger->End(end);
   if (metrics_file_ != nullptr) metrics_file_->End(end);
   Dispatch(Millis(0));
   return {};

@@ -45,6 +45,7 @@ Gauges Session::ReadGauges() const {
     gauges.spool_bytes = spool.bytes;
     gauges.spool_failing = spool.failing ? 1 : 0;
   }
+  if (metrics_.ledger != nullptr) gauges.ledger = metrics_.ledger->Json();
   return gauges;
 }
 

@@ -74,7 +74,7 @@ Status Session::ReplaceLinks(const std::shared_ptr<const Settings>& settings) {
 
 // links_mutex_ is held, or no other thread knows the session yet.
 Status Session::UseBuilder(const Settings& settings) {
-  Result<MessageBuilder> made = MessageBuilder::Create(settings, builder_.load());
+  Result<MessageBuilder> made = MessageBuilder::Create(settings, builder_.load(), metrics_.ledger);
   if (!made.ok()) return made.status();
   builders_.push_back(std::make_unique<const MessageBuilder>(std::move(made.value())));
   builder_.store(builders_.back().get(), std::memory_order_release);

@@ -35,6 +35,7 @@ struct SpoolOptions {
   uint64_t max_bytes = uint64_t{1} << 30;
   bool evict = false;
   bool sync_full = false;
+  bool tell_evicted = false;  // OnEvicted is called
   size_t pending_bytes = size_t{32} << 20;
   size_t prefetch_bytes = size_t{4} << 20;
   Millis retry_pause{1000};   // between trials of a disk that failed
@@ -55,6 +56,8 @@ class SpoolListener {
   /// be kept behind them.
   virtual void OnSpoolFailed(std::span<const SpoolTicket> tickets,
                              const Status& status) noexcept = 0;
+  /// These were deleted undelivered, to make room (with SpoolOptions::tell_evicted).
+  virtual void OnEvicted(std::span<const SpoolMessage> /*messages*/) noexcept {}
   /// Something is ready again, after a Fetch that emptied what was ready.
   virtual void OnSpoolReady() noexcept = 0;
 

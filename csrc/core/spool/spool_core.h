@@ -113,6 +113,9 @@ class SpoolCore : public std::enable_shared_from_this<SpoolCore> {
   void MakeRoom(Lock& lock, uint64_t soon_free);
   void Evict(Lock& lock, uint64_t need);
   uint64_t EvictFrom(Lock& lock, size_t index, std::vector<SpoolMessage> taken, uint64_t need);
+  void TellEvicted(Lock& lock, std::span<const SpoolMessage> messages);
+  Status ListUnread(const Source& source, uint64_t need, std::vector<SpoolStore::RowFacts>* rows,
+                    std::vector<SpoolMessage>* messages);
   void ReadReleased(Lock& lock);
   void ReadAhead(Lock& lock);
   void AddReady(SpoolMessage message);

@@ -70,9 +70,10 @@ uint64_t SpoolCore::EvictFrom(Lock& lock, size_t index, std::vector<SpoolMessage
   lock.unlock();
   uint64_t cursor = source.cursor;
   Status status;
+  std::vector<SpoolMessage> unread;
   if (freed < need && source.unread()) {
     std::vector<SpoolStore::RowFacts> rows;
-    status = source.store->List(source.cursor, need - freed, &rows);
+    status = ListUnread(source, need - freed, &rows, &unread);
     for (const SpoolStore::RowFacts& row : rows) {
       removals.push_back({IdOf(index, row.id), row.bytes});
       slots.push_back(row.slot);
@@ -96,7 +97,23 @@ uint64_t SpoolCore::EvictFrom(Lock& lock, size_t index, std::vector<SpoolMessage
   backlog_.fetch_sub(slots.size());
   evicted_ += slots.size();
   PublishTotals();
+  TellEvicted(lock, taken);
+  TellEvicted(lock, unread);
   return freed;
+}
+
+// `messages`: the rows themselves, if they are to be told of.
+Status SpoolCore::ListUnread(const Source& source, uint64_t need,
+                             std::vector<SpoolStore::RowFacts>* rows,
+                             std::vector<SpoolMessage>* messages) {
+  constexpr size_t kAtOnce = size_t{1} << 20;  // `need` bounds it
+  if (!options_.tell_evicted) return source.store->List(source.cursor, need, rows);
+  const Status status = source.store->Read(source.cursor, kAtOnce, need, messages);
+  for (const SpoolMessage& message : *messages) {
+    rows->push_back(
+        {message.id, SpoolCost(message.message), KeyCounts::SlotOf(message.order_key())});
+  }
+  return status;
 }
 
 }  // namespace dsmsg

@@ -46,6 +46,7 @@ Status SpoolFeed::Open(const Settings& settings, const char* protocol, Logger& l
   options.max_bytes = config.GetBytes("spool-max-bytes");
   options.evict = config.GetBool("spool-evict");
   options.sync_full = config.GetString("spool-sync") == "full";
+  options.tell_evicted = metrics_.ledger != nullptr;
   Result<std::unique_ptr<Spool>> opened = Spool::Open(options, logger);
   if (!opened.ok()) {
     return {Code::kInvalidArgument, "spool-dir: " + opened.status().message()};
@@ -160,13 +161,14 @@ void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status
       // A sender waiting for the answer cannot withdraw its message from the queue.
       if (outgoing.recipient.waiter != nullptr || ending_) {
         metrics_.RecordDropped(outgoing.place,
-                               ending_ ? DropReason::kShutdown : DropReason::kSpoolFailed, status);
+                               ending_ ? DropReason::kShutdown : DropReason::kSpoolFailed, status,
+                               outgoing.carrier());
         finished.push_back(GiveUp(std::move(outgoing), status));
         continue;
       }
       outgoing.behind_spool = by_key_ && !order_given_up_;
       if (queue_.PushAccepted(std::move(outgoing))) continue;
-      metrics_.RecordDropped(outgoing.place, DropReason::kSpoolFailed, status);
+      metrics_.RecordDropped(outgoing.place, DropReason::kSpoolFailed, status, outgoing.carrier());
       finished.push_back(GiveUp(std::move(outgoing), status));
     }
     if (stop_) queue_.ReleaseBehind(nullptr);  // as StopFeeding
@@ -174,6 +176,12 @@ void SpoolFeed::OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status
   completions_.Push(&finished);
   changed_cv_.notify_all();
   wake_();
+}
+
+void SpoolFeed::OnEvicted(std::span<const SpoolMessage> messages) noexcept {
+  for (const SpoolMessage& each : messages) {
+    metrics_.ledger->Dropped({each.headers, each.message.payload}, DropReason::kSpoolEvicted);
+  }
 }
 
 void SpoolFeed::Withdraw(const std::shared_ptr<SyncWaiter>& waiter) {
@@ -394,7 +402,7 @@ size_t SpoolFeed::Close(Deadline deadline) {
     Status status(Code::kCancelled,
                   "disconnected before the broker acknowledged, and the spool did not take it: " +
                       taken.message());
-    metrics_.RecordDropped(each->place, DropReason::kShutdown, status);
+    metrics_.RecordDropped(each->place, DropReason::kShutdown, status, each->carrier());
     finished.push_back(GiveUp(std::move(*each), std::move(status)));
   }
   completions_.Push(&finished);

@@ -82,6 +82,7 @@ class SpoolFeed final : public SpoolListener {
   // SpoolListener
   void OnSpooled(std::span<const SpoolTicket> tickets) noexcept override;
   void OnSpoolFailed(std::span<const SpoolTicket> tickets, const Status& status) noexcept override;
+  void OnEvicted(std::span<const SpoolMessage> messages) noexcept override;
   void OnSpoolReady() noexcept override;
 
  private:

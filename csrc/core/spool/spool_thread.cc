@@ -31,6 +31,10 @@ void SpoolCore::Log(Lock& lock, LogLevel level, const char* key, const std::stri
   CallOut(lock, [&] { logger_.Limited(level, key, text); });
 }
 
+void SpoolCore::TellEvicted(Lock& lock, std::span<const SpoolMessage> messages) {
+  if (options_.tell_evicted) CallOut(lock, [&] { listener_->OnEvicted(messages); });
+}
+
 // ---------------------------------------------------------------- the loop
 
 void SpoolCore::Run() {

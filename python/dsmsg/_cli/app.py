@@ -30,6 +30,7 @@ _COMMANDS = {
     "bench": "Messages",
     "doctor": "Finding out",
     "stats": "Finding out",
+    "audit": "Finding out",
     "debug": "Finding out",
     "certify": "Finding out",
     "describe": "Settings",

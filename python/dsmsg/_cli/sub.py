@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
 
@@ -13,7 +14,7 @@ import typer
 
 from dsmsg._cli import _output, _show
 from dsmsg._cli._where import Config, Options, Where, complete, read_where
-from dsmsg._looking import HELP, Look, look, settings_of, starting_at
+from dsmsg._looking import HELP, Look, dashed, look, settings_of, starting_at
 
 if TYPE_CHECKING:
     from dsmsg.adaptor import Connection
@@ -98,7 +99,11 @@ command.__doc__ = f"{command.__doc__}\n    By adaptor: {'. '.join(HELP)}.\n"
 
 
 def connect_to_look(
-    where: Where, topics: list[str], group: Optional[str] = None, start: Optional[str] = None
+    where: Where,
+    topics: list[str],
+    group: Optional[str] = None,
+    start: Optional[str] = None,
+    without: Iterable[str] = (),
 ) -> tuple[Connection, Look]:
     """Connects so that running consumers still get their messages.
 
@@ -107,7 +112,11 @@ def connect_to_look(
         topics: to read.
         group: to share; None: one of its own.
         start: where to begin; "": with the oldest message; None: as the settings say.
+        without: options that are left out, whoever sets them.
     """
+    without = frozenset(without)
+    options = {name: value for name, value in where.options.items() if dashed(name) not in without}
+    where = replace(where, options=options)
     adaptor = where.load()
     adaptor.check(where.options)
     if start is not None:
@@ -115,6 +124,8 @@ def connect_to_look(
         where = replace(where, options={**where.options, **begin})
     file = settings_of(where.file) if where.file else {}
     plan = look(adaptor.protocol, adaptor.options, topics, group, file, where.options)
+    if without.intersection(file):
+        plan = replace(plan, settings={**plan.settings, **dict.fromkeys(without)})
     config = where.config(plan if plan.settings else None)
     return adaptor.connect(where.conn_str, config), plan
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from dsmsg._looking._base import Look, dashed, settings_of
 
-__all__ = ["HELP", "Look", "look", "settings_of", "starting_at"]
+__all__ = ["HELP", "Look", "dashed", "look", "settings_of", "starting_at"]
 
 _PLANS = {
     module.name: importlib.import_module(f"{__name__}.{module.name}")
