@@ -95,12 +95,13 @@ const DriverInfo& Info() {
   return info;
 }
 
-MessageBuilder Builder(const char* options) {
+MessageBuilder Builder(const char* options, std::shared_ptr<Ledger>* ledger = nullptr) {
   const std::string path = std::filesystem::temp_directory_path() / "dsmsg-micro.txt";
   std::ofstream(path) << "[message-broker]\ntopic=bench\n" << options;
   const Result<Settings> settings = Settings::Load(Info(), "host;1", path);
   std::filesystem::remove(path);
-  return MessageBuilder::Create(settings.value()).value();
+  if (ledger != nullptr) *ledger = Ledger::Start(settings.value(), Info()).value();
+  return MessageBuilder::Create(settings.value(), nullptr, ledger ? *ledger : nullptr).value();
 }
 
 void Build(benchmark::State& state, const char* options) {
@@ -119,11 +120,10 @@ void Build(benchmark::State& state, const char* options) {
 
 /// One message through the queue and its end, `batch` messages at a time. Built outside of the
 /// measured time it could not be: the clock would cost more than the queue does.
-void Queue(benchmark::State& state) {
+void Queue(benchmark::State& state, const char* options, const std::string& payload) {
   const auto batch = static_cast<size_t>(state.range(0));
-  const MessageBuilder builder = Builder("");
-  const std::string payload = Full();
   Metrics metrics;
+  const MessageBuilder builder = Builder(options, &metrics.ledger);
   Logger logger("BENCH");
   SendQueue queue(QueueLimits{}, metrics);
   std::vector<SendQueue::Submission> taken;
@@ -183,7 +183,15 @@ void Register() {
   add("build/plain", Build, "");
   add("build/key", Build, "key=${sensor.id}\n");
   add("build/key_and_topic", Build, "key=${sensor.id}\ntopic-template=events/${sensor.id}\n");
-  add("queue/build_push_take_complete", Queue)->Arg(1)->Arg(64)->Arg(1000);
+  const std::string full = Full(), minimal = Minimal();
+  add("queue/build_push_take_complete", Queue, "", full)->Arg(1)->Arg(64)->Arg(1000);
+  // Beside the next two: what a number costs. Kafka reads the source as its key anyway.
+  add("queue/full_with_key", Queue, "key=${sensor.id}\n", full)->Arg(64);
+  add("queue/full_with_ledger", Queue, "ledger=1\n", full)->Arg(64);
+  add("queue/minimal", Queue, "", minimal)->Arg(64);
+  add("queue/minimal_with_ledger", Queue, "ledger=1\n", minimal)->Arg(64);
+  add("queue/minimal_with_ledger_in_field", Queue, "ledger=1\nledger-field=ledger\n", minimal)
+      ->Arg(64);
   add("write/full", Write, PayloadType::kFull);
   add("write/minimal", Write, PayloadType::kMinimal);
   add("write/protobuf", Write, PayloadType::kProtobuf);

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from faults.audit import check_ledger, ledger_options
 from faults.books import Journal, Result, balance
 from faults.programs import FaultError, Sender, wait_for
 from faults.rigs import Rig
@@ -151,6 +152,7 @@ def broken(
     result = Result(case, rig.name)
     topic = rig.new_topic()
     settings = {"queue_size": 400000, "reconnect_max_interval": scale.reconnect_max, **options}
+    settings |= ledger_options(result, rig, topic)
     with rig.sender(connection or rig.direct(), topic, **settings) as sender:
         sender.start(scale.rate)
         flow(sender, int(scale.rate * scale.calm_s))
@@ -158,14 +160,17 @@ def broken(
         time.sleep(scale.calm_s)  # some more traffic
         finish(result, sender)
         journal = Journal(sender.journal)
+    received = rig.received(topic)
     balance(
         result,
         journal,
-        rig.received(topic),
+        received,
         keeps_order=keeps_order and rig.keeps_order and rig.acknowledged,
         duplicates=rig.duplicates if duplicates is None else duplicates,
         server_loses=server_loses or not rig.acknowledged,
     )
+    if not server_loses:
+        check_ledger(result, rig, topic, journal, received)
     result.need(may_fail or result.failed == 0, f"{result.failed} messages failed in an outage")
     result.seconds = time.monotonic() - began
     return result

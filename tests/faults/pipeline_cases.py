@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dsmsg.spool import find, inspect
 
+from faults.audit import check_ledger, ledger_options
 from faults.books import Journal, Result, balance
 from faults.cases import Scale, finish
 from faults.programs import Proxy, Sender, wait_for
@@ -40,7 +41,8 @@ def process_killed(rig: Rig, scale: Scale) -> Result:
     topic = rig.new_topic()
     seed = time.time_ns() % (1 << 32)
     moments = random.Random(seed)  # noqa: S311 - the seed is told
-    spool = {"spool_dir": rig.folder / f"spool-{topic}", "spool_mode": "always"}
+    folder = rig.folder / f"spool-{topic}"
+    spool = {"spool_dir": folder, "spool_mode": "always", **ledger_options(result, rig, topic)}
     for _ in range(scale.process_kills):
         sender = rig.sender(rig.direct(), topic, **spool)
         sender.start(scale.rate)
@@ -52,16 +54,18 @@ def process_killed(rig: Rig, scale: Scale) -> Result:
         _empty_spool(sender)
         finish(result, sender)
         journal = Journal(sender.journal)
+    received = rig.received(topic)
     balance(
         result,
         journal,
-        rig.received(topic),
+        received,
         keeps_order=rig.acknowledged,
         duplicates=rig.duplicates_after_restart,
         server_loses=not rig.acknowledged,
         missing_allowed=True,
     )
     result.note = f"{scale.process_kills} times (seed {seed})"
+    check_ledger(result, rig, topic, journal, received, folder, killed=True)
     result.need(result.failed == 0, f"{result.failed} messages failed")
     result.seconds = time.monotonic() - began
     return result
@@ -158,9 +162,10 @@ def _shutdown(rig: Rig, scale: Scale, state: str, spooled: bool) -> Result:
     result = Result(f"shutdown, server {words[state]}{spool_word}", rig.name)
     topic = rig.new_topic()
     options: dict[str, object] = {"queue_size": 2000, "overflow": "drop-newest"}
+    folder = rig.folder / f"spool-{topic}"
     if spooled:
-        options |= {"spool_dir": rig.folder / f"spool-{topic}"}
-    options |= {"flush_timeout": "1s"}
+        options |= {"spool_dir": folder}
+    options |= {"flush_timeout": "1s", **ledger_options(result, rig, topic)}
     with rig.sender(rig.proxied(), topic, **options) as sender:
         sender.ask("burst 1")
         sender.drain(30)
@@ -184,14 +189,16 @@ def _shutdown(rig: Rig, scale: Scale, state: str, spooled: bool) -> Result:
         with rig.sender(rig.proxied(), topic, name=f"{topic}-next", **options) as after:
             _empty_spool(after)
             finish(result, after)
+    received = rig.received(topic)
     balance(
         result,
         journal,
-        rig.received(topic),
+        received,
         keeps_order=rig.acknowledged,
         duplicates=rig.duplicates_after_restart,
         server_loses=not rig.acknowledged,
     )
+    check_ledger(result, rig, topic, journal, received, folder if spooled else None)
     result.seconds = time.monotonic() - began
     return result
 

@@ -58,6 +58,8 @@ class Rig(ABC):
     reorders: ClassVar[tuple[str, ...]] = ()
     """Cases ("refused", "deleted") in which the server may take a later message while it refuses
     an earlier one."""
+    audited: ClassVar[tuple[str, ...]] = ()
+    """Cases whose books are compared with `dsmsg audit`: a topic can be read again."""
     options: ClassVar[dict[str, object]] = {}
     quick: ClassVar[dict[str, object]] = {"connect-timeout": "1500ms"}
     """Settings with which a dead connection is noticed soon."""
@@ -172,6 +174,10 @@ class RedisRig(Rig):
     name = adaptor = kind = "redis"
     reorders = ("refused",)
     options: ClassVar[dict[str, object]] = {"streamsize": 0}  # trimmed, a stream loses its oldest
+    audited = (
+        *("server killed", "network cut", "process killed"),
+        *("shutdown, server away, spool", "shutdown, server silent"),
+    )
 
     def _configure(self) -> None:
         self.broker.configure({"config": ["appendonly yes", "appendfsync always"]})
@@ -211,6 +217,7 @@ class KafkaRig(Rig):
     """Topics with four partitions, read with confluent-kafka."""
 
     name = adaptor = kind = "kafka"
+    audited = ("network cut", "process killed")
     duplicates = False
     # Compressed, the padding is nothing, and no network would be too slow for it.
     options: ClassVar[dict[str, object]] = {"compression": "none"}
@@ -284,6 +291,7 @@ class NatsRig(Rig):
     """A stream for each subject, read over a plain socket."""
 
     name = adaptor = kind = "nats"
+    audited = ("network cut", "process killed")
     # Each message has an id, the same on every try, and in the spool.
     duplicates = duplicates_after_restart = False
     reorders = ("refused", "deleted")

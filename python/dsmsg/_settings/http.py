@@ -63,6 +63,11 @@ class HttpConfig(Config):
             ("dead-letter-topic", "string", "", "Topic for messages that the broker refused for good, with the reason in a header", ""),
             ("dead-letter-dir", "path", "", "Directory for messages that the broker refused for good (and those that dead-letter-topic does not accept), one JSON object per line", ""),
             ("dead-letter-max-bytes", "bytes(4096,1125899906842624)", "1G", "Size limit of dead-letter-dir; further messages are lost, counted and logged", ""),
+            ("ledger", "bool", "0", "1: every message carries its source, the epoch of the connection and a number, by which dsmsg audit finds what is missing", ""),
+            ("ledger-source", "template", "", "Source of a message in the ledger, e.g. ${camera.name}; empty: sensor.id or sensorId of the payload, else the topic", ""),
+            ("ledger-field", "string", "", "Member of JSON payloads that carries the number in place of a header, for what has no headers", ""),
+            ("ledger-file", "path", "", "Where numbers are written down that were given up, with the reason; %p in the name stands for the process id", ""),
+            ("ledger-max-bytes", "bytes(65536,1125899906842624)", "64M", "Size limit of ledger-file and the one before it (.1) together", ""),
             ("metrics-file", "path", "", "Prometheus text file, written every metrics-interval; %p in the name stands for the process id", ""),
             ("metrics-interval", "ms(100,86400000)", "5s", "How often metrics-file is written", ""),
             ("config-watch", "ms(0,86400000)", "0", "How often to check whether the configuration file, a TLS file or a file named by ${file:/path} has changed, and to reconnect with it if so; 0: never", ""),
@@ -199,6 +204,21 @@ class HttpConfig(Config):
     dead_letter_max_bytes: int | str | None
     """Size limit of dead-letter-dir; further messages are lost, counted and logged (a bare
     number is bytes; default 1G)."""
+    ledger: bool | None
+    """1: every message carries its source, the epoch of the connection and a number, by which
+    dsmsg audit finds what is missing (default 0)."""
+    ledger_source: str | None
+    """Source of a message in the ledger, e.g. ${camera.name}; empty: sensor.id or sensorId of
+    the payload, else the topic (not set by default)."""
+    ledger_field: str | None
+    """Member of JSON payloads that carries the number in place of a header, for what has no
+    headers (not set by default)."""
+    ledger_file: str | os.PathLike[str] | None
+    """Where numbers are written down that were given up, with the reason; %p in the name stands
+    for the process id (not set by default)."""
+    ledger_max_bytes: int | str | None
+    """Size limit of ledger-file and the one before it (.1) together (a bare number is bytes;
+    default 64M)."""
     metrics_file: str | os.PathLike[str] | None
     """Prometheus text file, written every metrics-interval; %p in the name stands for the
     process id (not set by default)."""
@@ -357,6 +377,11 @@ class HttpConfig(Config):
         dead_letter_topic: str | None = None,
         dead_letter_dir: str | os.PathLike[str] | None = None,
         dead_letter_max_bytes: int | str | None = None,
+        ledger: bool | None = None,
+        ledger_source: str | None = None,
+        ledger_field: str | None = None,
+        ledger_file: str | os.PathLike[str] | None = None,
+        ledger_max_bytes: int | str | None = None,
         metrics_file: str | os.PathLike[str] | None = None,
         metrics_interval: int | str | timedelta | None = None,
         config_watch: int | str | timedelta | None = None,
@@ -446,6 +471,11 @@ class HttpConfig(Config):
             dead_letter_topic=dead_letter_topic,
             dead_letter_dir=dead_letter_dir,
             dead_letter_max_bytes=dead_letter_max_bytes,
+            ledger=ledger,
+            ledger_source=ledger_source,
+            ledger_field=ledger_field,
+            ledger_file=ledger_file,
+            ledger_max_bytes=ledger_max_bytes,
             metrics_file=metrics_file,
             metrics_interval=metrics_interval,
             config_watch=config_watch,
