@@ -38,24 +38,29 @@ std::optional<LedgerMark> LedgerMark::Parse(std::string_view text) {
   return mark;
 }
 
-Ledger::Source& Ledger::SourceOf(std::string_view name) {
-  {
-    std::shared_lock lock(sources_mutex_);
-    if (Source* const known = Known(name)) return *known;
-    if (sources_.size() >= kMostSources || name.size() > kLongestSource) return others_;
+// `place`: where it is in the table, or belongs.
+Ledger::Source* Ledger::Known(std::string_view name, size_t* place) const {
+  for (size_t at = std::hash<std::string_view>()(name);; ++at) {
+    *place = at % table_.size();
+    Source* const source = table_[*place].load(std::memory_order_acquire);
+    if (source == nullptr || source->name == name) return source;
   }
-  std::unique_lock lock(sources_mutex_);
-  if (Source* const known = Known(name)) return *known;
-  if (sources_.size() >= kMostSources) return others_;
-  auto made = std::make_unique<Source>();
-  made->mark = epoch_ + ' ' + Zeros() + ' ';
-  AppendPercentEncoded(name, kPlain, &made->mark);
-  return *sources_.emplace(name, std::move(made)).first->second;
 }
 
-Ledger::Source* Ledger::Known(std::string_view name) const {
-  const auto found = sources_.find(name);
-  return found == sources_.end() ? nullptr : found->second.get();
+Ledger::Source& Ledger::SourceOf(std::string_view name) {
+  size_t place;
+  if (Source* const known = Known(name, &place)) return *known;
+  if (name.size() > kLongestSource) return others_;
+  std::lock_guard lock(sources_mutex_);
+  if (Source* const known = Known(name, &place)) return *known;
+  if (sources_.size() >= kMostSources) return others_;
+  auto made = std::make_unique<Source>();
+  made->name = name;
+  made->mark = epoch_ + ' ' + Zeros() + ' ';
+  AppendPercentEncoded(name, kPlain, &made->mark);
+  sources_.push_back(std::move(made));
+  table_[place].store(sources_.back().get(), std::memory_order_release);
+  return *sources_.back();
 }
 
 void Ledger::Number(Source& source, char* mark) const {
@@ -109,8 +114,8 @@ void Ledger::Add(const LedgerMark& mark, std::string_view reason, std::string_vi
   const auto count = [&] {
     if (mark.epoch != epoch_) return;  // an earlier connection's, from the spool
     const std::optional<std::string> name = PercentDecoded(mark.source);
-    std::shared_lock lock(sources_mutex_);
-    Source* const known = name ? Known(*name) : nullptr;
+    size_t place;
+    Source* const known = name ? Known(*name, &place) : nullptr;
     (known == nullptr ? others_ : *known).lost.fetch_add(1, std::memory_order_relaxed);
   };
   const auto add = [&] {

@@ -9,8 +9,8 @@
 // has the same mark on every try and when it comes from the spool of an earlier process.
 //
 // Threads: every function from any thread. None waits for the disk but Start and End; one short
-// mutex for losses, another for sources that are new. The file is written by a thread of its own,
-// which End leaves behind when the disk hangs.
+// mutex for losses, another for sources that are new; numbering takes none. The file is written by
+// a thread of its own, which End leaves behind when the disk hangs.
 //
 // Memory: at most kMostSources sources; the others share one name. Losses that the disk does not
 // take are kept up to a bound, then only counted.
@@ -25,12 +25,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -66,6 +64,7 @@ class Ledger {
   };
   /// Belongs to the ledger.
   struct Source {
+    std::string name;  // as the payload has it
     std::string mark;  // with the number 0
     std::atomic<uint64_t> numbered{0}, lost{0};
   };
@@ -114,7 +113,7 @@ class Ledger {
   std::string_view MarkOf(const Carrier& message) const;
   void Add(const LedgerMark& mark, std::string_view reason, std::string_view policy,
            std::string_view text) noexcept;
-  Source* Known(std::string_view name) const;
+  Source* Known(std::string_view name, size_t* place) const;
   std::string Begun() const;
   std::string Numbers(bool all);  // of the sources whose number changed
   static std::string Lines(const std::map<Why, Losses>& losses);
@@ -128,11 +127,10 @@ class Ledger {
   Logger logger_;
   std::atomic<uint64_t> unnumbered_{0};
 
-  struct Hash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  mutable std::shared_mutex sources_mutex_;  // guards the following
-  std::unordered_map<std::string, std::unique_ptr<Source>, Hash, std::equal_to<>> sources_;
+  // Open addressing, at most half full: a source that is there is found without a lock.
+  std::vector<std::atomic<Source*>> table_{2 * kMostSources};
+  mutable std::mutex sources_mutex_;  // guards the following, and additions to the table
+  std::vector<std::unique_ptr<Source>> sources_;
   Source others_;
 
   std::mutex mutex_;  // guards the following

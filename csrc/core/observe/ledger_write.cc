@@ -209,8 +209,8 @@ std::string Ledger::Numbers(bool all) {
     any = true;
   };
   {
-    std::shared_lock lock(sources_mutex_);
-    for (const auto& [name, source] : sources_) add(*source);
+    std::lock_guard lock(sources_mutex_);
+    for (const auto& source : sources_) add(*source);
   }
   add(others_);
   line.json.EndObject();
@@ -320,8 +320,8 @@ std::string Ledger::Json() const {
     json.EndObject();
   };
   {
-    std::shared_lock lock(sources_mutex_);
-    for (const auto& [name, source] : sources_) add(*source);
+    std::lock_guard lock(sources_mutex_);
+    for (const auto& source : sources_) add(*source);
   }
   add(others_);
   json.EndObject();

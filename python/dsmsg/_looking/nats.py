@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from dsmsg._looking._base import Look
 
 GROUP_OPTION = "durable"
-HELP = "--group is the name of durable consumers, or with jetstream=0 a queue group"
+START = ("deliver", "all")
+HELP = (
+    "--group is the name of durable consumers, or with jetstream=0 a queue group; --offset is all "
+    "or new"
+)
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
     """Returns how to read these topics."""
     core = given.get("jetstream", "1").strip("\"'").lower() in ("0", "false", "no")
     if group is None:
-        return Look({} if core else {"durable": ""}, topics)
+        oldest = core and given.get("deliver", "").strip("\"'").lower() == "all"
+        warning = "with jetstream=0 nothing is kept: only what is sent from now on" if oldest else ""
+        return Look({} if core else {"durable": ""}, topics, warning=warning)
     return Look(
         {"queue-group" if core else "durable": group}, topics, f" as a member of the group {group}"
     )
