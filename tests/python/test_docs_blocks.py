@@ -39,6 +39,7 @@ RUN_BY = {
     ("bridge", "yaml"): "test_bridge.py",
     ("command-line", "console"): "test_command_line_page.py",
     ("elements", "python"): "test_elements_page.py",
+    ("ledger", "text"): "test_ledger.py",
     ("payloads", "c"): "test_payload_docs.py",
     ("payloads", "text"): "test_payload_docs.py",
     ("pipelines", "c"): "test_pipelines.py",

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from doc_blocks import blocks
+from dsmsg._cli.audit import _print
 from dsmsg.adaptor import Adaptor, Connection, DsmsgError, Message
 from dsmsg.brokers import Broker
 from dsmsg.brokers._process import free_port
@@ -173,6 +175,26 @@ def test_the_tail_of_a_connection_that_exists_is_on_its_way(tmp_path: Path) -> N
         with ledger.open("a") as file:
             file.write(line("ended") + "\n")
         assert str(judge([1, 3, 4], ledger).unexplained) == "2,5-6"
+
+
+def test_the_page_shows_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shown, text = (
+        block.text for block in blocks() if (block.page, block.language) == ("ledger", "text")
+    )
+    epoch = "20261130T184501123Z-9f3c1d2e"
+    assert mark_of([], f'{{"any":"{text.strip()}"}}'.encode()) == Mark(epoch, 1204, "camera-3")
+    audit = Audit()
+    policy = "overflow=drop-oldest, queue-size=1000, queue-bytes=268435456"
+    times = {"from": "2026-11-30T18:45:07.002Z", "to": "2026-11-30T18:45:09.117Z"}
+    gone = {"source": "camera-3", "reason": "evicted", "policy": policy, **times}
+    audit.read_ledger(write(tmp_path / "ledger", line("lost", epoch, numbers="17-24", **gone)))
+    audit._book(epoch, "camera-3").waiting.add_range(1199, 1204)
+    for number in (*range(1, 17), *range(25, 1199), 100, 200):
+        audit.add([("dsmsg-ledger", mark(number, "camera-3", epoch))], b"")
+    _print(audit, audit.verdicts(from_beginning=True), known=True)
+    assert capsys.readouterr().out == shown
 
 
 def test_the_command_reads_a_capture(run_dsmsg: Run, tmp_path: Path) -> None:

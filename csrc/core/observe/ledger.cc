@@ -41,7 +41,7 @@ std::optional<LedgerMark> LedgerMark::Parse(std::string_view text) {
 // `place`: where it is in the table, or belongs.
 Ledger::Source* Ledger::Known(std::string_view name, size_t* place) const {
   for (size_t at = std::hash<std::string_view>()(name);; ++at) {
-    *place = at % table_.size();
+    *place = at % kTable;
     Source* const source = table_[*place].load(std::memory_order_acquire);
     if (source == nullptr || source->name == name) return source;
   }

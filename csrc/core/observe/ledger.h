@@ -128,7 +128,8 @@ class Ledger {
   std::atomic<uint64_t> unnumbered_{0};
 
   // Open addressing, at most half full: a source that is there is found without a lock.
-  std::vector<std::atomic<Source*>> table_{2 * kMostSources};
+  static constexpr size_t kTable = 2 * kMostSources;
+  std::vector<std::atomic<Source*>> table_{kTable};
   mutable std::mutex sources_mutex_;  // guards the following, and additions to the table
   std::vector<std::unique_ptr<Source>> sources_;
   Source others_;
