@@ -32,6 +32,7 @@ _FORM = r"(\d{8}T\d{9}Z-[0-9a-f]{8}) (\d{15}) "
 _MARK = re.compile(_FORM + "(.+)")
 _INSIDE = re.compile(rb'"' + _FORM.encode() + rb'([^"\\]+)"')
 _FLOCK = "hhqqi"  # struct flock of 64-bit Linux, fcntl(2)
+_LOCKED = 1 << 40  # LedgerFile::kLocked
 
 Text = Union[str, bytes]
 
@@ -170,7 +171,7 @@ class Audit:
         """Begins with nothing."""
         self._books: dict[tuple[str, str], _Book] = {}
         self._ended: set[str] = set()
-        self._in_use: set[str] = set()
+        self._exist: set[str] = set()
         self.unmarked = 0
         self.unnumbered: dict[str, int] = {}
         self.problems: list[str] = []
@@ -195,9 +196,14 @@ class Audit:
             OSError: the file cannot be read.
         """
         path = Path(path)
-        for each in (path.with_name(path.name + ".1"), path):
-            if each == path or each.exists():
-                self._read(each)
+        before = path.with_name(path.name + ".1")
+        epochs = set[str]()
+        with path.open("rb") as file:  # first: what is renamed meanwhile is read nevertheless
+            if before.exists():
+                with before.open("rb") as older:
+                    epochs |= self._read(before, older)
+            epochs |= self._read(path, file)
+            self._exist.update(epoch for epoch in epochs if _exists(file.fileno(), epoch))
 
     def read_spool(self, path: str | Path) -> None:
         """Reads a spool, or all of a folder.
@@ -228,20 +234,18 @@ class Audit:
     def _book(self, epoch: str, source: str) -> _Book:
         return self._books.setdefault((epoch, source), _Book())
 
-    def _read(self, path: Path) -> None:
-        with path.open("rb") as file:
-            in_use = _in_use(file.fileno())
-            for number, line in enumerate(file, 1):
-                try:
-                    epoch = self._line(json.loads(line))
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    self.problems.append(f"{path}: line {number} is not of a ledger")
-                    continue
-                if in_use:
-                    self._in_use.add(epoch)
+    def _read(self, path: Path, file: Iterable[bytes]) -> set[str]:
+        epochs = set[str]()
+        for number, line in enumerate(file, 1):
+            try:
+                epochs.add(self._line(json.loads(line)))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self.problems.append(f"{path}: line {number} is not of a ledger")
+        return epochs
 
     def _line(self, fields: dict[str, Any]) -> str:
         event, epoch = fields["event"], str(fields["epoch"])
+        int(epoch[-8:], 16)  # as _exists needs it
         if event == "numbers":
             for source, number in fields["sources"].items():
                 book = self._book(epoch, unquote(source))
@@ -287,15 +291,16 @@ class Audit:
             if given_up:
                 kept = (loss.reason, loss.policy, loss.text, loss.since, loss.until)
                 verdict.dropped.append(Loss(*kept, given_up))
-        if epoch in self._in_use and epoch not in self._ended:
+        if epoch in self._exist and epoch not in self._ended:
             tail = Numbers([(book.received.last + 1, max(last, book.received.last + 1))])
             verdict.on_the_way = left & tail
         verdict.unexplained = left - verdict.on_the_way
         return verdict
 
 
-def _in_use(descriptor: int) -> bool:
-    """Tells whether a connection still writes the file. Only asks: never takes the lock."""
-    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0)
+def _exists(descriptor: int, epoch: str) -> bool:
+    """Tells whether a connection still has the file open. Only asks: never takes the lock."""
+    place = _LOCKED + int(epoch[-8:], 16)
+    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, 0, place, 1, 0)
     answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked)
     return int(struct.unpack(_FLOCK, answer)[0]) != fcntl.F_UNLCK

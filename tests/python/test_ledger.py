@@ -166,12 +166,17 @@ def test_the_file_before_belongs_to_it_and_odd_lines_are_told(tmp_path: Path) ->
 
 
 def test_the_tail_of_a_connection_that_exists_is_on_its_way(tmp_path: Path) -> None:
-    ledger = write(tmp_path / "ledger", numbers_line({"cam": 6}))
-    assert str(judge([1, 3, 4], ledger).unexplained) == "2,5-6"
-    with ledger.open("rb") as held:
-        fcntl.fcntl(held, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_RDLCK, 0, 0, 0, 0))
-        verdict = judge([1, 3, 4], ledger)
-        assert (str(verdict.unexplained), str(verdict.on_the_way)) == ("2", "5-6")
+    """Each connection has a byte of its own locked: another one of the same file says nothing."""
+    ledger = write(tmp_path / "ledger", numbers_line({"cam": 6}), line("begun", SECOND))
+    for epoch, expected in ((SECOND, ("2,5-6", "")), (FIRST, ("2", "5-6"))):
+        with ledger.open("rb+") as held:
+            place = (1 << 40) + int(epoch[-8:], 16)
+            lock = struct.pack("hhqqi", fcntl.F_WRLCK, 0, place, 1, 0)
+            fcntl.fcntl(held, fcntl.F_OFD_SETLK, lock)
+            verdict = judge([1, 3, 4], ledger)
+            assert (str(verdict.unexplained), str(verdict.on_the_way)) == expected
+    with ledger.open("rb+") as held:
+        fcntl.fcntl(held, fcntl.F_OFD_SETLK, lock)
         with ledger.open("a") as file:
             file.write(line("ended") + "\n")
         assert str(judge([1, 3, 4], ledger).unexplained) == "2,5-6"
@@ -367,6 +372,13 @@ def test_several_destinations_get_one_number(
     ]
 
 
+def exist(ledger: Path) -> int:
+    """How many connections still have the file open, as their locks say."""
+    audit = Audit()
+    audit.read_ledger(ledger)
+    return len(audit._exist)
+
+
 def test_the_command_audits_a_topic(
     run_dsmsg: Run, redis_broker: Broker, topic: str, tmp_path: Path
 ) -> None:
@@ -385,6 +397,8 @@ def test_the_command_audits_a_topic(
             connection.send(topic, payload(6)[:-1] + b" " * 2000 + b"}")
         connection.send(topic, payload(8))
         assert connection.flush(PATIENCE_S)
+        assert exist(ledger) == 1
+    assert exist(ledger) == 0
     command = ("audit", "redis", *where[:1], topic, "--config", where[1], "--until-idle", "0.5")
     found = run_dsmsg(*command, "--from-beginning", "--json")
     first, second = json.loads(found.stdout)["sources"]

@@ -292,7 +292,7 @@ TEST_F(LedgerTest, AFieldOfAJsonObjectCarriesTheNumberWhereThereAreNoHeaders) {
 
   auto session = OpenLedger("ledger-field=led\"ger\n", factory);
   ASSERT_TRUE(session);
-  const std::vector<std::string> payloads = {Of("a", 0), " { \"n\" : 1 } ", "{}", "{ }", "[1]",
+  const std::vector<std::string> payloads = {Of("a", 0), R"({"led\"ger":"mine"})", "{}", "{ }", "[1]",
                                              "text",     "\n{\"x\"",        ""};
   for (const std::string& payload : payloads) {
     ASSERT_TRUE(Send(*session, payload, &counts_).ok());
@@ -386,7 +386,7 @@ TEST_F(LedgerTest, AFileThatCannotBeWrittenIsAnErrorAtConnect) {
 TEST_F(LedgerTest, TheFileIsBoundedAndEachBeginsWithItsHead) {
   constexpr uint64_t kBound = 65536;
   int heads = 0;
-  LedgerFile file(file_, kBound, [&] { return "head " + std::to_string(++heads) + '\n'; });
+  LedgerFile file(file_, kBound, 7, [&] { return "head " + std::to_string(++heads) + '\n'; });
   const std::string line = std::string(999, 'x') + '\n';
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(file.Append(line).ok());
   EXPECT_GT(heads, 4);

@@ -73,12 +73,14 @@ void Ledger::Number(Source& source, char* mark) const {
 
 // ---------------------------------------------------------------- losses
 
+// Empty: it has none. A member of the same name may be the host's own.
 std::string_view Ledger::MarkOf(const Carrier& message) const {
   for (const auto& [name, value] : message.headers) {
-    if (SameName(name, kHeader)) return value;
+    if (SameName(name, kHeader) && LedgerMark::Parse(value)) return value;
   }
-  const bool inside = !field_.empty() && message.payload.starts_with(field_);
-  return inside ? message.payload.substr(field_.size()) : std::string_view();
+  if (field_.empty() || !message.payload.starts_with(field_)) return {};
+  const std::string_view inside = message.payload.substr(field_.size());
+  return LedgerMark::Parse(inside) ? inside : std::string_view();
 }
 
 void Ledger::Dropped(const Carrier& message, DropReason reason) noexcept {

@@ -40,11 +40,13 @@ Status LedgerFile::Open() {
   ForkDelayed fork;
   file_ = UniqueFd(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
   if (!file_.valid()) return Error(errno);
-  struct flock shared {};
-  shared.l_type = F_RDLCK;
-  shared.l_whence = SEEK_SET;
+  struct flock own {};
+  own.l_type = F_WRLCK;
+  own.l_whence = SEEK_SET;
+  own.l_start = kLocked + connection_;
+  own.l_len = 1;
   // A file system without locks: the reader then takes every connection for ended.
-  [[maybe_unused]] const int locked = ::fcntl(file_.get(), F_OFD_SETLK, &shared);
+  [[maybe_unused]] const int locked = ::fcntl(file_.get(), F_OFD_SETLK, &own);
   fork.CloseInChildren(file_.get());
   return {};
 }

@@ -149,7 +149,8 @@ Ledger::Ledger(const Settings& settings, const DriverInfo& info)
   const std::string path =
       MetricsFile::Expand(settings.config.GetString("ledger-file"), &per_process);
   if (path.empty()) return;
-  file_ = std::make_unique<LedgerFile>(path, settings.config.GetBytes("ledger-max-bytes"),
+  const auto own = static_cast<uint32_t>(std::stoul(epoch_.substr(epoch_.size() - 8), nullptr, 16));
+  file_ = std::make_unique<LedgerFile>(path, settings.config.GetBytes("ledger-max-bytes"), own,
                                        [this] { return Begun() + Numbers(true); });
 }
 
