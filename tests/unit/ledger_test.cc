@@ -292,8 +292,8 @@ TEST_F(LedgerTest, AFieldOfAJsonObjectCarriesTheNumberWhereThereAreNoHeaders) {
 
   auto session = OpenLedger("ledger-field=led\"ger\n", factory);
   ASSERT_TRUE(session);
-  const std::vector<std::string> payloads = {Of("a", 0), R"({"led\"ger":"mine"})", "{}", "{ }", "[1]",
-                                             "text",     "\n{\"x\"",        ""};
+  const std::vector<std::string> payloads = {
+      Of("a", 0), R"({"led\"ger":"mine"})", "{}", "{ }", "[1]", "text", "\n{\"x\"", ""};
   for (const std::string& payload : payloads) {
     ASSERT_TRUE(Send(*session, payload, &counts_).ok());
   }

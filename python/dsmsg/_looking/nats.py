@@ -20,7 +20,7 @@ def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look
     core = given.get("jetstream", "1").strip("\"'").lower() in ("0", "false", "no")
     if group is None:
         oldest = core and given.get("deliver", "").strip("\"'").lower() == "all"
-        warning = "with jetstream=0 nothing is kept: only what is sent from now on" if oldest else ""
+        warning = "with jetstream=0 only what is sent from now on is shown" if oldest else ""
         return Look({} if core else {"durable": ""}, topics, warning=warning)
     return Look(
         {"queue-group" if core else "durable": group}, topics, f" as a member of the group {group}"
