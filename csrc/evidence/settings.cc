@@ -73,8 +73,19 @@ Result<std::string> AsFile(const std::string& pairs) {
   return text;
 }
 
+constexpr std::string_view kPairs = "evidence-config";
+
+/// Pairs have no lines: those of the file that they stand for are taken out.
+std::string WithoutLine(std::string text) {
+  const size_t line = kPairs.size() + 1;
+  if (!text.starts_with(std::string(kPairs) + ":")) return text;
+  const size_t end = text.find_first_not_of("0123456789", line);
+  if (end != std::string::npos && end > line && text[end] == ':') text.erase(line, end + 1 - line);
+  return text;
+}
+
 Result<Config> ReadConfig(const std::string& config, std::vector<std::string>* warnings) {
-  std::string text = "[evidence]\n", origin = "evidence-config";
+  std::string text = "[evidence]\n", origin(kPairs);
   if (config.find('=') != std::string::npos) {
     Result<std::string> lines = AsFile(config);
     if (!lines.ok()) return lines.status();
@@ -87,7 +98,7 @@ Result<Config> ReadConfig(const std::string& config, std::vector<std::string>* w
   }
   const OptionTable table(kOptions);
   Result<Config> parsed = ConfigParser(table, origin, kGroup).Parse(text);
-  if (!parsed.ok()) return parsed.status();
+  if (!parsed.ok()) return Status(parsed.status().code(), WithoutLine(parsed.status().message()));
   for (const OptionSpec& spec : table.all()) {
     const auto same = [&spec](const OptionSpec& own) {
       return std::string_view(own.name) == spec.name;
@@ -97,7 +108,7 @@ Result<Config> ReadConfig(const std::string& config, std::vector<std::string>* w
                " is an option of the adaptor: write it into a file of its own, in the group "
                "[message-broker], and name that file with adaptor-config");
   }
-  for (const std::string& warning : parsed->warnings()) warnings->push_back(warning);
+  for (const std::string& warning : parsed->warnings()) warnings->push_back(WithoutLine(warning));
   return parsed;
 }
 

@@ -56,7 +56,8 @@ constexpr MapField kFields[] = {
      [](const Scope& s) {
        return Positive(s.frame.source_height > 0 ? s.frame.source_height : s.frame.height);
      }},
-    {"frame.objects", kNumber, "how many objects it has",
+    {"frame.objects", kNumber,
+     "how many objects it has; with `events` or `space` only those that messages are about",
      [](const Scope& s) { return Value::Uint(s.frame.objects.size()); }},
     {"frame.video_path", kText, "recording that the frame is in",
      [](const Scope& s) { return TextOrNone(s.frame.video_path); }},

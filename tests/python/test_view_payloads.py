@@ -15,7 +15,7 @@ from dsmsg._cli import _nvproto
 from dsmsg._map import full_sample
 from dsmsg._view.payloads import Event, Evidence, Seen, Sighting, read
 from dsmsg._view.state import State
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from viewing import message
 
@@ -173,6 +173,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
 @given(VALUES)
 def test_anything_is_read_or_refused(value: Any) -> None:  # noqa: ANN401 - of JSON
     """And what was read can be told to the page."""

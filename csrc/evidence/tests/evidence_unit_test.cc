@@ -107,7 +107,8 @@ TEST(EvidenceSettingsTest, DestinationsAndOptions) {
 }
 
 TEST(EvidenceSettingsTest, MistakesSayWhatIsAllowedAndNoSecret) {
-  EXPECT_THAT(Mistake("/p", "quality=0"), HasSubstr("from 1 to 100"));
+  EXPECT_THAT(Mistake("/p", "pictures=crop;quality=0"),
+              AllOf(StartsWith("evidence-config: quality = 0"), HasSubstr("from 1 to 100")));
   EXPECT_THAT(Mistake("/p", "pictures=all"), HasSubstr("crop, frame, both"));
   EXPECT_THAT(Mistake("/p", "/none/e.txt"), HasSubstr("/none/e.txt"));
   EXPECT_THAT(Mistake("/p", "queue-size=4"),
