@@ -106,7 +106,8 @@ MapValue Whole(const MapValue& value) {
 
 MapValue Rounded(const MapValue& value, int digits) {
   if (value.whole() || !value.number()) return value.number() ? value : MapValue();
-  const double scale = std::pow(10, digits);
+  constexpr double kPowers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+  const double scale = kPowers[digits];
   const double rounded = std::round(value.real * scale) / scale;
   return MapValue::Double(std::isfinite(rounded) ? rounded : value.real);
 }
