@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import paho.mqtt.client as paho
 import pytest
@@ -25,6 +25,7 @@ from dsmsg.adaptor import Adaptor, DsmsgError, Message
 from dsmsg.brokers import Broker, make
 from dsmsg.brokers._hub import Connect, Hub, Publish, Subscribe, signature
 from dsmsg.connection import Connection
+from dsmsg.ledger import mark_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -348,6 +349,17 @@ def test_properties_of_options_and_of_the_payload(rig: Rig) -> None:
         b"devices/dev-1/messages/events/%24.mid=m%2F1&%24.cid=run%207"
         b"&%24.ct=application%2Fjson&%24.ce=utf-8&camera=cam%201%262&line=4&site=north"
     ]
+
+
+def test_a_property_carries_the_number_of_a_message(rig: Rig) -> None:
+    with rig.connect(ledger=1) as connection:
+        connection.send("t", b'{"sensor": {"id": "cam 1&2"}}')
+    (topic,) = (each.topic.decode() for each in rig.hub.said(Publish))
+    found = re.search(r"[/&]dsmsg-ledger=([^&]*)", topic)
+    assert found is not None
+    mark = mark_of([("dsmsg-ledger", unquote(found[1]))], b"")
+    assert mark is not None
+    assert (mark.number, mark.source) == (1, "cam 1&2")
 
 
 def test_a_token_made_elsewhere(rig: Rig) -> None:

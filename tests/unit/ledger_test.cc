@@ -153,8 +153,8 @@ TEST_F(LedgerTest, ANumberIsTheSameOnEveryTry) {
 }
 
 TEST_F(LedgerTest, ARestartIsANewEpochAndTheSpoolKeepsTheOldNumbers) {
-  const std::string spool = "spool-dir=" + folder_ + "\nflush-timeout=1ms\n";
-  auto session = OpenLedger(spool);
+  const std::string spool = "spool-dir=" + folder_ + "\n";
+  auto session = OpenLedger(spool + "flush-timeout=1ms\n");
   ASSERT_TRUE(session);
   FakeBroker::Get().SetAnswer(FakeBroker::Answer::kSilent);
   ASSERT_TRUE(Send(*session, Of("a", 0), &counts_).ok());
@@ -171,7 +171,7 @@ TEST_F(LedgerTest, ARestartIsANewEpochAndTheSpoolKeepsTheOldNumbers) {
   ASSERT_TRUE(Send(*session, Of("a", 2), &counts_).ok());
   ASSERT_TRUE(session->Disconnect().ok());
   const std::vector<std::string> marks = Marks();
-  EXPECT_THAT(Short(marks), ElementsAre("a 1", "a 2", "a 1"));
+  ASSERT_THAT(Short(marks), ElementsAre("a 1", "a 2", "a 1"));
   const auto epoch = [&](size_t i) { return std::string(LedgerMark::Parse(marks[i])->epoch); };
   EXPECT_EQ(epoch(0), epoch(1));
   EXPECT_LT(epoch(1), epoch(2));  // in the order of time
@@ -356,6 +356,30 @@ TEST_F(LedgerTest, SourcesAreBoundedAndTheirNamesAreSafe) {
   EXPECT_EQ(marks[2], "(others) 1");
   EXPECT_EQ(marks.back(), "(others) 13");
   EXPECT_EQ(File(file_).given.size(), Ledger::kMostSources + 1);
+}
+
+TEST_F(LedgerTest, ManyThreadsGetEachNumberOnce) {
+  constexpr int kThreads = 4, kMessages = 300;
+  auto session = OpenLedger("queue-size=50\n");
+  ASSERT_TRUE(session);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kMessages; ++i) {
+        const std::string source = std::to_string(i % 3);
+        EXPECT_TRUE(Send(*session, Of(source, i), &counts_).ok());
+        if (i % 50 == 0) session->StatsJson();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_TRUE(session->Disconnect().ok());
+  std::set<std::string> different;
+  for (const std::string& mark : Short(Marks())) EXPECT_TRUE(different.insert(mark).second) << mark;
+  const uint64_t each = kThreads * kMessages / 3;
+  EXPECT_EQ(File(file_).given,
+            (std::map<std::string, uint64_t>{{"0", each}, {"1", each}, {"2", each}}));
+  EXPECT_EQ(different.size(), 3 * each);
 }
 
 TEST_F(LedgerTest, TheSourceMayBeATemplate) {
