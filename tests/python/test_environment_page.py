@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 READS = re.compile(
     r"(?:getenv|FromEnvironment|OrEnvironment|environ\.get|environ\[)\(?[^;\n]*?\"([A-Z][A-Z0-9_]+)\""
 )
-SYSTEMS = {"PATH", "HOME"}
+SYSTEMS = {"PATH", "HOME", "PYTHONPATH"}
 
 
 def test_every_variable_is_in_the_table() -> None:
