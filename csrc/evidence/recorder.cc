@@ -119,11 +119,12 @@ Recorder::TicketPtr Recorder::Take(const std::string& name, size_t bytes,
   const size_t limit = state_->settings.queue_bytes;
   // A picture larger than the limit is taken where it is alone.
   if (state_->held_bytes > 0 && state_->held_bytes + bytes > limit) {
+    const uint64_t waiting = state_->counters.waiting - 1;
     state_->SettleLocked(
-        ticket.get(),
-        {Code::kUnavailable, "no room: " + std::to_string(state_->counters.waiting - 1) +
-                                 " pictures wait to be stored (the store is slow; more memory for "
-                                 "them: queue-bytes)"});
+        ticket.get(), {Code::kUnavailable,
+                       "no room: " + std::to_string(waiting) +
+                           (waiting == 1 ? " picture waits" : " pictures wait") +
+                           " to be stored (the store is slow; more memory for them: queue-bytes)"});
     return ticket;
   }
   state_->held_bytes += bytes;  // until the copy's own size is known
@@ -199,7 +200,13 @@ void Recorder::State::SettleLocked(Ticket* ticket, const Status& status) {
   outcome.state = status.ok() ? Outcome::State::kStored : Outcome::State::kLost;
   outcome.reason = status.ok() ? "" : status.message();
   ++(status.ok() ? counters.stored : counters.lost);
-  if (status.ok()) counters.stored_bytes += outcome.size;
+  if (status.ok()) {
+    counters.stored_bytes += outcome.size;
+  } else {  // as far as the store knows there is no such file
+    outcome.uri.clear();
+    outcome.digest.clear();
+    outcome.size = 0;
+  }
   --counters.waiting;
   settled.notify_all();
 }

@@ -166,6 +166,7 @@ void ConvEvidence::Settle(Held* held, bool wait) {
   Frame& frame = held->copy.frame();
   const bool early = !wait && Clock::now() < held->deadline;
   held->outcomes.reserve(held->pictures.size());  // the frame's views point into them
+  bool told_whole = false;                        // objects share it, and it is one picture
   for (const Picture& picture : held->pictures) {
     Outcome outcome = recorder_->Wait(*picture.ticket, wait ? held->deadline : Deadline());
     const bool waited_for = recorder_->IsWaiting(*picture.ticket);
@@ -174,7 +175,8 @@ void ConvEvidence::Settle(Held* held, bool wait) {
                        " messages wait for pictures (option waiting)";
     }
     if (waited_for) recorder_->GiveUp(*picture.ticket);
-    if (outcome.state != Outcome::State::kStored) {
+    const bool counted = picture.whole_frame && std::exchange(told_whole, true);
+    if (outcome.state != Outcome::State::kStored && !counted) {
       ++lost_;
       if (why_lost_.empty()) why_lost_ = outcome.reason;
     }

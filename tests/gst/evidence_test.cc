@@ -162,6 +162,18 @@ TEST(ConvEvidence, OneFramePictureIsSharedByItsObjects) {
   EXPECT_THAT(FilesIn(folder.path()), SizeIs(1));
 }
 
+TEST(ConvEvidence, ALostPictureOfAFrameCountsOnce) {
+  const TemporaryFolder folder;
+  EvidenceHarness h("evidence=" + folder.path() + " evidence-config=pictures=both");
+  gst_harness_set_src_caps_str(h.harness(), "video/x-h264,width=640,height=360");
+  GstBuffer* const buffer = EventPicture(5);
+  dsmsg_event_set_object(dsmsg_buffer_add_event(buffer, "stopped", "bus"), 8, 0.5);
+  h.Send(buffer);
+  const auto said = h.Messages();
+  ASSERT_THAT(said, SizeIs(1));
+  EXPECT_THAT(said[0].text, HasSubstr("3 pictures lost so far"));  // two crops, one frame
+}
+
 TEST(ConvEvidence, AMarginIsPartOfTheBoxAndEndsAtTheEdge) {
   const TemporaryFolder folder;
   EvidenceHarness h("evidence=" + folder.path() + " evidence-config=margin=25");

@@ -264,6 +264,7 @@ TEST(RecorderTest, ASlowStoreLosesPicturesAndNeverWaits) {
   EXPECT_EQ(copied, 9 - static_cast<int>(recorder.counters().lost));
   EXPECT_THAT(recorder.Of(*tickets.back()).reason,
               AllOf(HasSubstr("no room"), HasSubstr("queue-bytes")));
+  EXPECT_EQ(recorder.Of(*tickets.back()).uri, "");
   EXPECT_THAT(recorder.Wait(*tickets.front(), Clock::now()).reason, HasSubstr("not stored within"));
   recorder.GiveUp(*tickets[2]);
   store->Open();
