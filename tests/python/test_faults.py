@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from faults import audit
 from faults.books import KEYS, Journal, Result, balance, expected_payload, number_of
 from faults.cases import SHORT
+from faults.rigs import RedisRig, Rig
 from faults.suite import ALL, LARGE, PLAN, run_chain, wanted
 from faults.table import as_markdown
 
@@ -111,6 +114,47 @@ def test_books_that_do_not(
 def test_the_servers_loss_is_counted_apart(tmp_path: Path) -> None:
     result = judge(journal_of(tmp_path / "j", OK, OK), [1], server_loses=True)
     assert (result.lost, result.broker_lost, result.problems) == (0, 1, [])
+
+
+def _source(last: int, received: int, dropped: int = 0, unexplained: int = 0) -> dict[str, Any]:
+    none = {"count": 0}
+    losses = [{"count": dropped}] if dropped else []
+    return {
+        **{"source": "camera-0", "last": last, "received": received, "duplicated": 0},
+        **{"waiting": none, "unexplained": {"count": unexplained}, "dropped": losses},
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "killed", "problem"),
+    [
+        (_source(3, 1, 2), False, ""),
+        (_source(3, 2, 1), False, "the audit received 2, another client 1"),
+        (_source(3, 1, 1, 1), False, "2 ended with ERR, the audit knows of 1"),
+        (_source(4, 1, 2, 1), False, "1 unexplained by the audit, 0 without answer"),
+        (_source(4, 1, 2), False, "3 accepted, the audit's last is 4"),
+        (_source(4, 1, 2, 2), True, "2 unexplained by the audit, 1 without answer"),
+        (_source(4, 1, 2, 1), True, ""),
+    ],
+)
+def test_an_audit_that_differs_from_the_books_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    source: dict[str, Any],
+    killed: bool,
+    problem: str,
+) -> None:
+    """One camera: one message arrived, two ended with ERR; killed: another has no answer."""
+    monkeypatch.setattr(audit, "_audit", lambda rig, topic, spool: {"sources": [source]})
+    monkeypatch.setattr(audit, "KEYS", 1)
+    entries = [OK, ERR, ERR, *([NEVER_CALLED] if killed else [])]
+    result, rig = Result("process killed", "redis"), cast("Rig", RedisRig)  # only what it audits
+    journal = journal_of(tmp_path / "j", *entries)
+    audit.check_ledger(result, rig, "t", journal, [0], killed=killed)
+    if problem:
+        assert any(problem in text for text in result.problems), result.problems
+    else:
+        assert result.problems == []
 
 
 def test_a_payload_that_changed_is_not_the_message() -> None:
