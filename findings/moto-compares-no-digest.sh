@@ -26,11 +26,10 @@ seen = []
 for name, digest in (("ContentMD5", md5), ("ChecksumSHA256", sha256)):
     try:
         store.put_object(Bucket="pictures", Key=name, Body=b"picture", **{name: digest})
-        told = store.head_object(Bucket="pictures", Key=name, ChecksumMode="ENABLED").get("ChecksumSHA256")
-        seen.append(f"stored, {'its' if told == sha256 else 'no'} wrong SHA-256 told to readers")
+        seen.append("stored")
     except ClientError as error:
         seen.append(error.response["Error"]["Code"])
     print(f"seen: {name} of another body: {seen[-1]}")
-sys.exit(0 if [each[:6] for each in seen] == ["stored", "stored"] else 1)
+sys.exit(0 if seen == ["stored", "stored"] else 1)
 PYTHON
 echo "so: test digests with a server that compares them (MinIO, SeaweedFS, Ceph), or compare them yourself"
