@@ -2,6 +2,7 @@
 #include "core/options/conn_string.h"
 
 #include <arpa/inet.h>
+#include <glib.h>
 
 #include <algorithm>
 #include <array>
@@ -17,11 +18,10 @@ constexpr size_t kLongest = 8192;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string Lowered(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), Lower);
+  std::transform(out.begin(), out.end(), out.begin(), g_ascii_tolower);
   return out;
 }
 

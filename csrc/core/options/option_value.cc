@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/options/option_value.h"
 
+#include <glib.h>
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -49,15 +51,14 @@ std::span<const Unit> UnitsOf(Kind kind) {
   }
 }
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return Lower(x) == Lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return g_ascii_tolower(x) == g_ascii_tolower(y);
+         });
 }
 
 bool SameChoice(std::string_view a, std::string_view b) {
-  const auto fold = [](char c) { return c == '_' ? '-' : Lower(c); };
+  const auto fold = [](char c) { return c == '_' ? '-' : g_ascii_tolower(c); };
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
                                             [&](char x, char y) { return fold(x) == fold(y); });
 }

@@ -18,7 +18,7 @@ using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 using rapidjson::SizeType;
 
 // Appends to the buffer and returns the position there.
-std::string_view Place(char** at, std::string_view bytes) {
+std::string_view Append(char** at, std::string_view bytes) {
   char* start = *at;
   if (!bytes.empty()) std::memcpy(start, bytes.data(), bytes.size());
   *at += bytes.size();
@@ -64,15 +64,15 @@ bool PackSpoolMessage(const Message& message, BufferPool& pool, SpoolMessage* pa
   if (!packed->buffer) return false;
   char* at = reinterpret_cast<char*>(packed->buffer.data());
   packed->message = message;
-  packed->message.payload = Place(&at, message.payload);
-  packed->message.topic = Place(&at, message.topic);
+  packed->message.payload = Append(&at, message.payload);
+  packed->message.topic = Append(&at, message.topic);
   *at++ = '\0';
-  packed->message.key = Place(&at, message.key);
+  packed->message.key = Append(&at, message.key);
   packed->headers.clear();
   packed->headers.reserve(message.headers.size());
   for (const auto& [name, value] : message.headers) {
-    const std::string_view own_name = Place(&at, name);
-    packed->headers.emplace_back(own_name, Place(&at, value));
+    const std::string_view own_name = Append(&at, name);
+    packed->headers.emplace_back(own_name, Append(&at, value));
   }
   packed->message.headers = packed->headers;
   packed->message.attempt = 0;
