@@ -201,7 +201,8 @@ MapValue TimeFrom(MapOp op, const MapValue& value) {
     return beyond ? MapValue() : MapValue::Time(ns);
   }
   // A double of today's seconds is exact to a microsecond, so that 0.123 must not become 0.122999.
-  const double us = std::round(value.AsDouble() * static_cast<double>(unit / kNsPerUs));
+  const double us_of_unit = op == MapOp::kFromUnix ? 1e6 : 1e3;
+  const double us = std::round(value.AsDouble() * us_of_unit);
   return us >= 0 && us < 9.2e15 ? MapValue::Time(static_cast<uint64_t>(us) * kNsPerUs) : MapValue();
 }
 
