@@ -24,6 +24,7 @@ from dsmsg._certify.requirements import MUST, all_requirements
 from dsmsg._certify.rig import Rig, Target
 from dsmsg._certify.run import Run, Settings, Worker
 from dsmsg._cli.app import run
+from dsmsg._find import find
 from dsmsg.brokers import Broker
 
 Dsmsg = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -159,6 +160,31 @@ def test_what_cannot_be_run(
 ) -> None:
     assert run(["certify", *words]) == 2
     assert text in capsys.readouterr().err
+
+
+def test_an_adaptor_without_a_server(run_dsmsg: Dsmsg, tmp_path: Path) -> None:
+    """That of docs/adding-an-adaptor.md, which writes a file."""
+    library = find("redis").parent.parent / "tests" / "example_adaptor" / "libnvds_file_proto.so"
+    file = tmp_path / "messages.txt"
+    done = run_dsmsg(
+        *("certify", str(library), "--conn-str", str(file), *LIMITS, "--json"),
+        *("--reader", f"tail -n +1 -F {file}", "--ok", "taken"),
+        *(
+            word
+            for name in ("R03.1", "R05.1", "R07.1", "R08.1", "R12.1")
+            for word in ("--only", name)
+        ),
+    )
+    report = json.loads(done.stdout)
+    seen = {each["id"]: (each["state"], each["seen"]) for each in report["requirements"]}
+    assert seen == {
+        "R03.1": ("pass", ""),
+        "R05.1": ("pass", ""),
+        "R07.1": ("not tested", "no address of a server is known (--server HOST:PORT)"),
+        "R08.1": ("n/a", "OK says only that the message was taken (--ok taken)"),
+        "R12.1": ("not tested", "the reader prints text, no bytes (see --reader)"),
+    }
+    assert report["verdict"] == "conforms as far as tested (2 of the musts could not be tested)"
 
 
 def test_a_library_that_goes_past_the_faults_is_not_blamed(
