@@ -44,13 +44,11 @@ class _Run:
     Attributes:
         broker: of `--broker`.
         lines: of its configuration; the rest has its defaults.
-        conn_str: None: that of the broker.
         reader: kind of readers.py; None: the reader of `--broker`.
     """
 
     broker: str
     lines: Sequence[str] = ()
-    conn_str: str | None = None
     reader: str | None = None
 
 
@@ -64,7 +62,6 @@ _RUNS = {
     "zmq": _Run(
         "zmq",
         ["socket_type=REQ", "topic_frame=1", "request_timeout=1s"],
-        conn_str="tcp://{host}:{port}",
         reader="zmq",
     ),
 }
@@ -122,7 +119,7 @@ def _settings(library: Path, run: _Run, folder: Path, name: str) -> Settings:
         program = Path(__file__).with_name("readers.py")
         words = [sys.executable, str(program), run.reader]
         reader = shlex.join(words) + " {host} {port} {topic} {topic2} {dir}"
-    target = Target(run.broker, run.conn_str, reader=reader)
+    target = Target(run.broker, reader=reader)
     return Settings(library, target, config=config, jobs=6)
 
 
@@ -185,7 +182,7 @@ def page(results: dict[str, Any]) -> str:
     lines += ["", "yes: it holds; n/a: it says nothing about this adaptor; ?: not tested here.", ""]
     lines += ["| id | level | requirement | " + " | ".join(names) + " |"]
     lines += ["|---" * (len(names) + 3) + "|"]
-    notes: list[str] = []
+    notes: dict[str, dict[str, list[str]]] = {}
     for requirement in all_requirements().values():
         cells = []
         for name in names:
@@ -193,10 +190,15 @@ def page(results: dict[str, Any]) -> str:
             state, text = known.get(requirement.id, ["not tested", ""])
             cells.append(marks[state])
             if state != "pass" and text:
-                notes.append(f"- {requirement.id}, {name}: {text.splitlines()[0]}")
+                notes.setdefault(text.splitlines()[0], {}).setdefault(name, []).append(
+                    requirement.id
+                )
         head = (requirement.id, requirement.level, requirement.text)
         lines.append("| " + " | ".join((*head, *cells)) + " |")
-    lines += ["", "## Why not", "", *notes]
+    lines += ["", "## Why not", ""]
+    for text, found in notes.items():
+        where = "; ".join(f"{name} {', '.join(ids)}" for name, ids in found.items())
+        lines.append(f"- {text}: {where}")
     lines += [
         "",
         "## An adaptor with mistakes",

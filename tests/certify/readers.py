@@ -74,18 +74,26 @@ def _amqp(host: str, port: int, topics: list[str], folder: Path) -> None:
     import pika
 
     channel = pika.BlockingConnection(pika.ConnectionParameters(host, port)).channel()
-    queue = channel.queue_declare("", exclusive=True).method.queue
-    for topic in topics:
-        channel.queue_bind(queue, "amq.topic", topic)
-    for _, _, payload in channel.consume(queue, auto_ack=True):
+    channel.queue_declare("certify", durable=True)
+    for topic in (*topics, "last"):  # SIGKILL may lose the last one
+        channel.queue_bind("certify", "amq.topic", topic)
+    for method, _, payload in channel.consume("certify"):
         _show(payload)
+        channel.basic_ack(method.delivery_tag)
 
 
 def _nats(host: str, port: int, topics: list[str], folder: Path) -> None:
+    """Each topic is a stream of this name; all of it is pushed, and what comes."""
     connection = socket.create_connection((host, port))
     lines = connection.makefile("rb")
-    names = "".join(f"SUB {topic} {number}\r\n" for number, topic in enumerate(topics))
-    connection.sendall(f'CONNECT {{"verbose":false,"headers":true}}\r\n{names}'.encode())
+    inbox = f"reader.{uuid.uuid4().hex}"
+    connection.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
+    connection.sendall(f"SUB {inbox} 1\r\n".encode())
+    for topic in topics:
+        config = {"deliver_subject": inbox, "ack_policy": "none"}
+        body = json.dumps({"stream_name": topic, "config": config})
+        order = f"PUB $JS.API.CONSUMER.CREATE.{topic} answer {len(body)}\r\n{body}\r\n"
+        connection.sendall(order.encode())
     while words := lines.readline().split():
         if words[0] == b"PING":
             connection.sendall(b"PONG\r\n")

@@ -59,7 +59,7 @@ def _subscribe(check: Check, link: Link, topics: list[str], inbox: _Inbox) -> No
     if answer != OK:
         if not check.plan["receives"]:
             raise NotApplicable(
-                f"subscribe returned {NAMES.get(answer, answer)}: the library only sends"
+                f"subscribe returned {NAMES.get(answer, answer)}: it only sends, or is set to"
             )
         check.fail(f"subscribe returned {NAMES.get(answer, answer)}")
 

@@ -24,6 +24,7 @@ __all__ = ["Reader"]
 
 _BASE64 = ("payload_base64", "body")
 _TRIES = 3
+_AGAIN_S = 60.0  # for a program that has read: its server may be away
 _PAUSE_S = 0.3
 
 
@@ -52,7 +53,8 @@ class Reader:
         self._found: dict[str, dict[int, bytes | None]] = collections.defaultdict(dict)
         self._news: dict[str, float] = {}
         self._said: collections.deque[str] = collections.deque(maxlen=10)
-        self._is_ready, self._closed, self._failures = not ready, False, 0
+        self._is_ready, self._closed, self._failed = not ready, False, False
+        self._failures = 0
         self._process = self._start()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -63,7 +65,7 @@ class Reader:
             RuntimeError: it does not.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._is_ready or self._failures >= _TRIES, 60)
+            self._changed.wait_for(lambda: self._is_ready or self._failed, 60)
             if not self._is_ready:
                 raise RuntimeError(self._trouble())
 
@@ -79,7 +81,7 @@ class Reader:
         begin = time.monotonic()
         with self._changed:
             while not wanted <= self._found[check].keys():
-                if self._failures >= _TRIES:
+                if self._failed:
                     return {"error": self._trouble()}
                 heard = max(begin, self._news.get(check, 0.0))
                 left = heard + patience - time.monotonic()
@@ -133,8 +135,10 @@ class Reader:
                 if self._closed:
                     return
                 self._failures = self._failures + 1 if code != 0 and not heard else 0
+                limit = _AGAIN_S / _PAUSE_S if self._found else _TRIES
+                self._failed = self._failures >= limit
                 self._changed.notify_all()
-                if self._failures >= _TRIES:
+                if self._failed:
                     return
             time.sleep(_PAUSE_S)
             with self._changed:

@@ -119,7 +119,7 @@ def requirements_table(requirements: Iterable[Requirement]) -> str:
                 "",
                 f"### {area}: {AREAS[area]}",
                 "",
-                "| id | level | requirement | without it |",
+                "| id | level | requirement | why |",
             ]
             lines += ["|---|---|---|---|"]
         lines.append(f"| {each.id} | {each.level} | {each.text} | {each.why} |")

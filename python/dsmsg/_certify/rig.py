@@ -42,6 +42,8 @@ class _Preset:
     settings: dict[str, Any] = field(default_factory=dict)
     keeps: bool = False
     """What it acknowledged survives its SIGKILL, and its reader is served again."""
+    sub: tuple[str, ...] = ()
+    """Options of `dsmsg sub`."""
     reader: tuple[str, ...] = ()
     """Instead of `dsmsg sub`; places as for --reader."""
 
@@ -52,9 +54,11 @@ BROKERS = {
     ),
     "kafka": _Preset("kafka", keeps=True),
     "mqtt": _Preset("mosquitto"),
-    "amqp": _Preset("rabbitmq"),
-    "nats": _Preset("nats", settings={"streams": {}}),
+    # A named queue outlives the server; one of a reader's own does not.
+    "amqp": _Preset("rabbitmq", keeps=True, sub=("--group", "certify")),
+    "nats": _Preset("nats", settings={"streams": {}}, keeps=True),
     "pulsar": _Preset("pulsar"),
+    "zmq": _Preset("zmq", "tcp://{host}:{port}", keeps=True),
     "http": _Preset("http", keeps=True, reader=("tail", "-n", "+1", "-F", "{dir}/messages")),
 }
 """By the name of --broker. Other kinds of `dsmsg.brokers` are used as they are."""
@@ -212,6 +216,7 @@ class Rig:
         if self._broker is None:
             return None
         command = [sys.executable, "-m", "dsmsg", "sub", self._broker.url, topic, topic2, "--json"]
+        command += self._preset.sub
         package = Path(__file__).resolve().parents[2]
         paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
         return command, "receiving ", {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
