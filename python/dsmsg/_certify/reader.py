@@ -135,7 +135,7 @@ class Reader:
                 if self._closed:
                     return
                 self._failures = self._failures + 1 if code != 0 and not heard else 0
-                limit = _AGAIN_S / _PAUSE_S if self._found else _TRIES
+                limit = _AGAIN_S / _PAUSE_S if self._news else _TRIES
                 self._failed = self._failures >= limit
                 self._changed.notify_all()
                 if self._failed:
