@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import dsmsg
 
 from faults.books import KEYS, Journal, Result
 from faults.rigs import Rig
@@ -111,7 +114,8 @@ def _audit(rig: Rig, topic: str, spool: Path | None) -> dict[str, Any]:
     command += ["--ledger", str(_file(rig, topic))]
     if spool is not None:
         command += ["--spool", str(spool)]
-    done = subprocess.run(command, capture_output=True, timeout=300, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(Path(dsmsg.__file__).parent.parent)}
+    done = subprocess.run(command, capture_output=True, timeout=300, check=False, env=environment)
     if done.returncode > 1 or not done.stdout:
         raise RuntimeError(f"dsmsg audit: {done.returncode}: {done.stderr.decode()[-500:]}")
     report: dict[str, Any] = json.loads(done.stdout)
