@@ -15,8 +15,9 @@ constexpr OptionSpec kOptions[] = {
      kOptSecret},
     {"custom-msg-properties", "pairs", "",
      "Properties of every message, name=value;name=value. The option headers adds properties with "
-     "fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own: "
-     "message id, correlation id, user, content type and encoding, end of validity"},
+     "fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce, $.ifid and $.exp are the system's "
+     "own: message id, correlation id, user, content type and encoding, interface id, end of "
+     "validity"},
     {"content-type", "string", "",
      "Content type of every message, such as application/json; routes by the body need it"},
     {"content-encoding", "string", "", "Its encoding, such as utf-8; routes by the body need it"},

@@ -85,7 +85,7 @@ class AzureConfig(Config):
             ("hostname", "string", "", "Broker's host, used when the connection string is empty", ""),
             ("port", "int(1,65535)", "", "Broker's port, used when the connection string is empty", ""),
             ("connection-str", "string", "", "Connection string of the device or module, from the portal (HostName=<hub>.azure-devices.net;DeviceId=<id>;SharedAccessKey=<key>, a module's with ModuleId), used when the host gives none; in a module of IoT Edge, the runtime's is used without it", "s"),
-            ("custom-msg-properties", "pairs", "", "Properties of every message, name=value;name=value. The option headers adds properties with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own: message id, correlation id, user, content type and encoding, end of validity", ""),
+            ("custom-msg-properties", "pairs", "", "Properties of every message, name=value;name=value. The option headers adds properties with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce, $.ifid and $.exp are the system's own: message id, correlation id, user, content type and encoding, interface id, end of validity", ""),
             ("content-type", "string", "", "Content type of every message, such as application/json; routes by the body need it", ""),
             ("content-encoding", "string", "", "Its encoding, such as utf-8; routes by the body need it", ""),
             ("cleanup-timeout", "s(0,3600)", "10", "The same as flush-timeout, in seconds", ""),
@@ -249,9 +249,9 @@ class AzureConfig(Config):
     without it (not set by default; secret)."""
     custom_msg_properties: Mapping[str, str | int] | str | None
     """Properties of every message, name=value;name=value. The option headers adds properties
-    with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce and $.exp are the system's own:
-    message id, correlation id, user, content type and encoding, end of validity (not set by
-    default)."""
+    with fields of the payload. $.mid, $.cid, $.uid, $.ct, $.ce, $.ifid and $.exp are the
+    system's own: message id, correlation id, user, content type and encoding, interface id, end
+    of validity (not set by default)."""
     content_type: str | None
     """Content type of every message, such as application/json; routes by the body need it (not
     set by default)."""
