@@ -201,7 +201,10 @@ bool ReadSources(const void* first, int32_t count, Frame* frame) {
     const Address each =
         static_cast<Address>(first) + static_cast<size_t>(i) * ds::source_time::kSize;
     const auto id = ds::ArrayAt(each, ds::source_time::kId);
-    if (!id) return false;
+    if (!id) {
+      frame->sources.clear();
+      return false;
+    }
     frame->sources.push_back({*id, At<uint64_t>(each, ds::source_time::kTime)});
   }
   return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeepStream's events, read and written, in the layouts of its releases.
+// DeepStream's events, read in the layouts of its releases.
 #include <glib.h>
 #include <gmock/gmock.h>
 
@@ -8,31 +8,16 @@
 #include <optional>
 #include <vector>
 
-#include "json_check.h"
-#include "msgconv/converter.h"
+#include "attribute_text.h"
 #include "msgconv/event_reader.h"
-#include "msgconv/event_writer.h"
-#include "rich_frame.h"
-#include "warehouse.h"
 
 namespace dsmsg::msgconv {
 namespace {
 
-using dsmsg_test::At;
-using dsmsg_test::Number;
-using dsmsg_test::ParseJson;
-using dsmsg_test::Text;
+using dsmsg_test::AttributeText;
 using testing::HasSubstr;
 
 char* Str(const char* text) { return const_cast<char*>(text); }
-
-std::string AttributeText(const Frame& frame, const Object& object) {
-  std::string text;
-  for (const Attribute& attribute : frame.AttributesOf(object)) {
-    text.append(attribute.name).append("=").append(attribute.value).append(" ");
-  }
-  return text;
-}
 
 // A parked car as an application fills it in.
 struct Parked {
@@ -168,6 +153,45 @@ TEST(EventReader, APolygonMayBeEmpty) {
   EXPECT_EQ(frame.outlines[0].count, 0U);
 }
 
+TEST(EventReader, EveryExtensionHasItsAttributesAndItsMask) {
+  double polygon[] = {1, 2, 3, 4};
+  GArray array = {reinterpret_cast<gchar*>(polygon), 4};
+  GList mask = {&array, nullptr, nullptr};
+  char* const text = Str("x");
+  NvDsVehicleObjectExt vehicle = {nullptr, nullptr, nullptr, nullptr, nullptr, text, &mask};
+  NvDsPersonObjectExt person = {nullptr, nullptr, nullptr, text, 0, &mask};
+  NvDsFaceObjectExt face = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, text, 0, &mask};
+  NvDsProductObjectExt product = {nullptr, nullptr, text, &mask};
+  struct Case {
+    int type;
+    ObjectKind kind;
+    void* ext;
+    size_t size;
+    const char* attributes;
+  };
+  const Case cases[] = {
+      {6, ObjectKind::kVehicle, &vehicle, sizeof(vehicle), "license=x "},
+      {7, ObjectKind::kPerson, &person, sizeof(person), "apparel=x "},
+      {8, ObjectKind::kFace, &face, sizeof(face), "eyecolor=x "},
+      {10, ObjectKind::kProduct, &product, sizeof(product), "shape=x "},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.type);
+    NvDsEventMsgMeta meta{};
+    meta.objType = static_cast<NvDsObjectType>(each.type);
+    meta.extMsg = each.ext;
+    meta.extMsgSize = static_cast<unsigned>(each.size);
+    EventReader reader(kTail7);
+    const Frame frame = ReadOne(&meta, &reader);
+    EXPECT_EQ(frame.objects[0].kind, each.kind);
+    EXPECT_EQ(AttributeText(frame, frame.objects[0]), each.attributes);
+    ASSERT_EQ(frame.objects[0].outlines.count, 1U);
+    ASSERT_EQ(frame.outlines[0].count, 2U);
+    EXPECT_EQ(frame.points[1].x, 3);
+    EXPECT_EQ(reader.TakeNote(), "");
+  }
+}
+
 TEST(EventReader, EventTypesInDeepStreamsOrder) {
   NvDsEventMsgMeta meta{};
   EventReader reader(kTail7);
@@ -293,6 +317,18 @@ TEST(EventTail, TrackingInSpaceIsReadWhereTheReleaseHasIt) {
   }
 }
 
+// Of a list of sources that does not look right nothing is read, nor what comes before the fault.
+TEST(EventReader, ASourceWithoutAnEndOfItsIdLeavesNone) {
+  std::vector<char> room(kEventBytes);
+  const int count = 2;
+  std::memcpy(room.data() + finding::kSourceCount, &count, sizeof(count));
+  std::memset(room.data() + finding::kSources + 136, 'x', 136);
+  EventReader reader(kTail9);
+  const Frame frame = ReadOne(reinterpret_cast<NvDsEventMsgMeta*>(room.data()), &reader);
+  EXPECT_TRUE(frame.sources.empty());
+  EXPECT_THAT(reader.TakeNote(), HasSubstr("list of sources does not look right"));
+}
+
 // As a detector in space attaches it to an event of 8.0 or later.
 TEST(EventReader, AnObjectInSpace) {
   struct Features {
@@ -343,153 +379,6 @@ TEST(EventReader, AnObjectInSpace) {
   const Frame old = ReadOne(meta, &of_8);
   EXPECT_EQ(old.objects[0].box3d.count, 1U);
   EXPECT_EQ(AttributeText(old, old.objects[0]), "classConfidence=0.750000 ");
-}
-
-// What a library compiled for one release reads of our events, it reads in the other's place too.
-TEST(EventWriter, WritesForOldAndNewReleases) {
-  const Frame rich = dsmsg_test::RichFrame();
-  EventWriter writer(kTail7);
-  auto config = std::make_shared<ConvConfig>();
-  for (const EventTail& tail : {kTail7, kTail8}) {
-    const auto events = writer.Make(rich);
-    ASSERT_EQ(events.size(), 1U);
-    EXPECT_EQ(events[0].eventType, NVDS_EVENT_ENTRY);
-    EventReader reader(tail);
-    Frame frame;
-    ASSERT_TRUE(reader.Read(events, &frame).ok());
-    Converter converter(config, {});
-    const auto document = ParseJson(converter.Render(frame, 0));
-    const auto& object = At(document, {"object"});
-    EXPECT_EQ(Text(document, {"@timestamp"}), "2024-01-15T10:30:00.123Z");
-    EXPECT_EQ(Text(document, {"event", "type"}), "entry");
-    EXPECT_EQ(Text(document, {"videoPath"}), "/v/a.mp4");
-    EXPECT_EQ(At(document, {"customMessage"})[0].GetString(), std::string("of the \"object\""));
-    EXPECT_EQ(Text(object, {"person", "gender"}), "f");
-    EXPECT_EQ(Number(object, {"person", "confidence"}), 0.625);
-    EXPECT_EQ(Number(object, {"bbox", "bottomrighty"}), 260.5);
-    EXPECT_EQ(At(object, {"maskoutline"}).Size(), 2U);
-    EXPECT_EQ(At(object, {"maskoutline"})[1][5].GetDouble(), 12);
-    EXPECT_EQ(At(object, {"signature"})[1].GetDouble(), -1.5);
-    EXPECT_EQ(Number(object, {"location", "lon"}), -75.25);
-    EXPECT_EQ(Number(object, {"coordinate", "z"}), 3.75);
-    EXPECT_EQ(Text(object, {"poseType"}), "pose25D");
-    EXPECT_EQ(Number(object, {"pose", "left-eye", "z"}), 2.5);
-    EXPECT_EQ(At(object, {"embedding", "embedding_vector"})[2].GetDouble(), 2);
-  }
-}
-
-TEST(EventWriter, EveryClassComesBack) {
-  for (const EventTail& tail : {kTail7, kTail8}) {
-    EventWriter writer(tail);
-    EventReader reader(tail);
-    Frame frame;
-    frame.attributes = {{"brand", "b", {}}, {"type", "t", {}}, {"age", "40", {}}};
-    for (const char* label : {"product", "truck", "face", "dog"}) {
-      Object object;
-      object.label = label;
-      object.attribute_count = 3;
-      frame.objects.push_back(object);
-    }
-    Frame back;
-    ASSERT_TRUE(reader.Read(writer.Make(frame), &back).ok());
-    ASSERT_EQ(back.objects.size(), 4U);
-    EXPECT_EQ(AttributeText(back, back.objects[0]), "brand=b type=t ");
-    EXPECT_EQ(AttributeText(back, back.objects[1]), "type=t ");
-    EXPECT_EQ(AttributeText(back, back.objects[2]), "age=40 ");
-    EXPECT_EQ(back.objects[3].label, "dog");
-    EXPECT_EQ(back.objects[3].kind, ObjectKind::kOther);
-    EXPECT_FALSE(back.objects[3].id);
-  }
-}
-
-// From 8.0 on events have places for what an application found in the scene.
-TEST(EventWriter, FindingsComeBack) {
-  const Frame frame = dsmsg_test::Warehouse();
-  for (const EventTail& tail : {kTail7, kTail8, kTail90, kTail91, kTail9}) {
-    EventWriter writer(tail);
-    for (int round = 0; round < 2; ++round) {  // again, with memory used again
-      const auto events = writer.Make(frame);
-      EventReader reader(tail.findings ? tail : kTail8);
-      Frame back;
-      ASSERT_TRUE(reader.Read(events, &back).ok());
-      EXPECT_EQ(reader.TakeNote(), "");
-      ASSERT_EQ(back.objects.size(), 2U);
-      ASSERT_EQ(back.objects[0].findings.count, 1U);
-      EXPECT_EQ(back.objects[1].findings.count, 0U);
-      const Findings& found = back.findings[0];
-      EXPECT_EQ(found.fov.count, 1U);
-      const ObjectGroup& fov = back.groups[found.fov.first];
-      EXPECT_EQ(fov.id, "hall");
-      EXPECT_EQ(fov.text, "Person");
-      EXPECT_EQ(fov.value, 3);
-      EXPECT_EQ(back.attributes[fov.info.first].value, "Turin");
-      const ObjectGroup& interaction = back.groups[found.interactions.first];
-      EXPECT_EQ(interaction.text, "lifts a box");
-      EXPECT_EQ(interaction.object_ids.count, 2U);
-      EXPECT_EQ(back.coordinates[interaction.coordinates.first + 1], (Triple{3, 4, 5}));
-      EXPECT_EQ(back.groups[found.congestions.first].value, 0.25);
-      EXPECT_EQ(back.conversations[found.conversations.first].response, "A person.");
-      EXPECT_EQ(back.conversations[found.conversations.first + 1].id, "");
-      EXPECT_EQ(found.llm_embeddings.count, 2U);
-      EXPECT_EQ(back.attributes[found.llm_info.first].value, "vlm-2");
-      // Where the list of sources is, the older releases have something else.
-      EXPECT_EQ(back.sources.size(), tail.findings ? 2U : 0U);
-      if (!tail.findings) continue;
-      EXPECT_EQ(back.sources[1].id, "cam-2");
-      EXPECT_EQ(back.sources[0].time_ns, frame.sources[0].time_ns);
-    }
-    Frame plain;
-    plain.objects.resize(2);
-    Frame back;
-    ASSERT_TRUE(EventReader(tail.findings ? tail : kTail8).Read(writer.Make(plain), &back).ok());
-    EXPECT_EQ(back.objects[0].findings.count + back.sources.size(), 0U);
-  }
-}
-
-TEST(EventWriter, ASegmentationComesBack) {
-  Frame frame = dsmsg_test::Warehouse();
-  frame.attributes = {{"width", "3", {}}, {"height", "2", {}}};
-  frame.groups.clear();
-  frame.findings = {{}};
-  frame.findings[0].segmentation = Segmentation{3, 2, {0, 6}, {0, 2}};
-  EventWriter writer(kTail91);
-  EventReader reader(kTail91);
-  Frame back;
-  ASSERT_TRUE(reader.Read(writer.Make(frame), &back).ok());
-  ASSERT_EQ(back.findings.size(), 1U);
-  ASSERT_TRUE(back.findings[0].segmentation);
-  EXPECT_EQ(back.findings[0].segmentation->width, 3U);
-  EXPECT_EQ(back.classes, frame.classes);
-}
-
-TEST(EventWriter, TrackingInSpaceComesBack) {
-  const Frame frame = dsmsg_test::Warehouse();
-  for (const EventTail& tail : {kTail7, kTail8, kTail90, kTail91, kTail9}) {
-    EventWriter writer(tail);
-    EventReader reader(tail);
-    Frame back;
-    ASSERT_TRUE(reader.Read(writer.Make(frame), &back).ok());
-    const bool known = tail.visibility != kNotThere;
-    ASSERT_EQ(back.objects[0].track3d.count, known ? 1U : 0U);
-    // The second object is one in space, as those of a scene.
-    ASSERT_EQ(back.objects[1].box3d.count, tail.findings ? 1U : 0U);
-    if (tail.findings) {
-      const Box3d& box = back.boxes3d[back.objects[1].box3d.first];
-      EXPECT_EQ(box.values, frame.boxes3d[0].values);
-      EXPECT_EQ(box.confidence, 0.75F);
-      EXPECT_EQ(back.Part(back.numbers, box.embedding)[2], 3);
-      EXPECT_EQ(back.objects[1].label, "Box");
-      EXPECT_EQ(back.objects[1].id, 6U);
-    }
-    if (!known) continue;
-    const Track3d& track = back.tracks3d[0];
-    EXPECT_EQ(track.ground.y, 2.5F);
-    EXPECT_EQ(track.feet.x, 10);
-    EXPECT_EQ(track.visibility, 0.5F);
-    ASSERT_EQ(track.hull.count, 2U);
-    EXPECT_EQ(back.points[track.hull.first + 1].y, 4);
-    EXPECT_EQ(back.objects[0].box3d.count, tail.box3d == kNotThere ? 0U : 1U);
-  }
 }
 
 }  // namespace
