@@ -3,8 +3,9 @@
 // without an end. Whatever they contain, nothing beyond them is read (the run under
 // AddressSanitizer checks it).
 //
-// Two alterations cannot be detected and are left out: user metadata that claims another type that
-// is read, and a raised count of an array that only the array's own structure contains.
+// What cannot be detected is left alone: pointers, the types of user metadata, and lists and tables
+// of GLib and of C++ with their texts (of analytics only numbers are altered). Where nothing but a
+// size or count itself says how much there is elsewhere in memory, it is only lowered.
 // DSMSG_SEEDS=100000 tries more.
 #include <gtest/gtest.h>
 
@@ -12,10 +13,12 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "conv_support.h"
 #include "msgconv/tests/json_check.h"
+#include "nvidia_findings.h"
 #include "nvidia_random.h"
 #include "nvmsgconv.h"
 #include "sink_harness.h"
@@ -134,6 +137,17 @@ class Pictures : public Victim {
     blob_ = {text_, sizeof(text_) - 1};
     batch_.AddUser(frame, kCustomBlob, &blob_);
     Add(&blob_, 8, 4);
+    batch_.AddUser(frame, kSegmentation, &segmentation_);
+    Add(&segmentation_.width, 0, 4, true);
+    Add(&segmentation_.height, 0, 4, true);
+    batch_.AddUser(frame, kPayload, &payload_);
+    Add(&payload_.size, 0, 4, true);
+    Add(&payload_.component, 0, 4);
+    batch_.AddUser(frame, kFrameAnalytics, &counts_);
+    Add(&counts_.zones["gate"], 0, 4);
+    Add(&counts_.lines["exit"], 0, 8);
+    Add(&counts_.line_totals["exit"], 0, 8);
+    Add(&counts_.classes[2], 0, 4);
     AddEvent(random, frame);
     for (GList* node = frame->object_list; node != nullptr; node = node->next)
       AddObject(random, static_cast<ObjectMeta*>(node->data));
@@ -155,6 +169,10 @@ class Pictures : public Victim {
     batch_.AddUser(object, kReid, &reid_);
     batch_.AddUser(object, kBox3d, numbers_.data());
     batch_.AddUser(object, kVisibility, numbers_.data());
+    batch_.AddUser(object, kImageFoot, feet_.data());
+    batch_.AddUser(object, kWorldFoot, feet_.data() + 2);
+    Add(feet_.data(), 0, sizeof(feet_));
+    Add(numbers_.data(), 0, sizeof(numbers_));
     Add(&hull_.allocated, 0, 4, true);
     Add(&hull_.count, 0, 4);
     Add(&reid_.count, 0, 4, true);
@@ -187,9 +205,34 @@ class Pictures : public Victim {
     Add(event, 13876, 4);
     Add(event, 13888, 4, true);
     Add(event, 13896, 24);
+    AddFindings(room->data());
     events_.push_back(std::move(room));
   }
 
+  void AddFindings(char* event) {
+    findings_.Attach(event);
+    Add(event, FoundInScene::kSources, FoundInScene::kSourceBytes);
+    Add(event, FoundInScene::kSourceCount, 4);
+    for (const size_t count : FoundInScene::kCounts) Add(event, count, 4, true);
+    for (uint32_t* count : findings_.Counts()) Add(count, 0, 4, true);
+    Add(&findings_.fov.count, 0, 4);
+    Add(&findings_.congestion.amount, 0, 4);
+  }
+
+  struct Segmentation {
+    uint32_t classes, width, height;
+    const int32_t* map;
+    float* probabilities;
+    void* context;
+    int32_t id;
+  };
+  struct FrameAnalytics {
+    std::unordered_map<std::string, bool> crowded;
+    std::unordered_map<std::string, uint32_t> zones;
+    std::unordered_map<std::string, uint64_t> lines, line_totals;
+    unsigned id;
+    std::unordered_map<int, uint32_t> classes;
+  };
   struct Hull {
     int* points;
     uint32_t allocated, count;
@@ -202,6 +245,14 @@ class Pictures : public Victim {
   std::vector<std::unique_ptr<std::array<char, 14336>>> events_;
   char text_[16] = "a text";
   CustomBlob blob_{};
+  std::array<int32_t, 12> map_ = {0, 1, -1};
+  Segmentation segmentation_ = {3, 4, 3, map_.data(), nullptr, nullptr, 1};
+  char digits_[8] = "1234567";  // JSON, however much is cut off
+  Payload payload_ = {digits_, 7, 0};
+  FrameAnalytics counts_ = {{{"gate", true}}, {{"gate", 3}}, {{"exit", 2}}, {{"exit", 40}}, 0,
+                            {{2, 5}}};
+  FoundInScene findings_;
+  std::array<float, 4> feet_{};
   std::array<int, 8> points_{};
   Hull hull_{points_.data(), 4, 2};
   std::array<float, 12> numbers_{};

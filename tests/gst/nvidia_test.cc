@@ -336,7 +336,55 @@ TEST(Nvidia, EventsWithEverythingThatTheyMayHave) {
   EXPECT_EQ(Text(document, {"videoPath"}), text);
   for (const char* member : {"maskoutline", "signature", "pose", "embedding"})
     EXPECT_TRUE(dsmsg_test::At(document, {"object"}).HasMember(member)) << member;
+  EXPECT_THAT(Numbers(dsmsg_test::At(document, {"object", "SV3DT", "footLocation3D"})),
+              ElementsAre(5, 6));
+  EXPECT_THAT(Numbers(dsmsg_test::At(document, {"object", "SV3DT", "footLocation2D"})),
+              ElementsAre(7, 8));
   EXPECT_THAT(h.Messages(), IsEmpty());
+}
+
+TEST(Nvidia, EventsOfEveryClassMayHaveAMask) {
+  char text[] = "blue";
+  std::array<double, 4> polygon = {1, 2, 3, 4};
+  GArray outline = {reinterpret_cast<gchar*>(polygon.data()), 4};
+  GList mask = {&outline, nullptr, nullptr};
+  NvDsVehicleObjectExt vehicle = {text, text, text, text, text, text, &mask};
+  NvDsPersonObjectExt person = {text, text, text, text, 34, &mask};
+  NvDsFaceObjectExt face = {text, text, text, text, text, text, text, 34, &mask};
+  NvDsProductObjectExt product = {text, text, text, &mask};
+  struct Case {
+    int type;  // as 8.0 and later number them
+    void* ext;
+    size_t size;
+    const char *member, *attribute;
+  };
+  const Case cases[] = {
+      {6, &vehicle, sizeof(vehicle), "vehicle", "color"},
+      {7, &person, sizeof(person), "person", "apparel"},
+      {8, &face, sizeof(face), "face", "eyecolor"},
+      {12, &product, sizeof(product), "product", "shape"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.member);
+    std::vector<char> room(dsmsg::msgconv::kEventBytes);
+    const auto set = [&room](size_t offset, auto value) {
+      memcpy(room.data() + offset, &value, sizeof(value));
+    };
+    set(offsetof(NvDsEventMsgMeta, objType), each.type);
+    set(dsmsg::msgconv::kTail9.ext_msg, each.ext);
+    set(dsmsg::msgconv::kTail9.ext_msg_size, static_cast<unsigned>(each.size));
+    Batch batch(1);
+    batch.AddUser(batch.AddFrame(2), kEvent, room.data());
+    ConvHarness h("");
+    const auto payloads = h.Payloads(batch.Attach(Picture()));
+    ASSERT_THAT(payloads, SizeIs(1));
+    const auto document = ParseJson(payloads[0]);
+    EXPECT_EQ(Text(document, {"object", each.member, each.attribute}), text);
+    const auto& outlines = dsmsg_test::At(document, {"object", "maskoutline"});
+    ASSERT_EQ(outlines.Size(), 1U);
+    EXPECT_THAT(Numbers(outlines[0]), ElementsAre(1, 2, 3, 4));
+    EXPECT_THAT(h.Messages(), IsEmpty());
+  }
 }
 
 TEST(Nvidia, ASceneIsConvertedInAnyCase) {
