@@ -42,16 +42,15 @@ class AzureHub : public testing::Test {
 TEST_F(AzureHub, TopicsAreThoseOfTheSdk) {
   Hub hub = Make();
   EXPECT_EQ(Wire(hub, "any", {}), "devices/dev-1/messages/events/");
-  EXPECT_EQ(
-      Wire(hub, "",
-           {{"a b", "c/d&e"},
-            {"$.exp", "9"},
-            {"$.ifid", "urn:a:1"},
-            {"$.ce", "utf-8"},
-            {"$.ct", "application/json"},
-            {"$.mid", "m1"}}),
-      "devices/dev-1/messages/events/%24.mid=m1&%24.ct=application%2Fjson&%24.ce=utf-8&"
-      "%24.ifid=urn%3Aa%3A1&%24.exp=9&a%20b=c%2Fd%26e");
+  EXPECT_EQ(Wire(hub, "",
+                 {{"a b", "c/d&e"},
+                  {"$.exp", "9"},
+                  {"$.ifid", "urn:a:1"},
+                  {"$.ce", "utf-8"},
+                  {"$.ct", "application/json"},
+                  {"$.mid", "m1"}}),
+            "devices/dev-1/messages/events/%24.mid=m1&%24.ct=application%2Fjson&%24.ce=utf-8&"
+            "%24.ifid=urn%3Aa%3A1&%24.exp=9&a%20b=c%2Fd%26e");
   EXPECT_EQ(Wire(hub, "", {{"%41", "%zz"}, {"k=v", "a=b"}, {"empty", ""}}),
             "devices/dev-1/messages/events/%2541=%25zz&empty=&k%3Dv=a%3Db");
   EXPECT_EQ(Wire(hub, "", {{"$.exp", "2030-01-02T03:04:05"}, {"$.mid", "m/2 x"}}),
