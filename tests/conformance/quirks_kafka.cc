@@ -15,7 +15,7 @@ class KafkaQuirks : public Quirks {
         {"Section4_RefusedForATime",
          "a single node has none: min.insync.replicas is capped at its one replica"},
         {"Poison_OneMessage",
-         "the broker's address leads past the proxy: kafka_loss_test.cc, test_kafka_batches.py"},
+         "the broker's address leads past the proxy: loss_watch_test.cc, test_kafka_batches.py"},
         {"Rule07_Credentials",
          "logins belong to listeners, fixed while a broker runs: tests/python/test_security.py"},
         {"Section5_PasswordFromEnvironment",
