@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dsmsg import LoginError
 from dsmsg.adaptor import Connection, DsmsgError, Message, Result
 from dsmsg.brokers._process import free_port
 
@@ -303,6 +304,10 @@ def password(subject: Subject) -> str:
             with other.connect(password="wrong-Zaphod"):  # noqa: S106
                 raise Differs("a wrong password is accepted")
         except DsmsgError as error:
+            if not isinstance(error, LoginError) and "cannot log in" not in str(error):
+                why = _short((error.reason or str(error)).removeprefix("connect: "))
+                # The advice in brackets is for whoever has that other reason.
+                raise Differs(f"refused, but with: {why.partition(' (')[0]}") from error
             return f"in {time.monotonic() - began:.1f} s: {_short(str(error))}"
 
 

@@ -55,10 +55,12 @@ _NEVER = "it acknowledged them and passes them on neither before nor after its r
 _RUMQTTD = {
     "200 KB": "its limit is 20,480 bytes (`max_payload_size`)",
     **dict.fromkeys(("SIGTERM", "SIGKILL"), _SESSIONS),
+    "password": "it closes the connection in place of an answer, which does not say why",
 }
 _MEMORY = "it keeps its data in memory"
 _NO_TOPIC = "it keeps topics and messages in memory, and makes no topic by itself"
 _HANDSHAKE = "its answer to ApiVersions does not offer this librdkafka the SASL handshake"
+_NO_ANSWER = "it ends the connection where Apache Kafka answers that the login failed"
 _SCRAM = "its SCRAM needs librdkafka 2.6.1 or newer; PLAIN over TLS works with all"
 _NO_AOF = "it writes a snapshot now and then; `appendonly yes` keeps what it acknowledged"
 
@@ -221,7 +223,10 @@ SERVERS: tuple[Server, ...] = (
             client=client,
             differs=differs,
         )
-        for client, differs in (("", {"password": _HANDSHAKE}), ("wheel", {}))
+        for client, differs in (
+            ("", {"password": _HANDSHAKE}),
+            ("wheel", {"password": _NO_ANSWER}),
+        )
     ),
     Server(
         "tansu-wheel",
