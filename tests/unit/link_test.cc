@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
 
 #include "core/base/time.h"
 #include "core/options/config.h"
+#include "core/session/outage.h"
 #include "core/session/session.h"
 
 namespace dsmsg {
@@ -183,6 +185,36 @@ TEST(LinkTest, ALinkMadeAnewLosesAndDoublesNothingAndIsNoOutage) {
   EXPECT_EQ(RenewingDriver::seen.lost, 0);
   EXPECT_NE(session.value()->StatsJson().find("\"reconnects\":0"), std::string::npos)
       << session.value()->StatsJson();
+}
+
+// With reconnect-max-interval=30s, and a server that refuses at once.
+TEST(OutageTest, NoPauseOfAYoungOneIsOverFourSeconds) {
+  constexpr Millis kMinute{60'000}, kLongest{4000};
+  const Clock::time_point since = Clock::now();
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    Backoff backoff(Millis(200), Millis(30'000), seed);
+    Clock::time_point now = since;
+    while (now < since + kMinute) {
+      const Deadline next = NextAttempt({since, now}, now, &backoff);
+      ASSERT_GE(next, now);
+      ASSERT_LE(next, now + kLongest) << "after " << (now - since).count() << " ns";
+      now = next;
+    }
+    Deadline latest = now;
+    for (int i = 0; i < 100; ++i)
+      latest = std::max(latest, NextAttempt({since, now}, now, &backoff));
+    EXPECT_GT(latest, now + Millis(20'000)) << "the limit is the option's from then on";
+  }
+}
+
+TEST(OutageTest, AnAttemptThatWaitedForAnAnswerWasAPauseInItself) {
+  const Clock::time_point since = Clock::now();
+  Backoff backoff(Millis(30'000), Millis(30'000), 1);
+  const Clock::time_point attempted_at = since + Millis(10'000), now = attempted_at + Millis(5000);
+  for (int i = 0; i < 100; ++i) EXPECT_LT(NextAttempt({since, attempted_at}, now, &backoff), now);
+  // The attempt that made the link that was lost just now.
+  const Clock::time_point lost = now;
+  for (int i = 0; i < 100; ++i) EXPECT_GE(NextAttempt({lost, attempted_at}, now, &backoff), now);
 }
 
 }  // namespace

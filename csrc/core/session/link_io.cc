@@ -10,6 +10,7 @@
 #include "core/base/guard.h"
 #include "core/base/time.h"
 #include "core/session/link.h"
+#include "core/session/outage.h"
 
 namespace dsmsg {
 namespace {
@@ -17,8 +18,6 @@ namespace {
 constexpr Millis kIdleBudget{1000};    // for drivers that have periodic work
 constexpr Millis kBlockedBudget{100};  // latest time to offer it again
 constexpr Millis kStable{5000};        // a link that lasted this long resets the backoff
-// A server that was merely restarted is found again within 5 s.
-constexpr Millis kYoung{60000}, kYoungMax{4000};
 // How long a link that is to be made anew waits for what is on its way, and for its orderly end.
 constexpr Millis kReopenWait{5000}, kReopenDrain{400};
 
@@ -150,11 +149,10 @@ void Link::LinkLost(const Status& reason, bool subscribing) {
 // Waits for the next attempt; messages expire meanwhile.
 void Link::Pause(bool slowly) {
   const Millis message_timeout = parts_.settings->queue.message_timeout;  // the queue's: it stays
-  const bool young = Clock::now() - down_since_ < kYoung;
-  const Millis pause = slowly ? settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
-                              : reconnect_backoff_.Next(young ? kYoungMax : Millis::max());
-  // An attempt that waited for an answer was a pause in itself.
-  const Deadline end = (young ? std::max(attempted_at_, down_since_) : Clock::now()) + pause;
+  const auto begin = Clock::now();
+  const Deadline end = slowly
+                           ? begin + settings_->reconnect_max_interval / 2 + slow_backoff_.Next()
+                           : NextAttempt({down_since_, attempted_at_}, begin, &reconnect_backoff_);
   while (!stopping() && !state_.given_up() && !retry_now_.exchange(false) && Clock::now() < end) {
     Deadline next = end;
     if (parts_.queue != nullptr && message_timeout.count() > 0) {
