@@ -17,8 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "adaptors/kafka/brokers_watch.h"
 #include "adaptors/kafka/connection.h"
 #include "adaptors/kafka/errors.h"
+#include "adaptors/kafka/settings.h"
 #include "adaptors/kafka/stall_watch.h"
 #include "adaptors/kafka/test/test_host.h"
 #include "core/base/log_sink.h"
@@ -155,6 +157,43 @@ TEST(KafkaErrorsOfNodes, ADotAtTheEndOfAnAdvertisedNameIsNamed) {
   EXPECT_TRUE(Has(said("x.example.:9092", "TLS: refuses the handshake"), "not end with a dot"));
   EXPECT_FALSE(Has(said("x.example:9092", "TLS: refuses the handshake"), "not end with a dot"));
   EXPECT_FALSE(Has(said("x.example.:9092", "connection refused"), "not end with a dot"));
+}
+
+// librdkafka's summary says no cause, and comes before or after the event that does.
+TEST(KafkaBrokersWatch, TheCauseWinsOverTheSummaryInEitherOrder) {
+  const UniqueFd unused(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));  // does not listen
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(unused.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(getsockname(unused.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  Endpoints endpoints;
+  endpoints.hosts = {{"127.0.0.1", ntohs(address.sin_port)}};
+  const auto config = Config::Parse("[message-broker]\n", "test", OptionTable(Options()));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  for (const bool cause_first : {true, false}) {
+    TestHost host;
+    const auto settings = KafkaSettings::Make(endpoints, config.value(), host.log());
+    ASSERT_TRUE(settings.ok()) << settings.status().message();
+    auto connection = KafkaConnection::Create(Role::kProducer, settings.value(), host.log());
+    ASSERT_TRUE(connection.ok()) << connection.status().message();
+    BrokersWatch watch(*connection.value(), settings.value(), host);
+    const std::string cause = "sasl_plaintext://" + settings.value().brokers() +
+                              "/bootstrap: SASL authentication error: the made-up cause";
+    if (cause_first) watch.OnError(RD_KAFKA_RESP_ERR__AUTHENTICATION, cause);
+    watch.OnError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "1/1 brokers are down");
+    if (!cause_first) watch.OnError(RD_KAFKA_RESP_ERR__AUTHENTICATION, cause);
+    const Deadline latest = Clock::now() + Millis(30'000);
+    while (host.downs.empty() && Clock::now() < latest) {
+      WaitReadable({}, watch.Tick(Millis(100)));
+    }
+    ASSERT_FALSE(host.downs.empty());
+    const Status& reason = host.downs[0];
+    EXPECT_EQ(reason.code(), Code::kAuth) << reason.message();
+    EXPECT_TRUE(Has(reason.message(), "the made-up cause")) << reason.message();
+    EXPECT_FALSE(Has(reason.message(), "brokers are down")) << reason.message();
+  }
 }
 
 size_t Count(const std::string& text, std::string_view part) {
