@@ -333,6 +333,7 @@ def test_behind_a_gateway_the_hub_is_named(mosquitto: Broker, tmp_path: Path, mo
         for text, more in [
             (f"{plain};GatewayHostName={gateway}", {}),
             (plain, {"gateway-hostname": gateway}),
+            (f"{plain};GatewayHostName=localhost.:{hub.port}", {}),
         ]:
             hub.forget_said()
             with adaptor.connect(text, {**options, **more}, work_thread=True) as connection:
@@ -348,6 +349,18 @@ def test_behind_a_gateway_the_hub_is_named(mosquitto: Broker, tmp_path: Path, mo
 
 
 # ---------------------------------------------------------------- the hub's ways
+
+
+@pytest.mark.parametrize("module", [False, True], ids=["device", "module"])
+def test_a_dot_behind_the_hubs_name_is_dropped(rig: Rig, module: bool) -> None:
+    """In the certificate's check, the user name and the token."""
+    text = rig.connection(module).replace(f"HostName={HUB}:", f"HostName={HUB}.:")
+    options = {"tls-cafile": rig.cafile, "connect-timeout": "60s"}
+    adaptor = Adaptor("azure_edge" if module else "azure")
+    with adaptor.connect(text, options, work_thread=True) as connection:
+        connection.send("out", b"{}")
+    assert rig.hub.refused == []
+    assert len(rig.hub.said(Publish)) == 1
 
 
 def test_properties_of_options_and_of_the_payload(rig: Rig) -> None:

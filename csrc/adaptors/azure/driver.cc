@@ -9,6 +9,7 @@
 
 #include "adaptors/azure/hub.h"
 #include "core/base/encoding.h"
+#include "core/net/tls.h"
 #include "core/options/settings.h"
 
 namespace dsmsg::azure {
@@ -61,7 +62,8 @@ Status ReadProperties(const Config& config, const std::string& topic_property, P
 // An IoT Edge gateway takes the hub's place, unless the host names an address of its own.
 Status ReadGateway(const Identity& identity, Endpoints* endpoints) {
   const bool hub = endpoints->hosts.size() == 1 &&
-                   g_ascii_strcasecmp(endpoints->hosts[0].host.c_str(), identity.hub.c_str()) == 0;
+                   g_ascii_strcasecmp(WithoutFinalDot(endpoints->hosts[0].host).c_str(),
+                                      identity.hub.c_str()) == 0;
   if (!hub || identity.gateway.empty()) return {};
   ConnRules rules;
   rules.default_port = endpoints->hosts[0].port;

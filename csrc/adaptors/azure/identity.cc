@@ -5,6 +5,7 @@
 
 #include "core/base/encoding.h"
 #include "core/base/environment.h"
+#include "core/net/tls.h"
 
 namespace dsmsg::azure {
 namespace {
@@ -87,7 +88,7 @@ Result<Identity> ReadIdentity(const Endpoints& endpoints, bool module) {
   Identity identity;
   const std::string host = endpoints.Field("HostName");
   const std::string policy = endpoints.Field("SharedAccessKeyName");
-  identity.hub = host.substr(0, host.find(':'));
+  identity.hub = WithoutFinalDot(host.substr(0, host.find(':')));
   identity.device = endpoints.Field("DeviceId");
   identity.module = endpoints.Field("ModuleId");
   identity.gateway = endpoints.Field("GatewayHostName");
