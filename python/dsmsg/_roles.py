@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from dsmsg._connect import Where, connect
 from dsmsg._message import Message
 from dsmsg._results import SendResults
-from dsmsg._types import Payload, Result
+from dsmsg._types import Payload, Result, SendCallback
 from dsmsg.adaptor import ConfigLike
 
 __all__ = ["Publisher", "Subscriber"]
@@ -90,6 +90,7 @@ class Publisher(_Role):
             timeout=timeout,
         )
 
+    @overload
     def send_async(
         self,
         topic: str | None,
@@ -98,13 +99,53 @@ class Publisher(_Role):
         key: Payload | None = None,
         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         timestamp_ms: int = 0,
-    ) -> Future[Result]:
-        """Queues a copy of one message; the future completes by itself.
+    ) -> Future[Result]: ...
 
-        `connection.send_async` with a callback is cheaper.
+    @overload
+    def send_async(
+        self,
+        topic: str | None,
+        payload: Payload,
+        callback: SendCallback,
+        *,
+        key: Payload | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        timestamp_ms: int = 0,
+    ) -> None: ...
+
+    def send_async(
+        self,
+        topic: str | None,
+        payload: Payload,
+        callback: SendCallback | None = None,
+        *,
+        key: Payload | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        timestamp_ms: int = 0,
+    ) -> Future[Result] | None:
+        """Queues a copy of one message: `Connection.send_message`.
+
+        Args:
+            topic: None takes the configured one.
+            payload: any bytes.
+            callback: called once with the result, on the connection's work thread; cheaper than a
+                future.
+            key: None takes the configured one.
+            headers: names and values, in this order.
+            timestamp_ms: milliseconds since 1970; 0 is now.
+
+        Returns:
+            Without `callback`, a future, which completes by itself.
+
+        Raises:
+            DsmsgError: the adaptor refused the message; nothing will be called back.
         """
+        if callback is None:
+            return self.connection.send_message(
+                topic, payload, key=key, headers=headers, timestamp_ms=timestamp_ms
+            )
         return self.connection.send_message(
-            topic, payload, key=key, headers=headers, timestamp_ms=timestamp_ms
+            topic, payload, callback, key=key, headers=headers, timestamp_ms=timestamp_ms
         )
 
     def send_many(

@@ -66,7 +66,7 @@ def test_the_snippets_of_a_brokers_page_run(request: pytest.FixtureRequest, kind
 
 def test_the_typed_example_runs(redis_broker: Broker) -> None:
     example = Path(__file__).with_name("typed_example.py")
-    assert "received 3 of 3" in _run(str(example), f"redis://{redis_broker.address}")
+    assert "received 4 of 4" in _run(str(example), f"redis://{redis_broker.address}")
 
 
 def test_the_page_names_every_exception() -> None:

@@ -6,6 +6,7 @@ Usage: typed_example.py <address>
 
 from __future__ import annotations
 
+import queue
 import sys
 from collections.abc import Iterator
 
@@ -30,7 +31,7 @@ def take(messages: Iterator[dsmsg.Message], count: int) -> list[bytes]:
 
 
 def main() -> int:
-    """Sends three messages and receives them."""
+    """Sends four messages and receives them."""
     publisher, subscriber = connect(sys.argv[1])
     with publisher, subscriber:
         messages = subscriber.messages("typed", manual_ack=True, timeout=60)
@@ -38,10 +39,13 @@ def main() -> int:
             publisher.send("typed", b"one", key=b"camera-1")
             results: dsmsg.SendResults = publisher.send_many("typed", [b"two", b"three"])
             results.raise_for_failure()
+            done: queue.SimpleQueue[dsmsg.Result] = queue.SimpleQueue()
+            publisher.send_async("typed", b"four", done.put)
+            print(done.get(timeout=60).name)
         except dsmsg.TimedOutError as error:
             print(f"no answer: {error.reason}")
             return 1
-        print(f"received {len(take(messages, 3))} of 3")
+        print(f"received {len(take(messages, 4))} of 4")
     return 0
 
 
