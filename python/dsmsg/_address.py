@@ -37,7 +37,8 @@ def parse(url: str) -> Address:
 
     Args:
         url: `kafka://`, `mqtt://`, `mqtts://`, `redis://`, `rediss://`, `amqp://`, `amqps://`,
-            `zmq://tcp://...`, or the name of another adaptor that is installed.
+            `nats://`, `natss://`, `pulsar://`, `pulsar+ssl://`, `http://`, `https://`,
+            `zmq://tcp://...`, `multi:///path`, or the name of another adaptor that is installed.
 
     Raises:
         ConfigError: it is not a URL, no adaptor has this scheme, or an option comes twice.
@@ -88,7 +89,9 @@ def without_login(conn_str: str | None) -> str | None:
     scheme, mark, rest = conn_str.partition("://")
     if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         _, at, hosts = rest.rpartition("@")
-        return scheme + mark + ("...@" if at else "") + hosts
+        # A connection string that was mistaken for a URL: azure://HostName=...;SharedAccessKey=...
+        shown = ["..." if "=" in field else field for field in hosts.split(";")]
+        return scheme + mark + ("...@" if at else "") + ";".join(shown)
     fields = conn_str.split(";")
     # host;port;user;password, and HostName=...;SharedAccessKey=...
     shown = [] if any(sign in field for field in fields[:2] for sign in "=@") else fields[:2]

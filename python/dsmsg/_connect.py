@@ -34,9 +34,11 @@ def connect(
 
     Args:
         where: a URL (`kafka://host:9092,host2:9092`, `mqtt://`, `mqtts://`, `redis://`,
-            `rediss://`, `amqp://user:password@host/vhost`, `amqps://`, `zmq://tcp://host:5555`)
-            whose query holds settings (`?send-timeout=2s`), or settings that say where
-            (`KafkaConfig.from_url`, or with `hostname` and `port`). None: the URL in the
+            `rediss://`, `amqp://user:password@host/vhost`, `amqps://`, `nats://`, `natss://`,
+            `pulsar://`, `pulsar+ssl://`, `http://`, `https://`, `zmq://tcp://host:5555`,
+            `multi:///path/of/handlers.json`) whose query holds settings (`?send-timeout=2s`), or
+            settings that say where (`KafkaConfig.from_url`, `AzureConfig(connection_str=...)`,
+            `HttpConfig(listen="8088")`, or with `hostname` and `port`). None: the URL in the
             environment variable DSMSG_URL.
         config: more settings, as for `Adaptor.connect`. Those of the URL's query win.
         on_event: the contract's connect callback; runs on a thread of the adaptor.

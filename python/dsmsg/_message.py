@@ -21,14 +21,17 @@ class Message:
         topic: that it was sent to.
         payload: its bytes.
         result: the contract's code; OK with every adaptor of ours.
-        key: Kafka's key, the field or header `key` of Redis and AMQP.
-        headers: names and values in the order sent: Kafka's, AMQP's, MQTT's user properties, other
-            fields of a Redis entry.
-        timestamp_ms: milliseconds since 1970 (Kafka, Redis streams, AMQP).
-        partition: Kafka's.
+        key: Kafka's or Pulsar's key, the field or header `key` of Redis, AMQP and NATS, HTTP's
+            `key-header`.
+        headers: names and values in the order sent: Kafka's, AMQP's, NATS's, HTTP's, properties of
+            MQTT, Pulsar and Azure, other fields of a Redis entry.
+        timestamp_ms: milliseconds since 1970 (Kafka, Redis streams, AMQP, JetStream, Pulsar).
+        partition: Kafka's, or that of a partitioned topic of Pulsar.
         offset: Kafka's, in the partition.
-        id: entry id (Redis streams) or message-id (AMQP).
-        redelivered: the broker says that it delivered it before (Redis groups, AMQP).
+        id: entry id (Redis streams, Pulsar), message id (AMQP, NATS, Azure) or HTTP's
+            `idempotency-header`.
+        redelivered: the broker says that it delivered it before (Redis groups, AMQP, JetStream,
+            Pulsar).
     """
 
     __slots__ = (

@@ -9,16 +9,26 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dsmsg import _settings
+from dsmsg._address import known_adaptors
+from dsmsg._looking import _PLANS, STARTS, starting_at
 from dsmsg.brokers._process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 BLOCKS = re.findall(r"^```console\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 PATIENCE_S = 240.0
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+def title_of(adaptor: str) -> str:
+    """How the pages name it."""
+    page = (ROOT / "docs" / f"options-{adaptor}.md").read_text()
+    return page.partition("\n# Options of ")[2].partition("\n")[0]
 
 
 class Shell:
@@ -122,3 +132,34 @@ def test_every_command_has_a_section_or_a_row() -> None:
 
     for name in _COMMANDS:
         assert re.search(rf"^\| .*`{name}`.* \|", PAGE, re.MULTILINE), name
+
+
+def test_what_sub_can_do_with_each_adaptor() -> None:
+    section = PAGE.partition("\n## sub\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.*?) \| .* \| (.*?) \| (.*?) \|$", section, re.MULTILINE)
+    told = {name: (group, start) for name, group, start in rows if name != "adaptor"}
+    assert set(told) == {title_of(name) for name in _PLANS}
+    for name, plan in _PLANS.items():
+        group, start = told[title_of(name)]
+        assert (group == "-") == (plan.GROUP_OPTION is None), name
+        option, _, values = getattr(plan, "START", ("-", "", ""))
+        words = set(re.findall(r"`(.*?)`", start)) or {"-"}
+        assert words == {option, *re.findall(r"earliest|latest|all|new|oldest", values)}, name
+    for name in known_adaptors() - set(_PLANS):
+        assert title_of(name) in " ".join(section.split()), name
+
+
+def test_the_help_of_offset_names_what_each_adaptor_takes(run_dsmsg: Run) -> None:
+    shown = " ".join(re.findall(r"[^│\s]+", run_dsmsg("sub", "--help").stdout.decode()))
+    assert len(STARTS) == 4
+    for each in STARTS:
+        assert each in shown
+
+
+@pytest.mark.parametrize("name", [n for n, plan in _PLANS.items() if hasattr(plan, "START")])
+def test_an_adaptor_takes_what_offset_promises(name: str) -> None:
+    option, oldest, values = _PLANS[name].START
+    settings = getattr(_settings, _settings.ADAPTORS[name])
+    for value in {oldest, *re.findall(r"earliest|latest|all|new|oldest", values)}:
+        assert starting_at(name, frozenset([option]), value) == {option: value}
+        assert settings(**{option.replace("-", "_"): value}).to_dict() == {option: value}

@@ -14,7 +14,7 @@ import typer
 
 from dsmsg._cli import _output, _show
 from dsmsg._cli._where import Config, Options, Where, complete, read_where
-from dsmsg._looking import HELP, Look, dashed, look, settings_of, starting_at
+from dsmsg._looking import HELP, STARTS, Look, dashed, look, settings_of, starting_at
 
 if TYPE_CHECKING:
     from dsmsg.adaptor import Connection
@@ -47,7 +47,11 @@ def command(
     ] = False,
     offset: Annotated[
         Optional[str],
-        typer.Option(metavar="START", help="Where to begin, as the adaptor's option has it."),
+        typer.Option(
+            metavar="START",
+            help="Where to begin: a group that has read before goes on where it was. "
+            f"{'; '.join(STARTS)}; others have no such option.",
+        ),
     ] = None,
     count: Annotated[int, typer.Option(help="End after this many messages; 0: never.")] = 0,
     timeout: Annotated[float, typer.Option(help="Fail after this many seconds; 0: never.")] = 0,

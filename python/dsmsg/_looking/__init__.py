@@ -3,7 +3,8 @@
 
 The module named like the adaptor says how: it has `plan`, `GROUP_OPTION` (the option that names a
 group; None without one), `HELP` and, where the adaptor has an option for it, `START` (the option
-that says where to begin, and its value for the oldest message). Adding the file is enough.
+that says where to begin, its value for the oldest message, and what users may choose from). Adding
+the file is enough.
 
 Threads: pure functions; any thread.
 """
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 
 from dsmsg._looking._base import Look, dashed, settings_of
 
-__all__ = ["HELP", "Look", "dashed", "look", "settings_of", "starting_at"]
+__all__ = ["HELP", "STARTS", "Look", "dashed", "look", "settings_of", "starting_at"]
 
 _PLANS = {
     module.name: importlib.import_module(f"{__name__}.{module.name}")
@@ -25,6 +26,8 @@ _PLANS = {
 }
 HELP = [f"{name}: {module.HELP}" for name, module in _PLANS.items()]
 """What users need to know about each adaptor, one line each."""
+STARTS = [f"{name}: {plan.START[2]}" for name, plan in _PLANS.items() if hasattr(plan, "START")]
+"""What `starting_at` takes, one line for each adaptor that has an option for it."""
 
 _UNKNOWN = "third-party adaptor: it reads as its settings say, perhaps in a shared group"
 _HUB = (
@@ -86,7 +89,7 @@ def starting_at(protocol: str, known: frozenset[str], start: str) -> dict[str, s
     Raises:
         ValueError: the adaptor has no option for it.
     """
-    option, oldest = getattr(_PLANS.get(protocol.lower()), "START", ("", ""))
+    option, oldest, _ = getattr(_PLANS.get(protocol.lower()), "START", ("", "", ""))
     if option not in known:
         raise ValueError(
             f"--from-beginning and --offset are not supported for the {protocol} adaptor: it has "

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dsmsg._looking._base import Look, unique
 
 GROUP_OPTION = "consumer-group-id"
-START = ("offset-reset", "earliest")
+START = ("offset-reset", "earliest", "earliest or latest")
 HELP = "--group is a consumer group; a topic is read from offset-reset on (earliest)"
 
 

@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dsmsg._looking._base import Look
 
 GROUP_OPTION = "durable"
-START = ("deliver", "all")
-HELP = (
-    "--group is the name of durable consumers, or with jetstream=0 a queue group; --offset is all "
-    "or new"
-)
+START = ("deliver", "all", "all or new (JetStream)")
+HELP = "--group is the name of durable consumers, or with jetstream=0 a queue group"
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:

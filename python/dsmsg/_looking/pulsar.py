@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dsmsg._looking._base import Look
 
 GROUP_OPTION = "subscription"
-START = ("initial-position", "earliest")
-HELP = (
-    "--group is a subscription, whose other consumers share the messages; --offset is earliest or "
-    "latest"
-)
+START = ("initial-position", "earliest", "earliest or latest")
+HELP = "--group is a subscription, whose other consumers share the messages"
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:

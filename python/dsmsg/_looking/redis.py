@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from dsmsg._looking._base import Look, no_groups
 
 GROUP_OPTION = "consumergroup"
-START = ("stream-start", "oldest")
-HELP = (
-    "--group is a consumer group (of streams); --offset is an entry id, behind which a stream is "
-    "read, oldest or new"
-)
+START = ("stream-start", "oldest", "oldest, new or the entry id to begin behind (streams)")
+HELP = "--group is a consumer group (of streams)"
 
 
 def plan(topics: list[str], group: str | None, given: Mapping[str, str]) -> Look:
