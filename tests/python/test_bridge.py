@@ -22,6 +22,7 @@ import paho.mqtt.client as mqtt
 import pika
 import pytest
 import redis
+import zmq
 from brokers.kafka_client import make_topic, persist, read_topic
 from brokers.readers import read_queue
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -206,7 +207,7 @@ def test_the_pages_whole_file_is_good(tmp_path: Path) -> None:
     assert len(FILES) == 3
 
 
-def test_bytes_pass_every_protocol(
+def test_bytes_pass_redis_kafka_and_amqp(
     redis_broker: Broker, kafka_broker: Broker, rabbitmq_broker: Broker, topic: str
 ) -> None:
     """Key, header and payload of any bytes: Redis, Kafka, AMQP, Redis, in one bridge."""
@@ -453,6 +454,45 @@ def test_nats_is_passed_through(
     ((_, fields),) = client.xrange(f"{topic}-end")
     assert fields[b"metadata"] == b"\0\xff"
     assert (fields[b"key"], fields[b"h"]) == (b"k", b"v")
+
+
+def test_zeromq_is_read_and_written(redis_broker: Broker, topic: str) -> None:
+    """PUSH of another program to Redis, and Redis to PULL of one."""
+    ports = [free_port(), free_port()]
+    pull = {"subscribe-socket-type": "PULL", "bind": "1"}
+    push = {"socket-type": "PUSH", "bind": "1", "topic-frame": "1"}
+    brokers = {
+        "pull": {"url": f"zmq://tcp://127.0.0.1:{ports[0]}", "options": pull},
+        "push": {"url": f"zmq://tcp://127.0.0.1:{ports[1]}", "options": push},
+    }
+    routes: list[dict[str, Any]] = [
+        {"name": f"{topic}-0", "from": "pull", "topics": "#", "to": redis_broker.url},
+        {"name": f"{topic}-1", "from": redis_broker.url, "topics": topic, "to": "push"},
+    ]
+    routes[0]["topic"], routes[1]["topic"] = f"{topic}-${{.topic}}", "${.topic}"
+    client = redis.Redis(redis_broker.host, redis_broker.port)
+    with (
+        dsmsg.Bridge({"brokers": brokers, "routes": routes}) as bridge,
+        zmq.Context() as context,
+        context.socket(zmq.PUSH) as sender,
+        context.socket(zmq.PULL) as receiver,
+    ):
+        assert [warning.partition(":")[0] for warning in bridge.warnings] == [f"{topic}-0"]
+        running(bridge)
+        sender.linger = 0
+        sender.connect(f"tcp://127.0.0.1:{ports[0]}")
+        receiver.connect(f"tcp://127.0.0.1:{ports[1]}")
+        for payload in numbered(0, 100):
+            sender.send_multipart([b"end", payload])
+            client.xadd(topic, {"metadata": b"\0\xff" + payload, "key": b"k", "h": b"v"})
+        until(lambda: client.xlen(f"{topic}-end") >= 100, "the messages from ZeroMQ")
+        arrived = []
+        while len(arrived) < 100:
+            assert receiver.poll(PATIENCE_S * 1000), "waited in vain for ZeroMQ"
+            arrived.append(receiver.recv_multipart())
+        assert bridge.failures == {}
+    assert [f[b"metadata"] for _, f in client.xrange(f"{topic}-end")] == numbered(0, 100)
+    assert arrived == [[topic.encode(), b"\0\xff" + payload] for payload in numbered(0, 100)]
 
 
 def test_requests_become_messages_and_messages_requests(redis_broker: Broker, topic: str) -> None:

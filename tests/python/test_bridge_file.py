@@ -11,7 +11,9 @@ from typing import Any
 
 import dsmsg
 import pytest
+from dsmsg._address import known_adaptors
 from dsmsg._bridge.plan import read_plan
+from quirks import ROOT, received_fields, table_with, title_of
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -270,3 +272,16 @@ def test_the_command_checks_only(run_dsmsg: Run, tmp_path: Path) -> None:
     missing = run_dsmsg("bridge", str(tmp_path / "none.yaml"), check=False)
     assert missing.returncode == 1
     assert "No such file" in missing.stderr.decode()
+
+
+def test_the_page_says_what_arrives_where() -> None:
+    page = (ROOT / "docs" / "bridge.md").read_text(encoding="utf-8")
+    head, key, headers, values = table_with(page, "part")
+    columns = {column.split()[0]: number for number, column in enumerate(head)}
+    adaptors = {title_of(name).split()[0]: name for name in known_adaptors() - {"multi"}}
+    assert set(columns) == {"part", *adaptors}
+    for title, name in adaptors.items():
+        at, fields = columns[title], received_fields(name)
+        assert (key[at] != "-") == ("key" in fields or name == "http"), name
+        assert (headers[at] != "-") == (values[at] != "-") == ("headers" in fields), name
+        assert (values[at] == "bytes") == ("bytes" in fields), name

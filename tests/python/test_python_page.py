@@ -13,6 +13,7 @@ import dsmsg
 import pytest
 from dsmsg._address import known_adaptors, parse
 from dsmsg.brokers import Broker
+from quirks import received_fields, table_with, title_of
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -76,39 +77,25 @@ def test_the_page_names_every_exception() -> None:
             assert f"`{name}`" in PAGE, name
 
 
-def told_of_messages() -> dict[str, set[str]]:
-    """The attributes that the page's table gives the messages of each adaptor."""
-    lines = [line for line in PAGE.splitlines() if line.startswith("|")]
-    at = next(n for n, line in enumerate(lines) if line.startswith("| attribute "))
-    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines[at : at + 10]]
-    names = [column.split()[0].lower().replace("zeromq", "zmq") for column in cells[0][1:]]
-    attributes = [re.findall(r"`(\w+)`", row[0]) for row in cells[2:]]
-    return {
-        name: {each for row, found in zip(cells[2:], attributes) for each in found if row[number]}
-        for number, name in enumerate(names, 1)
-    }
-
-
 # Beside what a message of the conformance suite has: by an option, or by what the other side does.
 MORE = {"http": {"key"}, "pulsar": {"partition", "redelivered"}, "azure": {"id"}}
 
 
 def test_the_table_says_what_the_messages_of_each_adaptor_have() -> None:
-    told = told_of_messages()
-    assert set(told) == known_adaptors() - {"multi", "azure_edge"}
-    for name, attributes in told.items():
-        header = "azure_quirks.h" if name == "azure" else f"quirks_{name}.cc"
-        quirks = (ROOT / "tests" / "conformance" / header).read_text(encoding="utf-8")
-        fields = re.search(r'received_fields\(\) const override { return "(.*)"; }', quirks)
-        expected = set(fields.group(1).split()) - {"bytes", "append"} if fields else set()
-        if "marks_redelivered() const override { return true; }" in quirks:
-            expected.add("redelivered")
-        expected |= MORE.get(name, set()) | {"topic", "payload"}
+    head, *rows = table_with(PAGE, "attribute")
+    columns = {column.split()[0]: number for number, column in enumerate(head)}
+    adaptors = {title_of(name).split()[0]: name for name in known_adaptors() - {"multi"}}
+    assert set(columns) == {"attribute", *adaptors}
+    for title, name in adaptors.items():
+        named = [row[0] for row in rows if row[columns[title]]]
+        told = set(re.findall(r"`(\w+)`", " ".join(named)))
+        expected = {"topic", "payload"} | received_fields(name) | MORE.get(title.lower(), set())
+        expected -= {"bytes", "append"}
         if "timestamp" in expected:
             expected.add("timestamp_ms")
         if name == "kafka":
             expected.add("offset")
-        assert attributes == expected, name
+        assert told == expected, name
 
 
 def test_every_scheme_and_adaptor_is_named() -> None:
@@ -123,8 +110,7 @@ def test_every_scheme_and_adaptor_is_named() -> None:
     senders = (ROOT / "docs" / "senders.md").read_text(encoding="utf-8").lower()
     acks = PAGE.partition("What `ack` does")[2].partition("\n\n")[0].lower()
     for name in known_adaptors():
-        page = (ROOT / "docs" / f"options-{name}.md").read_text(encoding="utf-8")
-        title = re.findall("^# Options of (.*)$", page, re.MULTILINE)[0].lower()
+        title = title_of(name).lower()
         assert title in " ".join(senders.split()), name
         assert name == "multi" or title.split()[0] in acks, name
 
