@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -18,6 +19,7 @@ from brokers.kafka_client import persist
 from brokers.proxy import Proxy
 from dsmsg.brokers import Broker, KafkaBroker
 from dsmsg.brokers._process import free_port
+from quirks import ROOT, table_with
 
 SECONDS = 60.0
 
@@ -190,3 +192,13 @@ def test_a_far_brokers_answer_is_waited_for(topic: str) -> None:
             connection.subscribe(topic, lambda _: None)
         with dsmsg.connect(url) as connection, pytest.raises(dsmsg.DsmsgError, match="no answer"):
             connection.subscribe(topic, lambda _: None)
+
+
+def test_the_settings_of_emqx_are_options_here() -> None:
+    page = (ROOT / "docs" / "kafka.md").read_text(encoding="utf-8")
+    rows = table_with(page, "setting of EMQX")[1:]
+    assert len(rows) == 18
+    options = dsmsg.Adaptor("kafka").options
+    for setting, here in rows:
+        found = [name for name in re.findall(r"`([a-z-]+)", here) if name in options]
+        assert found or here.startswith("no option: "), setting
