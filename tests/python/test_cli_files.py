@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import dsmsg
 import pytest
 import redis
 from dsmsg import Adaptor, spool
@@ -269,6 +271,69 @@ def test_install_and_undo(run_dsmsg: Run, tree: Path, ours: Path) -> None:
     assert [each["state"] for each in undone["files"]] == ["restored", "restored", "removed"]
     assert snapshot(tree) == before
     assert b"nothing was installed" in run_dsmsg(*command[:3], "--undo").stdout
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from dsmsg._cli import _tree
+place, tree, ours = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+def die(source=None, target=None):
+    if target is not None:
+        Path(target).write_bytes(b"half")
+    os._exit(9)
+owner = {"_write": _tree.Tree, "_copy": _tree, "copy2": _tree.shutil}[place]
+setattr(owner, place, die if place == "copy2" else lambda *arguments: die())
+_tree.Tree(tree).install(_tree.libraries(ours))
+"""
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["undo", "install-and-undo"])
+@pytest.mark.parametrize("place", ["_write", "_copy", "copy2"])
+def test_install_is_killed(
+    run_dsmsg: Run, tree: Path, ours: Path, place: str, *, again: bool
+) -> None:
+    """Before it writes the note, before it copies, in the middle of a file."""
+    before = snapshot(tree)
+    child = [sys.executable, "-c", KILLED, place, str(tree), str(ours)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(dsmsg.__file__).parents[1])}
+    assert subprocess.run(child, env=environment, timeout=120).returncode == 9
+    assert (tree / "lib" / "dsmsg-backup" / "libnvds_kafka_proto.so").stat().st_nlink == 2
+    assert before.items() <= snapshot(tree).items()
+    if again:
+        run_dsmsg("install", str(tree), "--from", str(ours))
+        run_dsmsg("install", str(tree), "--from", str(ours), "--check")
+    run_dsmsg("install", str(tree), "--undo")
+    assert snapshot(tree) == before
+
+
+def test_install_into_a_tree_that_is_half_ours(run_dsmsg: Run, tree: Path, ours: Path) -> None:
+    """Copied by hand: one file of this build, one of another; the third is DeepStream's."""
+    shutil.copy2(ours / "libnvds_zmq_proto.so", tree / "lib")
+    redis = tree / "lib" / "libnvds_redis_proto.so"
+    redis.unlink()
+    redis.write_bytes((ours / redis.name).read_bytes() + b"an older build")
+    before = snapshot(tree)
+    command = ("install", str(tree), "--from", str(ours))
+    checked = run_dsmsg(*command, "--check", "--json", check=False)
+    states = {each["name"]: each["state"] for each in json.loads(checked.stdout)["files"]}
+    assert list(states.values()) == ["other", "other", "installed"]
+    run_dsmsg(*command)
+    run_dsmsg(*command, "--check")
+    run_dsmsg("install", str(tree), "--undo")
+    assert snapshot(tree) == before
+
+
+def test_a_backup_that_no_note_tells_of_stays(run_dsmsg: Run, tree: Path, ours: Path) -> None:
+    backup = tree / "lib" / "dsmsg-backup" / "libnvds_kafka_proto.so"
+    backup.parent.mkdir()
+    backup.write_bytes(b"the only copy")
+    before = snapshot(tree)
+    for words in (("--from", str(ours)), ("--undo",)):
+        refused = run_dsmsg("install", str(tree), *words, check=False)
+        assert refused.returncode == 1
+        assert str(backup).encode() in refused.stdout + refused.stderr
+    assert snapshot(tree) == before
 
 
 def test_install_leaves_what_others_changed(run_dsmsg: Run, tree: Path, ours: Path) -> None:

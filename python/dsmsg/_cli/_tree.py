@@ -19,6 +19,7 @@ __all__ = ["Done", "Tree", "libraries"]
 
 _BACKUP = "dsmsg-backup"
 _NOTE = "installed.json"
+_UNKNOWN = "and no note says what for (move it to where it belongs)"
 
 
 @dataclass(frozen=True)
@@ -112,15 +113,26 @@ class Tree:
                 done.append(Done(file.name, "left out", str(error), good=False))
                 continue
             if file.name not in note:
-                kept = os.path.lexists(target)
-                if kept:  # a second name: times, rights and owner stay as they are
-                    os.link(target, self._backup / file.name, follow_symlinks=False)
-                note[file.name] = {"kept": kept}
+                note[file.name] = {"kept": self._keep(target)}
             note[file.name]["digest"] = _digest(file)
             self._write(note)  # first: an interrupted copy can be undone
-            _copy(file, target)
+            _copy(file, target, self._backup)
             done.append(self._installed(file.name, "installed"))
         return done
+
+    def _keep(self, target: Path) -> bool:
+        """Gives what is there a second name in the backup, so that times, rights and owner stay.
+
+        It may have that name from an installation that was killed before it wrote the note.
+        """
+        backup = self._backup / target.name
+        if not os.path.lexists(backup):
+            if not os.path.lexists(target):
+                return False
+            os.link(target, backup, follow_symlinks=False)
+        elif not _same_file(backup, target):
+            raise OSError(f"{backup} is there, {_UNKNOWN}")
+        return True
 
     def _installed(self, name: str, state: str) -> Done:
         """Looks at what is in the tree now, as a host would."""
@@ -156,23 +168,37 @@ class Tree:
         note = self._read()
         done = []
         for name in list(note):
-            target = self._lib / name
-            if _digest(target) not in (None, note[name]["digest"]):
-                kept = f"; the old one is {self._backup / name}" if note[name]["kept"] else ""
+            target, backup = self._lib / name, self._backup / name
+            untouched = _same_file(backup, target)  # killed before it copied
+            if not untouched and _digest(target) not in (None, note[name]["digest"]):
+                kept = f"; the old one is {backup}" if note[name]["kept"] else ""
                 done.append(Done(name, "left", f"changed since it was installed{kept}", good=False))
                 continue
-            if note[name]["kept"]:
-                (self._backup / name).replace(target)
-                done.append(Done(name, "restored"))
+            if untouched:
+                backup.unlink()
+            elif note[name]["kept"]:
+                backup.replace(target)
             else:
                 target.unlink(missing_ok=True)
-                done.append(Done(name, "removed"))
+            done.append(Done(name, "restored" if note[name]["kept"] else "removed"))
             del note[name]
             self._write(note)
         if not note and self._backup.is_dir():
-            (self._backup / _NOTE).unlink(missing_ok=True)
-            self._backup.rmdir()
+            done += self._clear()
         return done
+
+    def _clear(self) -> list[Done]:
+        """Removes the folder of backups, with what a killed installation has left there."""
+        left = []
+        for path in sorted(self._backup.iterdir()):
+            ours = path.name == _NOTE or path.name.startswith(".")
+            if ours or _same_file(path, self._lib / path.name):
+                path.unlink()
+            else:
+                left.append(Done(path.name, "left", f"{path} is there, {_UNKNOWN}", good=False))
+        if not left:
+            self._backup.rmdir()
+        return left
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
@@ -201,16 +227,23 @@ def _digest(path: Path) -> Optional[str]:
         return None
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copies content, times and rights to a new file, then renames it.
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether both are names of one file, or of one symbolic link."""
+    try:
+        return os.path.samestat(one.lstat(), other.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _copy(source: Path, target: Path, folder: Path) -> None:
+    """Copies content, times and rights to a new file in `folder`, then renames it.
 
     A process that has the old file open keeps it.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
+    temporary = folder / f".{target.name}"
     try:
         shutil.copy2(source, temporary)
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
