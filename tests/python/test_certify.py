@@ -89,6 +89,26 @@ def test_our_adaptor_conforms(run_dsmsg: Dsmsg, tmp_path: Path) -> None:
     assert {each["state"] for each in report["requirements"]} == {"pass"}
 
 
+def test_a_wrong_library_is_told(redis_broker: Broker, run_dsmsg: Dsmsg, tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    folder.mkdir()
+    library = Path(shutil.copy(build_wrong(tmp_path)["small-name"], folder))  # links are followed
+    done = run_dsmsg(
+        *("certify", str(library), *at(redis_broker), *LIMITS, "--report", str(folder)),
+        *("--only", "S1.2", "--only", "S1.1"),
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    report = json.loads((folder / "certify.json").read_text())
+    assert report["failed"] == ["S1.2"]
+    assert report["exit_code"] == 1
+    text = (folder / "certify.md").read_text()
+    assert text.startswith("# libnvds_wrong_small-name_proto.so: does not conform")
+    assert "\n### S1.2 (must)\n" in text[text.index("## What fails") :]
+    assert "\n| S1.2 | must | fail | " in text
+    assert "\n| S1.1 | must | pass | " in text
+
+
 CONTROLS = ("R02.1", "R13.2")
 
 
@@ -236,7 +256,7 @@ def test_the_template_is_written_without_the_tree(tmp_path: Path) -> None:
     subprocess.run(
         [
             *("cc", "-Wall", "-Wextra", "-Werror", "-fPIC", "-fvisibility=hidden", "-shared"),
-            *("-pthread", "-I", str(ROOT / "include"), "mine/adaptor.c", "mine/wire.c"),
+            *("-pthread", "-I", "mine", "mine/adaptor.c", "mine/wire.c"),
             *("-o", "libnvds_mine_proto.so"),
         ],
         cwd=tmp_path,

@@ -232,7 +232,7 @@ def _loop(check: Check, link: Link) -> str:
     "R04.1",
     SHOULD,
     f"do_work with nothing to do waits a little: a loop of it takes less than {_BUSY:.0%} of a "
-    "core.",
+    f"core, and makes fewer than {_CALLS} calls a second.",
     "DeepStream's sink calls it in a loop without a pause: the loop takes a core.",
 )
 def _idle(check: Check) -> str:
@@ -244,7 +244,7 @@ def _idle(check: Check) -> str:
     "R04.2",
     SHOULD,
     f"The same while messages wait for a server that does not answer: less than {_BUSY:.0%} of a "
-    "core.",
+    f"core, fewer than {_CALLS} calls a second.",
     "In an outage the loop takes the core that decoding needs.",
 )
 def _waiting(check: Check) -> str:

@@ -2,8 +2,8 @@
 // A complete adaptor to start your own from; `dsmsg certify` finds nothing wrong with it. The names
 // in comments, such as R03.1, are those of the requirements in docs/certify.md. It only sends.
 //
-//   cc -O2 -Wall -fPIC -fvisibility=hidden -shared -pthread -I include adaptor.c wire.c
-//      -o libnvds_mine_proto.so           (include: the folder that has nvds_msgapi.h)
+//   cc -O2 -Wall -fPIC -fvisibility=hidden -shared -pthread -I . adaptor.c wire.c
+//      -o libnvds_mine_proto.so
 //   dsmsg certify ./libnvds_mine_proto.so --broker redis
 //
 // The protocol is in wire.c: replace that. The rest stays: a queue, a thread that owns the

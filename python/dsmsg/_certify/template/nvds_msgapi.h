@@ -1,0 +1,1 @@
+../../../../include/nvds_msgapi.h
