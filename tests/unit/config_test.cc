@@ -156,6 +156,16 @@ TEST_F(ConfigTest, AConnectionStringIsTheValueOfAPair) {
             Good("secret-pairs = a=\"" + key + "\"").Canonical());
 }
 
+TEST_F(ConfigTest, TlsOptionsWithoutTlsAreReported) {
+  EXPECT_THAT(
+      Good("tls-keyfile=/key\nenable_tls=0\ntls-cafile=/ca.pem\ntls-capath=").warnings(),
+      ElementsAre("cfg.txt:3: enable-tls=0: messages are sent in clear text, and these have "
+                  "no effect: tls-cafile, tls-keyfile (set enable-tls=1 for TLS)"));
+  EXPECT_THAT(Good("enable-tls=0\ntls-cafile=").warnings(), IsEmpty());
+  EXPECT_THAT(Good("enable-tls=1\ntls-cafile=/ca.pem").warnings(), IsEmpty());
+  EXPECT_THAT(Good("tls-cafile=/ca.pem").warnings(), IsEmpty()) << "an error of the adaptor";
+}
+
 TEST_F(ConfigTest, ACommentAfterAValueIsReported) {
   const auto said = [](const std::string& name) {
     return "cfg.txt:2: " + name +

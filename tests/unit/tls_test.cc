@@ -156,6 +156,14 @@ TEST_F(TlsTest, SettingsThatContradict) {
                   .starts_with("tls-keyfile is set without tls-certfile"));
 }
 
+TEST_F(TlsTest, OffByOptionIgnoresTheOthers) {
+  constexpr char kText[] = "enable-tls=0\ntls-cafile=/none/ca.pem\ntls-key-password=hush\n";
+  const auto settings = Read(kText);
+  ASSERT_TRUE(settings.ok()) << settings.status().message();
+  EXPECT_FALSE(settings.value().enabled);
+  EXPECT_TRUE(Has(Error(kText, true), "enable-tls=0 forbids it")) << "a URL with TLS";
+}
+
 TEST_F(TlsTest, FilesThatAreNotThere) {
   for (const char* option : {"tls-cafile", "tls-capath"}) {
     const std::string error = Error(std::string("enable-tls=1\n") + option + "=FOLDER/none\n");

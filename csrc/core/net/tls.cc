@@ -201,17 +201,19 @@ void FreeSslContext::operator()(ssl_ctx_st* context) const { SSL_CTX_free(contex
 Result<TlsSettings> ReadTlsSettings(const Endpoints& endpoints, const Config& config) {
   TlsSettings settings;
   settings.enabled = endpoints.tls || config.GetBool("enable-tls");
-  if (endpoints.tls && config.IsSet("enable-tls") && !config.GetBool("enable-tls")) {
+  const bool switched_off = config.IsSet("enable-tls") && !config.GetBool("enable-tls");
+  if (endpoints.tls && switched_off) {
     return Status(Code::kInvalidArgument,
                   "the connection string asks for TLS, but enable-tls=0 forbids it (remove one)");
   }
+  if (switched_off) return settings;  // the parser has warned of the other options
   if (!settings.enabled) {
     for (const char* option : kTlsOptions) {
       if (config.IsSet(option) && !config.GetString(option).empty()) {
         return Status(Code::kInvalidArgument,
                       std::string(option) +
                           " is set but TLS is off, so messages would be sent in clear text (set "
-                          "enable-tls=1, or remove the tls- options)");
+                          "enable-tls=1, or remove the tls- options; enable-tls=0 ignores them)");
       }
     }
     return settings;

@@ -40,9 +40,9 @@ struct TlsSettings {
 
 /// Reads the options. With TLS on, all files are read and checked (existing, readable, PEM, the key
 /// belongs to the certificate, the password opens it); an error names the option and what to do.
-/// tls-* options that are set with TLS off are an error too: a connection that its owner believes
-/// to be encrypted must not go out in clear. A warning of tls-verify=0 is left to the caller
-/// (kInsecureWarning).
+/// tls-* options with TLS off are an error too, except after enable-tls=0: a connection that its
+/// owner believes to be encrypted must not go out in clear. A warning of tls-verify=0 is left to
+/// the caller (kInsecureWarning).
 Result<TlsSettings> ReadTlsSettings(const Endpoints& endpoints, const Config& config);
 
 inline constexpr char kInsecureWarning[] =

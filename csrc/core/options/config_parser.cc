@@ -177,7 +177,23 @@ Result<Config> ConfigParser::Parse(std::string_view text) {
   if (Status status = SetDefaults(); !status.ok()) return status;
   if (Status status = Scan(text); !status.ok()) return status;
   if (Status status = ReadValues(); !status.ok()) return status;
+  WarnOfTlsOff();
   return std::move(config_);
+}
+
+// DeepStream's files have the names of certificates beside enable-tls=0.
+void ConfigParser::WarnOfTlsOff() {
+  if (!config_.IsSet("enable-tls") || config_.GetBool("enable-tls")) return;
+  std::string names;
+  for (const auto& [name, key] : keys_) {
+    if (name.starts_with("tls-") && config_.IsSet(name) && !config_.Get(name).text.empty()) {
+      names += (names.empty() ? "" : ", ") + name;
+    }
+  }
+  if (names.empty()) return;
+  Warn(keys_.at("enable-tls").line,
+       "enable-tls=0: messages are sent in clear text, and these have no effect: " + names +
+           " (set enable-tls=1 for TLS)");
 }
 
 std::string ConfigParser::At(size_t line) const {

@@ -73,6 +73,7 @@ class ConfigParser {
   /// secret cannot add pairs of its own.
   Result<OptionValue> Evaluate(const OptionSpec& spec, const OptionType& type, size_t line,
                                const Unquoted& value, std::string_view raw);
+  void WarnOfTlsOff();
   void WarnOfComment(const OptionSpec& spec, const OptionType& type, size_t line,
                      std::string_view raw);
 
