@@ -307,6 +307,29 @@ def test_a_build_with_an_old_gstreamer(tmp_path: Path) -> None:
     assert "(Debian, Ubuntu: apt install libnosuch-dev)" in text
 
 
+def test_a_release_build_without_a_client_library(tmp_path: Path) -> None:
+    hiding = tmp_path / "pkg-config"
+    hiding.write_text(
+        f'#!/bin/sh\nfor word; do [ "$word" != hiredis ] || exit 1; done\n'
+        f'exec {shutil.which("pkg-config")} "$@"\n'
+    )
+    hiding.chmod(0o755)
+    done = subprocess.run(
+        ["cmake", "--preset", "release", "-B", tmp_path / "build"],
+        cwd=ROOT,
+        env={**os.environ, "PKG_CONFIG": str(hiding)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode != 0
+    assert "hiredis not found" in done.stdout
+    error = " ".join(done.stderr.split())
+    assert "apt install libhiredis-dev. To build without" in error
+    assert "cmake -DDSMSG_REQUIRE_ALL=OFF" in error
+    assert not (tmp_path / "build" / "build.ninja").exists()
+
+
 # --- 9: no permission ---
 
 
