@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Roots of other Debian releases, made by debootstrap, for scripts that are run as root. Sourced, never run, behind
 # lib.sh. ROOT: the folder of the root. SUITE: the release.
 
@@ -21,6 +22,7 @@ make_root() {
   rm -rf "$ROOT"
   mkdir -p "$ROOT"
   # In a separate mount namespace: what debootstrap mounts ends with it.
+  # shellcheck disable=SC2046  # no mirror, no argument
   unshare -m debootstrap --variant=minbase "${1/experimental/sid}" "$ROOT" $(mirror) >"$ROOT.log" 2>&1 ||
     { tail -n 20 "$ROOT.log"; die "debootstrap failed, its log is $ROOT.log (is the mirror reachable? DSMSG_DEBIAN_MIRROR names another)"; }
   cp /etc/resolv.conf "$ROOT/etc/resolv.conf"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Shell helpers shared by the scripts in this folder: sourced, never run.
 
 # Prints a line that starts with the seconds since the script began.
