@@ -10,6 +10,15 @@ endif()
 # What is given away does not name the folders of the machine that built it: same sources, same files.
 set(DSMSG_PREFIX_MAPS -ffile-prefix-map=${PROJECT_BINARY_DIR}=build -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 target_compile_options(dsmsg_flags INTERFACE "$<$<CONFIG:Release>:${DSMSG_PREFIX_MAPS}>")
+# What is given away checks its buffers, its stack and the table of its functions; distributions expect it. -U: some
+# compilers set it themselves.
+set(DSMSG_FORTIFY 2)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12)
+  set(DSMSG_FORTIFY 3)
+endif()
+set(DSMSG_HARDENING -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=${DSMSG_FORTIFY} -fstack-protector-strong)
+target_compile_options(dsmsg_flags INTERFACE "$<$<CONFIG:Release>:${DSMSG_HARDENING}>")
+target_link_options(dsmsg_flags INTERFACE "$<$<CONFIG:Release>:-Wl,-z,relro,-z,now>")
 # GCC 12 wrongly reports overlapping copies in std::string (its bug 105329) at full optimisation.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(dsmsg_flags INTERFACE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-Wno-restrict>)

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["changelog", "traces", "version"]
+__all__ = ["changelog", "traces", "unprotected", "version"]
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "build" / "release-files"
@@ -77,6 +77,21 @@ def traces(folder: Path, needle: str) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in files if wanted in path.read_bytes()]
 
 
+def unprotected(folder: Path) -> list[str]:
+    """Returns the names of the libraries below a folder whose table of functions can be written to.
+
+    Raises:
+        OSError: there is no readelf.
+    """
+    bad = []
+    for path in sorted(folder.rglob("*.so*")):
+        if path.is_file() and not path.is_symlink():
+            headers = _output("readelf", "--wide", "--segments", "--dynamic", str(path))
+            if "GNU_RELRO" not in headers or not re.search(r"BIND_NOW|\bNOW\b", headers):
+                bad.append(path.relative_to(folder).as_posix())
+    return bad
+
+
 def clean_tree(root: Path) -> None:
     """Checks that everything is committed.
 
@@ -91,7 +106,7 @@ def packages(root: Path) -> None:
     """Builds the Debian packages, and looks at what is in them.
 
     Raises:
-        NotReadyError: a file names a folder of this machine.
+        NotReadyError: a file names a folder of this machine, or was built without protection.
     """
     _run("scripts/package")
     for package in sorted((root / "build" / "package" / "packages").glob("*.deb")):
@@ -99,6 +114,8 @@ def packages(root: Path) -> None:
             _run("dpkg-deb", "--extract", str(package), folder)
             if found := traces(Path(folder), str(root)):
                 raise NotReadyError(f"{package.name}: {', '.join(found)} name(s) {root}")
+            if found := unprotected(Path(folder)):
+                raise NotReadyError(f"{package.name}: {', '.join(found)}: no -z relro -z now")
 
 
 def archive(root: Path, now: str) -> None:

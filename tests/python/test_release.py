@@ -15,7 +15,7 @@ from dsmsg import _settings
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "scripts"))
 
-from release import NotReadyError, changelog, traces, version  # noqa: E402
+from release import NotReadyError, changelog, traces, unprotected, version  # noqa: E402
 
 
 def test_there_is_one_version() -> None:
@@ -47,21 +47,53 @@ def test_the_changelog_has_entries_and_not_this_version_yet(tmp_path: Path) -> N
         changelog(tmp_path, "0.2.0")
 
 
-def test_release_builds_do_not_name_their_folder(tmp_path: Path) -> None:
-    """The flags of every release build, on a file that would name it."""
-    source = tmp_path / "home" / "user"
+SOURCE = """
+#include <string.h>
+const char* File() { return __FILE__; }
+char Last(const char* in, size_t size) {
+  char room[16];
+  memcpy(room, in, size);
+  return room[size - 1];
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `home/user` with a library, built with the flags of every build; by build type."""
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "home" / "user"
     source.mkdir(parents=True)
     (source / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.22)\nproject(traces CXX)\n"
         f"include({ROOT}/cmake/DsmsgCompile.cmake)\n"
         "add_library(traces SHARED traces.cc)\ntarget_link_libraries(traces PRIVATE dsmsg_flags)\n"
     )
-    (source / "traces.cc").write_text("const char* File() { return __FILE__; }\n")
-    for kind, found in (("Debug", True), ("Release", False)):
-        build = tmp_path / kind
+    (source / "traces.cc").write_text(SOURCE)
+    for kind in ("Debug", "Release"):
+        build = folder / kind
         configure = ["cmake", "-S", source, "-B", build, f"-DCMAKE_BUILD_TYPE={kind}"]
         subprocess.run(configure, check=True, capture_output=True, timeout=120)
         subprocess.run(["cmake", "--build", build], check=True, capture_output=True, timeout=120)
-        (tmp_path / f"{kind}-files").mkdir()
-        (build / "libtraces.so").rename(tmp_path / f"{kind}-files" / "libtraces.so")
-        assert traces(tmp_path / f"{kind}-files", str(source)) == ["libtraces.so"] * found
+        (folder / f"{kind}-files").mkdir()
+        (build / "libtraces.so").rename(folder / f"{kind}-files" / "libtraces.so")
+    return folder
+
+
+def test_release_builds_do_not_name_their_folder(built: Path) -> None:
+    for kind, found in (("Debug", True), ("Release", False)):
+        assert traces(built / f"{kind}-files", str(built / "home/user")) == ["libtraces.so"] * found
+
+
+def test_release_builds_are_protected(built: Path) -> None:
+    for kind, good in (("Debug", False), ("Release", True)):
+        folder = built / f"{kind}-files"
+        assert unprotected(folder) == ["libtraces.so"] * (not good)
+        symbols = subprocess.run(
+            ["readelf", "--wide", "--dyn-syms", folder / "libtraces.so"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for name in ("__stack_chk_fail", "__memcpy_chk"):
+            assert (f" {name}@" in symbols) == good
