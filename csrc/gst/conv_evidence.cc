@@ -18,11 +18,16 @@ using msgconv::Object;
 
 constexpr std::chrono::minutes kWarnEvery{1};
 
-/// An event that the object can be seen at: not one that it is gone.
-bool IsSeenEvent(const Object& object) {
-  if (object.track.count > 0) return false;
-  if (object.is_event || object.space_events.count > 0) return true;
-  return object.event != msgconv::EventType::kExit && !msgconv::EventTypeOf(object).empty();
+/// The picture no longer shows it: its track has ended, with whatever is told about that, or it
+/// left. Events of an application are about what is in their picture.
+bool IsGone(const Object& object) {
+  if (object.track.count > 0) return true;
+  return object.event == msgconv::EventType::kExit && !object.is_event &&
+         object.space_events.count == 0;
+}
+
+bool HasEvent(const Object& object) {
+  return object.is_event || object.space_events.count > 0 || !msgconv::EventTypeOf(object).empty();
 }
 
 }  // namespace
@@ -67,7 +72,8 @@ Status ConvEvidence::ParseWhen() {
 
 bool ConvEvidence::Wanted(const Frame& frame, size_t index) {
   const Object& object = frame.objects[index];
-  if (when_.empty()) return IsSeenEvent(object);
+  if (IsGone(object)) return false;
+  if (when_.empty()) return HasEvent(object);
   return when_.Holds({frame, &object, index, *config_, scratch_});
 }
 

@@ -219,6 +219,29 @@ TEST(ConvEvidence, WhenChoosesObjects) {
   EXPECT_THAT(FilesIn(folder.path()), SizeIs(1));
 }
 
+TEST(ConvEvidence, WhatIsGoneHasNoPicture) {
+  const TextFile space(
+      "tracks: true\nlost-after: 1\nsources:\n  0:\n    zones:\n"
+      "      yard: {points: [[0, 0], [1, 0], [1, 1], [0, 1]]}\n");
+  const TextFile map(
+      "each: event\nmessage: {e: '${object.event} ${object.evidence.state | default:none}'}\n");
+  for (const char* const when : {"", " evidence-config=\"when=object.confidence > 0.8\""}) {
+    const TemporaryFolder folder;
+    EvidenceHarness h("msg2p-newapi=true events=track map=" + map.path() +
+                      " space=" + space.path() + " evidence=" + folder.path() + when);
+    GstBuffer* const seen = NumberedPicture(0);
+    AddTracking(AddRegion(seen, "person", 0.9), 5);
+    h.Send(seen);
+    h.Send(NumberedPicture(90));  // three seconds later
+    h.End();
+    EXPECT_THAT(h.messages(), testing::UnorderedElementsAre(
+                                  R"({"e":"entry stored"})", R"({"e":"zone-enter stored"})",
+                                  R"({"e":"zone-leave none"})", R"({"e":"track-end none"})",
+                                  R"({"e":"exit none"})"));
+    EXPECT_THAT(FilesIn(folder.path()), SizeIs(2));
+  }
+}
+
 TEST(ConvEvidence, MessagesOfASourceStayInOrder) {
   const TemporaryFolder folder;
   EvidenceHarness h("evidence=" + folder.path() +
