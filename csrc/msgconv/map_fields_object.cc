@@ -3,6 +3,7 @@
 #include "msgconv/map_field_parts.h"
 #include "msgconv/model_parts.h"
 #include "msgconv/object_class.h"
+#include "msgconv/space_event.h"
 
 namespace dsmsg::msgconv {
 namespace {
@@ -14,6 +15,14 @@ using Value = MapValue;
 Value ObjectId(const Scope& scope) {
   if (!scope.object->id_text.empty()) return Value::Text(scope.object->id_text);
   return scope.object->id ? Value::Uint(*scope.object->id) : Value();
+}
+
+/// Of the first thing that it did in space, if that is the event.
+Value EventName(const Scope& scope) {
+  if (scope.object->space_events.count == 0) return {};
+  const SpaceEvent& event = scope.frame.space_events[scope.object->space_events.first];
+  return EventTypeOf(*scope.object) == SpaceEventName(event.kind) ? TextOrNone(event.name)
+                                                                  : Value();
 }
 
 Box BoxOf(const Scope& scope) { return ScaledBox(scope.frame, *scope.object); }
@@ -63,8 +72,9 @@ constexpr MapField kFields[] = {
      [](const Scope& s) { return Value::Float(s.object->direction); }},
     {"object.orientation", kNumber, "as attached",
      [](const Scope& s) { return Value::Float(s.object->orientation); }},
-    {"object.event", kText, "entry, exit, moving, stopped, ...; missing without an event",
+    {"object.event", kText, "entry, exit, moving, stopped, zone-enter, ...; missing without one",
      [](const Scope& s) { return TextOrNone(EventTypeOf(*s.object)); }},
+    {"object.event_name", kText, "name of the line or zone that the event is about", EventName},
     {"object.event_id", kText, "that an application gave",
      [](const Scope& s) { return TextOrNone(s.object->event_id); }},
     {"object.heading", kText, "direction in words, of an analysis",

@@ -36,6 +36,17 @@ ROOT = Path(__file__).resolve().parents[2]
 MAPS = ROOT / "cfg" / "maps"
 RECORDED = ROOT / "csrc" / "msgconv" / "tests" / "data" / "dialects" / "deepstream"
 SAMPLE = json.loads(full_sample())
+# What `object.event` can be without an application's own words (EventTypeOf, SpaceEventName).
+OWN_EVENTS = ("entry", "exit", "moving", "stopped", "parked", "empty", "reset")
+SPACE_EVENTS = (
+    "line-crossing",
+    "zone-enter",
+    "zone-leave",
+    "zone-dwell",
+    "zone-crowded",
+    "zone-cleared",
+    "track-end",
+)
 
 
 def made(text: str, payload: bytes, **message: Any) -> Any:  # noqa: ANN401 - JSON
@@ -249,9 +260,29 @@ def test_cloud_events() -> None:
 
 
 def test_onvif_events() -> None:
-    (payload,) = shipped("onvif-event.yaml")
-    event = onvif_event(payload)
-    assert (event["VideoSource"], event["ObjectId"], event["IsInside"]) == ("CAM-2", "7", "true")
+    """A state is named by Source and Key, so what enters and what leaves have the same of both."""
+    inside = {
+        ("entry", "picture"): "true",
+        ("exit", "picture"): "false",
+        ("zone-enter", "yard"): "true",
+        ("zone-leave", "yard"): "false",
+    }
+    states: dict[tuple[str, str], set[str]] = {}
+    for name in (*OWN_EVENTS, *SPACE_EVENTS):
+        unit: dict[str, Any] = {"id": 7, "label": "car", "confidence": 0.9, "event": name}
+        if name in SPACE_EVENTS:
+            unit["space"] = [{"kind": name, "name": "yard"}]
+        payloads = shipped("onvif-event.yaml", {**SAMPLE, "objects": [unit]})
+        expected = [state for (event, _), state in inside.items() if event == name]
+        events = [onvif_event(each) for each in payloads]
+        assert [each["IsInside"] for each in events] == expected, name
+        for each in events:
+            assert (each["VideoSource"], each["ObjectId"]) == ("CAM-2", "7")
+            assert (name, each["Rule"]) in inside
+            key = (each["Rule"], each["ObjectId"])
+            states.setdefault(key, set()).add(each["IsInside"])
+    both = {"true", "false"}
+    assert states == {("picture", "7"): both, ("yard", "7"): both}
 
 
 def test_tracks() -> None:

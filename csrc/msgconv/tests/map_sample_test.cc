@@ -3,6 +3,7 @@
 // protobuf, and no allocation for a message.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -88,10 +89,12 @@ TEST(MapSampleTest, TheSampleHasEveryValue) {
     for (const MapField& field : group) {
       if (field.context() == MapContext::kReceived) continue;
       const Strings made = Made(MapFor(field));
-      ASSERT_FALSE(made.empty()) << field.name;
-      EXPECT_TRUE(made[0].starts_with("{\"v\":")) << field.name << made[0];
-      EXPECT_NE(made[0], "{\"v\":[]}") << field.name;
-      EXPECT_TRUE(dsmsg_test::ParseJson(made[0]).IsObject()) << made[0];
+      const auto shows = [](const std::string& each) {
+        return each.starts_with("{\"v\":") && each != "{\"v\":[]}";
+      };
+      EXPECT_TRUE(std::ranges::any_of(made, shows)) << field.name;
+      for (const std::string& each : made)
+        EXPECT_TRUE(dsmsg_test::ParseJson(each).IsObject()) << each;
       ++shown;
     }
   }
