@@ -22,7 +22,7 @@ from map_readers import (
     axis_track,
     cloud_event,
     dl_streamer,
-    flat_row,
+    flat_rows,
     onvif_event,
     outline,
     recorded,
@@ -290,11 +290,12 @@ def test_tracks() -> None:
     track = axis_track(payload)
     assert (track["id"], track["duration"]) == ("5", 9.5)
     assert track["zones"] == [{"name": "door", "seconds": 2.5}]
+    assert track["path_pixels"] == [[20, 145], [220, 157], [420, 145]]
 
 
 def test_rows() -> None:
-    rows = [flat_row(each) for each in shipped("rows.yaml")]
-    assert [each["label"] for each in rows] == ["person", "car"]
+    rows = flat_rows(shipped("rows.yaml"))
+    assert [(each["label"], each["track"]) for each in rows] == [("person", "7"), ("car", "p-1")]
 
 
 def test_protobuf_is_read_by_googles_library() -> None:

@@ -384,8 +384,9 @@ TEST(MapTest, ShippedMapsMakeJson) {
     EXPECT_TRUE(dsmsg_test::ParseJson(made[0]).IsObject()) << made[0];
   }
   const std::string rows = Made(Shipped("rows.yaml"), rich)[0];
-  EXPECT_EQ(rows, R"({"ts":1705314600123,"camera":"0","site":"home","track":18446744073709551615,)"
-                  R"("label":"Person","confidence":0.625,"x":250,"y":460.5,"area":12100})");
+  EXPECT_EQ(rows,
+            R"({"ts":1705314600123,"camera":"0","site":"home","track":"18446744073709551615",)"
+            R"("label":"Person","confidence":0.625,"x":250,"y":460.5,"area":12100})");
 }
 
 TEST(MapTest, ThePageListsEveryField) {
