@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/encoding.h"
 #include "msgconv/map_constant.h"
 #include "msgconv/map_node.h"
 #include "msgconv/map_payload.h"
@@ -168,6 +169,14 @@ MapValue Letters(const MapValue& value, bool upper, std::string* out) {
   return MapValue::Text(*out);
 }
 
+/// As one part of a path or a query.
+MapValue UriPart(const MapValue& value, std::string* out) {
+  if (value.kind != Kind::kText) return {};
+  out->clear();
+  AppendPercentEncoded(value.text, {}, out);
+  return MapValue::Text(*out);
+}
+
 MapValue TimeAs(MapOp op, const MapValue& value, std::string* out, MapScratch* scratch) {
   if (value.kind != Kind::kTime) return {};
   switch (op) {
@@ -309,6 +318,8 @@ MapValue Node::Derive(const MapScope& scope) const {
     case MapOp::kLower:
     case MapOp::kUpper:
       return Letters(value, op == MapOp::kUpper, &scope.scratch.texts[slot]);
+    case MapOp::kUri:
+      return UriPart(value, &scope.scratch.texts[slot]);
     case MapOp::kText: {
       std::string& out = scope.scratch.texts[slot];
       out.clear();

@@ -45,6 +45,7 @@ enum class MapOp : uint8_t {
   kText,
   kLower,
   kUpper,
+  kUri,
   kRfc3339,
   kUnix,
   kUnixMs,

@@ -15,6 +15,7 @@ constexpr MapFilter kFilters[] = {
     {"text", MapOp::kText, kAny, kText},
     {"lower", MapOp::kLower, kText, kText},
     {"upper", MapOp::kUpper, kText, kText},
+    {"uri", MapOp::kUri, kText, kText},
     {"rfc3339", MapOp::kRfc3339, kTime, kText},
     {"unix", MapOp::kUnix, kTime, kNumber},
     {"unix_ms", MapOp::kUnixMs, kTime, kNumber},

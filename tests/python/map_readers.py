@@ -25,6 +25,9 @@ __all__ = [
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
+# RFC 3986, section 2: nothing but these characters, and percent signs in front of two digits.
+_URI_REFERENCE = re.compile(r"([A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
+
 
 def moment(text: object) -> datetime:
     """A time in RFC 3339."""
@@ -45,6 +48,7 @@ def _share(value: object) -> float:
 def cloud_event(payload: bytes) -> dict[str, Any]:
     """CloudEvents 1.0.2, JSON event format: sections 3.1 (names), 3.2 and 3.3 (attributes)."""
     event: dict[str, Any] = json.loads(payload)
+    assert _URI_REFERENCE.fullmatch(event["source"]), event["source"]
     for name in ("id", "source", "specversion", "type"):
         assert isinstance(event.pop(name), str) and name
     moment(event.pop("time"))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import dsmsg
 import pytest
@@ -257,6 +258,11 @@ def test_dl_streamer() -> None:
 def test_cloud_events() -> None:
     events = [cloud_event(each) for each in shipped("cloudevents.yaml")]
     assert [each["track"] for each in events] == [7, "p-1"]
+    named = {**SAMPLE, "sensor": {"id": "hall 1/gate"}}
+    for payload in shipped("cloudevents.yaml", named):
+        cloud_event(payload)
+        _, _, camera = json.loads(payload)["source"].rpartition("/")
+        assert unquote(camera) == "hall 1/gate"
 
 
 def test_onvif_events() -> None:
