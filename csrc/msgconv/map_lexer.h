@@ -98,6 +98,15 @@ class MapLexer {
     Fail(std::string("the text has no closing ") + quote);
   }
 
+  /// How many a number is rounded to.
+  int Digits() {
+    const char digit = Peek();
+    const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : ' ';
+    if (!IsDigit(digit) || IsDigit(next) || IsLetter(next) || next == '.')
+      Fail("round: needs a number of digits from 0 to 9, as in round:2");
+    ++at_;
+    return digit - '0';
+  }
   int Index() {
     Blanks();
     int index = 0;

@@ -113,12 +113,7 @@ class Parser : MapLexer {
       node->type = node->left->type == node->right->type ? node->right->type : kAny;
       unset_.clear();
     }
-    if (found->op == MapOp::kRound && Take(":")) {
-      const char digit = Peek();
-      if (!IsDigit(digit)) Fail("round: needs a number of digits from 0 to 9, as in round:2");
-      node->digits = digit - '0';
-      ++at_;
-    }
+    if (found->op == MapOp::kRound && Take(":")) node->digits = Digits();
     return node;
   }
 

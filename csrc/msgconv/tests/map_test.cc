@@ -284,6 +284,8 @@ TEST(MapTest, MistakesAreToldWithLineAndColumn) {
       {"message: {a: \"${env:DSMSG_NOT_THERE}\"}\n",
        "the environment variable DSMSG_NOT_THERE is not set"},
       {"message: {a: '${frame.number | round:x}'}\n", "round: needs a number of digits"},
+      {"message: {a: '${frame.number | round:10}'}\n",
+       "m.yaml:1:38: round: needs a number of digits from 0 to 9"},
       {"each: object\nmessage: {a: 'x ${object.zones}'}\n", "a list cannot stand in a text"},
       {"message: [\n", "m.yaml:2:1: "},
       {"message: {a: &a [*a]}\n", "nested too deeply"},
