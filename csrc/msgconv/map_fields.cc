@@ -31,6 +31,7 @@ constexpr Prefix kPrefixes[] = {
     {"count", MapContext::kCount},
     {"group", MapContext::kGroup},
     {"conversation", MapContext::kConversation},
+    {"embedding", MapContext::kEmbedding},
     {"camera", MapContext::kCamera},
     {"topic", MapContext::kReceived},
     {"key", MapContext::kReceived},

@@ -182,6 +182,10 @@ constexpr MapField kFields[] = {
      [](const Scope& s) { return TextOrNone(TalkAt(s).query); }},
     {"conversation.response", kText, "the answer",
      [](const Scope& s) { return TextOrNone(TalkAt(s).response); }},
+    {"embedding.vector", kNumbers, "an embedding of a language model",
+     [](const Scope& s) {
+       return Value::List(Kind::kFloats, s.frame.embeddings[s.At(MapContext::kEmbedding)]);
+     }},
     {"camera.id", kText, "of a camera that saw the scene",
      [](const Scope& s) { return TextOrNone(CameraAt(s).id); }},
     {"camera.time", kTime, "when it took its picture",
@@ -223,6 +227,8 @@ constexpr MapList kLists[] = {
      [](const Scope& s) { return OfFindings(s, &Findings::congestions); }},
     {"object.conversations", kObject, kConversation, "with a language model",
      [](const Scope& s) { return OfFindings(s, &Findings::conversations); }},
+    {"object.llm_embeddings", kObject, kEmbedding, "of a language model that its event quotes",
+     [](const Scope& s) { return OfFindings(s, &Findings::llm_embeddings); }},
     {"track.dwells", kTrack, kDwell, "zones that it was in",
      [](const Scope& s) { return s.track->dwells; }},
 };

@@ -29,6 +29,11 @@ const Findings* FindingsOf(const Scope& s) {
   return s.object->findings.count == 0 ? nullptr : &s.frame.findings[s.object->findings.first];
 }
 
+const Segmentation* SegmentationOf(const Scope& s) {
+  const Findings* const findings = FindingsOf(s);
+  return findings != nullptr && findings->segmentation ? &*findings->segmentation : nullptr;
+}
+
 /// Pixels of the mask that are the object's, by the lengths of its runs.
 Value MaskArea(const Scope& s) {
   const Mask* const mask = MaskOf(s);
@@ -169,6 +174,25 @@ constexpr MapField kFields[] = {
     {"object.attached.sensor", kText, "its sensorStr",
      [](const Scope& s) {
        return EventMetaOf(s) == nullptr ? Value() : TextOrNone(EventMetaOf(s)->sensor_str);
+     }},
+    {"object.segmentation.width", kNumber, "of the map of classes that its event has, pixels",
+     [](const Scope& s) {
+       return SegmentationOf(s) == nullptr ? Value() : Positive(SegmentationOf(s)->width);
+     }},
+    {"object.segmentation.height", kNumber, "likewise",
+     [](const Scope& s) {
+       return SegmentationOf(s) == nullptr ? Value() : Positive(SegmentationOf(s)->height);
+     }},
+    {"object.segmentation.classes", kNumbers, "class of each pixel, row by row",
+     [](const Scope& s) {
+       return SegmentationOf(s) == nullptr
+                  ? Value()
+                  : Value::List(Kind::kClasses, SegmentationOf(s)->classes);
+     }},
+    {"object.segmentation.info", kTable, "what its model says of itself",
+     [](const Scope& s) {
+       return SegmentationOf(s) == nullptr ? Value()
+                                           : Value::List(Kind::kTable, SegmentationOf(s)->info);
      }},
     {"object.llm", kTable, "name, version, ... of the language model that its event quotes",
      [](const Scope& s) {

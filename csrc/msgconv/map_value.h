@@ -59,8 +59,9 @@ enum class MapContext : uint8_t {
   kCamera,
   kDwell,
   kSpace,
+  kEmbedding,
 };
-inline constexpr size_t kMapContexts = 15;
+inline constexpr size_t kMapContexts = 16;
 /// Those that are at hand: a bit for each.
 class MapContexts {
  public:

@@ -183,6 +183,8 @@ bool Reader::SetList(std::string_view name, const std::string& where, const Json
     return findings().congestions = fill(&frame.groups, "group"), true;
   if (name == "object.conversations")
     return findings().conversations = fill(&frame.conversations, "conversation"), true;
+  if (name == "object.llm_embeddings")
+    return findings().llm_embeddings = fill(&frame.embeddings, "embedding"), true;
   if (name != "object.attributes") return false;
   const Range range = Table(where, value);
   object().first_attribute = range.first;

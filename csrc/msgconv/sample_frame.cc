@@ -156,6 +156,8 @@ std::string_view FullSample() {
       "timestamp": "2026-11-30T10:15:30.000Z", "custom_messages": ["door 3"],
       "attached": {"type": 2, "frame": 41, "confidence": 0.5, "object_id": "o-7", "sensor": "CAM-2"},
       "llm": {"name": "vlm", "version": "1"},
+      "llm_embeddings": [{"vector": [0.5, 1]}, {"vector": [0.25]}],
+      "segmentation": {"width": 2, "height": 1, "classes": [1, 2], "info": {"model": "floor"}},
       "conversations": [{"id": "q1", "query": "Who is it?", "response": "A guest."}],
       "fov": [{"id": "f", "text": "person", "value": 1}],
       "interactions": [{"id": "i", "text": "talking", "object_ids": ["7", "8"],

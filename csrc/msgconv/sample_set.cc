@@ -45,6 +45,18 @@ struct Setter {
     if (!F(r).segmentation) F(r).segmentation.emplace();
     return *F(r).segmentation;
   }
+  static Segmentation& Of(Findings& findings) {
+    if (!findings.segmentation) findings.segmentation.emplace();
+    return *findings.segmentation;
+  }
+  static Range Classes(Reader& r, const std::string& where, const Json& value) {
+    if (!value.IsArray()) Fail(where, "must be a list");
+    auto& classes = F(r).classes;
+    const auto first = static_cast<uint32_t>(classes.size());
+    for (const auto& each : value.GetArray())
+      classes.push_back(static_cast<int32_t>(Double(r, where, each)));
+    return {first, value.Size()};
+  }
   static Gaze& G(Reader& r) {
     if (!O(r).gaze) O(r).gaze.emplace();
     return *O(r).gaze;
@@ -124,14 +136,7 @@ constexpr Setter kSetters[] = {
      }},
     DSMSG_SET_AS("frame.segmentation.width", S(r).width, uint32_t, Whole),
     DSMSG_SET_AS("frame.segmentation.height", S(r).height, uint32_t, Whole),
-    {"frame.segmentation.classes",
-     [](Reader& r, Where w, const Json& v) {
-       if (!v.IsArray()) Fail(w, "must be a list");
-       auto& classes = Setter::F(r).classes;
-       Setter::S(r).classes = {static_cast<uint32_t>(classes.size()), v.Size()};
-       for (const auto& each : v.GetArray())
-         classes.push_back(static_cast<int32_t>(Setter::Double(r, w, each)));
-     }},
+    DSMSG_SET("frame.segmentation.classes", S(r).classes, Classes),
     DSMSG_SET("frame.segmentation.info", S(r).info, Table),
     {"count.kind", Setter::Kind},
     DSMSG_SET("count.name", F(r).counts.back().name, Text),
@@ -217,6 +222,10 @@ constexpr Setter kSetters[] = {
     DSMSG_SET("object.attached.confidence", E(r).confidence, Double),
     DSMSG_SET("object.attached.object_id", E(r).object_id, Text),
     DSMSG_SET("object.attached.sensor", E(r).sensor_str, Text),
+    DSMSG_SET_AS("object.segmentation.width", Of(Setter::Fi(r)).width, uint32_t, Whole),
+    DSMSG_SET_AS("object.segmentation.height", Of(Setter::Fi(r)).height, uint32_t, Whole),
+    DSMSG_SET("object.segmentation.classes", Of(Setter::Fi(r)).classes, Classes),
+    DSMSG_SET("object.segmentation.info", Of(Setter::Fi(r)).info, Table),
     DSMSG_SET("object.llm", Fi(r).llm_info, Table),
     {"space.kind", Setter::Space},
     DSMSG_SET("space.name", F(r).space_events.back().name, Text),
@@ -266,6 +275,7 @@ constexpr Setter kSetters[] = {
     DSMSG_SET("conversation.id", F(r).conversations.back().id, Text),
     DSMSG_SET("conversation.query", F(r).conversations.back().query, Text),
     DSMSG_SET("conversation.response", F(r).conversations.back().response, Text),
+    DSMSG_SET("embedding.vector", F(r).embeddings.back(), Floats),
     DSMSG_SET("track.id", T(r).id, Whole),
     DSMSG_SET("track.label", T(r).label, Text),
     DSMSG_SET_AS("track.label_id", T(r).label_id, int64_t, Whole),

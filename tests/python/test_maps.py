@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,7 +36,8 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPS = ROOT / "cfg" / "maps"
-RECORDED = ROOT / "csrc" / "msgconv" / "tests" / "data" / "dialects" / "deepstream"
+MSGCONV = ROOT / "csrc" / "msgconv"
+RECORDED = MSGCONV / "tests" / "data" / "dialects" / "deepstream"
 SAMPLE = json.loads(full_sample())
 # What `object.event` can be without an application's own words (EventTypeOf, SpaceEventName).
 OWN_EVENTS = ("entry", "exit", "moving", "stopped", "parked", "empty", "reset")
@@ -477,3 +479,46 @@ def test_the_page_lists_all_maps() -> None:
     page = (ROOT / "docs" / "maps.md").read_text(encoding="utf-8")
     for file in MAPS.glob("*.yaml"):
         assert f"`{file.name}`" in page, file.name
+
+
+# How the sources of the values reach members of a structure, where a name alone would not tell.
+REACHED = {
+    "Findings": r"(?:Findings::|\bfindings(?:->|\.)|FindingsOf\(s\)->)",
+    "Segmentation": r"SegmentationOf\(s\)->",
+    "EventMeta": r"EventMetaOf\(s\)->",
+    "Object": r"\bobject(?:->|\.)",
+    "Frame": r"\bframe\.",
+}
+
+
+def members_of_the_model() -> set[str]:
+    """`Object.label` and so on."""
+    text = re.sub(r"//[^\n]*", "", (MSGCONV / "model.h").read_text(encoding="utf-8"))
+    found = set()
+    for name, body in re.findall(r"^struct (\w+) \{\n(.*?)^\};", text, re.DOTALL | re.MULTILINE):
+        data = re.sub(r"enum class \w+ [^}]*\};", "", body.split("std::span<")[0])
+        for each in data.split(";"):
+            declared = re.sub(r"=\s*(\{[^}]*\}|[^,{}]+)|\{[^}]*\}", "", each).strip()
+            names = re.match(r"[\w:]+(?:<.*>)?\s+(.+)$", declared, re.DOTALL)
+            if names:
+                found |= {f"{name}.{one.strip()}" for one in names[1].split(",")}
+    return found
+
+
+def test_every_member_has_a_value_or_a_reason() -> None:
+    page = (ROOT / "docs" / "maps.md").read_text(encoding="utf-8")
+    table = page.partition("### Without a value")[2].partition("\n## ")[0]
+    left_out = set(re.findall(r"`(\w+\.\w+)`", table)) - {"model.h"}
+    files = [*MSGCONV.glob("map_fields*.cc"), MSGCONV / "model_parts.cc"]
+    files += [MSGCONV / "map_expression.cc", MSGCONV / "map_writer.cc", MSGCONV / "object_class.cc"]
+    files.append(MSGCONV / "map_maker.cc")
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
+    members = members_of_the_model()
+    assert len(members) > 150
+    without = set()
+    for member in members:
+        name, _, what = member.partition(".")
+        reach = REACHED.get(name, r"(?:\.|->|::)")
+        if not re.search(rf"{reach}{what}\b", source):
+            without.add(member)
+    assert without == left_out

@@ -108,10 +108,12 @@ TEST(MapSampleTest, ShapesAndLists) {
            "  area: ${object.mask.area}\n  embedding: ${object.embedding}\n"
            "  joints: {$each: object.keypoints, $item: [\"${keypoint.name}\", \"${keypoint.x}\"]}\n"
            "  talk: {$each: object.conversations, $item: \"${conversation.response}\"}\n"
+           "  vectors: {$each: object.llm_embeddings, $item: \"${embedding.vector}\"}\n"
+           "  floor: ${object.segmentation.classes}\n"
            "  where: {$each: object.interactions, $item: \"${group.coordinates}\"}\n"),
       Strings{R"({"polygons":[[[10,20],[40,20],[40,60]]],"rle":[1,3,4],"area":3,)"
               R"("embedding":[0.5,-0.25],"joints":[["nose",25]],"talk":["A guest."],)"
-              R"("where":[[[1,2,3]]]})"});
+              R"("vectors":[[0.5,1],[0.25]],"floor":[1,2],"where":[[[1,2,3]]]})"});
   EXPECT_EQ(
       Made("message:\n  lost: ${frame.lost}\n  lines: {$each: frame.counts, $when: count.kind == "
            "\"line\", $item: {n: \"${count.name}\", v: \"${count.value}\"}}\n"
