@@ -22,6 +22,8 @@ _GOOGLE = {
     "micro": ["--benchmark_format=json", "--benchmark_min_time=0.1"],
     "payload": [],
     "elements": ["--benchmark_min_time=0.2"],
+    "space": ["--benchmark_format=json", "--benchmark_min_time=0.2"],
+    "evidence": ["--benchmark_format=json", "--benchmark_min_time=0.02"],
 }
 """Programs on Google Benchmark, with their arguments; one that was not built is left out."""
 

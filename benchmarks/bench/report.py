@@ -200,6 +200,15 @@ def _google(google: Json) -> Iterator[str]:
         yield ""
         yield from _table(("part", "CPU"), rows)
     rows = [
+        (f"{name}: {each['name'].split('/')[1]}", f"{each[time]:,.1f} {each['time_unit']}")
+        for name, time in (("space", "cpu_time"), ("evidence", "real_time"))  # that of a thread
+        for each in google.get(name, {}).get("benchmarks", [])
+    ]
+    if rows:
+        yield "## Frames with lines, zones, maps and pictures"
+        yield ""
+        yield from _table(("program: a frame", "CPU"), rows)
+    rows = [
         (each["name"].removesuffix("/manual_time"), f"{each['items_per_second']:,.0f}")
         for each in google.get("elements", {}).get("benchmarks", [])
     ]

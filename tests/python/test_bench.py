@@ -22,9 +22,9 @@ def result(target: str, case: str, runs: list[Json], **more: object) -> Json:
     return {**shape, "target": target, "case": case, "runs": runs, **more}
 
 
-def report(*results: Json) -> str:
+def report(*results: Json, google: Json | None = None) -> str:
     machine = {"cores": 2, "processor": "x", "system": "y", "kernel": "z", "load_before": 0.1}
-    content = {"machine": machine, "results": list(results), "google": {}, "took_s": 60.0}
+    content = {"machine": machine, "results": list(results), "google": google or {}, "took_s": 60.0}
     return write_report(content, [])
 
 
@@ -76,6 +76,20 @@ def test_latencies_growth_and_frames_are_shown() -> None:
     assert "5,000 (5,000 to 5,000)" in row(text, "amqp, paced, quiet: host-b")
     assert row(text, "zmq | topics")[2] == "100"
     assert row(text, "dsmsg | 1,000")[4] == "7"
+
+
+def test_frames_of_space_and_evidence_are_shown() -> None:
+    def frame(name: str, **times: float) -> Json:
+        return {"benchmarks": [{"name": f"Frames/{name}", "time_unit": "us", **times}]}
+
+    text = report(
+        google={
+            "space": frame("space_and_map", cpu_time=5.1, real_time=9),
+            "evidence": frame("crop/iterations:100/manual_time", cpu_time=900, real_time=82),
+        }
+    )
+    assert row(text, "space: space_and_map")[1] == "5.1 us"
+    assert row(text, "evidence: crop ")[1] == "82.0 us"
 
 
 def test_every_target_is_measured_by_a_case() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maps: dsmsg.Map, `dsmsg map`, shipped maps and readers that are not ours, the bridge, `sub`."""
+"""Maps: dsmsg.Map, `dsmsg map`, shipped maps and their readers, the bridge, `sub`."""
 
 from __future__ import annotations
 
