@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["MessageText", "fill", "messages", "source_text"]
+__all__ = ["MessageText", "cell", "fill", "messages", "source_text"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "scripts" / "error_texts.txt"
@@ -54,8 +54,12 @@ def source_text(path: Path) -> str:
     return re.sub(r'"\s*\n\s*f?"', "", text).replace('\\"', '"')
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+def cell(text: str) -> str:
+    """Returns the text for a cell of a table. In code spans, between backticks, "<" is itself."""
+    parts = text.replace("|", "\\|").split("`")
+    return "`".join(
+        part if place % 2 else part.replace("<", "&lt;") for place, part in enumerate(parts)
+    )
 
 
 def messages_table(rows: list[MessageText]) -> list[str]:
@@ -70,7 +74,8 @@ def messages_table(rows: list[MessageText]) -> list[str]:
         for part in message.text.split("…"):
             if text and part not in text:
                 raise ValueError(f"{message.source} has no text {part!r} (error_texts.txt)")
-        table.append(f"| `{_cell(message.text.rstrip(' ('))}` | {_cell(message.cure)} |")
+        says = "`" + message.text.rstrip(" (") + "`"
+        table.append(f"| {cell(says)} | {cell(message.cure)} |")
     return table
 
 
@@ -106,7 +111,7 @@ def hints_table(step: str) -> list[str]:
     """Returns the rows of a step, in MQTT's words."""
     rows = ["| what happened | advice |", "|---|---|"]
     for what, advice in hints()[step]:
-        rows.append(f"| {_cell(what)} | {_cell(advice.replace('KIND', 'an MQTT server'))} |")
+        rows.append(f"| {cell(what)} | {cell(advice.replace('KIND', 'an MQTT server'))} |")
     return rows
 
 

@@ -18,6 +18,7 @@ from dsmsg.brokers import KINDS, BrokerError
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "scripts"))
 
+from error_texts import cell  # noqa: E402
 from mkdocs_hooks import on_config  # noqa: E402
 
 NAMES = sorted(path.name for path in (ROOT / "csrc" / "adaptors").iterdir() if path.is_dir())
@@ -52,6 +53,13 @@ def test_the_servers_of_every_module_are_found() -> None:
     ]
     assert len(kinds) > 20
     assert sorted(KINDS) == sorted(kinds)
+
+
+def test_cells_show_angle_brackets() -> None:
+    """Markdown takes what a code span has as it is; elsewhere it would be a tag."""
+    assert cell("set <x>, as in `USER_<NAME>|y` or <z>") == (
+        "set &lt;x>, as in `USER_<NAME>\\|y` or &lt;z>"
+    )
 
 
 def test_the_navigation_has_every_adaptor() -> None:
