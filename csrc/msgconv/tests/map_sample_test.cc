@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <new>
@@ -54,6 +55,14 @@ Strings Made(const std::string& text) {
   const auto sample = SampleOf(FullSample());
   MapMaker maker(map.value(), sample->config);
   return RenderAll(&maker, sample->frame);
+}
+
+std::string TextOf(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::stringstream read;
+  read << file.rdbuf();
+  EXPECT_TRUE(file.good()) << path;
+  return read.str();
 }
 
 /// How a map can show this value.
@@ -187,10 +196,8 @@ TEST(MapSampleTest, ProtobufIsCheckedAtTheStart) {
 
 // What nv_schema.cc says is what nv.proto says.
 TEST(MapSampleTest, TheSchemaIsThatOfTheProtoFile) {
-  std::ifstream file(std::string(DSMSG_CFG_DIR) + "/../include/nv.proto");
-  std::stringstream read;
-  read << file.rdbuf();
-  const std::string text = std::regex_replace(read.str(), std::regex("//[^\n]*"), "");
+  const std::string text =
+      std::regex_replace(TextOf(DSMSG_CFG_DIR "/../include/nv.proto"), std::regex("//[^\n]*"), "");
   const auto check = [&](const NvMessage& message, const auto& self) -> void {
     const std::string name(message.name.substr(message.name.rfind('.') + 1));
     const size_t begin = text.find("message " + name + " {");
@@ -227,7 +234,7 @@ TEST(MapSampleTest, TheSchemaIsThatOfTheProtoFile) {
 }
 
 TEST(MapSampleTest, NoAllocationForAMessage) {
-  const char* const kMaps[] = {
+  std::vector<std::string> maps = {
       "message:\n  id: ${message.id}\n  t: ${frame.time}\n  u: \"x ${sensor.id | upper} ${now | "
       "unix}\"\n"
       "  n: {$json: {a: \"${frame.number}\"}}\n"
@@ -244,8 +251,12 @@ TEST(MapSampleTest, NoAllocationForAMessage) {
       "    bbox: {leftX: \"${object.box.left}\"}, pose: {keypoints: {$each: object.keypoints, "
       "$item: {coordinates: [\"${keypoint.x}\"]}}}}\n",
   };
+  for (const auto& each : std::filesystem::directory_iterator(DSMSG_CFG_DIR "/maps")) {
+    if (each.path().filename() != "uplink.yaml") maps.push_back(TextOf(each.path()));
+  }
+  EXPECT_GT(maps.size(), 8U);
   const auto sample = SampleOf(FullSample());
-  for (const char* const text : kMaps) {
+  for (const std::string& text : maps) {
     const auto map = Map::Parse(text, "m.yaml");
     ASSERT_TRUE(map.ok()) << map.status().message();
     MapMaker maker(map.value(), sample->config);
@@ -257,7 +268,7 @@ TEST(MapSampleTest, NoAllocationForAMessage) {
     for (int i = 0; i < 10; ++i) make();  // buffers grow
     const size_t before = g_allocations;
     for (int i = 0; i < 100; ++i) make();
-    EXPECT_EQ(g_allocations, before);
+    EXPECT_EQ(g_allocations, before) << text;
     EXPECT_GT(bytes, 1000U);
   }
 }

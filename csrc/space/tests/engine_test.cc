@@ -111,6 +111,28 @@ sources:
   EXPECT_EQ(scene.Total("gate.in.cat"), -1);
 }
 
+TEST(SpaceEngine, CountsFurtherClassesTogether) {
+  Scene scene(R"(
+sources:
+  0:
+    lines:
+      gate: {points: [[0, 50], [100, 50]], directions: [in, out], by-class: true}
+)");
+  std::vector<std::string> labels;
+  for (int i = 0; i < 70; ++i) labels.push_back("c" + std::to_string(i));
+  for (const float y : {40.0F, 60.0F}) {
+    std::vector<Scene::Seen> objects;
+    for (size_t i = 0; i < labels.size(); ++i)
+      objects.push_back({i, static_cast<float>(i), y, labels[i]});
+    scene.Apply(y / 100, objects);
+  }
+  EXPECT_EQ(scene.Total("gate.in"), 70);
+  EXPECT_EQ(scene.Total("gate.in.c0"), 1);
+  EXPECT_EQ(scene.Total("gate.in.c63"), 1);
+  EXPECT_EQ(scene.Total("gate.in.c64"), -1);
+  EXPECT_EQ(scene.Total("gate.in.other"), 6);
+}
+
 TEST(SpaceEngine, LooksAtTheAnchor) {
   Scene scene(R"(
 sources:
