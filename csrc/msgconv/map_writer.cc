@@ -110,7 +110,7 @@ bool MapWriter::WriteSettled(std::string_view lead, const Element& element, cons
 
 void MapWriter::WriteArray(const Element& element, const MapScope& scope) {
   out_.Raw('[');
-  std::string_view comma;
+  std::string_view comma = "";
   for (const Element& item : element.items) {
     if (Write(comma, item, scope)) comma = ",";
   }
@@ -119,7 +119,7 @@ void MapWriter::WriteArray(const Element& element, const MapScope& scope) {
 
 void MapWriter::WriteEach(const Element& element, const MapScope& scope) {
   out_.Raw('[');
-  std::string_view comma;
+  std::string_view comma = "";
   ForEachOf(element, scope, [&](const MapScope& inner) {
     if (Write(comma, element.items.front(), inner)) comma = ",";
   });
