@@ -20,7 +20,7 @@ from faults.rigs import Rig
 __all__ = ["check_ledger", "ledger_options"]
 
 _ACCEPTED = 2  # journal.h
-_IDLE_S = 1.0
+_IDLE_S = (1.0, 10.0)  # the second on a machine that is too busy for the first
 
 
 def ledger_options(result: Result, rig: Rig, topic: str) -> dict[str, object]:
@@ -110,13 +110,22 @@ def check_ledger(
 
 def _audit(rig: Rig, topic: str, spool: Path | None) -> dict[str, Any]:
     command = [sys.executable, "-m", "dsmsg", "audit", rig.adaptor, rig.direct(), topic]
-    command += ["--from-beginning", "--json", "--until-idle", str(_IDLE_S)]
-    command += ["--ledger", str(_file(rig, topic))]
+    command += ["--from-beginning", "--json", "--ledger", str(_file(rig, topic))]
     if spool is not None:
         command += ["--spool", str(spool)]
     environment = {**os.environ, "PYTHONPATH": str(Path(dsmsg.__file__).parent.parent)}
-    done = subprocess.run(command, capture_output=True, timeout=300, check=False, env=environment)
-    if done.returncode > 1 or not done.stdout:
-        raise RuntimeError(f"dsmsg audit: {done.returncode}: {done.stderr.decode()[-500:]}")
-    report: dict[str, Any] = json.loads(done.stdout)
+    report: dict[str, Any] = {}
+    for idle in _IDLE_S:
+        done = subprocess.run(
+            [*command, "--until-idle", str(idle)],
+            capture_output=True,
+            timeout=300,
+            check=False,
+            env=environment,
+        )
+        if done.returncode > 1 or not done.stdout:
+            raise RuntimeError(f"dsmsg audit: {done.returncode}: {done.stderr.decode()[-500:]}")
+        report = json.loads(done.stdout)
+        if done.returncode == 0:
+            break
     return report

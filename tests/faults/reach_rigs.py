@@ -66,6 +66,7 @@ class MultiRig(RedisRig):
 
     name: ClassVar[str] = "multi"
     adaptor = "multi"
+    audited = ()  # nothing can be read back through it
     options: ClassVar[dict[str, object]] = {}
     mode: ClassVar[str] = "all"
     # While one destination is up, the other one's queue decides, not the spool of both.
