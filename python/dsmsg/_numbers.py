@@ -112,10 +112,10 @@ class Numbers:
 
     @property
     def first(self) -> int:
-        """The smallest; 0 if there is none."""
+        """The smallest number, or 0 if the set is empty."""
         return self._firsts[0] if self._firsts else 0
 
     @property
     def last(self) -> int:
-        """The largest; 0 if there is none."""
+        """The largest number, or 0 if the set is empty."""
         return self._lasts[-1] if self._lasts else 0

@@ -56,7 +56,8 @@ NOT_CODE = {
     ("elements", "detector ! tracker"): "a drawing",
     ("amqp", "listeners.ssl.default"): "RabbitMQ's own configuration",
 }
-# Programs of others: their options are theirs. `true`: the words after it are a command again.
+# Third-party programs, whose options are not checked. `true`: the words that follow are a command
+# of their own.
 OTHERS = {
     **dict.fromkeys(
         ("rabbitmqadmin", "kcat", "mosquitto_sub", "mosquitto_pub", "redis-cli"), False

@@ -49,7 +49,7 @@ class User:
 
         Args:
             command: the program and its arguments.
-            nobody: without root's rights.
+            nobody: run as the user `nobody` if this is root.
         """
         less = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         ended = subprocess.run(

@@ -14,7 +14,7 @@
 namespace dsmsg {
 namespace {
 
-// The size of the file; -1: there is none, or another one has its name.
+// The size of the open file; -1 if it is not open or its path names another file by now.
 int64_t SizeIfNamed(int fd, const std::string& path) {
   struct stat open {
   }, named{};

@@ -45,8 +45,8 @@ class Cursor {
   char* at_;
 };
 
-// What follows the brace of a JSON object, from its first member or its end on; empty: it is none.
-// Only its ends are looked at.
+// The text of a JSON object behind its opening brace; empty if the payload is not an object. Only
+// its first and last characters are checked.
 std::string_view MembersOf(std::string_view payload) {
   const std::string_view text = Trimmed(payload);
   if (text.size() < 2 || text.front() != '{' || text.back() != '}') return {};

@@ -47,7 +47,7 @@ AREAS = {
 }
 """Beginnings of ids, in the order of the report. The numbers are those of the contract's rules."""
 CONTACT = "contact"
-"""Comes before all requirements and is none: the first message."""
+"""The first message, sent before any requirement is checked. Not a requirement itself."""
 _MODULES = ("arguments", "sending", "outages", "receiving", "process", "hosts")
 
 
